@@ -1,0 +1,157 @@
+/**
+ * Keeps outgoing connections on the public internet. A URL is checked as it is
+ * written (scheme, IP literals in every spelling), every DNS answer is checked
+ * before a connection is made to exactly that answer, and the connected peer
+ * is checked again before a byte is sent. Refused: everything that is not a
+ * public address, and this machine's own addresses; the one exception is a
+ * host that the operator allowed, compared as it stands in the URL.
+ * Redirects are the caller's: `checkUrl` is called for each hop.
+ */
+import { lookup, type LookupAddress } from 'node:dns'
+import { isIP, type LookupFunction, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
+
+import { isPublicAddress, isSameAddress } from './ip-address.ts'
+
+/** The guard's refusal. The message names the host as the caller wrote it and nothing that DNS answered. */
+export class AddressRefused extends Error {
+  override readonly name = 'AddressRefused'
+}
+
+type Resolved = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
+export type Resolve = (hostname: string, resolved: Resolved) => void
+
+export interface AddressGuardOptions {
+  /** Exact `host` (any port) or `host:port` entries that may be reached although their address is private. */
+  readonly allowedHosts: readonly string[]
+  /** Answers all addresses of a host name. Default: the system's resolver. */
+  readonly resolve?: Resolve
+  /** This machine's own addresses, asked anew for each check. Default: those of its network interfaces. */
+  readonly ownAddresses?: () => readonly string[]
+}
+
+export interface AddressGuard {
+  /**
+   * Returns when a connection to this URL may be tried.
+   * @throws {AddressRefused} for another scheme than http and https, and for an IP literal or a `localhost` name that
+   * is not allowed. A host name that passes is not yet safe: its DNS answers are checked when it is connected to.
+   */
+  checkUrl(url: URL): void
+  /** True when a connection that was asked for as `hostname` and `port` may end at this address. */
+  permits(hostname: string, port: number, address: string): boolean
+  /** A `lookup` for `net.connect` that fails with AddressRefused when any answer is not permitted on this port. */
+  lookupFor(port: number): LookupFunction
+}
+
+/** @throws {TypeError} when an allowed host is not a `host` or `host:port`. */
+export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
+  const allowed = new Set(options.allowedHosts.map(parseAllowedHost))
+  const resolve = options.resolve ?? ((hostname, resolved) => lookup(hostname, { all: true }, resolved))
+  const ownAddresses = options.ownAddresses ?? listOwnAddresses
+
+  function isAllowed(hostname: string, port: number): boolean {
+    const host = toHost(hostname)
+    return allowed.has(host) || allowed.has(`${host}:${port}`)
+  }
+
+  function permits(hostname: string, port: number, address: string): boolean {
+    if (isAllowed(hostname, port)) return true
+    return isPublicAddress(address) && !ownAddresses().some((own) => isSameAddress(own, address))
+  }
+
+  function checkUrl(url: URL): void {
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+      throw new AddressRefused(`only http and https addresses are allowed, not ${url.protocol}`)
+    }
+    const port = toPort(url.protocol, url.port)
+    const host = withoutBrackets(url.hostname)
+    const isRefused = isIP(host) > 0 ? !permits(host, port, host) : isLocalName(host) && !isAllowed(host, port)
+    if (isRefused) throw new AddressRefused(`the address of ${url.host} is not allowed`)
+  }
+
+  function lookupFor(port: number): LookupFunction {
+    return (hostname, lookupOptions, answered) => {
+      resolve(hostname, (error, addresses) => {
+        const [first] = addresses ?? []
+        if (error !== null) answered(error, '', 0)
+        else if (first === undefined) answered(new Error(`no address for ${hostname}`), '', 0)
+        // One bad address spoils them all: which of them a retry would take is not ours to choose.
+        else if (!addresses.every(({ address }) => permits(hostname, port, address))) {
+          answered(new AddressRefused(`the address of ${hostname} is not allowed`), '', 0)
+        } else if (lookupOptions.all === true) answered(null, addresses)
+        else answered(null, first.address, first.family)
+      })
+    }
+  }
+
+  return { checkUrl, permits, lookupFor }
+}
+
+interface ConnectTarget {
+  readonly hostname: string
+  readonly protocol: string
+  readonly port: string
+}
+
+type Connected = (...result: [null, Socket] | [Error, null]) => void
+
+/**
+ * A connector for an HTTP client's pool (undici's `connect` option) whose every connection has passed the guard.
+ * `createConnector` makes the client's own connector around a `lookup`. IP literals, for which no lookup is called,
+ * are checked here, and so is the peer of the finished connection.
+ */
+export function createGuardedConnector<Target extends ConnectTarget>(
+  guard: AddressGuard,
+  createConnector: (lookup: LookupFunction) => (target: Target, connected: Connected) => void,
+): (target: Target, connected: Connected) => void {
+  return (target, connected) => {
+    const { hostname } = target
+    const port = toPort(target.protocol, target.port)
+    const refusal = new AddressRefused(`the address of ${hostname} is not allowed`)
+    if (isIP(hostname) > 0 && !guard.permits(hostname, port, hostname)) {
+      connected(refusal, null)
+      return
+    }
+    createConnector(guard.lookupFor(port))(target, (...result) => {
+      const [error, socket] = result
+      if (error !== null) {
+        connected(error, null)
+      } else if (guard.permits(hostname, port, socket.remoteAddress ?? '')) {
+        connected(null, socket)
+      } else {
+        socket.destroy()
+        connected(refusal, null)
+      }
+    })
+  }
+}
+
+function parseAllowedHost(entry: string): string {
+  const match = /^(?<host>\[[^\]]*\]|[^:/?#@[\]\s*]+)(?::(?<port>\d{1,5}))?$/.exec(entry)
+  const host = match?.groups?.['host'] ?? ''
+  if (!URL.canParse(`http://${host}`)) throw new TypeError(`"${entry}" is not a host or host:port`)
+  const port = match?.groups?.['port']
+  return new URL(`http://${host}`).hostname + (port === undefined ? '' : `:${Number(port)}`)
+}
+
+/** The host as a URL writes it: connectors hand over IPv6 literals without their brackets. */
+function toHost(hostname: string): string {
+  return hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname
+}
+
+function withoutBrackets(hostname: string): string {
+  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
+}
+
+function toPort(protocol: string, port: string): number {
+  if (port !== '') return Number(port)
+  return protocol === 'https:' ? 443 : 80
+}
+
+function isLocalName(host: string): boolean {
+  return /(?:^|\.)localhost\.?$/.test(host)
+}
+
+function listOwnAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((entries) => entries?.map(({ address }) => address) ?? [])
+}

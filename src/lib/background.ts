@@ -1,0 +1,26 @@
+/** Work that nobody waits for, owned all the same: its failures are heard, and a shutdown can wait for it. */
+export interface Background {
+  run(what: string, work: () => Promise<unknown>): void
+  /** Resolves when everything that was running has ended. */
+  settled(): Promise<void>
+}
+
+export function createBackground(onFailure: (what: string, error: unknown) => void): Background {
+  const running = new Set<Promise<void>>()
+  return {
+    run: (what, work) => {
+      const task = (async () => {
+        try {
+          await work()
+        } catch (error) {
+          onFailure(what, error)
+        }
+      })()
+      running.add(task)
+      void task.finally(() => running.delete(task))
+    },
+    settled: async () => {
+      await Promise.all(running)
+    },
+  }
+}

@@ -1,0 +1,13 @@
+const FIRST_MS = 1_000
+const LONGEST_MS = 60_000
+const SHORTEST_MS = 250
+
+/**
+ * How long to wait before try `attempt + 1`: exponential with full jitter, a minute at most.
+ * @param attempt counts from 1.
+ * @param random in [0, 1).
+ */
+export function retryDelayMs(attempt: number, random: number): number {
+  const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt - 1, 16))
+  return SHORTEST_MS + Math.round(ceiling * random)
+}

@@ -1,0 +1,19 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Time as the program sees it: the only source of "now" and of waiting, so that a test can make it run fast. */
+export interface Clock {
+  /**
+   * Epoch milliseconds: the wall's time when the process started, counted on steadily since. A wall clock that is set
+   * meanwhile ends no lease and no deadline.
+   */
+  now(): number
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. Never keeps the process alive. */
+  delay(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+export const systemClock: Clock = {
+  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  delay: async (ms, signal) => {
+    await delay(ms, undefined, { ref: false, ...(signal ? { signal } : {}) })
+  },
+}

@@ -1,0 +1,54 @@
+/**
+ * Named places where a test can make the program die or fail, to prove what survives it. Unarmed, which is always
+ * outside of such a test, a place costs one comparison.
+ */
+export const FAULT_POINTS = [
+  /** The job is recorded; its submit is not sent. */
+  'intent-committed',
+  /** The upstream has answered the submit; nothing is recorded. */
+  'submit-answered',
+  'submit-recorded',
+  /** The hook is read; it is not in the journal. */
+  'hook-read',
+  /** The hook is on disk; it is not answered. */
+  'hook-journaled',
+  /** The hook is answered; nothing is confirmed. */
+  'hook-answered',
+  /** The upstream has answered a fetch; the report is not applied. */
+  'fetch-answered',
+  /** The change is committed; nobody is woken. */
+  'report-applied',
+  /** A waiting job is claimed for its submit; it is not sent. */
+  'resubmit-claimed',
+] as const
+export type FaultPoint = (typeof FAULT_POINTS)[number]
+
+interface Armed {
+  readonly name: string
+  readonly throws: boolean
+  hitsLeft: number
+}
+
+let armed: Armed | null = null
+
+/**
+ * Arms one place: `name` ends the process there as SIGKILL does, `name@3` the third time it is reached,
+ * `name@3:throw` throws there instead.
+ * @throws {TypeError} for a text of another form, or a place that does not exist.
+ */
+export function armFaultPoint(spec: string): void {
+  const [, name = '', hits = '1', action] = /^([a-z-]+)(?:@([1-9]\d{0,8}))?(:throw)?$/.exec(spec) ?? []
+  if (!FAULT_POINTS.some((point) => point === name)) {
+    throw new TypeError(`must be one of ${FAULT_POINTS.join(', ')}, with @n and :throw where wanted`)
+  }
+  armed = { name, hitsLeft: Number(hits), throws: action !== undefined }
+}
+
+/** @throws where this place is armed to throw. */
+export function faultPoint(name: FaultPoint): void {
+  if (armed === null || armed.name !== name) return
+  armed.hitsLeft -= 1
+  if (armed.hitsLeft !== 0) return
+  if (armed.throws) throw new Error(`fault point ${name}`)
+  process.kill(process.pid, 'SIGKILL')
+}

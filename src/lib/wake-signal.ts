@@ -1,0 +1,52 @@
+/**
+ * A mailbox with one slot and no content: however often it is rung before somebody looks, one look answers all.
+ * Whoever waits reads the newest state afterwards, so a slow reader holds nothing back and misses nothing that is
+ * still true.
+ */
+export interface WakeSignal {
+  /** Never blocks, never throws. */
+  ring(): void
+  /**
+   * Resolves to true once it was rung since the last wait, to false after `timeoutMs` or when it is closed.
+   * One wait at a time.
+   */
+  wait(timeoutMs: number): Promise<boolean>
+  close(): void
+}
+
+export function createWakeSignal(): WakeSignal {
+  let rung = false
+  let closed = false
+  let settle: ((woken: boolean) => void) | null = null
+  let timer: NodeJS.Timeout | undefined
+
+  const finish = (woken: boolean) => {
+    clearTimeout(timer)
+    const waiting = settle
+    settle = null
+    if (woken) rung = false
+    waiting?.(woken)
+  }
+
+  return {
+    ring: () => {
+      rung = true
+      if (settle) finish(true)
+    },
+    wait: async (timeoutMs) => {
+      if (closed) return false
+      if (rung) {
+        rung = false
+        return true
+      }
+      return new Promise((resolve) => {
+        settle = resolve
+        timer = setTimeout(finish, timeoutMs, false)
+      })
+    },
+    close: () => {
+      closed = true
+      if (settle) finish(false)
+    },
+  }
+}

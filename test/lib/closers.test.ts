@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { createClosers } from '../../src/lib/closers.ts'
+
+test('closes in the reverse order of opening, each after the one before has ended', async () => {
+  const closers = createClosers()
+  const closed: string[] = []
+  closers.add(() => {
+    closed.push('first')
+  })
+  closers.add(async () => {
+    await Promise.resolve()
+    closed.push('second')
+  })
+  await closers.closeAll()
+  expect(closed).toEqual(['second', 'first'])
+  await closers.closeAll()
+  expect(closed).toHaveLength(2)
+})
+
+test('one that fails to close does not keep the others open', async () => {
+  const closers = createClosers()
+  let closed = false
+  closers.add(() => {
+    closed = true
+  })
+  closers.add(() => {
+    throw new Error('stuck')
+  })
+  await expect(closers.closeAll()).rejects.toThrow('not everything could be closed')
+  expect(closed).toBe(true)
+})

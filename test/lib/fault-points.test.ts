@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { armFaultPoint, faultPoint } from '../../src/lib/fault-points.ts'
+
+test('an unarmed place does nothing; an armed one acts the n-th time, once', () => {
+  faultPoint('hook-read')
+  armFaultPoint('hook-read@3:throw')
+  faultPoint('hook-read')
+  faultPoint('hook-journaled')
+  faultPoint('hook-read')
+  expect(() => faultPoint('hook-read')).toThrow('fault point hook-read')
+  faultPoint('hook-read')
+})
+
+test.each(['', 'nowhere', 'hook-read@0', 'hook-read@', 'hook-read:kill', 'hook-read@2:throw '])(
+  'refuses %j',
+  (spec) => {
+    expect(() => armFaultPoint(spec)).toThrow(TypeError)
+  },
+)
