@@ -1,0 +1,119 @@
+/**
+ * The two networks of the engine, MediaPipe's BlazeFace and FaceMesh, on the WebAssembly backend of TensorFlow.js. Their
+ * files come with the npm package @vladmandic/human, whose code is not loaded. Every tensor that is made here is
+ * disposed of here: callers see plain numbers only.
+ */
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+import type * as Wasm from '@tensorflow/tfjs-backend-wasm'
+import type * as Converter from '@tensorflow/tfjs-converter'
+import type * as Core from '@tensorflow/tfjs-core'
+
+export const DETECTOR_SIZE = 256
+export const MESH_SIZE = 192
+
+/** Raw outputs of the detector for its 896 anchors: 17 floats each, the score's logit and then 16 regressions. */
+export interface DetectorOutput {
+  readonly logits: Float32Array
+  readonly regressions: Float32Array
+}
+
+export interface MeshOutput {
+  /** x, y, z of each of the 468 points in pixels of the input. */
+  readonly points: Float32Array
+  /** How surely there is a face in the input, 0 to 1. */
+  readonly flag: number
+}
+
+export interface FaceModels {
+  /** 256 x 256 x 3 floats, -1 to 1, to be filled before `runDetector`. One for all runs: a swap makes some twenty. */
+  readonly detectorInput: Float32Array
+  /** 192 x 192 x 3 floats, 0 to 1, to be filled before `runMesh`. */
+  readonly meshInput: Float32Array
+  runDetector(): DetectorOutput
+  runMesh(): MeshOutput
+  /** Tensors alive now; constant between swaps. */
+  countTensors(): number
+  /** Time spent in the two networks so far. */
+  inferenceMs(): number
+}
+
+interface ModelFile {
+  readonly modelTopology: object
+  readonly format: string
+  readonly weightsManifest: readonly { readonly paths: readonly string[]; readonly weights: [] }[]
+}
+
+export async function openFaceModels(): Promise<FaceModels> {
+  const require = createRequire(import.meta.url)
+  // The CommonJS builds are one file each; loading the ESM builds means a thousand small files and a second of start.
+  const tf: typeof Core = require('@tensorflow/tfjs-core')
+  const { loadGraphModel }: typeof Converter = require('@tensorflow/tfjs-converter')
+  const wasm: typeof Wasm = require('@tensorflow/tfjs-backend-wasm')
+
+  wasm.setWasmPaths(join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm')), '/'))
+  await tf.setBackend('wasm')
+  await tf.ready()
+
+  const folder = join(dirname(require.resolve('@vladmandic/human')), '..', 'models')
+  async function load(name: string): Promise<Converter.GraphModel> {
+    const file: ModelFile = JSON.parse(await readFile(join(folder, `${name}.json`), 'utf8'))
+    const paths = file.weightsManifest.flatMap((group) => group.paths)
+    const weights = await Promise.all(paths.map((path) => readFile(join(folder, path))))
+    return loadGraphModel({
+      load: async () => ({
+        modelTopology: file.modelTopology,
+        format: file.format,
+        weightSpecs: file.weightsManifest.flatMap((group) => group.weights),
+        weightData: new Uint8Array(Buffer.concat(weights)).buffer,
+      }),
+    })
+  }
+  const detector = await load('blazeface')
+  const mesh = await load('facemesh')
+  let spentMs = 0
+
+  function run(model: Converter.GraphModel, input: Float32Array, size: number): Map<number, Float32Array> {
+    const began = performance.now()
+    const outputs = new Map<number, Float32Array>()
+    tf.tidy(() => {
+      const result = model.execute(tf.tensor4d(input, [1, size, size, 3]))
+      if (!Array.isArray(result)) throw new TypeError('Both networks have several outputs.')
+      // Each output of either network has a size of its own, so that sizes tell them apart.
+      for (const tensor of result) outputs.set(tensor.size, Float32Array.from(tensor.dataSync()))
+    })
+    spentMs += performance.now() - began
+    return outputs
+  }
+
+  const detectorInput = new Float32Array(DETECTOR_SIZE * DETECTOR_SIZE * 3)
+  const meshInput = new Float32Array(MESH_SIZE * MESH_SIZE * 3)
+  return {
+    detectorInput,
+    meshInput,
+    runDetector() {
+      const outputs = run(detector, detectorInput, DETECTOR_SIZE)
+      return {
+        logits: join2(outputs.get(512), outputs.get(384)),
+        regressions: join2(outputs.get(512 * 16), outputs.get(384 * 16)),
+      }
+    },
+    runMesh() {
+      const outputs = run(mesh, meshInput, MESH_SIZE)
+      return { points: join2(outputs.get(468 * 3), undefined), flag: outputs.get(1)?.[0] ?? 0 }
+    },
+    countTensors: () => tf.memory().numTensors,
+    inferenceMs: () => spentMs,
+  }
+}
+
+function join2(first: Float32Array | undefined, second: Float32Array | undefined): Float32Array {
+  if (first === undefined) throw new TypeError('The model files are not those of the pinned package version.')
+  if (second === undefined) return first
+  const joined = new Float32Array(first.length + second.length)
+  joined.set(first)
+  joined.set(second, first.length)
+  return joined
+}

@@ -1,0 +1,120 @@
+/**
+ * Reads the last initializer of an ONNX file, which the runtime does not give out: InsightFace keeps there the matrix
+ * that turns an embedding into the swap network's source. The file is a protobuf of half a gigabyte, so that it is walked
+ * field by field and only the one tensor is read. Every length is checked against what encloses it, and the number of
+ * fields has a limit: a damaged file ends in null and never in a large allocation or an endless walk.
+ */
+
+/** Gives `length` bytes of a file from `at` on, fewer at its end. */
+export type ReadBytes = (at: number, length: number) => Promise<Uint8Array>
+
+interface Field {
+  readonly number: number
+  readonly isNested: boolean
+  /** A varint's value. */
+  readonly value: number
+  /** Where a nested field's contents are. */
+  readonly at: number
+  readonly length: number
+}
+
+const MAX_FIELDS = 100_000
+// A tag and a length, ten bytes each at most.
+const HEADER_BYTES = 20
+
+// The numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and TensorProto's fields.
+const GRAPH = 7
+const INITIALIZER = 5
+const TENSOR = { dims: 1, dataType: 2, floatData: 4, rawData: 9 } as const
+const FLOAT = 1
+
+/** @returns the floats of the last initializer; null where it is none of `shape`, or the file is no ONNX model. */
+export async function readLastInitializer(
+  read: ReadBytes,
+  fileSize: number,
+  shape: readonly number[],
+): Promise<Float32Array | null> {
+  const budget = { fields: MAX_FIELDS }
+  const model = await listFields(read, 0, fileSize, budget)
+  const graph = model?.findLast((field) => field.number === GRAPH && field.isNested)
+  if (graph === undefined) return null
+  const fields = await listFields(read, graph.at, graph.at + graph.length, budget)
+  const last = fields?.findLast((field) => field.number === INITIALIZER && field.isNested)
+  if (last === undefined) return null
+  const tensor = await listFields(read, last.at, last.at + last.length, budget)
+  if (tensor === null) return null
+  const dims: number[] = []
+  for (const { number, isNested, value, at, length } of tensor) {
+    if (number !== TENSOR.dims) continue
+    if (isNested) dims.push(...toVarints(await read(at, Math.min(length, 10 * (shape.length + 1)))))
+    else dims.push(value)
+  }
+  const type = tensor.find((field) => field.number === TENSOR.dataType)?.value
+  const bytes = 4 * shape.reduce((product, side) => product * side, 1)
+  // Packed floats lie in a file as raw ones do.
+  const data = tensor.find(
+    ({ number, isNested, length }) =>
+      (number === TENSOR.rawData || number === TENSOR.floatData) && isNested && length === bytes,
+  )
+  if (type !== FLOAT || data === undefined || dims.join() !== shape.join()) return null
+  const found = await read(data.at, bytes)
+  return found.length === bytes ? new Float32Array(new Uint8Array(found).buffer) : null
+}
+
+/** The fields between two places, without what is inside them; null where they do not fit. */
+async function listFields(
+  read: ReadBytes,
+  from: number,
+  end: number,
+  budget: { fields: number },
+): Promise<Field[] | null> {
+  const fields: Field[] = []
+  let at = from
+  while (at < end) {
+    if (budget.fields-- === 0) return null
+    const header = await read(at, Math.min(HEADER_BYTES, end - at))
+    const tag = toVarint(header, 0)
+    if (tag === null) return null
+    const number = Math.floor(tag.value / 8)
+    const wire = tag.value % 8
+    let length = wire === 1 ? 8 : 4
+    let start = at + tag.next
+    let value = 0
+    if (wire === 0 || wire === 2) {
+      const varint = toVarint(header, tag.next)
+      if (varint === null) return null
+      start = at + varint.next
+      value = varint.value
+      length = wire === 2 ? value : 0
+    } else if (wire !== 1 && wire !== 5) return null
+    if (start + length > end) return null
+    fields.push({ number, isNested: wire === 2, value, at: start, length })
+    at = start + length
+  }
+  return fields
+}
+
+function toVarints(bytes: Uint8Array): number[] {
+  const values: number[] = []
+  for (let at = 0; at < bytes.length;) {
+    const varint = toVarint(bytes, at)
+    if (varint === null) break
+    values.push(varint.value)
+    at = varint.next
+  }
+  return values
+}
+
+/** Beyond 2 ** 53 the value is inexact; no length or dimension that is used is that large. */
+function toVarint(bytes: Uint8Array, from: number): { readonly value: number; readonly next: number } | null {
+  let value = 0
+  let factor = 1
+  for (let at = from; at < from + 10; at++) {
+    const byte = bytes[at]
+    if (byte === undefined) return null
+    value += (byte % 128) * factor
+    if (byte < 128) return { value, next: at + 1 }
+    factor *= 128
+  }
+  return null
+}

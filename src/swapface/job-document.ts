@@ -1,0 +1,41 @@
+import type { Job } from './job-table.ts'
+
+/** What every finished swap costs, as in the reference's sample. */
+const QUOTA = 3
+
+export interface JobDocument {
+  readonly status: Job['status']
+  readonly message: string | null
+  readonly jobId: string
+  readonly data: {
+    readonly jobId: string
+    readonly targetImage: string
+    readonly swapImage: string
+    readonly discordImage: string
+    readonly cdnImage: string
+    readonly hookUrl: string | null
+    readonly quota: number
+  } | null
+}
+
+/**
+ * The document that fetch answers and the hook carries: members and order as in the reference, the caller's addresses
+ * byte for byte. The same job gives the same document each time.
+ * @param baseUrl where the result links are served, without a trailing slash.
+ */
+export function toJobDocument(job: Job, baseUrl: string): JobDocument {
+  const { status, message, jobId, targetImage, swapImage, hookUrl, discordPath, cdnPath } = job
+  const data =
+    discordPath === null || cdnPath === null
+      ? null
+      : {
+          jobId,
+          targetImage,
+          swapImage,
+          discordImage: baseUrl + discordPath,
+          cdnImage: baseUrl + cdnPath,
+          hookUrl,
+          quota: QUOTA,
+        }
+  return { status, message, jobId, data }
+}

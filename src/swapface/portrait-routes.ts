@@ -1,0 +1,21 @@
+/** Serves the project's own portraits, so that a first swap needs no picture from elsewhere. */
+import { PORTRAIT_NAMES, readPortrait } from './portraits.ts'
+import { toFailedAnswer, toJsonAnswer, type DoorAnswer, type DoorRequest, type Route } from './rest-door.ts'
+
+export function createPortraitRoutes(baseUrl: string): readonly Route[] {
+  const list = PORTRAIT_NAMES.map((name) => ({ name, url: `${baseUrl}/portraits/${name}.jpg` }))
+
+  return [
+    { path: '/portraits', methods: ['GET', 'HEAD'], handle: () => toJsonAnswer(200, list) },
+    { path: '/portraits/', methods: ['GET', 'HEAD'], handle: answerPortrait },
+  ]
+}
+
+async function answerPortrait({ path }: DoorRequest): Promise<DoorAnswer> {
+  const name = PORTRAIT_NAMES.find((one) => path === `/portraits/${one}.jpg`)
+  if (name === undefined) {
+    return toFailedAnswer(404, `There is no such portrait; there are ${PORTRAIT_NAMES.join(', ')}.`)
+  }
+  const headers = { 'content-type': 'image/jpeg', 'cache-control': 'public, max-age=3600' }
+  return { status: 200, headers, body: await readPortrait(name) }
+}

@@ -1,0 +1,53 @@
+/**
+ * Serves result images: `discordImage` links until they end, with the text and
+ * code that Discord's CDN has for one that ended; `cdnImage` links as long as
+ * results are kept. As at the real ones, no CORS header is sent.
+ */
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+
+import type { Clock } from '../lib/clock.ts'
+import type { DoorAnswer, DoorRequest, Route } from './rest-door.ts'
+import type { ResultLinks } from './result-links.ts'
+import type { ResultStore } from './result-store.ts'
+
+const ENDED = 'This content is no longer available.'
+const REFUSALS = {
+  ended: [404, ENDED],
+  forged: [403, 'The parameters of this link are not valid.'],
+  unknown: [404, 'There is no such image.'],
+} as const
+
+export function createResultRoutes(links: ResultLinks, store: ResultStore, clock: Clock): readonly Route[] {
+  async function handle({ path, query, headers }: DoorRequest): Promise<DoorAnswer> {
+    const check = links.check(path, query, clock.now())
+    if (check.verdict === 'good') return answerFile(store.toPath(check.file), headers['if-none-match'])
+    const [status, text] = REFUSALS[check.verdict]
+    return toTextAnswer(status, text)
+  }
+
+  return ['/attachments/', '/cdn/'].map((path) => ({ path, methods: ['GET', 'HEAD'], handle }))
+}
+
+async function answerFile(path: string, known: string | undefined): Promise<DoorAnswer> {
+  const found = await stat(path).catch(() => null)
+  if (found === null) return toTextAnswer(404, ENDED)
+  // A result's name is random and its bytes never change: the name is the version.
+  const etag = `"${basename(path)}"`
+  const headers = { etag, 'last-modified': found.mtime.toUTCString() }
+  if (known === etag) return { status: 304, headers, body: '' }
+  return {
+    status: 200,
+    headers: {
+      ...headers,
+      'content-type': path.endsWith('.png') ? 'image/png' : 'image/jpeg',
+      'content-length': found.size,
+    },
+    body: () => createReadStream(path),
+  }
+}
+
+function toTextAnswer(status: number, text: string): DoorAnswer {
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: text }
+}

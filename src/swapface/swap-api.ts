@@ -1,0 +1,97 @@
+/**
+ * The two calls of the reference, to the letter: submit and fetch. A submit
+ * is answered with SUCCESS only after its job is on disk. What the reference
+ * leaves open is decided here: an unknown job id is 404 with a FAILED document
+ * and no data, and a queue that is full is 499.
+ */
+import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
+
+import type { Clock } from '../lib/clock.ts'
+import type { JobDocument } from './job-document.ts'
+import type { Job, JobTable } from './job-table.ts'
+import type { Log } from './log.ts'
+import { Refusal, toFailedAnswer, toJsonAnswer, type DoorAnswer, type DoorRequest, type Route } from './rest-door.ts'
+
+const MAX_URL_CHARS = 8192
+
+export interface SwapApiOptions {
+  readonly apiKey: string
+  readonly table: JobTable
+  readonly toDocument: (job: Job) => JobDocument
+  /** Unfinished jobs, those under way included, from which on a submit is refused. */
+  readonly maxWaiting: number
+  /** Called after a job has been committed. */
+  readonly onSubmitted: () => void
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export function createSwapApi(options: SwapApiOptions): readonly Route[] {
+  const { table, toDocument, maxWaiting, onSubmitted, clock, log } = options
+  const keyHash = toHash(options.apiKey)
+
+  function checkKey({ headers }: DoorRequest): void {
+    const key = headers['tt-api-key']
+    // Hashes have one length, which the constant-time comparison needs.
+    if (typeof key === 'string' && timingSafeEqual(toHash(key), keyHash)) return
+    throw new Refusal(toJsonAnswer(401, { status: 'FAILED', message: 'TT-API-KEY is missing or wrong.' }))
+  }
+
+  async function submit(request: DoorRequest): Promise<DoorAnswer> {
+    checkKey(request)
+    const body = toRecord(await request.readJson())
+    const targetImage = getUrl(body, 'targetImage')
+    const swapImage = getUrl(body, 'swapImage')
+    const hookUrl = (body['hookUrl'] ?? '') === '' ? null : getUrl(body, 'hookUrl')
+    if (table.countUnfinished() >= maxWaiting) return toFailedAnswer(499, 'The queue is full, try again later.')
+    const jobId = addJob({ targetImage, swapImage, hookUrl })
+    log({ event: 'job-submitted', jobId })
+    onSubmitted()
+    return toJsonAnswer(200, { status: 'SUCCESS', message: '', data: { jobId } })
+  }
+
+  function addJob(job: Pick<Job, 'targetImage' | 'swapImage' | 'hookUrl'>): string {
+    for (;;) {
+      const jobId = createJobId(clock.now())
+      if (table.add({ ...job, jobId }, clock.now())) return jobId
+    }
+  }
+
+  async function fetchJob(request: DoorRequest): Promise<DoorAnswer> {
+    checkKey(request)
+    const fromQuery = new URLSearchParams(request.query).get('jobId')
+    const jobId = fromQuery ?? toRecord(await request.readJson())['jobId']
+    if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId')
+    const job = table.find(jobId)
+    return job ? toJsonAnswer(200, toDocument(job)) : toFailedAnswer(404, 'There is no job with this jobId.')
+  }
+
+  return [
+    { path: '/insightFace/v1/swap', methods: ['POST'], handle: submit },
+    { path: '/insightFace/v1/fetch', methods: ['GET', 'POST'], handle: fetchJob },
+  ]
+}
+
+function getUrl(body: Readonly<Record<string, unknown>>, name: string): string {
+  const value = body[name]
+  const isUrl = typeof value === 'string' && value.length <= MAX_URL_CHARS && URL.canParse(value)
+  if (isUrl && /^https?:$/.test(new URL(value).protocol)) return value
+  throw parameterError(name)
+}
+
+function parameterError(name: string): Refusal {
+  return new Refusal(toFailedAnswer(400, `'${name}' parameter error!`))
+}
+
+function toRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+/** 18 digits as in the reference: the time in milliseconds, then five at random. */
+function createJobId(now: number): string {
+  return `SWAP-FACE-${now}${String(randomInt(100_000)).padStart(5, '0')}`
+}
+
+function toHash(key: string): Buffer {
+  return createHash('sha256').update(key).digest()
+}

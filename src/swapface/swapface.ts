@@ -1,0 +1,126 @@
+/**
+ * The embedded upstream: the REST service of the reference on one local
+ * address, with its own queue, database and results. A program of its own,
+ * which knows nothing of the gateway. Everything it keeps is below
+ * `<dataDir>/swapface`; what was accepted before a crash is done after it.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { Agent, buildConnector } from 'undici'
+
+import { createAddressGuard, createGuardedConnector } from '../lib/address-guard.ts'
+import { systemClock, type Clock } from '../lib/clock.ts'
+import { createClosers } from '../lib/closers.ts'
+import { createDownload } from './download.ts'
+import type { SwapEngine } from './engine-contract.ts'
+import { openSwapEngine } from './engine/engine.ts'
+import { openHookSender } from './hook-sender.ts'
+import { toJobDocument } from './job-document.ts'
+import { openJobTable, type Job } from './job-table.ts'
+import { readOrCreateLinkSecret } from './link-secret.ts'
+import type { Log } from './log.ts'
+import { createPortraitRoutes } from './portrait-routes.ts'
+import { openQueue } from './queue.ts'
+import { openRestDoor } from './rest-door.ts'
+import { createResultLinks } from './result-links.ts'
+import { createResultRoutes } from './result-routes.ts'
+import { createResultStore } from './result-store.ts'
+import { createSwapApi } from './swap-api.ts'
+import { openSweeper } from './sweeper.ts'
+
+/** How long results and finished jobs are kept. */
+const KEPT_DAYS = 30
+
+export interface SwapFaceOptions {
+  /** A loopback address: the service is meant for the program that starts it. */
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  /** What callers send as TT-API-KEY. */
+  readonly apiKey: string
+  readonly dataDir: string
+  /**
+   * Exact `host` or `host:port` entries that downloads and hooks may reach although they are private. The service's
+   * own address is always among them: its portraits are served there.
+   */
+  readonly allowedPrivateHosts: readonly string[]
+  /** Closed with the service. Default: the face-swap engine. */
+  readonly engine?: SwapEngine
+  readonly log?: Log
+  readonly clock?: Clock
+  /** Unfinished jobs from which on a submit is refused with 499. Default 100. */
+  readonly maxWaiting?: number
+  /** How long a `discordImage` link is good. Default a day. */
+  readonly linkLifetimeS?: number
+  /** For each of the two images. Default 15 s. */
+  readonly downloadTimeoutMs?: number
+  /** For each of the two images. Default 20 MB. */
+  readonly maxImageBytes?: number
+  /** For each notification of a hook. Default 10 s. */
+  readonly hookTimeoutMs?: number
+}
+
+export interface SwapFace {
+  /** `http://<host>:<port>`. */
+  readonly url: string
+  /** Leaves unfinished jobs for the next start; waits for none of them. */
+  close(): Promise<void>
+}
+
+/**
+ * Resolves once it takes requests; unfinished jobs and owed hooks of an earlier process are under way by then.
+ * @throws when the port is taken or `dataDir` cannot be used; nothing is left open.
+ */
+export async function openSwapFace(options: SwapFaceOptions): Promise<SwapFace> {
+  const { host, port, apiKey, engine = openSwapEngine(), clock = systemClock, log = () => undefined } = options
+  const { maxWaiting = 100, linkLifetimeS = 86_400, downloadTimeoutMs = 15_000 } = options
+  const { maxImageBytes = 20_000_000, hookTimeoutMs = 10_000 } = options
+  const closers = createClosers()
+  try {
+    closers.add(() => engine.close())
+    const dir = join(options.dataDir, 'swapface')
+    await mkdir(options.dataDir, { recursive: true })
+    // Hook addresses are secrets of whoever submitted them.
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await mkdir(join(dir, 'results'), { recursive: true })
+    const links = createResultLinks(await readOrCreateLinkSecret(join(dir, 'link-secret')), linkLifetimeS, KEPT_DAYS)
+    const store = createResultStore(join(dir, 'results'))
+    const table = openJobTable(join(dir, 'jobs.db'))
+    closers.add(() => table.close())
+
+    const door = await openRestDoor(host, port, log)
+    closers.add(() => door.close())
+    const { url } = door
+
+    const guard = createAddressGuard({ allowedHosts: [...options.allowedPrivateHosts, url.slice('http://'.length)] })
+    const dispatcher = new Agent({
+      // A connection serves one request, so that none stays open to a host that is not ours.
+      pipelining: 0,
+      connect: createGuardedConnector(guard, (lookup) => buildConnector({ lookup, timeout: 10_000 })),
+    })
+    closers.add(() => dispatcher.destroy())
+
+    const toDocument = (job: Job) => toJobDocument(job, url)
+    const hooks = openHookSender({ table, toDocument, guard, dispatcher, timeoutMs: hookTimeoutMs, clock, log })
+    closers.add(() => hooks.close())
+    const download = createDownload({ guard, dispatcher, maxBytes: maxImageBytes, timeoutMs: downloadTimeoutMs })
+    const queue = openQueue({ table, download, engine, links, store, onFinished: () => hooks.wake(), clock, log })
+    closers.add(() => queue.close())
+
+    door.serve([
+      ...createSwapApi({ apiKey, table, toDocument, maxWaiting, onSubmitted: () => queue.wake(), clock, log }),
+      ...createResultRoutes(links, store, clock),
+      ...createPortraitRoutes(url),
+    ])
+    const sweeper = openSweeper(table, store, KEPT_DAYS, clock, log)
+    closers.add(() => sweeper.close())
+    queue.wake()
+    hooks.wake()
+    log({ event: 'listening', url })
+    return { url, close: () => closers.closeAll() }
+  } catch (error) {
+    await closers.closeAll()
+    throw error
+  }
+}

@@ -1,0 +1,38 @@
+import type { Clock } from '../lib/clock.ts'
+import type { JobTable } from './job-table.ts'
+import type { Log } from './log.ts'
+import { dayBefore } from './result-links.ts'
+import type { ResultStore } from './result-store.ts'
+
+const EVERY_MS = 86_400_000
+
+export interface Sweeper {
+  /** Waits for a sweep under way. */
+  close(): Promise<void>
+}
+
+/** Removes finished jobs and results that are older than `keptDays`: now, and then once a day. */
+export function openSweeper(table: JobTable, store: ResultStore, keptDays: number, clock: Clock, log: Log): Sweeper {
+  let sweeping = sweep()
+  const timer = setInterval(() => {
+    sweeping = sweep()
+  }, EVERY_MS).unref()
+
+  async function sweep(): Promise<void> {
+    try {
+      const before = dayBefore(clock.now(), keptDays)
+      const jobs = table.forgetFinished(before)
+      await store.forget(before)
+      log({ event: 'swept', jobs })
+    } catch (error) {
+      log({ event: 'fault', during: 'sweep', error })
+    }
+  }
+
+  return {
+    close: () => {
+      clearInterval(timer)
+      return sweeping
+    },
+  }
+}

@@ -1,0 +1,1 @@
+throw new Error('built for another machine')

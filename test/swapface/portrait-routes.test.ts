@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { afterEach, expect, test } from 'vitest'
+import { createClosers } from '../../src/lib/closers.ts'
+import { createPortraitRoutes } from '../../src/swapface/portrait-routes.ts'
+import { PORTRAIT_NAMES } from '../../src/swapface/portraits.ts'
+import { openRestDoor } from '../../src/swapface/rest-door.ts'
+
+const closers = createClosers()
+afterEach(() => closers.closeAll())
+
+async function openShelf(): Promise<string> {
+  const door = await openRestDoor('127.0.0.1', 0, () => undefined)
+  closers.add(() => door.close())
+  door.serve(createPortraitRoutes(door.url))
+  return door.url
+}
+
+test('lists the portraits by name and address, and every address serves its picture', async () => {
+  const url = await openShelf()
+  const list = await (await fetch(`${url}/portraits`)).json()
+  expect(list).toEqual(PORTRAIT_NAMES.map((name) => ({ name, url: `${url}/portraits/${name}.jpg` })))
+  for (const name of PORTRAIT_NAMES) {
+    const answer = await fetch(`${url}/portraits/${name}.jpg`)
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/jpeg'])
+    const picture = Buffer.from(await answer.arrayBuffer())
+    expect(picture.equals(readFileSync(`portraits/${name}.jpg`)), name).toBe(true)
+  }
+})
+
+test.each(['nobody.jpg', '..%2fada.jpg', 'ada.png', ''])(
+  'answers 404 with the names there are for /portraits/%s',
+  async (path) => {
+    const answer = await fetch(`${await openShelf()}/portraits/${path}`)
+    expect(answer.status).toBe(404)
+    expect(await answer.json()).toMatchObject({ message: expect.stringContaining('there are ada, kofi') })
+  },
+)

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises'
+import sharp from 'sharp'
+import { expect, test } from 'vitest'
+import { drawPortrait, PORTRAIT_NAMES as DRAWN_NAMES } from '../../portraits/generator/draw-portrait.ts'
+import { PORTRAIT_NAMES, readPortrait } from '../../src/swapface/portraits.ts'
+
+const pixels = async (jpeg: Uint8Array) => sharp(jpeg).raw().toBuffer()
+
+test('the portraits are those that the generator knows', () => {
+  expect([...PORTRAIT_NAMES].toSorted()).toEqual([...DRAWN_NAMES].toSorted())
+})
+
+test.each(PORTRAIT_NAMES)('%s is what the generator draws', async (name) => {
+  const [kept, drawn] = await Promise.all([pixels(await readPortrait(name)), pixels(await drawPortrait(name))])
+  expect(drawn.length).toBe(kept.length)
+  let sum = 0
+  for (const [at, value] of kept.entries()) sum += Math.abs(value - (drawn[at] ?? 0))
+  // Of 255. Versions of the SVG renderer differ in the last bits of an edge, no more.
+  expect(sum / kept.length).toBeLessThan(1)
+})
+
+test('a portrait is a JPEG of 640 x 800 without metadata', async () => {
+  for (const name of PORTRAIT_NAMES) {
+    const { format, width, height, exif, xmp } = await sharp(await readFile(`portraits/${name}.jpg`)).metadata()
+    expect({ format, width, height, exif, xmp }).toEqual({
+      format: 'jpeg',
+      width: 640,
+      height: 800,
+      exif: undefined,
+      xmp: undefined,
+    })
+  }
+})
+
+test('the generator refuses a name that nobody has', async () => {
+  await expect(drawPortrait('nobody')).rejects.toThrow(TypeError)
+})
