@@ -1,0 +1,7 @@
+/** The authenticated caller. A job belongs to the tenant of the viewer who made it. */
+export interface Viewer {
+  readonly tenant: string
+}
+
+/** Every caller of a gateway that listens on a loopback address and has no keys set. */
+export const localViewer: Viewer = { tenant: 'local' }

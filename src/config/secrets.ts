@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SettingError } from './env.ts'
+import type { SettingValues } from './settings.ts'
+
+/** What must never be logged, kept apart from `Config`. */
+export interface Secrets {
+  /** Goes to the upstream's origin only. */
+  readonly upstreamKey: string
+  /** The first signs, all verify. */
+  readonly gatewaySecrets: readonly [string, ...string[]]
+}
+
+/** Reads the secrets; makes the gateway's own on the first start and keeps it in `dataDir`, readable by its owner only. */
+export function readSecrets(values: SettingValues, dataDir: string): Secrets {
+  return {
+    upstreamKey: values.TTAPI_KEY ?? values.LOCAL_UPSTREAM_KEY,
+    gatewaySecrets: values.GATEWAY_SECRET ? parseList(values.GATEWAY_SECRET) : [readOrMakeSecret(dataDir)],
+  }
+}
+
+function parseList(text: string): readonly [string, ...string[]] {
+  const [first, ...rest] = text.split(',').map((part) => part.trim())
+  if (!first || [first, ...rest].some((part) => part.length < 16)) {
+    throw new SettingError('GATEWAY_SECRET', 'must have at least 16 characters in each part')
+  }
+  return [first, ...rest]
+}
+
+function readOrMakeSecret(dataDir: string): string {
+  const path = join(dataDir, 'gateway-secret')
+  if (!existsSync(path)) {
+    mkdirSync(dataDir, { recursive: true })
+    const draft = `${path}.${process.pid}`
+    writeFileSync(draft, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true })
+    try {
+      // Whole or not at all, and never over another's: of two processes that start at once, both read the same.
+      linkSync(draft, path)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    } finally {
+      unlinkSync(draft)
+    }
+  }
+  return readFileSync(path, 'utf8').trim()
+}

@@ -1,0 +1,121 @@
+/**
+ * Every setting: its name, what it means, its default, and how its text is read. `--help` prints this table and the
+ * start reads it, so the two cannot differ.
+ */
+import { z } from 'zod'
+import { LOG_LEVELS } from '../telemetry/logger.ts'
+
+interface Setting<T> {
+  readonly meaning: string
+  /** Written out for people, where a default exists. */
+  readonly default: string | null
+  /** Text of the environment → value; undefined stands for "not set". */
+  readonly schema: z.ZodType<T>
+}
+
+function setting<T>(schema: z.ZodType<T>, fallback: string | null, meaning: string): Setting<T> {
+  return { schema, default: fallback, meaning }
+}
+
+const port = (fallback: number) =>
+  z.coerce
+    .number({ error: 'must be a port number' })
+    .int('must be a whole number')
+    .min(0, 'must be 0 to 65535')
+    .max(65_535, 'must be 0 to 65535')
+    .default(fallback)
+
+const seconds = (fallback: number) =>
+  z.coerce.number({ error: 'must be a number of seconds' }).positive('must be more than 0').default(fallback)
+
+const httpUrl = z
+  .string()
+  .refine((value) => /^https?:\/\//i.test(value) && URL.canParse(value), 'must be an absolute http(s) address')
+
+const onOff = z.enum(['on', 'off'], { error: 'must be "on" or "off"' }).optional()
+
+export const settings = {
+  HOST: setting(z.string().min(1).default('127.0.0.1'), '127.0.0.1', 'address to listen on'),
+  PORT: setting(port(4000), '4000', 'port to listen on; 0 takes a free one'),
+  PUBLIC_URL: setting(httpUrl.optional(), 'http://HOST:PORT', 'how the upstream and callers reach this gateway'),
+  TTAPI_KEY: setting(
+    z.string().min(1).optional(),
+    null,
+    'key of the real upstream; without it the embedded upstream is started and used',
+  ),
+  TTAPI_URL: setting(
+    httpUrl.default('https://api.ttapi.io'),
+    'https://api.ttapi.io',
+    'base address of the real upstream',
+  ),
+  LOCAL_UPSTREAM_PORT: setting(port(4010), '4010', 'port of the embedded upstream, on 127.0.0.1'),
+  LOCAL_UPSTREAM_KEY: setting(
+    z.string().min(1).default('local-dev-key'),
+    'local-dev-key',
+    'key of the embedded upstream',
+  ),
+  SWAPFACE_MODELS_DIR: setting(
+    z.string().min(1).optional(),
+    null,
+    'folder with your own InsightFace models for the embedded upstream, which then swaps with them (docs/ENGINE.md)',
+  ),
+  DATABASE_URL: setting(
+    z
+      .string()
+      .refine((value) => value.startsWith('file:'), 'must be "file:" and a path')
+      .optional(),
+    'file:DATA_DIR/gateway.db',
+    'the embedded database, as file:path',
+  ),
+  DATA_DIR: setting(z.string().min(1).default('./data'), './data', 'folder for everything that is kept'),
+  GATEWAY_SECRET: setting(
+    z.string().min(16, 'must have at least 16 characters').optional(),
+    'made on first start, kept in DATA_DIR',
+    'signs hook addresses; a comma-separated list rotates it: the first signs, all verify',
+  ),
+  ALLOWED_PRIVATE_HOSTS: setting(
+    z.string().optional(),
+    'the embedded upstream and PUBLIC_URL',
+    'comma-separated host or host:port that the embedded upstream may reach although its address is private; adds to the default',
+  ),
+  GRAPHIQL: setting(onOff, 'on for a loopback HOST', 'the GraphiQL page at /graphql'),
+  MAX_IN_FLIGHT: setting(
+    z.coerce
+      .number({ error: 'must be a number' })
+      .int('must be a whole number')
+      .min(1, 'must be at least 1')
+      .default(10),
+    '10',
+    'swaps at the upstream at one time; the others wait',
+  ),
+  FETCH_PER_SECOND: setting(
+    z.coerce.number({ error: 'must be a number' }).positive('must be more than 0').default(20),
+    '20',
+    'fetches upstream a second, for all swaps together',
+  ),
+  SUBMIT_BEFORE_S: setting(seconds(900), '900', 'how long a swap may wait to be sent before it fails, unsent'),
+  ON_QUEUE_DEADLINE_S: setting(seconds(900), '900', 'how long the upstream may work before a swap counts as lost'),
+  UNCONFIRMED_DEADLINE_S: setting(seconds(1_800), '1800', 'how long a submit without an answer is waited for'),
+  FAULT_AT: setting(
+    z.string().optional(),
+    null,
+    'for tests of what survives a crash: the fault point at which the process dies, as name or name@n',
+  ),
+  LOG_LEVEL: setting(
+    z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+    'info',
+    'JSON lines on standard output; readable text on a terminal',
+  ),
+} as const
+
+export type SettingValues = { readonly [Name in keyof typeof settings]: z.infer<(typeof settings)[Name]['schema']> }
+
+/** The table as text. */
+export function describeSettings(): string {
+  const rows = Object.entries(settings).map(([name, { meaning, default: fallback }]) => [
+    name,
+    `${meaning} (${fallback === null ? 'no default' : `default: ${fallback}`})`,
+  ])
+  const width = Math.max(...rows.map(([name]) => name?.length ?? 0))
+  return rows.map(([name = '', text = '']) => `  ${name.padEnd(width)}  ${text}`).join('\n')
+}

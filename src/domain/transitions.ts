@@ -1,0 +1,216 @@
+/**
+ * The state machine: which report moves a job from where to where. Pure; the one place that knows the arrows.
+ *
+ *   (none) → PENDING → (sending) → ON_QUEUE → SUCCESS | FAILED
+ *               │          │           └→ LOST
+ *               │          └→ UNCONFIRMED → ON_QUEUE | SUCCESS | FAILED | LOST
+ *               └→ FAILED (refused, or not submitted in time)
+ *
+ * "sending" is PENDING under a lease. SUCCESS, FAILED, CANCELED and LOST are never left: a report about a finished
+ * job changes nothing. A late or repeated report is not an error, it just decides nothing.
+ */
+import { CONFIRM_FAILED_AFTER_MS, nextFetchDelayMs } from './poll-schedule.ts'
+import type { Report } from './report.ts'
+import { isDone, type SwapJob, type SwapJobStatus } from './swap-job.ts'
+
+const ARROWS: Readonly<Record<SwapJobStatus, readonly SwapJobStatus[]>> = {
+  PENDING: ['UNCONFIRMED', 'ON_QUEUE', 'SUCCESS', 'FAILED', 'CANCELED'],
+  UNCONFIRMED: ['ON_QUEUE', 'SUCCESS', 'FAILED', 'LOST'],
+  ON_QUEUE: ['SUCCESS', 'FAILED', 'LOST'],
+  SUCCESS: [],
+  FAILED: [],
+  CANCELED: [],
+  LOST: [],
+}
+
+/** Whether the state machine has an arrow between the two. */
+export function isArrow(from: SwapJobStatus, to: SwapJobStatus): boolean {
+  return ARROWS[from].includes(to)
+}
+
+/** The deadlines of the state machine, in milliseconds. */
+export interface Deadlines {
+  readonly submitBeforeMs: number
+  readonly onQueueMs: number
+  readonly unconfirmedMs: number
+}
+
+type Patch = Partial<
+  Pick<
+    SwapJob,
+    | 'upstreamId'
+    | 'upstreamStatus'
+    | 'links'
+    | 'failure'
+    | 'charge'
+    | 'submittedAt'
+    | 'finishedAt'
+    | 'leaseUntil'
+    | 'notBefore'
+    | 'fetches'
+    | 'wakeAt'
+    | 'deadlineAt'
+    | 'failedSeenAt'
+  >
+>
+
+/** What a report does to a job. */
+export type Decision =
+  /** The job moves to `to`: a new version, a timeline entry, `patch`. */
+  | { readonly kind: 'transition'; readonly to: SwapJobStatus; readonly patch: Patch }
+  /** The job stays where it is; only its bookkeeping changes. */
+  | { readonly kind: 'note'; readonly patch: Patch }
+  /** Nothing changes. */
+  | { readonly kind: 'none' }
+
+const NOTHING: Decision = { kind: 'none' }
+
+/** What a decision depends on beside the job and the report. */
+export interface Circumstances {
+  readonly deadlines: Deadlines
+  /** In [0, 1): jitter for the next scheduled look at the job. */
+  readonly random: number
+  /** Whether somebody waits for the job right now: the next look is then sooner. */
+  readonly isWatched: boolean
+}
+
+/** Decides what `report` does to `job`. */
+export function decide(job: SwapJob, report: Report, circumstances: Circumstances): Decision {
+  if (isDone(job.status)) return NOTHING
+  const { finding, at } = report
+  const { deadlines } = circumstances
+  switch (finding.kind) {
+    case 'accepted':
+      return job.status === 'ON_QUEUE' ? NOTHING : enqueue(job, finding.upstreamId, null, at, circumstances)
+
+    case 'refused':
+      return isOwnClaim(job, report) ? finish('FAILED', at, { failure: finding.failure, charge: NOT_CHARGED }) : NOTHING
+
+    case 'released': {
+      if (!isOwnClaim(job, report)) return NOTHING
+      if (finding.retryAt >= job.createdAt + deadlines.submitBeforeMs) {
+        return finish('FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
+      }
+      return note({ leaseUntil: null, notBefore: finding.retryAt, wakeAt: finding.retryAt })
+    }
+
+    case 'unconfirmed': {
+      if (!isOwnClaim(job, report)) return NOTHING
+      const deadlineAt = at + deadlines.unconfirmedMs
+      return { kind: 'transition', to: 'UNCONFIRMED', patch: { leaseUntil: null, deadlineAt, wakeAt: deadlineAt } }
+    }
+
+    case 'unfinished': {
+      if (job.status !== 'ON_QUEUE') return enqueue(job, finding.upstreamId, finding.word, at, circumstances)
+      return note({
+        ...scheduleNext(job, report, circumstances),
+        ...(finding.word !== job.upstreamStatus && { upstreamStatus: finding.word }),
+        // Takes back the doubt that an unconfirmed FAILED raised.
+        ...(job.failedSeenAt !== null && { failedSeenAt: null }),
+      })
+    }
+
+    case 'unanswered':
+      return job.status === 'ON_QUEUE' ? note(scheduleNext(job, report, circumstances)) : NOTHING
+
+    case 'succeeded':
+      return finish('SUCCESS', at, {
+        upstreamId: finding.upstreamId,
+        upstreamStatus: finding.word,
+        submittedAt: job.submittedAt ?? at,
+        links: finding.links,
+        charge: { state: 'CHARGED', quota: finding.quota },
+      })
+
+    case 'failed': {
+      if (job.status !== 'ON_QUEUE') {
+        // Attached by its hook: the job is upstream's now, and its failure awaits the second fetch like any other.
+        const queued = enqueue(job, finding.upstreamId, finding.word, at, circumstances)
+        return { ...queued, patch: { ...queued.patch, failedSeenAt: at, wakeAt: at + CONFIRM_FAILED_AFTER_MS } }
+      }
+      if (job.failedSeenAt === null) return note({ failedSeenAt: at, wakeAt: at + CONFIRM_FAILED_AFTER_MS })
+      const confirmableAt = job.failedSeenAt + CONFIRM_FAILED_AFTER_MS
+      if (at < confirmableAt) return note({ wakeAt: confirmableAt })
+      return finish('FAILED', at, {
+        upstreamStatus: finding.word,
+        failure: finding.failure,
+        charge: NOT_CHARGED,
+      })
+    }
+
+    case 'overdue':
+      if (job.status === 'PENDING') {
+        return job.leaseUntil === null && at >= job.createdAt + deadlines.submitBeforeMs
+          ? finish('FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
+          : NOTHING
+      }
+      return job.deadlineAt !== null && at >= job.deadlineAt + (finding.isAnswered ? 0 : LAST_LOOK_MS)
+        ? finish('LOST', at, { failure: NO_OUTCOME, charge: { state: 'UNKNOWN', quota: null } })
+        : NOTHING
+  }
+}
+
+/** How long a deadline waits for an answer to the last look. */
+const LAST_LOOK_MS = 600_000
+
+const NOT_CHARGED = { state: 'NOT_CHARGED', quota: null } as const
+
+const NOT_SUBMITTED = {
+  code: 'NOT_SUBMITTED',
+  message: 'The upstream took no work for as long as the swap may wait. Nothing was sent, nothing was charged.',
+  retryable: true,
+} as const
+
+const NO_OUTCOME = {
+  code: 'NO_OUTCOME',
+  message: 'The upstream never told the outcome. Whether it charged is not known.',
+  retryable: true,
+} as const
+
+/** Whether the report speaks for the claim that holds the job now, and that claim is still submitting. */
+function isOwnClaim(job: SwapJob, report: Report): boolean {
+  return job.status === 'PENDING' && job.leaseUntil !== null && report.fencing === job.fencing
+}
+
+function enqueue(
+  job: SwapJob,
+  upstreamId: string,
+  word: string | null,
+  at: number,
+  { deadlines, random, isWatched }: Circumstances,
+): Extract<Decision, { kind: 'transition' }> {
+  const deadlineAt = at + deadlines.onQueueMs
+  return {
+    kind: 'transition',
+    to: 'ON_QUEUE',
+    patch: {
+      upstreamId,
+      upstreamStatus: word,
+      submittedAt: job.submittedAt ?? at,
+      leaseUntil: null,
+      fetches: 0,
+      deadlineAt,
+      wakeAt: nextWakeAt(deadlineAt, at + nextFetchDelayMs(0, random, isWatched)),
+    },
+  }
+}
+
+function finish(to: SwapJobStatus, at: number, patch: Patch): Decision {
+  const closed = { finishedAt: at, leaseUntil: null, wakeAt: null, deadlineAt: null, failedSeenAt: null }
+  return { kind: 'transition', to, patch: { ...patch, ...closed } }
+}
+
+function note(patch: Patch): Decision {
+  return Object.keys(patch).length === 0 ? NOTHING : { kind: 'note', patch }
+}
+
+/** Only a scheduled fetch moves the schedule on: a query that asks often must not make the next look later. */
+function scheduleNext(job: SwapJob, report: Report, { random, isWatched }: Circumstances): Patch {
+  if (report.source !== 'RECONCILER') return {}
+  const fetches = job.fetches + 1
+  return { fetches, wakeAt: nextWakeAt(job.deadlineAt, report.at + nextFetchDelayMs(fetches, random, isWatched)) }
+}
+
+function nextWakeAt(deadlineAt: number | null, fetchAt: number): number {
+  return deadlineAt === null ? fetchAt : Math.min(fetchAt, deadlineAt)
+}

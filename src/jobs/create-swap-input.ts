@@ -1,0 +1,94 @@
+/** What a caller may ask for, checked as a whole: every issue is reported, not only the first. */
+import { z } from 'zod'
+
+export const SWAP_INPUT_ISSUE_CODES = [
+  'REQUIRED',
+  'EXACTLY_ONE_REQUIRED',
+  'TOO_LONG',
+  'TOO_MANY',
+  'OUT_OF_RANGE',
+  'NOT_HTTP_URL',
+  'ADDRESS_NOT_ALLOWED',
+  'IMAGE_TYPE_NOT_ALLOWED',
+  'IMAGE_TOO_LARGE',
+  'UPLOAD_NOT_READY',
+  'JOB_NOT_SUCCESSFUL',
+] as const
+export type SwapInputIssueCode = (typeof SWAP_INPUT_ISSUE_CODES)[number]
+
+/** One thing that is wrong; `path` leads from the argument down. */
+export interface SwapInputIssue {
+  readonly path: readonly string[]
+  readonly code: SwapInputIssueCode
+  readonly message: string
+}
+
+const MAX_URL_CHARS = 2_048
+const MAX_TEXT_CHARS = 255
+const MAX_TAGS = 10
+const MAX_TAG_CHARS = 64
+export const MAX_WAIT_MS = 25_000
+
+type Code = { readonly code: SwapInputIssueCode }
+const as = (code: SwapInputIssueCode, error: string) => ({ error, params: { code } satisfies Code })
+
+/** Text of 1 (or 0) to `max` characters. */
+const text = (max: number, name: string) =>
+  z
+    .string()
+    .refine((value) => value !== '', as('REQUIRED', `${name} must not be empty.`))
+    .refine((value) => value.length <= max, as('TOO_LONG', `${name} may have at most ${max} characters.`))
+
+const imageUrl = z
+  .string()
+  .refine(
+    (value) => value.length <= MAX_URL_CHARS,
+    as('TOO_LONG', `An address may have at most ${MAX_URL_CHARS} characters.`),
+  )
+  .refine(isHttpUrl, as('NOT_HTTP_URL', 'Give the absolute http:// or https:// address of an image.'))
+
+const schema = z.object({
+  targetImage: z.object({ url: imageUrl }),
+  swapImage: z.object({ url: imageUrl }),
+  idempotencyKey: text(MAX_TEXT_CHARS, 'An idempotency key').nullish(),
+  clientReference: text(MAX_TEXT_CHARS, 'A client reference').nullish(),
+  tags: z
+    .array(text(MAX_TAG_CHARS, 'A tag'))
+    .refine((tags) => tags.length <= MAX_TAGS, as('TOO_MANY', `At most ${MAX_TAGS} tags.`))
+    .nullish(),
+  waitMs: z
+    .number()
+    .refine((ms) => ms >= 0 && ms <= MAX_WAIT_MS, as('OUT_OF_RANGE', `waitMs goes from 0 to ${MAX_WAIT_MS}.`))
+    .nullish(),
+})
+
+/** A swap as asked for; nothing in it has been normalised. */
+export type CreateSwapInput = z.infer<typeof schema>
+
+export type ParsedInput =
+  | { readonly ok: true; readonly input: CreateSwapInput }
+  | { readonly ok: false; readonly issues: readonly SwapInputIssue[] }
+
+/** Checks a caller's input. */
+export function parseCreateSwapInput(raw: unknown): ParsedInput {
+  const parsed = schema.safeParse(raw)
+  if (parsed.success) return { ok: true, input: parsed.data }
+  return {
+    ok: false,
+    issues: parsed.error.issues.map((issue) => ({
+      path: ['input', ...issue.path.map(String)],
+      code: issue.code === 'custom' ? readCode(issue.params) : 'REQUIRED',
+      message: issue.message,
+    })),
+  }
+}
+
+function readCode(params: Record<string, unknown> | undefined): SwapInputIssueCode {
+  return SWAP_INPUT_ISSUE_CODES.find((code) => code === params?.['code']) ?? 'REQUIRED'
+}
+
+function isHttpUrl(value: string): boolean {
+  // `new URL` would quietly drop blanks and control characters; the upstream gets the address byte for byte.
+  if (!/^https?:\/\/[^\s\p{Cc}]+$/iu.test(value)) return false
+  return URL.canParse(value)
+}

@@ -1,0 +1,33 @@
+import type { Viewer } from '../auth/viewer.ts'
+import type { SwapJob } from '../domain/swap-job.ts'
+import { isDone } from '../domain/swap-job.ts'
+import type { JobStore } from '../store/job-store.ts'
+import type { Confirmer } from './confirm-swap.ts'
+
+/** Upstream fetches that one request of a caller may cause; jobs beyond that are answered from the store. */
+export const MAX_FETCHES_PER_REQUEST = 20
+
+/** Reads the viewer's own jobs, for one request. Null for an unknown job and for a foreign one alike. */
+export type ReadJobs = (ids: readonly string[]) => Promise<(SwapJob | null)[]>
+
+/**
+ * Opens the reading of one request. Unfinished jobs are looked up at the upstream on the way, finished ones never.
+ * A job whose fetch fails is answered as it is stored: one bad key never fails its batch.
+ */
+export function createReadJobs(
+  viewer: Viewer,
+  store: Pick<JobStore, 'findOwnJobs'>,
+  confirmer: Pick<Confirmer, 'refresh'>,
+): ReadJobs {
+  let fetchesLeft = MAX_FETCHES_PER_REQUEST
+  return async (ids) => {
+    const jobs = await store.findOwnJobs(viewer.tenant, ids)
+    return Promise.all(
+      jobs.map(async (job) => {
+        if (!job || isDone(job.status) || job.upstreamId === null || fetchesLeft <= 0) return job
+        fetchesLeft -= 1
+        return confirmer.refresh(job)
+      }),
+    )
+  }
+}

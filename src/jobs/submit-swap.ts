@@ -1,0 +1,110 @@
+import { retryDelayMs } from '../lib/backoff.ts'
+import type { Background } from '../lib/background.ts'
+import type { Clock } from '../lib/clock.ts'
+import { faultPoint } from '../lib/fault-points.ts'
+import type { Finding } from '../domain/report.ts'
+import type { SwapJob } from '../domain/swap-job.ts'
+import type { JobStore } from '../store/job-store.ts'
+import type { Telemetry } from '../telemetry/events.ts'
+import type { SubmitOutcome, Upstream } from '../upstream/upstream.ts'
+import type { ApplyReport } from './apply-report.ts'
+import type { HookAddresses } from './hook-addresses.ts'
+import type { UpstreamBreaker } from './upstream-breaker.ts'
+
+/**
+ * How long one submitter may hold a job: longer than a submit can take. When it is over without a report the
+ * submitter is dead, and what it sent is unconfirmed.
+ */
+export const SUBMIT_LEASE_MS = 45_000
+
+export interface SubmitterParts {
+  readonly store: Pick<JobStore, 'claimSubmit' | 'findNextWaiting'>
+  readonly breaker: UpstreamBreaker
+  readonly maxInFlight: number
+  readonly background: Background
+  readonly upstream: Pick<Upstream, 'submit'>
+  readonly applyReport: ApplyReport
+  readonly hookAddresses: HookAddresses
+  readonly telemetry: Pick<Telemetry, 'submitEnded'>
+  readonly clock: Clock
+  readonly random: () => number
+}
+
+export interface Submitter {
+  /**
+   * Sends a claimed job upstream, once, and records what came of it. The claim must be durable: from here on the
+   * upstream may charge. Not to be abandoned when a caller hangs up.
+   */
+  submit(claimed: SwapJob): Promise<SwapJob>
+  /** Submits those that wait, the oldest first, as far as there is room. Resolves when all that can go are on their way. */
+  submitWaiting(): Promise<void>
+}
+
+export function createSubmitter(parts: SubmitterParts): Submitter {
+  const { store, upstream, applyReport, breaker, maxInFlight, background, hookAddresses, telemetry, clock, random } =
+    parts
+
+  const submit = async (claimed: SwapJob) => {
+    if (claimed.leaseUntil === null || claimed.hookAddress === null) throw new TypeError('a submit needs a claim')
+    const outcome = await upstream.submit({
+      targetImage: claimed.targetImageUrl,
+      swapImage: claimed.swapImageUrl,
+      hookUrl: claimed.hookAddress,
+    })
+    faultPoint('submit-answered')
+    if (outcome.kind === 'notSent' || outcome.kind === 'unknown') breaker.failed()
+    else breaker.succeeded()
+    telemetry.submitEnded(claimed, outcome.kind, 'reason' in outcome ? outcome.reason : null)
+    const at = clock.now()
+    const finding = toFinding(outcome, at + retryDelayMs(claimed.fencing, random()))
+    const job = await applyReport(claimed, { source: 'SUBMIT', at, fencing: claimed.fencing, finding })
+    faultPoint('submit-recorded')
+    return job
+  }
+
+  /** @returns whether another may follow. */
+  const submitNext = async (): Promise<boolean> => {
+    const job = await store.findNextWaiting(clock.now())
+    if (!job || !breaker.tryPass()) return false
+    const leaseUntil = clock.now() + SUBMIT_LEASE_MS
+    const claim = { hookAddress: hookAddresses.addressOf(job.id), leaseUntil, maxInFlight }
+    const claimed = await store.claimSubmit(job, claim).catch((error: unknown) => {
+      breaker.abandoned()
+      throw error
+    })
+    if (!claimed) {
+      breaker.abandoned()
+      return false
+    }
+    faultPoint('resubmit-claimed')
+    background.run('submit a waiting job', () => submit(claimed))
+    return true
+  }
+
+  return {
+    submit: async (claimed) => {
+      const submitted = submit(claimed)
+      // Owned beside its caller, who may hang up: a stop waits for it.
+      background.run('submit a job', () => submitted)
+      return submitted
+    },
+    submitWaiting: async () => {
+      while (await submitNext());
+    },
+  }
+}
+
+function toFinding(outcome: SubmitOutcome, retryAt: number): Finding {
+  switch (outcome.kind) {
+    case 'accepted':
+      return { kind: 'accepted', upstreamId: outcome.upstreamId }
+    case 'refused':
+      return outcome.transient
+        ? { kind: 'released', retryAt: retryAt + (outcome.retryAfterMs ?? 0) }
+        : { kind: 'refused', failure: outcome.failure }
+    case 'notSent':
+      return { kind: 'released', retryAt }
+    case 'unknown':
+      return { kind: 'unconfirmed' }
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * What the use cases ask of a store of jobs. The versioned row is the truth; everything else (bus, hooks) is a
+ * wake-up. Every change is a compare-and-set: it names the state it was decided on, and where that state is no
+ * longer the one stored nothing is written and null comes back: read again, decide again.
+ */
+import type { Decision } from '../domain/transitions.ts'
+import type { ObservationSource, SwapJob, TimelineEntry } from '../domain/swap-job.ts'
+
+/** A job to be recorded. */
+export interface NewSwapJob {
+  readonly id: string
+  readonly tenant: string
+  readonly targetImageUrl: string
+  readonly swapImageUrl: string
+  readonly clientReference: string | null
+  readonly tags: readonly string[]
+  readonly createdAt: number
+  readonly hookAddress: string
+  /** The lease under which it is submitted at once where there is room for it; null where it must wait in any case. */
+  readonly leaseUntil: number | null
+  readonly idempotency: Idempotency | null
+}
+
+/** How much room there is, over all processes. */
+export interface Room {
+  /** Jobs that are being submitted or that the upstream works on. */
+  readonly maxInFlight: number
+  /** Jobs that wait to be submitted. */
+  readonly maxWaiting: number
+}
+
+/** One caller's key, and a digest of the input it came with. */
+export interface Idempotency {
+  readonly key: string
+  readonly fingerprint: string
+}
+
+export type CreatedJob =
+  | { readonly kind: 'created'; readonly job: SwapJob }
+  /** The tenant has used the key before: the job it made, as it is now, and the digest it was made with. */
+  | { readonly kind: 'existing'; readonly job: SwapJob; readonly fingerprint: string }
+  /** Too many jobs wait; nothing was recorded. */
+  | { readonly kind: 'full' }
+
+/** The upstream id that a change would write belongs to another job: the upstream gave one id twice. */
+export class UpstreamIdTakenError extends Error {
+  constructor() {
+    super('another job has this upstream id')
+    this.name = 'UpstreamIdTakenError'
+  }
+}
+
+export interface SubmitClaim {
+  readonly hookAddress: string
+  readonly leaseUntil: number
+  readonly maxInFlight: number
+}
+
+export interface JobStore {
+  /**
+   * Records the job, its first timeline entry and its key in one durable transaction: on disk when it resolves.
+   * Claimed for its first submit where there is room and nobody waits; waiting otherwise. A key is kept until a day
+   * after its job was done.
+   */
+  createJob(job: NewSwapJob, room: Room): Promise<CreatedJob>
+  findJob(id: string): Promise<SwapJob | null>
+  /**
+   * The tenant's own jobs by gateway id or upstream id, in the order asked for; null for an unknown one, and for
+   * another tenant's.
+   */
+  findOwnJobs(tenant: string, ids: readonly string[]): Promise<(SwapJob | null)[]>
+  findByUpstreamId(upstreamId: string): Promise<SwapJob | null>
+  /** Every state each job went through, oldest first, in the order asked for. */
+  listTimelines(ids: readonly string[]): Promise<TimelineEntry[][]>
+
+  /**
+   * Carries a transition or a note out on exactly the state of `job`: same version, same fencing number.
+   * @throws {UpstreamIdTakenError} and writes nothing.
+   */
+  applyDecision(
+    job: SwapJob,
+    decision: Exclude<Decision, { kind: 'none' }>,
+    at: number,
+    source: ObservationSource,
+  ): Promise<SwapJob | null>
+  /** The job that has waited longest among those that may be submitted now. */
+  findNextWaiting(now: number): Promise<SwapJob | null>
+  /**
+   * Leases a waiting job to one submitter; null when there is no room, or somebody else was faster. Durable when it
+   * resolves.
+   */
+  claimSubmit(job: SwapJob, claim: SubmitClaim): Promise<SwapJob | null>
+  /** Takes the unfinished jobs whose time to be looked at has come, and puts their next time to `until`. */
+  claimDue(now: number, until: number, limit: number): Promise<SwapJob[]>
+
+  /** Throws when the store cannot be read. */
+  ping(): Promise<void>
+}

@@ -1,0 +1,278 @@
+import {
+  type Expression,
+  type ExpressionBuilder,
+  expressionBuilder,
+  type Kysely,
+  type SqlBool,
+  type Transaction,
+} from 'kysely'
+import type { TimelineEntry } from '../domain/swap-job.ts'
+import { toPatchColumns, toSwapJob } from './job-row.ts'
+import { type JobStore, type NewSwapJob, type Room, UpstreamIdTakenError } from './job-store.ts'
+import type { JobRow, Tables } from './tables.ts'
+
+/** How long an idempotency key is kept after its job was done. */
+const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
+
+/** What differs between the engines, beside how they are opened and migrated. */
+export interface Engine {
+  readonly db: Kysely<Tables>
+  /** Whether the error says that a unique column has the value already. */
+  isUniqueViolation(error: unknown): boolean
+}
+
+/** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
+export function createJobStore({ db, isUniqueViolation }: Engine): JobStore {
+  return {
+    createJob: (job, room) =>
+      db.transaction().execute(async (trx) => {
+        const { idempotency } = job
+        if (idempotency) {
+          const holder = await findByKey(trx, job.tenant, idempotency.key)
+          const isExpired = holder?.row.finished_at != null && holder.row.finished_at + KEY_KEPT_MS <= job.createdAt
+          if (holder && !isExpired) {
+            return { kind: 'existing', job: toSwapJob(holder.row), fingerprint: holder.fingerprint }
+          }
+        }
+        const { in_flight: inFlight, due, waiting } = await countQueue(trx, room, job.createdAt)
+        if (waiting >= room.maxWaiting) return { kind: 'full' }
+        const isClaimed = job.leaseUntil !== null && inFlight < room.maxInFlight && due === 0
+        const row = await trx
+          .insertInto('jobs')
+          .values(toNewRow(job, isClaimed))
+          .returningAll()
+          .executeTakeFirstOrThrow()
+        await trx
+          .insertInto('job_timeline')
+          .values({ job_id: job.id, version: 1, status: 'PENDING', at: job.createdAt, source: 'CALLER' })
+          .execute()
+        if (idempotency) {
+          const { key, fingerprint } = idempotency
+          await trx
+            .insertInto('idempotency_keys')
+            .values({ tenant: job.tenant, key, fingerprint, job_id: job.id })
+            .onConflict((conflict) => conflict.columns(['tenant', 'key']).doUpdateSet({ fingerprint, job_id: job.id }))
+            .execute()
+        }
+        return { kind: 'created', job: toSwapJob(row) }
+      }),
+
+    findJob: async (id) => {
+      const row = await db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst()
+      return row ? toSwapJob(row) : null
+    },
+
+    findOwnJobs: async (tenant, ids) => {
+      const rows = await db
+        .selectFrom('jobs')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where((where) => where.or([where('id', 'in', ids), where('upstream_id', 'in', ids)]))
+        .execute()
+      const found = new Map<string, JobRow>()
+      for (const row of rows) {
+        found.set(row.id, row)
+        if (row.upstream_id !== null) found.set(row.upstream_id, row)
+      }
+      return ids.map((id) => {
+        const row = found.get(id)
+        return row ? toSwapJob(row) : null
+      })
+    },
+
+    findByUpstreamId: async (upstreamId) => {
+      const row = await db.selectFrom('jobs').selectAll().where('upstream_id', '=', upstreamId).executeTakeFirst()
+      return row ? toSwapJob(row) : null
+    },
+
+    listTimelines: async (ids) => {
+      const rows = await db
+        .selectFrom('job_timeline')
+        .selectAll()
+        .where('job_id', 'in', ids)
+        .orderBy('job_id')
+        .orderBy('version')
+        .execute()
+      const byJob = new Map<string, TimelineEntry[]>(ids.map((id) => [id, []]))
+      for (const { job_id, version, status, at, source } of rows)
+        byJob.get(job_id)?.push({ version, status, at, source })
+      return ids.map((id) => byJob.get(id) ?? [])
+    },
+
+    applyDecision: async (job, decision, at, source) => {
+      const columns = toPatchColumns(decision.patch)
+      if (decision.kind === 'note') {
+        const row = await updateExactly(db, job, columns)
+        return row ? toSwapJob(row) : null
+      }
+      const move = db.transaction().execute(async (trx) => {
+        const version = job.version + 1
+        const row = await updateExactly(trx, job, { ...columns, status: decision.to, version, updated_at: at })
+        if (!row) return null
+        await trx
+          .insertInto('job_timeline')
+          .values({ job_id: job.id, version, status: decision.to, at, source })
+          .execute()
+        return toSwapJob(row)
+      })
+      return move.catch((error: unknown) => {
+        throw isUniqueViolation(error) ? new UpstreamIdTakenError() : error
+      })
+    },
+
+    findNextWaiting: async (now) => {
+      const row = await db
+        .selectFrom('jobs')
+        .selectAll()
+        .where(isWaiting)
+        .where('not_before', '<=', now)
+        .orderBy('created_at')
+        .orderBy('id')
+        .limit(1)
+        .executeTakeFirst()
+      return row ? toSwapJob(row) : null
+    },
+
+    claimSubmit: async (job, claim) => {
+      if (job.status !== 'PENDING' || job.leaseUntil !== null) return null
+      const row = await updateExactly(
+        db,
+        job,
+        {
+          fencing: job.fencing + 1,
+          lease_until: claim.leaseUntil,
+          wake_at: claim.leaseUntil,
+          hook_address: claim.hookAddress,
+        },
+        (where) => where(countUpTo(claim.maxInFlight, isInFlight), '<', claim.maxInFlight),
+      )
+      return row ? toSwapJob(row) : null
+    },
+
+    claimDue: async (now, until, limit) => {
+      const due = await db
+        .selectFrom('jobs')
+        .select('id')
+        .where('wake_at', '<=', now)
+        .orderBy('wake_at')
+        .limit(limit)
+        .execute()
+      if (due.length === 0) return []
+      const rows = await db
+        .updateTable('jobs')
+        .set({ wake_at: until })
+        .where(
+          'id',
+          'in',
+          due.map(({ id }) => id),
+        )
+        .where('wake_at', '<=', now)
+        .returningAll()
+        .execute()
+      return rows.map(toSwapJob)
+    },
+
+    ping: async () => {
+      await db.selectFrom('jobs').select('id').limit(1).execute()
+    },
+  }
+}
+
+type Where = ExpressionBuilder<Tables, 'jobs'>
+
+const isInFlight = (where: Where) =>
+  where.and([
+    where('wake_at', 'is not', null),
+    where.or([
+      where('status', '=', 'ON_QUEUE'),
+      where.and([where('status', '=', 'PENDING'), where('lease_until', 'is not', null)]),
+    ]),
+  ])
+
+const isWaiting = (where: Where) =>
+  where.and([where('wake_at', 'is not', null), where('status', '=', 'PENDING'), where('lease_until', 'is', null)])
+
+/** How many jobs there are of a kind, counted no further than `limit`: the cost does not grow with their number. */
+function countUpTo(limit: number, condition: (where: Where) => Expression<SqlBool>) {
+  const { selectFrom } = expressionBuilder<Tables>()
+  const some = selectFrom('jobs').select('jobs.id').where(condition).limit(limit).as('some')
+  return selectFrom(some).select(({ fn }) => fn.countAll<number>().as('count'))
+}
+
+async function countQueue(trx: Transaction<Tables>, room: Room, now: number) {
+  const isDue = (where: Where) => where.and([isWaiting(where), where('not_before', '<=', now)])
+  return trx
+    .selectNoFrom([
+      countUpTo(room.maxInFlight, isInFlight).as('in_flight'),
+      countUpTo(1, isDue).as('due'),
+      countUpTo(room.maxWaiting, isWaiting).as('waiting'),
+    ])
+    .$narrowType<{ in_flight: number; due: number; waiting: number }>()
+    .executeTakeFirstOrThrow()
+}
+
+/** Writes where the row is as `job` says: same version, same fencing number. */
+async function updateExactly(
+  db: Kysely<Tables> | Transaction<Tables>,
+  job: { readonly id: string; readonly version: number; readonly fencing: number },
+  columns: Partial<JobRow>,
+  condition: (where: Where) => Expression<SqlBool> = (where) => where.lit(true),
+): Promise<JobRow | undefined> {
+  return db
+    .updateTable('jobs')
+    .set(columns)
+    .where('id', '=', job.id)
+    .where('version', '=', job.version)
+    .where('fencing', '=', job.fencing)
+    .where(condition)
+    .returningAll()
+    .executeTakeFirst()
+}
+
+async function findByKey(trx: Transaction<Tables>, tenant: string, key: string) {
+  const row = await trx
+    .selectFrom('idempotency_keys')
+    .innerJoin('jobs', 'jobs.id', 'idempotency_keys.job_id')
+    .selectAll('jobs')
+    .select('idempotency_keys.fingerprint')
+    .where('idempotency_keys.tenant', '=', tenant)
+    .where('idempotency_keys.key', '=', key)
+    .executeTakeFirst()
+  if (!row) return null
+  const { fingerprint, ...jobRow } = row
+  return { row: jobRow, fingerprint }
+}
+
+function toNewRow(job: NewSwapJob, isClaimed: boolean): JobRow {
+  return {
+    id: job.id,
+    tenant: job.tenant,
+    status: 'PENDING',
+    version: 1,
+    upstream_id: null,
+    upstream_status: null,
+    target_image_url: job.targetImageUrl,
+    swap_image_url: job.swapImageUrl,
+    cdn_image: null,
+    discord_image: null,
+    failure_code: null,
+    failure_message: null,
+    failure_retryable: null,
+    charge_state: 'PENDING',
+    charge_quota: null,
+    client_reference: job.clientReference,
+    tags: JSON.stringify(job.tags),
+    created_at: job.createdAt,
+    updated_at: job.createdAt,
+    submitted_at: null,
+    finished_at: null,
+    hook_address: job.hookAddress,
+    fencing: isClaimed ? 1 : 0,
+    lease_until: isClaimed ? job.leaseUntil : null,
+    not_before: job.createdAt,
+    fetches: 0,
+    wake_at: isClaimed ? job.leaseUntil : job.createdAt,
+    deadline_at: null,
+    failed_seen_at: null,
+  }
+}

@@ -1,0 +1,71 @@
+import { type Kysely, type Migration, sql } from 'kysely'
+
+/** Forward only: a migration that has been released is never changed. */
+export const migrations: Record<string, Migration> = {
+  '0001-jobs': {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema
+        .createTable('jobs')
+        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('status', 'text', (column) => column.notNull())
+        .addColumn('version', 'integer', (column) => column.notNull())
+        .addColumn('upstream_id', 'text')
+        .addColumn('upstream_status', 'text')
+        .addColumn('target_image_url', 'text', (column) => column.notNull())
+        .addColumn('swap_image_url', 'text', (column) => column.notNull())
+        .addColumn('cdn_image', 'text')
+        .addColumn('discord_image', 'text')
+        .addColumn('failure_code', 'text')
+        .addColumn('failure_message', 'text')
+        .addColumn('failure_retryable', 'integer')
+        .addColumn('charge_state', 'text', (column) => column.notNull())
+        .addColumn('charge_quota', 'integer')
+        .addColumn('client_reference', 'text')
+        .addColumn('tags', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'integer', (column) => column.notNull())
+        .addColumn('updated_at', 'integer', (column) => column.notNull())
+        .addColumn('submitted_at', 'integer')
+        .addColumn('finished_at', 'integer')
+        .addColumn('hook_address', 'text')
+        .addColumn('fencing', 'integer', (column) => column.notNull())
+        .addColumn('lease_until', 'integer')
+        .addColumn('not_before', 'integer', (column) => column.notNull())
+        .addColumn('fetches', 'integer', (column) => column.notNull())
+        .addColumn('wake_at', 'integer')
+        .addColumn('deadline_at', 'integer')
+        .addColumn('failed_seen_at', 'integer')
+        .execute()
+      await db.schema.createIndex('jobs_upstream_id').on('jobs').column('upstream_id').unique().execute()
+      // Partial: only unfinished jobs are ever due, so a sweep stays as fast with 100,000 finished ones.
+      await sql`create index jobs_wake_at on jobs (wake_at) where wake_at is not null`.execute(db)
+      await sql`create index jobs_queue on jobs (status, lease_until, created_at) where wake_at is not null`.execute(db)
+
+      await db.schema
+        .createTable('job_timeline')
+        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
+        .addColumn('version', 'integer', (column) => column.notNull())
+        .addColumn('status', 'text', (column) => column.notNull())
+        .addColumn('at', 'integer', (column) => column.notNull())
+        .addColumn('source', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('job_timeline_key', ['job_id', 'version'])
+        .execute()
+
+      await db.schema
+        .createTable('idempotency_keys')
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('key', 'text', (column) => column.notNull())
+        .addColumn('fingerprint', 'text', (column) => column.notNull())
+        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
+        .addPrimaryKeyConstraint('idempotency_keys_key', ['tenant', 'key'])
+        .execute()
+
+      // The second wall behind the state machine: a final status stays, whatever the code above does.
+      await sql`
+        create trigger jobs_final_status before update of status on jobs
+        when old.status in ('SUCCESS', 'FAILED', 'CANCELED', 'LOST') and new.status <> old.status
+        begin select raise(abort, 'a final status is never left'); end
+      `.execute(db)
+    },
+  },
+}

@@ -1,0 +1,36 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Kysely, Migrator, SqliteDialect } from 'kysely'
+import Database from 'libsql'
+import type { Engine } from '../kysely-job-store.ts'
+import type { Tables } from '../tables.ts'
+import { migrations } from './migrations.ts'
+
+/**
+ * Opens the embedded database, made and migrated where needed. WAL with `synchronous=FULL`: what is committed is on
+ * disk, also after a power cut.
+ * @param onQuery called once for each statement that reached the engine.
+ */
+export async function openDatabase(path: string, onQuery: () => void): Promise<Engine> {
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
+  const database = new Database(path)
+  database.exec(
+    'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000; pragma foreign_keys = on',
+  )
+  const db = new Kysely<Tables>({
+    dialect: new SqliteDialect({ database }),
+    log: onQuery,
+  })
+  try {
+    const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
+    if (error) throw error
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+  return {
+    db,
+    isUniqueViolation: (error) =>
+      error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE',
+  }
+}

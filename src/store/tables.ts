@@ -1,0 +1,55 @@
+import type { ObservationSource, SwapChargeState, SwapFailureCode, SwapJobStatus } from '../domain/swap-job.ts'
+
+/** The tables as Kysely sees them. Times are epoch milliseconds, flags 0 or 1, lists JSON text: the same on every engine. */
+export interface Tables {
+  jobs: JobRow
+  job_timeline: TimelineRow
+  idempotency_keys: IdempotencyKeyRow
+}
+
+export interface JobRow {
+  id: string
+  tenant: string
+  status: SwapJobStatus
+  version: number
+  upstream_id: string | null
+  upstream_status: string | null
+  target_image_url: string
+  swap_image_url: string
+  cdn_image: string | null
+  discord_image: string | null
+  failure_code: SwapFailureCode | null
+  failure_message: string | null
+  failure_retryable: number | null
+  charge_state: SwapChargeState
+  charge_quota: number | null
+  client_reference: string | null
+  tags: string
+  created_at: number
+  updated_at: number
+  submitted_at: number | null
+  finished_at: number | null
+  hook_address: string | null
+  fencing: number
+  lease_until: number | null
+  not_before: number
+  fetches: number
+  wake_at: number | null
+  deadline_at: number | null
+  failed_seen_at: number | null
+}
+
+export interface TimelineRow {
+  job_id: string
+  version: number
+  status: SwapJobStatus
+  at: number
+  source: ObservationSource
+}
+
+export interface IdempotencyKeyRow {
+  tenant: string
+  key: string
+  fingerprint: string
+  job_id: string
+}

@@ -1,0 +1,29 @@
+import type { Report } from '../domain/report.ts'
+import type { SwapJob } from '../domain/swap-job.ts'
+
+/**
+ * What is worth telling an operator, one function for each business event. Nothing here takes a key, a hook token, an
+ * image address or an upstream's text: what is not passed in cannot leak.
+ */
+export interface Telemetry {
+  jobMoved(job: SwapJob, report: Report): void
+  /** A report that came too late for a finished job, and says something else than the job's status. */
+  evidenceTooLate(job: SwapJob, report: Report): void
+  /** The upstream named an id for this job that another job has. */
+  upstreamIdTaken(job: SwapJob, report: Report): void
+  submitEnded(job: SwapJob, kind: string, reason: string | null): void
+  fetchUnanswered(job: SwapJob, reason: string): void
+  /** A hook named an upstream id that a fetch did not confirm as this job's. */
+  hookNotBound(job: SwapJob): void
+  hookRefused(): void
+  /** A hook of ours could not be written down, and was not acknowledged. */
+  hookNotKept(error: unknown): void
+  /** A swap could not be recorded, and was refused. */
+  jobNotRecorded(error: unknown): void
+  /** Work on this job fails again and again; only its deadline ends it. */
+  jobParked(job: SwapJob, error: unknown): void
+  /** Work that nobody waits for has failed; it is tried again by the reconciler. */
+  backgroundFailed(what: string, error: unknown): void
+  /** Called for each statement that reached the database. */
+  databaseQueried(): void
+}

@@ -1,0 +1,57 @@
+import { type Logger, pino } from 'pino'
+import pretty from 'pino-pretty'
+import type { Telemetry } from './events.ts'
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** JSON lines on standard output; readable text where that is a terminal. */
+export function createLogger(level: LogLevel): Logger {
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+  return process.stdout.isTTY
+    ? pino(options, pretty({ sync: true, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' }))
+    : pino(options)
+}
+
+/** Business events as log lines. */
+export function createTelemetry(logger: Logger): Telemetry {
+  return {
+    jobMoved: (job, { source }) => {
+      const { id, status, version, upstreamStatus } = job
+      logger.info({ job: id, status, version, source, upstreamStatus, failure: job.failure?.code }, 'job moved')
+    },
+    evidenceTooLate: (job, { source, finding }) => {
+      logger.warn({ job: job.id, status: job.status, source, finding: finding.kind }, 'late evidence, not applied')
+    },
+    upstreamIdTaken: (job, { source }) => {
+      logger.error({ job: job.id, source }, 'the upstream named an id that another job has')
+    },
+    submitEnded: (job, kind, reason) => {
+      logger[kind === 'accepted' ? 'debug' : 'warn']({ job: job.id, kind, reason }, 'submit ended')
+    },
+    fetchUnanswered: (job, reason) => {
+      logger.warn({ job: job.id, reason }, 'a fetch brought no statement about the job')
+    },
+    hookNotBound: (job) => {
+      logger.warn({ job: job.id }, 'a hook named an upstream job that is not this one')
+    },
+    hookRefused: () => {
+      logger.debug('a hook with a wrong token')
+    },
+    hookNotKept: (error) => {
+      logger.error({ err: error }, 'a hook could not be written down')
+    },
+    jobNotRecorded: (error) => {
+      logger.error({ err: error }, 'a swap could not be recorded')
+    },
+    jobParked: (job, error) => {
+      logger.error({ job: job.id, status: job.status, err: error }, 'a job is parked')
+    },
+    backgroundFailed: (what, error) => {
+      logger.error({ err: error }, `could not ${what}`)
+    },
+    databaseQueried: () => {
+      logger.trace('database queried')
+    },
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The upstream over HTTP, through undici. Two pools: submits have one of their own without keep-alive, so that a
+ * connection which the other side closed while idle can never make an outcome ambiguous. Each call has a total
+ * time-out and a byte cap while its answer streams in, and follows no redirect. The key goes to the configured origin only.
+ */
+import { buildConnector, Pool } from 'undici'
+import { readCapped } from '../lib/read-capped.ts'
+import type { FetchOutcome, SubmitOutcome, Upstream } from './upstream.ts'
+import { parseFetchAnswer, parseSubmitAnswer, readHookId } from './wire.ts'
+
+export interface RestUpstreamOptions {
+  /** Base address, without `/insightFace/…`. */
+  readonly url: string
+  readonly key: string
+  /** Total, from the call to the last byte of the answer. */
+  readonly submitTimeoutMs: number
+  readonly fetchTimeoutMs: number
+}
+
+export interface RestUpstream extends Upstream {
+  close(): Promise<void>
+}
+
+const CONNECT_TIMEOUT_MS = 5_000
+const MAX_ANSWER_BYTES = 256 * 1024
+const FETCH_CONNECTIONS = 32
+
+/** The connection was never made: surely nothing was sent. */
+class NotConnectedError extends Error {}
+
+export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
+  const base = new URL(options.url)
+  const path = `${base.pathname.replace(/\/$/, '')}/insightFace/v1`
+  const headers = { 'tt-api-key': options.key, 'accept-encoding': 'identity', accept: 'application/json' }
+  const submits = new Pool(base.origin, {
+    // A connection for each: a submit that waited in the pool until its time was up could not be told from one whose
+    // answer was lost.
+    connections: null,
+    pipelining: 0,
+    connect: markNotConnected(buildConnector({ timeout: CONNECT_TIMEOUT_MS })),
+  })
+  const fetches = new Pool(base.origin, { connections: FETCH_CONNECTIONS, connect: { timeout: CONNECT_TIMEOUT_MS } })
+
+  return {
+    submit: async (request): Promise<SubmitOutcome> => {
+      try {
+        return parseSubmitAnswer(
+          await call(submits, options.submitTimeoutMs, {
+            method: 'POST',
+            path: `${path}/swap`,
+            headers: { ...headers, 'content-type': 'application/json' },
+            body: JSON.stringify(request),
+          }),
+        )
+      } catch (error) {
+        const reason = describe(error)
+        return error instanceof NotConnectedError ? { kind: 'notSent', reason } : { kind: 'unknown', reason }
+      }
+    },
+
+    fetch: async (upstreamId): Promise<FetchOutcome> => {
+      try {
+        const answer = await call(fetches, options.fetchTimeoutMs, {
+          method: 'GET',
+          path: `${path}/fetch?jobId=${encodeURIComponent(upstreamId)}`,
+          headers,
+        })
+        return parseFetchAnswer(upstreamId, answer)
+      } catch (error) {
+        return { kind: 'nothing', reason: describe(error), isDown: true }
+      }
+    },
+
+    readHookId,
+
+    close: async () => {
+      await Promise.all([submits.destroy(), fetches.destroy()])
+    },
+  }
+}
+
+async function call(pool: Pool, timeoutMs: number, request: Parameters<Pool['request']>[0]) {
+  const response = await pool.request({ ...request, signal: AbortSignal.timeout(timeoutMs) })
+  const body = await readCapped(response.body, MAX_ANSWER_BYTES)
+  if (body === null) throw new Error('the answer is too long')
+  return {
+    httpStatus: response.statusCode,
+    // Packed although `identity` was asked for: not worth a decoder, and never a bomb.
+    body: response.headers['content-encoding'] === undefined ? body.toString('utf8') : '',
+    retryAfterMs: parseRetryAfterMs(response.headers['retry-after']),
+  }
+}
+
+/** `Retry-After` in its seconds form (RFC 9110, 10.2.3); an hour at most. */
+function parseRetryAfterMs(value: string | string[] | undefined): number | null {
+  return typeof value === 'string' && /^\d{1,6}$/.test(value) ? Math.min(Number(value), 3_600) * 1_000 : null
+}
+
+function markNotConnected(connect: buildConnector.connector): buildConnector.connector {
+  return (options, callback) => {
+    connect(options, (...[error, socket]) => {
+      if (error) callback(new NotConnectedError('no connection', { cause: error }), null)
+      else callback(null, socket)
+    })
+  }
+}
+
+/** A reason for logs: error codes only, never a text that might carry an address or a key. */
+function describe(error: unknown): string {
+  const cause = error instanceof NotConnectedError ? error.cause : error
+  if (cause instanceof Error) {
+    if ('code' in cause && typeof cause.code === 'string') return cause.code
+    return cause.name
+  }
+  return 'unknown'
+}

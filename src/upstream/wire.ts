@@ -1,0 +1,188 @@
+/**
+ * JSON of the upstream ↔ words of the domain. Tolerant: the reference, newer documentation and live answers differ
+ * (`jobId` or `job_id`, numbers as text, null data, words nobody has heard, HTML from the proxy in front), and
+ * an answer that cannot be read says nothing about the job. Upstream text never passes through to a caller: it is
+ * sorted into the failures below, which have our own words.
+ */
+import type { SwapFailure, SwapFailureCode } from '../domain/swap-job.ts'
+import type { Echo, FetchOutcome, SubmitOutcome } from './upstream.ts'
+
+interface Answer {
+  readonly httpStatus: number
+  readonly body: string
+  readonly retryAfterMs: number | null
+}
+
+/** Longer ids than any seen are not ids. */
+const MAX_ID_CHARS = 200
+const MAX_WORD_CHARS = 64
+
+/** Reads the answer to a submit. A 2xx without a readable id is `unknown`: the job may exist all the same. */
+export function parseSubmitAnswer(answer: Answer): SubmitOutcome {
+  const { httpStatus } = answer
+  const document = parseObject(answer.body)
+  const refusal = (transient: boolean): SubmitOutcome => ({
+    kind: 'refused',
+    transient,
+    retryAfterMs: answer.retryAfterMs,
+    failure: toSubmitFailure(httpStatus, document),
+  })
+  if (httpStatus >= 200 && httpStatus < 300) {
+    const upstreamId = document ? readId(document) : null
+    if (upstreamId !== null) return { kind: 'accepted', upstreamId }
+    if (document && readText(document['status']) === 'FAILED') return refusal(isNoAccounts(document))
+    return { kind: 'unknown', reason: `HTTP ${httpStatus} without a job id` }
+  }
+  if (httpStatus === 429 || httpStatus === 499) return refusal(true)
+  if (httpStatus === 400) return refusal(document !== null && isNoAccounts(document))
+  if (httpStatus === 401 || httpStatus === 402 || httpStatus === 403 || httpStatus === 404) return refusal(false)
+  return { kind: 'unknown', reason: `HTTP ${httpStatus}` }
+}
+
+/** Reads the answer to a fetch for `upstreamId`. */
+export function parseFetchAnswer(upstreamId: string, answer: Answer): FetchOutcome {
+  const document = parseObject(answer.body)
+  if (answer.httpStatus !== 200) {
+    return nothing(`HTTP ${answer.httpStatus}`, answer.httpStatus >= 500 || answer.httpStatus === 429)
+  }
+  if (!document) return nothing('not a JSON object')
+  const word = readText(document['status'])?.slice(0, MAX_WORD_CHARS)
+  if (!word) return nothing('no status')
+  const data = asObject(document['data'])
+  const echo = readEcho(data)
+  const answeredId = readId(document)
+  if (answeredId !== null && answeredId !== upstreamId) return nothing('about another job')
+
+  if (word === 'SUCCESS') {
+    const links = { cdnImage: readUrl(data?.['cdnImage']), discordImage: readUrl(data?.['discordImage']) }
+    // Done, but the links are not there yet: worth another look, not an outcome.
+    if (links.cdnImage === null && links.discordImage === null) return { kind: 'unfinished', upstreamId, word, echo }
+    return { kind: 'succeeded', upstreamId, word, echo, links, quota: readQuota(data?.['quota']) }
+  }
+  if (word === 'FAILED') {
+    // An unknown id may be answered the same way, but then without the id.
+    if (answeredId === null) return nothing('FAILED without a job id')
+    return { kind: 'failed', upstreamId, word, echo, failure: toFailure(readText(document['message']) ?? '') }
+  }
+  return { kind: 'unfinished', upstreamId, word, echo }
+}
+
+function nothing(reason: string, isDown = false): FetchOutcome {
+  return { kind: 'nothing', reason, isDown }
+}
+
+/** The id a hook names. A hint: whether it is this job's id is for a fetch to say. */
+export function readHookId(body: string): string | null {
+  const document = parseObject(body)
+  return document ? readId(document) : null
+}
+
+/** First match wins. */
+const FAILURES: readonly { readonly pattern: RegExp; readonly code: SwapFailureCode; readonly text: string }[] = [
+  {
+    pattern:
+      /\bno\b.{0,20}\bface\b|\bfaces?\b.{0,20}\bnot (?:be )?(?:found|detected)|\b(?:find|detect)\b.{0,20}\bface/i,
+    code: 'FACE_NOT_FOUND',
+    text: 'No usable face was found in',
+  },
+  { pattern: /too large|too big|exceed|pixels/i, code: 'IMAGE_NOT_READABLE', text: 'The upstream finds too large:' },
+  {
+    pattern: /nsfw|sensitive|moderat|banned|prohibited|content policy/i,
+    code: 'CONTENT_REFUSED',
+    text: 'Refused on grounds of content:',
+  },
+  {
+    pattern: /download|reach|read|decode|format|truncated|unsupported|allowed|invalid (?:image|url)|not an image/i,
+    code: 'IMAGE_NOT_READABLE',
+    text: 'The upstream could not load',
+  },
+]
+
+/** Sorts an upstream's failure text. */
+export function toFailure(message: string): SwapFailure {
+  for (const { pattern, code, text } of FAILURES) {
+    if (pattern.test(message)) return { code, message: `${text} ${nameImage(message)}.`, retryable: false }
+  }
+  return { code: 'UPSTREAM_FAILED', message: 'The upstream could not finish the swap.', retryable: true }
+}
+
+function nameImage(message: string): string {
+  const target = /\btarget|\btemplate/i.test(message)
+  const face = /\bface image|\bswap ?image|\bdonor|\bsource image/i.test(message)
+  if (target === face) return 'one of the images'
+  return target ? 'the target image' : 'the swap image'
+}
+
+function toSubmitFailure(httpStatus: number, document: Record<string, unknown> | null): SwapFailure {
+  switch (httpStatus) {
+    case 401:
+      return { code: 'UPSTREAM_REFUSED', message: "The upstream does not accept the gateway's key.", retryable: false }
+    case 402:
+      return {
+        code: 'UPSTREAM_QUOTA_EXHAUSTED',
+        message: 'The upstream account has not enough quota left.',
+        retryable: true,
+      }
+    case 403:
+      return { code: 'UPSTREAM_REFUSED', message: "The upstream has blocked the gateway's account.", retryable: false }
+    case 404:
+      return { code: 'UPSTREAM_REFUSED', message: 'The upstream has no swap service at its address.', retryable: false }
+    default: {
+      const failure = toFailure(document ? (readText(document['message']) ?? '') : '')
+      return failure.code === 'UPSTREAM_FAILED'
+        ? { code: 'UPSTREAM_REFUSED', message: 'The upstream refused the swap.', retryable: false }
+        : failure
+    }
+  }
+}
+
+function isNoAccounts(document: Record<string, unknown>): boolean {
+  return readId(document) === null && /no available accounts/i.test(readText(document['message']) ?? '')
+}
+
+function parseObject(body: string): Record<string, unknown> | null {
+  try {
+    return asObject(JSON.parse(body))
+  } catch {
+    // Not JSON: an HTML page of the proxy in front, or cut off.
+    return null
+  }
+}
+
+function asObject(value: unknown): Record<string, unknown> | null {
+  return isObject(value) ? value : null
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function readId(document: Record<string, unknown>): string | null {
+  const data = asObject(document['data'])
+  for (const candidate of [data?.['jobId'], data?.['job_id'], document['jobId'], document['job_id']]) {
+    if (typeof candidate === 'string' && candidate !== '' && candidate.length <= MAX_ID_CHARS) return candidate
+    if (typeof candidate === 'number' && Number.isSafeInteger(candidate)) return String(candidate)
+  }
+  return null
+}
+
+function readEcho(data: Record<string, unknown> | null): Echo {
+  return {
+    targetImage: readText(data?.['targetImage']) || null,
+    swapImage: readText(data?.['swapImage']) || null,
+    hookUrl: readText(data?.['hookUrl']) || null,
+  }
+}
+
+function readText(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+function readUrl(value: unknown): string | null {
+  return typeof value === 'string' && /^https?:\/\//i.test(value) && value.length <= 4_096 ? value : null
+}
+
+function readQuota(value: unknown): number | null {
+  const quota = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  return typeof quota === 'number' && Number.isSafeInteger(quota) && quota >= 0 ? quota : null
+}

@@ -1,0 +1,82 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { toConfig } from '../../src/config/config.ts'
+import { parseSettings } from '../../src/config/env.ts'
+import { readSecrets } from '../../src/config/secrets.ts'
+import { makeDataDir } from '../support/test-app.ts'
+
+const configOf = (env: Record<string, string>) => toConfig(parseSettings(env))
+
+test('with nothing set it listens on a loopback address, with the embedded upstream and database', () => {
+  expect(configOf({})).toMatchObject({
+    host: '127.0.0.1',
+    port: 4000,
+    publicUrl: null,
+    upstreamUrl: null,
+    localUpstreamPort: 4010,
+    graphiql: true,
+    deadlines: { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 1_800_000 },
+    logLevel: 'info',
+  })
+  expect(configOf({}).databasePath).toBe(join(process.cwd(), 'data', 'gateway.db'))
+})
+
+test('an empty value counts as not set', () => {
+  expect(configOf({ PORT: '', TTAPI_KEY: '  ', GRAPHIQL: '' })).toEqual(configOf({}))
+})
+
+test('a key turns to the real upstream', () => {
+  expect(configOf({ TTAPI_KEY: 'k' }).upstreamUrl).toBe('https://api.ttapi.io')
+  expect(configOf({ TTAPI_KEY: 'k', TTAPI_URL: 'https://api.ttapi.org' }).upstreamUrl).toBe('https://api.ttapi.org')
+})
+
+test.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('listens on %s', (HOST) => {
+  expect(configOf({ HOST }).host).toBe(HOST)
+})
+
+test.each(['0.0.0.0', '::', '192.168.1.2', 'gateway.example', '127.0.0.1.example'])(
+  'refuses to listen on %s',
+  (HOST) => {
+    expect(() => configOf({ HOST })).toThrow(/^HOST must be a loopback address/)
+  },
+)
+
+test.each([
+  ['PORT', '70000'],
+  ['PORT', '4000x'],
+  ['PUBLIC_URL', 'gateway.example'],
+  ['TTAPI_URL', 'ftp://x'],
+  ['DATABASE_URL', 'mysql://x'],
+  ['ON_QUEUE_DEADLINE_S', '-1'],
+  ['GRAPHIQL', 'yes'],
+])('refuses %s=%s with its name, and without its value', (name, value) => {
+  expect(() => configOf({ [name]: value })).toThrow(new RegExp(`^${name} must(?!.*${value})`))
+})
+
+test('the config holds no secret', async () => {
+  const values = parseSettings({ TTAPI_KEY: 'the-upstream-key', GATEWAY_SECRET: 'the-gateway-secret' })
+  expect(JSON.stringify(toConfig(values))).not.toMatch(/the-upstream-key|the-gateway-secret/)
+  expect(readSecrets(values, await makeDataDir())).toEqual({
+    upstreamKey: 'the-upstream-key',
+    gatewaySecrets: ['the-gateway-secret'],
+  })
+})
+
+test('a secret is made once, kept, and readable by its owner only', async () => {
+  const dir = await makeDataDir()
+  const [first, again] = [readSecrets(parseSettings({}), dir), readSecrets(parseSettings({}), dir)]
+  expect(again).toEqual(first)
+  expect(first.gatewaySecrets[0].length).toBeGreaterThan(40)
+  expect(statSync(join(dir, 'gateway-secret')).mode & 0o777).toBe(0o600)
+})
+
+test('a list of secrets rotates', async () => {
+  const values = parseSettings({ GATEWAY_SECRET: 'the-new-secret-here, the-old-secret-here' })
+  expect(readSecrets(values, await makeDataDir()).gatewaySecrets).toEqual([
+    'the-new-secret-here',
+    'the-old-secret-here',
+  ])
+  const short = parseSettings({ GATEWAY_SECRET: 'the-new-secret-here,short' })
+  expect(() => readSecrets(short, '/nowhere')).toThrow(/^GATEWAY_SECRET must/)
+})

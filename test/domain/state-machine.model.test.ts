@@ -1,0 +1,228 @@
+/**
+ * The state machine against the world: random interleavings of submits and their answers, hooks that are lost,
+ * doubled, early or contradict each other, fetches, crashes, leases that run out, and time. The upstream's own ledger
+ * is the truth that the job is held against.
+ */
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Finding, Report } from '../../src/domain/report.ts'
+import { isDone, type SwapJob } from '../../src/domain/swap-job.ts'
+import { decide, isArrow } from '../../src/domain/transitions.ts'
+
+const DEADLINES = { submitBeforeMs: 60_000, onQueueMs: 60_000, unconfirmedMs: 120_000 }
+const LEASE_MS = 45_000
+const FAILURE = { code: 'OTHER', message: 'm', retryable: false } as const
+
+/** What may happen next. Those that make no sense at the moment do nothing. */
+type Step =
+  | { readonly kind: 'claim' }
+  | { readonly kind: 'send'; readonly reaches: boolean }
+  | { readonly kind: 'answer'; readonly as: 'told' | 'lost' | 'refused' | 'busy' | 'notSent' }
+  | { readonly kind: 'upstreamEnds'; readonly as: 'SUCCESS' | 'FAILED' }
+  | { readonly kind: 'look'; readonly source: 'HOOK' | 'FETCH' | 'RECONCILER'; readonly isAnswered: boolean }
+  | { readonly kind: 'crash' }
+  | { readonly kind: 'sweep' }
+  | { readonly kind: 'wait'; readonly ms: number }
+
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ kind: fc.constant('claim' as const) }),
+  fc.record({ kind: fc.constant('send' as const), reaches: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('answer' as const),
+    as: fc.constantFrom('told', 'lost', 'refused', 'busy', 'notSent'),
+  }),
+  fc.record({ kind: fc.constant('upstreamEnds' as const), as: fc.constantFrom('SUCCESS', 'FAILED') }),
+  fc.record({
+    kind: fc.constant('look' as const),
+    source: fc.constantFrom('HOOK', 'FETCH', 'RECONCILER'),
+    isAnswered: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('crash' as const) }),
+  fc.record({ kind: fc.constant('sweep' as const) }),
+  fc.record({ kind: fc.constant('wait' as const), ms: fc.constantFrom(1, 500, 2_000, 10_000, LEASE_MS, 130_000) }),
+)
+
+/** The gateway's row, the submitter in memory, and the upstream's ledger. */
+class World {
+  now = 1_000_000
+  job: SwapJob = newJob(this.now)
+  /** The claim that a submitter works under; null when it has reported, or died. */
+  submitter: { readonly fencing: number; hasSent: boolean; wasAccepted: boolean } | null = null
+  /** The upstream's truth; null while it has nothing of this job. */
+  upstream: { status: 'ON_QUEUE' | 'SUCCESS' | 'FAILED' } | null = null
+  submitsThatMayCount = 0
+  hasToldSuccess = false
+
+  apply(finding: Finding, source: Report['source'], fencing?: number): void {
+    const report: Report = { source, at: this.now, finding, ...(fencing !== undefined && { fencing }) }
+    const decision = decide(this.job, report, { deadlines: DEADLINES, random: 0.5, isWatched: false })
+    const before = this.job
+    if (decision.kind === 'none') return
+    const isMove = decision.kind === 'transition'
+    this.job = {
+      ...before,
+      ...decision.patch,
+      ...(isMove && { status: decision.to, version: before.version + 1, updatedAt: this.now }),
+    }
+    if (isMove) must(isArrow(before.status, decision.to), `an arrow from ${before.status} to ${decision.to}`)
+  }
+
+  take(step: Step): void {
+    switch (step.kind) {
+      case 'claim':
+        if (this.job.status !== 'PENDING' || this.job.leaseUntil !== null || this.job.notBefore > this.now) return
+        this.job = {
+          ...this.job,
+          fencing: this.job.fencing + 1,
+          leaseUntil: this.now + LEASE_MS,
+          wakeAt: this.now + LEASE_MS,
+        }
+        this.submitter = { fencing: this.job.fencing, hasSent: false, wasAccepted: false }
+        return
+      case 'send':
+        if (!this.submitter || this.submitter.hasSent) return
+        this.submitter.hasSent = true
+        if (!step.reaches) return
+        this.submitter.wasAccepted = true
+        this.submitsThatMayCount += 1
+        this.upstream ??= { status: 'ON_QUEUE' }
+        return
+      case 'answer':
+        return this.answer(step.as)
+      case 'upstreamEnds':
+        // FAILED first and SUCCESS later is among what the upstream has been seen to do.
+        if (this.upstream && this.upstream.status !== 'SUCCESS') this.upstream.status = step.as
+        return
+      case 'look':
+        return this.look(step.source, step.isAnswered)
+      case 'crash':
+        this.submitter = null
+        return
+      case 'sweep':
+        return this.sweep()
+      case 'wait':
+        this.now += step.ms
+    }
+  }
+
+  /** What the submitter hears must fit what happened: a no is only told of what was not accepted. */
+  answer(as: Extract<Step, { kind: 'answer' }>['as']): void {
+    const submitter = this.submitter
+    if (!submitter?.hasSent) return
+    const { fencing, wasAccepted } = submitter
+    this.submitter = null
+    if (as === 'told' && wasAccepted) this.apply({ kind: 'accepted', upstreamId: 'U1' }, 'SUBMIT', fencing)
+    else if (as === 'refused' && !wasAccepted) this.apply({ kind: 'refused', failure: FAILURE }, 'SUBMIT', fencing)
+    else if ((as === 'busy' || as === 'notSent') && !wasAccepted) {
+      this.apply({ kind: 'released', retryAt: this.now + 1_000 }, 'SUBMIT', fencing)
+    } else this.apply({ kind: 'unconfirmed' }, 'SUBMIT', fencing)
+  }
+
+  look(source: 'HOOK' | 'FETCH' | 'RECONCILER', isAnswered: boolean): void {
+    // Without an id of its own only a hook can lead to a fetch, and the upstream sends one at the end alone.
+    if (this.job.upstreamId === null && (source !== 'HOOK' || !this.upstream || this.upstream.status === 'ON_QUEUE'))
+      return
+    if (!isAnswered || !this.upstream) return this.apply({ kind: 'unanswered' }, source)
+    const about = { upstreamId: 'U1', word: this.upstream.status }
+    if (this.upstream.status === 'SUCCESS') {
+      if (!isDone(this.job.status)) this.hasToldSuccess = true
+      this.apply(
+        { kind: 'succeeded', ...about, links: { cdnImage: 'https://c/1', discordImage: null }, quota: 3 },
+        source,
+      )
+    } else if (this.upstream.status === 'FAILED') this.apply({ kind: 'failed', ...about, failure: FAILURE }, source)
+    else this.apply({ kind: 'unfinished', ...about }, source)
+  }
+
+  sweep(): void {
+    const { job } = this
+    if (job.wakeAt === null || job.wakeAt > this.now) return
+    if (job.status === 'PENDING' && job.leaseUntil !== null)
+      this.apply({ kind: 'unconfirmed' }, 'RECONCILER', job.fencing)
+    else {
+      this.look('RECONCILER', true)
+      this.apply({ kind: 'overdue', isAnswered: true }, 'RECONCILER')
+    }
+  }
+}
+
+function newJob(now: number): SwapJob {
+  return {
+    id: 'job_1',
+    tenant: 'local',
+    status: 'PENDING',
+    version: 1,
+    upstreamId: null,
+    upstreamStatus: null,
+    targetImageUrl: 'https://example.com/t.jpg',
+    swapImageUrl: 'https://example.com/f.jpg',
+    links: null,
+    failure: null,
+    charge: { state: 'PENDING', quota: null },
+    clientReference: null,
+    tags: [],
+    createdAt: now,
+    updatedAt: now,
+    submittedAt: null,
+    finishedAt: null,
+    hookAddress: 'https://gateway/hooks/1',
+    fencing: 0,
+    leaseUntil: null,
+    notBefore: now,
+    fetches: 0,
+    wakeAt: now,
+    deadlineAt: null,
+    failedSeenAt: null,
+  }
+}
+
+const CHARGES = {
+  SUCCESS: 'CHARGED',
+  FAILED: 'NOT_CHARGED',
+  CANCELED: 'NOT_CHARGED',
+  LOST: 'UNKNOWN',
+  PENDING: 'PENDING',
+  UNCONFIRMED: 'PENDING',
+  ON_QUEUE: 'PENDING',
+} as const
+
+/** Plain, for it is asked some millions of times. */
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new Error(what)
+}
+
+/** What must be true after every step. */
+function check(world: World, before: SwapJob): void {
+  const { job, upstream } = world
+  must(world.submitsThatMayCount <= 1, 'money: never sent again once a submit may have been accepted')
+  must(job.version === before.version || job.version === before.version + 1, 'a version grows by one')
+  must(!isDone(before.status) || job === before, 'a final state is never left')
+  must((job.wakeAt === null) === isDone(job.status), 'what is unfinished is looked at again, what is done is not')
+  must((job.finishedAt === null) === !isDone(job.status), 'what is done has an end')
+  must(!world.hasToldSuccess || job.status === 'SUCCESS', 'a told SUCCESS is kept')
+  must(job.status !== 'SUCCESS' || upstream?.status === 'SUCCESS', 'a SUCCESS was told')
+  must(job.charge.state === CHARGES[job.status], 'the account balances')
+  must(job.status !== 'FAILED' || job.submittedAt !== null || upstream === null, 'unsent means unsent')
+}
+
+test('holds against 10,000 random interleavings', () => {
+  const seen = new Map<string, number>()
+  const outcome = fc.check(
+    fc.property(fc.array(steps, { minLength: 20, maxLength: 60, size: 'max' }), (taken) => {
+      const world = new World()
+      for (const step of taken) {
+        const before = world.job
+        world.take(step)
+        check(world, before)
+      }
+      seen.set(world.job.status, (seen.get(world.job.status) ?? 0) + 1)
+    }),
+    { numRuns: 10_000 },
+  )
+  process.stdout.write(`seed ${outcome.seed}: ${[...seen].map(([status, count]) => `${status} ${count}`).join(', ')}\n`)
+  expect(outcome.failed, fc.defaultReportMessage(outcome)).toBe(false)
+  // A model that never gets anywhere proves nothing.
+  for (const status of ['SUCCESS', 'FAILED', 'LOST', 'UNCONFIRMED', 'ON_QUEUE', 'PENDING']) {
+    expect(seen.get(status) ?? 0, status).toBeGreaterThan(50)
+  }
+})

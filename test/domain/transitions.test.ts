@@ -1,0 +1,258 @@
+import { describe, expect, test } from 'vitest'
+import { CONFIRM_FAILED_AFTER_MS, nextFetchDelayMs } from '../../src/domain/poll-schedule.ts'
+import type { Finding, Report } from '../../src/domain/report.ts'
+import {
+  isDone,
+  OBSERVATION_SOURCES,
+  SWAP_JOB_STATUSES,
+  type SwapJob,
+  type SwapJobStatus,
+} from '../../src/domain/swap-job.ts'
+import { decide, isArrow } from '../../src/domain/transitions.ts'
+
+const NOW = 1_000_000
+const DEADLINES = { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 1_800_000 }
+const FAILURE = { code: 'OTHER', message: 'm', retryable: false } as const
+
+function makeJob(status: SwapJobStatus, over: Partial<SwapJob> = {}): SwapJob {
+  const isUpstream = status === 'ON_QUEUE' || status === 'SUCCESS' || status === 'FAILED'
+  return {
+    id: 'job_1',
+    tenant: 'local',
+    status,
+    version: 3,
+    upstreamId: isUpstream ? 'U1' : null,
+    upstreamStatus: null,
+    targetImageUrl: 'https://example.com/t.jpg',
+    swapImageUrl: 'https://example.com/f.jpg',
+    links: null,
+    failure: null,
+    charge: { state: 'PENDING', quota: null },
+    clientReference: null,
+    tags: [],
+    createdAt: NOW - 1_000,
+    updatedAt: NOW - 1_000,
+    submittedAt: null,
+    finishedAt: null,
+    hookAddress: 'https://gateway/hooks/1',
+    fencing: 1,
+    leaseUntil: null,
+    notBefore: 0,
+    fetches: 0,
+    wakeAt: NOW,
+    deadlineAt: isUpstream || status === 'UNCONFIRMED' ? NOW + 900_000 : null,
+    failedSeenAt: null,
+    ...over,
+  }
+}
+
+const sending = (over: Partial<SwapJob> = {}) => makeJob('PENDING', { leaseUntil: NOW + 45_000, ...over })
+
+const FINDINGS: readonly Finding[] = [
+  { kind: 'accepted', upstreamId: 'U1' },
+  { kind: 'refused', failure: FAILURE },
+  { kind: 'released', retryAt: NOW + 1_000 },
+  { kind: 'unconfirmed' },
+  { kind: 'unfinished', upstreamId: 'U1', word: 'ON_QUEUE' },
+  {
+    kind: 'succeeded',
+    upstreamId: 'U1',
+    word: 'SUCCESS',
+    links: { cdnImage: 'https://c/1', discordImage: null },
+    quota: 3,
+  },
+  { kind: 'failed', upstreamId: 'U1', word: 'FAILED', failure: FAILURE },
+  { kind: 'unanswered' },
+  { kind: 'overdue', isAnswered: true },
+  { kind: 'overdue', isAnswered: false },
+]
+
+const report = (finding: Finding, over: Partial<Report> = {}): Report => ({
+  source: 'RECONCILER',
+  at: NOW,
+  fencing: 1,
+  finding,
+  ...over,
+})
+const find = (kind: Finding['kind']): Finding => {
+  const finding = FINDINGS.find((candidate) => candidate.kind === kind)
+  if (!finding) throw new TypeError(kind)
+  return finding
+}
+const decideNow = (job: SwapJob, finding: Finding, over: Partial<Report> = {}) =>
+  decide(job, report(finding, over), { deadlines: DEADLINES, random: 0.5, isWatched: false })
+
+/** Every state a job can be in, in and out of a lease, before and after its deadline. */
+const JOBS = SWAP_JOB_STATUSES.flatMap((status) => [
+  makeJob(status),
+  makeJob(status, { leaseUntil: NOW + 1 }),
+  makeJob(status, { deadlineAt: NOW - 1, createdAt: 0, failedSeenAt: NOW - CONFIRM_FAILED_AFTER_MS }),
+])
+
+describe('whatever is reported of whatever job', () => {
+  const all = JOBS.flatMap((job) =>
+    FINDINGS.flatMap((finding) => OBSERVATION_SOURCES.map((source) => ({ job, finding, source }))),
+  )
+
+  test.each(['transition', 'note', 'none'])('a case of each kind is among them (%s)', (kind) => {
+    expect(all.some(({ job, finding, source }) => decideNow(job, finding, { source }).kind === kind)).toBe(true)
+  })
+
+  test('a final status is never left, nor noted upon', () => {
+    for (const { job, finding, source } of all.filter(({ job: { status } }) => isDone(status))) {
+      expect(decideNow(job, finding, { source })).toEqual({ kind: 'none' })
+    }
+  })
+
+  test('only arrows of the table are taken', () => {
+    const taken = all.flatMap(({ job, finding, source }) => {
+      const decision = decideNow(job, finding, { source })
+      return decision.kind === 'transition' ? [[job.status, decision.to] as const] : []
+    })
+    expect(taken.filter(([from, to]) => !isArrow(from, to))).toEqual([])
+    expect(new Set(taken.map((arrow) => arrow.join(' → '))).size).toBeGreaterThan(8)
+  })
+
+  test('a job that is not done is always looked at again, and a done one never', () => {
+    for (const { job, finding, source } of all) {
+      const decision = decideNow(job, finding, { source })
+      if (decision.kind !== 'transition') continue
+      if (isDone(decision.to)) expect(decision.patch).toMatchObject({ wakeAt: null, leaseUntil: null, finishedAt: NOW })
+      else expect(decision.patch.wakeAt).toBeGreaterThanOrEqual(NOW)
+    }
+  })
+
+  test('a result comes with SUCCESS alone, a failure with the other ends', () => {
+    for (const { job, finding, source } of all) {
+      const decision = decideNow(job, finding, { source })
+      if (decision.kind !== 'transition') continue
+      expect(Boolean(decision.patch.links)).toBe(decision.to === 'SUCCESS')
+      expect(Boolean(decision.patch.failure)).toBe(decision.to === 'FAILED' || decision.to === 'LOST')
+    }
+  })
+})
+
+describe('a submit', () => {
+  test('that was accepted puts the job on the queue, with a deadline', () => {
+    expect(decideNow(sending(), find('accepted'))).toMatchObject({
+      kind: 'transition',
+      to: 'ON_QUEUE',
+      patch: { upstreamId: 'U1', submittedAt: NOW, leaseUntil: null, deadlineAt: NOW + 900_000, wakeAt: NOW + 2_000 },
+    })
+  })
+
+  test('whose answer came late, after it had been given up, counts all the same', () => {
+    expect(decideNow(makeJob('UNCONFIRMED'), find('accepted'))).toMatchObject({ to: 'ON_QUEUE' })
+  })
+
+  test('that was refused ends the job, not charged', () => {
+    expect(decideNow(sending(), find('refused'))).toMatchObject({
+      to: 'FAILED',
+      patch: { charge: { state: 'NOT_CHARGED', quota: null }, failure: FAILURE },
+    })
+  })
+
+  test('that was surely not accepted waits for its next try', () => {
+    expect(decideNow(sending(), find('released'))).toEqual({
+      kind: 'note',
+      patch: { leaseUntil: null, notBefore: NOW + 1_000, wakeAt: NOW + 1_000 },
+    })
+  })
+
+  test('whose next try would come too late ends the job, unsent', () => {
+    const old = sending({ createdAt: NOW - DEADLINES.submitBeforeMs + 1_000 })
+    expect(decideNow(old, find('released'))).toMatchObject({
+      to: 'FAILED',
+      patch: { failure: { code: 'NOT_SUBMITTED' } },
+    })
+  })
+
+  test.each(['refused', 'released', 'unconfirmed'] as const)('of an older claim is void (%s)', (kind) => {
+    expect(decideNow(sending({ fencing: 2 }), find(kind))).toEqual({ kind: 'none' })
+  })
+})
+
+describe('a FAILED', () => {
+  test('is noted, and looked at again two seconds later', () => {
+    expect(decideNow(makeJob('ON_QUEUE'), find('failed'))).toEqual({
+      kind: 'note',
+      patch: { failedSeenAt: NOW, wakeAt: NOW + CONFIRM_FAILED_AFTER_MS },
+    })
+  })
+
+  test('that comes again too soon confirms nothing', () => {
+    const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 1_999 })
+    expect(decideNow(doubted, find('failed'))).toEqual({ kind: 'note', patch: { wakeAt: NOW + 1 } })
+  })
+
+  test('that a second fetch repeats is final', () => {
+    const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 2_000 })
+    expect(decideNow(doubted, find('failed'))).toMatchObject({ to: 'FAILED', patch: { failure: FAILURE } })
+  })
+
+  test('is taken back by any other word', () => {
+    const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 2_000 })
+    expect(decideNow(doubted, find('unfinished'))).toMatchObject({ kind: 'note', patch: { failedSeenAt: null } })
+  })
+
+  test('of a job that only its hook has named needs the second fetch as well', () => {
+    expect(decideNow(makeJob('UNCONFIRMED'), find('failed'), { source: 'HOOK' })).toMatchObject({
+      to: 'ON_QUEUE',
+      patch: { upstreamId: 'U1', failedSeenAt: NOW },
+    })
+  })
+})
+
+describe('the schedule', () => {
+  test('moves on with a scheduled fetch, and not with a query', () => {
+    const job = makeJob('ON_QUEUE', { fetches: 4, upstreamStatus: 'ON_QUEUE' })
+    expect(decideNow(job, find('unfinished'))).toMatchObject({ patch: { fetches: 5, wakeAt: NOW + 21_000 } })
+    expect(decideNow(job, find('unfinished'), { source: 'FETCH' })).toEqual({ kind: 'none' })
+  })
+
+  test('never looks later than the deadline', () => {
+    const job = makeJob('ON_QUEUE', { fetches: 11, deadlineAt: NOW + 5_000 })
+    expect(decideNow(job, find('unanswered'))).toMatchObject({ patch: { wakeAt: NOW + 5_000 } })
+  })
+
+  test('grows from 2 s to 5 min, within ±10 %', () => {
+    expect(Array.from({ length: 13 }, (_unused, n) => nextFetchDelayMs(n, 0.5, false) / 1_000)).toEqual([
+      2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 300, 300,
+    ])
+    expect([nextFetchDelayMs(0, 0, false), nextFetchDelayMs(0, 1, false)]).toEqual([1_800, 2_200])
+  })
+})
+
+test('a job that is watched is looked at every 10 s at least', () => {
+  const delays = Array.from({ length: 12 }, (_unused, n) => nextFetchDelayMs(n, 0.5, true) / 1_000)
+  expect(delays).toEqual([2, 3, 5, 8, 10, 10, 10, 10, 10, 10, 10, 10])
+})
+
+describe('a deadline', () => {
+  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)(
+    'that is over makes a job LOST, its charge unknown (%s)',
+    (status) => {
+      expect(decideNow(makeJob(status, { deadlineAt: NOW }), find('overdue'))).toMatchObject({
+        to: 'LOST',
+        patch: { charge: { state: 'UNKNOWN', quota: null }, failure: { code: 'NO_OUTCOME' } },
+      })
+    },
+  )
+
+  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)('that is not over changes nothing (%s)', (status) => {
+    expect(decideNow(makeJob(status, { deadlineAt: NOW + 1 }), find('overdue'))).toEqual({ kind: 'none' })
+  })
+
+  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)('waits a while for an answer to the last look (%s)', (status) => {
+    const late = (ms: number) => makeJob(status, { deadlineAt: NOW - ms })
+    const unanswered: Finding = { kind: 'overdue', isAnswered: false }
+    expect(decideNow(late(599_999), unanswered)).toEqual({ kind: 'none' })
+    expect(decideNow(late(600_000), unanswered)).toMatchObject({ to: 'LOST' })
+  })
+
+  test('of a job that was never sent ends it unsent, but not while a submitter is at work', () => {
+    const old = { createdAt: NOW - DEADLINES.submitBeforeMs }
+    expect(decideNow(makeJob('PENDING', old), find('overdue'))).toMatchObject({ to: 'FAILED' })
+    expect(decideNow(sending(old), find('overdue'))).toEqual({ kind: 'none' })
+  })
+})

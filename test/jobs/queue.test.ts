@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { createFastClock } from '../support/fast-clock.ts'
+import { openTestApp, type TestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
+
+const create = async ({ graphql }: TestApp, clientReference: string) => {
+  const { data } = await graphql(CreateSwapDocument.toString(), { input: { ...INPUT, clientReference } })
+  return data.createSwap
+}
+
+test('no more jobs are at the upstream than MAX_IN_FLIGHT says; the others wait their turn, the oldest first', async () => {
+  const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '2' } })
+  const made = []
+  for (let n = 0; n < 5; n += 1) made.push(await create(gateway, `n${n}`))
+  expect(made.map(({ job }) => job.status)).toEqual(['ON_QUEUE', 'ON_QUEUE', 'PENDING', 'PENDING', 'PENDING'])
+  for (let done = 0; done < 3; done += 1) {
+    expect(gateway.upstream.accepted).toHaveLength(2 + done)
+    const job = gateway.upstream.accepted[done]
+    if (!job) throw new Error('no job')
+    job.state = { status: 'SUCCESS' }
+    await gateway.upstream.sendHook(job)
+    await until(() => gateway.upstream.accepted.length === 3 + done)
+  }
+  const order = await Promise.all(
+    gateway.upstream.accepted.map(async ({ id }) => {
+      const { data } = await gateway.graphql(`{ swapJob(id: "${id}") { clientReference } }`)
+      return data.swapJob?.clientReference
+    }),
+  )
+  expect(order.slice(0, 4)).toEqual(['n0', 'n1', 'n2', 'n3'])
+})
+
+test('a burst of creations keeps to the room there is', async () => {
+  const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '3' } })
+  const made = await Promise.all(Array.from({ length: 40 }, (_unused, n) => create(gateway, `n${n}`)))
+  expect(made.filter(({ job }) => job.status === 'ON_QUEUE')).toHaveLength(3)
+  expect(gateway.upstream.accepted).toHaveLength(3)
+})
+
+test('an upstream that is down is left in peace, and loses nothing: swaps wait, and go when it is back', async () => {
+  const gateway = await openTestApp({ clock: createFastClock(20), settings: { MAX_IN_FLIGHT: '50' } })
+  const down = { kind: 'answer', status: 503, body: '<html>' } as const
+  gateway.upstream.planSubmits(...Array.from({ length: 5 }, () => down))
+  for (let n = 0; n < 5; n += 1) expect((await create(gateway, `lost${n}`)).job.status).toBe('UNCONFIRMED')
+  // Five answers in a row were lost: the next swaps are not sent into the outage.
+  const waiting = [await create(gateway, 'w1'), await create(gateway, 'w2')]
+  expect(waiting.map(({ job }) => job.status)).toEqual(['PENDING', 'PENDING'])
+  await until(() => gateway.upstream.accepted.length === 2)
+  expect(gateway.upstream.submits).toBe(7)
+})
+
+test('all jobs together keep to FETCH_PER_SECOND', async () => {
+  const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '30', FETCH_PER_SECOND: '5' } })
+  const made = await Promise.all(Array.from({ length: 20 }, (_unused, n) => create(gateway, `n${n}`)))
+  const fields = made.map(({ job }, n) => `a${n}: swapJob(id: "${job.id}") { status }`).join(' ')
+  const { data } = await gateway.graphql(`{ ${fields} }`)
+  expect(Object.keys(data)).toHaveLength(20)
+  expect(gateway.upstream.accepted.reduce((sum, { fetches }) => sum + fetches, 0)).toBeLessThanOrEqual(6)
+})

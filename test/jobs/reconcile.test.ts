@@ -1,0 +1,157 @@
+import { expect, test } from 'vitest'
+import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { createFastClock } from '../support/fast-clock.ts'
+import { openFakeUpstream } from '../support/fake-upstream.ts'
+import {
+  closeAfterTest,
+  makeDataDir,
+  openTestApp,
+  subscribeSse,
+  type TestApp,
+  type TestAppOptions,
+} from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
+
+async function createJob(gateway: TestApp) {
+  const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
+  return String(data.createSwap.job.id)
+}
+
+/** What is stored, learnt without a fetch: a subscription's first event reads the row alone. */
+const watchToEnd = async ({ app, graphql }: TestApp, id: string) =>
+  until(async () => {
+    const { data } = await graphql(
+      `{ swapJob(id: "${id}") { status done timeline { status source } failure { code } charge { state } } }`,
+    )
+    expect(app.url).toBeTruthy()
+    return data.swapJob.done && data.swapJob
+  })
+
+const finish = (gateway: TestApp, n = 0) => {
+  const job = gateway.upstream.accepted[n]
+  if (!job) throw new Error('the upstream took no job')
+  job.state = { status: 'SUCCESS' }
+  return job
+}
+
+/** 30 seconds pass in one. */
+const fast = (): TestAppOptions => ({ clock: createFastClock(30) })
+
+test('with every hook lost, a job done upstream is done here by the schedule alone', async () => {
+  const gateway = await openTestApp(fast())
+  await createJob(gateway)
+  finish(gateway)
+  await until(() =>
+    gateway.events.some(({ name, args }) => name === 'jobMoved' && JSON.stringify(args).includes('"RECONCILER"')),
+  )
+  expect(gateway.events.filter(({ name }) => name === 'jobMoved')).toHaveLength(2)
+})
+
+test('the schedule asks the upstream less and less often', async () => {
+  const gateway = await openTestApp(fast())
+  await createJob(gateway)
+  const job = gateway.upstream.accepted[0]
+  await until(() => job?.fetches === 4)
+  // 2 + 3 + 5 + 8 s of the job's time, at least 0.9 of that; the wall saw a thirtieth.
+  expect(gateway.upstream.accepted[0]?.fetches).toBe(4)
+})
+
+test('after a restart unfinished jobs go on, and what the first process wrote is still there', async () => {
+  const dataDir = await makeDataDir()
+  const upstream = await openFakeUpstream()
+  closeAfterTest(() => upstream.close())
+  const first = await openTestApp({ dataDir, upstream })
+  const id = await createJob(first)
+  await first.app.close()
+  finish(first)
+  const second = await openTestApp({ dataDir, upstream, ...fast() })
+  const job = await watchToEnd(second, id)
+  expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
+  expect(upstream.submits).toBe(1)
+})
+
+test('a submit whose process died is not sent again: it is UNCONFIRMED, until its hook or its deadline', async () => {
+  const dataDir = await makeDataDir()
+  const upstream = await openFakeUpstream()
+  closeAfterTest(() => upstream.close())
+  let release: (value: unknown) => void = () => {}
+  const held = new Promise((resolve) => {
+    release = resolve
+  })
+  upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  // The first process is left in the middle of its submit, as one that hangs would be.
+  const first = await openTestApp({ dataDir, upstream })
+  const creating = createJob(first).catch(() => '')
+  const accepted = await until(() => upstream.accepted[0])
+  const second = await openTestApp({ dataDir, upstream, ...fast() })
+  await until(() =>
+    second.events.some(({ name, args }) => name === 'jobMoved' && JSON.stringify(args).includes('"UNCONFIRMED"')),
+  )
+  expect(upstream.submits).toBe(1)
+
+  accepted.state = { status: 'SUCCESS' }
+  const token = new URL(accepted.hookUrl).pathname
+  expect(
+    (await fetch(second.app.url + token, { method: 'POST', body: JSON.stringify({ jobId: accepted.id }) })).status,
+  ).toBe(200)
+  await until(() =>
+    second.events.some(({ name, args }) => name === 'jobMoved' && JSON.stringify(args).includes('"SUCCESS"')),
+  )
+  release(null)
+  const job = await watchToEnd(second, await creating)
+  expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'UNCONFIRMED', 'SUCCESS'])
+  expect(upstream.submits).toBe(1)
+})
+
+test('a job that the upstream never finishes is LOST at its deadline, its charge unknown', async () => {
+  const gateway = await openTestApp({ ...fast(), settings: { ON_QUEUE_DEADLINE_S: '20' } })
+  const job = await watchToEnd(gateway, await createJob(gateway))
+  expect(job).toMatchObject({ status: 'LOST', failure: { code: 'NO_OUTCOME' }, charge: { state: 'UNKNOWN' } })
+})
+
+test('a submit that nobody ever confirms is LOST at its deadline', async () => {
+  const gateway = await openTestApp({ ...fast(), settings: { UNCONFIRMED_DEADLINE_S: '20' } })
+  gateway.upstream.planSubmits({ kind: 'acceptAndReset' })
+  const job = await watchToEnd(gateway, await createJob(gateway))
+  expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'UNCONFIRMED', 'LOST'])
+})
+
+test('a swap that finds no room for as long as it may wait fails, unsent and not charged', async () => {
+  const gateway = await openTestApp({ ...fast(), settings: { SUBMIT_BEFORE_S: '15' } })
+  const full = { kind: 'answer', status: 429, body: '{"status":"FAILED"}' } as const
+  gateway.upstream.planSubmits(...Array.from({ length: 50 }, () => full))
+  const job = await watchToEnd(gateway, await createJob(gateway))
+  expect(job).toMatchObject({ status: 'FAILED', failure: { code: 'NOT_SUBMITTED' }, charge: { state: 'NOT_CHARGED' } })
+  expect(gateway.upstream.accepted).toHaveLength(0)
+})
+
+test('an upstream that is down at first only delays', async () => {
+  const gateway = await openTestApp(fast())
+  gateway.upstream.planSubmits({ kind: 'answer', status: 499, body: '' }, { kind: 'answer', status: 429, body: '' })
+  const id = await createJob(gateway)
+  await until(() => gateway.upstream.accepted[0])
+  finish(gateway)
+  expect((await watchToEnd(gateway, id)).status).toBe('SUCCESS')
+})
+
+test('a job whose schedule has grown long is looked at soon once somebody watches it', async () => {
+  const gateway = await openTestApp(fast())
+  const id = await createJob(gateway)
+  const job = gateway.upstream.accepted[0]
+  // After five scheduled fetches the next is 21 s away, and then 34 s.
+  await until(() => job?.fetches === 5)
+  finish(gateway)
+  const events: string[] = []
+  const started = gateway.clock.now()
+  for await (const { data } of subscribeSse(
+    gateway.app.url,
+    'subscription ($id: ID!) { swapJobUpdated(id: $id) { status } }',
+    { id },
+  )) {
+    events.push(data.swapJobUpdated.status)
+  }
+  expect(events).toEqual(['ON_QUEUE', 'SUCCESS'])
+  expect(gateway.clock.now() - started).toBeLessThan(20_000)
+})

@@ -1,0 +1,253 @@
+/** One suite for the contract of the store, over each engine. */
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { SwapJob } from '../../src/domain/swap-job.ts'
+import { createId } from '../../src/lib/ids.ts'
+import { type JobStore, type NewSwapJob, UpstreamIdTakenError } from '../../src/store/job-store.ts'
+import { createJobStore, type Engine } from '../../src/store/kysely-job-store.ts'
+import { openDatabase } from '../../src/store/sqlite/open.ts'
+import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+
+const ENGINES: Record<string, () => Promise<Engine>> = {
+  sqlite: async () => openDatabase(join(await makeDataDir(), 'gateway.db'), () => {}),
+}
+
+const NOW = 1_700_000_000_000
+const ROOM = { maxInFlight: 100, maxWaiting: 100 }
+
+function newJob(over: Partial<NewSwapJob> = {}): NewSwapJob {
+  return {
+    id: createId('job', NOW),
+    tenant: 'a',
+    targetImageUrl: 'https://example.com/t.jpg?ü=%20',
+    swapImageUrl: 'https://example.com/f.jpg',
+    clientReference: null,
+    tags: ['one', 'zwei "quoted"'],
+    createdAt: NOW,
+    hookAddress: 'https://gateway/hooks/1',
+    leaseUntil: NOW + 45_000,
+    idempotency: null,
+    ...over,
+  }
+}
+
+async function createOne(store: JobStore, over: Partial<NewSwapJob> = {}): Promise<SwapJob> {
+  const made = await store.createJob(newJob(over), ROOM)
+  if (made.kind !== 'created') throw new Error(made.kind)
+  return made.job
+}
+
+const enqueue = (upstreamId: string) =>
+  ({ kind: 'transition', to: 'ON_QUEUE', patch: { upstreamId, leaseUntil: null, wakeAt: NOW + 2_000 } }) as const
+
+describe.each(Object.entries(ENGINES))('the store on %s', (_name, open) => {
+  const openStore = async () => {
+    const engine = await open()
+    closeAfterTest(() => engine.db.destroy())
+    return { db: engine.db, store: createJobStore(engine) }
+  }
+
+  test('gives a job back as it was recorded, claimed for its first submit', async () => {
+    const { store } = await openStore()
+    const input = newJob()
+    const { idempotency: _none, ...given } = input
+    const created = await store.createJob(input, ROOM)
+    expect(created).toMatchObject({ kind: 'created', job: { ...given, status: 'PENDING', version: 1, fencing: 1 } })
+    expect(created).toEqual({ kind: 'created', job: await store.findJob(input.id) })
+    expect(await store.listTimelines([input.id])).toEqual([
+      [{ version: 1, status: 'PENDING', at: NOW, source: 'CALLER' }],
+    ])
+  })
+
+  test('keeps one job for a key of a tenant, also when two come at once', async () => {
+    const { store } = await openStore()
+    const idempotency = { key: 'k', fingerprint: 'f1' }
+    const [first, second] = await Promise.all([
+      store.createJob(newJob({ idempotency }), ROOM),
+      store.createJob(newJob({ idempotency: { key: 'k', fingerprint: 'f2' } }), ROOM),
+    ])
+    expect(first.kind).toBe('created')
+    expect(second).toEqual({ ...first, kind: 'existing', fingerprint: 'f1' })
+    expect((await store.createJob(newJob({ tenant: 'b', idempotency }), ROOM)).kind).toBe('created')
+  })
+
+  test('keeps a key until a day after its job was done', async () => {
+    const { store } = await openStore()
+    const idempotency = { key: 'k', fingerprint: 'f1' }
+    const job = await createOne(store, { idempotency })
+    const patch = { finishedAt: NOW, wakeAt: null }
+    await store.applyDecision(job, { kind: 'transition', to: 'FAILED', patch }, NOW, 'SUBMIT')
+    const day = 24 * 60 * 60 * 1_000
+    const before = await store.createJob(newJob({ idempotency, createdAt: NOW + day - 1 }), ROOM)
+    const after = await store.createJob(newJob({ idempotency, createdAt: NOW + day }), ROOM)
+    const again = await store.createJob(newJob({ idempotency, createdAt: NOW + day }), ROOM)
+    expect([before.kind, after.kind, again.kind]).toEqual(['existing', 'created', 'existing'])
+    expect(again).toMatchObject({ job: { id: after.kind === 'created' && after.job.id } })
+  })
+
+  test('claims a job for its submit only where there is room and nobody waits', async () => {
+    const { store } = await openStore()
+    const room = { maxInFlight: 2, maxWaiting: 2 }
+    const made = []
+    for (let n = 0; n < 5; n += 1) made.push(await store.createJob(newJob({ createdAt: NOW + n }), room))
+    expect(made.map((one) => (one.kind === 'created' ? one.job.fencing : one.kind))).toEqual([1, 1, 0, 0, 'full'])
+    const [first, , third] = made
+    if (first?.kind !== 'created' || third?.kind !== 'created') throw new Error('not made')
+
+    const next = await store.findNextWaiting(NOW + 10)
+    expect(next?.id).toBe(third.job.id)
+    if (!next) throw new Error('nobody waits')
+    const claim = { hookAddress: 'https://gateway/hooks/9', leaseUntil: NOW + 90_000, maxInFlight: 2 }
+    expect(await store.claimSubmit(next, claim)).toBeNull()
+    await store.applyDecision(first.job, { kind: 'transition', to: 'FAILED', patch: { wakeAt: null } }, NOW, 'SUBMIT')
+    expect(await store.claimSubmit(next, claim)).toMatchObject({
+      id: next.id,
+      fencing: 1,
+      hookAddress: claim.hookAddress,
+    })
+  })
+
+  test('a job that may not go in any case waits, and one that is to be tried later is not next', async () => {
+    const { store } = await openStore()
+    const held = await createOne(store, { leaseUntil: null })
+    expect(held).toMatchObject({ fencing: 0, leaseUntil: null, wakeAt: NOW })
+    await store.applyDecision(held, { kind: 'note', patch: { notBefore: NOW + 5_000 } }, NOW, 'SUBMIT')
+    expect(await store.findNextWaiting(NOW + 4_999)).toBeNull()
+    expect((await store.findNextWaiting(NOW + 5_000))?.id).toBe(held.id)
+  })
+
+  test('moves a job only from exactly the state that was decided on', async () => {
+    const { store } = await openStore()
+    const job = await createOne(store)
+    const moved = await store.applyDecision(job, enqueue('U1'), NOW + 10, 'SUBMIT')
+    expect(moved).toMatchObject({
+      status: 'ON_QUEUE',
+      version: 2,
+      upstreamId: 'U1',
+      leaseUntil: null,
+      updatedAt: NOW + 10,
+    })
+    expect(await store.applyDecision(job, enqueue('U2'), NOW + 20, 'HOOK')).toBeNull()
+    expect(await store.findJob(job.id)).toEqual(moved)
+    expect(await store.listTimelines([job.id, 'job_none'])).toEqual([
+      [
+        { version: 1, status: 'PENDING', at: NOW, source: 'CALLER' },
+        { version: 2, status: 'ON_QUEUE', at: NOW + 10, source: 'SUBMIT' },
+      ],
+      [],
+    ])
+  })
+
+  test('of many who decide on the same state one wins', async () => {
+    const { store } = await openStore()
+    const job = await createOne(store)
+    const moves = await Promise.all(
+      Array.from({ length: 20 }, (_unused, n) => store.applyDecision(job, enqueue(`U${n}`), NOW, 'FETCH')),
+    )
+    expect(moves.filter(Boolean)).toHaveLength(1)
+    expect((await store.listTimelines([job.id]))[0]).toHaveLength(2)
+  })
+
+  test('notes change no version', async () => {
+    const { store } = await openStore()
+    const job = await createOne(store)
+    const noted = await store.applyDecision(
+      job,
+      { kind: 'note', patch: { upstreamStatus: 'X', wakeAt: 7 } },
+      NOW,
+      'FETCH',
+    )
+    expect(noted).toEqual({ ...job, upstreamStatus: 'X', wakeAt: 7 })
+  })
+
+  test('writes everything an outcome brings', async () => {
+    const { store } = await openStore()
+    const job = await createOne(store)
+    const links = { cdnImage: null, discordImage: 'https://cdn.discordapp.com/a?ex=1' }
+    const charge = { state: 'CHARGED', quota: 3 } as const
+    const done = await store.applyDecision(
+      job,
+      {
+        kind: 'transition',
+        to: 'SUCCESS',
+        patch: { links, charge, finishedAt: NOW + 5, wakeAt: null, upstreamStatus: 'SUCCESS' },
+      },
+      NOW + 5,
+      'HOOK',
+    )
+    expect(done).toMatchObject({ links, charge, finishedAt: NOW + 5, wakeAt: null, failure: null })
+    const other = await createOne(store)
+    const failure = { code: 'FACE_NOT_FOUND', message: 'm', retryable: false } as const
+    const failed = await store.applyDecision(
+      other,
+      { kind: 'transition', to: 'FAILED', patch: { failure } },
+      NOW,
+      'HOOK',
+    )
+    expect(failed?.failure).toEqual(failure)
+  })
+
+  test('never changes a final status, whoever asks the engine for it', async () => {
+    const { db, store } = await openStore()
+    const job = await createOne(store)
+    await store.applyDecision(job, { kind: 'transition', to: 'LOST', patch: {} }, NOW, 'RECONCILER')
+    await expect(db.updateTable('jobs').set({ status: 'SUCCESS' }).where('id', '=', job.id).execute()).rejects.toThrow(
+      'a final status is never left',
+    )
+  })
+
+  test('gives one upstream id to one job only', async () => {
+    const { store } = await openStore()
+    const [first, second] = [await createOne(store), await createOne(store)]
+    await store.applyDecision(first, enqueue('U1'), NOW, 'SUBMIT')
+    await expect(store.applyDecision(second, enqueue('U1'), NOW, 'SUBMIT')).rejects.toThrow(UpstreamIdTakenError)
+    expect(await store.findJob(second.id)).toEqual(second)
+    expect((await store.findByUpstreamId('U1'))?.id).toBe(first.id)
+  })
+
+  test("finds a tenant's own jobs by either id, in the order asked for, and no other's", async () => {
+    const { store } = await openStore()
+    const [mine, theirs] = [await createOne(store), await createOne(store, { tenant: 'b' })]
+    await store.applyDecision(mine, enqueue('U1'), NOW, 'SUBMIT')
+    const found = await store.findOwnJobs('a', ['nothing', 'U1', theirs.id, mine.id])
+    expect(found.map((job) => job && job.id)).toEqual([null, mine.id, null, mine.id])
+  })
+
+  test('claims a waiting job for one submitter, and a leased one for none', async () => {
+    const { store } = await openStore()
+    const job = await createOne(store)
+    const given = { hookAddress: 'https://gateway/hooks/2', leaseUntil: NOW + 90_000 }
+    const claim = { ...given, maxInFlight: 10 }
+    expect(await store.claimSubmit(job, claim)).toBeNull()
+    const waiting = await store.applyDecision(
+      job,
+      { kind: 'note', patch: { leaseUntil: null, wakeAt: NOW } },
+      NOW,
+      'SUBMIT',
+    )
+    if (!waiting) throw new Error('the note was not taken')
+    const claims = await Promise.all(Array.from({ length: 5 }, () => store.claimSubmit(waiting, claim)))
+    expect(claims.filter(Boolean)).toEqual([{ ...waiting, ...given, fencing: 2, wakeAt: given.leaseUntil }])
+    expect(await store.applyDecision(waiting, { kind: 'note', patch: { wakeAt: 1 } }, NOW, 'SUBMIT')).toBeNull()
+  })
+
+  test('claims what is due, earliest first, once', async () => {
+    const { store } = await openStore()
+    const jobs = [await createOne(store, { leaseUntil: NOW - 1 }), await createOne(store, { leaseUntil: NOW - 2 })]
+    await createOne(store, { leaseUntil: NOW + 1 })
+    expect((await store.claimDue(NOW, NOW + 30_000, 1)).map(({ id }) => id)).toEqual([jobs[1]?.id])
+    expect((await store.claimDue(NOW, NOW + 30_000, 10)).map(({ id }) => id)).toEqual([jobs[0]?.id])
+    expect(await store.claimDue(NOW, NOW + 30_000, 10)).toEqual([])
+  })
+
+  test('opens again on what was written', async () => {
+    const dir = await makeDataDir()
+    const path = join(dir, 'again.db')
+    const first = await openDatabase(path, () => {})
+    const job = await createOne(createJobStore(first))
+    await first.db.destroy()
+    const second = await openDatabase(path, () => {})
+    closeAfterTest(() => second.db.destroy())
+    expect(await createJobStore(second).findJob(job.id)).toEqual(job)
+  })
+})

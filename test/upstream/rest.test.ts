@@ -1,0 +1,161 @@
+import { createServer, type RequestListener } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { openRestUpstream } from '../../src/upstream/rest.ts'
+import { closeAfterTest } from '../support/test-app.ts'
+
+const REQUEST = { targetImage: 'https://t/1', swapImage: 'https://s/1', hookUrl: 'https://gateway/hooks/1' }
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => sockets.add(socket))
+  closeAfterTest(async () => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((resolve) => {
+      server.close(resolve)
+    })
+  })
+  return (server.address() as AddressInfo).port
+}
+
+async function openAgainst(answer: RequestListener) {
+  const server = createServer(answer)
+  const port = await listen(server)
+  return openUpstream(`http://127.0.0.1:${port}`)
+}
+
+function openUpstream(url: string) {
+  const upstream = openRestUpstream({ url, key: 'the-key', submitTimeoutMs: 300, fetchTimeoutMs: 300 })
+  closeAfterTest(() => upstream.close())
+  return upstream
+}
+
+test('sends what the reference asks for, and the key in its header', async () => {
+  const seen: unknown[] = []
+  const upstream = await openAgainst((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString()
+    })
+    request.on('end', () => seen.push([request.method, request.url, request.headers, body]))
+    response.end('{"status":"SUCCESS","message":"","data":{"jobId":"U1"}}')
+  })
+  expect(await upstream.submit(REQUEST)).toEqual({ kind: 'accepted', upstreamId: 'U1' })
+  expect(await upstream.fetch('U 1&x')).toMatchObject({ kind: 'nothing' })
+  expect(seen).toEqual([
+    [
+      'POST',
+      '/insightFace/v1/swap',
+      expect.objectContaining({
+        'content-type': 'application/json',
+        'tt-api-key': 'the-key',
+        'accept-encoding': 'identity',
+        // A submit never travels over a connection that was kept: its end could not be told from a lost answer.
+        connection: 'close',
+      }),
+      JSON.stringify(REQUEST),
+    ],
+    ['GET', '/insightFace/v1/fetch?jobId=U%201%26x', expect.objectContaining({ 'tt-api-key': 'the-key' }), ''],
+  ])
+})
+
+test('keeps the path of a base address', async () => {
+  const paths: unknown[] = []
+  const server = createServer((request, response) => {
+    paths.push(request.url)
+    response.end()
+  })
+  const port = await listen(server)
+  await openUpstream(`http://127.0.0.1:${port}/proxy/`).submit(REQUEST)
+  expect(paths).toEqual(['/proxy/insightFace/v1/swap'])
+})
+
+test('a refused connection: surely not sent', async () => {
+  const server = createTcpServer()
+  const port = await listen(server)
+  await new Promise((resolve) => {
+    server.close(resolve)
+  })
+  const upstream = openUpstream(`http://127.0.0.1:${port}`)
+  expect(await upstream.submit(REQUEST)).toEqual({ kind: 'notSent', reason: 'ECONNREFUSED' })
+  expect(await upstream.fetch('U1')).toEqual({ kind: 'nothing', reason: 'ECONNREFUSED', isDown: true })
+})
+
+test('a name that does not resolve: surely not sent', async () => {
+  expect(await openUpstream('http://upstream.invalid').submit(REQUEST)).toMatchObject({ kind: 'notSent' })
+})
+
+test('a TLS handshake that fails: surely not sent', async () => {
+  const port = await listen(createTcpServer((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n')))
+  expect(await openUpstream(`https://127.0.0.1:${port}`).submit(REQUEST)).toMatchObject({ kind: 'notSent' })
+})
+
+const LOST_ANSWERS: Record<string, RequestListener> = {
+  'a reset after the request was read': (request) => {
+    request.resume().on('end', () => request.socket.resetAndDestroy())
+  },
+  'a connection that ends without an answer': (request) => {
+    request.resume().on('end', () => request.socket.end())
+  },
+  'an answer that never comes': (request) => {
+    request.resume()
+  },
+  'an answer that never ends': (_request, response) => {
+    response.write('{"status":')
+  },
+  'an answer of drops': (_request, response) => {
+    const drip = setInterval(() => response.write(' '), 50)
+    response.on('close', () => clearInterval(drip))
+  },
+  'a cut-off answer': (_request, response) => {
+    response.writeHead(200, { 'content-length': 100 })
+    response.write('{"status":"SUCCESS","data":{"jobId":"U1"}}')
+    setImmediate(() => response.destroy())
+  },
+  'an endless answer': (_request, response) => {
+    const chunk = Buffer.alloc(64 * 1024, 0x20)
+    const pump = () => {
+      while (!response.destroyed && response.write(chunk));
+      if (!response.destroyed) response.once('drain', pump)
+    }
+    pump()
+  },
+  'a packed answer that was not asked for': (_request, response) => {
+    response.writeHead(200, { 'content-encoding': 'gzip' })
+    response.end(gzipSync('{"status":"SUCCESS","data":{"jobId":"U1"}}'))
+  },
+  'a redirect': (_request, response) => {
+    response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end()
+  },
+}
+
+test.each(Object.entries(LOST_ANSWERS))(
+  '%s: a submit is unknown, a fetch says nothing, both within the time-out',
+  async (_name, answer) => {
+    const upstream = await openAgainst(answer)
+    const started = performance.now()
+    expect((await upstream.submit(REQUEST)).kind).toBe('unknown')
+    expect((await upstream.fetch('U1')).kind).toBe('nothing')
+    expect(performance.now() - started).toBeLessThan(3_000)
+  },
+)
+
+test('waits as long as the upstream asks, in seconds, an hour at most', async () => {
+  const answers = ['7', '999999', 'Wed, 21 Oct 2026 07:28:00 GMT']
+  const upstream = await openAgainst((_request, response) => {
+    response.writeHead(429, { 'retry-after': answers.shift() ?? '' }).end('{"status":"FAILED"}')
+  })
+  const waits = [await upstream.submit(REQUEST), await upstream.submit(REQUEST), await upstream.submit(REQUEST)]
+  expect(waits.map((outcome) => outcome.kind === 'refused' && outcome.retryAfterMs)).toEqual([7_000, 3_600_000, null])
+})
+
+test('a reason never carries an address or the key', async () => {
+  const upstream = openUpstream('http://secret-host.invalid')
+  expect(JSON.stringify([await upstream.submit(REQUEST), await upstream.fetch('U1')])).not.toMatch(
+    /secret-host|the-key/,
+  )
+})

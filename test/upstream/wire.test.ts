@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest'
+import { parseFetchAnswer, parseSubmitAnswer, readHookId, toFailure } from '../../src/upstream/wire.ts'
+
+const answer = (body: unknown, httpStatus = 200, retryAfterMs: number | null = null) => ({
+  httpStatus,
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+  retryAfterMs,
+})
+
+describe('the answer to a submit', () => {
+  test.each([
+    [
+      { status: 'SUCCESS', message: '', data: { jobId: 'SWAP-FACE-171349414479347616' } },
+      'SWAP-FACE-171349414479347616',
+    ],
+    [{ status: 'SUCCESS', message: 'success', data: { job_id: '0f8b…uuid' } }, '0f8b…uuid'],
+    [{ status: 'SUCCESS', message: null, data: { jobId: 171_349 } }, '171349'],
+    [{ status: 'SOMETHING NEW', data: { jobId: 'U1' } }, 'U1'],
+    [{ jobId: 'U1' }, 'U1'],
+  ])('is accepted where an id came: %j', (body, upstreamId) => {
+    expect(parseSubmitAnswer(answer(body))).toEqual({ kind: 'accepted', upstreamId })
+  })
+
+  test.each([
+    ['an empty body', ''],
+    ['HTML', '<html>ok</html>'],
+    ['a truncated document', '{"status":"SUCCESS","data":{"jobI'],
+    ['SUCCESS without an id', { status: 'SUCCESS', message: '', data: null }],
+    ['a list', []],
+    ['an id of another kind', { status: 'SUCCESS', data: { jobId: {} } }],
+    ['an empty id', { status: 'SUCCESS', data: { jobId: '' } }],
+    ['an id without end', { status: 'SUCCESS', data: { jobId: 'x'.repeat(5_000) } }],
+  ])('is unknown, for it may have been accepted: 200 with %s', (_name, body) => {
+    expect(parseSubmitAnswer(answer(body)).kind).toBe('unknown')
+  })
+
+  test.each([500, 502, 503, 504, 301, 302, 408, 418])('is unknown: HTTP %i', (status) => {
+    expect(parseSubmitAnswer(answer('<html>', status)).kind).toBe('unknown')
+  })
+
+  test.each([
+    [429, false],
+    [499, false],
+    [400, true],
+  ])('is a no for now: HTTP %i', (status, noAccounts) => {
+    const body = { status: 'FAILED', message: noAccounts ? 'No available accounts' : 'later', data: null }
+    expect(parseSubmitAnswer(answer(body, status, 7_000))).toMatchObject({
+      kind: 'refused',
+      transient: true,
+      retryAfterMs: 7_000,
+    })
+  })
+
+  test.each([
+    [400, { status: 'FAILED', message: "'action' parameter error!", data: null }, 'UPSTREAM_REFUSED'],
+    [400, { status: 'FAILED', message: 'cannot read the target image', data: null }, 'IMAGE_NOT_READABLE'],
+    [401, { status: 'FAILED', message: 'TT-API-KEY' }, 'UPSTREAM_REFUSED'],
+    [402, '', 'UPSTREAM_QUOTA_EXHAUSTED'],
+    [403, '<html>', 'UPSTREAM_REFUSED'],
+    [404, '<html>', 'UPSTREAM_REFUSED'],
+    [200, { status: 'FAILED', message: 'bad', data: null }, 'UPSTREAM_REFUSED'],
+  ])('is a sure no: HTTP %i %j', (status, body, code) => {
+    expect(parseSubmitAnswer(answer(body, status))).toMatchObject({
+      kind: 'refused',
+      transient: false,
+      failure: { code },
+    })
+  })
+})
+
+describe('the answer to a fetch', () => {
+  const data = {
+    jobId: 'U1',
+    targetImage: 'https://t/1?a=%20',
+    swapImage: 'https://s/1',
+    discordImage: 'https://cdn.discordapp.com/a.jpg?ex=66344d83&is=6621d883&hm=a0&',
+    cdnImage: 'https://mjcdn.ttapi.io/a.jpg?ex=66344d83&is=6621d883&hm=a0&',
+    hookUrl: null,
+    quota: 3,
+  }
+
+  test('is an outcome: the sample of the reference', () => {
+    expect(parseFetchAnswer('U1', answer({ status: 'SUCCESS', message: null, jobId: 'U1', data }))).toEqual({
+      kind: 'succeeded',
+      upstreamId: 'U1',
+      word: 'SUCCESS',
+      echo: { targetImage: data.targetImage, swapImage: data.swapImage, hookUrl: null },
+      links: { cdnImage: data.cdnImage, discordImage: data.discordImage },
+      quota: 3,
+    })
+  })
+
+  test.each([
+    ['3', 3],
+    [' 3 ', 3],
+    [0, 0],
+    ['', null],
+    ['three', null],
+    [-1, null],
+    [2.5, null],
+    [null, null],
+  ])('quota %j is %j', (quota, expected) => {
+    const outcome = parseFetchAnswer('U1', answer({ status: 'SUCCESS', jobId: 'U1', data: { ...data, quota } }))
+    expect(outcome).toMatchObject({ kind: 'succeeded', quota: expected })
+  })
+
+  test.each([
+    ['one link of the two', { ...data, discordImage: null }],
+    ['an integer for a nested status', { ...data, status: 2 }],
+    ['the id in its other spelling', { ...data, jobId: undefined, job_id: 'U1' }],
+  ])('is an outcome with %s', (_name, odd) => {
+    expect(parseFetchAnswer('U1', answer({ status: 'SUCCESS', data: odd })).kind).toBe('succeeded')
+  })
+
+  test.each([
+    ['ON_QUEUE', null],
+    ['ON_QUEUE', { jobId: null, targetImage: null, quota: null }],
+    ['PENDING_QUEUE', null],
+    ['a word nobody has heard', null],
+    ['SUCCESS', null],
+    ['SUCCESS', { jobId: 'U1', cdnImage: '', discordImage: null }],
+    ['SUCCESS', { jobId: 'U1', cdnImage: 'javascript:alert(1)' }],
+  ])('is not finished: %s with %j', (status, odd) => {
+    expect(parseFetchAnswer('U1', answer({ status, message: null, jobId: 'U1', data: odd }))).toMatchObject({
+      kind: 'unfinished',
+      word: status,
+    })
+  })
+
+  test.each([
+    [{ status: 'FAILED', message: null, jobId: 'U1', data: null }],
+    [{ status: 'FAILED', message: '', data: { job_id: 'U1', cdnImage: null } }],
+  ])('is a failure where it names the job: %j', (body) => {
+    expect(parseFetchAnswer('U1', answer(body)).kind).toBe('failed')
+  })
+
+  test.each([
+    ['an unknown id', { status: 'FAILED', message: 'not found', data: null }, 200],
+    ['an unknown id', { status: 'FAILED', message: 'not found', data: null }, 400],
+    ['an unknown id', { status: 'FAILED', message: 'not found', jobId: 'U1', data: null }, 404],
+    ['another job', { status: 'FAILED', jobId: 'U2', data: null }, 200],
+    ['another job', { status: 'SUCCESS', data: { ...data, jobId: 'U2' } }, 200],
+    ['no status', { jobId: 'U1', data: null }, 200],
+    ['a number for a status', { status: 3, jobId: 'U1' }, 200],
+    ['HTML', '<html>', 200],
+    ['nothing', '', 200],
+    ['null', 'null', 200],
+    ['an error', { status: 'FAILED', jobId: 'U1', data: null }, 500],
+    ['a wrong key', { status: 'FAILED', message: 'key' }, 401],
+  ])('says nothing of the job: %s (%j, HTTP %i)', (_name, body, status) => {
+    expect(parseFetchAnswer('U1', answer(body, status)).kind).toBe('nothing')
+  })
+})
+
+test.each([
+  ['{"jobId":"U1"}', 'U1'],
+  ['{"data":{"job_id":"U1"}}', 'U1'],
+  ['{"status":"SUCCESS"}', null],
+  ['<html>', null],
+  ['', null],
+])('a hook %j names %j', (body, id) => {
+  expect(readHookId(body)).toBe(id)
+})
+
+test.each([
+  ['No face was found in the target image.', 'FACE_NOT_FOUND', 'No usable face was found in the target image.'],
+  ['no face detected', 'FACE_NOT_FOUND', 'No usable face was found in one of the images.'],
+  ['The face image could not be read: truncated', 'IMAGE_NOT_READABLE', 'The upstream could not load the swap image.'],
+  [
+    'The target image could not be downloaded: 404',
+    'IMAGE_NOT_READABLE',
+    'The upstream could not load the target image.',
+  ],
+  [
+    'The target image is too large: 81 megapixels',
+    'IMAGE_NOT_READABLE',
+    'The upstream finds too large: the target image.',
+  ],
+  ['NSFW content', 'CONTENT_REFUSED', 'Refused on grounds of content: one of the images.'],
+  ['', 'UPSTREAM_FAILED', 'The upstream could not finish the swap.'],
+  ['<script>alert(1)</script>', 'UPSTREAM_FAILED', 'The upstream could not finish the swap.'],
+])('sorts the failure text %j as %s, in our own words', (text, code, message) => {
+  expect(toFailure(text)).toMatchObject({ code, message })
+})
