@@ -1,0 +1,31 @@
+import SchemaBuilder from '@pothos/core'
+import DirectivesPlugin from '@pothos/plugin-directives'
+import FederationPlugin from '@pothos/plugin-federation'
+import RelayPlugin from '@pothos/plugin-relay'
+import type { Context } from './context.ts'
+
+/** The one builder. A global id is the job's own id: it names its type by its prefix and needs no wrapping. */
+export const builder = new SchemaBuilder<{
+  Context: Context
+  DefaultFieldNullability: false
+  Scalars: {
+    /** Epoch milliseconds inside. */
+    DateTime: { Input: number; Output: number }
+    URL: { Input: string; Output: string }
+    ID: { Input: string; Output: string }
+  }
+}>({
+  plugins: [RelayPlugin, DirectivesPlugin, FederationPlugin],
+  defaultFieldNullability: false,
+  relay: {
+    encodeGlobalID: (_typename, id) => String(id),
+    decodeGlobalID: (id) => ({ typename: 'SwapJob', id }),
+    nodeTypeOptions: { description: 'Anything that can be asked for again by a global id.' },
+    nodeQueryOptions: { description: "Any object by its global id. Null means unknown or not the caller's." },
+    nodesQueryOptions: { description: 'Objects by their global ids, in the order asked for.' },
+  },
+})
+
+builder.queryType()
+builder.mutationType()
+builder.subscriptionType()

@@ -1,0 +1,31 @@
+import type { Viewer } from '../auth/viewer.ts'
+import type { CreateSwap } from '../jobs/create-swap.ts'
+import type { ReadJobs } from '../jobs/read-jobs.ts'
+import type { Watcher } from '../jobs/watch-job.ts'
+import type { ListTimelines, Loaders } from './loaders.ts'
+import { createLoaders } from './loaders.ts'
+
+/** The use cases that the graph is a face of. */
+export interface UseCases {
+  readonly createSwap: CreateSwap
+  readonly watcher: Watcher
+  /** Opens the reading of one request: its budget of upstream fetches is the request's. */
+  readonly openReading: (viewer: Viewer) => ReadJobs
+  readonly listTimelines: ListTimelines
+  /** Epoch milliseconds. */
+  readonly now: () => number
+}
+
+/** What one operation knows: who asks, and the caches of this operation alone. */
+export interface Context {
+  readonly viewer: Viewer
+  /** The `Idempotency-Key` header; counts where the input names none. */
+  readonly idempotencyKey: string | null
+  readonly useCases: UseCases
+  readonly loaders: Loaders
+}
+
+export function createContext(useCases: UseCases, viewer: Viewer, idempotencyKey: string | null): Context {
+  const loaders = createLoaders(() => useCases.openReading(viewer), useCases.listTimelines)
+  return { viewer, idempotencyKey, useCases, loaders }
+}

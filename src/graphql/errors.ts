@@ -1,0 +1,44 @@
+/**
+ * What leaves in the `errors` list. Over HTTP, SSE and WebSocket alike, and whatever `NODE_ENV` says: a call that
+ * failed as expected keeps its message and gets its code; anything else becomes one plain sentence.
+ */
+import { GraphQLError } from 'graphql'
+import { GatewayError, type GatewayErrorCode } from '../domain/errors.ts'
+
+const HTTP_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
+  INVALID_INPUT: 400,
+  NOT_FOUND: 404,
+  UNAVAILABLE: 503,
+}
+
+/** @param onUnexpected hears of each error that is hidden from the caller. */
+export function createErrorMask(onUnexpected: (error: unknown) => void): (error: unknown) => Error {
+  return (error) => {
+    const original = error instanceof GraphQLError ? error.originalError : error
+    if (error instanceof GraphQLError && (!(original instanceof Error) || original instanceof GraphQLError)) {
+      return withCode(error)
+    }
+    const { nodes, path } = error instanceof GraphQLError ? error : {}
+    const at = { ...(nodes && { nodes }), ...(path && { path }) }
+    if (original instanceof GatewayError) {
+      const { code, message } = original
+      // An error of one field of an answer leaves the answer's status alone; the others have no answer to spoil.
+      const http = path ? {} : { http: { status: HTTP_STATUS[code] } }
+      return new GraphQLError(message, { ...at, extensions: { code, ...http } })
+    }
+    onUnexpected(original)
+    return new GraphQLError('Unexpected error.', { ...at, extensions: { code: 'INTERNAL_SERVER_ERROR' } })
+  }
+}
+
+/** What the engine says of a document or its variables is for the caller; it comes without a code where it is variables. */
+function withCode(error: GraphQLError): GraphQLError {
+  if (error.path || typeof error.extensions['code'] === 'string') return error
+  return withExtensions(error, { ...error.extensions, code: 'BAD_USER_INPUT' })
+}
+
+/** The same error, at the same place of the document, with other extensions. */
+export function withExtensions(error: GraphQLError, extensions: Record<string, unknown>): GraphQLError {
+  const { message, nodes = null, source = null, positions = null, path = null } = error
+  return new GraphQLError(message, { nodes, source, positions, path, extensions })
+}

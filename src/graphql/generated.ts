@@ -1,0 +1,335 @@
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+export type CreateSwapInput = {
+  /** At most 255 characters. */
+  clientReference?: string | null | undefined;
+  /** 1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Where absent, an `Idempotency-Key` header counts. */
+  idempotencyKey?: string | null | undefined;
+  /** The image the face is taken from. */
+  swapImage: SwapImageInput;
+  /** At most 10, 64 characters each. */
+  tags?: Array<string> | null | undefined;
+  /** The template image whose face is replaced. */
+  targetImage: SwapImageInput;
+  /** Hold the answer until done, at most this long (0 to 25000). */
+  waitMs?: number | null | undefined;
+};
+
+export type SwapChargeState =
+  /** The upstream has charged. */
+  | 'CHARGED'
+  /** Never reached the upstream, or was refused. */
+  | 'NOT_CHARGED'
+  /** Not settled yet. */
+  | 'PENDING'
+  /** The outcome was lost and never recovered. */
+  | 'UNKNOWN';
+
+export type SwapErrorCode =
+  | 'BUSY'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'INVALID_INPUT'
+  | 'NOT_FOUND'
+  | 'QUOTA_EXCEEDED'
+  | 'RATE_LIMITED'
+  | 'UPSTREAM_REFUSED'
+  | 'UPSTREAM_UNAVAILABLE'
+  | 'WRONG_STATE';
+
+export type SwapFailureCode =
+  /** Canceled by the caller. */
+  | 'CANCELED'
+  /** Refused on grounds of content. */
+  | 'CONTENT_REFUSED'
+  /** No usable face where one is needed. */
+  | 'FACE_NOT_FOUND'
+  /** The upstream could not read an image. */
+  | 'IMAGE_NOT_READABLE'
+  /** Held in the gateway for longer than it may wait; never sent. */
+  | 'NOT_SUBMITTED'
+  /** No outcome ever came. */
+  | 'NO_OUTCOME'
+  /** None of the above. */
+  | 'OTHER'
+  /** The upstream gave up or broke. */
+  | 'UPSTREAM_FAILED'
+  /** The account behind the gateway has no quota. */
+  | 'UPSTREAM_QUOTA_EXHAUSTED'
+  /** The upstream refused the request. */
+  | 'UPSTREAM_REFUSED';
+
+/** Exactly one member. */
+export type SwapImageInput =
+  {   /** A public http(s) address of a jpg, jpeg, png or webp. */
+  url: string; };
+
+export type SwapImageKind =
+  | 'RESULT'
+  | 'UPLOAD'
+  | 'URL';
+
+export type SwapInputIssueCode =
+  | 'ADDRESS_NOT_ALLOWED'
+  | 'EXACTLY_ONE_REQUIRED'
+  | 'IMAGE_TOO_LARGE'
+  | 'IMAGE_TYPE_NOT_ALLOWED'
+  | 'JOB_NOT_SUCCESSFUL'
+  | 'NOT_HTTP_URL'
+  | 'OUT_OF_RANGE'
+  | 'REQUIRED'
+  | 'TOO_LONG'
+  | 'TOO_MANY'
+  | 'UPLOAD_NOT_READY';
+
+/** Where a job is. ON_QUEUE, SUCCESS and FAILED are the upstream's own words. SUCCESS, FAILED, CANCELED and LOST are final: never left. */
+export type SwapJobStatus =
+  /** Stopped before the upstream had it. */
+  | 'CANCELED'
+  /** `failure` is set. */
+  | 'FAILED'
+  /** The upstream never told the outcome; whether it charged may be unknown. */
+  | 'LOST'
+  /** The upstream has it and works on it. */
+  | 'ON_QUEUE'
+  /** Held by the gateway; the upstream does not have it. */
+  | 'PENDING'
+  /** `result` is set. */
+  | 'SUCCESS'
+  /** Sent, but the answer was lost. It is not sent again: the hook that only this job has settles it. */
+  | 'UNCONFIRMED';
+
+/** How the gateway came to know of a state. */
+export type SwapObservationSource =
+  /** A call by the owner. */
+  | 'CALLER'
+  /** A fetch asked for by a query. */
+  | 'FETCH'
+  /** The upstream's hook, confirmed by a fetch. */
+  | 'HOOK'
+  /** A scheduled look of the gateway's own: a fetch, or a deadline that was over. */
+  | 'RECONCILER'
+  /** The upstream's answer to the submit. */
+  | 'SUBMIT';
+
+export type SwapReuse =
+  | 'NONE'
+  | 'SAME_CONTENT'
+  | 'SAME_KEY';
+
+export type CreateSwapMutationVariables = Exact<{
+  input: CreateSwapInput;
+}>;
+
+
+export type CreateSwapMutation = { createSwap:
+    | { __typename: 'CreateSwapSuccess', reused: SwapReuse, job: { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } } }
+    | { __typename: 'SwapBusyError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
+    | { __typename: 'SwapIdempotencyConflictError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, holder: { id: string } | null }
+    | { __typename: 'SwapInvalidInputError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, issues: Array<{ path: Array<string>, code: SwapInputIssueCode, message: string }> }
+    | { __typename: 'SwapUpstreamError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, refused: { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } } | null }
+   };
+
+export type JobStateFragment = { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } };
+
+export type SwapJobQueryVariables = Exact<{
+  id: string;
+  waitMs?: number | null | undefined;
+}>;
+
+
+export type SwapJobQuery = { swapJob: { clientReference: string | null, tags: Array<string>, createdAt: string, updatedAt: string, submittedAt: string | null, finishedAt: string | null, id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, targetImage: { kind: SwapImageKind, url: string | null } | null, swapImage: { kind: SwapImageKind, url: string | null } | null, timeline: Array<{ version: number, status: SwapJobStatus, at: string, source: SwapObservationSource }>, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } } | null };
+
+export type WatchSwapJobSubscriptionVariables = Exact<{
+  id: string;
+  nonce?: string | null | undefined;
+}>;
+
+
+export type WatchSwapJobSubscription = { swapJobUpdated: { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } } };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const JobStateFragmentDoc = new TypedDocumentString(`
+    fragment JobState on SwapJob {
+  id
+  jobId
+  status
+  done
+  version
+  upstreamStatus
+  result {
+    url
+    expiresAt
+    cdnImage
+    discordImage
+    linksExpireAt
+  }
+  failure {
+    code
+    message
+    retryable
+  }
+  charge {
+    state
+    quota
+  }
+}
+    `, {"fragmentName":"JobState"}) as unknown as TypedDocumentString<JobStateFragment, unknown>;
+export const CreateSwapDocument = new TypedDocumentString(`
+    mutation CreateSwap($input: CreateSwapInput!) {
+  createSwap(input: $input) {
+    __typename
+    ... on CreateSwapSuccess {
+      reused
+      job {
+        ...JobState
+      }
+    }
+    ... on SwapError {
+      code
+      message
+      retryable
+      retryAfterMs
+    }
+    ... on SwapInvalidInputError {
+      issues {
+        path
+        code
+        message
+      }
+    }
+    ... on SwapIdempotencyConflictError {
+      holder: job {
+        id
+      }
+    }
+    ... on SwapUpstreamError {
+      refused: job {
+        ...JobState
+      }
+    }
+  }
+}
+    fragment JobState on SwapJob {
+  id
+  jobId
+  status
+  done
+  version
+  upstreamStatus
+  result {
+    url
+    expiresAt
+    cdnImage
+    discordImage
+    linksExpireAt
+  }
+  failure {
+    code
+    message
+    retryable
+  }
+  charge {
+    state
+    quota
+  }
+}`) as unknown as TypedDocumentString<CreateSwapMutation, CreateSwapMutationVariables>;
+export const SwapJobDocument = new TypedDocumentString(`
+    query SwapJob($id: ID!, $waitMs: Int) {
+  swapJob(id: $id, waitMs: $waitMs) {
+    ...JobState
+    targetImage {
+      kind
+      url
+    }
+    swapImage {
+      kind
+      url
+    }
+    clientReference
+    tags
+    timeline {
+      version
+      status
+      at
+      source
+    }
+    createdAt
+    updatedAt
+    submittedAt
+    finishedAt
+  }
+}
+    fragment JobState on SwapJob {
+  id
+  jobId
+  status
+  done
+  version
+  upstreamStatus
+  result {
+    url
+    expiresAt
+    cdnImage
+    discordImage
+    linksExpireAt
+  }
+  failure {
+    code
+    message
+    retryable
+  }
+  charge {
+    state
+    quota
+  }
+}`) as unknown as TypedDocumentString<SwapJobQuery, SwapJobQueryVariables>;
+export const WatchSwapJobDocument = new TypedDocumentString(`
+    subscription WatchSwapJob($id: ID!, $nonce: String) {
+  swapJobUpdated(id: $id, nonce: $nonce) {
+    ...JobState
+  }
+}
+    fragment JobState on SwapJob {
+  id
+  jobId
+  status
+  done
+  version
+  upstreamStatus
+  result {
+    url
+    expiresAt
+    cdnImage
+    discordImage
+    linksExpireAt
+  }
+  failure {
+    code
+    message
+    retryable
+  }
+  charge {
+    state
+    quota
+  }
+}`) as unknown as TypedDocumentString<WatchSwapJobSubscription, WatchSwapJobSubscriptionVariables>;

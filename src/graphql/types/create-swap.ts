@@ -1,0 +1,112 @@
+import type { SwapJob } from '../../domain/swap-job.ts'
+import type { CreateSwapOutcome } from '../../jobs/create-swap.ts'
+import { builder } from '../builder.ts'
+import { SwapBusyError, SwapIdempotencyConflictError, SwapInvalidInputError, SwapUpstreamError } from './errors.ts'
+import { SwapJobType } from './swap-job.ts'
+
+/** What a caller who finds no room is told to wait. */
+const BUSY_RETRY_MS = 5_000
+
+const SwapImageInput = builder.inputType('SwapImageInput', {
+  description: 'Exactly one member.',
+  isOneOf: true,
+  fields: (t) => ({
+    url: t.field({ type: 'URL', description: 'A public http(s) address of a jpg, jpeg, png or webp.' }),
+  }),
+})
+
+const CreateSwapInput = builder.inputType('CreateSwapInput', {
+  fields: (t) => ({
+    targetImage: t.field({
+      type: SwapImageInput,
+      required: true,
+      description: 'The template image whose face is replaced.',
+    }),
+    swapImage: t.field({
+      type: SwapImageInput,
+      required: true,
+      description: 'The image the face is taken from.',
+    }),
+    idempotencyKey: t.string({
+      description:
+        '1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Where absent, an `Idempotency-Key` header counts.',
+    }),
+    waitMs: t.int({ defaultValue: 0, description: 'Hold the answer until done, at most this long (0 to 25000).' }),
+    clientReference: t.string({ description: 'At most 255 characters.' }),
+    tags: t.stringList({ description: 'At most 10, 64 characters each.' }),
+  }),
+})
+
+const SwapReuse = builder.enumType('SwapReuse', { values: ['NONE', 'SAME_KEY', 'SAME_CONTENT'] as const })
+
+const CreateSwapSuccess = builder
+  .objectRef<{ readonly job: SwapJob; readonly reused: 'NONE' | 'SAME_KEY' }>('CreateSwapSuccess')
+  .implement({
+    description: 'The job is recorded; it is carried out even if this answer is lost.',
+    fields: (t) => ({
+      job: t.expose('job', { type: SwapJobType }),
+      reused: t.expose('reused', {
+        type: SwapReuse,
+        description: 'Whether an earlier job was given back instead of a new one.',
+      }),
+    }),
+  })
+
+const CreateSwapResult = builder.unionType('CreateSwapResult', {
+  types: [CreateSwapSuccess, SwapInvalidInputError, SwapIdempotencyConflictError, SwapBusyError, SwapUpstreamError],
+  resolveType: (value) => {
+    if ('issues' in value) return SwapInvalidInputError
+    if ('reused' in value) return CreateSwapSuccess
+    if ('maxInFlight' in value) return SwapBusyError
+    return value.code === 'IDEMPOTENCY_KEY_REUSED' ? SwapIdempotencyConflictError : SwapUpstreamError
+  },
+})
+
+builder.mutationField('createSwap', (t) =>
+  t.field({
+    type: CreateSwapResult,
+    description:
+      'Start one swap. The upstream is asked, and charges, at most once for one `idempotencyKey`, whatever the number of retries.',
+    args: { input: t.arg({ type: CreateSwapInput, required: true }) },
+    resolve: async (_root, { input }, { viewer, idempotencyKey, useCases }) => {
+      const withKey = { ...input, idempotencyKey: input.idempotencyKey ?? idempotencyKey }
+      return toResult(await useCases.createSwap(viewer, withKey))
+    },
+  }),
+)
+
+function toResult(outcome: CreateSwapOutcome) {
+  switch (outcome.kind) {
+    case 'created':
+      return { job: outcome.job, reused: outcome.reused }
+    case 'refused':
+      return {
+        code: 'UPSTREAM_REFUSED' as const,
+        message: outcome.job.failure?.message ?? 'The upstream refused the swap.',
+        retryable: outcome.job.failure?.retryable ?? false,
+        job: outcome.job,
+      }
+    case 'invalid':
+      return {
+        code: 'INVALID_INPUT' as const,
+        message: `The input cannot be used: ${outcome.issues.map(({ message }) => message).join(' ')}`,
+        retryable: false,
+        issues: outcome.issues,
+      }
+    case 'busy':
+      return {
+        code: 'BUSY' as const,
+        message: 'Too many swaps are waiting. Nothing was sent, nothing was charged; try again later.',
+        retryable: true,
+        retryAfterMs: BUSY_RETRY_MS,
+        maxInFlight: outcome.maxInFlight,
+      }
+    case 'keyConflict':
+      return {
+        code: 'IDEMPOTENCY_KEY_REUSED' as const,
+        message: 'This idempotency key was used with another input. Use a new key for a new swap.',
+        retryable: false,
+        job: outcome.job,
+      }
+  }
+}

@@ -1,0 +1,83 @@
+import { SWAP_INPUT_ISSUE_CODES, type SwapInputIssue } from '../../jobs/create-swap-input.ts'
+import type { SwapJob } from '../../domain/swap-job.ts'
+import { builder } from '../builder.ts'
+import { SwapJobType } from './swap-job.ts'
+
+const SwapErrorCode = builder.enumType('SwapErrorCode', {
+  values: [
+    'INVALID_INPUT',
+    'IDEMPOTENCY_KEY_REUSED',
+    'QUOTA_EXCEEDED',
+    'RATE_LIMITED',
+    'BUSY',
+    'UPSTREAM_REFUSED',
+    'UPSTREAM_UNAVAILABLE',
+    'NOT_FOUND',
+    'WRONG_STATE',
+  ] as const,
+})
+
+const SwapInputIssueCode = builder.enumType('SwapInputIssueCode', { values: SWAP_INPUT_ISSUE_CODES })
+
+interface SwapErrorShape {
+  readonly code: (typeof SwapErrorCode)['$inferType']
+  readonly message: string
+  readonly retryable: boolean
+  readonly retryAfterMs?: number
+}
+
+const SwapError = builder.interfaceRef<SwapErrorShape>('SwapError').implement({
+  description: 'What every expected error has. Unexpected ones go to the `errors` list, masked.',
+  fields: (t) => ({
+    code: t.expose('code', { type: SwapErrorCode }),
+    message: t.exposeString('message', { description: 'For people; not to be parsed.' }),
+    retryable: t.exposeBoolean('retryable', { description: 'True if the same call may work later.' }),
+    retryAfterMs: t.exposeInt('retryAfterMs', { nullable: true }),
+  }),
+})
+
+const SwapInputIssueType = builder.objectRef<SwapInputIssue>('SwapInputIssue').implement({
+  fields: (t) => ({
+    path: t.exposeStringList('path', {
+      description: 'From the argument down: `["input", "targetImage", "url"]`.',
+    }),
+    code: t.expose('code', { type: SwapInputIssueCode }),
+    message: t.exposeString('message'),
+  }),
+})
+
+export const SwapInvalidInputError = builder
+  .objectRef<SwapErrorShape & { readonly issues: readonly SwapInputIssue[] }>('SwapInvalidInputError')
+  .implement({
+    description: 'All that is wrong with the input, not only the first thing.',
+    interfaces: [SwapError],
+    fields: (t) => ({ issues: t.expose('issues', { type: [SwapInputIssueType] }) }),
+  })
+
+export const SwapIdempotencyConflictError = builder
+  .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapIdempotencyConflictError')
+  .implement({
+    description: 'The idempotency key was used with another input. Nothing was sent.',
+    interfaces: [SwapError],
+    fields: (t) => ({
+      job: t.expose('job', { type: SwapJobType, nullable: true, description: 'The job that has the key.' }),
+    }),
+  })
+
+export const SwapBusyError = builder
+  .objectRef<SwapErrorShape & { readonly maxInFlight: number }>('SwapBusyError')
+  .implement({
+    description: "No room in the gateway's queue. Nothing was sent, nothing was charged.",
+    interfaces: [SwapError],
+    fields: (t) => ({ maxInFlight: t.exposeInt('maxInFlight', { nullable: true }) }),
+  })
+
+export const SwapUpstreamError = builder
+  .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapUpstreamError')
+  .implement({
+    description: "The upstream's answer was no. Never used when the answer was lost: that is a job in UNCONFIRMED.",
+    interfaces: [SwapError],
+    fields: (t) => ({
+      job: t.expose('job', { type: SwapJobType, nullable: true, description: 'The job, recorded as FAILED.' }),
+    }),
+  })

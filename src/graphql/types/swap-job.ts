@@ -1,0 +1,209 @@
+import {
+  OBSERVATION_SOURCES,
+  type SwapCharge,
+  type SwapFailure,
+  SWAP_CHARGE_STATES,
+  SWAP_FAILURE_CODES,
+  SWAP_JOB_STATUSES,
+  type SwapJob,
+  type SwapLinks,
+  type TimelineEntry,
+  isDone,
+} from '../../domain/swap-job.ts'
+import { bestLink, linksExpireAt } from '../../domain/links.ts'
+import { builder } from '../builder.ts'
+
+const SwapJobStatus = builder.enumType('SwapJobStatus', {
+  description:
+    "Where a job is. ON_QUEUE, SUCCESS and FAILED are the upstream's own words. SUCCESS, FAILED, CANCELED and LOST are final: never left.",
+  values: describeValues(SWAP_JOB_STATUSES, {
+    PENDING: 'Held by the gateway; the upstream does not have it.',
+    UNCONFIRMED: 'Sent, but the answer was lost. It is not sent again: the hook that only this job has settles it.',
+    ON_QUEUE: 'The upstream has it and works on it.',
+    SUCCESS: '`result` is set.',
+    FAILED: '`failure` is set.',
+    CANCELED: 'Stopped before the upstream had it.',
+    LOST: 'The upstream never told the outcome; whether it charged may be unknown.',
+  }),
+})
+
+const SwapFailureCode = builder.enumType('SwapFailureCode', {
+  values: describeValues(SWAP_FAILURE_CODES, {
+    FACE_NOT_FOUND: 'No usable face where one is needed.',
+    IMAGE_NOT_READABLE: 'The upstream could not read an image.',
+    CONTENT_REFUSED: 'Refused on grounds of content.',
+    UPSTREAM_QUOTA_EXHAUSTED: 'The account behind the gateway has no quota.',
+    UPSTREAM_REFUSED: 'The upstream refused the request.',
+    UPSTREAM_FAILED: 'The upstream gave up or broke.',
+    NOT_SUBMITTED: 'Held in the gateway for longer than it may wait; never sent.',
+    CANCELED: 'Canceled by the caller.',
+    NO_OUTCOME: 'No outcome ever came.',
+    OTHER: 'None of the above.',
+  }),
+})
+
+const SwapChargeState = builder.enumType('SwapChargeState', {
+  values: describeValues(SWAP_CHARGE_STATES, {
+    NOT_CHARGED: 'Never reached the upstream, or was refused.',
+    PENDING: 'Not settled yet.',
+    CHARGED: 'The upstream has charged.',
+    UNKNOWN: 'The outcome was lost and never recovered.',
+  }),
+})
+
+const SwapObservationSource = builder.enumType('SwapObservationSource', {
+  description: 'How the gateway came to know of a state.',
+  values: describeValues(OBSERVATION_SOURCES, {
+    CALLER: 'A call by the owner.',
+    SUBMIT: "The upstream's answer to the submit.",
+    HOOK: "The upstream's hook, confirmed by a fetch.",
+    FETCH: 'A fetch asked for by a query.',
+    RECONCILER: "A scheduled look of the gateway's own: a fetch, or a deadline that was over.",
+  }),
+})
+
+const SwapImageKind = builder.enumType('SwapImageKind', { values: ['URL', 'UPLOAD', 'RESULT'] as const })
+
+const SwapImage = builder.objectRef<{ readonly url: string }>('SwapImage').implement({
+  description: 'An image given by the caller.',
+  fields: (t) => ({
+    kind: t.field({ type: SwapImageKind, resolve: () => 'URL' as const }),
+    url: t.expose('url', { type: 'URL', nullable: true, description: 'Works for the caller: the address as given.' }),
+  }),
+})
+
+const SwapResult = builder.objectRef<SwapLinks>('SwapResult').implement({
+  description: 'The outcome, and how to get at it.',
+  fields: (t) => ({
+    url: t.field({
+      type: 'URL',
+      nullable: true,
+      description: 'The best address at this moment: the CDN, else Discord. Null when none works any more.',
+      resolve: (links, _args, { useCases }) => bestLink(links, useCases.now()),
+    }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When `url` stops working, where known. Ask for the job again to get a new one.',
+      resolve: (links, _args, { useCases }) => linksExpireAt([bestLink(links, useCases.now())]),
+    }),
+    cdnImage: t.expose('cdnImage', {
+      type: 'URL',
+      nullable: true,
+      description: "The upstream's `cdnImage`, as it came.",
+    }),
+    discordImage: t.expose('discordImage', {
+      type: 'URL',
+      nullable: true,
+      description: "The upstream's `discordImage`, as it came; its end is read from the link itself.",
+    }),
+    linksExpireAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When `discordImage` and a proxied `cdnImage` stop working, read from the links.',
+      resolve: (links) => linksExpireAt([links.discordImage, links.cdnImage]),
+    }),
+  }),
+})
+
+const SwapFailureType = builder.objectRef<SwapFailure>('SwapFailure').implement({
+  description: 'Why there is no outcome.',
+  fields: (t) => ({
+    code: t.expose('code', { type: SwapFailureCode }),
+    message: t.exposeString('message', { description: 'For people; not to be parsed.' }),
+    retryable: t.exposeBoolean('retryable', { description: 'True if the same input may work on another try.' }),
+  }),
+})
+
+const SwapChargeType = builder.objectRef<SwapCharge>('SwapCharge').implement({
+  description: "In the upstream's units (`quota`).",
+  fields: (t) => ({
+    state: t.expose('state', { type: SwapChargeState }),
+    quota: t.exposeInt('quota', { nullable: true, description: 'Units spent; null while not known.' }),
+  }),
+})
+
+const SwapTimelineEntry = builder.objectRef<TimelineEntry>('SwapTimelineEntry').implement({
+  fields: (t) => ({
+    version: t.exposeInt('version'),
+    status: t.expose('status', { type: SwapJobStatus }),
+    at: t.expose('at', { type: 'DateTime' }),
+    source: t.expose('source', { type: SwapObservationSource }),
+  }),
+})
+
+/** The entity: readable from here by `node`, and from other subgraphs by its id. */
+export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
+  description: 'A face swap, from the moment it was asked for. The entity other subgraphs may refer to.',
+  id: { resolve: (job) => job.id, description: 'Global id; known before the upstream has answered.' },
+  loadMany: (ids, { loaders }) => ids.map((id) => loaders.job.load(id)),
+  fields: (t) => ({
+    jobId: t.exposeString('upstreamId', { nullable: true, description: "The upstream's id; null until it is known." }),
+    status: t.expose('status', { type: SwapJobStatus }),
+    done: t.boolean({
+      description: 'True when `status` will not change again.',
+      resolve: ({ status }) => isDone(status),
+    }),
+    version: t.exposeInt('version', {
+      description: 'Counts up by one with each change. Of two states, the higher is the newer.',
+    }),
+    upstreamStatus: t.exposeString('upstreamStatus', {
+      nullable: true,
+      description: 'The word the upstream last used, as it came.',
+    }),
+    targetImage: t.field({
+      type: SwapImage,
+      nullable: true,
+      description: 'The template image whose face is replaced.',
+      resolve: ({ targetImageUrl }) => ({ url: targetImageUrl }),
+    }),
+    swapImage: t.field({
+      type: SwapImage,
+      nullable: true,
+      description: 'The image the face is taken from.',
+      resolve: ({ swapImageUrl }) => ({ url: swapImageUrl }),
+    }),
+    result: t.expose('links', { type: SwapResult, nullable: true, description: 'Set when SUCCESS.' }),
+    failure: t.expose('failure', {
+      type: SwapFailureType,
+      nullable: true,
+      description: 'Set when FAILED, CANCELED or LOST.',
+    }),
+    charge: t.expose('charge', { type: SwapChargeType }),
+    clientReference: t.exposeString('clientReference', {
+      nullable: true,
+      description: "The caller's own name for the job.",
+    }),
+    tags: t.exposeStringList('tags'),
+    timeline: t.field({
+      type: [SwapTimelineEntry],
+      description: 'Every state the job went through, oldest first, and how the gateway learned of it.',
+      resolve: (job, _args, { loaders }) => loaders.timeline.load(job.id),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
+    submittedAt: t.expose('submittedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the upstream was known to have the job.',
+    }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true }),
+  }),
+})
+
+builder.asEntity(SwapJobType, {
+  key: builder.selection<{ id: string }>('id'),
+  resolveReference: ({ id }, { loaders }) => loaders.job.load(id),
+})
+
+/** Enum values with their descriptions; the record is checked to name every value. */
+function describeValues<const Value extends string>(
+  values: readonly Value[],
+  descriptions: Readonly<Record<Value, string>>,
+): { [V in Value]: { description: string } } {
+  // Object.fromEntries forgets the keys' type.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return Object.fromEntries(values.map((value) => [value, { description: descriptions[value] }])) as {
+    [V in Value]: { description: string }
+  }
+}

@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HookTaker } from '../jobs/accept-hook.ts'
+import { faultPoint } from '../lib/fault-points.ts'
+import { readCapped } from '../lib/read-capped.ts'
+import { sendError, sendJson } from './respond.ts'
+
+/** Far above any document of the upstream. */
+const MAX_HOOK_BYTES = 256 * 1024
+
+/**
+ * The hook endpoint, the upstream's only: `POST /hooks/swapface/:token`. The upstream counts exactly 200 as delivered
+ * (contract, "Hook"), so 200 is said only of what is on disk; a token that is not ours gets what an unknown path gets.
+ */
+export function createHookDoor(hooks: HookTaker) {
+  return async (request: IncomingMessage, response: ServerResponse, token: string): Promise<void> => {
+    if (request.method !== 'POST') {
+      response.setHeader('allow', 'POST')
+      sendError(response, 405, 'METHOD_NOT_ALLOWED', 'A hook is a POST.')
+      return
+    }
+    // A body that is too long is left unread, not cut off together with our answer.
+    const body = await readCapped(request.iterator({ destroyOnReturn: false }), MAX_HOOK_BYTES)
+    if (body === null) {
+      response.setHeader('connection', 'close')
+      sendError(response, 413, 'TOO_LARGE', `A hook has at most ${MAX_HOOK_BYTES} bytes.`)
+      return
+    }
+    switch (await hooks.accept(token, body.toString('utf8'))) {
+      case 'foreign':
+        sendError(response, 404, 'NOT_FOUND', 'There is nothing here.')
+        return
+      case 'notKept':
+        sendError(response, 503, 'UNAVAILABLE', 'The hook could not be written down. Send it again.')
+        return
+      case 'kept':
+        sendJson(response, 200, { received: true })
+        faultPoint('hook-answered')
+    }
+  }
+}

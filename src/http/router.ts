@@ -1,0 +1,50 @@
+/** The addresses of the gateway: which door answers what. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { readPath } from '../lib/request-path.ts'
+import { sendError, sendJson } from './respond.ts'
+
+export interface Doors {
+  readonly graphql: (request: IncomingMessage, response: ServerResponse) => Promise<void>
+  readonly hook: (request: IncomingMessage, response: ServerResponse, token: string) => Promise<void>
+  readonly page: (response: ServerResponse) => void
+  /** Whether new traffic should come here; rejects or resolves to false when it should not. */
+  readonly isReady: () => Promise<boolean>
+  readonly onUnexpectedError: (error: unknown) => void
+}
+
+const HOOK_PREFIX = '/hooks/swapface/'
+
+/** @returns a listener that answers every request, and never rejects. */
+export function createRouter(doors: Doors): RequestListener {
+  const route = async (request: IncomingMessage, response: ServerResponse) => {
+    const path = readPath(request)
+    if (path === '/graphql') {
+      if (isForm(request)) {
+        // What a web page of any origin can send without asking first (CORS "simple" requests).
+        sendError(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Send GraphQL as application/json.')
+      } else await doors.graphql(request, response)
+    } else if (path.startsWith(HOOK_PREFIX)) await doors.hook(request, response, path.slice(HOOK_PREFIX.length))
+    else if (path === '/healthz') sendJson(response, 200, { status: 'alive' })
+    else if (path === '/readyz') {
+      const ready = await doors.isReady().catch(() => false)
+      sendJson(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready' })
+    } else if (path === '/' && (request.method === 'GET' || request.method === 'HEAD')) doors.page(response)
+    else sendError(response, 404, 'NOT_FOUND', 'There is nothing here. GraphQL is at /graphql.')
+  }
+
+  return (request, response) => {
+    route(request, response).catch((error: unknown) => {
+      // A client that went away in the middle is not a fault of ours.
+      if (request.destroyed || response.destroyed) return
+      doors.onUnexpectedError(error)
+      if (response.headersSent) response.destroy()
+      else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')
+    })
+  }
+}
+
+function isForm(request: IncomingMessage): boolean {
+  if (request.method !== 'POST') return false
+  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
+  return type !== 'application/json' && type !== 'application/graphql+json'
+}

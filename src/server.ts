@@ -1,0 +1,83 @@
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { GraphqlServer } from './graphql/server.ts'
+import { readPath } from './lib/request-path.ts'
+
+/** How long a request may take to arrive; what is held open (waitMs, streams) is an answer and not counted. */
+const REQUEST_TIMEOUT_MS = 30_000
+/** How long requests under way may take to end once the server closes. */
+const DRAIN_MS = 20_000
+
+export interface HttpServer {
+  /** The port that was asked for, or the one that was free. */
+  readonly port: number
+  /** Takes no new connection, cuts streams, lets requests end, then ends what is left. May be called again. */
+  close(): Promise<void>
+}
+
+/** Listens for HTTP and WebSocket. @throws when the address cannot be had. */
+export async function listen(
+  address: { readonly host: string; readonly port: number },
+  route: RequestListener,
+  webSockets: { readonly path: string; readonly upgrade: GraphqlServer['upgrade'] },
+): Promise<HttpServer> {
+  let closing = false
+  const underWay = new Set<ServerResponse>()
+  const endWhenQuiet = () => {
+    if (closing && underWay.size === 0) server.closeAllConnections()
+  }
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    underWay.add(response)
+    response.once('close', () => {
+      underWay.delete(response)
+      endWhenQuiet()
+    })
+    route(request, response)
+  })
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    if (readPath(request) !== webSockets.path) refuse(socket, '404 Not Found')
+    else if (!isOwnOrigin(request)) refuse(socket, '403 Forbidden')
+    else webSockets.upgrade(request, socket, head)
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(address.port, address.host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const bound = server.address()
+  return {
+    port: typeof bound === 'object' && bound ? bound.port : address.port,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve())
+      })
+      closing = true
+      // An answer is worth waiting for; a stream ends only with its job, and its client comes back by itself.
+      for (const response of underWay) if (isStream(response)) response.destroy()
+      endWhenQuiet()
+      const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      await closed
+      clearTimeout(force)
+    },
+  }
+}
+
+/** Begun and not ended: all that is no stream is written at once. */
+function isStream(response: ServerResponse): boolean {
+  return response.headersSent && !response.writableEnded
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+/**
+ * Browsers ask nobody before they open a WebSocket to another origin, and they send the visitor's cookies and reach
+ * the visitor's loopback. What is no browser sends no Origin.
+ */
+function isOwnOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
+}

@@ -1,0 +1,193 @@
+/** Who may import whom, as a table: the floors of the house (docs/ARCHITECTURE.md). */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+interface Floor {
+  /** Paths below `src/`, the longest match decides. */
+  readonly files: readonly string[]
+  /** What it may import of `src/`, besides its own folder. */
+  readonly mayImport: readonly string[]
+  /** The packages it may import; Node's own are free to all. */
+  readonly packages: readonly string[]
+}
+
+const CONTRACTS = [
+  'store/job-store.ts',
+  'journal/hook-journal.ts',
+  'bus/event-bus.ts',
+  'upstream/upstream.ts',
+  'auth/viewer.ts',
+]
+
+const FLOORS: Record<string, Floor> = {
+  lib: { files: ['lib/'], mayImport: [], packages: [] },
+  // The guard hands undici its connector.
+  'address guard': { files: ['lib/address-guard.ts'], mayImport: [], packages: ['undici'] },
+  domain: { files: ['domain/'], mayImport: ['lib/'], packages: [] },
+  contracts: { files: CONTRACTS, mayImport: ['domain/', 'lib/'], packages: [] },
+  store: { files: ['store/'], mayImport: ['domain/', 'lib/'], packages: ['kysely', 'libsql'] },
+  journal: { files: ['journal/'], mayImport: ['domain/', 'lib/'], packages: [] },
+  bus: { files: ['bus/'], mayImport: ['domain/', 'lib/'], packages: [] },
+  upstream: { files: ['upstream/'], mayImport: ['domain/', 'lib/'], packages: ['undici'] },
+  auth: { files: ['auth/'], mayImport: ['domain/', 'lib/'], packages: [] },
+  'telemetry events': { files: ['telemetry/events.ts'], mayImport: ['domain/', 'lib/'], packages: [] },
+  telemetry: { files: ['telemetry/'], mayImport: ['domain/', 'lib/'], packages: ['pino', 'pino-pretty'] },
+  jobs: { files: ['jobs/'], mayImport: [...CONTRACTS, 'telemetry/events.ts', 'domain/', 'lib/'], packages: ['zod'] },
+  graphql: {
+    files: ['graphql/'],
+    mayImport: ['jobs/', ...CONTRACTS, 'telemetry/events.ts', 'domain/', 'lib/'],
+    packages: [
+      '@apollo/subgraph',
+      '@graphql-yoga/render-graphiql',
+      '@pothos/core',
+      '@pothos/plugin-directives',
+      '@pothos/plugin-federation',
+      '@pothos/plugin-relay',
+      'dataloader',
+      'graphql',
+      'graphql-ws',
+      'graphql-yoga',
+      'ws',
+    ],
+  },
+  http: {
+    files: ['http/'],
+    mayImport: ['jobs/', 'page/', ...CONTRACTS, 'telemetry/events.ts', 'domain/', 'lib/'],
+    packages: [],
+  },
+  page: { files: ['page/'], mayImport: ['lib/'], packages: [] },
+  // A program of its own: it knows nothing of the gateway.
+  swapface: {
+    files: ['swapface/'],
+    mayImport: ['lib/'],
+    packages: [
+      '@tensorflow/tfjs-backend-wasm',
+      '@tensorflow/tfjs-converter',
+      '@tensorflow/tfjs-core',
+      'libsql',
+      'sharp',
+      'undici',
+      'zod',
+    ],
+  },
+  roof: {
+    files: ['main.ts', 'server.ts', 'config/'],
+    mayImport: [
+      'auth/',
+      'bus/',
+      'config/',
+      'domain/',
+      'graphql/',
+      'http/',
+      'jobs/',
+      'journal/',
+      'lib/',
+      'store/',
+      'telemetry/',
+      'upstream/',
+      'app.ts',
+      'server.ts',
+    ],
+    packages: ['zod'],
+  },
+  // The one file that starts the embedded upstream.
+  'composition root': {
+    files: ['app.ts'],
+    mayImport: [
+      'auth/',
+      'bus/',
+      'config/',
+      'domain/',
+      'graphql/',
+      'http/',
+      'jobs/',
+      'journal/',
+      'lib/',
+      'store/',
+      'swapface/',
+      'telemetry/',
+      'upstream/',
+      'server.ts',
+    ],
+    packages: [],
+  },
+}
+
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts') && file !== 'graphql/generated.ts',
+)
+
+function floorOf(file: string): [string, Floor] {
+  const matches = Object.entries(FLOORS).flatMap(([name, floor]) =>
+    floor.files
+      .filter((prefix) => file === prefix || (prefix.endsWith('/') && file.startsWith(prefix)))
+      .map((prefix) => ({ name, floor, prefix })),
+  )
+  const best = matches.toSorted((a, b) => b.prefix.length - a.prefix.length)[0]
+  if (!best) throw new Error(`src/${file} stands on no floor`)
+  return [best.name, best.floor]
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join('src', file), 'utf8')
+  const statements = /^(?:import|export)\b[^'";]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
+  return [...text.matchAll(statements)]
+    .map(([, from, bare, dynamic]) => from ?? bare ?? dynamic ?? '')
+    .filter((specifier) => !specifier.includes('$'))
+}
+
+function offences(file: string): string[] {
+  const [name, { mayImport, packages }] = floorOf(file)
+  return importsOf(file).flatMap((specifier) => {
+    if (specifier.startsWith('node:')) return []
+    if (!specifier.startsWith('.')) {
+      return packages.includes(
+        specifier
+          .split('/')
+          .slice(0, specifier.startsWith('@') ? 2 : 1)
+          .join('/'),
+      )
+        ? []
+        : [`${file} (${name}) imports the package ${specifier}`]
+    }
+    const target = relative('src', join('src', dirname(file), specifier))
+    const isOwnFolder = file.includes('/') && target.startsWith(`${file.split('/')[0]}/`)
+    const isAllowed = mayImport.some(
+      (prefix) => target === prefix || (prefix.endsWith('/') && target.startsWith(prefix)),
+    )
+    return isOwnFolder || isAllowed ? [] : [`${file} (${name}) imports ${target}`]
+  })
+}
+
+test('every file stands on a floor and imports only what its floor may', () => {
+  expect(sources.flatMap(offences)).toEqual([])
+})
+
+test('the table would notice', () => {
+  expect(sources.length).toBeGreaterThan(40)
+  expect(importsOf('app.ts')).toEqual(
+    expect.arrayContaining(['./swapface/swapface.ts', './config/config.ts', 'node:http']),
+  )
+})
+
+describe.each([
+  ['process.env', /\bprocess\.env\b/, ['config/env.ts']],
+  ['console', /\bconsole\./, []],
+  ['Date.now', /\bDate\.now\b|\bnew Date\(\)/, []],
+  ['Math.random', /\bMath\.random\b|\brandom\b.*= Math/, ['app.ts']],
+  ['process.exit', /\bprocess\.exit\(/, ['main.ts']],
+] as const)('%s', (_name, pattern, homes: readonly string[]) => {
+  test('is used in its one home only', () => {
+    const users = sources.filter((file) => pattern.test(readFileSync(join('src', file), 'utf8')))
+    expect(users.filter((file) => !homes.includes(file))).toEqual([])
+  })
+})
+
+test('no source file is longer than 350 lines without a reason in its header', () => {
+  const long = sources.filter((file) => {
+    const text = readFileSync(join('src', file), 'utf8')
+    return text.split('\n').length > 350 && !/^\/\*\*[\s\S]*?350 lines/.test(text)
+  })
+  expect(long).toEqual([])
+})

@@ -1,0 +1,185 @@
+/** What keeps the documents true: each thing they name is compared with what is there. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { buildSchema, GraphQLError, parse, validate } from 'graphql'
+import { expect, test } from 'vitest'
+import { settings } from '../src/config/settings.ts'
+
+interface Manifest {
+  readonly scripts: Readonly<Record<string, string>>
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+  readonly overrides: Readonly<Record<string, string>>
+}
+
+interface Block {
+  readonly file: string
+  /** What stands after the opening fence, as it stands there. */
+  readonly language: string
+  readonly text: string
+}
+
+const read = (path: string) => readFileSync(path, 'utf8')
+
+const manifest = JSON.parse(read('package.json')) as Manifest
+const documents = [
+  ...readdirSync('.').filter((name) => name.endsWith('.md')),
+  ...readdirSync('docs', { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+]
+
+function licenceOf(name: string): string {
+  return (JSON.parse(read(`node_modules/${name}/package.json`)) as { readonly license: string }).license
+}
+
+/** The text between one heading and the next of its level. */
+function section(file: string, heading: string): string {
+  const [, after] = read(file).split(`\n## ${heading}\n`)
+  if (after === undefined) throw new Error(`${file} has no section "${heading}"`)
+  return after.split('\n## ')[0] ?? ''
+}
+
+/** The rows of the tables in a text, without their heads, by the name in backticks that each begins with. */
+function tableRows(text: string): [string, string[]][] {
+  return [...text.matchAll(/^\| `([^`]+)` \|(.+)\|$/gm)].map(([, name = '', rest = '']) => [
+    name,
+    rest.split(' | ').map((cell) => cell.trim()),
+  ])
+}
+
+function fencedBlocks(file: string): Block[] {
+  return [...read(file).matchAll(/^```([^\n]*)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({
+    file,
+    language: language.trim(),
+    text,
+  }))
+}
+
+const withoutBlocks = (file: string) => read(file).replaceAll(/^```[\s\S]*?^```$/gm, '')
+
+/** Text in backticks that is a path of this repository: `src/app.ts`, `schema/operations/`. */
+function namedPaths(file: string): string[] {
+  return [...withoutBlocks(file).matchAll(/`((?:src|test|schema|scripts|bench|docs|\.ci)\/[\w./-]*)`/g)].map(
+    ([, path = '']) => path,
+  )
+}
+
+test("README's table of settings is the one that is read at the start", () => {
+  const rows = Object.fromEntries(tableRows(section('README.md', 'Settings')))
+  const expected = Object.entries(settings).map(([name, { default: fallback, meaning }]) => [
+    name,
+    [fallback ?? 'none', meaning],
+  ])
+  expect(rows).toEqual(Object.fromEntries(expected))
+})
+
+test.each([
+  ['What the program runs on', manifest.dependencies],
+  ['What it is built and tested with', manifest.devDependencies],
+])('DEPENDENCIES.md, "%s": names what package.json names, under its licence', (heading, packages) => {
+  const rows = tableRows(section('DEPENDENCIES.md', heading))
+  expect(rows.map(([name]) => name)).toEqual(Object.keys(packages))
+  const licences = rows.map(([name, cells]) => [name, cells.at(-1)])
+  const declared = rows.map(([name]) => [name, licenceOf(name)])
+  expect(licences).toEqual(declared)
+})
+
+test('DEPENDENCIES.md names the overrides and the pins as package.json has them', () => {
+  const versions = (heading: string) =>
+    Object.fromEntries(tableRows(section('DEPENDENCIES.md', heading)).map(([name, cells]) => [name, cells[0]]))
+  expect(versions('Overrides')).toEqual(manifest.overrides)
+  expect({ ...manifest.dependencies, ...manifest.devDependencies }).toMatchObject(
+    versions('Pins that must not move alone'),
+  )
+})
+
+test.each(documents)('%s: every link within the repository leads somewhere', (file) => {
+  const targets = [...withoutBlocks(file).matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = '']) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+  const broken = targets.filter((target) => {
+    const [path = '', anchor] = target.split('#')
+    const resolved = path === '' ? file : join(dirname(file), path)
+    if (!existsSync(resolved)) return true
+    return anchor !== undefined && !anchors(resolved).includes(anchor)
+  })
+  expect(broken).toEqual([])
+})
+
+/** The anchors that a Markdown page gives to its headings. */
+function anchors(file: string): string[] {
+  return [...withoutBlocks(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+test.each(documents)('%s: every path of the repository that is named exists', (file) => {
+  expect(namedPaths(file).filter((path) => !existsSync(path))).toEqual([])
+})
+
+test.each(documents)('%s: every script that is named is in package.json', (file) => {
+  const named = [...read(file).matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)].map(
+    ([, script, short]) => script ?? short ?? '',
+  )
+  expect(named.filter((script) => !(script in manifest.scripts))).toEqual([])
+})
+
+const schema = buildSchema(read('schema/schema.graphql'))
+const blocks = documents.flatMap(fencedBlocks)
+
+test('every GraphQL document is one that the schema takes', () => {
+  const problems = blocks
+    .filter(({ language }) => language === 'graphql')
+    .flatMap(({ file, text }) => problemsOf(text).map((message) => `${file}: ${message}\n${text}`))
+  expect(problems).toEqual([])
+})
+
+test('every excerpt of a schema can be read as one', () => {
+  const excerpts = blocks.filter(({ language }) => language === 'graphql schema')
+  expect(excerpts.map(({ text }) => parse(text).kind)).toEqual(excerpts.map(() => 'Document'))
+})
+
+test('every command that sends a document sends one that the schema takes', () => {
+  const bodies = blocks
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ file, text }) =>
+      [...text.matchAll(/ -d '(\{.+\})'/g)].map(([, body = '{}']) => ({ file, body: JSON.parse(body) as unknown })),
+    )
+  const problems = bodies.flatMap(({ file, body }) =>
+    typeof body === 'object' && body !== null && 'query' in body && typeof body.query === 'string'
+      ? problemsOf(body.query).map((message) => `${file}: ${message}`)
+      : [`${file}: a body without a query`],
+  )
+  expect(bodies.length).toBeGreaterThan(0)
+  expect(problems).toEqual([])
+})
+
+function problemsOf(text: string): string[] {
+  try {
+    return validate(schema, parse(text)).map(({ message }) => message)
+  } catch (error) {
+    if (error instanceof GraphQLError) return [error.message]
+    throw error
+  }
+}
+
+test('every JSON answer that is shown is JSON', () => {
+  const answers = blocks.filter(({ language }) => language === 'json').map(({ text }) => JSON.parse(text) as unknown)
+  expect(answers.length).toBeGreaterThan(0)
+})
+
+test('these checks would notice', () => {
+  expect(documents).toEqual(expect.arrayContaining(['README.md', 'docs/ARCHITECTURE.md', 'docs/adr/0001-ids.md']))
+  expect(blocks.filter(({ language }) => language === 'graphql').length).toBeGreaterThan(2)
+  expect(documents.flatMap(namedPaths).length).toBeGreaterThan(30)
+  expect(problemsOf('{ nope }')).toHaveLength(1)
+})
+
+test('a record of a decision has at most 30 lines', () => {
+  const records = documents.filter((file) => file.startsWith(join('docs', 'adr')))
+  expect(records.filter((file) => read(file).trimEnd().split('\n').length > 30)).toEqual([])
+})

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { until } from '../support/until.ts'
+
+/** The built program as a process of its own. */
+export interface Program {
+  readonly url: string
+  readonly upstreamUrl: string
+  /** Everything it has printed so far. */
+  output(): string
+  /** Milliseconds from the start to "ready". */
+  readonly readyAfterMs: number
+  /** Ends it as a crash would. */
+  kill(): Promise<void>
+  /** Asks it to stop; its exit code. */
+  stop(): Promise<number | null>
+}
+
+export interface ProgramOptions {
+  readonly dataDir: string
+  readonly port: number
+  readonly upstreamPort: number
+  readonly env?: Record<string, string>
+}
+
+const programs = new Set<ChildProcess>()
+
+/** Starts `node dist/main.js` and waits until it says that it is ready. */
+export async function startProgram({ dataDir, port, upstreamPort, env = {} }: ProgramOptions): Promise<Program> {
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, ['dist/main.js'], {
+    env: {
+      PATH: process.env['PATH'],
+      PORT: String(port),
+      LOCAL_UPSTREAM_PORT: String(upstreamPort),
+      DATA_DIR: dataDir,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  programs.add(child)
+  let output = ''
+  child.stdout.on('data', (data: Buffer) => {
+    output += data.toString()
+  })
+  child.stderr.on('data', (data: Buffer) => {
+    output += data.toString()
+  })
+  const exited = once(child, 'exit').finally(() => programs.delete(child))
+  await until(
+    () => {
+      if (child.exitCode !== null) throw new Error(`the program ended:\n${output}`)
+      return output.includes('is ready')
+    },
+    { timeoutMs: 15_000 },
+  )
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    await exited
+    return child.exitCode
+  }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    upstreamUrl: `http://127.0.0.1:${upstreamPort}`,
+    output: () => output,
+    readyAfterMs: performance.now() - startedAt,
+    kill: async () => {
+      await end('SIGKILL')
+    },
+    stop: () => end('SIGTERM'),
+  }
+}
+
+/** Ends whatever a failed test has left running. */
+export function killLeftPrograms(): void {
+  for (const child of programs) child.kill('SIGKILL')
+}
+
+/** Two ports that were free a moment ago. */
+export async function findFreePorts(): Promise<{ port: number; upstreamPort: number }> {
+  const servers = [createServer(), createServer()]
+  const ports = await Promise.all(
+    servers.map(async (server) => {
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const address = server.address()
+      return typeof address === 'object' && address ? address.port : 0
+    }),
+  )
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  const [port = 0, upstreamPort = 0] = ports
+  return { port, upstreamPort }
+}

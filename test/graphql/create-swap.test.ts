@@ -1,0 +1,268 @@
+import { expect, test } from 'vitest'
+import { CreateSwapDocument, SwapJobDocument } from '../../src/graphql/generated.ts'
+import { openTestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const CREATE = CreateSwapDocument.toString()
+const JOB = SwapJobDocument.toString()
+
+/** Odd on purpose: what the caller gives goes upstream byte for byte. */
+const IMAGES = {
+  targetImage: { url: 'https://EXAMPLE.com/a/../target.jpg@f_auto?token=0d92%2F&x' },
+  swapImage: { url: 'http://例え.jp/face?u=1,2&fm=253&f=JPEG?w=500&h=625' },
+}
+
+test('records a swap, submits it once, byte for byte, with a hook address of its own, and answers with the job', async () => {
+  const { app, graphql, upstream } = await openTestApp()
+  const input = { ...IMAGES, clientReference: 'order 7', tags: ['a', 'b'] }
+  const { data, status } = await graphql(CREATE, { input })
+  expect(status).toBe(200)
+  expect(data.createSwap).toMatchObject({
+    __typename: 'CreateSwapSuccess',
+    reused: 'NONE',
+    job: { status: 'ON_QUEUE', done: false, version: 2, charge: { state: 'PENDING', quota: null } },
+  })
+  expect(upstream.submits).toBe(1)
+  const [accepted] = upstream.accepted
+  expect(accepted).toMatchObject({ targetImage: IMAGES.targetImage.url, swapImage: IMAGES.swapImage.url })
+  expect(accepted?.hookUrl).toMatch(new RegExp(`^${app.publicUrl}/hooks/swapface/[\\w.-]{40,}$`))
+  expect(data.createSwap.job.jobId).toBe(accepted?.id)
+
+  const read = await graphql(JOB, { id: data.createSwap.job.id })
+  expect(read.data.swapJob).toMatchObject({
+    targetImage: { kind: 'URL', url: IMAGES.targetImage.url },
+    swapImage: { kind: 'URL', url: IMAGES.swapImage.url },
+    clientReference: 'order 7',
+    tags: ['a', 'b'],
+    timeline: [
+      { version: 1, status: 'PENDING', source: 'CALLER' },
+      { version: 2, status: 'ON_QUEUE', source: 'SUBMIT' },
+    ],
+  })
+})
+
+test('holds the answer for `waitMs`, and no longer than until the job is done', async () => {
+  const { graphql, upstream } = await openTestApp()
+  const answer = graphql(CREATE, { input: { ...IMAGES, waitMs: 20_000 } })
+  const job = await until(() => upstream.accepted[0])
+  job.state = { status: 'SUCCESS' }
+  await until(async () => (await upstream.sendHook(job)) === 200)
+  const { data } = await answer
+  expect(data.createSwap.job).toMatchObject({ status: 'SUCCESS', done: true, charge: { state: 'CHARGED', quota: 3 } })
+})
+
+test('gives the same job for the same key, as it is now, and submits once', async () => {
+  const { graphql, upstream } = await openTestApp()
+  const input = { ...IMAGES, idempotencyKey: 'k1' }
+  const first = await graphql(CREATE, { input })
+  const again = await graphql(CREATE, { input: { ...input, waitMs: 1 } })
+  expect(again.data.createSwap).toMatchObject({
+    __typename: 'CreateSwapSuccess',
+    reused: 'SAME_KEY',
+    job: { id: first.data.createSwap.job.id },
+  })
+  expect(upstream.submits).toBe(1)
+})
+
+test('shares one job between callers that use one key at the same moment', async () => {
+  const { graphql, upstream } = await openTestApp()
+  const input = { ...IMAGES, idempotencyKey: 'k1' }
+  const answers = await Promise.all(Array.from({ length: 20 }, () => graphql(CREATE, { input })))
+  const ids = new Set(answers.map(({ data }) => data.createSwap.job.id))
+  expect(ids.size).toBe(1)
+  expect(answers.filter(({ data }) => data.createSwap.reused === 'NONE')).toHaveLength(1)
+  expect(upstream.submits).toBe(1)
+})
+
+test('takes the key from the Idempotency-Key header where the input names none', async () => {
+  const { graphql, upstream } = await openTestApp()
+  const first = await graphql(CREATE, { input: IMAGES }, { 'idempotency-key': 'h1' })
+  const again = await graphql(CREATE, { input: { ...IMAGES, idempotencyKey: 'h1' } })
+  expect(again.data.createSwap.job.id).toBe(first.data.createSwap.job.id)
+  expect(upstream.submits).toBe(1)
+})
+
+test('refuses a key that comes with another input, names the job that has it, and sends nothing', async () => {
+  const { graphql, upstream } = await openTestApp()
+  const first = await graphql(CREATE, { input: { ...IMAGES, idempotencyKey: 'k1' } })
+  const other = await graphql(CREATE, { input: { ...IMAGES, tags: ['other'], idempotencyKey: 'k1' } })
+  expect(other.data.createSwap).toMatchObject({
+    __typename: 'SwapIdempotencyConflictError',
+    code: 'IDEMPOTENCY_KEY_REUSED',
+    retryable: false,
+    holder: { id: first.data.createSwap.job.id },
+  })
+  expect(upstream.submits).toBe(1)
+})
+
+test('records a sure refusal as FAILED, not charged, and answers the same when asked again with the key', async () => {
+  const { graphql, upstream } = await openTestApp()
+  upstream.planSubmits({ kind: 'answer', status: 402, body: '{"status":"FAILED","message":"insufficient quota"}' })
+  const input = { ...IMAGES, idempotencyKey: 'k1' }
+  for (const answer of [await graphql(CREATE, { input }), await graphql(CREATE, { input })]) {
+    expect(answer.data.createSwap).toMatchObject({
+      __typename: 'SwapUpstreamError',
+      code: 'UPSTREAM_REFUSED',
+      retryable: true,
+      refused: {
+        status: 'FAILED',
+        failure: { code: 'UPSTREAM_QUOTA_EXHAUSTED' },
+        charge: { state: 'NOT_CHARGED', quota: null },
+      },
+    })
+  }
+  expect(upstream.submits).toBe(1)
+})
+
+test('keeps a job PENDING when the upstream is full, and submits it again by itself', async () => {
+  const { graphql, upstream } = await openTestApp()
+  upstream.planSubmits({
+    kind: 'answer',
+    status: 499,
+    body: '{"status":"FAILED","message":"queue is full","data":null}',
+  })
+  const { data } = await graphql(CREATE, { input: IMAGES })
+  expect(data.createSwap.job).toMatchObject({ status: 'PENDING', version: 1, jobId: null })
+  const later = await until(async () => {
+    const answer = await graphql(JOB, { id: data.createSwap.job.id })
+    return answer.data.swapJob.status === 'ON_QUEUE' && answer.data.swapJob
+  })
+  expect(later.version).toBe(2)
+  expect(upstream.submits).toBe(2)
+  expect(upstream.accepted).toHaveLength(1)
+})
+
+test('never sends a submit again whose answer was lost: the job is UNCONFIRMED until its own hook settles it', async () => {
+  const { graphql, upstream } = await openTestApp()
+  upstream.planSubmits({ kind: 'acceptAndReset' })
+  const { data } = await graphql(CREATE, { input: IMAGES })
+  expect(data.createSwap).toMatchObject({
+    __typename: 'CreateSwapSuccess',
+    job: { status: 'UNCONFIRMED', jobId: null, charge: { state: 'PENDING' } },
+  })
+  const [accepted] = upstream.accepted
+  if (!accepted) throw new Error('the upstream took no job')
+  accepted.state = { status: 'SUCCESS' }
+  expect(await upstream.sendHook(accepted)).toBe(200)
+  const job = await until(async () => {
+    const answer = await graphql(JOB, { id: data.createSwap.job.id })
+    return answer.data.swapJob.done && answer.data.swapJob
+  })
+  expect(job).toMatchObject({ status: 'SUCCESS', jobId: accepted.id, charge: { state: 'CHARGED', quota: 3 } })
+  expect(job.timeline.map((entry: { status: string }) => entry.status)).toEqual(['PENDING', 'UNCONFIRMED', 'SUCCESS'])
+  expect(upstream.submits).toBe(1)
+})
+
+test('does not believe an id that the upstream has given to another job', async () => {
+  const { graphql, upstream, events } = await openTestApp()
+  await graphql(CREATE, { input: IMAGES })
+  const body = JSON.stringify({ status: 'SUCCESS', data: { jobId: upstream.accepted[0]?.id } })
+  upstream.planSubmits({ kind: 'answer', status: 200, body })
+  const { data } = await graphql(CREATE, { input: { ...IMAGES, tags: ['second'] } })
+  expect(data.createSwap.job).toMatchObject({ status: 'UNCONFIRMED', jobId: null })
+  expect(events.map(({ name }) => name)).toContain('upstreamIdTaken')
+})
+
+test('goes on when the caller hangs up before the answer', async () => {
+  const { app, graphql, upstream } = await openTestApp()
+  let release: (value: unknown) => void = () => {}
+  const held = new Promise((resolve) => {
+    release = resolve
+  })
+  upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const hangUp = new AbortController()
+  const request = fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: CREATE, variables: { input: { ...IMAGES, idempotencyKey: 'k1' } } }),
+    signal: hangUp.signal,
+  }).catch(() => 'hung up')
+  await until(() => upstream.accepted.length === 1)
+  hangUp.abort()
+  expect(await request).toBe('hung up')
+  release(null)
+  const job = await until(async () => {
+    const { data } = await graphql(CREATE, { input: { ...IMAGES, idempotencyKey: 'k1' } })
+    return data.createSwap.job.status === 'ON_QUEUE' && data.createSwap.job
+  })
+  expect(job.jobId).toBe(upstream.accepted[0]?.id)
+  expect(upstream.submits).toBe(1)
+})
+
+test('reports everything that is wrong with the input at once, with a path for each, and sends nothing', async () => {
+  const { graphql, upstream } = await openTestApp()
+  const { data, status } = await graphql(CREATE, {
+    input: {
+      targetImage: { url: 'ftp://example.com/a.jpg' },
+      swapImage: { url: 'not a url' },
+      idempotencyKey: '',
+      clientReference: 'x'.repeat(256),
+      tags: [...Array.from({ length: 10 }, () => 'ok'), 'y'.repeat(65)],
+      waitMs: 25_001,
+    },
+  })
+  expect(status).toBe(200)
+  expect(data.createSwap).toMatchObject({
+    __typename: 'SwapInvalidInputError',
+    code: 'INVALID_INPUT',
+    retryable: false,
+  })
+  const issues = data.createSwap.issues.map((issue: { path: string[]; code: string }) => [
+    issue.path.join('.'),
+    issue.code,
+  ])
+  expect(Object.fromEntries(issues)).toEqual({
+    'input.targetImage.url': 'NOT_HTTP_URL',
+    'input.swapImage.url': 'NOT_HTTP_URL',
+    'input.idempotencyKey': 'REQUIRED',
+    'input.clientReference': 'TOO_LONG',
+    'input.tags': 'TOO_MANY',
+    'input.tags.10': 'TOO_LONG',
+    'input.waitMs': 'OUT_OF_RANGE',
+  })
+  expect(upstream.submits).toBe(0)
+})
+
+const BAD_URLS = {
+  'an address of 3,000 characters': [`https://example.com/${'a'.repeat(3_000)}`, 'TOO_LONG'],
+  'a relative address': ['/a.jpg', 'NOT_HTTP_URL'],
+  'an empty address': ['', 'NOT_HTTP_URL'],
+  'a script': ['javascript:alert(1)', 'NOT_HTTP_URL'],
+  'a file': ['file:///etc/passwd', 'NOT_HTTP_URL'],
+  'data in the address': ['data:image/png;base64,AAAA', 'NOT_HTTP_URL'],
+  'an address without a host': ['http://', 'NOT_HTTP_URL'],
+  'a line break in the address': ['https://example.com/\r\nHost: evil', 'NOT_HTTP_URL'],
+  'a blank before the address': [' https://example.com/a.jpg', 'NOT_HTTP_URL'],
+} as const
+
+test.each(Object.entries(BAD_URLS))('refuses %s', async (_name, [url, code]) => {
+  const { graphql, upstream } = await openTestApp()
+  const { data } = await graphql(CREATE, { input: { ...IMAGES, targetImage: { url } } })
+  expect(data.createSwap.issues).toMatchObject([{ path: ['input', 'targetImage', 'url'], code }])
+  expect(upstream.submits).toBe(0)
+})
+
+const BAD_TYPES = {
+  'a missing image': { targetImage: IMAGES.targetImage },
+  'two members of a one-of': { ...IMAGES, swapImage: { url: 'https://example.com/a.jpg', uploadId: 'x' } },
+  'no member of a one-of': { ...IMAGES, swapImage: {} },
+  'a null member of a one-of': { ...IMAGES, swapImage: { url: null } },
+  'a number for an address': { ...IMAGES, swapImage: { url: 7 } },
+}
+
+test.each(Object.entries(BAD_TYPES))('answers 400 with the place in the document for %s', async (_name, input) => {
+  const { graphql, upstream } = await openTestApp()
+  const { status, data, errors } = await graphql(CREATE, { input })
+  expect({ status, data }).toEqual({ status: 400, data: undefined })
+  expect(errors).toMatchObject([{ locations: [{ line: 2 }], extensions: { code: 'BAD_USER_INPUT' } }])
+  expect(upstream.submits).toBe(0)
+})
+
+test('answers 400 with the place for a literal that the types refuse', async () => {
+  const { graphql } = await openTestApp()
+  const { status, errors } = await graphql(
+    'mutation { createSwap(input: { targetImage: { url: "https://a.example" } }) { __typename } }',
+  )
+  expect(status).toBe(400)
+  expect(errors).toMatchObject([{ locations: [{ line: 1 }], extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }])
+})

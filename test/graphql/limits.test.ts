@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { openTestApp } from '../support/test-app.ts'
+
+test('a body of more than 256 kB is refused', async () => {
+  const { app } = await openTestApp()
+  const response = await fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: `{ __typename } # ${'x'.repeat(300_000)}` }),
+  })
+  expect(response.status).toBe(413)
+})
+
+test.each(['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain', 'TEXT/PLAIN', ''])(
+  'a request that any web page could send without asking (%j) is refused',
+  async (type) => {
+    const { app, upstream } = await openTestApp()
+    const response = await fetch(`${app.url}/graphql`, {
+      method: 'POST',
+      headers: type ? { 'content-type': type } : {},
+      body: new TextEncoder().encode('{"query":"{ __typename }"}'),
+    })
+    expect(response.status).toBe(415)
+    expect(upstream.submits).toBe(0)
+  },
+)
+
+test('no answer allows another origin to read it', async () => {
+  const { app } = await openTestApp()
+  const response = await fetch(`${app.url}/graphql?query={__typename}`, { headers: { origin: 'https://evil.example' } })
+  expect(response.headers.get('access-control-allow-origin')).toBeNull()
+})

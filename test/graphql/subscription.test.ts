@@ -1,0 +1,242 @@
+import { createClient as createSseClient } from 'graphql-sse'
+import { createClient as createWsClient } from 'graphql-ws'
+import { describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { CreateSwapDocument, WatchSwapJobDocument } from '../../src/graphql/generated.ts'
+import { closeAfterTest, openTestApp, subscribeSse, type TestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const WATCH = WatchSwapJobDocument.toString()
+const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
+
+async function createJob(gateway: TestApp, input: object = INPUT) {
+  const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input })
+  const accepted = gateway.upstream.accepted.at(-1)
+  if (!accepted) throw new Error('the upstream took no job')
+  return { id: String(data.createSwap.job.id), accepted }
+}
+
+interface Event {
+  readonly data?: {
+    readonly swapJobUpdated: { readonly status: string; readonly version: number; readonly done: boolean }
+  } | null
+  readonly errors?: readonly { readonly message: string }[]
+}
+
+/** Each road a subscription can take; gives its events, and ends when the server completes it. */
+const ROADS: Record<string, (url: string, variables: { id: string }) => AsyncIterable<Event>> = {
+  'plain SSE': (url, variables) => subscribeSse(url, WATCH, variables),
+  "graphql-sse's client": (url, variables) => {
+    const client = createSseClient({ url: `${url}/graphql`, retryAttempts: 0 })
+    closeAfterTest(() => client.dispose())
+    return client.iterate({ query: WATCH, variables }) as AsyncIterable<Event>
+  },
+  "graphql-ws's client": (url, variables) => {
+    const client = createWsClient({
+      url: `${url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+    })
+    closeAfterTest(() => client.dispose())
+    return client.iterate({ query: WATCH, variables }) as AsyncIterable<Event>
+  },
+}
+
+describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
+  test('gives the state now, each change, one final event, and completes', async () => {
+    const gateway = await openTestApp()
+    const { id, accepted } = await createJob(gateway)
+    const events: [string, number, boolean][] = []
+    for await (const { data } of watch(gateway.app.url, { id })) {
+      if (!data) throw new Error('no data')
+      const { status, version, done } = data.swapJobUpdated
+      events.push([status, version, done])
+      if (status === 'ON_QUEUE') {
+        accepted.state = { status: 'SUCCESS' }
+        await gateway.upstream.sendHook(accepted)
+      }
+    }
+    expect(events).toEqual([
+      ['ON_QUEUE', 2, false],
+      ['SUCCESS', 3, true],
+    ])
+  })
+
+  test('gives a finished job once, and completes at once', async () => {
+    const gateway = await openTestApp()
+    const { id, accepted } = await createJob(gateway)
+    accepted.state = { status: 'SUCCESS' }
+    await gateway.graphql(`{ swapJob(id: "${id}") { status } }`)
+    const events: unknown[] = []
+    for await (const event of watch(gateway.app.url, { id })) events.push(event.data?.swapJobUpdated.status)
+    expect(events).toEqual(['SUCCESS'])
+  })
+
+  test('says that there is no such job, and completes', async () => {
+    const { app } = await openTestApp()
+    const seen: unknown[] = []
+    try {
+      for await (const event of watch(app.url, { id: 'job_none' })) seen.push(event.errors)
+    } catch (error) {
+      // graphql-ws hands a failed subscribe over by throwing its errors.
+      seen.push(error)
+    }
+    expect(JSON.stringify(seen)).toContain('There is no such job.')
+    expect(seen).toHaveLength(1)
+  })
+})
+
+test('a subscription opened before the submit was answered sees PENDING, then all the rest', async () => {
+  const gateway = await openTestApp()
+  let release: (value: unknown) => void = () => {}
+  const held = new Promise((resolve) => {
+    release = resolve
+  })
+  gateway.upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const creating = createJob(gateway, { ...INPUT, idempotencyKey: 'k1' })
+  await until(() => gateway.upstream.accepted[0])
+  const again = await gateway.graphql(CreateSwapDocument.toString(), { input: { ...INPUT, idempotencyKey: 'k1' } })
+  const { id } = again.data.createSwap.job
+  const statuses: string[] = []
+  for await (const { data } of subscribeSse(gateway.app.url, WATCH, { id })) {
+    statuses.push(data.swapJobUpdated.status)
+    if (data.swapJobUpdated.status === 'PENDING') release(null)
+    if (data.swapJobUpdated.status === 'ON_QUEUE') {
+      const { accepted } = await creating
+      accepted.state = { status: 'SUCCESS' }
+      await gateway.upstream.sendHook(accepted)
+    }
+  }
+  expect(statuses).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
+})
+
+test('a hundred subscribers placed around the last change all see it, once', async () => {
+  const gateway = await openTestApp()
+  const { id, accepted } = await createJob(gateway)
+  const watchers = Array.from({ length: 100 }, async (_unused, n) => {
+    if (n === 50) {
+      accepted.state = { status: 'SUCCESS' }
+      await gateway.upstream.sendHook(accepted)
+    }
+    const versions: number[] = []
+    for await (const { data } of subscribeSse(gateway.app.url, WATCH, { id }))
+      versions.push(data.swapJobUpdated.version)
+    return versions
+  })
+  for (const versions of await Promise.all(watchers)) {
+    expect(versions.at(-1)).toBe(3)
+    expect(versions).toEqual([...new Set(versions)].toSorted((a, b) => a - b))
+  }
+})
+
+test('what an event loads is loaded afresh for the next', async () => {
+  const gateway = await openTestApp()
+  const { id, accepted } = await createJob(gateway)
+  const lengths: number[] = []
+  for await (const { data } of subscribeSse(
+    gateway.app.url,
+    'subscription ($id: ID!) { swapJobUpdated(id: $id) { status timeline { version } } }',
+    { id },
+  )) {
+    lengths.push(data.swapJobUpdated.timeline.length)
+    if (data.swapJobUpdated.status === 'ON_QUEUE') {
+      accepted.state = { status: 'SUCCESS' }
+      await gateway.upstream.sendHook(accepted)
+    }
+  }
+  expect(lengths).toEqual([2, 3])
+})
+
+describe('a WebSocket', () => {
+  const connect = (url: string, protocol = 'graphql-transport-ws') => {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol)
+    closeAfterTest(() => socket.terminate())
+    const messages: { type: string; id?: string; payload?: unknown }[] = []
+    socket.on('message', (data: Buffer) => messages.push(JSON.parse(data.toString()) as (typeof messages)[number]))
+    const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+      socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }))
+    })
+    const opened = new Promise((resolve, reject) => {
+      socket.on('open', resolve)
+      socket.on('error', reject)
+    })
+    return { socket, messages, closed, opened, send: (message: object) => socket.send(JSON.stringify(message)) }
+  }
+
+  test('runs queries and mutations too', async () => {
+    const gateway = await openTestApp()
+    const { opened, messages, send } = connect(gateway.app.url)
+    await opened
+    send({ type: 'connection_init' })
+    await until(() => messages.some(({ type }) => type === 'connection_ack'))
+    send({ type: 'subscribe', id: '1', payload: { query: '{ swapJob(id: "job_none") { id } }' } })
+    await until(() => messages.some(({ type }) => type === 'complete'))
+    expect(messages).toContainEqual({ type: 'next', id: '1', payload: { data: { swapJob: null } } })
+  })
+
+  test('answers a document that cannot be run with its errors, and stays open', async () => {
+    const gateway = await openTestApp()
+    const { opened, messages, send, socket } = connect(gateway.app.url)
+    await opened
+    send({ type: 'connection_init' })
+    await until(() => messages.length > 0)
+    send({ type: 'subscribe', id: '1', payload: { query: '{' } })
+    send({ type: 'subscribe', id: '2', payload: { query: '{ nope }' } })
+    await until(() => messages.filter(({ type }) => type === 'error').length === 2)
+    expect(JSON.stringify(messages)).toContain('Syntax Error')
+    expect(socket.readyState).toBe(WebSocket.OPEN)
+  })
+
+  test('that sends a frame of more than 64 KiB is closed with 1009; one that sends no JSON with 4400', async () => {
+    const { app } = await openTestApp()
+    const large = connect(app.url)
+    await large.opened
+    large.socket.send('x'.repeat(65 * 1024))
+    expect((await large.closed).code).toBe(1009)
+    const odd = connect(app.url)
+    await odd.opened
+    odd.socket.send('not json')
+    expect((await odd.closed).code).toBe(4400)
+  })
+
+  test('that never says connection_init is closed with 4408', async () => {
+    const { app } = await openTestApp()
+    const { opened, closed } = connect(app.url)
+    await opened
+    expect((await closed).code).toBe(4408)
+  })
+
+  test('opened by a page of another origin is refused; by one of our own, or by no browser, it is not', async () => {
+    const { app } = await openTestApp()
+    const open = (origin?: string) =>
+      new Promise((resolve) => {
+        const url = `${app.url.replace('http', 'ws')}/graphql`
+        const socket = new WebSocket(url, 'graphql-transport-ws', origin === undefined ? {} : { origin })
+        closeAfterTest(() => socket.terminate())
+        socket.on('open', () => resolve('open'))
+        socket.on('error', (error) => resolve(error.message))
+      })
+    for (const origin of ['https://evil.example', 'null', app.url.replace('http', 'https') + '1']) {
+      expect(await open(origin), origin).toContain('403')
+    }
+    expect([await open(app.url), await open()]).toEqual(['open', 'open'])
+  })
+
+  test('on another path is refused', async () => {
+    const { app } = await openTestApp()
+    const socket = new WebSocket(`${app.url.replace('http', 'ws')}/other`)
+    closeAfterTest(() => socket.terminate())
+    const error = await new Promise((resolve) => {
+      socket.on('error', resolve)
+    })
+    expect(String(error)).toContain('404')
+  })
+
+  test('is told to come back when the gateway stops', async () => {
+    const { app } = await openTestApp()
+    const { opened, closed } = connect(app.url)
+    await opened
+    await app.close()
+    expect((await closed).code).toBe(1012)
+  })
+})

@@ -1,0 +1,165 @@
+import { expect, test } from 'vitest'
+import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { createFastClock } from '../support/fast-clock.ts'
+import type { AcceptedJob } from '../support/fake-upstream.ts'
+import { stillClock } from '../support/still-clock.ts'
+import { openTestApp, type TestApp, type TestAppOptions } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
+
+async function openWithJob(options: TestAppOptions = {}) {
+  const gateway = await openTestApp(options)
+  const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
+  const [accepted] = gateway.upstream.accepted
+  if (!accepted) throw new Error('the upstream took no job')
+  return { gateway, accepted, id: String(data.createSwap.job.id) }
+}
+
+const stateOf = async ({ graphql }: TestApp, id: string) =>
+  (
+    await graphql(
+      `{ swapJob(id: "${id}") { status version jobId failure { code message } timeline { status source } } }`,
+    )
+  ).data.swapJob
+
+const post = async (url: string, body = '{}') => (await fetch(url, { method: 'POST', body })).status
+
+test('a hook is answered with exactly 200, and believed only after our own fetch', async () => {
+  const { gateway, accepted, id } = await openWithJob()
+  // The hook claims an end that the upstream, when asked, does not confirm.
+  expect(
+    await gateway.upstream.sendHook(accepted, JSON.stringify({ status: 'FAILED', jobId: accepted.id, data: null })),
+  ).toBe(200)
+  await until(() => accepted.fetches === 1)
+  expect(await stateOf(gateway, id)).toMatchObject({ status: 'ON_QUEUE', version: 2 })
+
+  accepted.state = { status: 'SUCCESS' }
+  expect(await gateway.upstream.sendHook(accepted)).toBe(200)
+  const job = await until(async () => {
+    const state = await stateOf(gateway, id)
+    return state.status === 'SUCCESS' && state
+  })
+  expect(job.version).toBe(3)
+})
+
+test('a token with one changed character: 404, nothing changed, no query to the database', async () => {
+  // The reconciler asks the database by itself; what counts here is what a hook adds.
+  const { gateway, accepted } = await openWithJob({ clock: stillClock })
+  accepted.state = { status: 'SUCCESS' }
+  const start = accepted.hookUrl.lastIndexOf('/') + 1
+  const before = { queries: gateway.queries(), fetches: accepted.fetches }
+  for (let at = start; at < accepted.hookUrl.length; at += 1) {
+    for (let bit = 0; bit < 7; bit += 1) {
+      const flipped = String.fromCodePoint((accepted.hookUrl.codePointAt(at) ?? 0) ^ (1 << bit))
+      if (!/[\w.~-]/.test(flipped)) continue
+      const url = accepted.hookUrl.slice(0, at) + flipped + accepted.hookUrl.slice(at + 1)
+      expect(await post(url), url).toBe(404)
+    }
+  }
+  expect({ queries: gateway.queries(), fetches: accepted.fetches }).toEqual(before)
+  expect(await post(accepted.hookUrl)).toBe(200)
+})
+
+test.each([
+  '',
+  'x',
+  '.',
+  'a'.repeat(22),
+  '.aaaaaaaaaaaaaaaaaaaaaa',
+  `job_x.${'a'.repeat(22)}`,
+  '%00',
+  'a/b',
+  '..%2f..%2f',
+])('a token that is none (%j) gets a 404', async (token) => {
+  const { app } = await openTestApp()
+  expect(await post(`${app.url}/hooks/swapface/${token}`)).toBe(404)
+})
+
+test('only a POST is a hook, and a body over the limit is refused', async () => {
+  const { accepted } = await openWithJob()
+  const get = await fetch(accepted.hookUrl)
+  expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST'])
+  expect(await post(accepted.hookUrl, 'x'.repeat(300_000))).toBe(413)
+})
+
+test('a body that is not JSON is a hook all the same: the token alone says whose', async () => {
+  const { gateway, accepted, id } = await openWithJob()
+  accepted.state = { status: 'SUCCESS' }
+  expect(await gateway.upstream.sendHook(accepted, '<html>')).toBe(200)
+  await until(async () => (await stateOf(gateway, id)).status === 'SUCCESS')
+})
+
+test('a thousand copies of one hook make one change and a handful of fetches', async () => {
+  const { gateway, accepted, id } = await openWithJob()
+  accepted.state = { status: 'SUCCESS' }
+  const statuses = await Promise.all(Array.from({ length: 1_000 }, () => gateway.upstream.sendHook(accepted)))
+  expect(new Set(statuses)).toEqual(new Set([200]))
+  await until(async () => (await stateOf(gateway, id)).status === 'SUCCESS')
+  expect((await stateOf(gateway, id)).version).toBe(3)
+  expect(accepted.fetches).toBeLessThanOrEqual(2)
+})
+
+test('a hook that comes before the answer to the submit attaches the job; the answer changes nothing after it', async () => {
+  const gateway = await openTestApp()
+  gateway.upstream.planSubmits({
+    kind: 'acceptAfter',
+    until: async (job: AcceptedJob) => {
+      job.state = { status: 'SUCCESS' }
+      expect(await gateway.upstream.sendHook(job)).toBe(200)
+      await until(() => gateway.events.some(({ name }) => name === 'jobMoved'))
+    },
+  })
+  const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
+  const [accepted] = gateway.upstream.accepted
+  expect(data.createSwap.job).toMatchObject({ status: 'SUCCESS', version: 2, jobId: accepted?.id })
+  const { timeline } = await stateOf(gateway, data.createSwap.job.id)
+  expect(timeline).toEqual([
+    { status: 'PENDING', source: 'CALLER' },
+    { status: 'SUCCESS', source: 'HOOK' },
+  ])
+})
+
+test('a right token with a foreign upstream id attaches nothing', async () => {
+  const { gateway, accepted: foreign } = await openWithJob()
+  foreign.state = { status: 'SUCCESS' }
+  gateway.upstream.planSubmits({ kind: 'acceptAndReset' })
+  const { data } = await gateway.graphql(CreateSwapDocument.toString(), {
+    input: { ...INPUT, targetImage: { url: 'https://example.com/other.jpg' } },
+  })
+  const own = gateway.upstream.accepted[1]
+  if (!own) throw new Error('the upstream took no second job')
+  expect(await gateway.upstream.sendHook(own, JSON.stringify({ status: 'SUCCESS', jobId: foreign.id }))).toBe(200)
+  await until(() => gateway.events.some(({ name }) => name === 'hookNotBound'))
+  expect(await stateOf(gateway, data.createSwap.job.id)).toMatchObject({ status: 'UNCONFIRMED', jobId: null })
+
+  own.state = { status: 'SUCCESS' }
+  expect(await gateway.upstream.sendHook(own)).toBe(200)
+  await until(async () => (await stateOf(gateway, data.createSwap.job.id)).jobId === own.id)
+})
+
+test('FAILED is final only when a second fetch agrees; a SUCCESS in between wins', async () => {
+  const { gateway, accepted, id } = await openWithJob({ clock: createFastClock(20) })
+  accepted.state = { status: 'FAILED', message: 'No face was found in the target image.' }
+  await gateway.upstream.sendHook(accepted)
+  await until(() => accepted.fetches > 0)
+  accepted.state = { status: 'SUCCESS' }
+  await until(async () => (await stateOf(gateway, id)).status === 'SUCCESS')
+  expect((await stateOf(gateway, id)).timeline.map(({ status }: { status: string }) => status)).toEqual([
+    'PENDING',
+    'ON_QUEUE',
+    'SUCCESS',
+  ])
+})
+
+test('a confirmed FAILED says in our own words which image and why, and costs nothing', async () => {
+  const { gateway, accepted, id } = await openWithJob({ clock: createFastClock(20) })
+  accepted.state = { status: 'FAILED', message: 'No face was found in the target image. /srv/app/detect.py line 7' }
+  await gateway.upstream.sendHook(accepted)
+  const job = await until(async () => {
+    const state = await stateOf(gateway, id)
+    return state.status === 'FAILED' && state
+  })
+  expect(job.failure).toEqual({ code: 'FACE_NOT_FOUND', message: 'No usable face was found in the target image.' })
+  expect(accepted.fetches).toBeGreaterThanOrEqual(2)
+})

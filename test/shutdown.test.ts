@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest'
+import { CreateSwapDocument, SwapJobDocument, WatchSwapJobDocument } from '../src/graphql/generated.ts'
+import { makeDataDir, openTestApp, subscribeSse } from './support/test-app.ts'
+import { openFakeUpstream } from './support/fake-upstream.ts'
+import { closeAfterTest } from './support/test-app.ts'
+import { until } from './support/until.ts'
+
+const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
+
+test('a stop waits for the submit that is under way, records it, and answers its caller', async () => {
+  const { app, graphql, upstream } = await openTestApp()
+  let release: (value: unknown) => void = () => {}
+  const held = new Promise((resolve) => {
+    release = resolve
+  })
+  upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const answer = graphql(CreateSwapDocument.toString(), { input: INPUT })
+  await until(() => upstream.accepted[0])
+  const closed = app.close()
+  release(null)
+  expect((await answer).data.createSwap.job).toMatchObject({ status: 'ON_QUEUE', jobId: upstream.accepted[0]?.id })
+  await closed
+})
+
+test('a stop records a submit whose caller is long gone', async () => {
+  const dataDir = await makeDataDir()
+  const upstream = await openFakeUpstream()
+  closeAfterTest(() => upstream.close())
+  const first = await openTestApp({ dataDir, upstream })
+  let release: (value: unknown) => void = () => {}
+  const held = new Promise((resolve) => {
+    release = resolve
+  })
+  upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const hangUp = new AbortController()
+  const request = fetch(`${first.app.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: CreateSwapDocument.toString(), variables: { input: INPUT } }),
+    signal: hangUp.signal,
+  }).catch(() => null)
+  const accepted = await until(() => upstream.accepted[0])
+  hangUp.abort()
+  await request
+  const closed = first.app.close()
+  release(null)
+  await closed
+  const second = await openTestApp({ dataDir, upstream })
+  const { data } = await second.graphql(SwapJobDocument.toString(), { id: accepted.id })
+  expect(data.swapJob).toMatchObject({ status: 'ON_QUEUE', version: 2 })
+})
+
+test('a stop answers who waits with the state as it is, and cuts streams, without waiting for either', async () => {
+  const { app, graphql } = await openTestApp()
+  const { data } = await graphql(CreateSwapDocument.toString(), { input: INPUT })
+  const { id } = data.createSwap.job
+  const stream = subscribeSse(app.url, WatchSwapJobDocument.toString(), { id })
+  expect((await stream.next()).value.data.swapJobUpdated.status).toBe('ON_QUEUE')
+  const waiting = graphql(SwapJobDocument.toString(), { id, waitMs: 25_000 })
+  const cut = stream.next()
+  await until(async () => (await graphql('{ __typename }')).status === 200)
+  const started = performance.now()
+  const [, answer, ended] = await Promise.all([app.close(), waiting, cut.catch(() => 'cut')])
+  expect(answer.data.swapJob.status).toBe('ON_QUEUE')
+  // Cut, not completed: a completed stream would say that the job is done.
+  expect(ended).toBe('cut')
+  expect(performance.now() - started).toBeLessThan(4_000)
+})

@@ -1,0 +1,169 @@
+/**
+ * A wire that fails on demand: a TCP proxy in this process, with real sockets on both sides, that forwards to one port
+ * until it is told otherwise. A fault holds for connections that are open and for those to come, until `heal`.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+
+export type WireFault =
+  /** Nobody listens: connecting fails at once. */
+  | { readonly kind: 'refuse' }
+  /** Every connection is reset as soon as it is there. */
+  | { readonly kind: 'reset' }
+  /** What the client sends arrives; instead of the first byte of the answer the client gets a reset. */
+  | { readonly kind: 'resetAfterSend' }
+  /** Connections stay open, and bytes vanish. */
+  | { readonly kind: 'blackHole'; readonly direction: 'toServer' | 'toClient' | 'both' }
+  /** Answers arrive at this rate. */
+  | { readonly kind: 'throttle'; readonly bytesPerSecond: number }
+  /** Each connection is cut after this much of its answers. */
+  | { readonly kind: 'cutAfter'; readonly bytes: number }
+
+export interface FaultProxy {
+  readonly url: string
+  readonly port: number
+  /** Connections taken so far. */
+  readonly connections: number
+  fail(fault: WireFault): Promise<void>
+  heal(): Promise<void>
+  /** Connections from now on go to this port. */
+  forwardTo(port: number): void
+  /** Closes connections without a word while nothing is asked on them, as a server does that finds them idle. */
+  closeIdle(): void
+  close(): Promise<void>
+}
+
+/** @param toPort where connections go to, on this machine. */
+export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
+  let target = toPort
+  const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
+  const timers = new Set<NodeJS.Timeout>()
+  let fault: WireFault | null = null
+  let connections = 0
+
+  const later = (ms: number, work: () => void) => {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      work()
+    }, ms)
+    timers.add(timer)
+  }
+
+  const toClient = (client: Socket, server: Socket) => {
+    let passed = 0
+    return (chunk: Buffer) => {
+      switch (fault?.kind) {
+        case 'resetAfterSend':
+          reset(client)
+          server.destroy()
+          return
+        case 'blackHole':
+          if (fault.direction === 'toServer') client.write(chunk)
+          return
+        case 'throttle':
+          server.pause()
+          later((chunk.length / fault.bytesPerSecond) * 1_000, () => {
+            client.write(chunk)
+            server.resume()
+          })
+          return
+        case 'cutAfter': {
+          const left = Math.max(0, fault.bytes - passed)
+          passed += chunk.length
+          if (chunk.length < left) client.write(chunk)
+          else {
+            client.end(chunk.subarray(0, left))
+            server.destroy()
+          }
+          return
+        }
+        case 'refuse':
+        case 'reset':
+        case undefined:
+          passed += chunk.length
+          client.write(chunk)
+      }
+    }
+  }
+
+  const take = (client: Socket) => {
+    connections += 1
+    client.on('error', () => client.destroy())
+    if (fault?.kind === 'reset') {
+      reset(client)
+      return
+    }
+    const server = connect(target, '127.0.0.1')
+    const pair = { client, server }
+    pairs.add(pair)
+    server.on('error', () => client.destroy())
+    client.on('data', (chunk) => {
+      if (fault?.kind === 'blackHole' && fault.direction !== 'toClient') return
+      server.write(chunk)
+    })
+    server.on('data', toClient(client, server))
+    client.on('close', () => {
+      pairs.delete(pair)
+      server.destroy()
+    })
+    server.on('close', () => {
+      // A black hole tells nobody that the other side is gone.
+      if (fault?.kind !== 'blackHole') client.end()
+    })
+  }
+
+  let listener: Server | null = null
+  const listen = async (port: number) => {
+    const opened = createServer(take)
+    opened.listen(port, '127.0.0.1')
+    await once(opened, 'listening')
+    listener = opened
+    return (opened.address() as AddressInfo).port
+  }
+  const unlisten = async () => {
+    const closing = listener
+    listener = null
+    for (const { client } of pairs) reset(client)
+    if (closing) await new Promise((resolve) => closing.close(resolve))
+  }
+  const port = await listen(0)
+
+  const heal = async () => {
+    const wasDark = fault?.kind === 'blackHole'
+    fault = null
+    // What fell into the hole is missing from the stream for good.
+    if (wasDark) for (const { client } of pairs) reset(client)
+    if (!listener) await listen(port)
+  }
+
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    get connections() {
+      return connections
+    },
+    fail: async (next) => {
+      await heal()
+      fault = next
+      if (next.kind === 'refuse') await unlisten()
+      if (next.kind === 'reset') for (const { client } of pairs) reset(client)
+    },
+    heal,
+    forwardTo: (next) => {
+      target = next
+    },
+    closeIdle: () => {
+      for (const { client } of pairs) client.end()
+    },
+    close: async () => {
+      for (const timer of timers) clearTimeout(timer)
+      await unlisten()
+    },
+  }
+}
+
+/** A socket that is being ended already cannot be reset: its handle would never be closed. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
+}

@@ -1,0 +1,332 @@
+/**
+ * The history checker: reads what every side wrote down of one run (the upstream's ledger, the store, what callers and
+ * subscribers were told, what was logged) and says where the sides contradict each other or the promises.
+ *
+ * It takes nothing from `src`: a mistake there must not be able to hide itself. What it reads is what it is given; it
+ * changes nothing.
+ */
+import Database from 'libsql'
+import { type AcceptedJob, type FakeUpstream, type HookEntry, QUOTA, type SubmitEntry } from './fake-upstream.ts'
+
+/** A row of `jobs`, as far as it is checked. */
+export interface StoredJob {
+  readonly id: string
+  readonly status: string
+  readonly version: number
+  readonly upstreamId: string | null
+  readonly targetImage: string
+  readonly hookAddress: string | null
+  readonly chargeState: string
+  readonly chargeQuota: number | null
+}
+
+/** A row of `job_timeline`. */
+export interface StoredEntry {
+  readonly jobId: string
+  readonly version: number
+  readonly status: string
+}
+
+/** One subscription, from its first event to its end. */
+export interface Sighting {
+  readonly jobId: string
+  readonly events: readonly {
+    readonly id: string
+    readonly version: number
+    readonly status: string
+    readonly done: boolean
+  }[]
+  /** `cut`: the connection was lost, or given up. */
+  readonly end: 'completed' | 'cut'
+}
+
+/** What one caller wanted, under a target address and a key of its own, and the jobs it was told of for it. */
+export interface Intent {
+  readonly targetImage: string
+  readonly jobIds: readonly string[]
+}
+
+/** Text that left the program. */
+export interface Outlet {
+  readonly kind: 'log' | 'answer' | 'event'
+  readonly text: string
+}
+
+export interface History {
+  readonly submits: readonly SubmitEntry[]
+  readonly accepted: readonly Pick<AcceptedJob, 'id' | 'hookUrl' | 'targetImage' | 'state'>[]
+  readonly hooks: readonly Pick<HookEntry, 'id' | 'hookUrl' | 'status'>[]
+  readonly jobs: readonly StoredJob[]
+  readonly timeline: readonly StoredEntry[]
+  readonly intents: readonly Intent[]
+  readonly sightings: readonly Sighting[]
+  readonly outlets: readonly Outlet[]
+  /** Texts that must not leave in any of the outlets; hook tokens are looked for without being named here. */
+  readonly secrets: readonly string[]
+  /** Whether everything was given the time to end: unfinished jobs are a breach then. */
+  readonly isSettled: boolean
+}
+
+export interface Verdict {
+  readonly accepted: number
+  /** Swaps that succeeded upstream, could have been known of, and are no SUCCESS here: the upstream id first. */
+  readonly lost: readonly string[]
+  /** Target addresses for which more than one submit was accepted. */
+  readonly chargedTwice: readonly string[]
+  /** Everything else that must not be; a sentence each. */
+  readonly breaches: readonly string[]
+}
+
+/** The state machine, from the promises. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  PENDING: ['UNCONFIRMED', 'ON_QUEUE', 'SUCCESS', 'FAILED', 'CANCELED'],
+  UNCONFIRMED: ['ON_QUEUE', 'SUCCESS', 'FAILED', 'LOST'],
+  ON_QUEUE: ['SUCCESS', 'FAILED', 'LOST'],
+  SUCCESS: [],
+  FAILED: [],
+  CANCELED: [],
+  LOST: [],
+}
+const isFinal = (status: string) => ARROWS[status]?.length === 0
+
+const CHARGE_STATES: Readonly<Record<string, string>> = {
+  PENDING: 'PENDING',
+  UNCONFIRMED: 'PENDING',
+  ON_QUEUE: 'PENDING',
+  SUCCESS: 'CHARGED',
+  FAILED: 'NOT_CHARGED',
+  CANCELED: 'NOT_CHARGED',
+  LOST: 'UNKNOWN',
+}
+
+/** A hook token is a job id, a dot and this many characters of base64url. */
+const MAC_CHARS = 22
+/** A run that goes wrong often goes wrong everywhere: enough to see what it is. */
+const MAX_BREACHES = 50
+
+/** Compares all sides. Never throws for what it finds. */
+export function checkHistory(history: History): Verdict {
+  const breaches: string[] = []
+  const breach = (text: string) => {
+    if (breaches.length < MAX_BREACHES) breaches.push(text)
+  }
+  const jobsById = new Map(history.jobs.map((job) => [job.id, job]))
+  const jobsByHook = new Map(history.jobs.flatMap((job) => (job.hookAddress === null ? [] : [[job.hookAddress, job]])))
+  const acceptedByHook = groupBy(history.accepted, ({ hookUrl }) => hookUrl)
+
+  checkSubmits(history, jobsByHook, breach)
+  checkOwnership(history, jobsByHook, breach)
+  checkTimelines(history, jobsById, breach)
+  for (const job of history.jobs) checkOutcome(job, acceptedByHook.get(job.hookAddress ?? '') ?? [], history, breach)
+  checkCharges(history, breach)
+  checkIntents(history, jobsById, breach)
+  for (const sighting of history.sightings) checkSighting(sighting, history, breach)
+  checkSecrets(history, breach)
+
+  return {
+    accepted: history.accepted.length,
+    lost: findLost(history, jobsByHook),
+    chargedTwice: [...groupBy(history.accepted, ({ targetImage }) => targetImage)]
+      .filter(([, jobs]) => jobs.length > 1)
+      .map(([targetImage]) => targetImage),
+    breaches,
+  }
+}
+
+type Breach = (text: string) => void
+
+/** Each submit stands for a recorded intent; of one intent at most one may have been accepted, and it is the last. */
+function checkSubmits({ submits }: History, jobsByHook: ReadonlyMap<string, StoredJob>, breach: Breach): void {
+  for (const [targetImage, entries] of groupBy(submits, (entry) => entry.targetImage)) {
+    for (const { hookUrl } of entries) {
+      const job = jobsByHook.get(hookUrl)
+      if (!job) breach(`a submit for ${targetImage} stands for no recorded job`)
+      else if (job.targetImage !== targetImage) breach(`a submit of ${job.id} sent another address than was asked for`)
+    }
+    const dear = entries.findIndex(({ verdict }) => verdict !== 'refused')
+    if (dear !== -1 && dear < entries.length - 1) {
+      breach(`${targetImage} was sent again after a submit that may have been accepted`)
+    }
+  }
+}
+
+/** Each accepted job belongs to exactly one local job, and each upstream id to one. */
+function checkOwnership({ accepted, jobs }: History, jobsByHook: ReadonlyMap<string, StoredJob>, breach: Breach): void {
+  const owners = groupBy(
+    jobs.filter((job) => job.upstreamId !== null),
+    (job) => job.upstreamId ?? '',
+  )
+  const known = groupBy(accepted, ({ id }) => id)
+  for (const [id, holders] of owners) {
+    if (holders.length > 1) breach(`${id} belongs to ${holders.length} jobs`)
+    const candidates = known.get(id) ?? []
+    if (candidates.length === 0) breach(`${id} is no job of the upstream`)
+    for (const holder of holders) {
+      if (candidates.length > 0 && !candidates.some(({ hookUrl }) => hookUrl === holder.hookAddress)) {
+        breach(`${holder.id} holds ${id}, which the upstream accepted for another job`)
+      }
+    }
+  }
+  for (const { id, hookUrl } of accepted) {
+    if (!jobsByHook.has(hookUrl)) breach(`${id} was accepted for no job that is stored`)
+  }
+}
+
+function checkTimelines({ jobs, timeline }: History, jobsById: ReadonlyMap<string, StoredJob>, breach: Breach): void {
+  const byJob = groupBy(timeline, ({ jobId }) => jobId)
+  for (const jobId of byJob.keys()) if (!jobsById.has(jobId)) breach(`a timeline without a job: ${jobId}`)
+  for (const job of jobs) {
+    const entries = (byJob.get(job.id) ?? []).toSorted((a, b) => a.version - b.version)
+    const versions = entries.map(({ version }) => version)
+    if (versions.some((version, at) => version !== at + 1)) breach(`${job.id} has versions ${versions.join(', ')}`)
+    if (entries[0]?.status !== 'PENDING') breach(`${job.id} begins as ${entries[0]?.status ?? 'nothing'}`)
+    for (const [at, { status }] of entries.entries()) {
+      const before = entries[at - 1]
+      if (before && !ARROWS[before.status]?.includes(status))
+        breach(`${job.id} went from ${before.status} to ${status}`)
+    }
+    const last = entries.at(-1)
+    if (last?.version !== job.version || last.status !== job.status) {
+      breach(`${job.id} is ${job.status} (${job.version}), its timeline ends with ${last?.status} (${last?.version})`)
+    }
+  }
+}
+
+/** What a job says of its end is what the upstream says; nothing is unfinished for ever. */
+function checkOutcome(
+  job: StoredJob,
+  accepted: readonly Pick<AcceptedJob, 'id' | 'state'>[],
+  { isSettled }: History,
+  breach: Breach,
+): void {
+  if (isSettled && !isFinal(job.status)) breach(`${job.id} is still ${job.status}`)
+  const own = accepted.find(({ id }) => id === job.upstreamId)
+  if (job.status === 'SUCCESS' && own?.state.status !== 'SUCCESS') breach(`${job.id} is a SUCCESS that never was`)
+  if (job.status === 'FAILED' && accepted.length > 0 && own?.state.status !== 'FAILED') {
+    breach(`${job.id} is FAILED, but the upstream took it and did not fail`)
+  }
+  if (job.status === 'CANCELED' && accepted.length > 0) breach(`${job.id} is CANCELED, but the upstream took it`)
+}
+
+/** Every charge is of the kind its state calls for, and the sum is what the known successes cost. */
+function checkCharges({ jobs }: History, breach: Breach): void {
+  for (const { id, status, chargeState, chargeQuota } of jobs) {
+    if (chargeState !== CHARGE_STATES[status]) breach(`${id} is ${status} and its charge ${chargeState}`)
+    if (chargeState !== 'CHARGED' && chargeQuota !== null) breach(`${id} has a price without a charge`)
+  }
+  const sum = jobs.reduce((total, { chargeQuota }) => total + (chargeQuota ?? 0), 0)
+  const due = jobs.filter(({ status }) => status === 'SUCCESS').length * QUOTA
+  if (sum !== due) breach(`the charges add up to ${sum}, the successes cost ${due}`)
+}
+
+/** One key gives one job, however often it is asked for. */
+function checkIntents({ intents }: History, jobsById: ReadonlyMap<string, StoredJob>, breach: Breach): void {
+  for (const { targetImage, jobIds } of intents) {
+    const ids = new Set(jobIds)
+    if (ids.size > 1) breach(`the key for ${targetImage} gave ${ids.size} jobs`)
+    for (const id of ids) {
+      const job = jobsById.get(id)
+      if (!job) breach(`a caller was told of ${id}, which is not stored`)
+      else if (job.targetImage !== targetImage) breach(`a caller was told of ${id}, which is another's`)
+    }
+  }
+}
+
+/** States in order, each one that was stored, one final event, then the end. */
+function checkSighting({ jobId, events, end }: Sighting, { timeline }: History, breach: Breach): void {
+  const stored = new Set(timeline.filter((entry) => entry.jobId === jobId).map((e) => `${e.version} ${e.status}`))
+  for (const [at, event] of events.entries()) {
+    const before = events[at - 1]
+    if (event.id !== jobId) breach(`a subscriber to ${jobId} saw ${event.id}`)
+    if (before && event.version < before.version) breach(`a subscriber to ${jobId} saw its past`)
+    if (before?.done) breach(`a subscriber to ${jobId} saw an event after the final one`)
+    if (event.done !== isFinal(event.status)) breach(`a subscriber to ${jobId} was told a wrong "done"`)
+    if (!stored.has(`${event.version} ${event.status}`)) breach(`a subscriber to ${jobId} saw a state that never was`)
+  }
+  if (end === 'completed' && !events.at(-1)?.done) breach(`a subscription to ${jobId} ended without a final event`)
+}
+
+function checkSecrets({ outlets, secrets, jobs }: History, breach: Breach): void {
+  const macs = new Set(jobs.flatMap(({ hookAddress }) => hookAddress?.slice(-MAC_CHARS) ?? []))
+  for (const { kind, text } of outlets) {
+    for (const [at, secret] of secrets.entries())
+      if (text.includes(secret)) breach(`secret ${at + 1} is in a text: ${kind}`)
+    for (const [, mac = ''] of text.matchAll(/\.([\w-]{22})(?![\w-])/g)) {
+      if (macs.has(mac)) breach(`a hook token is in a text: ${kind}`)
+    }
+  }
+}
+
+/**
+ * An accepted swap that succeeded upstream is lost when the gateway could know of it and does not say SUCCESS. It
+ * could when one of its hooks was answered with 200, or when the job has the upstream's id and so can be fetched.
+ * Where neither holds nobody can know: such a job may be UNCONFIRMED or LOST, and only that.
+ */
+function findLost({ accepted, hooks, isSettled }: History, jobsByHook: ReadonlyMap<string, StoredJob>): string[] {
+  const delivered = new Set(hooks.filter(({ status }) => status === 200).map(({ hookUrl }) => hookUrl))
+  return accepted
+    .filter(({ id, hookUrl, state }) => {
+      if (state.status !== 'SUCCESS') return false
+      const job = jobsByHook.get(hookUrl)
+      if (job?.status === 'SUCCESS' && job.upstreamId === id) return false
+      if (job && !isSettled && !isFinal(job.status)) return false
+      const couldKnow = delivered.has(hookUrl) || job?.upstreamId === id
+      return couldKnow || !(job?.status === 'UNCONFIRMED' || job?.status === 'LOST')
+    })
+    .map(({ id, hookUrl }) => {
+      const job = jobsByHook.get(hookUrl)
+      const hook = delivered.has(hookUrl) ? 'its hook was taken' : 'no hook of it was taken'
+      return `${id}: ${hook}, ${job ? `${job.id} is ${job.status}, upstream id ${job.upstreamId}` : 'no job has it'}`
+    })
+}
+
+/** What the upstream's side wrote down. */
+export function readUpstream({
+  ledger,
+  accepted,
+  hooks,
+}: FakeUpstream): Pick<History, 'submits' | 'accepted' | 'hooks'> {
+  return { submits: [...ledger], accepted: [...accepted], hooks: [...hooks] }
+}
+
+/** What is stored, read from the file itself over a connection that cannot write. */
+export function readStore(path: string): Pick<History, 'jobs' | 'timeline'> {
+  const database = new Database(path)
+  try {
+    database.exec('pragma busy_timeout = 2000; pragma query_only = on')
+    const jobs = database.prepare(
+      `select id, status, version, upstream_id as upstreamId, target_image_url as targetImage,
+       hook_address as hookAddress, charge_state as chargeState, charge_quota as chargeQuota from jobs`,
+    )
+    const timeline = database.prepare('select job_id as jobId, version, status from job_timeline')
+    // Rows have the names that the statements give them.
+    return { jobs: jobs.all() as StoredJob[], timeline: timeline.all() as StoredEntry[] }
+  } finally {
+    database.close()
+  }
+}
+
+/** How many stored jobs have not ended; what a run waits for. */
+export function countUnfinished(path: string): number {
+  const database = new Database(path)
+  try {
+    database.exec('pragma busy_timeout = 2000; pragma query_only = on')
+    const row = database
+      .prepare(`select count(*) as n from jobs where status in ('PENDING', 'UNCONFIRMED', 'ON_QUEUE')`)
+      .get() as { readonly n: number }
+    return row.n
+  } finally {
+    database.close()
+  }
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group) group.push(item)
+    else groups.set(key, [item])
+  }
+  return groups
+}

@@ -1,0 +1,36 @@
+import type { SwapEngine } from '../../src/swapface/engine-contract.ts'
+
+export interface PlainEngine extends SwapEngine {
+  /** The targets in the order in which the engine was given them. */
+  readonly targets: readonly Uint8Array[]
+  /** Swaps begun from now on wait until `release` is called. */
+  hold(): void
+  release(): void
+}
+
+/**
+ * An engine for tests in which the picture does not matter: the result is the target unchanged, at once unless it is
+ * held. A swap that is held when the engine is closed stays without an answer.
+ */
+export function createPlainEngine(): PlainEngine {
+  const targets: Uint8Array[] = []
+  const held: (() => void)[] = []
+  let isHeld = false
+
+  return {
+    targets,
+    hold: () => {
+      isHeld = true
+    },
+    release: () => {
+      isHeld = false
+      for (const go of held.splice(0)) go()
+    },
+    swap: async (target) => {
+      targets.push(target)
+      if (isHeld) await new Promise<void>((resolve) => held.push(resolve))
+      return { image: target, contentType: 'image/jpeg', width: 1, height: 1 }
+    },
+    close: async () => undefined,
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The whole gateway in this process, on a free port, with its own data folder, in front of a fake upstream. Everything
+ * a test opens with this is closed after it.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach } from 'vitest'
+import { type App, openApp } from '../../src/app.ts'
+import { toConfig } from '../../src/config/config.ts'
+import { parseSettings } from '../../src/config/env.ts'
+import { readSecrets } from '../../src/config/secrets.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { createClosers } from '../../src/lib/closers.ts'
+import type { Telemetry } from '../../src/telemetry/events.ts'
+import { FAKE_KEY, type FakeUpstream, openFakeUpstream } from './fake-upstream.ts'
+
+const closers = createClosers()
+afterEach(() => closers.closeAll())
+
+/** Closes `owner` after the test. */
+export function closeAfterTest(close: () => Promise<void> | void): void {
+  closers.add(close)
+}
+
+export interface TestApp {
+  readonly app: App
+  readonly upstream: FakeUpstream
+  readonly clock: Clock
+  /** What the program would have logged, in order. */
+  readonly events: readonly { readonly name: keyof Telemetry; readonly args: readonly unknown[] }[]
+  /** Statements that reached the database so far. */
+  queries(): number
+  /** Posts a document; the parsed answer. */
+  graphql(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphqlAnswer>
+}
+
+export interface GraphqlAnswer {
+  readonly status: number
+  // A test knows what it asked for.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly data: any
+  readonly errors?: readonly { message: string; locations?: unknown; path?: unknown; extensions?: { code?: string } }[]
+}
+
+export interface TestAppOptions {
+  readonly settings?: Record<string, string>
+  readonly clock?: Clock
+  readonly upstream?: FakeUpstream
+  readonly dataDir?: string
+}
+
+export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const upstream = options.upstream ?? (await openFakeUpstream())
+  if (!options.upstream) closers.add(() => upstream.close())
+  const dataDir = options.dataDir ?? (await makeDataDir())
+  const values = parseSettings({
+    PORT: '0',
+    TTAPI_KEY: FAKE_KEY,
+    TTAPI_URL: upstream.url,
+    DATA_DIR: dataDir,
+    GRAPHIQL: 'off',
+    ...options.settings,
+  })
+  const config = toConfig(values)
+  const events: { name: keyof Telemetry; args: unknown[] }[] = []
+  let queries = 0
+  const record =
+    (name: keyof Telemetry) =>
+    (...args: unknown[]) => {
+      events.push({ name, args })
+    }
+  const app = await openApp({
+    config,
+    secrets: readSecrets(values, config.dataDir),
+    telemetry: {
+      jobMoved: record('jobMoved'),
+      evidenceTooLate: record('evidenceTooLate'),
+      upstreamIdTaken: record('upstreamIdTaken'),
+      submitEnded: record('submitEnded'),
+      fetchUnanswered: record('fetchUnanswered'),
+      hookNotBound: record('hookNotBound'),
+      hookRefused: record('hookRefused'),
+      hookNotKept: record('hookNotKept'),
+      jobNotRecorded: record('jobNotRecorded'),
+      jobParked: record('jobParked'),
+      backgroundFailed: record('backgroundFailed'),
+      databaseQueried: () => {
+        queries += 1
+      },
+    },
+    upstreamLog: () => {},
+    ...(options.clock && { clock: options.clock }),
+  })
+  closers.add(() => app.close())
+  return {
+    app,
+    upstream,
+    clock: options.clock ?? systemClock,
+    events,
+    queries: () => queries,
+    graphql: (query, variables, headers) => postGraphql(app.url, query, variables, headers),
+  }
+}
+
+export async function makeDataDir(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'swapface-test-'))
+  closers.add(() => rm(dir, { recursive: true, force: true }))
+  return dir
+}
+
+export async function postGraphql(
+  url: string,
+  query: string,
+  variables: object = {},
+  headers: Record<string, string> = {},
+): Promise<GraphqlAnswer> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ query, variables }),
+  })
+  // Whatever is answered as GraphQL has this shape.
+  return { status: response.status, ...((await response.json()) as Omit<GraphqlAnswer, 'status'>) }
+}
+
+/** Everything a subscription gives until it completes, over SSE; ends early when `signal` aborts. */
+export async function* subscribeSse(
+  url: string,
+  query: string,
+  variables: object,
+  signal?: AbortSignal,
+): AsyncGenerator<Omit<GraphqlAnswer, 'status'>> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    body: JSON.stringify({ query, variables }),
+    ...(signal && { signal }),
+  })
+  if (!response.body) throw new Error('no stream')
+  let text = ''
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    for (let end = text.indexOf('\n\n'); end !== -1; end = text.indexOf('\n\n')) {
+      const event = text.slice(0, end)
+      text = text.slice(end + 2)
+      const data = /^data: (.+)$/m.exec(event)?.[1]
+      if (event.startsWith('event: complete')) return
+      if (data) yield JSON.parse(data) as Omit<GraphqlAnswer, 'status'>
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
+
+/**
+ * Resolves with the first truthy value that `condition` gives, asking every `everyMs` (20); rejects after `timeoutMs`
+ * (5,000), or when `condition` throws. The only wait by time that a test needs.
+ */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  { timeoutMs = 5000, everyMs = 20 }: { timeoutMs?: number; everyMs?: number } = {},
+): Promise<Truthy<T>> {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    // Each look comes after the one before it.
+    // oxlint-disable-next-line no-await-in-loop
+    const value = await condition()
+    if (isTruthy(value)) return value
+    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${condition.toString()}`)
+    // oxlint-disable-next-line no-await-in-loop
+    await delay(everyMs)
+  }
+}
+
+function isTruthy<T>(value: T): value is Truthy<T> {
+  return Boolean(value)
+}
