@@ -1,0 +1,204 @@
+/** Those who use the gateway during a run: they start swaps, ask again under the same key, and watch to the end. */
+import { setMaxListeners } from 'node:events'
+import { until } from '../support/until.ts'
+import type { Intent, Outlet, Sighting } from '../support/history.ts'
+
+const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) {
+  __typename
+  ... on CreateSwapSuccess { job { id status version failure { message } } }
+  ... on SwapUpstreamError { refused: job { id status version failure { message } } }
+  ... on SwapError { code message } } }`
+const WATCH = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id version status done failure { message } } }'
+
+/** What one call of createSwap brought. */
+export type CreateAnswer =
+  | { readonly kind: 'job'; readonly id: string }
+  | { readonly kind: 'busy' }
+  /** The gateway said that it cannot, and has sent nothing. */
+  | { readonly kind: 'unavailable' }
+  /** No answer, or one that is none of the above. */
+  | { readonly kind: 'none'; readonly why: string }
+
+interface JobEvent {
+  readonly id: string
+  readonly version: number
+  readonly status: string
+  readonly done: boolean
+}
+
+/** When a caller asked, and when its job was seen to be done; wall clock, epoch milliseconds. */
+export interface Wish extends Intent {
+  readonly jobIds: string[]
+  readonly askedAt: number
+  doneAt: number | null
+  doneAs: string | null
+}
+
+export interface Callers {
+  readonly wishes: readonly Wish[]
+  readonly sightings: readonly Sighting[]
+  readonly outlets: readonly Outlet[]
+  /** Asks once for a swap. */
+  ask(wish: Wish): Promise<CreateAnswer>
+  newWish(): Wish
+  /** Asks until there is a job, then watches it to its end. */
+  wish(): Promise<Wish>
+  /** Resolves when every wish so far has its job and has seen it end; false when it takes longer. */
+  satisfied(timeoutMs: number): Promise<boolean>
+  close(): Promise<void>
+}
+
+const ASK_AGAIN_AFTER_MS = 100
+const ASK_FOR_MS = 120_000
+
+export interface CallersOptions {
+  url(): string
+  /** Whether each job is watched by a subscription; where not, only its creation is waited for. */
+  readonly watches: boolean
+  /** How long a caller waits for an answer before it hangs up and asks again. */
+  readonly patienceMs: number
+}
+
+export function createCallers({ url, watches, patienceMs }: CallersOptions): Callers {
+  const wishes: Wish[] = []
+  const sightings: Sighting[] = []
+  const outlets: Outlet[] = []
+  const open = new Set<Promise<unknown>>()
+  const closing = new AbortController()
+  setMaxListeners(0, closing.signal)
+  const run = Math.random().toString(36).slice(2, 8)
+
+  const post = (body: object, accept: string, timeoutMs: number) =>
+    fetch(`${url()}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept },
+      body: JSON.stringify(body),
+      signal: AbortSignal.any([closing.signal, AbortSignal.timeout(timeoutMs)]),
+    })
+
+  const ask = async ({ targetImage, jobIds }: Wish): Promise<CreateAnswer> => {
+    const input = {
+      targetImage: { url: targetImage },
+      swapImage: { url: 'https://example.com/face.jpg?sig=canary-signed-url' },
+      idempotencyKey: targetImage,
+    }
+    try {
+      const response = await post({ query: CREATE, variables: { input } }, 'application/json', patienceMs)
+      const text = await response.text()
+      outlets.push({ kind: 'answer', text })
+      const { data, errors } = JSON.parse(text) as {
+        readonly data?: { readonly createSwap?: { readonly __typename: string; readonly code?: string } & Jobs } | null
+        readonly errors?: readonly { readonly extensions?: { readonly code?: string } }[]
+      }
+      const answer = data?.createSwap
+      const id = answer?.job?.id ?? answer?.refused?.id
+      if (id !== undefined) {
+        jobIds.push(id)
+        return { kind: 'job', id }
+      }
+      if (answer?.code === 'BUSY') return { kind: 'busy' }
+      if (errors?.some(({ extensions }) => extensions?.code === 'UNAVAILABLE')) return { kind: 'unavailable' }
+      return { kind: 'none', why: text.slice(0, 300) }
+    } catch (error) {
+      return { kind: 'none', why: error instanceof Error ? error.name : 'unknown' }
+    }
+  }
+
+  /** One subscription. */
+  const watchOnce = async (jobId: string): Promise<Sighting> => {
+    const events: JobEvent[] = []
+    let end: Sighting['end'] = 'cut'
+    let hasFailed = false
+    try {
+      const response = await post({ query: WATCH, variables: { id: jobId } }, 'text/event-stream', ASK_FOR_MS)
+      let text = ''
+      for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+        text += chunk
+        for (let at = text.indexOf('\n\n'); at !== -1; at = text.indexOf('\n\n')) {
+          const event = text.slice(0, at)
+          text = text.slice(at + 2)
+          if (event.startsWith('event: complete')) end = 'completed'
+          const json = /^data: (\{.+)$/m.exec(event)?.[1]
+          if (json === undefined) continue
+          outlets.push({ kind: 'event', text: json })
+          const { data } = JSON.parse(json) as { readonly data?: { readonly swapJobUpdated?: JobEvent } | null }
+          if (data?.swapJobUpdated) events.push(data.swapJobUpdated)
+          else hasFailed = true
+        }
+        if (end === 'completed') break
+      }
+      // An error instead of a state, as from a database that is away: the caller knows, and comes back.
+      if (hasFailed) end = 'cut'
+    } catch {
+      // Cut in the middle: what was seen until then counts.
+    }
+    const sighting = { jobId, events, end }
+    if (events.length > 0 || end === 'completed') sightings.push(sighting)
+    return sighting
+  }
+
+  const satisfy = async (wish: Wish) => {
+    const id = await until(
+      async () => {
+        if (closing.signal.aborted) throw new Error('closed')
+        const answer = await ask(wish)
+        return answer.kind === 'job' && answer.id
+      },
+      { timeoutMs: ASK_FOR_MS, everyMs: ASK_AGAIN_AFTER_MS },
+    )
+    if (!watches) return
+    const last = await until(
+      async () => {
+        if (closing.signal.aborted) throw new Error('closed')
+        const { events } = await watchOnce(id)
+        const event = events.at(-1)
+        return event?.done === true && event
+      },
+      { timeoutMs: ASK_FOR_MS, everyMs: ASK_AGAIN_AFTER_MS },
+    )
+    wish.doneAt = Date.now()
+    wish.doneAs = last.status
+  }
+
+  const newWish = (): Wish => {
+    const targetImage = `https://example.com/${run}/${wishes.length}.jpg?sig=canary-signed-url`
+    const wish = { targetImage, jobIds: [], askedAt: Date.now(), doneAt: null, doneAs: null }
+    wishes.push(wish)
+    return wish
+  }
+
+  return {
+    wishes,
+    sightings,
+    outlets,
+    ask,
+    newWish,
+    wish: async () => {
+      const wish = newWish()
+      // A wish that cannot be satisfied shows in the history, as a job that never ended.
+      const work = satisfy(wish)
+        .catch(() => undefined)
+        .finally(() => open.delete(work))
+      open.add(work)
+      await work
+      return wish
+    },
+    satisfied: async (timeoutMs) => {
+      try {
+        await until(() => open.size === 0, { timeoutMs })
+        return true
+      } catch {
+        return false
+      }
+    },
+    close: async () => {
+      closing.abort()
+      await Promise.all(open)
+    },
+  }
+}
+
+interface Jobs {
+  readonly job?: { readonly id: string }
+  readonly refused?: { readonly id: string }
+}

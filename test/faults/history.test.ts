@@ -1,0 +1,161 @@
+/** The checker itself: a history that is as it should be passes, and each way to break it is noticed. */
+import { expect, test } from 'vitest'
+import { checkHistory, type History, type StoredJob } from '../support/history.ts'
+
+const MAC = 'v9kmA2wy2ilnL72e5MCAlS'
+const hookOf = (id: string) => `http://127.0.0.1:4000/hooks/swapface/${id}.${MAC}`
+const IMAGE = 'https://example.com/1.jpg'
+
+const JOB: StoredJob = {
+  id: 'job_1',
+  status: 'SUCCESS',
+  version: 3,
+  upstreamId: 'SWAP-FACE-1',
+  targetImage: IMAGE,
+  hookAddress: hookOf('job_1'),
+  chargeState: 'CHARGED',
+  chargeQuota: 3,
+}
+const SUBMIT = { at: 1, targetImage: IMAGE, hookUrl: hookOf('job_1'), verdict: 'accepted', id: 'SWAP-FACE-1' } as const
+const ACCEPTED = {
+  id: 'SWAP-FACE-1',
+  hookUrl: hookOf('job_1'),
+  targetImage: IMAGE,
+  state: { status: 'SUCCESS' },
+} as const
+const TIMELINE = [
+  { jobId: 'job_1', version: 1, status: 'PENDING' },
+  { jobId: 'job_1', version: 2, status: 'ON_QUEUE' },
+  { jobId: 'job_1', version: 3, status: 'SUCCESS' },
+]
+const EVENT = { id: 'job_1', version: 2, status: 'ON_QUEUE', done: false }
+const END = { id: 'job_1', version: 3, status: 'SUCCESS', done: true }
+
+const GOOD: History = {
+  submits: [SUBMIT],
+  accepted: [ACCEPTED],
+  hooks: [{ id: 'SWAP-FACE-1', hookUrl: hookOf('job_1'), status: 200 }],
+  jobs: [JOB],
+  timeline: TIMELINE,
+  intents: [{ targetImage: IMAGE, jobIds: ['job_1', 'job_1'] }],
+  sightings: [{ jobId: 'job_1', events: [EVENT, EVENT, END], end: 'completed' }],
+  outlets: [{ kind: 'log', text: '{"job":"job_1"}' }],
+  secrets: ['canary'],
+  isSettled: true,
+}
+
+/** A job that was sent, whose answer and whose hook were lost. */
+const UNKNOWABLE: Partial<History> = {
+  hooks: [{ id: 'SWAP-FACE-1', hookUrl: hookOf('job_1'), status: 0 }],
+  jobs: [{ ...JOB, status: 'LOST', upstreamId: null, chargeState: 'UNKNOWN', chargeQuota: null }],
+  timeline: [
+    { jobId: 'job_1', version: 1, status: 'PENDING' },
+    { jobId: 'job_1', version: 2, status: 'UNCONFIRMED' },
+    { jobId: 'job_1', version: 3, status: 'LOST' },
+  ],
+  sightings: [],
+}
+
+test('finds nothing in a history that is as it should be', () => {
+  expect(checkHistory(GOOD)).toEqual({ accepted: 1, lost: [], chargedTwice: [], breaches: [] })
+})
+
+test('a job that nobody could know of is accounted for when it is LOST', () => {
+  expect(checkHistory({ ...GOOD, ...UNKNOWABLE })).toEqual({ accepted: 1, lost: [], chargedTwice: [], breaches: [] })
+})
+
+test('a job whose hook was taken is lost when it is LOST', () => {
+  const { lost } = checkHistory({ ...GOOD, ...UNKNOWABLE, hooks: GOOD.hooks })
+  expect(lost).toEqual([expect.stringContaining('SWAP-FACE-1: its hook was taken')])
+})
+
+test('a job that can be fetched is lost when it is LOST', () => {
+  const { jobs = [] } = UNKNOWABLE
+  const known = jobs.map((job) => ({ ...job, upstreamId: 'SWAP-FACE-1' }))
+  expect(checkHistory({ ...GOOD, ...UNKNOWABLE, jobs: known }).lost).toHaveLength(1)
+})
+
+test('an accepted job that no local job stands for is lost', () => {
+  const verdict = checkHistory({ ...GOOD, jobs: [], timeline: [], intents: [], sightings: [] })
+  expect(verdict.lost).toHaveLength(1)
+  expect(verdict.breaches).toEqual([
+    `a submit for ${IMAGE} stands for no recorded job`,
+    'SWAP-FACE-1 was accepted for no job that is stored',
+  ])
+})
+
+test('two accepted submits for one wish are a double charge', () => {
+  const second = { ...ACCEPTED, id: 'SWAP-FACE-2' }
+  const verdict = checkHistory({
+    ...GOOD,
+    accepted: [ACCEPTED, second],
+    submits: [SUBMIT, { ...SUBMIT, id: 'SWAP-FACE-2' }],
+  })
+  expect(verdict.chargedTwice).toEqual([IMAGE])
+  expect(verdict.breaches).toContain(`${IMAGE} was sent again after a submit that may have been accepted`)
+})
+
+test('a submit after a sure refusal is no breach; one after an ambiguous answer is', () => {
+  const after = (verdict: 'refused' | 'ambiguous') =>
+    checkHistory({ ...GOOD, submits: [{ ...SUBMIT, verdict, id: null }, SUBMIT] }).breaches
+  expect(after('refused')).toEqual([])
+  expect(after('ambiguous')).toEqual([`${IMAGE} was sent again after a submit that may have been accepted`])
+})
+
+const job = (change: Partial<StoredJob>): Partial<History> => ({ jobs: [{ ...JOB, ...change }] })
+const timeline = (...statuses: string[]): Partial<History> => ({
+  timeline: statuses.map((status, at) => ({ jobId: 'job_1', version: at + 1, status })),
+})
+const events = (end: 'completed' | 'cut', ...seen: (typeof EVENT)[]): Partial<History> => ({
+  sightings: [{ jobId: 'job_1', events: seen, end }],
+})
+const outlet = (text: string): Partial<History> => ({ outlets: [{ kind: 'answer', text }] })
+
+test.each<[string, Partial<History>, string]>([
+  ['a hole in the versions', { timeline: TIMELINE.filter(({ version }) => version !== 2) }, 'job_1 has versions 1, 3'],
+  ['an arrow that there is none of', timeline('PENDING', 'LOST', 'SUCCESS'), 'job_1 went from PENDING to LOST'],
+  ['a final state that was left', timeline('PENDING', 'FAILED', 'SUCCESS'), 'job_1 went from FAILED to SUCCESS'],
+  ['a job that begins in the middle', timeline('ON_QUEUE', 'SUCCESS', 'SUCCESS'), 'job_1 begins as ON_QUEUE'],
+  [
+    'a row that is ahead of its timeline',
+    job({ version: 4 }),
+    'job_1 is SUCCESS (4), its timeline ends with SUCCESS (3)',
+  ],
+  ['a success that is not paid', job({ chargeState: 'PENDING' }), 'job_1 is SUCCESS and its charge PENDING'],
+  ['a price that is wrong', job({ chargeQuota: 6 }), 'the charges add up to 6, the successes cost 3'],
+  ['an id the upstream never gave', job({ upstreamId: 'SWAP-FACE-9' }), 'SWAP-FACE-9 is no job of the upstream'],
+  [
+    "another job's result",
+    { accepted: [{ ...ACCEPTED, hookUrl: hookOf('job_2') }] },
+    'job_1 holds SWAP-FACE-1, which the upstream accepted for another job',
+  ],
+  [
+    'one id for two jobs',
+    { jobs: [JOB, { ...JOB, id: 'job_2', hookAddress: hookOf('job_2') }] },
+    'SWAP-FACE-1 belongs to 2 jobs',
+  ],
+  [
+    'a success that never was',
+    { accepted: [{ ...ACCEPTED, state: { status: 'FAILED' } }] },
+    'job_1 is a SUCCESS that never was',
+  ],
+  [
+    'a failure that never was',
+    { ...job({ status: 'FAILED', chargeState: 'NOT_CHARGED', chargeQuota: null }), sightings: [] },
+    'job_1 is FAILED, but the upstream took it and did not fail',
+  ],
+  ['a job that never ends', job({ status: 'ON_QUEUE' }), 'job_1 is still ON_QUEUE'],
+  ['two jobs for one key', { intents: [{ targetImage: IMAGE, jobIds: ['job_1', 'job_2'] }] }, 'gave 2 jobs'],
+  ['a job that was promised and is not stored', { intents: [{ targetImage: IMAGE, jobIds: ['job_9'] }] }, 'job_9'],
+  ["another's job", { intents: [{ targetImage: 'https://example.com/2.jpg', jobIds: ['job_1'] }] }, "another's"],
+  ['a subscription without an end', events('completed', EVENT), 'ended without a final event'],
+  ['an event after the final one', events('completed', END, END), 'an event after the final one'],
+  ['a state from the past', events('cut', END, EVENT), 'saw its past'],
+  ['a state that never was', events('cut', { ...EVENT, status: 'UNCONFIRMED' }), 'a state that never was'],
+  ['a "done" that is wrong', events('cut', { ...EVENT, done: true }), 'a wrong "done"'],
+  ["another job's event", events('cut', { ...EVENT, id: 'job_2' }), 'saw job_2'],
+  ['a secret in an answer', outlet('{"message":"canary"}'), 'secret 1 is in a text: answer'],
+  ['a hook token in an answer', outlet(`see ${hookOf('job_1')}`), 'a hook token is in a text: answer'],
+])('notices %s', (_what, change, breach) => {
+  expect(checkHistory({ ...GOOD, ...change }).breaches).toContainEqual(expect.stringContaining(breach))
+})

@@ -1,0 +1,199 @@
+/** What can be wrong with hooks: too many, too early, forged, foreign, contradicting, or none. */
+import { Pool } from 'undici'
+import { until } from '../support/until.ts'
+import { GOOD, type Rig } from './rig.ts'
+import { type Scenario, toResult } from './scenario.ts'
+import { recoveries } from './submit-faults.ts'
+import { withRig } from './wire-faults.ts'
+
+const SENDERS = 64
+
+/** Posts to paths as fast as it goes, or at a rate; the answers by status, and how long it took. */
+async function flood(rig: Rig, paths: readonly string[], perSecond = Infinity) {
+  const pool = new Pool(rig.gateway.url, { connections: SENDERS })
+  const statuses: Record<number, number> = {}
+  const from = performance.now()
+  let sent = 0
+  const sendNext = async () => {
+    for (let n = sent; n < paths.length; n = sent) {
+      sent += 1
+      const dueAt = from + (n / perSecond) * 1_000
+      if (performance.now() < dueAt) await until(() => performance.now() >= dueAt, { everyMs: 1 })
+      const { statusCode, body } = await pool.request({
+        method: 'POST',
+        path: paths[n] ?? '/',
+        headers: { 'content-type': 'application/json' },
+        body: '{"status":"SUCCESS","jobId":"SWAP-FACE-000000000000000000"}',
+      })
+      await body.dump()
+      statuses[statusCode] = (statuses[statusCode] ?? 0) + 1
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: SENDERS }, sendNext))
+  } finally {
+    await pool.destroy()
+  }
+  return { statuses, perSecond: Math.round(paths.length / ((performance.now() - from) / 1_000)) }
+}
+
+const pathOf = (url: string) => new URL(url).pathname
+
+const duplicates: Scenario = {
+  name: '1,000 duplicate hooks',
+  times: { short: 1, long: 5 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 1_000 } }))
+      for (let n = 0; n < times; n += 1) {
+        await rig.callers.wish()
+        await until(() => rig.upstream.hooks.length >= (n + 1) * 1_000, { timeoutMs: 15_000 })
+      }
+      await rig.settle()
+      const most = Math.max(...rig.upstream.accepted.map(({ fetches }) => fetches))
+      const refused = rig.upstream.hooks.filter(({ status }) => status !== 200).length
+      return toResult(
+        rig.check(),
+        { injected: times * 1_000, recoveriesMs: recoveries(rig) },
+        most > 3 && `${most} fetches for one job`,
+        refused > 0 && `${refused} hooks were not answered with 200`,
+      )
+    }),
+}
+
+const forged: Scenario = {
+  name: 'forged hooks at speed',
+  times: { short: 1_000, long: 20_000 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      rig.upstream.scriptJobs(() => ({}))
+      const held = rig.callers.newWish()
+      await rig.callers.ask(held)
+      const [job] = rig.upstream.accepted
+      if (!job) throw new Error('the upstream took no job')
+      // The right job, a token that is wrong in its last characters.
+      const path = pathOf(job.hookUrl)
+      const paths = Array.from({ length: times }, (_, n) => path.slice(0, -6) + String(n).padStart(6, '0'))
+      const before = job.fetches
+      const flooding = flood(rig, paths)
+      // Meanwhile a caller is served as ever.
+      rig.upstream.scriptJobs(() => GOOD)
+      const wish = await rig.callers.wish()
+      const { statuses, perSecond } = await flooding
+      const forgedFetches = job.fetches - before
+      job.state = { status: 'SUCCESS' }
+      await rig.settle()
+      return toResult(
+        rig.check(),
+        {
+          injected: times,
+          recoveriesMs: wish.doneAt === null ? [] : [wish.doneAt - wish.askedAt],
+          note: `${perSecond}/s, recovery: a swap meanwhile`,
+        },
+        statuses[404] !== times && `answered as ${JSON.stringify(statuses)}, not all with 404`,
+        forgedFetches > 20 && `${forgedFetches} fetches meanwhile`,
+      )
+    }),
+}
+
+const foreignId: Scenario = {
+  name: 'valid token with a foreign job id',
+  times: { short: 2, long: 20 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      const first = await rig.callers.wish()
+      const [other] = rig.upstream.accepted
+      if (!other) throw new Error('the upstream took no job')
+      rig.upstream.scriptJobs(() => ({
+        ...GOOD,
+        submit: { kind: 'acceptAndReset' },
+        hooks: { copies: 1, body: () => JSON.stringify({ status: 'SUCCESS', jobId: other.id }) },
+      }))
+      rig.wish(times)
+      await until(() => rig.upstream.hooks.length > times && rig.upstream.hooks, { timeoutMs: 10_000 })
+      await until(() => rig.gateway.output().includes('named an upstream job that is not this one'))
+      await Promise.all(rig.upstream.accepted.slice(1).map((job) => rig.upstream.sendHook(job)))
+      await rig.settle()
+      return toResult(
+        rig.check(),
+        { injected: times, recoveriesMs: recoveries(rig) },
+        first.doneAs !== 'SUCCESS' && 'the other job did not end as it should',
+      )
+    }),
+}
+
+const early: Scenario = {
+  name: "hook before the submit's answer",
+  times: { short: 3, long: 50 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      rig.upstream.scriptJobs((_, n) => ({
+        states: [{ afterMs: 0, state: { status: 'SUCCESS' } }],
+        hooks: { copies: 1, beforeAnswer: true },
+        ...(n % 2 === 0 && { submit: { kind: 'acceptAndReset' } }),
+      }))
+      rig.wish(times)
+      await rig.settle()
+      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+    }),
+}
+
+const lost: Scenario = {
+  name: 'all hooks lost',
+  times: { short: 3, long: 50 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      rig.upstream.scriptJobs(() => ({ states: [{ afterMs: 200, state: { status: 'SUCCESS' } }] }))
+      rig.wish(times)
+      await rig.settle()
+      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+    }),
+}
+
+const failedThenSuccess: Scenario = {
+  name: 'FAILED, then SUCCESS',
+  times: { short: 3, long: 30 },
+  run: (times) =>
+    withRig({ clockFactor: 2 }, async (rig) => {
+      // Less than half a second of the program's clock lies between the two.
+      rig.upstream.scriptJobs(() => ({
+        states: [
+          { afterMs: 100, state: { status: 'FAILED', message: 'canary-upstream-text' } },
+          { afterMs: 200, state: { status: 'SUCCESS' } },
+        ],
+        hooks: { copies: 1 },
+      }))
+      rig.wish(times)
+      await rig.settle()
+      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+    }),
+}
+
+const storm: Scenario = {
+  name: 'hook storm',
+  times: { short: 2_000, long: 20_000 },
+  isAlone: true,
+  run: (times) =>
+    withRig({ settings: { MAX_IN_FLIGHT: '500' } }, async (rig) => {
+      rig.upstream.scriptJobs(() => ({}))
+      rig.wish(200)
+      await until(() => rig.upstream.accepted.length === 200, { timeoutMs: 20_000 })
+      for (const job of rig.upstream.accepted) job.state = { status: 'SUCCESS' }
+      const { accepted } = rig.upstream
+      const paths = Array.from({ length: times }, (_, n) => pathOf(accepted[n % accepted.length]?.hookUrl ?? '/'))
+      const from = performance.now()
+      const { statuses, perSecond } = await flood(rig, paths, 2_000)
+      const isSettled = await rig.settle()
+      return toResult(
+        rig.check(),
+        {
+          injected: times,
+          recoveriesMs: isSettled ? [performance.now() - from - (times / perSecond) * 1_000] : [],
+          note: `${perSecond}/s sent and answered`,
+        },
+        statuses[200] !== times && `answered as ${JSON.stringify(statuses)}, not all with 200`,
+      )
+    }),
+}
+
+export const hookFaults: readonly Scenario[] = [duplicates, forged, foreignId, early, lost, failedThenSuccess, storm]

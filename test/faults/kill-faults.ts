@@ -1,0 +1,111 @@
+/** kill -9, at every place where it could hurt, in the middle of whatever is going on. */
+import { FAULT_POINTS, type FaultPoint } from '../../src/lib/fault-points.ts'
+import type { HookPolicy, JobScript } from '../support/fake-upstream.ts'
+import { until } from '../support/until.ts'
+import type { Wish } from './callers.ts'
+import { openRig, type Rig } from './rig.ts'
+import { type Scenario, toResult } from './scenario.ts'
+
+/** Up to here a run does not wait for the deadlines of what was never sent. */
+const SHORT = 2
+const DIES_WITHIN_MS = 4_000
+const MAX_TRIES = 6
+const RECOVERS_WITHIN_MS = 20_000
+
+const between = (from: number, to: number) => from + Math.floor(Math.random() * (to - from + 1))
+const chance = (share: number) => Math.random() < share
+
+/** Lives of all kinds; most hooks come for certain, so that what is lost is the gateway's loss. */
+function randomScript(point: FaultPoint): JobScript {
+  const hooks: HookPolicy = { copies: between(1, 2), untilDelivered: true, ...(chance(0.2) && { beforeAnswer: true }) }
+  const hasToWait = chance(point === 'resubmit-claimed' ? 0.8 : 0.15)
+  return {
+    states: [{ afterMs: between(0, 150), state: chance(0.15) ? { status: 'FAILED' } : { status: 'SUCCESS' } }],
+    ...(chance(0.9) && { hooks }),
+    ...(chance(0.2) && { lagFetches: 1 }),
+    ...(hasToWait
+      ? { submit: { kind: 'answer', status: 429, body: '{"status":"FAILED"}' } }
+      : chance(0.5) && {
+          submit: { kind: 'acceptAfter', until: () => until(() => true, { everyMs: between(1, 60) }) },
+        }),
+  }
+}
+
+/**
+ * A second submit for the same wish comes after a refusal, and is taken.
+ * @returns the wishes whose hooks come for certain.
+ */
+function scriptRandomly({ upstream }: Rig, point: FaultPoint): ReadonlySet<string> {
+  const refused = new Set<string>()
+  const called = new Set<string>()
+  upstream.scriptJobs(({ targetImage }) => {
+    const script = randomScript(point)
+    if (script.submit?.kind === 'answer' && !refused.has(targetImage)) {
+      refused.add(targetImage)
+      return script
+    }
+    if (script.hooks) called.add(targetImage)
+    const { submit, ...taken } = script
+    return submit?.kind === 'answer' ? taken : script
+  })
+  return called
+}
+
+/** Those that the upstream took and whose hooks come: their callers must see their end. */
+function findCertain({ callers, upstream }: Rig, from: number, called: ReadonlySet<string>): readonly Wish[] {
+  const taken = new Set(upstream.accepted.map(({ targetImage }) => targetImage))
+  return callers.wishes.slice(from).filter(({ targetImage }) => taken.has(targetImage) && called.has(targetImage))
+}
+
+async function killOnce(rig: Rig, point: FaultPoint): Promise<boolean> {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    // Armed before the load or in the middle of it, for the first time the place is reached or for a later one.
+    const isEarly = chance(0.5)
+    if (isEarly) await rig.gateway.arm(`${point}@${tries === 0 ? between(1, 6) : 1}`)
+    rig.wish(between(3, 8))
+    if (!isEarly) {
+      const before = rig.upstream.submits
+      await until(() => rig.upstream.submits > before || !rig.gateway.isAlive).catch(() => undefined)
+      await rig.gateway.arm(`${point}@${tries === 0 ? between(1, 3) : 1}`)
+      rig.wish(between(1, 4))
+    }
+    const hasDied = await until(() => !rig.gateway.isAlive, { timeoutMs: DIES_WITHIN_MS }).catch(() => false)
+    if (hasDied) return true
+  }
+  return false
+}
+
+const killAt = (point: FaultPoint): Scenario => ({
+  name: `kill -9 at ${point}`,
+  times: { short: 1, long: 50 },
+  run: async (times) => {
+    // Twice the usual speed: what was recorded and never sent is only ended by its deadlines.
+    const rig = await openRig({ clockFactor: 40, settings: { UNCONFIRMED_DEADLINE_S: '800', MAX_IN_FLIGHT: '6' } })
+    try {
+      const called = scriptRandomly(rig, point)
+      const recoveriesMs: number[] = []
+      for (let round = 0; round < times; round += 1) {
+        const from = rig.callers.wishes.length
+        if (!(await killOnce(rig, point))) break
+        const killedAt = performance.now()
+        await rig.start()
+        const isRecovered = await until(() => findCertain(rig, from, called).every(({ doneAt }) => doneAt !== null), {
+          timeoutMs: RECOVERS_WITHIN_MS,
+        }).catch(() => false)
+        if (isRecovered) recoveriesMs.push(performance.now() - killedAt)
+      }
+      const isLong = times > SHORT
+      if (isLong) await rig.settle(90_000)
+      const { length } = recoveriesMs
+      return toResult(
+        rig.check(isLong),
+        { injected: length, recoveriesMs },
+        length < times && `only ${length} of ${times} rounds died there and recovered`,
+      )
+    } finally {
+      await rig.close()
+    }
+  },
+})
+
+export const killFaults: readonly Scenario[] = FAULT_POINTS.map(killAt)

@@ -1,0 +1,167 @@
+/** Processes that are stopped, doubled, or away for long. */
+import { once } from 'node:events'
+import { openFaultProxy } from '../support/fault-proxy.ts'
+import { until } from '../support/until.ts'
+import { findFreePort } from './gateway-process.ts'
+import { GOOD } from './rig.ts'
+import { type Scenario, toResult } from './scenario.ts'
+import { holdFor, settleAndTime, withRig } from './wire-faults.ts'
+
+const LEASE_MS = 45_000
+
+const sigstop: Scenario = {
+  name: 'SIGSTOP over a lease, a second process goes on',
+  times: { short: 1, long: 20 },
+  run: async (times) => {
+    // Hooks come through this one, which knows who is up.
+    const front = await openFaultProxy(await findFreePort())
+    try {
+      return await withRig({ watches: false, patienceMs: 3_000, settings: { PUBLIC_URL: front.url } }, async (rig) => {
+        const recoveriesMs: number[] = []
+        front.forwardTo(Number(new URL(rig.gateway.url).port))
+        for (let round = 0; round < times; round += 1) {
+          const first = rig.gateway
+          const release = new AbortController()
+          // The answers to these submits come when the first process is back; hooks of every second one come before.
+          rig.upstream.scriptJobs((_, n) => ({
+            ...GOOD,
+            ...(n % 2 === 0 && { hooks: { copies: 1 } }),
+            submit: { kind: 'acceptAfter', until: () => once(release.signal, 'abort') },
+            states: [{ afterMs: 300, state: { status: 'SUCCESS' } }],
+          }))
+          const before = rig.upstream.accepted.length
+          rig.wish(4)
+          await until(() => rig.upstream.accepted.length === before + 4, { timeoutMs: 10_000 })
+          first.signal('SIGSTOP')
+          front.forwardTo(await findFreePort())
+          const second = await rig.start({ port: await findFreePort() })
+          front.forwardTo(Number(new URL(second.url).port))
+          await holdFor(rig, LEASE_MS + 10_000)
+          rig.upstream.scriptJobs(() => GOOD)
+          rig.wish(2)
+          release.abort()
+          first.signal('SIGCONT')
+          recoveriesMs.push(...(await settleAndTime(rig)))
+          await first.kill()
+        }
+        return toResult(rig.check(), { injected: times, recoveriesMs })
+      })
+    } finally {
+      await front.close()
+    }
+  },
+}
+
+const besideAnother: Scenario = {
+  name: 'kill -9 with a taken hook, beside a second process on the same data',
+  times: { short: 1, long: 10 },
+  run: (times) =>
+    withRig({ watches: false }, async (rig) => {
+      const recoveriesMs: number[] = []
+      let port = Number(new URL(rig.gateway.url).port)
+      for (let round = 0; round < times; round += 1) {
+        const first = rig.gateway
+        rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
+        rig.wish(2)
+        await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 10_000 })
+        const jobs = rig.upstream.accepted.slice(-2)
+        const otherPort = await findFreePort()
+        await rig.start({ port: otherPort })
+        // The first has taken the hooks and cannot ask yet, when it dies.
+        const held = new Set(jobs.map(({ id }) => id))
+        rig.upstream.failFetches((id) => (held.has(id) ? { status: 503, body: '' } : null))
+        for (const job of jobs) job.state = { status: 'SUCCESS' }
+        await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
+        await first.kill()
+        // The second takes hooks of its own, and is done with them.
+        rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 0 } }))
+        await rig.callers.wish()
+        const own = rig.upstream.accepted.at(-1)
+        if (own) {
+          const path = new URL(own.hookUrl).pathname
+          await (
+            await fetch(rig.gateway.url + path, { method: 'POST', body: JSON.stringify({ jobId: own.id }) })
+          ).text()
+        }
+        rig.upstream.failFetches(null)
+        const second = rig.gateway
+        await rig.start({ port })
+        recoveriesMs.push(...(await settleAndTime(rig, 25_000)))
+        await second.kill()
+        port = Number(new URL(rig.gateway.url).port)
+      }
+      return toResult(rig.check(), { injected: times, recoveriesMs })
+    }),
+}
+
+const awayForLong: Scenario = {
+  name: 'kill -9 with a taken hook, back after the deadline',
+  times: { short: 1, long: 10 },
+  run: (times) =>
+    withRig({ settings: { UNCONFIRMED_DEADLINE_S: '30' } }, async (rig) => {
+      const recoveriesMs: number[] = []
+      rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
+      for (let round = 0; round < times; round += 1) {
+        rig.upstream.failFetches(() => ({ status: 503, body: '' }))
+        rig.wish(2)
+        await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 10_000 })
+        const jobs = rig.upstream.accepted.slice(-2)
+        for (const job of jobs) job.state = { status: 'SUCCESS' }
+        await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
+        await rig.gateway.kill()
+        await holdFor(rig, 60_000)
+        rig.upstream.failFetches(null)
+        await rig.start()
+        recoveriesMs.push(...(await settleAndTime(rig)))
+      }
+      return toResult(rig.check(), { injected: times, recoveriesMs })
+    }),
+}
+
+const FETCH_PER_SECOND = 20
+
+const restart: Scenario = {
+  name: 'restart with many unfinished jobs',
+  times: { short: 200, long: 10_000 },
+  isAlone: true,
+  run: (times) =>
+    withRig(
+      {
+        watches: false,
+        settings: { MAX_IN_FLIGHT: '20000', FETCH_PER_SECOND: String(FETCH_PER_SECOND), ON_QUEUE_DEADLINE_S: '100000' },
+      },
+      async (rig) => {
+        rig.upstream.scriptJobs(() => ({}))
+        for (let left = times; left > 0; left -= 50) {
+          rig.wish(Math.min(left, 50))
+          await rig.callers.satisfied(60_000)
+        }
+        await rig.gateway.kill()
+        for (const job of rig.upstream.accepted) job.state = { status: 'SUCCESS' }
+        const from = Date.now()
+        const gateway = await rig.start()
+        const recoveriesMs = await settleAndTime(rig, 180_000)
+        const after = rig.upstream.fetched.filter(({ at }) => at >= from)
+        const first = after[0]?.at ?? from
+        const perSecond: number[] = []
+        for (const { at } of after) {
+          const second = Math.floor((at - first) / 1_000)
+          perSecond[second] = (perSecond[second] ?? 0) + 1
+        }
+        const most = Math.max(...perSecond.filter((n) => n !== undefined))
+        const cap = FETCH_PER_SECOND * rig.clockFactor
+        return toResult(
+          rig.check(),
+          {
+            injected: 1,
+            recoveriesMs,
+            note: `${times} jobs; ready after ${(gateway.readyAfterMs / 1_000).toFixed(1)} s; at most ${(most / rig.clockFactor).toFixed(1)} fetches a second of its clock, the cap is ${FETCH_PER_SECOND}`,
+          },
+          // The cap and what one second may be ahead of it.
+          most > cap * 1.1 + 1 && `${most} fetches in a second, ${cap} are allowed`,
+        )
+      },
+    ),
+}
+
+export const processFaults: readonly Scenario[] = [sigstop, besideAnother, awayForLong, restart]

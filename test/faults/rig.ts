@@ -1,0 +1,154 @@
+/**
+ * What one scenario runs on: a fake upstream, a wire to it that can fail, gateway processes one after the other on one
+ * data folder and port, callers, and the checker over all of it.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClosers } from '../../src/lib/closers.ts'
+import { type FakeUpstream, type JobScript, openFakeUpstream } from '../support/fake-upstream.ts'
+import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
+import { checkHistory, countUnfinished, readStore, readUpstream, type Verdict } from '../support/history.ts'
+import { until } from '../support/until.ts'
+import { type Callers, createCallers } from './callers.ts'
+import { CANARIES, findFreePort, type GatewayProcess, startGateway } from './gateway-process.ts'
+
+export interface RigOptions {
+  readonly settings?: Readonly<Record<string, string>>
+  readonly clockFactor?: number
+  /** Instead of a new one in the folder for temporary files; left as it is after the run. */
+  readonly dataDir?: string
+  readonly upstreamUrl?: string
+  readonly watches?: boolean
+  readonly patienceMs?: number
+}
+
+export interface Rig {
+  readonly upstream: FakeUpstream
+  readonly proxy: FaultProxy
+  readonly callers: Callers
+  readonly dataDir: string
+  readonly databasePath: string
+  readonly clockFactor: number
+  /** The one that was started last. */
+  readonly gateway: GatewayProcess
+  /** Starts another on the same data, port and time. */
+  start(change?: StartChange): Promise<GatewayProcess>
+  /** Starts `count` wishes at once. */
+  wish(count: number): void
+  /** Waits until callers have what they wanted and every stored job has ended; false when it takes longer. */
+  settle(timeoutMs?: number): Promise<boolean>
+  /** Compares what all sides have written down. */
+  check(isSettled?: boolean): Verdict
+  close(): Promise<void>
+}
+
+export interface StartChange {
+  readonly faultAt?: string
+  readonly upstreamUrl?: string
+  readonly port?: number
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+export const DEFAULT_FACTOR = 20
+const SETTLE_WITHIN_MS = 30_000
+
+/** A swap that goes well: done in no time, its hook sent until it is taken. */
+export const GOOD: JobScript = {
+  states: [{ afterMs: 100, state: { status: 'SUCCESS' } }],
+  hooks: { copies: 1, untilDelivered: true },
+}
+
+export async function openRig(options: RigOptions = {}): Promise<Rig> {
+  const closers = createClosers()
+  try {
+    const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'swapface-faults-')))
+    if (options.dataDir === undefined) closers.add(() => rm(dataDir, { recursive: true, force: true }))
+    const databasePath = options.settings?.['DATABASE_URL']?.slice('file:'.length) ?? join(dataDir, 'gateway.db')
+    const upstream = await openFakeUpstream(CANARIES.upstreamKey)
+    upstream.scriptJobs(() => GOOD)
+    const proxy = await openFaultProxy(upstream.port)
+    closers.add(() => proxy.close())
+    const port = await findFreePort()
+    const clockOrigin = Date.now()
+    const clockFactor = options.clockFactor ?? DEFAULT_FACTOR
+    const gateways: GatewayProcess[] = []
+    closers.add(async () => {
+      await Promise.all(gateways.filter(({ isAlive }) => isAlive).map((gateway) => gateway.kill()))
+    })
+    closers.add(() => upstream.close())
+
+    const start = async (change: StartChange = {}) => {
+      const gateway = await startGateway({
+        port: change.port ?? port,
+        dataDir,
+        upstreamUrl: change.upstreamUrl ?? options.upstreamUrl ?? proxy.url,
+        clockFactor,
+        clockOrigin,
+        settings: {
+          MAX_IN_FLIGHT: '50',
+          // Far enough away to live through a start on a busy machine, which takes minutes of the program's clock; runs
+          // that wait for it bring it nearer.
+          UNCONFIRMED_DEADLINE_S: '400',
+          PUBLIC_URL: `http://127.0.0.1:${port}`,
+          ...options.settings,
+          ...change.settings,
+        },
+        ...(change.faultAt !== undefined && { faultAt: change.faultAt }),
+      })
+      gateways.push(gateway)
+      return gateway
+    }
+    const current = () => {
+      const gateway = gateways.at(-1)
+      if (!gateway) throw new TypeError('no gateway was started')
+      return gateway
+    }
+    await start()
+    const callers = createCallers({
+      url: () => current().url,
+      watches: options.watches ?? true,
+      patienceMs: options.patienceMs ?? 15_000,
+    })
+    closers.add(() => callers.close())
+
+    return {
+      upstream,
+      proxy,
+      callers,
+      dataDir,
+      databasePath,
+      clockFactor,
+      get gateway() {
+        return current()
+      },
+      start,
+      wish: (count) => {
+        for (let n = 0; n < count; n += 1) void callers.wish()
+      },
+      settle: async (timeoutMs = SETTLE_WITHIN_MS) => {
+        const until0 = performance.now() + timeoutMs
+        if (!(await callers.satisfied(timeoutMs))) return false
+        const left = Math.max(100, until0 - performance.now())
+        return until(() => countUnfinished(databasePath) === 0, { timeoutMs: left, everyMs: 50 }).catch(() => false)
+      },
+      check: (isSettled = true) =>
+        checkHistory({
+          ...readUpstream(upstream),
+          ...readStore(databasePath),
+          intents: callers.wishes,
+          sightings: callers.sightings,
+          outlets: [
+            ...callers.outlets,
+            ...gateways.map((gateway) => ({ kind: 'log' as const, text: gateway.output() })),
+          ],
+          secrets: [CANARIES.upstreamKey, CANARIES.gatewaySecret, 'canary-signed-url', 'canary-upstream-text'],
+          isSettled,
+        }),
+      close: () => closers.closeAll(),
+    }
+  } catch (error) {
+    await closers.closeAll()
+    throw error
+  }
+}

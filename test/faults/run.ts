@@ -1,0 +1,69 @@
+/**
+ * All faults, and one table: `npm run test:faults [-- --only <regular expression>] [--times <n>]`. Exits with 1 when a job
+ * was lost or charged twice, or a promise was broken.
+ */
+import { parseArgs } from 'node:util'
+import { killLeftGateways } from './gateway-process.ts'
+import { describeScale, measureScale, READY_WITHIN_MS } from './scale.ts'
+import { isHeld, type Result, type Scenario, toRow, toTable } from './scenario.ts'
+import { scenarios } from './scenarios.ts'
+
+/** Two cores: a gateway and the run itself keep one of them busy. */
+const AT_ONCE = 2
+
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, times: { type: 'string' }, short: { type: 'boolean' } },
+})
+const print = (text: string) => process.stdout.write(`${text}\n`)
+
+const STORED = 100_000
+const results = new Map<string, Result>()
+let scale: Awaited<ReturnType<typeof measureScale>> | null = null
+
+async function runOne(scenario: Scenario): Promise<void> {
+  const times = Number(values.times ?? (values.short ? scenario.times.short : scenario.times.long))
+  const startedAt = performance.now()
+  const result = await scenario.run(times).catch((error: unknown): Result => ({
+    injected: 0,
+    accepted: 0,
+    lost: [],
+    chargedTwice: [],
+    recoveriesMs: [],
+    breaches: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+  }))
+  results.set(scenario.name, result)
+  process.stderr.write(
+    `${((performance.now() - startedAt) / 1_000).toFixed(1).padStart(7)} s  ${toRow(scenario.name, result)}\n`,
+  )
+  for (const breach of result.breaches.slice(0, 10)) process.stderr.write(`            ${breach}\n`)
+}
+
+const isChosen = (name: string) => new RegExp(values.only ?? '').test(name)
+const chosen = scenarios.filter(({ name, times }) => isChosen(name) && (!values.short || times.short > 0))
+try {
+  const queue = chosen.filter(({ isAlone }) => !isAlone)
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (let next = queue.shift(); next; next = queue.shift()) await runOne(next)
+    }),
+  )
+  for (const scenario of chosen.filter(({ isAlone }) => isAlone)) await runOne(scenario)
+  if (isChosen('scale')) scale = await measureScale(STORED)
+} finally {
+  await killLeftGateways()
+}
+
+const rows = chosen.flatMap(({ name }) => {
+  const result = results.get(name)
+  return result ? [[name, result] as const] : []
+})
+print(toTable(rows))
+const broken = rows.filter(([, result]) => !isHeld(result))
+for (const [name, { breaches, lost, chargedTwice }] of broken) {
+  print(`\n**${name}**\n`)
+  for (const text of [...breaches.slice(0, 10), ...lost.slice(0, 5).map((id) => `lost: ${id}`)]) print(`- ${text}`)
+  for (const image of chargedTwice.slice(0, 5)) print(`- charged twice: ${image}`)
+}
+if (scale) print(`\n${describeScale(scale)}`)
+const isSlow = scale !== null && scale.readyAfterMs > READY_WITHIN_MS
+process.exitCode = (rows.length === 0 && !scale) || broken.length > 0 || isSlow ? 1 : 0

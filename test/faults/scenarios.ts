@@ -1,0 +1,17 @@
+import { hookFaults } from './hook-faults.ts'
+import { killFaults } from './kill-faults.ts'
+import { processFaults } from './process-faults.ts'
+import type { Scenario } from './scenario.ts'
+import { storeFaults } from './store-faults.ts'
+import { submitFaults } from './submit-faults.ts'
+import { wireFaults } from './wire-faults.ts'
+
+/** Every fault, in the order of the table. */
+export const scenarios: readonly Scenario[] = [
+  ...submitFaults,
+  ...wireFaults,
+  ...hookFaults,
+  ...storeFaults,
+  ...killFaults,
+  ...processFaults,
+]

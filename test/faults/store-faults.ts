@@ -1,0 +1,235 @@
+/** What the disk and the database can do. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import Database from 'libsql'
+import { until } from '../support/until.ts'
+import type { Rig } from './rig.ts'
+import { type Scenario, toResult } from './scenario.ts'
+import { settleAndTime, withRig } from './wire-faults.ts'
+
+/** Another process's statements on the same file. */
+function execSql(rig: Rig, ...statements: readonly string[]): void {
+  const database = new Database(rig.databasePath)
+  try {
+    database.exec('pragma busy_timeout = 5000')
+    for (const statement of statements) database.exec(statement)
+  } finally {
+    database.close()
+  }
+}
+
+/** Asks for a swap that cannot be recorded, and says what was wrong with the answer. */
+async function askInVain(rig: Rig): Promise<string | false> {
+  const before = rig.upstream.submits
+  const wish = rig.callers.newWish()
+  const answer = await rig.callers.ask(wish)
+  if (rig.upstream.submits !== before) return 'a swap was sent that could not be recorded'
+  return answer.kind !== 'unavailable' && `createSwap answered ${JSON.stringify(answer)}, not UNAVAILABLE`
+}
+
+const databaseGone: Scenario = {
+  name: 'hook while the database is gone',
+  times: { short: 2, long: 20 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      const recoveriesMs: number[] = []
+      const complaints: (string | false)[] = []
+      // Only the hook can tell of these jobs.
+      rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
+      for (let round = 0; round < times; round += 1) {
+        rig.wish(3)
+        await until(() => rig.callers.wishes.slice(-3).every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 10_000 })
+        // Every statement of the gateway fails, reading or writing; taken back by the same words.
+        execSql(rig, 'alter table jobs rename to jobs_away')
+        complaints.push(await askInVain(rig))
+        const jobs = rig.upstream.accepted.slice(-3)
+        for (const job of jobs) job.state = { status: 'SUCCESS' }
+        const statuses = await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
+        if (statuses.some((status) => status !== 200))
+          complaints.push(`hooks were answered with ${statuses.join(', ')}`)
+        // In every second round the process dies on top of it.
+        if (round % 2 === 1) await rig.gateway.kill()
+        execSql(rig, 'alter table jobs_away rename to jobs')
+        if (round % 2 === 1) await rig.start()
+        recoveriesMs.push(...(await settleAndTime(rig)))
+      }
+      const note = 'the table is renamed; every second time with kill -9'
+      return toResult(rig.check(), { injected: times, recoveriesMs, note }, ...complaints)
+    }),
+}
+
+/** Holds the database's one write lock, as a backup or a long transaction of another process does. */
+async function holdWriteLock(rig: Rig, ms: number): Promise<void> {
+  const database = new Database(rig.databasePath)
+  try {
+    database.exec('pragma busy_timeout = 5000; begin immediate')
+    await delay(ms)
+    database.exec('rollback')
+  } finally {
+    database.close()
+  }
+}
+
+const slowDatabase = (heldMs: number, times: { readonly short: number; readonly long: number }): Scenario => ({
+  name: `database slow: another process holds its write lock for ${heldMs / 1_000} s`,
+  times,
+  run: (rounds) =>
+    withRig({}, async (rig) => {
+      const recoveriesMs: number[] = []
+      let slowestMs = 0
+      for (let round = 0; round < rounds; round += 1) {
+        rig.wish(3)
+        await until(() => rig.upstream.submits > round * 6)
+        const held = holdWriteLock(rig, heldMs)
+        rig.wish(3)
+        const from = performance.now()
+        // On a connection of its own: a kept one may be closed as idle while the process waits for the lock.
+        const alive = await fetch(`${rig.gateway.url}/healthz`, { headers: { connection: 'close' } }).catch(() => null)
+        await alive?.arrayBuffer()
+        slowestMs = Math.max(slowestMs, performance.now() - from)
+        await held
+        recoveriesMs.push(...(await settleAndTime(rig)))
+      }
+      const note = `slowest /healthz meanwhile ${(slowestMs / 1_000).toFixed(1)} s`
+      return toResult(rig.check(), { injected: rounds, recoveriesMs, note })
+    }),
+})
+
+/** A file system of its own, so small that it can be filled; null where this user may not have one. */
+function mountSmallDisk(): string | null {
+  const folder = mkdtempSync(join(tmpdir(), 'swapface-small-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder], { stdio: 'ignore' })
+    return folder
+  } catch {
+    rmSync(folder, { recursive: true })
+    return null
+  }
+}
+
+function unmountSmallDisk(folder: string): void {
+  execFileSync('umount', ['-l', folder])
+  rmSync(folder, { recursive: true })
+}
+
+/** Writes until nothing fits any more. */
+function fillDisk(path: string): void {
+  for (const size of [1024 * 1024, 64 * 1024, 4 * 1024, 512]) {
+    try {
+      for (;;) writeFileSync(path, Buffer.alloc(size), { flag: 'a' })
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+    }
+  }
+}
+
+/** A file may not grow: for a user who may not mount. Heals when lifted. */
+function limitFileSize(pid: number, limit: string): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${limit}:unlimited`])
+}
+
+const diskFull: Scenario = {
+  name: 'disk full',
+  times: { short: 1, long: 10 },
+  run: async (times) => {
+    const disk = mountSmallDisk()
+    try {
+      return await withRig(disk === null ? {} : { dataDir: disk }, async (rig) => {
+        const recoveriesMs: number[] = []
+        const complaints: (string | false)[] = []
+        rig.upstream.scriptJobs((_, n) => (n % 2 === 0 ? { submit: { kind: 'acceptAndReset' } } : {}))
+        for (let round = 0; round < times; round += 1) {
+          rig.wish(4)
+          await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0), {
+            timeoutMs: 10_000,
+          })
+          const jobs = rig.upstream.accepted.slice(-4)
+          const ballast = join(rig.dataDir, 'ballast')
+          if (disk === null) limitFileSize(rig.gateway.pid, '1')
+          else fillDisk(ballast)
+          complaints.push(await askInVain(rig))
+          for (const job of jobs) job.state = { status: 'SUCCESS' }
+          // Not written, not acknowledged: the upstream is told so.
+          const statuses = await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
+          const odd = statuses.filter((status) => status !== 503 && status !== 200)
+          if (odd.length > 0) complaints.push(`hooks were answered with ${statuses.join(', ')}`)
+          if (disk === null) limitFileSize(rig.gateway.pid, 'unlimited')
+          else rmSync(ballast)
+          const refused = jobs.filter((_, n) => statuses[n] !== 200)
+          await Promise.all(refused.map((job) => rig.upstream.sendHook(job)))
+          recoveriesMs.push(...(await settleAndTime(rig)))
+        }
+        const note = disk === null ? 'files may not grow (RLIMIT_FSIZE)' : 'a tmpfs of 8 MB, filled'
+        return toResult(rig.check(), { injected: times, recoveriesMs, note }, ...complaints)
+      })
+    } finally {
+      if (disk !== null) unmountSmallDisk(disk)
+    }
+  },
+}
+
+/** A job whose handling fails whenever it is looked after, by `poison`; the others go on beside it. */
+const poisonJob = (name: string, poison: (id: string) => string, isAlarming: boolean): Scenario => ({
+  name: `poison job: ${name}`,
+  times: { short: 1, long: 5 },
+  run: (times) =>
+    withRig({ watches: false, settings: { ON_QUEUE_DEADLINE_S: '100' } }, async (rig) => {
+      const recoveriesMs: number[] = []
+      const ill: string[] = []
+      for (let round = 0; round < times; round += 1) {
+        // Without hooks, so that all are looked after by the schedule, in one sweep with the ill one.
+        rig.upstream.scriptJobs(() => ({}))
+        rig.wish(6)
+        await rig.callers.satisfied(10_000)
+        const [bad, ...good] = rig.upstream.accepted.slice(-6)
+        const badId = rig.callers.wishes.find(({ targetImage }) => targetImage === bad?.targetImage)?.jobIds[0] ?? ''
+        ill.push(badId)
+        execSql(rig, poison(badId))
+        for (const job of good) job.state = { status: 'SUCCESS' }
+        const from = performance.now()
+        const goodIds = rig.callers.wishes.slice(-6).flatMap(({ jobIds }) => (jobIds[0] === badId ? [] : jobIds))
+        const areDone = await until(() => countDone(rig, goodIds) === goodIds.length, { timeoutMs: 10_000 }).catch(
+          () => false,
+        )
+        if (areDone) recoveriesMs.push(performance.now() - from)
+      }
+      const isSettled = await rig.settle(15_000)
+      const isLogged = rig.gateway.output().includes('"level":50')
+      return toResult(
+        rig.check(),
+        { injected: times, recoveriesMs, note: 'recovery: the five jobs beside it' },
+        isAlarming && !isLogged && 'no error was logged',
+        !isSettled && `the poison job has not ended (${ill.join(', ')})`,
+        recoveriesMs.length < times && 'the poison job kept others from their end',
+      )
+    }),
+})
+
+function countDone(rig: Rig, ids: readonly string[]): number {
+  const database = new Database(rig.databasePath)
+  try {
+    const row = database
+      .prepare(`select count(*) as n from jobs where status = 'SUCCESS' and id in (${ids.map(() => '?').join()})`)
+      .get(...ids) as { readonly n: number }
+    return row.n
+  } finally {
+    database.close()
+  }
+}
+
+export const storeFaults: readonly Scenario[] = [
+  databaseGone,
+  slowDatabase(2_000, { short: 1, long: 5 }),
+  slowDatabase(7_000, { short: 0, long: 3 }),
+  diskFull,
+  poisonJob(
+    'each look at it fails',
+    (id) => `create trigger "poison-${id}" before update of fetches on jobs when old.id = '${id}'
+             begin select raise(abort, 'poison'); end`,
+    true,
+  ),
+  poisonJob('a column that cannot be read', (id) => `update jobs set tags = '{' where id = '${id}'`, false),
+]

@@ -1,0 +1,128 @@
+/** What an upstream can answer to a submit, other than what its reference says. */
+import { gzipSync } from 'node:zlib'
+import type { Answer, JobScript, SubmitPlan } from '../support/fake-upstream.ts'
+import { GOOD, openRig, type Rig } from './rig.ts'
+import { type Scenario, toResult } from './scenario.ts'
+
+const json = (status: number, document: object): Answer => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(document),
+})
+const refusal = (status: number, message: string) => json(status, { status: 'FAILED', message, data: null })
+
+const ID_ANSWER = JSON.stringify({ status: 'SUCCESS', message: '', data: { jobId: 'SWAP-FACE-1' } })
+/** Unpacks to 64 MB. */
+const BOMB = gzipSync(Buffer.alloc(64 * 1_024 * 1_024, ' '))
+
+/** Sure refusals: the submit is never accepted while this is answered. */
+const REFUSALS: readonly { readonly name: string; readonly answer: Answer; readonly endsAs: string }[] = [
+  { name: '429 on submit', answer: refusal(429, 'too many requests, canary-upstream-text'), endsAs: 'SUCCESS' },
+  { name: '499 on submit', answer: refusal(499, 'queue is full'), endsAs: 'SUCCESS' },
+  { name: '400 "No available accounts"', answer: refusal(400, 'No available accounts'), endsAs: 'SUCCESS' },
+  { name: '401 on submit', answer: json(401, { status: 'FAILED', message: 'canary-upstream-text' }), endsAs: 'FAILED' },
+  { name: '402 on submit', answer: refusal(402, 'not enough quota'), endsAs: 'FAILED' },
+  { name: '403 on submit', answer: refusal(403, 'blocked, canary-upstream-text'), endsAs: 'FAILED' },
+  { name: '200 + FAILED on submit', answer: refusal(200, "'action' parameter error!"), endsAs: 'FAILED' },
+]
+
+/** Answers that leave open whether a job was made; each is given by an upstream that made one and by one that did not. */
+export const UNREADABLE: readonly { readonly name: string; readonly answer: Answer }[] = [
+  { name: '500', answer: { status: 500, body: 'Internal Server Error: canary-upstream-text' } },
+  { name: '502 with HTML', answer: { status: 502, body: '<html>Bad Gateway</html>' } },
+  { name: 'garbage', answer: { status: 200, body: Buffer.from('00ff80c328a0a1e28281f8a1a1a1a1', 'hex') } },
+  { name: 'HTML', answer: { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Welcome</html>' } },
+  { name: 'truncated', answer: { ...json(200, {}), body: ID_ANSWER, manner: { kind: 'truncated', afterBytes: 30 } } },
+  { name: 'truncated JSON, whole HTTP', answer: { ...json(200, {}), body: ID_ANSWER.slice(0, 30) } },
+  { name: 'wrong content type', answer: { status: 200, headers: { 'content-type': 'image/png' }, body: 'PNG' } },
+  { name: '1 GB answer', answer: { status: 200, body: '{', manner: { kind: 'endless', bytes: 1_024 ** 3 } } },
+  { name: 'gzip bomb', answer: { status: 200, headers: { 'content-encoding': 'gzip' }, body: BOMB } },
+]
+
+/** Answers that do not end within the time of a lease. */
+export const SLOW: readonly { readonly name: string; readonly answer: Answer }[] = [
+  { name: 'slow-loris answer', answer: { status: 200, body: ID_ANSWER, manner: { kind: 'drip', everyMs: 1_000 } } },
+  { name: 'no answer', answer: { status: 200, body: '', manner: { kind: 'hang' } } },
+]
+
+/** From the first submit for each wish to the moment its caller saw the end. LOST is no recovery. */
+export function recoveries({ callers, upstream }: Rig): number[] {
+  const firstSubmitAt = new Map(upstream.ledger.toReversed().map(({ targetImage, at }) => [targetImage, at]))
+  return callers.wishes.flatMap(({ targetImage, doneAt, doneAs }) => {
+    const from = firstSubmitAt.get(targetImage)
+    return from === undefined || doneAt === null || doneAs === 'LOST' ? [] : [doneAt - from]
+  })
+}
+
+/** Answers the first submit for each wish by `planOf`, and every later one as it should be. */
+function scriptFirst(rig: Rig, planOf: (n: number) => SubmitPlan, script: JobScript): void {
+  const seen = new Map<string, number>()
+  rig.upstream.scriptJobs(({ targetImage }) => {
+    if (seen.has(targetImage)) return GOOD
+    seen.set(targetImage, seen.size)
+    return { ...script, submit: planOf(seen.size - 1) }
+  })
+}
+
+/** An answer of a gigabyte, and one that unpacks to much, must not be held. */
+const MAX_MEMORY_MB = 400
+
+export function checkMemory({ gateway }: Rig, times: number): string | false {
+  const peak = gateway.peakMemoryMb() ?? 0
+  return peak > MAX_MEMORY_MB && `${times} answers took ${peak} MB of memory`
+}
+
+function countEnds({ callers }: Rig): Record<string, number> {
+  const ends: Record<string, number> = {}
+  for (const { doneAs } of callers.wishes) ends[String(doneAs)] = (ends[String(doneAs)] ?? 0) + 1
+  return ends
+}
+
+const refusalScenarios = REFUSALS.map(({ name, answer, endsAs }): Scenario => ({
+  name,
+  times: { short: 2, long: 20 },
+  run: async (times) => {
+    const rig = await openRig()
+    try {
+      scriptFirst(rig, () => ({ kind: 'answer', ...answer }), GOOD)
+      rig.wish(times)
+      await rig.settle()
+      const ends = countEnds(rig)
+      return toResult(
+        rig.check(),
+        { injected: times, recoveriesMs: recoveries(rig) },
+        ends[endsAs] !== times && `ended as ${JSON.stringify(ends)}, not all as ${endsAs}`,
+      )
+    } finally {
+      await rig.close()
+    }
+  },
+}))
+
+const ambiguousScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer }): Scenario => ({
+  name: `${name} on submit`,
+  times: { short: 2, long: 20 },
+  run: async (times) => {
+    const rig = await openRig({ settings: { UNCONFIRMED_DEADLINE_S: '60' }, patienceMs: 1_500 })
+    try {
+      // Every second one was accepted all the same.
+      const isTaken = (n: number) => n % 2 === 0
+      scriptFirst(rig, (n) => ({ kind: isTaken(n) ? 'acceptAndAnswer' : 'answer', ...answer }), GOOD)
+      rig.wish(times)
+      await rig.settle()
+      const ends = countEnds(rig)
+      const taken = Math.ceil(times / 2)
+      return toResult(
+        rig.check(),
+        { injected: times, recoveriesMs: recoveries(rig) },
+        checkMemory(rig, times),
+        (ends['SUCCESS'] !== taken || (ends['LOST'] ?? 0) !== times - taken) &&
+          `ended as ${JSON.stringify(ends)}, not ${taken} SUCCESS and the others LOST`,
+      )
+    } finally {
+      await rig.close()
+    }
+  },
+}))
+
+export const submitFaults: readonly Scenario[] = [...refusalScenarios, ...ambiguousScenarios]

@@ -1,0 +1,265 @@
+/** What the wire to the upstream, and the upstream's fetch, can do. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Answer } from '../support/fake-upstream.ts'
+import type { WireFault } from '../support/fault-proxy.ts'
+import { until } from '../support/until.ts'
+import { GOOD, openRig, type Rig, type RigOptions } from './rig.ts'
+import { type Result, type Scenario, toResult } from './scenario.ts'
+import { checkMemory, recoveries, SLOW, UNREADABLE } from './submit-faults.ts'
+
+/** Opens a rig for one scenario and closes it, also when the scenario fails. */
+export async function withRig(options: RigOptions, work: (rig: Rig) => Promise<Result>): Promise<Result> {
+  const rig = await openRig(options)
+  try {
+    return await work(rig)
+  } finally {
+    await rig.close()
+  }
+}
+
+/** Lasts for `ms` of the program's clock: the length of an outage is part of the fault. */
+export const holdFor = (rig: Rig, ms: number) => delay(ms / rig.clockFactor)
+
+/** From now until everything is as it should be; nothing when it never is. */
+export async function settleAndTime(rig: Rig, timeoutMs?: number): Promise<number[]> {
+  const from = performance.now()
+  return (await rig.settle(timeoutMs)) ? [performance.now() - from] : []
+}
+
+const WIRE: readonly { readonly name: string; readonly fault: WireFault; readonly patienceMs?: number }[] = [
+  { name: 'connection refused', fault: { kind: 'refuse' } },
+  { name: 'connection reset at once', fault: { kind: 'reset' } },
+  { name: 'reset after send', fault: { kind: 'resetAfterSend' } },
+  { name: 'half-open: accepts TCP, never answers', fault: { kind: 'blackHole', direction: 'both' }, patienceMs: 1_000 },
+  { name: 'answers vanish', fault: { kind: 'blackHole', direction: 'toClient' }, patienceMs: 1_000 },
+  { name: 'answers at 500 bytes a second', fault: { kind: 'throttle', bytesPerSecond: 500 } },
+  { name: 'answers cut after 40 bytes', fault: { kind: 'cutAfter', bytes: 40 } },
+]
+
+const OUTAGE_MS = 30_000
+
+const wireScenarios = WIRE.map(({ name, fault, patienceMs = 15_000 }): Scenario => ({
+  name,
+  times: { short: 1, long: 10 },
+  run: (times) =>
+    withRig({ patienceMs, settings: { UNCONFIRMED_DEADLINE_S: '160' } }, async (rig) => {
+      const recoveriesMs: number[] = []
+      for (let round = 0; round < times; round += 1) {
+        // Some are under way when it begins.
+        rig.wish(2)
+        await until(() => rig.upstream.submits > 0)
+        await rig.proxy.fail(fault)
+        rig.wish(3)
+        await holdFor(rig, OUTAGE_MS)
+        await rig.proxy.heal()
+        recoveriesMs.push(...(await settleAndTime(rig)))
+      }
+      return toResult(rig.check(), { injected: times, recoveriesMs })
+    }),
+}))
+
+const staleKeepAlive: Scenario = {
+  name: 'stale keep-alive: idle connections closed at random moments',
+  times: { short: 10, long: 200 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      for (let n = 0; n < times; n += 1) {
+        rig.wish(1)
+        await delay(Math.random() * 30)
+        rig.proxy.closeIdle()
+      }
+      await rig.settle()
+      // A submit has a connection of its own: one that was cut by this was under way, and may be unconfirmed.
+      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+    }),
+}
+
+const dns: Scenario = {
+  name: 'DNS failure',
+  times: { short: 1, long: 5 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      const recoveriesMs: number[] = []
+      for (let round = 0; round < times; round += 1) {
+        // Asked to stop: what is killed in the middle of a submit cannot be told from one that was sent.
+        await rig.gateway.stop()
+        await rig.start({ upstreamUrl: `http://nowhere.invalid:${rig.proxy.port}` })
+        rig.wish(4)
+        await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 15_000 })
+        await rig.gateway.stop()
+        await rig.start()
+        recoveriesMs.push(...(await settleAndTime(rig)))
+      }
+      const sent = rig.upstream.ledger.length
+      return toResult(
+        rig.check(),
+        { injected: times, recoveriesMs },
+        sent !== times * 4 && `${sent} submits for ${times * 4} swaps`,
+      )
+    }),
+}
+
+const isSlow = ({ manner }: Answer) => manner?.kind === 'hang' || manner?.kind === 'drip'
+
+const fetchScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer }): Scenario => ({
+  name: `${name} on fetch`,
+  // A fetch is given up after ten seconds of the wall's clock.
+  times: { short: isSlow(answer) ? 0 : 2, long: 20 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      const asked = new Map<string, number>()
+      rig.upstream.failFetches((id) => {
+        const before = asked.get(id) ?? 0
+        asked.set(id, before + 1)
+        return before < (isSlow(answer) ? 1 : 3) ? answer : null
+      })
+      rig.wish(times)
+      await rig.settle(60_000)
+      const injected = [...asked.values()].reduce((sum, n) => sum + Math.min(n, isSlow(answer) ? 1 : 3), 0)
+      const notDone = rig.callers.wishes.filter(({ doneAs }) => doneAs !== 'SUCCESS').length
+      return toResult(
+        rig.check(),
+        { injected, recoveriesMs: recoveries(rig) },
+        checkMemory(rig, injected),
+        notDone > 0 && `${notDone} of ${times} did not end as SUCCESS`,
+      )
+    }),
+}))
+
+const fetchLags: Scenario = {
+  name: 'fetch lags behind the hook',
+  times: { short: 3, long: 50 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      // Half of them have only the hook to know of the job by.
+      rig.upstream.scriptJobs((_, n) => ({
+        ...GOOD,
+        hooks: { copies: 1 },
+        lagFetches: 1 + (n % 5),
+        ...(n % 2 === 0 && { submit: { kind: 'acceptAndReset' } }),
+      }))
+      rig.wish(times)
+      await rig.settle()
+      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+    }),
+}
+
+const fetchDown: Scenario = {
+  name: 'fetch down while hooks come',
+  times: { short: 1, long: 10 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      const recoveriesMs: number[] = []
+      rig.upstream.scriptJobs((_, n) => ({
+        ...GOOD,
+        hooks: { copies: 1 },
+        ...(n % 2 === 0 && { submit: { kind: 'acceptAndReset' } }),
+      }))
+      for (let round = 0; round < times; round += 1) {
+        rig.upstream.failFetches(() => ({ status: 503, body: '<html>down</html>' }))
+        rig.wish(4)
+        await until(() => rig.upstream.hooks.filter(({ status }) => status === 200).length >= (round + 1) * 4, {
+          timeoutMs: 10_000,
+        })
+        await holdFor(rig, OUTAGE_MS)
+        rig.upstream.failFetches(null)
+        recoveriesMs.push(...(await settleAndTime(rig)))
+      }
+      return toResult(rig.check(), { injected: times, recoveriesMs })
+    }),
+}
+
+const downForAMinute: Scenario = {
+  name: 'upstream down for a minute and back',
+  times: { short: 1, long: 10 },
+  run: (times) =>
+    withRig({}, async (rig) => {
+      const recoveriesMs: number[] = []
+      for (let round = 0; round < times; round += 1) {
+        rig.upstream.scriptJobs(() => ({ ...GOOD, states: [{ afterMs: 500, state: { status: 'SUCCESS' } }] }))
+        rig.wish(5)
+        await until(() => rig.upstream.accepted.length >= round * 10 + 5, { timeoutMs: 10_000 })
+        await rig.proxy.fail({ kind: 'refuse' })
+        rig.wish(5)
+        await holdFor(rig, 60_000)
+        await rig.proxy.heal()
+        recoveriesMs.push(...(await settleAndTime(rig)))
+      }
+      const sent = rig.upstream.ledger.length
+      return toResult(
+        rig.check(),
+        { injected: times, recoveriesMs },
+        sent !== times * 10 && `${sent} submits for ${times * 10} swaps`,
+      )
+    }),
+}
+
+const gone: Scenario = {
+  name: 'upstream down for good',
+  times: { short: 1, long: 3 },
+  run: (times) =>
+    withRig(
+      // A deadline waits ten minutes for the answer to a last look.
+      {
+        clockFactor: 100,
+        settings: { ON_QUEUE_DEADLINE_S: '60', SUBMIT_BEFORE_S: '60', UNCONFIRMED_DEADLINE_S: '60' },
+      },
+      async (rig) => {
+        const recoveriesMs: number[] = []
+        for (let round = 0; round < times; round += 1) {
+          rig.upstream.scriptJobs((_, n) => (n % 2 === 0 ? { submit: { kind: 'acceptAndReset' } } : {}))
+          rig.wish(4)
+          await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0), {
+            timeoutMs: 10_000,
+          })
+          await rig.proxy.fail({ kind: 'refuse' })
+          rig.wish(3)
+          recoveriesMs.push(...(await settleAndTime(rig)))
+          await rig.proxy.heal()
+        }
+        const note = 'until every job has met its deadline, of 60 s and ten minutes for a last look'
+        return toResult(
+          rig.check(),
+          { injected: times, recoveriesMs, note },
+          recoveriesMs.length < times && 'not every job has ended',
+        )
+      },
+    ),
+}
+
+const oneIdForTwo: Scenario = {
+  name: 'one id for two jobs',
+  times: { short: 1, long: 10 },
+  run: (times) =>
+    withRig({ settings: { UNCONFIRMED_DEADLINE_S: '60' } }, async (rig) => {
+      // The first of each pair is the upstream's mistake: its id is given again, and nobody can ask for it any more.
+      rig.upstream.scriptJobs((_, n) => ({ ...GOOD, id: `SWAP-FACE-TWICE-${Math.floor(n / 2)}`, hooks: { copies: 1 } }))
+      for (let round = 0; round < times; round += 1) {
+        await rig.callers.wish()
+        rig.wish(1)
+        await rig.settle()
+      }
+      const verdict = rig.check()
+      return toResult(
+        // The second job is its upstream's loss: it has no id of its own by which it could be asked for.
+        { ...verdict, lost: verdict.lost.slice(times) },
+        {
+          injected: times,
+          recoveriesMs: [],
+          note: "the second of each pair is unconfirmed, then LOST: never the first one's result",
+        },
+      )
+    }),
+}
+
+export const wireFaults: readonly Scenario[] = [
+  ...fetchScenarios,
+  ...wireScenarios,
+  staleKeepAlive,
+  dns,
+  fetchLags,
+  fetchDown,
+  downForAMinute,
+  gone,
+  oneIdForTwo,
+]
