@@ -26,6 +26,7 @@ import { runQueue } from './jobs/run-queue.ts'
 import { createSubmitter } from './jobs/submit-swap.ts'
 import { createUpstreamBreaker } from './jobs/upstream-breaker.ts'
 import { createWatcher } from './jobs/watch-job.ts'
+import { createWatchJobs } from './jobs/watch-jobs.ts'
 import { createBackground } from './lib/background.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { createClosers } from './lib/closers.ts'
@@ -133,6 +134,7 @@ export async function openApp({
     const watcher = createWatcher({ store, bus, clock, stopping: stopping.signal })
     const createSwap = createCreateSwap({
       store,
+      bus,
       submitter,
       watcher,
       breaker,
@@ -164,6 +166,7 @@ export async function openApp({
       useCases: {
         createSwap,
         watcher,
+        watchJobs: createWatchJobs({ store, bus, clock }),
         openReading: (viewer) => createReadJobs(viewer, store, confirmer),
         listTimelines: (jobIds) => store.listTimelines(jobIds),
         now: () => clock.now(),
@@ -171,11 +174,13 @@ export async function openApp({
       viewer: localViewer,
       graphiql: config.graphiql && { exampleImages },
       onUnexpectedError,
+      random,
     })
     closers.add(async () => {
       doors.shut()
       stopping.abort()
-      await Promise.all([server.close(), graphql.close()])
+      await graphql.close()
+      await server.close()
     })
 
     const reconciler = openReconciler({ store, confirmer, applyReport, breaker, hooks, background, telemetry, clock })

@@ -33,7 +33,11 @@ const FLOORS: Record<string, Floor> = {
   auth: { files: ['auth/'], mayImport: ['domain/', 'lib/'], packages: [] },
   'telemetry events': { files: ['telemetry/events.ts'], mayImport: ['domain/', 'lib/'], packages: [] },
   telemetry: { files: ['telemetry/'], mayImport: ['domain/', 'lib/'], packages: ['pino', 'pino-pretty'] },
-  jobs: { files: ['jobs/'], mayImport: [...CONTRACTS, 'telemetry/events.ts', 'domain/', 'lib/'], packages: ['zod'] },
+  jobs: {
+    files: ['jobs/'],
+    mayImport: [...CONTRACTS, 'telemetry/events.ts', 'domain/', 'lib/'],
+    packages: ['dataloader', 'zod'],
+  },
   graphql: {
     files: ['graphql/'],
     mayImport: ['jobs/', ...CONTRACTS, 'telemetry/events.ts', 'domain/', 'lib/'],

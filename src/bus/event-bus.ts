@@ -3,10 +3,12 @@
  * doubled or early: the versioned row is the truth, and a listener reads it.
  */
 export interface EventBus {
-  /** Tells every listener of the job, on any instance, that its row changed. Call it after the commit. */
-  publish(jobId: string): void
-  /** Calls `listener` on each wake-up until the returned function is called. The listener must not throw. */
-  subscribe(jobId: string, listener: () => void): () => void
+  /** Tells every listener of the job and of its tenant, on any instance, that its row changed. Call it after the commit. */
+  publish(job: { readonly id: string; readonly tenant: string }): void
+  /** Calls `listener` on each wake-up of the job until the returned function is called. The listener must not throw. */
+  subscribeJob(jobId: string, listener: () => void): () => void
+  /** The same for every job of a tenant. */
+  subscribeTenant(tenant: string, listener: () => void): () => void
   /** Whether somebody on this instance listens to the job. */
   isWatched(jobId: string): boolean
 }

@@ -2,19 +2,34 @@ import type { EventBus } from './event-bus.ts'
 
 /** Wake-ups within one process. */
 export function createMemoryBus(): EventBus {
-  const listeners = new Map<string, Set<() => void>>()
+  const ofJobs = createTopics()
+  const ofTenants = createTopics()
   return {
-    publish: (jobId) => {
-      for (const listener of listeners.get(jobId) ?? []) listener()
+    publish: ({ id, tenant }) => {
+      ofJobs.ring(id)
+      ofTenants.ring(tenant)
     },
-    isWatched: (jobId) => listeners.has(jobId),
-    subscribe: (jobId, listener) => {
-      const ofJob = listeners.get(jobId) ?? new Set()
-      listeners.set(jobId, ofJob)
-      ofJob.add(listener)
+    isWatched: ofJobs.has,
+    subscribeJob: ofJobs.subscribe,
+    subscribeTenant: ofTenants.subscribe,
+  }
+}
+
+/** Listeners by key; a key without listeners is not kept. */
+function createTopics() {
+  const topics = new Map<string, Set<() => void>>()
+  return {
+    has: (key: string): boolean => topics.has(key),
+    ring: (key: string): void => {
+      for (const listener of topics.get(key) ?? []) listener()
+    },
+    subscribe: (key: string, listener: () => void): (() => void) => {
+      const listeners = topics.get(key) ?? new Set()
+      topics.set(key, listeners)
+      listeners.add(listener)
       return () => {
-        ofJob.delete(listener)
-        if (ofJob.size === 0 && listeners.get(jobId) === ofJob) listeners.delete(jobId)
+        listeners.delete(listener)
+        if (listeners.size === 0 && topics.get(key) === listeners) topics.delete(key)
       }
     },
   }

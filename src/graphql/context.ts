@@ -2,6 +2,7 @@ import type { Viewer } from '../auth/viewer.ts'
 import type { CreateSwap } from '../jobs/create-swap.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Watcher } from '../jobs/watch-job.ts'
+import type { WatchJobs } from '../jobs/watch-jobs.ts'
 import type { ListTimelines, Loaders } from './loaders.ts'
 import { createLoaders } from './loaders.ts'
 
@@ -9,6 +10,7 @@ import { createLoaders } from './loaders.ts'
 export interface UseCases {
   readonly createSwap: CreateSwap
   readonly watcher: Watcher
+  readonly watchJobs: WatchJobs
   /** Opens the reading of one request: its budget of upstream fetches is the request's. */
   readonly openReading: (viewer: Viewer) => ReadJobs
   readonly listTimelines: ListTimelines

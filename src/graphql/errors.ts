@@ -12,7 +12,7 @@ const HTTP_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
 }
 
 /** @param onUnexpected hears of each error that is hidden from the caller. */
-export function createErrorMask(onUnexpected: (error: unknown) => void): (error: unknown) => Error {
+export function createErrorMask(onUnexpected: (error: unknown) => void): (error: unknown) => GraphQLError {
   return (error) => {
     const original = error instanceof GraphQLError ? error.originalError : error
     if (error instanceof GraphQLError && (!(original instanceof Error) || original instanceof GraphQLError)) {

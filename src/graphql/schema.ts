@@ -10,6 +10,7 @@ import './types/swap-job.ts'
 import './types/errors.ts'
 import './types/create-swap.ts'
 import './types/read-swap.ts'
+import './types/watch-swaps.ts'
 import { printSubgraphSchema } from '@apollo/subgraph'
 
 const STANDALONE_QUERIES: ReadonlySet<string> = new Set(['node', 'nodes'])

@@ -1,14 +1,19 @@
 /**
- * The graph behind its two doors: Yoga for HTTP and SSE, graphql-ws for WebSocket. Both run the same pipeline, so that
- * parsing, validation, context and masking are the same on every road.
+ * The graph behind its three doors: Yoga for plain HTTP, and streams over SSE and over WebSocket. All run the same
+ * pipeline, so that parsing, validation, context and masking are the same on every road.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql'
+import type { GraphQLSchema } from 'graphql'
 import { createYoga, type YogaServerOptions } from 'graphql-yoga'
 import type { Viewer } from '../auth/viewer.ts'
+import { REPEAT_AFTER_MS } from '../jobs/feed.ts'
+import { createWheel } from '../lib/wheel.ts'
 import { type Context, createContext, type UseCases } from './context.ts'
 import { createErrorMask } from './errors.ts'
+import { openEventStreamDoor, wantsEventStream } from './event-stream.ts'
+import { createLiveOperations } from './live-operations.ts'
+import { createPrepareOperation } from './operations.ts'
 import { useRequestErrorStatus } from './plugins/use-request-error-status.ts'
 import { openWebSocketDoor } from './web-socket.ts'
 
@@ -29,6 +34,8 @@ export interface GraphqlServerParts {
   /** What browsers are given at the GraphQL path: the GraphiQL page, or nothing. */
   readonly graphiql: { readonly exampleImages: ExampleImages } | false
   readonly onUnexpectedError: (error: unknown) => void
+  /** In [0, 1): spreads what is done at intervals. */
+  readonly random: () => number
 }
 
 export interface GraphqlServer {
@@ -36,19 +43,20 @@ export interface GraphqlServer {
   readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>
   /** Takes a WebSocket upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Ends the WebSocket connections. */
+  /** Ends streams and sockets, spread over seconds, so that their clients come back so. */
   close(): Promise<void>
 }
 
 export async function openGraphqlServer(parts: GraphqlServerParts): Promise<GraphqlServer> {
-  const { schema, useCases, viewer, onUnexpectedError } = parts
+  const { schema, useCases, viewer, onUnexpectedError, random } = parts
+  const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
   const yoga = createYoga<object, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    // There is no request where the operation came over a WebSocket.
-    context: ({ request }: { request?: Request }) =>
-      createContext(useCases, viewer, request?.headers.get('idempotency-key') ?? null),
+    // There is no request where the operation came over a stream.
+    context: ({ request, idempotencyKey }: { request?: Request; idempotencyKey?: string | null }) =>
+      createContext(useCases, viewer, request?.headers.get('idempotency-key') ?? idempotencyKey ?? null),
     maskedErrors: { maskError, isDev: false },
     cors: false,
     batching: false,
@@ -60,44 +68,20 @@ export async function openGraphqlServer(parts: GraphqlServerParts): Promise<Grap
     ...(await graphiqlOptions(parts.graphiql)),
   })
 
-  const door = openWebSocketDoor(
-    {
-      execute: (args) => readPipeline(args).execute(args),
-      subscribe: (args) => readPipeline(args).subscribe(args),
-      onSubscribe: async (_connection, _id, params) => {
-        try {
-          const enveloped = yoga.getEnveloped({ params })
-          const document = enveloped.parse(params.query)
-          const errors = enveloped.validate(enveloped.schema, document)
-          if (errors.length > 0) return errors
-          return {
-            schema: enveloped.schema,
-            operationName: params.operationName,
-            document,
-            variableValues: params.variables,
-            contextValue: await enveloped.contextFactory(),
-            rootValue: { execute: enveloped.execute, subscribe: enveloped.subscribe } satisfies Pipeline,
-          }
-        } catch (error) {
-          const masked = maskError(error)
-          return [masked instanceof GraphQLError ? masked : new GraphQLError('Unexpected error.')]
-        }
-      },
+  const prepare = createPrepareOperation(yoga, useCases, maskError)
+  const repeats = createWheel(REPEAT_AFTER_MS, random)
+  const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
+  const eventStreams = openEventStreamDoor({ viewer, maxBodyBytes: MAX_BODY_BYTES, prepare, live, now })
+  const webSockets = openWebSocketDoor({ viewer, prepare, live, onUnexpectedError, now, random })
+  return {
+    handle: async (request, response) =>
+      wantsEventStream(request) ? eventStreams.handle(request, response) : yoga(request, response),
+    upgrade: webSockets.upgrade,
+    close: async () => {
+      await Promise.all([eventStreams.close(), webSockets.close()])
+      repeats.close()
     },
-    onUnexpectedError,
-  )
-  return { handle: async (request, response) => yoga(request, response), upgrade: door.upgrade, close: door.close }
-}
-
-type Enveloped = ReturnType<ReturnType<typeof createYoga>['getEnveloped']>
-
-/** How one operation is run, as Yoga has wrapped it; travels through graphql-ws as the root value. */
-type Pipeline = Pick<Enveloped, 'execute' | 'subscribe'>
-
-function readPipeline(args: ExecutionArgs): Pipeline {
-  // Set in `onSubscribe`, and by nobody else.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return args.rootValue as Pipeline
+  }
 }
 
 async function graphiqlOptions(

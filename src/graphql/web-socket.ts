@@ -1,73 +1,246 @@
 /**
- * GraphQL over WebSocket: graphql-ws speaks the protocol, this file owns the sockets. A client's broken frame or
- * broken document ends at most its own socket, and close reasons never carry an error's text.
+ * GraphQL over WebSocket, the server's side of the `graphql-transport-ws` protocol: connection_init, subscribe and
+ * complete, and what they may cost. A client's broken frame or broken document ends at most its own socket, and close
+ * reasons are fixed sentences.
+ *
+ *   opened → connection_init → acknowledged → subscribe … complete → closed
+ *
+ * Closed with a code after which clients do not come back (it would go wrong again): 4400 not a message, 4401 subscribe
+ * before the acknowledgement, 4408 no connection_init in time, 4409 an id twice, 4429 connection_init twice, 1008 too
+ * many messages. With one after which they do: 1012 the gateway stops, 1013 too many sockets, or a client that
+ * does not read what it asks for, 4403 the viewer's time is over.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, makeServer, type ServerOptions } from 'graphql-ws'
+import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType, parseMessage } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Viewer } from '../auth/viewer.ts'
+import { closeSpread } from '../lib/close-spread.ts'
+import { encodeTextFrame } from '../lib/web-socket-frame.ts'
+import { createWheel } from '../lib/wheel.ts'
+import { afterExpiry } from './expiry.ts'
+import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
+import type { PrepareOperation } from './operations.ts'
 
-const MAX_FRAME_BYTES = 64 * 1024
 const CONNECTION_INIT_WAIT_MS = 3_000
 const PING_EVERY_MS = 12_000
 const CLOSE_GRACE_MS = 1_000
-/** "Service Restart": clients connect again by themselves. */
+/** "Service Restart" and "Try Again Later": clients connect again by themselves. */
 const RESTARTING = 1012
+const TRY_AGAIN_LATER = 1013
+const POLICY_VIOLATION = 1008
+
+export interface WebSocketLimits {
+  readonly maxFrameBytes: number
+  /** Operations that run at one time on one socket. */
+  readonly maxOperations: number
+  readonly maxMessagesPerSecond: number
+  /** What a client leaves unread. */
+  readonly maxUnsentBytes: number
+  readonly maxSocketsPerTenant: number
+}
+
+export const WEB_SOCKET_LIMITS: WebSocketLimits = {
+  maxFrameBytes: 64 * 1024,
+  maxOperations: 20,
+  maxMessagesPerSecond: 100,
+  maxUnsentBytes: 1024 * 1024,
+  maxSocketsPerTenant: 20_000,
+}
+
+export interface WebSocketDoorParts {
+  readonly viewer: Viewer
+  readonly prepare: PrepareOperation
+  readonly live: LiveOperations
+  readonly onUnexpectedError: (error: unknown) => void
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  readonly random: () => number
+  readonly limits?: WebSocketLimits
+}
 
 export interface WebSocketDoor {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Asks every client to come back later, and ends the sockets of those that do not answer. */
+  /** Asks every client to come back later, one after the other, and ends the sockets of those that do not answer. */
   close(): Promise<void>
 }
 
-export function openWebSocketDoor(
-  options: Omit<ServerOptions, 'connectionInitWaitTimeout'>,
-  onUnexpectedError: (error: unknown) => void,
-): WebSocketDoor {
-  const protocol = makeServer({ ...options, connectionInitWaitTimeout: CONNECTION_INIT_WAIT_MS })
+/** One operation that was asked for; `live` once it is a running subscription. */
+interface Running {
+  live: LiveOperation | null
+}
+
+export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
+  const { viewer, prepare, live, onUnexpectedError, now, random, limits = WEB_SOCKET_LIMITS } = parts
   const sockets = new WebSocketServer({
     noServer: true,
-    maxPayload: MAX_FRAME_BYTES,
+    maxPayload: limits.maxFrameBytes,
     perMessageDeflate: false,
     handleProtocols: (offered) => offered.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) && GRAPHQL_TRANSPORT_WS_PROTOCOL,
   })
+  const pings = createWheel(PING_EVERY_MS, random)
+  const socketsOf = new Map<string, number>()
+  const countSocket = (tenant: string, change: 1 | -1): number => {
+    const count = (socketsOf.get(tenant) ?? 0) + change
+    if (count === 0) socketsOf.delete(tenant)
+    else socketsOf.set(tenant, count)
+    return count
+  }
 
-  sockets.on('connection', (socket: WebSocket) => {
-    const closed = protocol.opened(
-      {
-        protocol: socket.protocol,
-        send: (data) =>
-          new Promise((resolve, reject) => {
-            if (socket.readyState !== socket.OPEN) resolve()
-            else socket.send(data, (error) => (error ? reject(error) : resolve()))
-          }),
-        close: (code, reason) => socket.close(code, reason),
-        onMessage: (take) => {
-          socket.on('message', (data: Buffer) => {
-            take(data.toString('utf8')).catch((error: unknown) => {
-              onUnexpectedError(error)
-              socket.close(CloseCode.InternalServerError, 'Internal server error')
-            })
-          })
+  const connect = (webSocket: WebSocket, line: Duplex) => {
+    const running = new Map<string, Running>()
+    let isAcknowledged = false
+    let isAnswering = true
+    let second = 0
+    let messages = 0
+
+    const close = (code: number, reason: string) => webSocket.close(code, reason)
+
+    const send = (message: object) => {
+      if (webSocket.readyState !== webSocket.OPEN) return
+      if (line.writableLength > limits.maxUnsentBytes) close(TRY_AGAIN_LATER, 'Too much is waiting to be read')
+      else webSocket.send(JSON.stringify(message))
+    }
+
+    /** Counts what the client sends, whatever it is. */
+    const isFlooding = (): boolean => {
+      const thisSecond = Math.floor(now() / 1_000)
+      messages = thisSecond === second ? messages + 1 : 1
+      second = thisSecond
+      if (messages <= limits.maxMessagesPerSecond) return false
+      close(POLICY_VIOLATION, 'Too many messages')
+      return true
+    }
+
+    const isReady = () => webSocket.readyState === webSocket.OPEN && !line.writableNeedDrain
+
+    const createSink = (id: string): Sink => {
+      const suffix = `,"id":${toAscii(id)}}`
+      return {
+        isReady,
+        next: (payload) => {
+          if (webSocket.readyState === webSocket.OPEN) line.write(encodeTextFrame(NEXT_PREFIX, payload, suffix))
         },
-      },
-      {},
+        complete: () => {
+          running.delete(id)
+          send({ id, type: MessageType.Complete })
+        },
+      }
+    }
+
+    const fail = (id: string, errors: readonly object[]) => {
+      running.delete(id)
+      send({ id, type: MessageType.Error, payload: errors })
+    }
+
+    const subscribe = async ({ id, payload }: Extract<Message, { type: MessageType.Subscribe }>) => {
+      const own: Running = { live: null }
+      running.set(id, own)
+      /** False once the client has completed it, or has gone. */
+      const isWanted = () => running.get(id) === own
+      const operation = await prepare(viewer, payload, null)
+      if (!isWanted()) return
+      if ('errors' in operation) return fail(id, operation.errors)
+      if (operation.type !== 'subscription') {
+        const result = await operation.execute()
+        if (!isWanted()) return
+        running.delete(id)
+        send({ id, type: MessageType.Next, payload: result })
+        send({ id, type: MessageType.Complete })
+        return
+      }
+      const started = await live.start(operation, createSink(id))
+      if ('errors' in started) {
+        if (isWanted()) fail(id, started.errors)
+      } else if (isWanted()) own.live = started
+      else started.close()
+    }
+
+    const take = async (text: string) => {
+      let message: Message
+      try {
+        message = parseMessage(text)
+      } catch {
+        return close(CloseCode.BadRequest, 'Invalid message')
+      }
+      switch (message.type) {
+        case MessageType.ConnectionInit:
+          if (isAcknowledged) return close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
+          isAcknowledged = true
+          clearTimeout(initTimer)
+          return send({ type: MessageType.ConnectionAck })
+        case MessageType.Ping:
+          return send({ type: MessageType.Pong })
+        case MessageType.Subscribe:
+          if (!isAcknowledged) return close(CloseCode.Unauthorized, 'Unauthorized')
+          if (running.has(message.id)) return close(CloseCode.SubscriberAlreadyExists, 'Subscriber already exists')
+          if (running.size >= limits.maxOperations) {
+            const sentence = `At most ${limits.maxOperations} operations run on one connection at one time.`
+            const extensions = { code: 'TOO_MANY_OPERATIONS' }
+            return send({ id: message.id, type: MessageType.Error, payload: [{ message: sentence, extensions }] })
+          }
+          return subscribe(message)
+        case MessageType.Complete:
+          running.get(message.id)?.live?.close()
+          running.delete(message.id)
+          return
+        case MessageType.Pong:
+          return
+        case MessageType.ConnectionAck:
+        case MessageType.Next:
+        case MessageType.Error:
+          // The server's to say.
+          return close(CloseCode.BadRequest, 'Invalid message')
+      }
+    }
+
+    const initTimer = setTimeout(
+      close,
+      CONNECTION_INIT_WAIT_MS,
+      CloseCode.ConnectionInitialisationTimeout,
+      'Connection initialisation timeout',
     )
-    const stopPinging = keepAlive(socket)
-    // The socket closes itself, with the code that fits, after a frame it cannot take.
-    socket.on('error', stopPinging)
-    socket.once('close', (code, reason) => {
-      stopPinging()
-      closed(code, reason.toString('utf8')).catch(onUnexpectedError)
+    const stopExpiry = afterExpiry(viewer, now, () => close(CloseCode.Forbidden, 'Forbidden'))
+    const pinging = pings.add(() => {
+      if (!isAnswering) webSocket.terminate()
+      isAnswering = false
+      if (webSocket.readyState === webSocket.OPEN) webSocket.ping()
     })
-  })
+
+    // One buffer: that is what `ws` gives unless it is told otherwise.
+    webSocket.on('message', (data: Buffer) => {
+      if (isFlooding()) return
+      take(data.toString('utf8')).catch((error: unknown) => {
+        onUnexpectedError(error)
+        close(CloseCode.InternalServerError, 'Internal server error')
+      })
+    })
+    webSocket.on('ping', isFlooding)
+    webSocket.on('pong', () => {
+      isAnswering = true
+    })
+    line.on('drain', () => {
+      for (const own of running.values()) own.live?.resume()
+    })
+    // The socket closes itself, with the code that fits, after a frame it cannot take.
+    webSocket.on('error', () => undefined)
+    webSocket.once('close', () => {
+      countSocket(viewer.tenant, -1)
+      clearTimeout(initTimer)
+      stopExpiry()
+      pinging.stop()
+      for (const own of running.values()) own.live?.close()
+      running.clear()
+    })
+    if (countSocket(viewer.tenant, 1) > limits.maxSocketsPerTenant) close(TRY_AGAIN_LATER, 'Too many connections')
+  }
 
   return {
     upgrade: (request, socket, head) => {
-      sockets.handleUpgrade(request, socket, head, (webSocket) => sockets.emit('connection', webSocket, request))
+      sockets.handleUpgrade(request, socket, head, (webSocket) => connect(webSocket, socket))
     },
     close: async () => {
-      for (const socket of sockets.clients) socket.close(RESTARTING, 'Service Restart')
+      await closeSpread(sockets.clients, (socket) => socket.close(RESTARTING, 'Service Restart'))
       const grace = setTimeout(() => {
         for (const socket of sockets.clients) socket.terminate()
       }, CLOSE_GRACE_MS)
@@ -75,20 +248,17 @@ export function openWebSocketDoor(
         sockets.close(() => resolve())
       })
       clearTimeout(grace)
+      pings.close()
     },
   }
 }
 
-/** Pings the client, and ends the socket of one that leaves a ping unanswered until the next. */
-function keepAlive(socket: WebSocket): () => void {
-  let answered = true
-  socket.on('pong', () => {
-    answered = true
-  })
-  const timer = setInterval(() => {
-    if (!answered) socket.terminate()
-    answered = false
-    if (socket.readyState === socket.OPEN) socket.ping()
-  }, PING_EVERY_MS)
-  return () => clearInterval(timer)
+const NEXT_PREFIX = '{"type":"next","payload":'
+
+/** JSON of a text, in ASCII alone. */
+function toAscii(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[\u0080-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -55,7 +55,7 @@ export function createApplyReport({ store, bus, onRoom, telemetry, deadlines, ra
         if (!isInFlight(written)) onRoom()
         if (decision.kind === 'transition') {
           telemetry.jobMoved(written, report)
-          bus.publish(written.id)
+          bus.publish(written)
         }
         return written
       }

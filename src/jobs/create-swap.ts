@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Viewer } from '../auth/viewer.ts'
+import type { EventBus } from '../bus/event-bus.ts'
 import { GatewayError } from '../domain/errors.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -25,6 +26,7 @@ export type CreateSwapOutcome =
 
 export interface CreateSwapParts {
   readonly store: Pick<JobStore, 'createJob'>
+  readonly bus: Pick<EventBus, 'publish'>
   readonly submitter: Pick<Submitter, 'submit'>
   readonly watcher: Pick<Watcher, 'awaitDone'>
   readonly breaker: Pick<UpstreamBreaker, 'isTripped'>
@@ -44,7 +46,7 @@ export interface CreateSwapParts {
 export type CreateSwap = (viewer: Viewer, raw: unknown) => Promise<CreateSwapOutcome>
 
 export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
-  const { store, submitter, watcher, breaker, room, hookAddresses, telemetry, clock } = parts
+  const { store, bus, submitter, watcher, breaker, room, hookAddresses, telemetry, clock } = parts
   return async (viewer, raw) => {
     const parsed = parseCreateSwapInput(raw)
     if (!parsed.ok) return { kind: 'invalid', issues: parsed.issues }
@@ -73,6 +75,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     if (stored.kind === 'existing' && stored.fingerprint !== fingerprint) {
       return { kind: 'keyConflict', job: stored.job }
     }
+    if (stored.kind === 'created') bus.publish(stored.job)
     const isMine = stored.kind === 'created' && stored.job.leaseUntil !== null
     const submitted = isMine ? await submitter.submit(stored.job) : stored.job
     const job = await watcher.awaitDone(submitted, input.waitMs ?? 0)

@@ -56,6 +56,20 @@ export interface SubmitClaim {
   readonly maxInFlight: number
 }
 
+export interface ChangeRange {
+  readonly after: number
+  readonly upTo: number
+  readonly limit: number
+  /** Only jobs that are not finished. */
+  readonly unfinished: boolean
+}
+
+/** A job, and the place of its last change. */
+export interface ChangedJob {
+  readonly place: number
+  readonly job: SwapJob
+}
+
 export interface JobStore {
   /**
    * Records the job, its first timeline entry and its key in one durable transaction: on disk when it resolves.
@@ -69,6 +83,8 @@ export interface JobStore {
    * another tenant's.
    */
   findOwnJobs(tenant: string, ids: readonly string[]): Promise<(SwapJob | null)[]>
+  /** Jobs of any tenant, in the order asked for; null for an unknown one. */
+  findJobs(ids: readonly string[]): Promise<(SwapJob | null)[]>
   findByUpstreamId(upstreamId: string): Promise<SwapJob | null>
   /** Every state each job went through, oldest first, in the order asked for. */
   listTimelines(ids: readonly string[]): Promise<TimelineEntry[][]>
@@ -92,6 +108,17 @@ export interface JobStore {
   claimSubmit(job: SwapJob, claim: SubmitClaim): Promise<SwapJob | null>
   /** Takes the unfinished jobs whose time to be looked at has come, and puts their next time to `until`. */
   claimDue(now: number, until: number, limit: number): Promise<SwapJob[]>
+
+  /**
+   * The place of the tenant's last change; 0 where there is none. Each change of status has a place of its own, and
+   * one that can be seen is never followed by the sudden sight of an earlier one.
+   */
+  findLastChange(tenant: string): Promise<number>
+  /**
+   * The tenant's jobs by the place of their last change, after `after` and up to `upTo`, earliest first: each job
+   * once, as it is now.
+   */
+  listChanges(tenant: string, range: ChangeRange): Promise<ChangedJob[]>
 
   /** Throws when the store cannot be read. */
   ping(): Promise<void>

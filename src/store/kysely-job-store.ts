@@ -3,8 +3,10 @@ import {
   type ExpressionBuilder,
   expressionBuilder,
   type Kysely,
+  sql,
   type SqlBool,
   type Transaction,
+  type UpdateObject,
 } from 'kysely'
 import type { TimelineEntry } from '../domain/swap-job.ts'
 import { toPatchColumns, toSwapJob } from './job-row.ts'
@@ -39,7 +41,7 @@ export function createJobStore({ db, isUniqueViolation }: Engine): JobStore {
         const isClaimed = job.leaseUntil !== null && inFlight < room.maxInFlight && due === 0
         const row = await trx
           .insertInto('jobs')
-          .values(toNewRow(job, isClaimed))
+          .values({ ...toNewRow(job, isClaimed), change_seq: nextChange })
           .returningAll()
           .executeTakeFirstOrThrow()
         await trx
@@ -80,6 +82,12 @@ export function createJobStore({ db, isUniqueViolation }: Engine): JobStore {
       })
     },
 
+    findJobs: async (ids) => {
+      const rows = await db.selectFrom('jobs').selectAll().where('id', 'in', ids).execute()
+      const found = new Map(rows.map((row) => [row.id, toSwapJob(row)]))
+      return ids.map((id) => found.get(id) ?? null)
+    },
+
     findByUpstreamId: async (upstreamId) => {
       const row = await db.selectFrom('jobs').selectAll().where('upstream_id', '=', upstreamId).executeTakeFirst()
       return row ? toSwapJob(row) : null
@@ -107,7 +115,13 @@ export function createJobStore({ db, isUniqueViolation }: Engine): JobStore {
       }
       const move = db.transaction().execute(async (trx) => {
         const version = job.version + 1
-        const row = await updateExactly(trx, job, { ...columns, status: decision.to, version, updated_at: at })
+        const row = await updateExactly(trx, job, {
+          ...columns,
+          status: decision.to,
+          version,
+          updated_at: at,
+          change_seq: nextChange,
+        })
         if (!row) return null
         await trx
           .insertInto('job_timeline')
@@ -172,11 +186,37 @@ export function createJobStore({ db, isUniqueViolation }: Engine): JobStore {
       return rows.map(toSwapJob)
     },
 
+    findLastChange: async (tenant) => {
+      const { place } = await db
+        .selectFrom('jobs')
+        .select(({ fn }) => fn.max<number | null>('change_seq').as('place'))
+        .where('tenant', '=', tenant)
+        .executeTakeFirstOrThrow()
+      return place ?? 0
+    },
+
+    listChanges: async (tenant, { after, upTo, limit, unfinished }) => {
+      const rows = await db
+        .selectFrom('jobs')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('change_seq', '>', after)
+        .where('change_seq', '<=', upTo)
+        .$if(unfinished, (query) => query.where('wake_at', 'is not', null))
+        .orderBy('change_seq')
+        .limit(limit)
+        .execute()
+      return rows.map((row) => ({ place: row.change_seq, job: toSwapJob(row) }))
+    },
+
     ping: async () => {
       await db.selectFrom('jobs').select('id').limit(1).execute()
     },
   }
 }
+
+/** Read and written in one statement of a database with one writer: no place is given twice or seen out of order. */
+const nextChange = sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`
 
 type Where = ExpressionBuilder<Tables, 'jobs'>
 
@@ -215,7 +255,7 @@ async function countQueue(trx: Transaction<Tables>, room: Room, now: number) {
 async function updateExactly(
   db: Kysely<Tables> | Transaction<Tables>,
   job: { readonly id: string; readonly version: number; readonly fencing: number },
-  columns: Partial<JobRow>,
+  columns: UpdateObject<Tables, 'jobs'>,
   condition: (where: Where) => Expression<SqlBool> = (where) => where.lit(true),
 ): Promise<JobRow | undefined> {
   return db
@@ -243,7 +283,7 @@ async function findByKey(trx: Transaction<Tables>, tenant: string, key: string) 
   return { row: jobRow, fingerprint }
 }
 
-function toNewRow(job: NewSwapJob, isClaimed: boolean): JobRow {
+function toNewRow(job: NewSwapJob, isClaimed: boolean): Omit<JobRow, 'change_seq'> {
   return {
     id: job.id,
     tenant: job.tenant,

@@ -37,6 +37,8 @@ export interface JobRow {
   wake_at: number | null
   deadline_at: number | null
   failed_seen_at: number | null
+  /** The place of the job's last change among the changes of all jobs: the higher, the later. */
+  change_seq: number
 }
 
 export interface TimelineRow {

@@ -24,26 +24,3 @@ builder.queryField('swapJob', (t) =>
     },
   }),
 )
-
-builder.subscriptionField('swapJobUpdated', (t) =>
-  t.field({
-    type: SwapJobType,
-    description: [
-      'One job. The first event is the state right now, so no query is needed before; then one event for each change;',
-      'after the event with `done: true` the stream completes by itself (at once, if the job is done already).',
-      'Each event is the whole state, and `version` only grows. While nothing changes the state is repeated every 30 s,',
-      'so that a silent line can be told from a quiet job.',
-      '`nonce` is not read: a differing value keeps a federation router from sharing this stream with an older one.',
-    ].join('\n'),
-    args: { id: t.arg.id({ required: true }), nonce: t.arg.string() },
-    subscribe: async (_root, { id }, { viewer, useCases }) => {
-      const watch = await useCases.watcher.watch(viewer, id)
-      if (!watch) throw new GatewayError('NOT_FOUND', 'There is no such job.')
-      return watch
-    },
-    resolve: (job, _args, { loaders }) => {
-      loaders.renew()
-      return job
-    },
-  }),
-)

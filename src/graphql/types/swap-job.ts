@@ -13,7 +13,7 @@ import {
 import { bestLink, linksExpireAt } from '../../domain/links.ts'
 import { builder } from '../builder.ts'
 
-const SwapJobStatus = builder.enumType('SwapJobStatus', {
+export const SwapJobStatus = builder.enumType('SwapJobStatus', {
   description:
     "Where a job is. ON_QUEUE, SUCCESS and FAILED are the upstream's own words. SUCCESS, FAILED, CANCELED and LOST are final: never left.",
   values: describeValues(SWAP_JOB_STATUSES, {

@@ -35,9 +35,13 @@ export const migrations: Record<string, Migration> = {
         .addColumn('wake_at', 'integer')
         .addColumn('deadline_at', 'integer')
         .addColumn('failed_seen_at', 'integer')
+        .addColumn('change_seq', 'integer', (column) => column.notNull())
         .execute()
       await db.schema.createIndex('jobs_upstream_id').on('jobs').column('upstream_id').unique().execute()
       // Partial: only unfinished jobs are ever due, so a sweep stays as fast with 100,000 finished ones.
+      await db.schema.createIndex('jobs_change_seq').on('jobs').column('change_seq').unique().execute()
+      await db.schema.createIndex('jobs_tenant_changes').on('jobs').columns(['tenant', 'change_seq']).execute()
+      await sql`create index jobs_unfinished on jobs (tenant, change_seq) where wake_at is not null`.execute(db)
       await sql`create index jobs_wake_at on jobs (wake_at) where wake_at is not null`.execute(db)
       await sql`create index jobs_queue on jobs (status, lease_until, created_at) where wake_at is not null`.execute(db)
 

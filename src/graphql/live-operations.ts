@@ -1,0 +1,164 @@
+/**
+ * Running subscriptions. One loop for each subscriber, and nothing queued: an event is read from its feed when the
+ * subscriber's line can take it, so a slow one is given the newest state, late, and costs no memory. All who ask the
+ * same, as the same viewer, share each event: it is executed once and serialised once.
+ */
+import { createSourceEventStream, type DocumentNode, execute, type GraphQLError } from 'graphql'
+import type { Feed, FeedSource } from '../jobs/feed.ts'
+import type { Wheel } from '../lib/wheel.ts'
+import type { Operation, Unrunnable } from './operations.ts'
+
+/** Where the events of one subscription go. */
+export interface Sink {
+  /** Whether the line can take another event now. When it cannot, `resume` is to be called once it can. */
+  isReady(): boolean
+  /** @param payload the execution result, JSON in UTF-8; the same buffer for all who share it, not to be written to. */
+  next(payload: Buffer): void
+  /** The last event was given. */
+  complete(): void
+}
+
+export interface LiveOperation {
+  resume(): void
+  /** Ends it; nothing is given to the sink any more. */
+  close(): void
+}
+
+export interface LiveOperations {
+  /** Attaches the subscription, then gives the state now. */
+  start(operation: Operation, sink: Sink): Promise<LiveOperation | Unrunnable>
+}
+
+export interface LiveOperationsParts {
+  /** Turns of the interval after which a state that has not changed is repeated. */
+  readonly repeats: Pick<Wheel, 'add'>
+  readonly maskError: (error: unknown) => GraphQLError
+  readonly onUnexpectedError: (error: unknown) => void
+}
+
+/** How long a feed that could not be read is left alone. */
+const READ_AGAIN_MS = 1_000
+
+/** What those share who run the same operation: the payload of each event. */
+interface Group {
+  members: number
+  readonly payloads: WeakMap<object, Promise<Buffer>>
+}
+
+export function createLiveOperations({ repeats, maskError, onUnexpectedError }: LiveOperationsParts): LiveOperations {
+  const groups = new WeakMap<DocumentNode, Map<string, Group>>()
+
+  const joinGroup = ({ args, viewer }: Operation) => {
+    const ofDocument = groups.get(args.document) ?? new Map<string, Group>()
+    groups.set(args.document, ofDocument)
+    const key = JSON.stringify([viewer.tenant, args.operationName, args.variableValues])
+    const group = ofDocument.get(key) ?? { members: 0, payloads: new WeakMap() }
+    ofDocument.set(key, group)
+    group.members += 1
+    return {
+      group,
+      leave: () => {
+        group.members -= 1
+        if (group.members === 0) ofDocument.delete(key)
+      },
+    }
+  }
+
+  const renderEvent = async ({ args, newContext }: Operation, event: object): Promise<Buffer> => {
+    try {
+      const result = await execute({ ...args, rootValue: event, contextValue: newContext() })
+      return toPayload(result.errors ? { ...result, errors: result.errors.map(maskError) } : result)
+    } catch (error) {
+      return toPayload({ errors: [maskError(error)] })
+    }
+  }
+
+  const payloadOf = (group: Group, operation: Operation, event: object): Promise<Buffer> => {
+    const payload = group.payloads.get(event) ?? renderEvent(operation, event)
+    group.payloads.set(event, payload)
+    return payload
+  }
+
+  const run = (operation: Operation, source: FeedSource<object>, sink: Sink): LiveOperation => {
+    const { group, leave } = joinGroup(operation)
+    let isRung = true
+    let isPumping = false
+    let isClosed = false
+    let again: NodeJS.Timeout | undefined
+
+    const close = () => {
+      if (isClosed) return
+      isClosed = true
+      clearTimeout(again)
+      turn.stop()
+      feed.close()
+      leave()
+    }
+
+    const isWanted = () => isRung && !isClosed && sink.isReady()
+
+    const pump = async () => {
+      if (isPumping) return
+      isPumping = true
+      try {
+        while (isWanted()) {
+          isRung = false
+          const event = await feed.read()
+          if (event) {
+            const payload = await payloadOf(group, operation, event)
+            if (isClosed) return
+            turn.putOff()
+            sink.next(payload)
+          }
+          if (feed.isOver() && !isClosed) {
+            close()
+            sink.complete()
+          }
+        }
+      } catch (error) {
+        // What is stored is not lost for that: it is read when the store is back.
+        onUnexpectedError(error)
+        if (!isClosed) again = setTimeout(ring, READ_AGAIN_MS)
+      } finally {
+        isPumping = false
+      }
+    }
+
+    const resume = () => {
+      // `pump` never rejects.
+      void pump()
+    }
+    const ring = () => {
+      isRung = true
+      resume()
+    }
+    const feed: Feed<object> = source.open(ring)
+    const turn = repeats.add(() => {
+      feed.repeat()
+      ring()
+    })
+    resume()
+    return { resume, close }
+  }
+
+  return {
+    start: async (operation, sink) => {
+      try {
+        const source = await createSourceEventStream({ ...operation.args, contextValue: operation.newContext() })
+        if (isFeedSource(source)) return run(operation, source, sink)
+        if ('errors' in source && source.errors) return { errors: source.errors.map(maskError) }
+        throw new TypeError('a subscription field gives a feed')
+      } catch (error) {
+        return { errors: [maskError(error)] }
+      }
+    },
+  }
+}
+
+function toPayload(result: object): Buffer {
+  return Buffer.from(JSON.stringify(result))
+}
+
+function isFeedSource(source: object): source is FeedSource<object> {
+  return 'open' in source && typeof source.open === 'function'
+}
