@@ -18,20 +18,18 @@ export interface Loaders {
 const MAX_BATCH = 500
 
 export function createLoaders(openReading: () => ReadJobs, listTimelines: ListTimelines): Loaders {
-  const open = () => ({
-    job: new DataLoader(openReading(), { maxBatchSize: MAX_BATCH }),
-    timeline: new DataLoader(listTimelines, { maxBatchSize: MAX_BATCH }),
-  })
-  let loaders = open()
+  let job: Loaders['job'] | null = null
+  let timeline: Loaders['timeline'] | null = null
   return {
     get job() {
-      return loaders.job
+      return (job ??= new DataLoader(openReading(), { maxBatchSize: MAX_BATCH }))
     },
     get timeline() {
-      return loaders.timeline
+      return (timeline ??= new DataLoader(listTimelines, { maxBatchSize: MAX_BATCH }))
     },
     renew: () => {
-      loaders = open()
+      job = null
+      timeline = null
     },
   }
 }

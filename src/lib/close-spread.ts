@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 const WINDOW_MS = 5_000
 const STEP_MS = 50
 /** So many are closed at once in any case. */
@@ -13,7 +11,11 @@ export async function closeSpread<T>(connections: Iterable<T>, close: (connectio
   const open = [...connections]
   const atOnce = Math.max(LEAST_AT_ONCE, Math.ceil((open.length * STEP_MS) / WINDOW_MS))
   for (let next = 0; next < open.length; next += atOnce) {
-    if (next > 0) await delay(STEP_MS)
+    if (next > 0) {
+      await new Promise((resolve) => {
+        setTimeout(resolve, STEP_MS)
+      })
+    }
     for (const connection of open.slice(next, next + atOnce)) close(connection)
   }
 }

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest'
+import { connectWire, openLiveStage } from '../support/live-stage.ts'
+import { until } from '../support/until.ts'
+
+const WATCH = 'subscription { watched { version } }'
+
+describe('closes a socket whose client', () => {
+  test.each<[string, readonly object[], number]>([
+    ['subscribes before it was acknowledged', [{ type: 'subscribe', id: '1', payload: { query: WATCH } }], 4401],
+    ['says connection_init twice', [{ type: 'connection_init' }, { type: 'connection_init' }], 4429],
+    [
+      'uses one id twice at one time',
+      [
+        { type: 'connection_init' },
+        { type: 'subscribe', id: '1', payload: { query: WATCH } },
+        { type: 'subscribe', id: '1', payload: { query: WATCH } },
+      ],
+      4409,
+    ],
+    ['says what is no message', [{ type: 'connection_init' }, { type: 'greet' }], 4400],
+    ['says what only a server says', [{ type: 'connection_init' }, { type: 'connection_ack' }], 4400],
+    ['subscribes without a query', [{ type: 'connection_init' }, { type: 'subscribe', id: '1', payload: {} }], 4400],
+  ])('%s', async (_what, messages, code) => {
+    const { url, listeners } = await openLiveStage()
+    const { opened, send, closed } = connectWire(url)
+    await opened
+    for (const message of messages) send(message)
+    expect((await closed).code).toBe(code)
+    await until(() => listeners() === 0)
+  })
+
+  test('floods it with messages, whatever they are', async () => {
+    const { url } = await openLiveStage({ limits: { maxMessagesPerSecond: 10 } })
+    const pinging = connectWire(url)
+    await pinging.init()
+    for (let n = 0; n < 30; n += 1) pinging.send({ type: 'ping', payload: { n } })
+    expect(await pinging.closed).toEqual({ code: 1008, reason: 'Too many messages' })
+    expect(pinging.messages.every(({ payload }) => payload === undefined)).toBe(true)
+    const frames = connectWire(url)
+    await frames.init()
+    for (let n = 0; n < 30; n += 1) frames.socket.ping('x'.repeat(100))
+    expect((await frames.closed).code).toBe(1008)
+  })
+
+  test('asks for more than it reads', async () => {
+    const { url, unsentBytes } = await openLiveStage({ limits: { maxUnsentBytes: 100_000 } })
+    const { init, subscribe, socket, messages, closed } = connectWire(url)
+    await init()
+    socket.pause()
+    for (let n = 0; n < 60; n += 1) subscribe(String(n), '{ big(size: 1000000) }')
+    await until(() => unsentBytes() > 100_000)
+    socket.resume()
+    expect(await closed).toEqual({ code: 1013, reason: 'Too much is waiting to be read' })
+    expect(messages.filter(({ type }) => type === 'next').length).toBeLessThan(20)
+  })
+
+  test('has shown something that ends now', async () => {
+    const { url } = await openLiveStage({ viewer: { tenant: 'brief', expiresAt: Date.now() + 300 } })
+    const { init, subscribe, messages, closed } = connectWire(url)
+    await init()
+    subscribe('1', WATCH)
+    await until(() => messages.some(({ type }) => type === 'next'))
+    expect(await closed).toEqual({ code: 4403, reason: 'Forbidden' })
+  })
+
+  test('is one too many of its tenant, and takes others again when one has gone', async () => {
+    const { url } = await openLiveStage({ limits: { maxSocketsPerTenant: 1 } })
+    const first = connectWire(url)
+    await first.init()
+    expect((await connectWire(url).closed).code).toBe(1013)
+    first.socket.close()
+    await first.closed
+    const next = connectWire(url)
+    await next.init()
+    next.subscribe('1', WATCH)
+    await until(() => next.messages.some(({ type }) => type === 'next'))
+  })
+})
+
+test('an operation too many is told so, and the others go on', async () => {
+  const { url, watched } = await openLiveStage({ limits: { maxOperations: 2 } })
+  const { init, subscribe, messages, send } = connectWire(url)
+  await init()
+  for (const id of ['1', '2', '3']) subscribe(id, WATCH)
+  const refusal = await until(() => messages.find(({ type }) => type === 'error'))
+  expect(refusal).toMatchObject({ id: '3', payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }] })
+  send({ type: 'complete', id: '1' })
+  subscribe('4', WATCH)
+  await until(() => messages.some(({ type, id }) => type === 'next' && id === '4'))
+  watched.set({ text: 'last', version: 2, last: true })
+  await until(() => messages.filter(({ type }) => type === 'complete').length === 2)
+})
+
+test('an id may be used again once it was completed, by either side', async () => {
+  const { url, listeners } = await openLiveStage()
+  const { init, subscribe, messages, send } = connectWire(url)
+  await init()
+  for (let n = 0; n < 5; n += 1) {
+    subscribe('same', WATCH)
+    send({ type: 'complete', id: 'same' })
+  }
+  subscribe('same', WATCH)
+  await until(() => messages.some(({ type }) => type === 'next'))
+  await until(() => listeners() === 1)
+  subscribe('query', '{ now }')
+  await until(() => messages.some(({ type, id }) => type === 'complete' && id === 'query'))
+  subscribe('query', '{ now }')
+  await until(() => messages.filter(({ type, id }) => type === 'complete' && id === 'query').length === 2)
+  expect(messages.filter(({ type }) => type === 'error')).toEqual([])
+})
+
+test('an id with any character comes back as it was sent', async () => {
+  const { url } = await openLiveStage()
+  const { init, subscribe, messages } = connectWire(url)
+  await init()
+  const ids = ['"quoted"', 'ünïcödé 🙂', 'line\nbreak', '\\']
+  for (const id of ids) subscribe(id, WATCH)
+  await until(() => messages.filter(({ type }) => type === 'next').length === ids.length)
+  expect(messages.flatMap(({ type, id }) => (type === 'next' ? [id] : []))).toEqual(ids)
+})

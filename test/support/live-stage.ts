@@ -1,0 +1,169 @@
+/**
+ * The two doors for streams on a port of their own, over a schema with one subscription whose feed the test holds in
+ * its hand: for what a whole gateway does only after half a minute, or not at all.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { buildSchema } from 'graphql'
+import { createYoga } from 'graphql-yoga'
+import { WebSocket } from 'ws'
+import { localViewer, type Viewer } from '../../src/auth/viewer.ts'
+import type { Context, UseCases } from '../../src/graphql/context.ts'
+import { createErrorMask } from '../../src/graphql/errors.ts'
+import { openEventStreamDoor } from '../../src/graphql/event-stream.ts'
+import { createLiveOperations } from '../../src/graphql/live-operations.ts'
+import { createPrepareOperation } from '../../src/graphql/operations.ts'
+import { openWebSocketDoor, WEB_SOCKET_LIMITS, type WebSocketLimits } from '../../src/graphql/web-socket.ts'
+import { createFeedSource } from '../../src/jobs/feed.ts'
+import { createWheel } from '../../src/lib/wheel.ts'
+import { closeAfterTest } from './test-app.ts'
+
+/** One value that is watched: each subscriber is given the newest. */
+export interface Watched {
+  value: { readonly text: string; readonly version: number; readonly last?: boolean }
+  /** Thrown by reads while it is set. */
+  failure: Error | null
+  /** Reads that were answered with an event. */
+  readonly given: number
+  /** Events that were executed. */
+  readonly executed: number
+  set(value: Watched['value']): void
+}
+
+export interface LiveStageOptions {
+  readonly viewer?: Viewer
+  readonly limits?: Partial<WebSocketLimits>
+  readonly repeatAfterMs?: number
+}
+
+export async function openLiveStage(options: LiveStageOptions = {}) {
+  const { viewer = localViewer, limits = {}, repeatAfterMs = 30_000 } = options
+  const rings = new Set<() => void>()
+  let given = 0
+  let executed = 0
+  const watched: Watched = {
+    value: { text: 'first', version: 1 },
+    failure: null,
+    get given() {
+      return given
+    },
+    get executed() {
+      return executed
+    },
+    set: (value) => {
+      watched.value = value
+      for (const ring of rings) ring()
+    },
+  }
+  const source = createFeedSource((ring) => {
+    rings.add(ring)
+    let shown = 0
+    let isOver = false
+    return {
+      read: async () => {
+        if (watched.failure) throw watched.failure
+        if (watched.value.version <= shown) return null
+        shown = watched.value.version
+        isOver = watched.value.last ?? false
+        given += 1
+        return watched.value
+      },
+      repeat: () => {
+        shown -= 1
+      },
+      isOver: () => isOver,
+      close: () => rings.delete(ring),
+    }
+  })
+  const schema = buildSchema(
+    'type Query { now: String! big(size: Int!): String! } type Subscription { watched(tag: String): Watched! } type Watched { text: String! version: Int! }',
+  )
+  const { now, big } = schema.getQueryType()?.getFields() ?? {}
+  if (now) now.resolve = () => 'now'
+  if (big) big.resolve = (_root: unknown, { size }: { size: number }) => 'x'.repeat(size)
+  const field = schema.getSubscriptionType()?.getFields()['watched']
+  if (!field) throw new TypeError('the schema has the field')
+  field.subscribe = () => source
+  field.resolve = (event: unknown) => {
+    executed += 1
+    return event
+  }
+  const errors: unknown[] = []
+  const onUnexpectedError = (error: unknown) => errors.push(error)
+  const maskError = createErrorMask(onUnexpectedError)
+  // Nothing in this schema asks for a use case.
+  const prepare = createPrepareOperation(
+    createYoga<object, Context>({ schema, logging: false }),
+    {} as UseCases,
+    maskError,
+  )
+  const repeats = createWheel(repeatAfterMs, Math.random)
+  const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
+  const clock = { now: () => Date.now() }
+  const eventStreams = openEventStreamDoor({ viewer, maxBodyBytes: 10_000, prepare, live, ...clock })
+  const webSockets = openWebSocketDoor({
+    viewer,
+    prepare,
+    live,
+    onUnexpectedError,
+    ...clock,
+    random: Math.random,
+    limits: { ...WEB_SOCKET_LIMITS, ...limits },
+  })
+  const lines = new Set<Duplex>()
+  const server = createServer((request, response) => {
+    eventStreams.handle(request, response).catch(onUnexpectedError)
+  }).on('upgrade', (request, line, head) => {
+    lines.add(line)
+    webSockets.upgrade(request, line, head)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  closeAfterTest(async () => {
+    await Promise.all([eventStreams.close(), webSockets.close()])
+    repeats.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url,
+    watched,
+    errors,
+    listeners: () => rings.size,
+    unsentBytes: () => Math.max(0, ...[...lines].map(({ writableLength }) => writableLength)),
+  }
+}
+
+export interface WireMessage {
+  readonly type: string
+  readonly id?: string
+  readonly payload?: unknown
+}
+
+/** A WebSocket that speaks the protocol by hand. */
+export function connectWire(url: string) {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')
+  closeAfterTest(() => socket.terminate())
+  const messages: WireMessage[] = []
+  socket.on('message', (data: Buffer) => messages.push(JSON.parse(data.toString()) as WireMessage))
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }))
+  })
+  const send = (message: object) => socket.send(JSON.stringify(message))
+  const opened = once(socket, 'open')
+  return {
+    socket,
+    messages,
+    closed,
+    send,
+    opened,
+    subscribe: (id: string, query: string) => send({ type: 'subscribe', id, payload: { query } }),
+    init: async () => {
+      await opened
+      send({ type: 'connection_init' })
+      await once(socket, 'message')
+    },
+  }
+}
