@@ -1,0 +1,134 @@
+/** Real clients, as they come from npm: each watches one job and tells of what it sees. */
+import { ApolloClient, gql, InMemoryCache } from '@apollo/client/core/index.js'
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions/index.js'
+import { cacheExchange, Client as UrqlClient, fetchExchange, subscriptionExchange } from '@urql/core'
+import { createClient as createSseClient } from 'graphql-sse'
+import { createClient as createWsClient, type Sink as WsSink } from 'graphql-ws'
+import { Network, Observable } from 'relay-runtime'
+import { WebSocket } from 'ws'
+import { closeAfterTest } from '../support/test-app.ts'
+
+export const WATCH = `subscription Watch($id: ID!) {
+  swapJobUpdated(id: $id) { id status version done }
+}`
+
+/** What is seen of a job. */
+export interface Seen {
+  readonly id: string
+  readonly status: string
+  readonly version: number
+  readonly done: boolean
+}
+
+/** Whoever is told what a client sees, and that the stream is over. */
+export interface Watcher {
+  readonly next: (job: Seen) => void
+  readonly error: (error: unknown) => void
+  readonly complete: () => void
+}
+
+/** Where a library puts what graphql-ws hands it; their types spell the same result differently. */
+type Sink = WsSink<{ readonly data?: Record<string, unknown> | null }>
+
+export type Watch = (url: string, id: string, watcher: Watcher) => void
+
+/** Comes back at once and for as long as a restart may take; their own pauses grow to minutes. */
+const RETRIES = {
+  retryAttempts: 100,
+  retryWait: async () => new Promise<void>((resolve) => void setTimeout(resolve, 50)),
+}
+
+function openWsClient(url: string) {
+  // The one thing that Node before 22 lacks and a browser has.
+  const client = createWsClient({
+    url: `${url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    ...RETRIES,
+    shouldRetry: () => true,
+  })
+  closeAfterTest(() => client.dispose())
+  return client
+}
+
+interface Result {
+  readonly data?: unknown
+  readonly errors?: unknown
+}
+
+/** Hands a result over, however the client spells it. */
+function pass({ next, error }: Watcher) {
+  return ({ data, errors }: Result) => {
+    if (errors) error(errors)
+    // The document asks for just this.
+    else next((data as { readonly swapJobUpdated: Seen }).swapJobUpdated)
+  }
+}
+
+export const CLIENTS: Readonly<Record<string, Watch>> = {
+  'graphql-ws': (url, id, watcher) => {
+    openWsClient(url).subscribe({ query: WATCH, variables: { id } }, { ...watcher, next: pass(watcher) })
+  },
+
+  'graphql-sse': (url, id, watcher) => {
+    const client = createSseClient({ url: `${url}/graphql`, ...RETRIES })
+    closeAfterTest(() => client.dispose())
+    client.subscribe({ query: WATCH, variables: { id } }, { ...watcher, next: pass(watcher) })
+  },
+
+  urql: (url, id, watcher) => {
+    const client = openWsClient(url)
+    const urql = new UrqlClient({
+      url: `${url}/graphql`,
+      preferGetMethod: false,
+      exchanges: [
+        cacheExchange,
+        fetchExchange,
+        subscriptionExchange({
+          forwardSubscription: ({ query = '', variables }) => ({
+            subscribe: (sink) => ({
+              unsubscribe: client.subscribe({ query, variables }, sink as Sink),
+            }),
+          }),
+        }),
+      ],
+    })
+    const { unsubscribe } = urql.subscription(WATCH, { id }).subscribe((result) => {
+      if (result.error) watcher.error(result.error)
+      // The end comes with the last result once more.
+      else if (!result.hasNext) watcher.complete()
+      else pass(watcher)(result)
+    })
+    closeAfterTest(unsubscribe)
+  },
+
+  'Apollo Client': (url, id, watcher) => {
+    const client = new ApolloClient({ cache: new InMemoryCache(), link: new GraphQLWsLink(openWsClient(url)) })
+    closeAfterTest(() => client.stop())
+    client
+      .subscribe({ query: gql(WATCH), variables: { id } })
+      .subscribe({ ...watcher, next: (result) => (result.error ? watcher.error(result.error) : pass(watcher)(result)) })
+  },
+
+  "Relay's network layer": (url, id, watcher) => {
+    const client = openWsClient(url)
+    const network = Network.create(
+      () => {
+        throw new TypeError('nothing is fetched here')
+      },
+      ({ text }, variables) =>
+        Observable.create((sink) => client.subscribe({ query: text ?? '', variables }, sink as Sink)),
+    )
+    const request = {
+      cacheID: 'watch',
+      id: null,
+      text: WATCH,
+      name: 'Watch',
+      operationKind: 'subscription',
+      metadata: {},
+    }
+    const { unsubscribe } = network
+      .execute(request as Parameters<typeof network.execute>[0], { id }, {})
+      .subscribe({ ...watcher, error: watcher.error, next: (result) => pass(watcher)(result as Result) })
+    closeAfterTest(unsubscribe)
+  },
+}
