@@ -3,6 +3,7 @@ import { createClient as createWsClient } from 'graphql-ws'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { CreateSwapDocument, WatchSwapJobDocument } from '../../src/graphql/generated.ts'
+import { connectWire } from '../support/live-stage.ts'
 import { closeAfterTest, openTestApp, subscribeSse, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
@@ -148,24 +149,9 @@ test('what an event loads is loaded afresh for the next', async () => {
 })
 
 describe('a WebSocket', () => {
-  const connect = (url: string, protocol = 'graphql-transport-ws') => {
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol)
-    closeAfterTest(() => socket.terminate())
-    const messages: { type: string; id?: string; payload?: unknown }[] = []
-    socket.on('message', (data: Buffer) => messages.push(JSON.parse(data.toString()) as (typeof messages)[number]))
-    const closed = new Promise<{ code: number; reason: string }>((resolve) => {
-      socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }))
-    })
-    const opened = new Promise((resolve, reject) => {
-      socket.on('open', resolve)
-      socket.on('error', reject)
-    })
-    return { socket, messages, closed, opened, send: (message: object) => socket.send(JSON.stringify(message)) }
-  }
-
   test('runs queries and mutations too', async () => {
     const gateway = await openTestApp()
-    const { opened, messages, send } = connect(gateway.app.url)
+    const { opened, messages, send } = connectWire(gateway.app.url)
     await opened
     send({ type: 'connection_init' })
     await until(() => messages.some(({ type }) => type === 'connection_ack'))
@@ -176,7 +162,7 @@ describe('a WebSocket', () => {
 
   test('answers a document that cannot be run with its errors, and stays open', async () => {
     const gateway = await openTestApp()
-    const { opened, messages, send, socket } = connect(gateway.app.url)
+    const { opened, messages, send, socket } = connectWire(gateway.app.url)
     await opened
     send({ type: 'connection_init' })
     await until(() => messages.length > 0)
@@ -189,11 +175,11 @@ describe('a WebSocket', () => {
 
   test('that sends a frame of more than 64 KiB is closed with 1009; one that sends no JSON with 4400', async () => {
     const { app } = await openTestApp()
-    const large = connect(app.url)
+    const large = connectWire(app.url)
     await large.opened
     large.socket.send('x'.repeat(65 * 1024))
     expect((await large.closed).code).toBe(1009)
-    const odd = connect(app.url)
+    const odd = connectWire(app.url)
     await odd.opened
     odd.socket.send('not json')
     expect((await odd.closed).code).toBe(4400)
@@ -201,7 +187,7 @@ describe('a WebSocket', () => {
 
   test('that never says connection_init is closed with 4408', async () => {
     const { app } = await openTestApp()
-    const { opened, closed } = connect(app.url)
+    const { opened, closed } = connectWire(app.url)
     await opened
     expect((await closed).code).toBe(4408)
   })
@@ -234,7 +220,7 @@ describe('a WebSocket', () => {
 
   test('is told to come back when the gateway stops', async () => {
     const { app } = await openTestApp()
-    const { opened, closed } = connect(app.url)
+    const { opened, closed } = connectWire(app.url)
     await opened
     await app.close()
     expect((await closed).code).toBe(1012)
