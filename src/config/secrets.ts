@@ -31,7 +31,7 @@ function parseList(text: string): readonly [string, ...string[]] {
 function readOrMakeSecret(dataDir: string): string {
   const path = join(dataDir, 'gateway-secret')
   if (!existsSync(path)) {
-    mkdirSync(dataDir, { recursive: true })
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     const draft = `${path}.${process.pid}`
     writeFileSync(draft, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true })
     try {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HookTaker } from '../jobs/accept-hook.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { readCapped } from '../lib/read-capped.ts'
-import { sendError, sendJson } from './respond.ts'
+import { sendError, sendJson, sendNotFound } from './respond.ts'
 
 /** Far above any document of the upstream. */
 const MAX_HOOK_BYTES = 256 * 1024
@@ -27,7 +27,7 @@ export function createHookDoor(hooks: HookTaker) {
     }
     switch (await hooks.accept(token, body.toString('utf8'))) {
       case 'foreign':
-        sendError(response, 404, 'NOT_FOUND', 'There is nothing here.')
+        sendNotFound(response)
         return
       case 'notKept':
         sendError(response, 503, 'UNAVAILABLE', 'The hook could not be written down. Send it again.')

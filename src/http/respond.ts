@@ -18,6 +18,11 @@ export function sendError(response: ServerResponse, status: number, code: string
   sendJson(response, status, { error: { code, message } })
 }
 
+/** Nothing is told apart here: not a wrong token from a wrong path. */
+export function sendNotFound(response: ServerResponse): void {
+  sendError(response, 404, 'NOT_FOUND', 'There is nothing here. GraphQL is at /graphql.')
+}
+
 /** Answers with a page that may load nothing but what `contentSecurityPolicy` names. */
 export function sendHtml(response: ServerResponse, html: string, contentSecurityPolicy: string): void {
   response.writeHead(200, {

@@ -1,7 +1,7 @@
 /** The addresses of the gateway: which door answers what. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { readPath } from '../lib/request-path.ts'
-import { sendError, sendJson } from './respond.ts'
+import { sendError, sendJson, sendNotFound } from './respond.ts'
 
 export interface Doors {
   readonly graphql: (request: IncomingMessage, response: ServerResponse) => Promise<void>
@@ -29,7 +29,7 @@ export function createRouter(doors: Doors): RequestListener {
       const ready = await doors.isReady().catch(() => false)
       sendJson(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready' })
     } else if (path === '/' && (request.method === 'GET' || request.method === 'HEAD')) doors.page(response)
-    else sendError(response, 404, 'NOT_FOUND', 'There is nothing here. GraphQL is at /graphql.')
+    else sendNotFound(response)
   }
 
   return (request, response) => {

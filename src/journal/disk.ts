@@ -24,7 +24,7 @@ const openHere = new Set<string>()
 
 /** @throws when the file cannot be written. */
 export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal> {
-  await mkdir(dir, { recursive: true })
+  await mkdir(dir, { recursive: true, mode: 0o700 })
   const orphans = await listOrphans(dir)
   const left = parseLines((await Promise.all(orphans.map(readLeft))).join('\n'))
   const path = join(dir, `hooks-${process.pid}-${randomBytes(4).toString('hex')}.journal`)

@@ -24,9 +24,9 @@ const ACCEPTED = {
   state: { status: 'SUCCESS' },
 } as const
 const TIMELINE = [
-  { jobId: 'job_1', version: 1, status: 'PENDING' },
-  { jobId: 'job_1', version: 2, status: 'ON_QUEUE' },
-  { jobId: 'job_1', version: 3, status: 'SUCCESS' },
+  { jobId: 'job_1', version: 1, status: 'PENDING', at: 1 },
+  { jobId: 'job_1', version: 2, status: 'ON_QUEUE', at: 2 },
+  { jobId: 'job_1', version: 3, status: 'SUCCESS', at: 3 },
 ]
 const EVENT = { id: 'job_1', version: 2, status: 'ON_QUEUE', done: false }
 const END = { id: 'job_1', version: 3, status: 'SUCCESS', done: true }
@@ -34,7 +34,7 @@ const END = { id: 'job_1', version: 3, status: 'SUCCESS', done: true }
 const GOOD: History = {
   submits: [SUBMIT],
   accepted: [ACCEPTED],
-  hooks: [{ id: 'SWAP-FACE-1', hookUrl: hookOf('job_1'), status: 200 }],
+  hooks: [{ id: 'SWAP-FACE-1', hookUrl: hookOf('job_1'), status: 200, at: 2 }],
   jobs: [JOB],
   timeline: TIMELINE,
   intents: [{ targetImage: IMAGE, jobIds: ['job_1', 'job_1'] }],
@@ -46,12 +46,12 @@ const GOOD: History = {
 
 /** A job that was sent, whose answer and whose hook were lost. */
 const UNKNOWABLE: Partial<History> = {
-  hooks: [{ id: 'SWAP-FACE-1', hookUrl: hookOf('job_1'), status: 0 }],
+  hooks: [{ id: 'SWAP-FACE-1', hookUrl: hookOf('job_1'), status: 0, at: 2 }],
   jobs: [{ ...JOB, status: 'LOST', upstreamId: null, chargeState: 'UNKNOWN', chargeQuota: null }],
   timeline: [
-    { jobId: 'job_1', version: 1, status: 'PENDING' },
-    { jobId: 'job_1', version: 2, status: 'UNCONFIRMED' },
-    { jobId: 'job_1', version: 3, status: 'LOST' },
+    { jobId: 'job_1', version: 1, status: 'PENDING', at: 1 },
+    { jobId: 'job_1', version: 2, status: 'UNCONFIRMED', at: 2 },
+    { jobId: 'job_1', version: 3, status: 'LOST', at: 3 },
   ],
   sightings: [],
 }
@@ -62,6 +62,11 @@ test('finds nothing in a history that is as it should be', () => {
 
 test('a job that nobody could know of is accounted for when it is LOST', () => {
   expect(checkHistory({ ...GOOD, ...UNKNOWABLE })).toEqual({ accepted: 1, lost: [], chargedTwice: [], breaches: [] })
+})
+
+test('a hook that is taken long after the job was given up loses nothing', () => {
+  const hooks = GOOD.hooks.map((hook) => ({ ...hook, at: 100_000 }))
+  expect(checkHistory({ ...GOOD, ...UNKNOWABLE, hooks }).lost).toEqual([])
 })
 
 test('a job whose hook was taken is lost when it is LOST', () => {
@@ -104,7 +109,7 @@ test('a submit after a sure refusal is no breach; one after an ambiguous answer 
 
 const job = (change: Partial<StoredJob>): Partial<History> => ({ jobs: [{ ...JOB, ...change }] })
 const timeline = (...statuses: string[]): Partial<History> => ({
-  timeline: statuses.map((status, at) => ({ jobId: 'job_1', version: at + 1, status })),
+  timeline: statuses.map((status, at) => ({ jobId: 'job_1', version: at + 1, status, at })),
 })
 const events = (end: 'completed' | 'cut', ...seen: (typeof EVENT)[]): Partial<History> => ({
   sightings: [{ jobId: 'job_1', events: seen, end }],

@@ -135,6 +135,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       check: (isSettled = true) =>
         checkHistory({
           ...readUpstream(upstream),
+          hooks: upstream.hooks.map((hook) => ({ ...hook, at: clockOrigin + (hook.at - clockOrigin) * clockFactor })),
           ...readStore(databasePath),
           intents: callers.wishes,
           sightings: callers.sightings,

@@ -30,3 +30,14 @@ test('no answer allows another origin to read it', async () => {
   const response = await fetch(`${app.url}/graphql?query={__typename}`, { headers: { origin: 'https://evil.example' } })
   expect(response.headers.get('access-control-allow-origin')).toBeNull()
 })
+
+test('a request without a document is answered with 400, whatever the client takes', async () => {
+  const { app } = await openTestApp()
+  for (const accept of ['*/*', 'application/json', 'application/graphql-response+json']) {
+    for (const body of ['{}', '{"query":1}', 'nonsense']) {
+      const headers = { 'content-type': 'application/json', accept }
+      const { status } = await fetch(`${app.url}/graphql`, { method: 'POST', headers, body })
+      expect(status, `${accept} ${body}`).toBe(400)
+    }
+  }
+})

@@ -25,6 +25,8 @@ export interface StoredEntry {
   readonly jobId: string
   readonly version: number
   readonly status: string
+  /** By the program's clock. */
+  readonly at: number
 }
 
 /** One subscription, from its first event to its end. */
@@ -55,7 +57,8 @@ export interface Outlet {
 export interface History {
   readonly submits: readonly SubmitEntry[]
   readonly accepted: readonly Pick<AcceptedJob, 'id' | 'hookUrl' | 'targetImage' | 'state'>[]
-  readonly hooks: readonly Pick<HookEntry, 'id' | 'hookUrl' | 'status'>[]
+  /** When each was answered is told by the program's clock. */
+  readonly hooks: readonly Pick<HookEntry, 'id' | 'hookUrl' | 'status' | 'at'>[]
   readonly jobs: readonly StoredJob[]
   readonly timeline: readonly StoredEntry[]
   readonly intents: readonly Intent[]
@@ -101,6 +104,8 @@ const CHARGE_STATES: Readonly<Record<string, string>> = {
 
 /** A hook token is a job id, a dot and this many characters of base64url. */
 const MAC_CHARS = 22
+/** A hook's answer is noted a little after the hook was taken. */
+const ANSWER_TAKES_MS = 60_000
 /** A run that goes wrong often goes wrong everywhere: enough to see what it is. */
 const MAX_BREACHES = 50
 
@@ -259,11 +264,18 @@ function checkSecrets({ outlets, secrets, jobs }: History, breach: Breach): void
 
 /**
  * An accepted swap that succeeded upstream is lost when the gateway could know of it and does not say SUCCESS. It
- * could when one of its hooks was answered with 200, or when the job has the upstream's id and so can be fetched.
+ * could when one of its hooks was answered with 200 before the job was given up at its deadline (a hook that comes
+ * later is late evidence), or when the job has the upstream's id and so can be fetched.
  * Where neither holds nobody can know: such a job may be UNCONFIRMED or LOST, and only that.
  */
-function findLost({ accepted, hooks, isSettled }: History, jobsByHook: ReadonlyMap<string, StoredJob>): string[] {
-  const delivered = new Set(hooks.filter(({ status }) => status === 200).map(({ hookUrl }) => hookUrl))
+function findLost(
+  { accepted, hooks, timeline, isSettled }: History,
+  jobsByHook: ReadonlyMap<string, StoredJob>,
+): string[] {
+  const givenUpAt = new Map(timeline.filter(({ status }) => status === 'LOST').map(({ jobId, at }) => [jobId, at]))
+  const isInTime = ({ hookUrl, at }: Pick<HookEntry, 'hookUrl' | 'at'>) =>
+    at <= (givenUpAt.get(jobsByHook.get(hookUrl)?.id ?? '') ?? Infinity) + ANSWER_TAKES_MS
+  const delivered = new Set(hooks.filter((hook) => hook.status === 200 && isInTime(hook)).map(({ hookUrl }) => hookUrl))
   return accepted
     .filter(({ id, hookUrl, state }) => {
       if (state.status !== 'SUCCESS') return false
@@ -298,7 +310,7 @@ export function readStore(path: string): Pick<History, 'jobs' | 'timeline'> {
       `select id, status, version, upstream_id as upstreamId, target_image_url as targetImage,
        hook_address as hookAddress, charge_state as chargeState, charge_quota as chargeQuota from jobs`,
     )
-    const timeline = database.prepare('select job_id as jobId, version, status from job_timeline')
+    const timeline = database.prepare('select job_id as jobId, version, status, at from job_timeline')
     // Rows have the names that the statements give them.
     return { jobs: jobs.all() as StoredJob[], timeline: timeline.all() as StoredEntry[] }
   } finally {

@@ -12,7 +12,7 @@ import { migrations } from './migrations.ts'
  * @param onQuery called once for each statement that reached the engine.
  */
 export async function openDatabase(path: string, onQuery: () => void): Promise<Engine> {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const database = new Database(path)
   database.exec(
     'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000; pragma foreign_keys = on',
