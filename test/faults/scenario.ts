@@ -20,8 +20,6 @@ export interface Scenario {
   readonly times: { readonly short: number; readonly long: number }
   /** Needs the machine to itself: it measures speed, or loads it fully. */
   readonly isAlone?: true
-  /** A promise that is not kept yet, in a sentence: the long form shows the row as broken, the short form as open. */
-  readonly openDefect?: string
   run(times: number): Promise<Result>
 }
 

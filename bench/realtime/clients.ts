@@ -1,0 +1,70 @@
+/** Many WebSocket clients in this process, as light as they can be. */
+import { once } from 'node:events'
+import { WebSocket } from 'ws'
+
+const AT_ONCE = 100
+
+/** Makes `count` things, a hundred at a time. */
+export async function makeMany<T>(count: number, make: (n: number) => Promise<T>): Promise<T[]> {
+  const made: T[] = []
+  for (let from = 0; from < count; from += AT_ONCE) {
+    const size = Math.min(AT_ONCE, count - from)
+    made.push(...(await Promise.all(Array.from({ length: size }, async (_unused, n) => make(from + n)))))
+  }
+  return made
+}
+
+export interface WireClient {
+  readonly socket: WebSocket
+  /** Called with each `next`, the operation's id first. */
+  onNext: (id: string, text: string, at: number) => void
+  onComplete: (id: string) => void
+  /** Resolves with the first event. */
+  subscribe(id: string, query: string): Promise<void>
+  /** Does not wait for anything. */
+  ask(id: string, query: string): void
+}
+
+/** A client that is acknowledged. */
+export async function connectClient(url: string): Promise<WireClient> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
+    perMessageDeflate: false,
+  })
+  const first = new Map<string, () => void>()
+  const client: WireClient = {
+    socket,
+    onNext: () => {},
+    onComplete: () => {},
+    ask: (id, query) => socket.send(JSON.stringify({ type: 'subscribe', id, payload: { query } })),
+    subscribe: async (id, query) => {
+      const seen = new Promise<void>((resolve) => {
+        first.set(id, resolve)
+      })
+      client.ask(id, query)
+      await seen
+    },
+  }
+  await once(socket, 'open')
+  socket.send('{"type":"connection_init"}')
+  await once(socket, 'message')
+  socket.on('message', (data: Buffer) => {
+    const at = performance.now()
+    const text = data.toString('latin1')
+    const id = /"id":"([^"]+)"\}?$/.exec(text)?.[1] ?? /^\{"id":"([^"]+)"/.exec(text)?.[1] ?? ''
+    if (text.includes('"type":"next"')) {
+      client.onNext(id, text, at)
+      first.get(id)?.()
+      first.delete(id)
+    } else if (text.includes('"type":"complete"')) client.onComplete(id)
+  })
+  return client
+}
+
+/** A client of the bare server, and its place there. */
+export async function connectPeer(url: string): Promise<{ readonly socket: WebSocket; readonly place: string }> {
+  const socket = new WebSocket(url.replace('http', 'ws'), { perMessageDeflate: false })
+  await once(socket, 'open')
+  socket.send('hello')
+  const [place] = (await once(socket, 'message')) as [Buffer]
+  return { socket, place: place.toString() }
+}

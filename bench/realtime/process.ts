@@ -1,0 +1,62 @@
+/** A server under measurement: its own process, its CPU and its memory as the kernel tells them. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+
+export interface MeasuredProcess {
+  readonly url: string
+  /** Milliseconds of CPU since the start, of all its threads. */
+  cpuMs(): number
+  /** Resident memory now, in bytes, after it has collected what it can. */
+  rssBytes(): Promise<number>
+  readonly isAlive: () => boolean
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
+}
+
+/** A clock tick of the kernel's accounting. */
+const TICK_MS = 10
+
+/** @param file a TypeScript file that prints `{"ready": url}` once it takes connections. */
+export async function startProcess(file: string, env: Readonly<Record<string, string>>): Promise<MeasuredProcess> {
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--expose-gc', '--import', 'tsx', '--import', './bench/realtime/collect.ts', file],
+    {
+      env: { PATH: process.env['PATH'], ...env },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    },
+  )
+  let isAlive = true
+  const ended = (async () => {
+    await once(child, 'exit')
+    isAlive = false
+  })()
+  const url = await new Promise<string>((resolve, reject) => {
+    let text = ''
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      text = text.slice(-10_000) + chunk
+      const ready = /^\{"ready":"([^"]+)"\}$/m.exec(text)?.[1]
+      if (ready !== undefined) resolve(ready)
+    })
+    child.once('exit', () => reject(new Error(`${file} ended:\n${text}`)))
+  })
+  const read = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8')
+  return {
+    url,
+    cpuMs: () => {
+      const fields = read('stat').split(') ')[1]?.split(' ') ?? []
+      return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+    },
+    rssBytes: async () => {
+      const collected = once(child, 'message')
+      child.send({ collect: true })
+      await collected
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(read('status'))?.[1]) * 1_024
+    },
+    isAlive: () => isAlive,
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal)
+      await ended
+    },
+  }
+}
