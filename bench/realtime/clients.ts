@@ -47,17 +47,25 @@ export async function connectClient(url: string): Promise<WireClient> {
   await once(socket, 'open')
   socket.send('{"type":"connection_init"}')
   await once(socket, 'message')
-  socket.on('message', (data: Buffer) => {
-    const at = performance.now()
-    const text = data.toString('latin1')
-    const id = /"id":"([^"]+)"\}?$/.exec(text)?.[1] ?? /^\{"id":"([^"]+)"/.exec(text)?.[1] ?? ''
-    if (text.includes('"type":"next"')) {
+  listen(socket, (type, id, text, at) => {
+    if (type === 'complete') client.onComplete(id)
+    else {
       client.onNext(id, text, at)
       first.get(id)?.()
       first.delete(id)
-    } else if (text.includes('"type":"complete"')) client.onComplete(id)
+    }
   })
   return client
+}
+
+/** Reads what matters of each message: what it is, whose, and when it came. */
+export function listen(socket: WebSocket, hear: (type: string, id: string, text: string, at: number) => void): void {
+  socket.on('message', (data: Buffer) => {
+    const at = performance.now()
+    const text = data.toString('latin1')
+    const [, id = ''] = /"id":"([^"]+)"}$/.exec(text) ?? []
+    hear(text.startsWith('{"type":"complete"') ? 'complete' : 'next', id, text, at)
+  })
 }
 
 /** A client of the bare server, and its place there. */

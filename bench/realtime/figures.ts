@@ -21,3 +21,7 @@ export function milliseconds(value: number | undefined): string {
 export function kilobytes(bytes: number): string {
   return `${(bytes / 1_024).toFixed(1)} KiB`
 }
+
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}

@@ -71,7 +71,8 @@ export function openEventStreamDoor(parts: EventStreamDoorParts): EventStreamDoo
       const sink = {
         isReady: () => !response.writableNeedDrain,
         next: (payload: Buffer) => response.write(toFrame(payload)),
-        complete: () => response.end(COMPLETE),
+        last: (payload: Buffer | null) =>
+          response.end(payload ? `${toFrame(payload).toString('utf8')}${COMPLETE}` : COMPLETE),
       }
       const started = await live.start(operation, sink)
       if (!('errors' in started)) return follow(response, started)

@@ -14,8 +14,8 @@ export interface Sink {
   isReady(): boolean
   /** @param payload the execution result, JSON in UTF-8; the same buffer for all who share it, not to be written to. */
   next(payload: Buffer): void
-  /** The last event was given. */
-  complete(): void
+  /** The last event, in one go with the end; null where there is none to give any more. */
+  last(payload: Buffer | null): void
 }
 
 export interface LiveOperation {
@@ -104,15 +104,14 @@ export function createLiveOperations({ repeats, maskError, onUnexpectedError }: 
         while (isWanted()) {
           isRung = false
           const event = await feed.read()
-          if (event) {
-            const payload = await payloadOf(group, operation, event)
-            if (isClosed) return
+          const payload = event && (await payloadOf(group, operation, event))
+          if (isClosed) return
+          if (feed.isOver()) {
+            close()
+            sink.last(payload)
+          } else if (payload) {
             turn.putOff()
             sink.next(payload)
-          }
-          if (feed.isOver() && !isClosed) {
-            close()
-            sink.complete()
           }
         }
       } catch (error) {

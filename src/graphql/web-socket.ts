@@ -114,16 +114,19 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
 
     const isReady = () => webSocket.readyState === webSocket.OPEN && !line.writableNeedDrain
 
+    const write = (frames: Buffer) => {
+      if (webSocket.readyState === webSocket.OPEN) line.write(frames)
+    }
+
     const createSink = (id: string): Sink => {
       const suffix = `,"id":${toAscii(id)}}`
       return {
         isReady,
-        next: (payload) => {
-          if (webSocket.readyState === webSocket.OPEN) line.write(encodeTextFrame(NEXT_PREFIX, payload, suffix))
-        },
-        complete: () => {
+        next: (payload) => write(encodeTextFrame(NEXT_PREFIX, payload, suffix)),
+        last: (payload) => {
           running.delete(id)
-          send({ id, type: MessageType.Complete })
+          const end = encodeTextFrame('{"type":"complete"', NOTHING, suffix)
+          write(payload ? Buffer.concat([encodeTextFrame(NEXT_PREFIX, payload, suffix), end]) : end)
         },
       }
     }
@@ -253,6 +256,7 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
   }
 }
 
+const NOTHING = Buffer.alloc(0)
 const NEXT_PREFIX = '{"type":"next","payload":'
 
 /** JSON of a text, in ASCII alone. */

@@ -33,16 +33,23 @@ export interface Watcher {
 }
 
 export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Watcher {
-  // All who were rung by one change share one statement, and are given one object. It starts after they asked: a read
-  // that was under way before could be older than the ring.
+  /**
+   * Reads that were asked for and have not begun: all who are rung by one change share one, and are given one object.
+   * A read that is under way could be older than the ring.
+   */
+  const upcoming = new Map<string, Promise<SwapJob | null>>()
   const rows = new DataLoader<string, SwapJob | null>(
     async (ids) => {
-      const distinct = [...new Set(ids)]
-      const jobs = new Map((await store.findJobs(distinct)).map((job, index) => [distinct[index], job]))
-      return ids.map((id) => jobs.get(id) ?? null)
+      for (const id of ids) upcoming.delete(id)
+      return store.findJobs(ids)
     },
     { cache: false, maxBatchSize: MAX_BATCH },
   )
+  const readJob = (id: string): Promise<SwapJob | null> => {
+    const read = upcoming.get(id) ?? rows.load(id)
+    upcoming.set(id, read)
+    return read
+  }
 
   /** A job that is watched from now on is looked at soon, even where its schedule has grown long. */
   const lookSoon = async (job: SwapJob) => {
@@ -57,7 +64,7 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
     let isOver = false
     return {
       read: async () => {
-        const job = await rows.load(jobId)
+        const job = await readJob(jobId)
         if (job && job.version <= shownVersion) return null
         isOver = !job || isDone(job.status)
         shownVersion = job?.version ?? shownVersion
