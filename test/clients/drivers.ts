@@ -33,17 +33,17 @@ type Sink = WsSink<{ readonly data?: Record<string, unknown> | null }>
 export type Watch = (url: string, id: string, watcher: Watcher) => void
 
 /** Comes back at once and for as long as a restart may take; their own pauses grow to minutes. */
-const RETRIES = {
-  retryAttempts: 100,
-  retryWait: async () => new Promise<void>((resolve) => void setTimeout(resolve, 50)),
-}
+const RETRY_ATTEMPTS = 100
+const pauseBeforeRetry = async () => new Promise<void>((resolve) => void setTimeout(resolve, 50))
 
 function openWsClient(url: string) {
   // The one thing that Node before 22 lacks and a browser has.
   const client = createWsClient({
     url: `${url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
-    ...RETRIES,
+    retryAttempts: RETRY_ATTEMPTS,
+    retryWait: pauseBeforeRetry,
+    // Left to itself it gives up at the first attempt that finds the port closed.
     shouldRetry: () => true,
   })
   closeAfterTest(() => client.dispose())
@@ -70,7 +70,11 @@ export const CLIENTS: Readonly<Record<string, Watch>> = {
   },
 
   'graphql-sse': (url, id, watcher) => {
-    const client = createSseClient({ url: `${url}/graphql`, ...RETRIES })
+    const client = createSseClient({
+      url: `${url}/graphql`,
+      retryAttempts: RETRY_ATTEMPTS,
+      retry: pauseBeforeRetry,
+    })
     closeAfterTest(() => client.dispose())
     client.subscribe({ query: WATCH, variables: { id } }, { ...watcher, next: pass(watcher) })
   },
