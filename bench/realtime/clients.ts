@@ -14,15 +14,20 @@ export async function makeMany<T>(count: number, make: (n: number) => Promise<T>
   return made
 }
 
+export interface Subscription {
+  readonly query: string
+  readonly variables?: Readonly<Record<string, unknown>>
+}
+
 export interface WireClient {
   readonly socket: WebSocket
   /** Called with each `next`, the operation's id first. */
   onNext: (id: string, text: string, at: number) => void
   onComplete: (id: string) => void
   /** Resolves with the first event. */
-  subscribe(id: string, query: string): Promise<void>
+  subscribe(id: string, payload: Subscription): Promise<void>
   /** Does not wait for anything. */
-  ask(id: string, query: string): void
+  ask(id: string, payload: Subscription): void
 }
 
 /** A client that is acknowledged. */
@@ -35,12 +40,12 @@ export async function connectClient(url: string): Promise<WireClient> {
     socket,
     onNext: () => {},
     onComplete: () => {},
-    ask: (id, query) => socket.send(JSON.stringify({ type: 'subscribe', id, payload: { query } })),
-    subscribe: async (id, query) => {
+    ask: (id, payload) => socket.send(JSON.stringify({ type: 'subscribe', id, payload })),
+    subscribe: async (id, payload) => {
       const seen = new Promise<void>((resolve) => {
         first.set(id, resolve)
       })
-      client.ask(id, query)
+      client.ask(id, payload)
       await seen
     },
   }

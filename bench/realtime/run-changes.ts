@@ -13,10 +13,10 @@ export async function runChanges(changes: number, hasPaused: boolean) {
   try {
     const query = 'subscription { swapJobsUpdated { kind cursor job { id status version done } } }'
     const slow = hasPaused ? await connectClient(gateway.url) : null
-    await slow?.subscribe('1', query)
+    await slow?.subscribe('1', { query })
     slow?.socket.pause()
     const readers = await makeMany(READERS, async () => connectClient(gateway.url))
-    await Promise.all(readers.map(async (client) => client.subscribe('1', query)))
+    await Promise.all(readers.map(async (client) => client.subscribe('1', { query })))
     await runJobs(WARM_UP)
     const before = await gateway.process.rssBytes()
     const waits: number[] = []

@@ -39,20 +39,23 @@ export interface LiveOperationsParts {
 /** How long a feed that could not be read is left alone. */
 const READ_AGAIN_MS = 1_000
 
-/** What those share who run the same operation: the payload of each event. */
+/** What those share who run the same operation: how it is run. */
 interface Group {
   members: number
-  readonly payloads: WeakMap<object, Promise<Buffer>>
+  readonly args: Operation['args']
+  readonly newContext: Operation['newContext']
 }
 
 export function createLiveOperations({ repeats, maskError, onUnexpectedError }: LiveOperationsParts): LiveOperations {
   const groups = new WeakMap<DocumentNode, Map<string, Group>>()
+  /** Of each event that somebody still holds, what it became for each group. */
+  const payloads = new WeakMap<object, Map<Group, Promise<Buffer>>>()
 
-  const joinGroup = ({ args, viewer }: Operation) => {
+  const joinGroup = ({ args, viewer, newContext }: Operation) => {
     const ofDocument = groups.get(args.document) ?? new Map<string, Group>()
     groups.set(args.document, ofDocument)
     const key = JSON.stringify([viewer.tenant, args.operationName, args.variableValues])
-    const group = ofDocument.get(key) ?? { members: 0, payloads: new WeakMap() }
+    const group = ofDocument.get(key) ?? { members: 0, args, newContext }
     ofDocument.set(key, group)
     group.members += 1
     return {
@@ -64,7 +67,7 @@ export function createLiveOperations({ repeats, maskError, onUnexpectedError }: 
     }
   }
 
-  const renderEvent = async ({ args, newContext }: Operation, event: object): Promise<Buffer> => {
+  const renderEvent = async ({ args, newContext }: Group, event: object): Promise<Buffer> => {
     try {
       const result = await execute({ ...args, rootValue: event, contextValue: newContext() })
       return toPayload(result.errors ? { ...result, errors: result.errors.map(maskError) } : result)
@@ -73,9 +76,11 @@ export function createLiveOperations({ repeats, maskError, onUnexpectedError }: 
     }
   }
 
-  const payloadOf = (group: Group, operation: Operation, event: object): Promise<Buffer> => {
-    const payload = group.payloads.get(event) ?? renderEvent(operation, event)
-    group.payloads.set(event, payload)
+  const payloadOf = (group: Group, event: object): Promise<Buffer> => {
+    const ofEvent = payloads.get(event) ?? new Map<Group, Promise<Buffer>>()
+    payloads.set(event, ofEvent)
+    const payload = ofEvent.get(group) ?? renderEvent(group, event)
+    ofEvent.set(group, payload)
     return payload
   }
 
@@ -104,7 +109,7 @@ export function createLiveOperations({ repeats, maskError, onUnexpectedError }: 
         while (isWanted()) {
           isRung = false
           const event = await feed.read()
-          const payload = event && (await payloadOf(group, operation, event))
+          const payload = event && (await payloadOf(group, event))
           if (isClosed) return
           if (feed.isOver()) {
             close()

@@ -56,13 +56,18 @@ export function createPrepareOperation(
         type: definition.operation,
         viewer,
         args,
-        newContext: () => createContext(useCases, viewer, idempotencyKey),
+        newContext: createContextFactory(useCases, viewer, idempotencyKey),
         execute: async () => enveloped.execute({ ...args, contextValue: await enveloped.contextFactory() }),
       }
     } catch (error) {
       return { errors: [maskError(error)] }
     }
   }
+}
+
+/** Apart, so that a subscription that lives for hours holds on to nothing of how it was prepared. */
+function createContextFactory(useCases: UseCases, viewer: Viewer, idempotencyKey: string | null): () => Context {
+  return () => createContext(useCases, viewer, idempotencyKey)
 }
 
 function sayWhichOperation(name: string | null): string {
