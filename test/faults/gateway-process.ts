@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -136,13 +137,20 @@ export async function killLeftGateways(): Promise<void> {
   )
 }
 
+/** Below those that the system gives to outgoing connections: such a one could take the port between two starts. */
+const PORTS = { from: 15_000, to: 32_000 }
+
 /** A port that was free a moment ago: a gateway that starts again must be where its hook addresses say. */
 export async function findFreePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  await once(server.close(), 'close')
-  if (typeof address !== 'object' || !address) throw new Error('no free port')
-  return address.port
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to)
+    const server = createServer()
+    try {
+      await once(server.listen(port, '127.0.0.1'), 'listening')
+      await once(server.close(), 'close')
+      return port
+    } catch {
+      // Somebody has it: another one.
+    }
+  }
 }

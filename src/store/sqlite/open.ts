@@ -5,7 +5,6 @@ import Database from 'libsql'
 import type { Engine } from '../kysely-job-store.ts'
 import type { Tables } from '../tables.ts'
 import { migrations } from './migrations.ts'
-import { prepareOnce } from './prepare-once.ts'
 
 /**
  * Opens the embedded database, made and migrated where needed. WAL with `synchronous=FULL`: what is committed is on
@@ -19,7 +18,7 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000; pragma foreign_keys = on',
   )
   const db = new Kysely<Tables>({
-    dialect: new SqliteDialect({ database: prepareOnce(database) }),
+    dialect: new SqliteDialect({ database }),
     log: onQuery,
   })
   try {
