@@ -12,7 +12,7 @@ import { afterExpiry } from './expiry.ts'
 import type { LiveOperation, LiveOperations } from './live-operations.ts'
 import type { OperationParams, PrepareOperation } from './operations.ts'
 
-const MAX_STREAMS_PER_TENANT = 20_000
+const MAX_STREAMS = 20_000
 
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -94,7 +94,7 @@ export function openEventStreamDoor(parts: EventStreamDoorParts): EventStreamDoo
 
   return {
     handle: async (request, response) => {
-      if (streams.size >= MAX_STREAMS_PER_TENANT) {
+      if (streams.size >= MAX_STREAMS) {
         return refuse(response, 503, 'Too many streams. Try again later.', { 'retry-after': '5' })
       }
       const mayChange = request.method === 'POST'

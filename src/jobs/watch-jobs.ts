@@ -72,7 +72,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
     const { tenant } = viewer
     const detach = bus.subscribeTenant(tenant, ring)
     let position = 0
-    let caughtUpAt: number | null = null
+    let caughtUpAt = 0
     let phase: 'opening' | 'SNAPSHOT' | 'REPLAY' | 'live' = 'opening'
     let hasGap = false
     let wantsRepeat = false
@@ -80,10 +80,9 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
     let next = 0
 
     const begin = async () => {
-      const last = await store.findLastChange(tenant)
-      caughtUpAt = last
+      caughtUpAt = await store.findLastChange(tenant)
       // A place that the store has not reached yet is one of another store.
-      const isGood = after !== null && after.place <= last && after.at > clock.now() - CURSOR_KEPT_MS
+      const isGood = after !== null && after.place <= caughtUpAt && after.at > clock.now() - CURSOR_KEPT_MS
       hasGap = after !== null && !isGood
       position = isGood ? after.place : 0
       phase = isGood ? 'REPLAY' : 'SNAPSHOT'
@@ -95,7 +94,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
           ? await tails.load({ tenant, after: position })
           : await store.listChanges(tenant, {
               after: position,
-              upTo: caughtUpAt ?? 0,
+              upTo: caughtUpAt,
               limit: PAGE,
               unfinished: phase === 'SNAPSHOT',
             })
@@ -133,7 +132,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
           if (page.length > 0) continue
           if (phase !== 'live') {
             phase = 'live'
-            position = caughtUpAt ?? position
+            position = caughtUpAt
             ring()
             return give('CAUGHT_UP', null)
           }
