@@ -5,7 +5,6 @@ import {
   type Kysely,
   sql,
   type SqlBool,
-  type Transaction,
   type UpdateObject,
 } from 'kysely'
 import type { TimelineEntry } from '../domain/swap-job.ts'
@@ -18,16 +17,19 @@ const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
 
 /** What differs between the engines, beside how they are opened and migrated. */
 export interface Engine {
+  /** For reading. */
   readonly db: Kysely<Tables>
+  /** Carries all of `act` out, or nothing: on disk when it resolves. Undone when `act` rejects. */
+  write<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>
   /** Whether the error says that a unique column has the value already. */
   isUniqueViolation(error: unknown): boolean
 }
 
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
-export function createJobStore({ db, isUniqueViolation }: Engine): JobStore {
+export function createJobStore({ db, write, isUniqueViolation }: Engine): JobStore {
   return {
     createJob: (job, room) =>
-      db.transaction().execute(async (trx) => {
+      write(async (trx) => {
         const { idempotency } = job
         if (idempotency) {
           const holder = await findByKey(trx, job.tenant, idempotency.key)
@@ -110,10 +112,10 @@ export function createJobStore({ db, isUniqueViolation }: Engine): JobStore {
     applyDecision: async (job, decision, at, source) => {
       const columns = toPatchColumns(decision.patch)
       if (decision.kind === 'note') {
-        const row = await updateExactly(db, job, columns)
+        const row = await write(async (trx) => updateExactly(trx, job, columns))
         return row ? toSwapJob(row) : null
       }
-      const move = db.transaction().execute(async (trx) => {
+      const move = write(async (trx) => {
         const version = job.version + 1
         const row = await updateExactly(trx, job, {
           ...columns,
@@ -149,16 +151,16 @@ export function createJobStore({ db, isUniqueViolation }: Engine): JobStore {
 
     claimSubmit: async (job, claim) => {
       if (job.status !== 'PENDING' || job.leaseUntil !== null) return null
-      const row = await updateExactly(
-        db,
-        job,
-        {
-          fencing: job.fencing + 1,
-          lease_until: claim.leaseUntil,
-          wake_at: claim.leaseUntil,
-          hook_address: claim.hookAddress,
-        },
-        (where) => where(countUpTo(claim.maxInFlight, isInFlight), '<', claim.maxInFlight),
+      const columns = {
+        fencing: job.fencing + 1,
+        lease_until: claim.leaseUntil,
+        wake_at: claim.leaseUntil,
+        hook_address: claim.hookAddress,
+      }
+      const row = await write(async (trx) =>
+        updateExactly(trx, job, columns, (where) =>
+          where(countUpTo(claim.maxInFlight, isInFlight), '<', claim.maxInFlight),
+        ),
       )
       return row ? toSwapJob(row) : null
     },
@@ -172,17 +174,19 @@ export function createJobStore({ db, isUniqueViolation }: Engine): JobStore {
         .limit(limit)
         .execute()
       if (due.length === 0) return []
-      const rows = await db
-        .updateTable('jobs')
-        .set({ wake_at: until })
-        .where(
-          'id',
-          'in',
-          due.map(({ id }) => id),
-        )
-        .where('wake_at', '<=', now)
-        .returningAll()
-        .execute()
+      const rows = await write(async (trx) =>
+        trx
+          .updateTable('jobs')
+          .set({ wake_at: until })
+          .where(
+            'id',
+            'in',
+            due.map(({ id }) => id),
+          )
+          .where('wake_at', '<=', now)
+          .returningAll()
+          .execute(),
+      )
       return rows.map(toSwapJob)
     },
 
@@ -239,7 +243,7 @@ function countUpTo(limit: number, condition: (where: Where) => Expression<SqlBoo
   return selectFrom(some).select(({ fn }) => fn.countAll<number>().as('count'))
 }
 
-async function countQueue(trx: Transaction<Tables>, room: Room, now: number) {
+async function countQueue(trx: Kysely<Tables>, room: Room, now: number) {
   const isDue = (where: Where) => where.and([isWaiting(where), where('not_before', '<=', now)])
   return trx
     .selectNoFrom([
@@ -253,7 +257,7 @@ async function countQueue(trx: Transaction<Tables>, room: Room, now: number) {
 
 /** Writes where the row is as `job` says: same version, same fencing number. */
 async function updateExactly(
-  db: Kysely<Tables> | Transaction<Tables>,
+  db: Kysely<Tables>,
   job: { readonly id: string; readonly version: number; readonly fencing: number },
   columns: UpdateObject<Tables, 'jobs'>,
   condition: (where: Where) => Expression<SqlBool> = (where) => where.lit(true),
@@ -269,7 +273,7 @@ async function updateExactly(
     .executeTakeFirst()
 }
 
-async function findByKey(trx: Transaction<Tables>, tenant: string, key: string) {
+async function findByKey(trx: Kysely<Tables>, tenant: string, key: string) {
   const row = await trx
     .selectFrom('idempotency_keys')
     .innerJoin('jobs', 'jobs.id', 'idempotency_keys.job_id')

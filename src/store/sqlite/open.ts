@@ -4,6 +4,8 @@ import { Kysely, Migrator, SqliteDialect } from 'kysely'
 import Database from 'libsql'
 import type { Engine } from '../kysely-job-store.ts'
 import type { Tables } from '../tables.ts'
+import { createGroupCommit } from './group-commit.ts'
+import { keepStatements } from './kept-statements.ts'
 import { migrations } from './migrations.ts'
 
 /**
@@ -18,7 +20,7 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000; pragma foreign_keys = on',
   )
   const db = new Kysely<Tables>({
-    dialect: new SqliteDialect({ database }),
+    dialect: new SqliteDialect({ database: keepStatements(database) }),
     log: onQuery,
   })
   try {
@@ -28,8 +30,11 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     await db.destroy()
     throw error
   }
+  // From here on a lock that is taken is waited for between calls, not within one that holds the event loop.
+  database.exec('pragma busy_timeout = 5')
   return {
     db,
+    write: createGroupCommit(database, db),
     isUniqueViolation: (error) =>
       error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE',
   }

@@ -1,0 +1,21 @@
+import type { SqliteDatabase } from 'kysely'
+import type { Database, Statement } from 'libsql'
+
+/** Texts kept at one time. Lists of differing length make differing texts; all others are far fewer. */
+const MAX_KEPT = 200
+
+/** The database as Kysely uses it, with each text prepared once: reading a statement costs more than running it. */
+export function keepStatements(database: Database): SqliteDatabase {
+  const kept = new Map<string, Statement>()
+  return {
+    prepare: (text) => {
+      const statement = kept.get(text) ?? database.prepare(text)
+      kept.delete(text)
+      kept.set(text, statement)
+      const [leastRecent] = kept.keys()
+      if (leastRecent !== undefined && kept.size > MAX_KEPT) kept.delete(leastRecent)
+      return statement
+    },
+    close: () => database.close(),
+  }
+}

@@ -1,0 +1,79 @@
+/** Writes to the embedded database: together on disk, each for itself when it fails, and patient with other processes. */
+import { join } from 'node:path'
+import Database from 'libsql'
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import { openDatabase } from '../../src/store/sqlite/open.ts'
+import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+
+async function openTwice() {
+  const path = join(await makeDataDir(), 'gateway.db')
+  const { write, db } = await openDatabase(path, () => {})
+  closeAfterTest(() => db.destroy())
+  const other = new Database(path)
+  closeAfterTest(async () => {
+    other.close()
+  })
+  other.exec('create table notes (n integer primary key)')
+  return {
+    /** Resolves to all there are, itself included. */
+    keep: async (n: number) =>
+      write(async (trx) => {
+        await sql`insert into notes values (${n})`.execute(trx)
+        const { rows } = await sql<{ n: number }>`select n from notes order by n`.execute(trx)
+        return rows.map((row) => row.n)
+      }),
+    keepAndThrow: async (n: number) =>
+      write(async (trx) => {
+        await sql`insert into notes values (${n})`.execute(trx)
+        throw new Error('not this one')
+      }),
+    read: async () => (await sql<{ n: number }>`select n from notes order by n`.execute(db)).rows.map((row) => row.n),
+    other,
+    seenByOther: () => (other.prepare('select n from notes order by n').all() as { n: number }[]).map((row) => row.n),
+  }
+}
+
+test('what comes in one turn is on disk together when the first is answered, each having seen those before it', async () => {
+  const { keep, seenByOther } = await openTwice()
+  const writes = [keep(1), keep(2), keep(3)]
+  await writes[0]
+  expect(seenByOther()).toEqual([1, 2, 3])
+  expect(await Promise.all(writes)).toEqual([[1], [1, 2], [1, 2, 3]])
+})
+
+test('a write that fails is undone alone', async () => {
+  const { keep, keepAndThrow, seenByOther } = await openTwice()
+  const results = await Promise.allSettled([keep(1), keepAndThrow(2), keep(1), keep(3)])
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled'])
+  expect(seenByOther()).toEqual([1, 3])
+})
+
+test('while another process writes, reads and the event loop go on; then everything is written once', async () => {
+  const { keep, read, other, seenByOther } = await openTwice()
+  other.exec('begin immediate; insert into notes values (1)')
+  const writes = [keep(2), keep(3)]
+  expect(await read()).toEqual([])
+  writes.push(keep(4))
+  expect(await read()).toEqual([])
+  other.exec('commit')
+  await Promise.all(writes)
+  expect(seenByOther()).toEqual([1, 2, 3, 4])
+  // A statement that had found the lock taken would stay open, and no later commit would succeed.
+  await keep(5)
+  await keep(6)
+  expect(seenByOther()).toEqual([1, 2, 3, 4, 5, 6])
+})
+
+test(
+  'when the lock is not given back every write says so, and those that come later work',
+  { timeout: 10_000 },
+  async () => {
+    const { keep, other, seenByOther } = await openTwice()
+    other.exec('begin immediate')
+    await expect(keep(1)).rejects.toThrow('another process has been writing')
+    other.exec('rollback')
+    await keep(2)
+    expect(seenByOther()).toEqual([2])
+  },
+)
