@@ -168,6 +168,9 @@ async function hooks(): Promise<Figures> {
         }
       }
     })
+    // Between two scheduled looks: a job is fetched once a second at most, and a hook that comes right after one waits.
+    await until(() => jobs.every(({ accepted }) => accepted.fetches >= 3), { timeoutMs: 30_000 })
+    await delay(1_100)
     await paced(jobs, (job) => {
       sentAt.set(job.id, performance.now())
       void gateway.finish(job)
@@ -274,36 +277,22 @@ async function reconnect(): Promise<Figures> {
     })
     for (const { socket } of before) socket.on('error', () => undefined)
     await gateway.restart()
-    const lags: number[] = []
-    const over = new AbortController()
-    const probing = (async () => {
-      while (!over.signal.aborted) {
-        const from = performance.now()
-        await fetch(`${gateway.url}/healthz`)
-        lags.push(performance.now() - from)
-        await delay(10)
-      }
-    })()
+    await gateway.process.watchLoop()
     const from = performance.now()
     const after = await Promise.all(
       Array.from({ length: SOCKETS }, async (_unused, n) => {
-        // As graphql-ws does it: within a second or so, at random.
-        await delay(Math.random() * 1_000)
         const client = await connectClient(gateway.url)
         await client.subscribe('1', watchJob(jobs[n % jobs.length]?.id ?? ''))
         return client
       }),
     )
     const servedMs = performance.now() - from
-    over.abort()
-    await probing
+    const lag = await gateway.process.readLoop()
     for (const { socket } of after) socket.terminate()
     return [
-      [`${SOCKETS} clients within a second after a restart: all served again after`, milliseconds(servedMs)],
-      [
-        'p99 of an answer of /healthz meanwhile, asked from the process of the clients',
-        milliseconds(percentile(lags, 0.99)),
-      ],
+      [`${SOCKETS} clients at once after a restart: all served again after`, milliseconds(servedMs)],
+      ['lag of the event loop meanwhile, p99', milliseconds(lag.p99Ms)],
+      ['the longest', milliseconds(lag.maxMs)],
     ]
   } finally {
     await gateway.close()

@@ -1,6 +1,27 @@
-/** Loaded into a measured process: collects garbage when it is asked to, so that memory is what is held. */
+/** Loaded into a measured process: answers what only the process itself knows. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+
+const RESOLUTION_MS = 5
+const lag = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+
+const answers: Record<string, () => object> = {
+  /** Garbage is gone, so that memory is what is held. */
+  collect: () => {
+    for (let n = 0; n < 3; n += 1) globalThis.gc?.()
+    return {}
+  },
+  watchLoop: () => {
+    lag.reset()
+    lag.enable()
+    return {}
+  },
+  /** How much later than asked for a timer came: milliseconds, since `watchLoop`. */
+  readLoop: () => ({
+    p99Ms: lag.percentile(99) / 1e6 - RESOLUTION_MS,
+    maxMs: lag.max / 1e6 - RESOLUTION_MS,
+  }),
+}
+
 process.on('message', (message) => {
-  if (typeof message !== 'object' || message === null || !('collect' in message)) return
-  for (let n = 0; n < 3; n += 1) globalThis.gc?.()
-  process.send?.({ collected: true })
+  if (typeof message === 'string') process.send?.(answers[message]?.() ?? {})
 })

@@ -9,8 +9,16 @@ export interface MeasuredProcess {
   cpuMs(): number
   /** Resident memory now, in bytes, after it has collected what it can. */
   rssBytes(): Promise<number>
+  /** Begins to watch how late its event loop is. */
+  watchLoop(): Promise<void>
+  readLoop(): Promise<LoopLag>
   readonly isAlive: () => boolean
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
+}
+
+export interface LoopLag {
+  readonly p99Ms: number
+  readonly maxMs: number
 }
 
 /** A clock tick of the kernel's accounting. */
@@ -41,16 +49,24 @@ export async function startProcess(file: string, env: Readonly<Record<string, st
     child.once('exit', () => reject(new Error(`${file} ended:\n${text}`)))
   })
   const read = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8')
+  const ask = async (question: string): Promise<unknown> => {
+    const answered = once(child, 'message')
+    child.send(question)
+    const [answer] = (await answered) as unknown[]
+    return answer
+  }
   return {
     url,
+    watchLoop: async () => {
+      await ask('watchLoop')
+    },
+    readLoop: async () => (await ask('readLoop')) as LoopLag,
     cpuMs: () => {
       const fields = read('stat').split(') ')[1]?.split(' ') ?? []
       return (Number(fields[11]) + Number(fields[12])) * TICK_MS
     },
     rssBytes: async () => {
-      const collected = once(child, 'message')
-      child.send({ collect: true })
-      await collected
+      await ask('collect')
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(read('status'))?.[1]) * 1_024
     },
     isAlive: () => isAlive,
