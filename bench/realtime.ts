@@ -40,7 +40,7 @@ function watchJob(id: string): Subscription {
 }
 
 async function openPeer() {
-  return startProcess('bench/realtime/peer.ts', {})
+  return startProcess('bench/realtime/peer.mjs', {})
 }
 
 /** Memory of sockets that wait, each for a job of its own. */

@@ -38,10 +38,8 @@ export async function openBenchGateway(): Promise<BenchGateway> {
     LOG_LEVEL: 'silent',
     MAX_IN_FLIGHT: '100000',
     FETCH_PER_SECOND: '100000',
-    // Nothing is looked at by schedule meanwhile: what is measured is the hook's road.
-    CLOCK_FACTOR: '1',
   }
-  let running = await startProcess('test/faults/program.ts', env)
+  let running = await startProcess('dist/main.js', env)
   let created = 0
 
   const createJob = async (): Promise<BenchJob> => {
@@ -76,7 +74,7 @@ export async function openBenchGateway(): Promise<BenchGateway> {
     },
     restart: async () => {
       await running.stop()
-      running = await startProcess('test/faults/program.ts', env)
+      running = await startProcess('dist/main.js', env)
       return running
     },
     close: async () => {

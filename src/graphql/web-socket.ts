@@ -17,6 +17,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Viewer } from '../auth/viewer.ts'
 import { closeSpread } from '../lib/close-spread.ts'
 import { encodeTextFrame } from '../lib/web-socket-frame.ts'
+import { createTurns } from '../lib/turns.ts'
 import { createWheel } from '../lib/wheel.ts'
 import { afterExpiry } from './expiry.ts'
 import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
@@ -25,6 +26,8 @@ import type { PrepareOperation } from './operations.ts'
 const CONNECTION_INIT_WAIT_MS = 3_000
 const PING_EVERY_MS = 12_000
 const CLOSE_GRACE_MS = 1_000
+/** After a restart thousands come back at once. */
+const UPGRADES_PER_TURN = 20
 /** "Service Restart" and "Try Again Later": clients connect again by themselves. */
 const RESTARTING = 1012
 const TRY_AGAIN_LATER = 1013
@@ -79,6 +82,7 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
     handleProtocols: (offered) => offered.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) && GRAPHQL_TRANSPORT_WS_PROTOCOL,
   })
   const pings = createWheel(PING_EVERY_MS, random)
+  const inTurn = createTurns(UPGRADES_PER_TURN)
   const socketsOf = new Map<string, number>()
   const countSocket = (tenant: string, change: 1 | -1): number => {
     const count = (socketsOf.get(tenant) ?? 0) + change
@@ -240,7 +244,7 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
 
   return {
     upgrade: (request, socket, head) => {
-      sockets.handleUpgrade(request, socket, head, (webSocket) => connect(webSocket, socket))
+      inTurn(() => sockets.handleUpgrade(request, socket, head, (webSocket) => connect(webSocket, socket)))
     },
     close: async () => {
       await closeSpread(sockets.clients, (socket) => socket.close(RESTARTING, 'Service Restart'))

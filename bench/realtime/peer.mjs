@@ -3,12 +3,14 @@
  * bytes it is told to. Started as a process of its own; `POST /send?to=n` sends the body to socket n, `to=all` to all.
  */
 import { createServer } from 'node:http'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocketServer } from 'ws'
 
-const sockets: WebSocket[] = []
+/** @type {import('ws').WebSocket[]} */
+const sockets = []
 const server = createServer((request, response) => {
-  const chunks: Buffer[] = []
-  request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  /** @type {Buffer[]} */
+  const chunks = []
+  request.on('data', (chunk) => chunks.push(chunk))
   request.on('end', () => {
     const text = Buffer.concat(chunks).toString('utf8')
     const to = new URL(request.url ?? '', 'http://peer').searchParams.get('to')
@@ -24,8 +26,5 @@ new WebSocketServer({ server, perMessageDeflate: false }).on('connection', (sock
 })
 server.listen(0, '127.0.0.1', () => {
   const address = server.address()
-  if (typeof address === 'object' && address) {
-    process.stdout.write(`${JSON.stringify({ ready: `http://127.0.0.1:${address.port}` })}\n`)
-  }
+  if (typeof address === 'object' && address) process.stdout.write(`http://127.0.0.1:${address.port}\n`)
 })
-process.on('disconnect', () => process.exit())

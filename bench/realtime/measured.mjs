@@ -1,10 +1,11 @@
-/** Loaded into a measured process: answers what only the process itself knows. */
+/** Loaded into a measured process: answers what only the process itself knows, and ends with the run. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 const RESOLUTION_MS = 5
 const lag = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 
-const answers: Record<string, () => object> = {
+/** @type {Record<string, () => object>} */
+const answers = {
   /** Garbage is gone, so that memory is what is held. */
   collect: () => {
     for (let n = 0; n < 3; n += 1) globalThis.gc?.()
@@ -25,3 +26,4 @@ const answers: Record<string, () => object> = {
 process.on('message', (message) => {
   if (typeof message === 'string') process.send?.(answers[message]?.() ?? {})
 })
+process.on('disconnect', () => process.exit())

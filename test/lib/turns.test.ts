@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { createTurns } from '../../src/lib/turns.ts'
+
+test('a burst is worked through in order, a few in each turn of the event loop', async () => {
+  const inTurn = createTurns(2)
+  const seen: string[] = []
+  await new Promise<void>((resolve) => {
+    for (const n of [1, 2, 3, 4]) inTurn(() => seen.push(`work ${n}`))
+    inTurn(resolve)
+    const nextTurn = () => {
+      seen.push('turn')
+      if (!seen.includes('work 4')) setImmediate(nextTurn)
+    }
+    setImmediate(nextTurn)
+  })
+  expect(seen.slice(0, 6)).toEqual(['work 1', 'work 2', 'turn', 'work 3', 'work 4', 'turn'])
+})
+
+test('what comes after the queue was empty is taken as well', async () => {
+  const inTurn = createTurns(1)
+  await new Promise<void>((resolve) => inTurn(resolve))
+  await new Promise<void>((resolve) => inTurn(resolve))
+})
