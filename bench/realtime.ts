@@ -49,27 +49,30 @@ async function idle(): Promise<Figures> {
   const peer = await openPeer()
   try {
     const jobs = await gateway.createJobs(SOCKETS)
-    const before = { gateway: await gateway.process.rssBytes(), peer: await peer.rssBytes() }
+    const before = { gateway: await gateway.process.memory(), peer: await peer.memory() }
     const clients = await makeMany(SOCKETS, async (n) => {
       const client = await connectClient(gateway.url)
       await client.subscribe('1', watchJob(jobs[n]?.id ?? ''))
       return client
     })
     const peers = await makeMany(SOCKETS, async () => connectPeer(peer.url))
-    const one = (await gateway.process.rssBytes()) - before.gateway
-    const bare = (await peer.rssBytes()) - before.peer
+    const withOne = await gateway.process.memory()
+    const one = withOne.resident - before.gateway.resident
+    const bare = (await peer.memory()).resident - before.peer.resident
     await makeMany(SOCKETS, async (n) => {
       for (let more = 1; more <= MORE_SUBSCRIPTIONS; more += 1) {
         await clients[n]?.subscribe(`more-${more}`, watchJob(jobs[(n + more) % SOCKETS]?.id ?? ''))
       }
     })
-    const further = (await gateway.process.rssBytes()) - before.gateway - one
+    const withMore = await gateway.process.memory()
+    const perFurther = (bytes: number) => kilobytes(bytes / SOCKETS / MORE_SUBSCRIPTIONS)
     for (const { socket } of [...clients, ...peers]) socket.terminate()
     return [
       [`memory of a socket with a subscription, of ${SOCKETS}`, kilobytes(one / SOCKETS)],
       ['the same of a bare socket', kilobytes(bare / SOCKETS)],
       ['ratio', (one / bare).toFixed(2)],
-      ['a further subscription on the same socket', kilobytes(further / SOCKETS / MORE_SUBSCRIPTIONS)],
+      ['a further subscription on the same socket', perFurther(withMore.resident - withOne.resident)],
+      ['the same, held by objects', perFurther(withMore.heap - withOne.heap)],
     ]
   } finally {
     await Promise.all([gateway.close(), peer.stop('SIGKILL')])

@@ -7,13 +7,20 @@ export interface MeasuredProcess {
   readonly url: string
   /** Milliseconds of CPU since the start, of all its threads. */
   cpuMs(): number
-  /** Resident memory now, in bytes, after it has collected what it can. */
-  rssBytes(): Promise<number>
+  /** After it has collected what it can. */
+  memory(): Promise<Memory>
   /** Begins to watch how late its event loop is. */
   watchLoop(): Promise<void>
   readLoop(): Promise<LoopLag>
   readonly isAlive: () => boolean
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
+}
+
+/** In bytes. */
+export interface Memory {
+  readonly resident: number
+  /** What objects hold; the rest is code, buffers, and pages that V8 keeps for later. */
+  readonly heap: number
 }
 
 export interface LoopLag {
@@ -68,9 +75,9 @@ export async function startProcess(file: string, env: Readonly<Record<string, st
       const fields = read('stat').split(') ')[1]?.split(' ') ?? []
       return (Number(fields[11]) + Number(fields[12])) * TICK_MS
     },
-    rssBytes: async () => {
-      await ask('collect')
-      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(read('status'))?.[1]) * 1_024
+    memory: async () => {
+      const { heapBytes } = (await ask('collect')) as { readonly heapBytes: number }
+      return { resident: Number(/^VmRSS:\s+(\d+) kB$/m.exec(read('status'))?.[1]) * 1_024, heap: heapBytes }
     },
     isAlive: () => isAlive,
     stop: async (signal = 'SIGTERM') => {

@@ -18,11 +18,11 @@ export async function runChanges(changes: number, hasPaused: boolean) {
     const readers = await makeMany(READERS, async () => connectClient(gateway.url))
     await Promise.all(readers.map(async (client) => client.subscribe('1', { query })))
     await runJobs(WARM_UP)
-    const before = await gateway.process.rssBytes()
+    const before = await gateway.process.memory()
     const waits: number[] = []
     const total = Math.ceil(changes / CHANGES_OF_A_JOB)
     await runJobs(total, waits)
-    const grownBytes = (await gateway.process.rssBytes()) - before
+    const grownBytes = (await gateway.process.memory()).resident - before.resident
     const isAlive = gateway.process.isAlive()
     for (const { socket } of readers) socket.terminate()
     slow?.socket.terminate()
