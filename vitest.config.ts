@@ -15,6 +15,8 @@ function isFaults({ moduleId }: TestSpecification): boolean {
   return moduleId.includes('/test/faults/faults.test.ts')
 }
 
+const ON_BOTH_ENGINES = ['clients', 'faults', 'graphql', 'jobs', 'races'].map((folder) => `test/${folder}/**/*.test.ts`)
+
 export default defineConfig({
   resolve: {
     // Vite would resolve graphql's ESM build beside the CommonJS build that Node gives to Pothos and Yoga: two
@@ -22,8 +24,12 @@ export default defineConfig({
     alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }],
   },
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/build.ts'],
+    projects: [
+      { extends: true, test: { name: 'embedded', include: ['test/**/*.test.ts'] } },
+      // The same promises again, kept in PostgreSQL.
+      { extends: true, test: { name: 'postgres', include: ON_BOTH_ENGINES, env: { TEST_ENGINE: 'postgres' } } },
+    ],
+    globalSetup: ['test/support/build.ts', 'test/support/postgres-server.ts'],
     // What a test may take when the machine is busy; alone none takes ten seconds.
     testTimeout: 30_000,
     hookTimeout: 30_000,

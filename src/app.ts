@@ -4,6 +4,7 @@
  */
 import type { RequestListener } from 'node:http'
 import { localViewer } from './auth/viewer.ts'
+import type { EventBus } from './bus/event-bus.ts'
 import { createMemoryBus } from './bus/memory.ts'
 import type { Config } from './config/config.ts'
 import { SettingError } from './config/env.ts'
@@ -27,15 +28,16 @@ import { createSubmitter } from './jobs/submit-swap.ts'
 import { createUpstreamBreaker } from './jobs/upstream-breaker.ts'
 import { createWatcher } from './jobs/watch-job.ts'
 import { createWatchJobs } from './jobs/watch-jobs.ts'
-import { createBackground } from './lib/background.ts'
+import { type Background, createBackground } from './lib/background.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { createClosers } from './lib/closers.ts'
-import { createPacer } from './lib/pacer.ts'
+import { createPacer, type Pacer } from './lib/pacer.ts'
 import { readPath } from './lib/request-path.ts'
 import { createWakeableDelay } from './lib/wakeable-delay.ts'
 import { listen } from './server.ts'
+import type { JobStore } from './store/job-store.ts'
 import { createJobStore } from './store/kysely-job-store.ts'
-import { openDatabase } from './store/sqlite/open.ts'
+import { openDatabase as openSqlite } from './store/sqlite/open.ts'
 import type { SwapFaceOptions } from './swapface/swapface.ts'
 import type { Telemetry } from './telemetry/events.ts'
 import { openRestUpstream } from './upstream/rest.ts'
@@ -81,10 +83,20 @@ export async function openApp({
     const background = createBackground(telemetry.backgroundFailed)
     const onUnexpectedError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)
 
-    const database = await openDatabase(config.databasePath, telemetry.databaseQueried)
-    closers.add(() => database.db.destroy())
-    const store = createJobStore(database)
-    const bus = createMemoryBus()
+    const stopping = new AbortController()
+    const { bus, pacer, store } = await openStorage({
+      config,
+      postgresUrl: secrets.postgresUrl,
+      telemetry,
+      background,
+      clock,
+      stopping: stopping.signal,
+      onClose: closers.add,
+    })
+    closers.add(async () => {
+      stopping.abort()
+      await background.settled()
+    })
 
     // Listens before it is ready: the port may be one that was free, and hook addresses name it.
     const doors = createDoors()
@@ -111,10 +123,8 @@ export async function openApp({
       swapImage: swapImage ?? 'https://example.com/face.jpg',
     }
 
-    const stopping = new AbortController()
     const hookAddresses = createHookAddresses(publicUrl, secrets.gatewaySecrets)
     const breaker = createUpstreamBreaker(clock, random)
-    const pacer = createPacer(config.fetchPerSecond, clock)
     const room = createWakeableDelay(clock, stopping.signal)
     const { deadlines, maxInFlight } = config
     const applyReport = createApplyReport({ store, bus, onRoom: room.wake, telemetry, deadlines, random })
@@ -206,6 +216,42 @@ export async function openApp({
   } catch (error) {
     await closers.closeAll()
     throw error
+  }
+}
+
+interface StorageParts {
+  readonly config: Config
+  readonly postgresUrl: string | null
+  readonly telemetry: Telemetry
+  readonly background: Background
+  readonly clock: Clock
+  readonly stopping: AbortSignal
+  readonly onClose: (close: () => Promise<void>) => void
+}
+
+/** What is kept and shared: in a file for one process, in PostgreSQL for many. */
+async function openStorage(parts: StorageParts): Promise<{ store: JobStore; bus: EventBus; pacer: Pacer }> {
+  const { config, postgresUrl, telemetry, background, clock, stopping, onClose } = parts
+  const { databaseQueried, backgroundFailed: onFailure } = telemetry
+  if (postgresUrl === null) {
+    const engine = await openSqlite(config.databasePath ?? '', databaseQueried)
+    onClose(() => engine.db.destroy())
+    return { store: createJobStore(engine), bus: createMemoryBus(), pacer: createPacer(config.fetchPerSecond, clock) }
+  }
+  // Loaded only where it is used.
+  const [{ openDatabase }, { createSharedPacer }, { openPostgresBus }] = await Promise.all([
+    import('./store/postgres/open.ts'),
+    import('./store/postgres/pacer.ts'),
+    import('./bus/postgres.ts'),
+  ])
+  const engine = await openDatabase(postgresUrl, databaseQueried, (error) => onFailure('keep a connection', error))
+  onClose(() => engine.db.destroy())
+  const store = createJobStore(engine)
+  const { listPlaces } = store
+  return {
+    store,
+    bus: openPostgresBus({ url: postgresUrl, listPlaces, background, clock, stopping, onFailure }),
+    pacer: createSharedPacer(engine.db, config.fetchPerSecond, clock),
   }
 }
 

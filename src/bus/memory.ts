@@ -1,13 +1,22 @@
 import type { EventBus } from './event-bus.ts'
 
+export interface MemoryBus extends EventBus {
+  /** Wakes everybody who listens. */
+  ringAll(): void
+}
+
 /** Wake-ups within one process. */
-export function createMemoryBus(): EventBus {
+export function createMemoryBus(): MemoryBus {
   const ofJobs = createTopics()
   const ofTenants = createTopics()
   return {
     publish: ({ id, tenant }) => {
       ofJobs.ring(id)
       ofTenants.ring(tenant)
+    },
+    ringAll: () => {
+      ofJobs.ringAll()
+      ofTenants.ringAll()
     },
     isWatched: ofJobs.has,
     subscribeJob: ofJobs.subscribe,
@@ -18,10 +27,14 @@ export function createMemoryBus(): EventBus {
 /** Listeners by key; a key without listeners is not kept. */
 function createTopics() {
   const topics = new Map<string, Set<() => void>>()
+  const ring = (key: string): void => {
+    for (const listener of topics.get(key) ?? []) listener()
+  }
   return {
     has: (key: string): boolean => topics.has(key),
-    ring: (key: string): void => {
-      for (const listener of topics.get(key) ?? []) listener()
+    ring,
+    ringAll: (): void => {
+      for (const key of topics.keys()) ring(key)
     },
     subscribe: (key: string, listener: () => void): (() => void) => {
       const listeners = topics.get(key) ?? new Set()

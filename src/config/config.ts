@@ -1,8 +1,8 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Deadlines } from '../domain/transitions.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
 import { SettingError } from './env.ts'
-import type { SettingValues } from './settings.ts'
+import { isPostgresUrl, type SettingValues } from './settings.ts'
 
 /** How the program runs. Holds no secret, so it may be logged. */
 export interface Config {
@@ -13,7 +13,8 @@ export interface Config {
   /** Where the upstream is; null for the embedded one. */
   readonly upstreamUrl: string | null
   readonly localUpstreamPort: number
-  readonly databasePath: string
+  /** Of the embedded database; null where PostgreSQL is used (`Secrets.postgresUrl`). */
+  readonly databasePath: string | null
   readonly dataDir: string
   /** Folder of the operator's own face-swap models; null for the built-in ones. */
   readonly modelsDir: string | null
@@ -35,15 +36,22 @@ export function toConfig(values: SettingValues): Config {
     )
   }
   const dataDir = resolve(values.DATA_DIR)
+  const isOnPostgres = isPostgresUrl(values.DATABASE_URL ?? '')
+  if (isOnPostgres && values.GATEWAY_SECRET === undefined) {
+    throw new SettingError(
+      'GATEWAY_SECRET',
+      'must be set where DATABASE_URL is a PostgreSQL: a hook that one process asked for may come to another. All of them need the same.',
+    )
+  }
   return Object.freeze({
     host: values.HOST,
     port: values.PORT,
     publicUrl: values.PUBLIC_URL ?? null,
     upstreamUrl: values.TTAPI_KEY === undefined ? null : values.TTAPI_URL,
     localUpstreamPort: values.LOCAL_UPSTREAM_PORT,
-    databasePath: values.DATABASE_URL
-      ? resolve(values.DATABASE_URL.slice('file:'.length))
-      : resolve(dataDir, 'gateway.db'),
+    databasePath: isOnPostgres
+      ? null
+      : resolve(values.DATABASE_URL?.slice('file:'.length) ?? join(dataDir, 'gateway.db')),
     dataDir,
     modelsDir: values.SWAPFACE_MODELS_DIR === undefined ? null : resolve(values.SWAPFACE_MODELS_DIR),
     allowedPrivateHosts: (values.ALLOWED_PRIVATE_HOSTS ?? '')

@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SettingError } from './env.ts'
-import type { SettingValues } from './settings.ts'
+import { isPostgresUrl, type SettingValues } from './settings.ts'
 
 /** What must never be logged, kept apart from `Config`. */
 export interface Secrets {
   /** Goes to the upstream's origin only. */
   readonly upstreamKey: string
+  /** With its password; null where the database is embedded. */
+  readonly postgresUrl: string | null
   /** The first signs, all verify. */
   readonly gatewaySecrets: readonly [string, ...string[]]
 }
@@ -16,6 +18,7 @@ export interface Secrets {
 export function readSecrets(values: SettingValues, dataDir: string): Secrets {
   return {
     upstreamKey: values.TTAPI_KEY ?? values.LOCAL_UPSTREAM_KEY,
+    postgresUrl: isPostgresUrl(values.DATABASE_URL ?? '') ? (values.DATABASE_URL ?? null) : null,
     gatewaySecrets: values.GATEWAY_SECRET ? parseList(values.GATEWAY_SECRET) : [readOrMakeSecret(dataDir)],
   }
 }

@@ -34,6 +34,10 @@ const httpUrl = z
 
 const onOff = z.enum(['on', 'off'], { error: 'must be "on" or "off"' }).optional()
 
+export function isPostgresUrl(url: string): boolean {
+  return /^postgres(ql)?:\/\//.test(url)
+}
+
 export const settings = {
   HOST: setting(z.string().min(1).default('127.0.0.1'), '127.0.0.1', 'address to listen on'),
   PORT: setting(port(4000), '4000', 'port to listen on; 0 takes a free one'),
@@ -62,10 +66,13 @@ export const settings = {
   DATABASE_URL: setting(
     z
       .string()
-      .refine((value) => value.startsWith('file:'), 'must be "file:" and a path')
+      .refine(
+        (value) => value.startsWith('file:') || (isPostgresUrl(value) && URL.canParse(value)),
+        'must be "file:" and a path, or "postgres://user:password@host/database"',
+      )
       .optional(),
     'file:DATA_DIR/gateway.db',
-    'the embedded database, as file:path',
+    'the embedded database, as file:path; or postgres://user:password@host/database, for several processes',
   ),
   DATA_DIR: setting(z.string().min(1).default('./data'), './data', 'folder for everything that is kept'),
   GATEWAY_SECRET: setting(

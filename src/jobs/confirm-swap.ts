@@ -132,7 +132,11 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
       if (isDone(job.status) || job.upstreamId === null) return job
       const flight = flights.get(job.id)
       if (flight) return (await flight).job
-      if (spacingLeftMs(job.id) > 0 || breaker.isOpen() || !pacer.tryTake() || !breaker.tryPass()) return job
+      if (spacingLeftMs(job.id) > 0 || breaker.isOpen() || !(await pacer.tryTake())) return job
+      // Somebody else may have asked meanwhile.
+      const other = flights.get(job.id)
+      if (other) return (await other).job
+      if (spacingLeftMs(job.id) > 0 || !breaker.tryPass()) return job
       return (await fly(job, job.upstreamId, 'FETCH')).job
     },
 

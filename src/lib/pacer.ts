@@ -2,8 +2,8 @@ import type { Clock } from './clock.ts'
 
 /** Lets `perSecond` things happen each second, evenly once a second's worth has been used up at once. */
 export interface Pacer {
-  /** Takes a turn if one is free now. */
-  tryTake(): boolean
+  /** Takes a turn if one is free now; resolves to whether it did. */
+  tryTake(): Promise<boolean>
   /** Resolves when it is this caller's turn: first come, first served. Rejects when `signal` aborts first. */
   take(signal?: AbortSignal): Promise<void>
 }
@@ -17,7 +17,7 @@ export function createPacer(perSecond: number, clock: Clock): Pacer {
     return nextAt - intervalMs
   }
   return {
-    tryTake: () => {
+    tryTake: async () => {
       if (nextAt > clock.now()) return false
       reserve()
       return true

@@ -64,10 +64,17 @@ export interface ChangeRange {
   readonly unfinished: boolean
 }
 
-/** A job, and the place of its last change. */
+/** A job as it is, and the place of its last change. */
 export interface ChangedJob {
   readonly place: number
   readonly job: SwapJob
+}
+
+/** A job, and the place of its last change. */
+export interface JobPlace {
+  readonly place: number
+  readonly id: string
+  readonly tenant: string
 }
 
 export interface JobStore {
@@ -119,6 +126,9 @@ export interface JobStore {
    * once, as it is now.
    */
   listChanges(tenant: string, range: ChangeRange): Promise<ChangedJob[]>
+
+  /** Which jobs of all tenants changed at a place after `after`, the latest first. */
+  listPlaces(after: number, limit: number): Promise<JobPlace[]>
 
   /** Throws when the store cannot be read. */
   ping(): Promise<void>

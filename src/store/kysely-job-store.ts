@@ -3,7 +3,7 @@ import {
   type ExpressionBuilder,
   expressionBuilder,
   type Kysely,
-  sql,
+  type SelectQueryBuilder,
   type SqlBool,
   type UpdateObject,
 } from 'kysely'
@@ -15,21 +15,34 @@ import type { JobRow, Tables } from './tables.ts'
 /** How long an idempotency key is kept after its job was done. */
 const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
 
+type Rows<Found> = SelectQueryBuilder<Tables, 'jobs', Found>
+
 /** What differs between the engines, beside how they are opened and migrated. */
 export interface Engine {
   /** For reading. */
   readonly db: Kysely<Tables>
   /** Carries all of `act` out, or nothing: on disk when it resolves. Undone when `act` rejects. */
   write<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>
-  /** Whether the error says that a unique column has the value already. */
-  isUniqueViolation(error: unknown): boolean
+  /**
+   * The place of a change of the tenant's, given out as it is written. From then until the commit no other change of
+   * the tenant's is given one: what becomes visible later has a later place.
+   */
+  nextChange(tenant: string): Expression<number>
+  /** Within a write: holds everybody else off who counts the queue, until the commit. */
+  lockQueue(db: Kysely<Tables>): Promise<void>
+  /** Leaves out what others are writing to just now. */
+  skipLocked<Found>(rows: Rows<Found>): Rows<Found>
+  /** Whether the error says that another job has the upstream id already. */
+  isUpstreamIdTaken(error: unknown): boolean
 }
 
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
-export function createJobStore({ db, write, isUniqueViolation }: Engine): JobStore {
+export function createJobStore(engine: Engine): JobStore {
+  const { db, write } = engine
   return {
     createJob: (job, room) =>
       write(async (trx) => {
+        await engine.lockQueue(trx)
         const { idempotency } = job
         if (idempotency) {
           const holder = await findByKey(trx, job.tenant, idempotency.key)
@@ -43,7 +56,7 @@ export function createJobStore({ db, write, isUniqueViolation }: Engine): JobSto
         const isClaimed = job.leaseUntil !== null && inFlight < room.maxInFlight && due === 0
         const row = await trx
           .insertInto('jobs')
-          .values({ ...toNewRow(job, isClaimed), change_seq: nextChange })
+          .values({ ...toNewRow(job, isClaimed), change_seq: engine.nextChange(job.tenant) })
           .returningAll()
           .executeTakeFirstOrThrow()
         await trx
@@ -122,7 +135,7 @@ export function createJobStore({ db, write, isUniqueViolation }: Engine): JobSto
           status: decision.to,
           version,
           updated_at: at,
-          change_seq: nextChange,
+          change_seq: engine.nextChange(job.tenant),
         })
         if (!row) return null
         await trx
@@ -132,7 +145,7 @@ export function createJobStore({ db, write, isUniqueViolation }: Engine): JobSto
         return toSwapJob(row)
       })
       return move.catch((error: unknown) => {
-        throw isUniqueViolation(error) ? new UpstreamIdTakenError() : error
+        throw engine.isUpstreamIdTaken(error) ? new UpstreamIdTakenError() : error
       })
     },
 
@@ -157,33 +170,24 @@ export function createJobStore({ db, write, isUniqueViolation }: Engine): JobSto
         wake_at: claim.leaseUntil,
         hook_address: claim.hookAddress,
       }
-      const row = await write(async (trx) =>
-        updateExactly(trx, job, columns, (where) =>
+      const row = await write(async (trx) => {
+        await engine.lockQueue(trx)
+        return updateExactly(trx, job, columns, (where) =>
           where(countUpTo(claim.maxInFlight, isInFlight), '<', claim.maxInFlight),
-        ),
-      )
+        )
+      })
       return row ? toSwapJob(row) : null
     },
 
     claimDue: async (now, until, limit) => {
-      const due = await db
-        .selectFrom('jobs')
-        .select('id')
-        .where('wake_at', '<=', now)
-        .orderBy('wake_at')
-        .limit(limit)
-        .execute()
+      const isDue = (rows: Rows<{ id: string }>) => rows.where('wake_at', '<=', now).orderBy('wake_at').limit(limit)
+      const due = await isDue(db.selectFrom('jobs').select('id')).execute()
       if (due.length === 0) return []
       const rows = await write(async (trx) =>
         trx
           .updateTable('jobs')
           .set({ wake_at: until })
-          .where(
-            'id',
-            'in',
-            due.map(({ id }) => id),
-          )
-          .where('wake_at', '<=', now)
+          .where('id', 'in', engine.skipLocked(isDue(trx.selectFrom('jobs').select('id'))))
           .returningAll()
           .execute(),
       )
@@ -213,14 +217,20 @@ export function createJobStore({ db, write, isUniqueViolation }: Engine): JobSto
       return rows.map((row) => ({ place: row.change_seq, job: toSwapJob(row) }))
     },
 
+    listPlaces: async (after, limit) =>
+      db
+        .selectFrom('jobs')
+        .select(['change_seq as place', 'id', 'tenant'])
+        .where('change_seq', '>', after)
+        .orderBy('change_seq', 'desc')
+        .limit(limit)
+        .execute(),
+
     ping: async () => {
       await db.selectFrom('jobs').select('id').limit(1).execute()
     },
   }
 }
-
-/** Read and written in one statement of a database with one writer: no place is given twice or seen out of order. */
-const nextChange = sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`
 
 type Where = ExpressionBuilder<Tables, 'jobs'>
 

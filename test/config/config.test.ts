@@ -59,8 +59,18 @@ test('the config holds no secret', async () => {
   expect(JSON.stringify(toConfig(values))).not.toMatch(/the-upstream-key|the-gateway-secret/)
   expect(readSecrets(values, await makeDataDir())).toEqual({
     upstreamKey: 'the-upstream-key',
+    postgresUrl: null,
     gatewaySecrets: ['the-gateway-secret'],
   })
+})
+
+test('with PostgreSQL its address is a secret, and the secret of all processes must be given', async () => {
+  const DATABASE_URL = 'postgres://gateway:the-password@db/swapface'
+  expect(() => configOf({ DATABASE_URL })).toThrow(/^GATEWAY_SECRET must be set(?!.*the-password)/)
+  const values = parseSettings({ DATABASE_URL, GATEWAY_SECRET: 'the-gateway-secret' })
+  expect(toConfig(values).databasePath).toBeNull()
+  expect(JSON.stringify(toConfig(values))).not.toContain('the-password')
+  expect(readSecrets(values, await makeDataDir()).postgresUrl).toBe(DATABASE_URL)
 })
 
 test('a secret is made once, kept, and readable by its owner only', async () => {

@@ -19,21 +19,21 @@ function createJumpingClock() {
   }
 }
 
-test('gives a second of turns at once, and then one by one', () => {
+test('gives a second of turns at once, and then one by one', async () => {
   const { clock, advance } = createJumpingClock()
   const pacer = createPacer(4, clock)
-  const takeAll = () => {
+  const takeAll = async () => {
     let taken = 0
-    while (pacer.tryTake()) taken += 1
+    while (await pacer.tryTake()) taken += 1
     return taken
   }
-  expect(takeAll()).toBe(4)
+  expect(await takeAll()).toBe(4)
   advance(249)
-  expect(takeAll()).toBe(0)
+  expect(await takeAll()).toBe(0)
   advance(1)
-  expect(takeAll()).toBe(1)
+  expect(await takeAll()).toBe(1)
   advance(60_000)
-  expect(takeAll()).toBe(4)
+  expect(await takeAll()).toBe(4)
 })
 
 test('those who wait are let through in turn, at the rate', async () => {

@@ -1,15 +1,32 @@
 /** One suite for the contract of the store, over each engine. */
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { SwapJob } from '../../src/domain/swap-job.ts'
 import { createId } from '../../src/lib/ids.ts'
 import { type JobStore, type NewSwapJob, UpstreamIdTakenError } from '../../src/store/job-store.ts'
 import { createJobStore, type Engine } from '../../src/store/kysely-job-store.ts'
-import { openDatabase } from '../../src/store/sqlite/open.ts'
+import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
+import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
+import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
 
-const ENGINES: Record<string, () => Promise<Engine>> = {
-  sqlite: async () => openDatabase(join(await makeDataDir(), 'gateway.db'), () => {}),
+/** Makes an empty database, and gives what opens it: once for each process that uses it. */
+const ENGINES: Record<string, () => Promise<() => Promise<Engine>>> = {
+  SQLite: async () => {
+    const path = join(await makeDataDir(), 'gateway.db')
+    return async () => openSqlite(path, () => {})
+  },
+  PostgreSQL: async () => {
+    const { url, drop } = await createDatabase()
+    closeAfterTest(drop)
+    return async () =>
+      openPostgres(
+        url,
+        () => {},
+        () => {},
+      )
+  },
 }
 
 const NOW = 1_700_000_000_000
@@ -40,11 +57,17 @@ async function createOne(store: JobStore, over: Partial<NewSwapJob> = {}): Promi
 const enqueue = (upstreamId: string) =>
   ({ kind: 'transition', to: 'ON_QUEUE', patch: { upstreamId, leaseUntil: null, wakeAt: NOW + 2_000 } }) as const
 
-describe.each(Object.entries(ENGINES))('the store on %s', (_name, open) => {
-  const openStore = async () => {
+describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) => {
+  const openWith = async (open: () => Promise<Engine>) => {
     const engine = await open()
     closeAfterTest(() => engine.db.destroy())
     return { db: engine.db, store: createJobStore(engine) }
+  }
+  const openStore = async () => openWith(await makeDatabase())
+  /** Two processes on one database. */
+  const openTwo = async () => {
+    const open = await makeDatabase()
+    return Promise.all([openWith(open), openWith(open)])
   }
 
   test('gives a job back as it was recorded, claimed for its first submit', async () => {
@@ -241,13 +264,88 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, open) => {
   })
 
   test('opens again on what was written', async () => {
-    const dir = await makeDataDir()
-    const path = join(dir, 'again.db')
-    const first = await openDatabase(path, () => {})
+    const open = await makeDatabase()
+    const first = await open()
     const job = await createOne(createJobStore(first))
     await first.db.destroy()
-    const second = await openDatabase(path, () => {})
-    closeAfterTest(() => second.db.destroy())
-    expect(await createJobStore(second).findJob(job.id)).toEqual(job)
+    const { store } = await openWith(open)
+    expect(await store.findJob(job.id)).toEqual(job)
+  })
+
+  test('two processes that open an empty database at once migrate it once', async () => {
+    const [first, second] = await openTwo()
+    const job = await createOne(first.store)
+    expect(await second.store.findJob(job.id)).toEqual(job)
+  })
+
+  test('a key makes one job, however many processes are asked at once', async () => {
+    const stores = (await openTwo()).map(({ store }) => store)
+    const idempotency = { key: 'k', fingerprint: 'f' }
+    const made = await Promise.all(
+      Array.from({ length: 20 }, async (_unused, n) => stores[n % 2]?.createJob(newJob({ idempotency }), ROOM)),
+    )
+    expect(made.filter((one) => one?.kind === 'created')).toHaveLength(1)
+    expect(new Set(made.map((one) => one?.kind !== 'full' && one?.job.id)).size).toBe(1)
+  })
+
+  test('no more are in flight than there is room for, however many processes submit', async () => {
+    const stores = (await openTwo()).map(({ store }) => store)
+    const room = { maxInFlight: 5, maxWaiting: 100 }
+    const made = await Promise.all(
+      Array.from({ length: 20 }, async (_unused, n) => stores[n % 2]?.createJob(newJob(), room)),
+    )
+    const waiting = made.flatMap((one) => (one?.kind === 'created' && one.job.leaseUntil === null ? [one.job] : []))
+    expect(waiting).toHaveLength(15)
+    const [claimed] = made.flatMap((one) => (one?.kind === 'created' && one.job.leaseUntil !== null ? [one.job] : []))
+    if (!claimed) throw new Error('none was claimed')
+    const patch = { finishedAt: NOW, leaseUntil: null, wakeAt: null }
+    await stores[0]?.applyDecision(claimed, { kind: 'transition', to: 'FAILED', patch }, NOW, 'SUBMIT')
+    const claim = { hookAddress: 'https://gateway/hooks/2', leaseUntil: NOW + 45_000, maxInFlight: 5 }
+    const claims = await Promise.all(waiting.map(async (job, n) => stores[n % 2]?.claimSubmit(job, claim)))
+    expect(claims.filter(Boolean)).toHaveLength(1)
+  })
+
+  test('what is due is claimed by one of two processes', async () => {
+    const [{ store: first }, { store: second }] = await openTwo()
+    for (let n = 0; n < 20; n += 1) await createOne(first, { leaseUntil: NOW - 1 })
+    const claimed = await Promise.all([first, second, first, second].map((store) => store.claimDue(NOW, NOW + 1, 10)))
+    const ids = claimed.flat().map(({ id }) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  test('whoever reads on from the last place it saw misses no change, however many write at once', async () => {
+    const stores = (await openTwo()).map(({ store }) => store)
+    const seen: string[] = []
+    let isWriting = true
+    const reading = (async () => {
+      for (let place = 0; ;) {
+        const isLast = !isWriting
+        const range = { after: place, upTo: Number.MAX_SAFE_INTEGER, limit: 1_000, unfinished: false }
+        const changes = (await stores[0]?.listChanges('a', range)) ?? []
+        for (const change of changes) seen.push(change.job.id)
+        place = changes.at(-1)?.place ?? place
+        if (isLast) return
+        // The embedded engine answers within a turn: nobody else would have one.
+        await nextTurn()
+      }
+    })()
+    const made = await Promise.all(
+      Array.from({ length: 200 }, async (_unused, n) =>
+        stores[n % 2]?.createJob(newJob(), { maxInFlight: 1, maxWaiting: 1_000 }),
+      ),
+    )
+    isWriting = false
+    await reading
+    const ids = made.map((one) => (one?.kind === 'created' ? one.job.id : ''))
+    expect(seen.toSorted()).toEqual(ids.toSorted())
+  })
+
+  test('names the places that changed after one, the latest first', async () => {
+    const { store } = await openStore()
+    const jobs = [await createOne(store), await createOne(store, { tenant: 'b' }), await createOne(store)]
+    const all = await store.listPlaces(0, 10)
+    expect(all.map(({ id }) => id)).toEqual(jobs.map(({ id }) => id).toReversed())
+    expect(await store.listPlaces(all[1]?.place ?? 0, 10)).toEqual([all[0]])
+    expect(await store.listPlaces(0, 1)).toEqual([all[0]])
   })
 })

@@ -13,6 +13,7 @@ import { readSecrets } from '../../src/config/secrets.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { createClosers } from '../../src/lib/closers.ts'
 import type { Telemetry } from '../../src/telemetry/events.ts'
+import { createDatabase, type TestDatabase } from './postgres.ts'
 import { FAKE_KEY, type FakeUpstream, openFakeUpstream } from './fake-upstream.ts'
 
 const closers = createClosers()
@@ -60,6 +61,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     TTAPI_URL: upstream.url,
     DATA_DIR: dataDir,
     GRAPHIQL: 'off',
+    ...(await settingsOfEngine(dataDir)),
     ...options.settings,
   })
   const config = toConfig(values)
@@ -101,6 +103,17 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     queries: () => queries,
     graphql: (query, variables, headers) => postGraphql(app.url, query, variables, headers),
   }
+}
+
+/** The PostgreSQL database of each data folder, where the tests run on PostgreSQL. */
+const databases = new Map<string, TestDatabase>()
+
+async function settingsOfEngine(dataDir: string): Promise<Record<string, string>> {
+  if (process.env['TEST_ENGINE'] !== 'postgres') return {}
+  const database = databases.get(dataDir) ?? (await createDatabase())
+  if (!databases.has(dataDir)) closers.add(database.drop)
+  databases.set(dataDir, database)
+  return { DATABASE_URL: database.url, GATEWAY_SECRET: 'a secret for all processes' }
 }
 
 export async function makeDataDir(): Promise<string> {

@@ -5,14 +5,11 @@
  * Each write sees those before it, and is undone alone when it fails. None is answered before the commit: what has
  * resolved is on disk.
  */
-import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import type { Database, Statement } from 'libsql'
+import type { Database } from 'libsql'
 import type { Tables } from '../tables.ts'
-
-/** How long another process may hold the database for writing, and how often it is tried meanwhile. */
-const LOCKED_AT_MOST_MS = 5_000
-const TRY_EVERY_MS = 20
+import { whenLockIsFree, type WriteLock } from './write-lock.ts'
 
 type Act<T> = (db: Kysely<Tables>) => Promise<T>
 
@@ -24,12 +21,7 @@ interface Waiting {
 
 export type Write = <T>(act: Act<T>) => Promise<T>
 
-export function createGroupCommit(database: Database, db: Kysely<Tables>): Write {
-  // Immediate: the lock is had at the beginning or not at all. A statement that finds it taken in mid-transaction stays
-  // open, and no commit of this connection succeeds any more while it is.
-  const begin = database.prepare('begin immediate')
-  const commit = database.prepare('commit')
-  const rollback = database.prepare('rollback')
+export function createGroupCommit(database: Database, lock: WriteLock, db: Kysely<Tables>): Write {
   const savepoint = database.prepare('savepoint one')
   const undo = database.prepare('rollback to one')
   let waiting: Waiting[] = []
@@ -38,7 +30,7 @@ export function createGroupCommit(database: Database, db: Kysely<Tables>): Write
   /** Null when another process is writing. */
   const tryToCommit = async (group: readonly Waiting[]): Promise<readonly (() => void)[] | null> =>
     db.connection().execute(async (connection) => {
-      if (!isLockTaken(begin)) return null
+      if (!lock.tryBegin()) return null
       try {
         const settlements: (() => void)[] = []
         for (const one of group) {
@@ -50,25 +42,13 @@ export function createGroupCommit(database: Database, db: Kysely<Tables>): Write
             }),
           )
         }
-        commit.run()
+        lock.commit()
         return settlements
       } catch (error) {
-        // A full disk has ended the transaction already.
-        if (database.inTransaction) rollback.run()
+        lock.rollback()
         throw error
       }
     })
-
-  /** The event loop goes on while another process writes. */
-  const commitGroup = async (group: readonly Waiting[]): Promise<readonly (() => void)[]> => {
-    const until = performance.now() + LOCKED_AT_MOST_MS
-    for (;;) {
-      const settlements = await tryToCommit(group)
-      if (settlements) return settlements
-      if (performance.now() > until) throw new Error('another process has been writing to the database for too long')
-      await delay(TRY_EVERY_MS)
-    }
-  }
 
   const commitWaiting = async () => {
     isAtWork = true
@@ -78,7 +58,7 @@ export function createGroupCommit(database: Database, db: Kysely<Tables>): Write
       const group = waiting
       waiting = []
       try {
-        for (const settle of await commitGroup(group)) settle()
+        for (const settle of await whenLockIsFree(async () => tryToCommit(group))) settle()
       } catch (error) {
         for (const one of group) one.fail(error)
       }
@@ -98,19 +78,4 @@ export function createGroupCommit(database: Database, db: Kysely<Tables>): Write
       // Never rejects.
       if (!isAtWork) void commitWaiting()
     })
-}
-
-/** False when another process has it. */
-function isLockTaken(begin: Statement): boolean {
-  try {
-    begin.run()
-    return true
-  } catch (error) {
-    if (isLocked(error)) return false
-    throw error
-  }
-}
-
-function isLocked(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY'
 }

@@ -1,12 +1,13 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { Kysely, Migrator, SqliteDialect } from 'kysely'
+import { Kysely, Migrator, sql, SqliteDialect } from 'kysely'
 import Database from 'libsql'
 import type { Engine } from '../kysely-job-store.ts'
 import type { Tables } from '../tables.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { keepStatements } from './kept-statements.ts'
 import { migrations } from './migrations.ts'
+import { createWriteLock, whenLockIsFree } from './write-lock.ts'
 
 /**
  * Opens the embedded database, made and migrated where needed. WAL with `synchronous=FULL`: what is committed is on
@@ -16,26 +17,35 @@ import { migrations } from './migrations.ts'
 export async function openDatabase(path: string, onQuery: () => void): Promise<Engine> {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const database = new Database(path)
+  // A lock that is taken is waited for between calls, not within one that holds the event loop.
   database.exec(
-    'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000; pragma foreign_keys = on',
+    'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5; pragma foreign_keys = on',
   )
+  const lock = createWriteLock(database)
   const db = new Kysely<Tables>({
     dialect: new SqliteDialect({ database: keepStatements(database) }),
     log: onQuery,
   })
   try {
-    const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
+    // Not the migrator's own transaction: that begins with a read, and two that start at once would both migrate.
+    await whenLockIsFree(async () => lock.tryBegin() || null)
+    const provider = { getMigrations: async () => migrations }
+    const { error } = await new Migrator({ db, provider, disableTransactions: true }).migrateToLatest()
     if (error) throw error
+    lock.commit()
   } catch (error) {
     await db.destroy()
     throw error
   }
-  // From here on a lock that is taken is waited for between calls, not within one that holds the event loop.
-  database.exec('pragma busy_timeout = 5')
   return {
     db,
-    write: createGroupCommit(database, db),
-    isUniqueViolation: (error) =>
+    write: createGroupCommit(database, lock, db),
+    // Read and written in one statement of a database with one writer: no place is given twice or seen out of order.
+    nextChange: () => sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`,
+    // The one writer writes alone.
+    lockQueue: async () => {},
+    skipLocked: (rows) => rows,
+    isUpstreamIdTaken: (error) =>
       error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE',
   }
 }

@@ -1,0 +1,84 @@
+import { type Kysely, type Migration, sql } from 'kysely'
+
+/** Forward only: a migration that has been released is never changed. */
+export const migrations: Record<string, Migration> = {
+  '0001-jobs': {
+    up: async (db: Kysely<unknown>) => {
+      await sql`create sequence job_changes`.execute(db)
+      await db.schema
+        .createTable('jobs')
+        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('status', 'text', (column) => column.notNull())
+        .addColumn('version', 'integer', (column) => column.notNull())
+        .addColumn('upstream_id', 'text')
+        .addColumn('upstream_status', 'text')
+        .addColumn('target_image_url', 'text', (column) => column.notNull())
+        .addColumn('swap_image_url', 'text', (column) => column.notNull())
+        .addColumn('cdn_image', 'text')
+        .addColumn('discord_image', 'text')
+        .addColumn('failure_code', 'text')
+        .addColumn('failure_message', 'text')
+        .addColumn('failure_retryable', 'integer')
+        .addColumn('charge_state', 'text', (column) => column.notNull())
+        .addColumn('charge_quota', 'integer')
+        .addColumn('client_reference', 'text')
+        .addColumn('tags', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .addColumn('updated_at', 'bigint', (column) => column.notNull())
+        .addColumn('submitted_at', 'bigint')
+        .addColumn('finished_at', 'bigint')
+        .addColumn('hook_address', 'text')
+        .addColumn('fencing', 'integer', (column) => column.notNull())
+        .addColumn('lease_until', 'bigint')
+        .addColumn('not_before', 'bigint', (column) => column.notNull())
+        .addColumn('fetches', 'integer', (column) => column.notNull())
+        .addColumn('wake_at', 'bigint')
+        .addColumn('deadline_at', 'bigint')
+        .addColumn('failed_seen_at', 'bigint')
+        .addColumn('change_seq', 'bigint', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('jobs_upstream_id').on('jobs').column('upstream_id').unique().execute()
+      await db.schema.createIndex('jobs_change_seq').on('jobs').column('change_seq').unique().execute()
+      await db.schema.createIndex('jobs_tenant_changes').on('jobs').columns(['tenant', 'change_seq']).execute()
+      // Partial: only unfinished jobs are ever due, so a sweep stays as fast with 100,000 finished ones.
+      await sql`create index jobs_unfinished on jobs (tenant, change_seq) where wake_at is not null`.execute(db)
+      await sql`create index jobs_wake_at on jobs (wake_at) where wake_at is not null`.execute(db)
+      await sql`create index jobs_queue on jobs (status, lease_until, created_at) where wake_at is not null`.execute(db)
+
+      await db.schema
+        .createTable('job_timeline')
+        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
+        .addColumn('version', 'integer', (column) => column.notNull())
+        .addColumn('status', 'text', (column) => column.notNull())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('source', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('job_timeline_key', ['job_id', 'version'])
+        .execute()
+
+      await db.schema
+        .createTable('idempotency_keys')
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('key', 'text', (column) => column.notNull())
+        .addColumn('fingerprint', 'text', (column) => column.notNull())
+        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
+        .addPrimaryKeyConstraint('idempotency_keys_key', ['tenant', 'key'])
+        .execute()
+
+      // One row: when the fetch after the last one given out may begin, in the database's own time.
+      await sql`create table fetch_pace (next_at double precision not null)`.execute(db)
+      await sql`insert into fetch_pace values (0)`.execute(db)
+
+      // The second wall behind the state machine: a final status stays, whatever the code above does.
+      await sql`
+        create function refuse_status_change() returns trigger language plpgsql as $$
+        begin raise exception 'a final status is never left'; end $$
+      `.execute(db)
+      await sql`
+        create trigger jobs_final_status before update of status on jobs for each row
+        when (old.status in ('SUCCESS', 'FAILED', 'CANCELED', 'LOST') and new.status <> old.status)
+        execute function refuse_status_change()
+      `.execute(db)
+    },
+  },
+}

