@@ -15,7 +15,9 @@ function isFaults({ moduleId }: TestSpecification): boolean {
   return moduleId.includes('/test/faults/faults.test.ts')
 }
 
-const ON_BOTH_ENGINES = ['clients', 'faults', 'graphql', 'jobs', 'races'].map((folder) => `test/${folder}/**/*.test.ts`)
+const ON_BOTH_ENGINES = ['clients', 'faults', 'graphql', 'http', 'jobs', 'races'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+)
 
 export default defineConfig({
   resolve: {

@@ -4,7 +4,7 @@
  * last changes finds within seconds.
  */
 import { Socket } from 'node:net'
-import pg from 'pg'
+import { Client, type Notification } from 'pg'
 import type { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { EventBus } from './event-bus.ts'
@@ -40,10 +40,10 @@ export interface PostgresBusParts {
 export function openPostgresBus(parts: PostgresBusParts): EventBus {
   const { url, listPlaces, background, clock, stopping, onFailure } = parts
   const local = createMemoryBus()
-  let client: pg.Client | null = null
+  let client: Client | null = null
   let unsent: Change[] = []
 
-  const hear = ({ payload = '' }: pg.Notification) => {
+  const hear = ({ payload = '' }: Notification) => {
     for (const change of payload.split('\n')) {
       const [id = '', tenant = ''] = change.split(' ')
       local.publish({ id, tenant: decodeURIComponent(tenant) })
@@ -64,7 +64,7 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
   /** Listens on one connection until it is gone. */
   const listenOnce = async () => {
     const socket = new Socket()
-    const own = new pg.Client({
+    const own = new Client({
       connectionString: url,
       stream: () => socket,
       application_name: 'swapface-gateway listener',
@@ -73,11 +73,17 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
       keepAlive: true,
     })
     const gone = new AbortController()
+    let ownProcessId: number | null = null
     own.on('error', () => gone.abort())
     own.on('end', () => gone.abort())
-    own.on('notification', hear)
+    own.on('notification', (notification) => {
+      // Our own were told as they were published.
+      if (notification.processId !== ownProcessId) hear(notification)
+    })
     try {
       await own.connect()
+      const { rows } = await own.query<{ pid: number }>('select pg_backend_pid() as pid')
+      ownProcessId = rows[0]?.pid ?? null
       await own.query(`listen ${CHANNEL}`)
       client = own
       while (!stopping.aborted) {

@@ -53,7 +53,7 @@ const duplicates: Scenario = {
       const most = Math.max(...rig.upstream.accepted.map(({ fetches }) => fetches))
       const refused = rig.upstream.hooks.filter(({ status }) => status !== 200).length
       return toResult(
-        rig.check(),
+        await rig.check(),
         { injected: times * 1_000, recoveriesMs: recoveries(rig) },
         most > 3 && `${most} fetches for one job`,
         refused > 0 && `${refused} hooks were not answered with 200`,
@@ -84,7 +84,7 @@ const forged: Scenario = {
       job.state = { status: 'SUCCESS' }
       await rig.settle()
       return toResult(
-        rig.check(),
+        await rig.check(),
         {
           injected: times,
           recoveriesMs: wish.doneAt === null ? [] : [wish.doneAt - wish.askedAt],
@@ -115,7 +115,7 @@ const foreignId: Scenario = {
       await Promise.all(rig.upstream.accepted.slice(1).map((job) => rig.upstream.sendHook(job)))
       await rig.settle()
       return toResult(
-        rig.check(),
+        await rig.check(),
         { injected: times, recoveriesMs: recoveries(rig) },
         first.doneAs !== 'SUCCESS' && 'the other job did not end as it should',
       )
@@ -134,7 +134,7 @@ const early: Scenario = {
       }))
       rig.wish(times)
       await rig.settle()
-      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+      return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
 }
 
@@ -146,7 +146,7 @@ const lost: Scenario = {
       rig.upstream.scriptJobs(() => ({ states: [{ afterMs: 200, state: { status: 'SUCCESS' } }] }))
       rig.wish(times)
       await rig.settle()
-      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+      return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
 }
 
@@ -165,7 +165,7 @@ const failedThenSuccess: Scenario = {
       }))
       rig.wish(times)
       await rig.settle()
-      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+      return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
 }
 
@@ -185,7 +185,7 @@ const storm: Scenario = {
       const { statuses, perSecond } = await flood(rig, paths, 2_000)
       const isSettled = await rig.settle()
       return toResult(
-        rig.check(),
+        await rig.check(),
         {
           injected: times,
           recoveriesMs: isSettled ? [performance.now() - from - (times / perSecond) * 1_000] : [],

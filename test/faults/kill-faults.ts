@@ -98,7 +98,7 @@ const killAt = (point: FaultPoint): Scenario => ({
       if (isLong) await rig.settle(90_000)
       const { length } = recoveriesMs
       return toResult(
-        rig.check(isLong),
+        await rig.check(isLong),
         { injected: length, recoveriesMs },
         length < times && `only ${length} of ${times} rounds died there and recovered`,
       )

@@ -44,7 +44,7 @@ const sigstop: Scenario = {
           recoveriesMs.push(...(await settleAndTime(rig)))
           await first.kill()
         }
-        return toResult(rig.check(), { injected: times, recoveriesMs })
+        return toResult(await rig.check(), { injected: times, recoveriesMs })
       })
     } finally {
       await front.close()
@@ -90,7 +90,7 @@ const besideAnother: Scenario = {
         await second.kill()
         port = Number(new URL(rig.gateway.url).port)
       }
-      return toResult(rig.check(), { injected: times, recoveriesMs })
+      return toResult(await rig.check(), { injected: times, recoveriesMs })
     }),
 }
 
@@ -114,7 +114,7 @@ const awayForLong: Scenario = {
         await rig.start()
         recoveriesMs.push(...(await settleAndTime(rig)))
       }
-      return toResult(rig.check(), { injected: times, recoveriesMs })
+      return toResult(await rig.check(), { injected: times, recoveriesMs })
     }),
 }
 
@@ -151,7 +151,7 @@ const restart: Scenario = {
         const most = Math.max(...perSecond.filter((n) => n !== undefined))
         const cap = FETCH_PER_SECOND * rig.clockFactor
         return toResult(
-          rig.check(),
+          await rig.check(),
           {
             injected: 1,
             recoveriesMs,

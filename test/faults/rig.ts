@@ -9,6 +9,7 @@ import { createClosers } from '../../src/lib/closers.ts'
 import { type FakeUpstream, type JobScript, openFakeUpstream } from '../support/fake-upstream.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import { checkHistory, countUnfinished, readStore, readUpstream, type Verdict } from '../support/history.ts'
+import { findDatabase } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
 import { type Callers, createCallers } from './callers.ts'
 import { CANARIES, findFreePort, type GatewayProcess, startGateway } from './gateway-process.ts'
@@ -28,7 +29,7 @@ export interface Rig {
   readonly proxy: FaultProxy
   readonly callers: Callers
   readonly dataDir: string
-  readonly databasePath: string
+  readonly databaseUrl: string
   readonly clockFactor: number
   /** The one that was started last. */
   readonly gateway: GatewayProcess
@@ -39,7 +40,7 @@ export interface Rig {
   /** Waits until callers have what they wanted and every stored job has ended; false when it takes longer. */
   settle(timeoutMs?: number): Promise<boolean>
   /** Compares what all sides have written down. */
-  check(isSettled?: boolean): Verdict
+  check(isSettled?: boolean): Promise<Verdict>
   close(): Promise<void>
 }
 
@@ -64,7 +65,9 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   try {
     const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'swapface-faults-')))
     if (options.dataDir === undefined) closers.add(() => rm(dataDir, { recursive: true, force: true }))
-    const databasePath = options.settings?.['DATABASE_URL']?.slice('file:'.length) ?? join(dataDir, 'gateway.db')
+    const database = await findDatabase(dataDir)
+    closers.add(() => database.drop())
+    const databaseUrl = options.settings?.['DATABASE_URL'] ?? database.url
     const upstream = await openFakeUpstream(CANARIES.upstreamKey)
     upstream.scriptJobs(() => GOOD)
     const proxy = await openFaultProxy(upstream.port)
@@ -90,6 +93,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
           // Far enough away to live through a start on a busy machine, which takes minutes of the program's clock; runs
           // that wait for it bring it nearer.
           UNCONFIRMED_DEADLINE_S: '400',
+          DATABASE_URL: databaseUrl,
           PUBLIC_URL: `http://127.0.0.1:${port}`,
           ...options.settings,
           ...change.settings,
@@ -117,7 +121,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       proxy,
       callers,
       dataDir,
-      databasePath,
+      databaseUrl,
       clockFactor,
       get gateway() {
         return current()
@@ -130,13 +134,15 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
         const until0 = performance.now() + timeoutMs
         if (!(await callers.satisfied(timeoutMs))) return false
         const left = Math.max(100, until0 - performance.now())
-        return until(() => countUnfinished(databasePath) === 0, { timeoutMs: left, everyMs: 50 }).catch(() => false)
+        return until(async () => (await countUnfinished(databaseUrl)) === 0, { timeoutMs: left, everyMs: 50 }).catch(
+          () => false,
+        )
       },
-      check: (isSettled = true) =>
+      check: async (isSettled = true) =>
         checkHistory({
           ...readUpstream(upstream),
           hooks: upstream.hooks.map((hook) => ({ ...hook, at: clockOrigin + (hook.at - clockOrigin) * clockFactor })),
-          ...readStore(databasePath),
+          ...(await readStore(databaseUrl)),
           intents: callers.wishes,
           sightings: callers.sightings,
           outlets: [

@@ -1,5 +1,5 @@
 /** What many stored jobs cost: the same calls on two gateways side by side, one with 100 of them and one with 100,000. */
-import Database from 'libsql'
+import { throughSideDoor } from '../support/side-door.ts'
 import { openRig, type Rig } from './rig.ts'
 
 export interface Scale {
@@ -14,27 +14,22 @@ const FEW = 100
 const CALLS = 200
 
 /** Copies one finished job, with its timeline, until there are `count`. */
-function seed(path: string, count: number): void {
-  const database = new Database(path)
-  try {
-    database.exec('pragma busy_timeout = 5000')
-    const select = (table: string, changed: Readonly<Record<string, string>>) => {
-      const columns = (database.prepare(`pragma table_info(${table})`).all() as { readonly name: string }[]).map(
-        ({ name }) => name,
-      )
-      return `insert into ${table} (${columns.join()}) with recursive n(n) as (
+async function seed({ databaseUrl }: Rig, count: number): Promise<void> {
+  await throughSideDoor(databaseUrl, async ({ query, exec }) => {
+    const copy = async (table: string, changed: Readonly<Record<string, string>>) => {
+      const [row = {}] = (await query(`select * from ${table} limit 1`)) as object[]
+      const columns = Object.keys(row)
+      await exec(`insert into ${table} (${columns.join()}) with recursive n(n) as (
         select 1 union all select n + 1 from n where n < ${count}) select ${columns.map((name) => changed[name] ?? name).join()}
-        from n, ${table}`
+        from n, ${table}`)
     }
-    const id = `'job_seed' || printf('%022d', n)`
-    database.exec('begin')
-    database.exec(select('jobs', { id, upstream_id: `'SWAP-FACE-SEED-' || n` }))
+    const id = `'job_seed' || substr('0000000000000000000000' || n, -22)`
+    await exec('begin')
+    await copy('jobs', { id, upstream_id: `'SWAP-FACE-SEED-' || n`, change_seq: 'change_seq + n' })
     // What is there already is the one job that was copied, and its copies have no timeline yet.
-    database.exec(select('job_timeline', { job_id: id }))
-    database.exec('commit')
-  } finally {
-    database.close()
-  }
+    await copy('job_timeline', { job_id: id })
+    await exec('commit')
+  })
 }
 
 async function openWith(count: number): Promise<{ readonly rig: Rig; readonly readyAfterMs: number }> {
@@ -43,7 +38,7 @@ async function openWith(count: number): Promise<{ readonly rig: Rig; readonly re
     await rig.callers.wish()
     await rig.settle()
     await rig.gateway.kill()
-    seed(rig.databasePath, count)
+    await seed(rig, count)
     rig.upstream.scriptJobs(() => ({}))
     const { readyAfterMs } = await rig.start()
     return { rig, readyAfterMs }

@@ -4,21 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import Database from 'libsql'
+import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
 import type { Rig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { settleAndTime, withRig } from './wire-faults.ts'
 
-/** Another process's statements on the same file. */
-function execSql(rig: Rig, ...statements: readonly string[]): void {
-  const database = new Database(rig.databasePath)
-  try {
-    database.exec('pragma busy_timeout = 5000')
-    for (const statement of statements) database.exec(statement)
-  } finally {
-    database.close()
-  }
+/** Another program's statements on the same database. */
+async function execSql(rig: Rig, ...statements: readonly string[]): Promise<void> {
+  await throughSideDoor(rig.databaseUrl, async (door) => door.exec(...statements))
 }
 
 /** Asks for a swap that cannot be recorded, and says what was wrong with the answer. */
@@ -43,7 +37,7 @@ const databaseGone: Scenario = {
         rig.wish(3)
         await until(() => rig.callers.wishes.slice(-3).every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 10_000 })
         // Every statement of the gateway fails, reading or writing; taken back by the same words.
-        execSql(rig, 'alter table jobs rename to jobs_away')
+        await execSql(rig, 'alter table jobs rename to jobs_away')
         complaints.push(await askInVain(rig))
         const jobs = rig.upstream.accepted.slice(-3)
         for (const job of jobs) job.state = { status: 'SUCCESS' }
@@ -52,29 +46,26 @@ const databaseGone: Scenario = {
           complaints.push(`hooks were answered with ${statuses.join(', ')}`)
         // In every second round the process dies on top of it.
         if (round % 2 === 1) await rig.gateway.kill()
-        execSql(rig, 'alter table jobs_away rename to jobs')
+        await execSql(rig, 'alter table jobs_away rename to jobs')
         if (round % 2 === 1) await rig.start()
         recoveriesMs.push(...(await settleAndTime(rig)))
       }
       const note = 'the table is renamed; every second time with kill -9'
-      return toResult(rig.check(), { injected: times, recoveriesMs, note }, ...complaints)
+      return toResult(await rig.check(), { injected: times, recoveriesMs, note }, ...complaints)
     }),
 }
 
-/** Holds the database's one write lock, as a backup or a long transaction of another process does. */
-async function holdWriteLock(rig: Rig, ms: number): Promise<void> {
-  const database = new Database(rig.databasePath)
-  try {
-    database.exec('pragma busy_timeout = 5000; begin immediate')
+/** Lets nobody else write, as a backup or a long transaction of another program does. */
+async function holdWrites(rig: Rig, ms: number): Promise<void> {
+  await throughSideDoor(rig.databaseUrl, async (door) => {
+    const release = await door.lockWrites()
     await delay(ms)
-    database.exec('rollback')
-  } finally {
-    database.close()
-  }
+    await release()
+  })
 }
 
 const slowDatabase = (heldMs: number, times: { readonly short: number; readonly long: number }): Scenario => ({
-  name: `database slow: another process holds its write lock for ${heldMs / 1_000} s`,
+  name: `database slow: another program lets nobody write for ${heldMs / 1_000} s`,
   times,
   run: (rounds) =>
     withRig({}, async (rig) => {
@@ -83,7 +74,7 @@ const slowDatabase = (heldMs: number, times: { readonly short: number; readonly 
       for (let round = 0; round < rounds; round += 1) {
         rig.wish(3)
         await until(() => rig.upstream.submits > round * 6)
-        const held = holdWriteLock(rig, heldMs)
+        const held = holdWrites(rig, heldMs)
         rig.wish(3)
         const from = performance.now()
         // On a connection of its own: a kept one may be closed as idle while the process waits for the lock.
@@ -94,7 +85,7 @@ const slowDatabase = (heldMs: number, times: { readonly short: number; readonly 
         recoveriesMs.push(...(await settleAndTime(rig)))
       }
       const note = `slowest /healthz meanwhile ${(slowestMs / 1_000).toFixed(1)} s`
-      return toResult(rig.check(), { injected: rounds, recoveriesMs, note })
+      return toResult(await rig.check(), { injected: rounds, recoveriesMs, note })
     }),
 })
 
@@ -150,7 +141,8 @@ const diskFull: Scenario = {
           const ballast = join(rig.dataDir, 'ballast')
           if (disk === null) limitFileSize(rig.gateway.pid, '1')
           else fillDisk(ballast)
-          complaints.push(await askInVain(rig))
+          // PostgreSQL has a disk of its own.
+          if (!isOnPostgres) complaints.push(await askInVain(rig))
           for (const job of jobs) job.state = { status: 'SUCCESS' }
           // Not written, not acknowledged: the upstream is told so.
           const statuses = await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
@@ -163,7 +155,7 @@ const diskFull: Scenario = {
           recoveriesMs.push(...(await settleAndTime(rig)))
         }
         const note = disk === null ? 'files may not grow (RLIMIT_FSIZE)' : 'a tmpfs of 8 MB, filled'
-        return toResult(rig.check(), { injected: times, recoveriesMs, note }, ...complaints)
+        return toResult(await rig.check(), { injected: times, recoveriesMs, note }, ...complaints)
       })
     } finally {
       if (disk !== null) unmountSmallDisk(disk)
@@ -172,7 +164,7 @@ const diskFull: Scenario = {
 }
 
 /** A job whose handling fails whenever it is looked after, by `poison`; the others go on beside it. */
-const poisonJob = (name: string, poison: (id: string) => string, isAlarming: boolean): Scenario => ({
+const poisonJob = (name: string, poison: (id: string) => readonly string[], isAlarming: boolean): Scenario => ({
   name: `poison job: ${name}`,
   times: { short: 1, long: 5 },
   run: (times) =>
@@ -187,19 +179,19 @@ const poisonJob = (name: string, poison: (id: string) => string, isAlarming: boo
         const [bad, ...good] = rig.upstream.accepted.slice(-6)
         const badId = rig.callers.wishes.find(({ targetImage }) => targetImage === bad?.targetImage)?.jobIds[0] ?? ''
         ill.push(badId)
-        execSql(rig, poison(badId))
+        await execSql(rig, ...poison(badId))
         for (const job of good) job.state = { status: 'SUCCESS' }
         const from = performance.now()
         const goodIds = rig.callers.wishes.slice(-6).flatMap(({ jobIds }) => (jobIds[0] === badId ? [] : jobIds))
-        const areDone = await until(() => countDone(rig, goodIds) === goodIds.length, { timeoutMs: 10_000 }).catch(
-          () => false,
-        )
+        const areDone = await until(async () => (await countDone(rig, goodIds)) === goodIds.length, {
+          timeoutMs: 10_000,
+        }).catch(() => false)
         if (areDone) recoveriesMs.push(performance.now() - from)
       }
       const isSettled = await rig.settle(15_000)
       const isLogged = rig.gateway.output().includes('"level":50')
       return toResult(
-        rig.check(),
+        await rig.check(),
         { injected: times, recoveriesMs, note: 'recovery: the five jobs beside it' },
         isAlarming && !isLogged && 'no error was logged',
         !isSettled && `the poison job has not ended (${ill.join(', ')})`,
@@ -208,16 +200,25 @@ const poisonJob = (name: string, poison: (id: string) => string, isAlarming: boo
     }),
 })
 
-function countDone(rig: Rig, ids: readonly string[]): number {
-  const database = new Database(rig.databasePath)
-  try {
-    const row = database
-      .prepare(`select count(*) as n from jobs where status = 'SUCCESS' and id in (${ids.map(() => '?').join()})`)
-      .get(...ids) as { readonly n: number }
-    return row.n
-  } finally {
-    database.close()
+async function countDone(rig: Rig, ids: readonly string[]): Promise<number> {
+  const list = ids.map((id) => `'${id}'`).join()
+  const statement = `select id from jobs where status = 'SUCCESS' and id in (${list})`
+  return (await throughSideDoor(rig.databaseUrl, async (door) => door.query(statement))).length
+}
+
+/** Lets every look at the job fail. */
+function refuseLooks(id: string): readonly string[] {
+  if (!isOnPostgres) {
+    return [
+      `create trigger "poison-${id}" before update of fetches on jobs when old.id = '${id}'
+       begin select raise(abort, 'poison'); end`,
+    ]
   }
+  return [
+    `create or replace function poison() returns trigger language plpgsql as $$ begin raise exception 'poison'; end $$`,
+    `create trigger "poison-${id}" before update of fetches on jobs for each row when (old.id = '${id}')
+     execute function poison()`,
+  ]
 }
 
 export const storeFaults: readonly Scenario[] = [
@@ -225,11 +226,6 @@ export const storeFaults: readonly Scenario[] = [
   slowDatabase(2_000, { short: 1, long: 5 }),
   slowDatabase(7_000, { short: 0, long: 3 }),
   diskFull,
-  poisonJob(
-    'each look at it fails',
-    (id) => `create trigger "poison-${id}" before update of fetches on jobs when old.id = '${id}'
-             begin select raise(abort, 'poison'); end`,
-    true,
-  ),
-  poisonJob('a column that cannot be read', (id) => `update jobs set tags = '{' where id = '${id}'`, false),
+  poisonJob('each look at it fails', refuseLooks, true),
+  poisonJob('a column that cannot be read', (id) => [`update jobs set tags = '{' where id = '${id}'`], false),
 ]

@@ -89,7 +89,7 @@ const refusalScenarios = REFUSALS.map(({ name, answer, endsAs }): Scenario => ({
       await rig.settle()
       const ends = countEnds(rig)
       return toResult(
-        rig.check(),
+        await rig.check(),
         { injected: times, recoveriesMs: recoveries(rig) },
         ends[endsAs] !== times && `ended as ${JSON.stringify(ends)}, not all as ${endsAs}`,
       )
@@ -113,7 +113,7 @@ const ambiguousScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer }): Scen
       const ends = countEnds(rig)
       const taken = Math.ceil(times / 2)
       return toResult(
-        rig.check(),
+        await rig.check(),
         { injected: times, recoveriesMs: recoveries(rig) },
         checkMemory(rig, times),
         (ends['SUCCESS'] !== taken || (ends['LOST'] ?? 0) !== times - taken) &&

@@ -54,7 +54,7 @@ const wireScenarios = WIRE.map(({ name, fault, patienceMs = 15_000 }): Scenario 
         await rig.proxy.heal()
         recoveriesMs.push(...(await settleAndTime(rig)))
       }
-      return toResult(rig.check(), { injected: times, recoveriesMs })
+      return toResult(await rig.check(), { injected: times, recoveriesMs })
     }),
 }))
 
@@ -70,7 +70,7 @@ const staleKeepAlive: Scenario = {
       }
       await rig.settle()
       // A submit has a connection of its own: one that was cut by this was under way, and may be unconfirmed.
-      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+      return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
 }
 
@@ -92,7 +92,7 @@ const dns: Scenario = {
       }
       const sent = rig.upstream.ledger.length
       return toResult(
-        rig.check(),
+        await rig.check(),
         { injected: times, recoveriesMs },
         sent !== times * 4 && `${sent} submits for ${times * 4} swaps`,
       )
@@ -118,7 +118,7 @@ const fetchScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer }): Scenario
       const injected = [...asked.values()].reduce((sum, n) => sum + Math.min(n, isSlow(answer) ? 1 : 3), 0)
       const notDone = rig.callers.wishes.filter(({ doneAs }) => doneAs !== 'SUCCESS').length
       return toResult(
-        rig.check(),
+        await rig.check(),
         { injected, recoveriesMs: recoveries(rig) },
         checkMemory(rig, injected),
         notDone > 0 && `${notDone} of ${times} did not end as SUCCESS`,
@@ -140,7 +140,7 @@ const fetchLags: Scenario = {
       }))
       rig.wish(times)
       await rig.settle()
-      return toResult(rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
+      return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
 }
 
@@ -165,7 +165,7 @@ const fetchDown: Scenario = {
         rig.upstream.failFetches(null)
         recoveriesMs.push(...(await settleAndTime(rig)))
       }
-      return toResult(rig.check(), { injected: times, recoveriesMs })
+      return toResult(await rig.check(), { injected: times, recoveriesMs })
     }),
 }
 
@@ -187,7 +187,7 @@ const downForAMinute: Scenario = {
       }
       const sent = rig.upstream.ledger.length
       return toResult(
-        rig.check(),
+        await rig.check(),
         { injected: times, recoveriesMs },
         sent !== times * 10 && `${sent} submits for ${times * 10} swaps`,
       )
@@ -219,7 +219,7 @@ const gone: Scenario = {
         }
         const note = 'until every job has met its deadline, of 60 s and ten minutes for a last look'
         return toResult(
-          rig.check(),
+          await rig.check(),
           { injected: times, recoveriesMs, note },
           recoveriesMs.length < times && 'not every job has ended',
         )
@@ -239,7 +239,7 @@ const oneIdForTwo: Scenario = {
         rig.wish(1)
         await rig.settle()
       }
-      const verdict = rig.check()
+      const verdict = await rig.check()
       return toResult(
         // The second job is its upstream's loss: it has no id of its own by which it could be asked for.
         { ...verdict, lost: verdict.lost.slice(times) },

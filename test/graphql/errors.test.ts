@@ -1,12 +1,10 @@
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { GraphQLError } from 'graphql'
-import Database from 'libsql'
 import { afterEach, expect, test, vi } from 'vitest'
 import { GatewayError } from '../../src/domain/errors.ts'
 import { createErrorMask } from '../../src/graphql/errors.ts'
 import { CreateSwapDocument, WatchSwapJobDocument } from '../../src/graphql/generated.ts'
-import { makeDataDir, openTestApp, subscribeSse } from '../support/test-app.ts'
+import { makeDataDir, openSideDoorOf, openTestApp, subscribeSse } from '../support/test-app.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
@@ -42,9 +40,7 @@ test.each(['development', 'production', 'test'])(
     const dataDir = await makeDataDir()
     const gateway = await openTestApp({ dataDir })
     const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
-    const breaker = new Database(join(dataDir, 'gateway.db'))
-    breaker.exec('alter table jobs rename to gone')
-    breaker.close()
+    await (await openSideDoorOf(dataDir)).exec('alter table jobs rename to gone')
 
     const created = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
     const events: unknown[] = []

@@ -1,12 +1,10 @@
 /** A hook that was answered with 200 has its effect, whatever happens to the upstream, the database or the process. */
-import { join } from 'node:path'
-import Database from 'libsql'
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../../src/graphql/generated.ts'
 import { openDiskHookJournal } from '../../src/journal/disk.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'
-import { closeAfterTest, makeDataDir, openTestApp, type TestApp } from '../support/test-app.ts'
+import { closeAfterTest, makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
@@ -52,16 +50,13 @@ test('a database that is away when the hook comes only delays', async () => {
   const gateway = await openTestApp({ dataDir, clock: createFastClock(20) })
   const { id, accepted } = await openUnconfirmed(gateway)
   accepted.state = { status: 'SUCCESS' }
-  const other = new Database(join(dataDir, 'gateway.db'))
-  closeAfterTest(() => {
-    other.close()
-  })
-  other.exec('alter table jobs rename to away')
+  const other = await openSideDoorOf(dataDir)
+  await other.exec('alter table jobs rename to away')
   expect(await gateway.upstream.sendHook(accepted)).toBe(200)
   await until(() =>
     gateway.events.some(({ name, args }) => name === 'backgroundFailed' && args[0] === 'confirm a hook'),
   )
-  other.exec('alter table away rename to jobs')
+  await other.exec('alter table away rename to jobs')
   await until(() => isSuccess(gateway, id))
 })
 

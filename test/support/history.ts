@@ -5,7 +5,7 @@
  * It takes nothing from `src`: a mistake there must not be able to hide itself. What it reads is what it is given; it
  * changes nothing.
  */
-import Database from 'libsql'
+import { throughSideDoor } from './side-door.ts'
 import { type AcceptedJob, type FakeUpstream, type HookEntry, QUOTA, type SubmitEntry } from './fake-upstream.ts'
 
 /** A row of `jobs`, as far as it is checked. */
@@ -301,35 +301,25 @@ export function readUpstream({
   return { submits: [...ledger], accepted: [...accepted], hooks: [...hooks] }
 }
 
-/** What is stored, read from the file itself over a connection that cannot write. */
-export function readStore(path: string): Pick<History, 'jobs' | 'timeline'> {
-  const database = new Database(path)
-  try {
-    database.exec('pragma busy_timeout = 2000; pragma query_only = on')
-    const jobs = database.prepare(
-      `select id, status, version, upstream_id as upstreamId, target_image_url as targetImage,
-       hook_address as hookAddress, charge_state as chargeState, charge_quota as chargeQuota from jobs`,
+/** What is stored, read past the program. */
+export async function readStore(databaseUrl: string): Promise<Pick<History, 'jobs' | 'timeline'>> {
+  return throughSideDoor(databaseUrl, async ({ query }) => {
+    const jobs = await query(
+      `select id, status, version, upstream_id as "upstreamId", target_image_url as "targetImage",
+       hook_address as "hookAddress", charge_state as "chargeState", charge_quota as "chargeQuota" from jobs`,
     )
-    const timeline = database.prepare('select job_id as jobId, version, status, at from job_timeline')
+    const timeline = await query('select job_id as "jobId", version, status, at from job_timeline')
     // Rows have the names that the statements give them.
-    return { jobs: jobs.all() as StoredJob[], timeline: timeline.all() as StoredEntry[] }
-  } finally {
-    database.close()
-  }
+    return { jobs: jobs as StoredJob[], timeline: timeline as StoredEntry[] }
+  })
 }
 
 /** How many stored jobs have not ended; what a run waits for. */
-export function countUnfinished(path: string): number {
-  const database = new Database(path)
-  try {
-    database.exec('pragma busy_timeout = 2000; pragma query_only = on')
-    const row = database
-      .prepare(`select count(*) as n from jobs where status in ('PENDING', 'UNCONFIRMED', 'ON_QUEUE')`)
-      .get() as { readonly n: number }
-    return row.n
-  } finally {
-    database.close()
-  }
+export async function countUnfinished(databaseUrl: string): Promise<number> {
+  const rows = await throughSideDoor(databaseUrl, async ({ query }) =>
+    query(`select count(*) as n from jobs where status in ('PENDING', 'UNCONFIRMED', 'ON_QUEUE')`),
+  )
+  return (rows[0] as { readonly n: number }).n
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

@@ -13,7 +13,7 @@ import { readSecrets } from '../../src/config/secrets.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { createClosers } from '../../src/lib/closers.ts'
 import type { Telemetry } from '../../src/telemetry/events.ts'
-import { createDatabase, type TestDatabase } from './postgres.ts'
+import { findDatabase, isOnPostgres, openSideDoor, type SideDoor } from './side-door.ts'
 import { FAKE_KEY, type FakeUpstream, openFakeUpstream } from './fake-upstream.ts'
 
 const closers = createClosers()
@@ -105,15 +105,21 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   }
 }
 
-/** The PostgreSQL database of each data folder, where the tests run on PostgreSQL. */
-const databases = new Map<string, TestDatabase>()
+/** The database of each data folder. */
+const databases = new Map<string, Awaited<ReturnType<typeof findDatabase>>>()
 
-async function settingsOfEngine(dataDir: string): Promise<Record<string, string>> {
-  if (process.env['TEST_ENGINE'] !== 'postgres') return {}
-  const database = databases.get(dataDir) ?? (await createDatabase())
-  if (!databases.has(dataDir)) closers.add(database.drop)
+async function settingsOfEngine(dataDir: string) {
+  const database = databases.get(dataDir) ?? (await findDatabase(dataDir))
+  if (!databases.has(dataDir)) closers.add(() => database.drop())
   databases.set(dataDir, database)
-  return { DATABASE_URL: database.url, GATEWAY_SECRET: 'a secret for all processes' }
+  return { DATABASE_URL: database.url, ...(isOnPostgres && { GATEWAY_SECRET: 'a secret for all processes' }) }
+}
+
+/** The database that a gateway on `dataDir` uses, from beside it; closed after the test. */
+export async function openSideDoorOf(dataDir: string): Promise<SideDoor> {
+  const door = await openSideDoor((await settingsOfEngine(dataDir)).DATABASE_URL)
+  closers.add(() => door.close())
+  return door
 }
 
 export async function makeDataDir(): Promise<string> {

@@ -1,5 +1,5 @@
 import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
-import pg from 'pg'
+import { DatabaseError, Pool, types } from 'pg'
 import type { Engine } from '../kysely-job-store.ts'
 import type { Tables } from '../tables.ts'
 import { migrations } from './migrations.ts'
@@ -27,7 +27,7 @@ export async function openDatabase(
   onQuery: () => void,
   onConnectionLost: (error: Error) => void,
 ): Promise<Engine> {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: url,
     application_name: 'swapface-gateway',
     max: CONNECTIONS,
@@ -38,8 +38,7 @@ export async function openDatabase(
     keepAlive: true,
     options: '-c synchronous_commit=on',
     types: {
-      getTypeParser: (type, format) =>
-        type === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(type, format),
+      getTypeParser: (type, format) => (type === types.builtins.INT8 ? Number : types.getTypeParser(type, format)),
     },
   })
   pool.on('error', onConnectionLost)
@@ -70,10 +69,10 @@ export async function openDatabase(
       await sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(trx)
     },
     skipLocked: (rows) => rows.forUpdate().skipLocked(),
-    isUpstreamIdTaken: (error) => error instanceof pg.DatabaseError && error.constraint === 'jobs_upstream_id',
+    isUpstreamIdTaken: (error) => error instanceof DatabaseError && error.constraint === 'jobs_upstream_id',
   }
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof pg.DatabaseError ? (error.code ?? '') : ''
+  return error instanceof DatabaseError ? (error.code ?? '') : ''
 }

@@ -42,7 +42,7 @@ export function createSharedPacer(db: Kysely<Tables>, perSecond: number, clock: 
     tryTake: async () => (await reserve(1, true)) !== null,
     take: async (signal) => {
       const waitMs = await new Promise<number>((resolve, reject) => {
-        if (waiting.push({ begin: resolve, fail: reject }) === 1) setImmediate(reserveForAll)
+        if (waiting.push({ begin: resolve, fail: reject }) === 1) setImmediate(() => void reserveForAll())
       })
       if (waitMs > 0) await clock.delay(waitMs, signal)
     },

@@ -1,0 +1,125 @@
+/** Wake-ups between processes on one PostgreSQL, with the wire to it in our hand. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { openPostgresBus } from '../../src/bus/postgres.ts'
+import { createBackground } from '../../src/lib/background.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { openFaultProxy } from '../support/fault-proxy.ts'
+import { createDatabase } from '../support/postgres.ts'
+import { closeAfterTest } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+/** What a look finds: the test's own list of changes. */
+type Places = { place: number; id: string; tenant: string }[]
+
+function openBus(url: string, places: Places = []) {
+  const stopping = new AbortController()
+  const failures: string[] = []
+  const background = createBackground(() => {})
+  closeAfterTest(async () => {
+    stopping.abort()
+    await background.settled()
+  })
+  const bus = openPostgresBus({
+    url,
+    listPlaces: async (after, limit) =>
+      places
+        .filter(({ place }) => place > after)
+        .toSorted((a, b) => b.place - a.place)
+        .slice(0, limit),
+    background,
+    clock: systemClock,
+    stopping: stopping.signal,
+    onFailure: (what) => failures.push(what),
+  })
+  const heard: string[] = []
+  const hear = (id: string) => bus.subscribeJob(id, () => heard.push(id))
+  return { bus, heard, hear, failures }
+}
+
+async function openWire() {
+  const { url, drop } = await createDatabase()
+  closeAfterTest(drop)
+  const proxy = await openFaultProxy(Number(new URL(url).port))
+  closeAfterTest(() => proxy.close())
+  const through = new URL(url)
+  through.port = String(proxy.port)
+  return { url, through: through.href, proxy }
+}
+
+test('what one process publishes wakes the others: each listener of the job and of its tenant, once', async () => {
+  const { url } = await openWire()
+  const [here, there] = [openBus(url), openBus(url)]
+  const [mine, other, tenant]: [string[], string[], string[]] = [[], [], []]
+  here.bus.subscribeJob('job_1', () => mine.push('job_1'))
+  there.bus.subscribeJob('job_2', () => other.push('job_2'))
+  there.bus.subscribeTenant('a tenant\nwith ü', () => tenant.push('job_1'))
+  // Nobody says when the connections listen: publish until it is heard.
+  await until(() => {
+    here.bus.publish({ id: 'job_1', tenant: 'a tenant\nwith ü' })
+    return tenant.length > 0
+  })
+  expect(mine.length).toBeGreaterThan(0)
+  expect(other).toEqual([])
+  await delay(200)
+  const before = { mine: mine.length, tenant: tenant.length }
+  here.bus.publish({ id: 'job_1', tenant: 'a tenant\nwith ü' })
+  await until(() => tenant.length > before.tenant)
+  // The publisher's own notification comes back to it, and is not told again.
+  await delay(100)
+  expect({ mine: mine.length, tenant: tenant.length }).toEqual({ mine: before.mine + 1, tenant: before.tenant + 1 })
+})
+
+test('thousands of changes in one turn are told in a few notifications', async () => {
+  const { url } = await openWire()
+  const [here, there] = [openBus(url), openBus(url)]
+  const ids = Array.from({ length: 3_000 }, (_unused, n) => `job_${String(n).padStart(22, '0')}`)
+  for (const id of ids) there.hear(id)
+  await until(() => {
+    here.bus.publish({ id: ids[0] ?? '', tenant: 'a' })
+    return there.heard.length > 0
+  })
+  for (const id of ids) here.bus.publish({ id, tenant: 'a' })
+  await until(() => new Set(there.heard).size === ids.length)
+})
+
+test('a wire that is cut without a word is found by the heartbeat; until then a look tells the changes', async () => {
+  const { url, through, proxy } = await openWire()
+  const places: Places = [{ place: 1, id: 'job_old', tenant: 'a' }]
+  const [here, there] = [openBus(url), openBus(through, places)]
+  there.hear('job_1')
+  there.hear('job_2')
+  await until(() => {
+    here.bus.publish({ id: 'job_1', tenant: 'a' })
+    return there.heard.length > 0
+  })
+  const connections = proxy.connections
+  await proxy.fail({ kind: 'blackHole', direction: 'both' })
+  here.bus.publish({ id: 'job_2', tenant: 'a' })
+  places.push({ place: 2, id: 'job_2', tenant: 'a' })
+  await until(() => there.heard.includes('job_2'), { timeoutMs: 5_000 })
+  await until(() => there.failures.includes('listen for changes'), { timeoutMs: 10_000 })
+  await proxy.heal()
+  await until(() => proxy.connections > connections, { timeoutMs: 10_000 })
+  const before = there.heard.length
+  await until(
+    () => {
+      here.bus.publish({ id: 'job_1', tenant: 'a' })
+      return there.heard.length > before
+    },
+    { timeoutMs: 10_000 },
+  )
+}, 30_000)
+
+test('a change that becomes visible after one with a later place is told all the same', async () => {
+  const { url } = await openWire()
+  const places: Places = [{ place: 1, id: 'job_old', tenant: 'a' }]
+  const { heard, hear } = openBus(url, places)
+  hear('job_early')
+  hear('job_late')
+  await delay(100)
+  places.push({ place: 3, id: 'job_late', tenant: 'a' })
+  await until(() => heard.includes('job_late'))
+  places.push({ place: 2, id: 'job_early', tenant: 'a' })
+  await until(() => heard.includes('job_early'))
+}, 15_000)

@@ -1,0 +1,74 @@
+/** The gateway's database as another program sees it that uses it as well: a backup, an administrator, a checker. */
+import Database from 'libsql'
+import { Client, types } from 'pg'
+import { createDatabase } from './postgres.ts'
+
+export interface SideDoor {
+  query(statement: string): Promise<unknown[]>
+  exec(...statements: readonly string[]): Promise<void>
+  /** Takes what others need for writing; gives it back when the returned function is called. */
+  lockWrites(): Promise<() => Promise<void>>
+  close(): Promise<void>
+}
+
+export const isOnPostgres = process.env['TEST_ENGINE'] === 'postgres'
+
+/** An address for `DATABASE_URL`, of a database that is empty, of the engine that the tests run on. */
+export async function findDatabase(dataDir: string): Promise<{ readonly url: string; drop(): Promise<void> }> {
+  return isOnPostgres ? createDatabase() : { url: `file:${dataDir}/gateway.db`, drop: async () => {} }
+}
+
+export async function openSideDoor(url: string): Promise<SideDoor> {
+  return url.startsWith('file:') ? openFile(url.slice('file:'.length)) : openServer(url)
+}
+
+/** Runs one piece of work through a side door. */
+export async function throughSideDoor<T>(url: string, work: (door: SideDoor) => Promise<T>): Promise<T> {
+  const door = await openSideDoor(url)
+  try {
+    return await work(door)
+  } finally {
+    await door.close()
+  }
+}
+
+function openFile(path: string): SideDoor {
+  const database = new Database(path)
+  database.exec('pragma busy_timeout = 5000')
+  const exec = async (...statements: readonly string[]) => {
+    for (const statement of statements) database.exec(statement)
+  }
+  return {
+    query: async (statement) => database.prepare(statement).all(),
+    exec,
+    lockWrites: async () => {
+      await exec('begin immediate')
+      return async () => exec('rollback')
+    },
+    close: async () => {
+      database.close()
+    },
+  }
+}
+
+async function openServer(url: string): Promise<SideDoor> {
+  const client = new Client({
+    connectionString: url,
+    types: {
+      getTypeParser: (type, format) => (type === types.builtins.INT8 ? Number : types.getTypeParser(type, format)),
+    },
+  })
+  await client.connect()
+  const exec = async (...statements: readonly string[]) => {
+    for (const statement of statements) await client.query(statement)
+  }
+  return {
+    query: async (statement) => (await client.query(statement)).rows as unknown[],
+    exec,
+    lockWrites: async () => {
+      await exec('begin', 'lock table jobs in share row exclusive mode')
+      return async () => exec('rollback')
+    },
+    close: async () => client.end(),
+  }
+}
