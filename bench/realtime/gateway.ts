@@ -1,4 +1,4 @@
-/** The gateway under measurement, with jobs in it: the program in a process of its own, before a scripted upstream. */
+/** The gateway under measurement, with jobs in it: the built program, in processes of its own, before a scripted upstream. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,8 +13,12 @@ export interface BenchJob {
 }
 
 export interface BenchGateway {
+  /** The first, and its address. */
   readonly process: MeasuredProcess
   readonly url: string
+  readonly processes: readonly MeasuredProcess[]
+  readonly urls: readonly string[]
+  readonly databaseUrl: string
   readonly upstream: FakeUpstream
   /** Jobs that the upstream works on until they are finished here. */
   createJobs(count: number): Promise<BenchJob[]>
@@ -26,27 +30,46 @@ export interface BenchGateway {
 
 const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }`
 
-export async function openBenchGateway(): Promise<BenchGateway> {
+export interface BenchGatewayOptions {
+  /** Instead of an embedded one. */
+  readonly databaseUrl?: string
+  /** How many share it; hooks come to the first. */
+  readonly processes?: number
+  /** How the last of them reaches it. */
+  readonly databaseUrlOfLast?: string
+}
+
+export async function openBenchGateway(options: BenchGatewayOptions = {}): Promise<BenchGateway> {
   const upstream = await openFakeUpstream()
-  const dataDir = await mkdtemp(join(tmpdir(), 'swapface-bench-'))
-  const env = {
-    PORT: String(await findFreePort()),
-    DATA_DIR: dataDir,
-    TTAPI_KEY: FAKE_KEY,
-    TTAPI_URL: upstream.url,
-    GRAPHIQL: 'off',
-    LOG_LEVEL: 'silent',
-    MAX_IN_FLIGHT: '100000',
-    FETCH_PER_SECOND: '100000',
-  }
-  let running = await startProcess('dist/main.js', env)
+  const folder = await mkdtemp(join(tmpdir(), 'swapface-bench-'))
+  const databaseUrl = options.databaseUrl ?? `file:${folder}/gateway.db`
+  const count = options.processes ?? 1
+  const hookPort = await findFreePort()
+  const start = async (n: number, port: number) =>
+    startProcess('dist/main.js', {
+      PORT: String(port),
+      PUBLIC_URL: `http://127.0.0.1:${hookPort}`,
+      DATA_DIR: join(folder, String(n)),
+      DATABASE_URL: n > 0 && n === count - 1 ? (options.databaseUrlOfLast ?? databaseUrl) : databaseUrl,
+      GATEWAY_SECRET: 'the secret of all processes',
+      TTAPI_KEY: FAKE_KEY,
+      TTAPI_URL: upstream.url,
+      GRAPHIQL: 'off',
+      LOG_LEVEL: 'silent',
+      MAX_IN_FLIGHT: '100000',
+      FETCH_PER_SECOND: '100000',
+    })
+  const running = [await start(0, hookPort)]
+  for (let n = 1; n < count; n += 1) running.push(await start(n, await findFreePort()))
   let created = 0
+
+  const urls = running.map(({ url }) => url)
 
   const createJob = async (): Promise<BenchJob> => {
     created += 1
     const targetImage = `https://example.com/${created}.jpg`
     const input = { targetImage: { url: targetImage }, swapImage: { url: 'https://example.com/face.jpg' } }
-    const response = await fetch(`${running.url}/graphql`, {
+    const response = await fetch(`${urls[created % urls.length]}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query: CREATE, variables: { input } }),
@@ -59,13 +82,20 @@ export async function openBenchGateway(): Promise<BenchGateway> {
     return { id: data.createSwap.job.id, accepted }
   }
 
+  const first = () => {
+    const [one] = running
+    if (!one) throw new TypeError('there is one at least')
+    return one
+  }
+
   return {
     get process() {
-      return running
+      return first()
     },
-    get url() {
-      return running.url
-    },
+    url: first().url,
+    processes: running,
+    urls,
+    databaseUrl,
     upstream,
     createJobs: (count) => makeMany(count, createJob),
     finish: async ({ accepted }) => {
@@ -73,14 +103,14 @@ export async function openBenchGateway(): Promise<BenchGateway> {
       await upstream.sendHook(accepted)
     },
     restart: async () => {
-      await running.stop()
-      running = await startProcess('dist/main.js', env)
-      return running
+      await first().stop()
+      running[0] = await start(0, hookPort)
+      return first()
     },
     close: async () => {
-      if (running.isAlive()) await running.stop('SIGKILL')
+      await Promise.all(running.filter((one) => one.isAlive()).map(async (one) => one.stop('SIGKILL')))
       await upstream.close()
-      await rm(dataDir, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }

@@ -16,7 +16,7 @@ import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 const SWEEP_EVERY_MS = 500
 /** How long a sweep keeps a job to itself: when its process dies, another looks at the job after that. */
-const CLAIM_MS = 30_000
+const CLAIM_MS = 10_000
 /** Jobs looked after at one time. */
 const MAX_AT_ONCE = 100
 /** Failed looks in a row after which a job is parked. */

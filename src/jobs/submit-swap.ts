@@ -12,13 +12,14 @@ import type { HookAddresses } from './hook-addresses.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 /**
- * How long one submitter may hold a job: longer than a submit can take. When it is over without a report the
- * submitter is dead, and what it sent is unconfirmed.
+ * How long a claim holds unless its submitter, which lives, renews it. When it is over without a report the submitter
+ * is dead, and what it sent is unconfirmed.
  */
-export const SUBMIT_LEASE_MS = 45_000
+export const SUBMIT_LEASE_MS = 12_000
+const RENEW_EVERY_MS = 4_000
 
 export interface SubmitterParts {
-  readonly store: Pick<JobStore, 'claimSubmit' | 'findNextWaiting'>
+  readonly store: Pick<JobStore, 'applyDecision' | 'claimSubmit' | 'findNextWaiting'>
   readonly breaker: UpstreamBreaker
   readonly maxInFlight: number
   readonly background: Background
@@ -44,13 +45,29 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
   const { store, upstream, applyReport, breaker, maxInFlight, background, hookAddresses, telemetry, clock, random } =
     parts
 
+  /** Until `over` aborts, or somebody else has moved the job. */
+  const keepLease = async (claimed: SwapJob, over: AbortSignal) => {
+    while (!over.aborted) {
+      await clock.delay(RENEW_EVERY_MS, over).catch(() => null)
+      if (over.aborted) return
+      const leaseUntil = clock.now() + SUBMIT_LEASE_MS
+      const note = { kind: 'note', patch: { leaseUntil, wakeAt: leaseUntil } } as const
+      const renewed = await store.applyDecision(claimed, note, clock.now(), 'SUBMIT').catch(() => claimed)
+      if (!renewed) return
+    }
+  }
+
   const submit = async (claimed: SwapJob) => {
     if (claimed.leaseUntil === null || claimed.hookAddress === null) throw new TypeError('a submit needs a claim')
-    const outcome = await upstream.submit({
-      targetImage: claimed.targetImageUrl,
-      swapImage: claimed.swapImageUrl,
-      hookUrl: claimed.hookAddress,
-    })
+    const over = new AbortController()
+    background.run('keep a lease', () => keepLease(claimed, over.signal))
+    const outcome = await upstream
+      .submit({
+        targetImage: claimed.targetImageUrl,
+        swapImage: claimed.swapImageUrl,
+        hookUrl: claimed.hookAddress,
+      })
+      .finally(() => over.abort())
     faultPoint('submit-answered')
     if (outcome.kind === 'notSent' || outcome.kind === 'unknown') breaker.failed()
     else breaker.succeeded()

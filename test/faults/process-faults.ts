@@ -7,7 +7,7 @@ import { GOOD } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { holdFor, settleAndTime, withRig } from './wire-faults.ts'
 
-const LEASE_MS = 45_000
+const LEASE_MS = 12_000
 
 const sigstop: Scenario = {
   name: 'SIGSTOP over a lease, a second process goes on',

@@ -72,6 +72,16 @@ test('after a restart unfinished jobs go on, and what the first process wrote is
   expect(upstream.submits).toBe(1)
 })
 
+test('a submit that takes longer than its lease is not given up while its process lives', async () => {
+  const options = fast()
+  const gateway = await openTestApp(options)
+  gateway.upstream.planSubmits({ kind: 'acceptAfter', until: async () => options.clock?.delay(25_000) })
+  const id = await createJob(gateway)
+  finish(gateway)
+  const job = await watchToEnd(gateway, id)
+  expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
+})
+
 test('a submit whose process died is not sent again: it is UNCONFIRMED, until its hook or its deadline', async () => {
   const dataDir = await makeDataDir()
   const upstream = await openFakeUpstream()

@@ -1,0 +1,266 @@
+/**
+ * Several gateway processes on one PostgreSQL, beside one: `npx tsx bench/processes.ts [scenario …]` prints one Markdown
+ * table. Everything shares this machine: read the ratios. Exits with 1 where something was lost, doubled or missed.
+ * The database is the one of `TEST_DATABASE_URL`, or one from npm.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { openFaultProxy } from '../test/support/fault-proxy.ts'
+import { createDatabase, startPostgres } from '../test/support/postgres.ts'
+import { readStore } from '../test/support/history.ts'
+import { until } from '../test/support/until.ts'
+import { connectClient, makeMany, type Subscription } from './realtime/clients.ts'
+import { type Figures, kilobytes, milliseconds, pair } from './realtime/figures.ts'
+import { type BenchGateway, type BenchJob, openBenchGateway } from './realtime/gateway.ts'
+
+const EVENTS = 500
+const EVENTS_PER_SECOND = 100
+const SUBSCRIBERS = 10_000
+const CHANGES_PER_SECOND = 500
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 600)
+
+const scenarios = { across, takeover, cut, throughput, soak }
+
+const server = await startPostgres()
+process.env['TEST_DATABASE_URL'] = server.url
+const chosen = process.argv.slice(2)
+const rows: string[] = []
+let isBroken = false
+try {
+  for (const [name, run] of Object.entries(scenarios)) {
+    if (chosen.length > 0 && !chosen.includes(name)) continue
+    for (const [what, figure] of await run()) {
+      rows.push(`| ${name} | ${what} | ${figure} |`)
+      process.stderr.write(`${rows.at(-1)}\n`)
+    }
+  }
+} finally {
+  await server.stop()
+}
+console.log(['| scenario | what | measured |', '|---|---|---|', ...rows].join('\n'))
+process.exit(isBroken ? 1 : 0)
+
+function expectThat(isHeld: boolean, sentence: string): void {
+  if (isHeld) return
+  isBroken = true
+  process.stderr.write(`NOT HELD: ${sentence}\n`)
+}
+
+function watchJob(id: string): Subscription {
+  const query = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id status version done result { url } } }'
+  return { query, variables: { id } }
+}
+
+async function withGateway<T>(count: number, work: (gateway: BenchGateway) => Promise<T>): Promise<T> {
+  const database = await createDatabase()
+  const gateway = await openBenchGateway({ databaseUrl: database.url, processes: count })
+  try {
+    return await work(gateway)
+  } finally {
+    await gateway.close()
+    await database.drop()
+  }
+}
+
+/** From the hook at the first process to the frame at a subscriber of the one at `url`; milliseconds. */
+async function timeEvents(gateway: BenchGateway, url: string): Promise<number[]> {
+  const jobs = await gateway.createJobs(EVENTS)
+  const client = await connectClient(url)
+  const sentAt = new Map<string, number>()
+  const waits: number[] = []
+  const clients = [client]
+  while (clients.length < EVENTS / 20) clients.push(await connectClient(url))
+  for (const one of clients) {
+    one.onNext = (id, text, at) => {
+      if (text.includes('"done":true')) waits.push(at - (sentAt.get(id) ?? at))
+    }
+  }
+  await Promise.all(jobs.map(async (job, n) => clients[n % clients.length]?.subscribe(job.id, watchJob(job.id))))
+  await betweenLooks(jobs)
+  for (const job of jobs) {
+    sentAt.set(job.id, performance.now())
+    void gateway.finish(job)
+    await delay(1_000 / EVENTS_PER_SECOND)
+  }
+  await until(() => waits.length === jobs.length, { timeoutMs: 20_000 })
+  for (const { socket } of clients) socket.terminate()
+  return waits
+}
+
+/** A job is fetched once a second at most, and a hook that comes right after a scheduled look waits. */
+async function betweenLooks(jobs: readonly BenchJob[]): Promise<void> {
+  await until(() => jobs.every(({ accepted }) => accepted.fetches >= 3), { timeoutMs: 30_000 })
+  await delay(1_100)
+}
+
+/** The hook comes to one process, the subscriber waits at another. */
+async function across(): Promise<Figures> {
+  return withGateway(2, async (gateway) => {
+    const [here = '', there = ''] = gateway.urls
+    const [within, between] = [await timeEvents(gateway, here), await timeEvents(gateway, there)]
+    return [
+      [`p50, p99 from the hook to the frame within one process, ${EVENTS_PER_SECOND}/s`, pair(within)],
+      ['the same where the hook comes to another process', pair(between)],
+    ]
+  })
+}
+
+/** One process dies under load. */
+async function takeover(): Promise<Figures> {
+  const rowsOf = async (count: number): Promise<Figures[number]> =>
+    withGateway(count, async (gateway) => {
+      const jobs = await gateway.createJobs(200)
+      const asked = jobs.length
+      // Half of the hooks come, and to the process that is about to die; of the others only the schedule can know.
+      const killed = gateway.processes[0]
+      for (const [n, job] of jobs.entries()) {
+        if (n % 2 === 0) void gateway.finish(job).catch(() => null)
+        else job.accepted.state = { status: 'SUCCESS' }
+        if (n === 100) await killed?.stop('SIGKILL')
+      }
+      const from = performance.now()
+      const isAllDone = async () =>
+        (await readStore(gateway.databaseUrl)).jobs.filter(({ status }) => status === 'SUCCESS').length === asked
+      await until(isAllDone, { timeoutMs: 60_000, everyMs: 100 }).catch(() => null)
+      const doneMs = performance.now() - from
+      const { jobs: stored } = await readStore(gateway.databaseUrl)
+      const lost = stored.filter(({ status }) => status !== 'SUCCESS').length
+      const chargedTwice =
+        gateway.upstream.accepted.length - new Set(gateway.upstream.accepted.map((job) => job.targetImage)).size
+      expectThat(lost === 0 && chargedTwice === 0, 'nothing lost, nothing charged twice')
+      expectThat(doneMs < 15_000, 'taken over within 15 s')
+      return [
+        `kill -9 of one of ${count} with ${asked} jobs upstream: lost, charged twice, all done after`,
+        `${lost}, ${chargedTwice}, ${milliseconds(doneMs)}`,
+      ]
+    })
+  return [await rowsOf(2), await rowsOf(4)]
+}
+
+/** The wire between one process and the database fails without a word, and comes back. */
+async function cut(): Promise<Figures> {
+  const database = await createDatabase()
+  const wire = await openFaultProxy(Number(new URL(database.url).port))
+  const through = new URL(database.url)
+  through.port = String(wire.port)
+  const gateway = await openBenchGateway({ databaseUrl: database.url, processes: 2, databaseUrlOfLast: through.href })
+  try {
+    const [, there = ''] = gateway.urls
+    const jobs = await gateway.createJobs(20)
+    const waits: number[] = []
+    const client = await connectClient(there)
+    const sentAt = new Map<string, number>()
+    client.onNext = (id, text, at) => {
+      if (text.includes('"done":true')) waits.push(at - (sentAt.get(id) ?? at))
+    }
+    for (const job of jobs) await client.subscribe(job.id, watchJob(job.id))
+    await wire.fail({ kind: 'blackHole', direction: 'both' })
+    for (const job of jobs) {
+      sentAt.set(job.id, performance.now())
+      await gateway.finish(job)
+    }
+    await delay(10_000)
+    const duringCut = waits.length
+    await wire.heal()
+    const healedAt = performance.now()
+    await until(() => waits.length === jobs.length, { timeoutMs: 30_000 }).catch(() => null)
+    const afterHealMs = performance.now() - healedAt
+    expectThat(waits.length === jobs.length, 'every event comes once the wire is back')
+    client.socket.terminate()
+    return [
+      ['events of 20 while one process cannot reach the database at all', String(duringCut)],
+      ['all of them after the wire is back', milliseconds(afterHealMs)],
+    ]
+  } finally {
+    await gateway.close()
+    await wire.close()
+    await database.drop()
+  }
+}
+
+/** The same load on one, two and four processes. */
+async function throughput(): Promise<Figures> {
+  const figures: [string, string][] = []
+  for (const count of [1, 2, 4]) {
+    await withGateway(count, async (gateway) => {
+      await gateway.createJobs(200)
+      const creates = 2_000
+      let from = performance.now()
+      const jobs = await gateway.createJobs(creates)
+      const perSecond = (creates * 1_000) / (performance.now() - from)
+      const [job] = jobs
+      if (!job) throw new TypeError('a job was asked for')
+      await gateway.finish(job)
+      const queries = 4_000
+      const body = JSON.stringify({ query: '{ swapJob(id: "ID") { id status done } }'.replace('ID', job.id) })
+      from = performance.now()
+      await makeMany(queries, async (n) => {
+        const response = await fetch(`${gateway.urls[n % count]}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body,
+        })
+        await response.arrayBuffer()
+      })
+      const queriesPerSecond = (queries * 1_000) / (performance.now() - from)
+      figures.push([
+        `${count} processes: createSwap, a finished job`,
+        `${perSecond.toFixed(0)}/s, ${queriesPerSecond.toFixed(0)}/s`,
+      ])
+    })
+  }
+  return figures
+}
+
+/** Many subscribers over two processes, and a steady stream of changes. */
+async function soak(): Promise<Figures> {
+  return withGateway(2, async (gateway) => {
+    const perProcess = SUBSCRIBERS / 2
+    const query = 'subscription { swapJobsUpdated { kind cursor job { id status version } } }'
+    // All subscribers wait for a job of their own; ten at each process read every change.
+    const idle = await gateway.createJobs(100)
+    const clients = await makeMany(SUBSCRIBERS, async (n) => {
+      const client = await connectClient(gateway.urls[n < perProcess ? 0 : 1] ?? '')
+      await client.subscribe('1', watchJob(idle[n % idle.length]?.id ?? ''))
+      return client
+    })
+    const readers = await Promise.all(
+      gateway.urls.flatMap((url) => Array.from({ length: 10 }, async () => connectClient(url))),
+    )
+    const seen = readers.map(() => new Map<string, string>())
+    await Promise.all(
+      readers.map(async (reader, n) => {
+        reader.onNext = (_id, text) => {
+          const [, id = '', status = ''] = /"job":\{"id":"([^"]+)","status":"([^"]+)"/.exec(text) ?? []
+          seen[n]?.set(id, status)
+        }
+        return reader.subscribe('all', { query })
+      }),
+    )
+    const before = await Promise.all(gateway.processes.map(async (one) => one.memory()))
+    const from = performance.now()
+    let changes = 0
+    const made: BenchJob[] = []
+    while (performance.now() - from < SECONDS * 1_000) {
+      // Three changes each: recorded, sent, done.
+      const batch = await gateway.createJobs(Math.ceil(CHANGES_PER_SECOND / 30))
+      for (const job of batch) void gateway.finish(job)
+      made.push(...batch)
+      changes += batch.length * 3
+      const early = from + (changes * 1_000) / CHANGES_PER_SECOND - performance.now()
+      if (early > 1) await delay(early)
+    }
+    const rate = changes / ((performance.now() - from) / 1_000)
+    const isComplete = () => seen.every((one) => made.every(({ id }) => one.get(id) === 'SUCCESS'))
+    await until(isComplete, { timeoutMs: 60_000, everyMs: 500 }).catch(() => null)
+    const missed = seen.reduce((total, one) => total + made.filter(({ id }) => one.get(id) !== 'SUCCESS').length, 0)
+    const after = await Promise.all(gateway.processes.map(async (one) => one.memory()))
+    const grown = after.map(({ resident }, n) => resident - (before[n]?.resident ?? 0))
+    expectThat(missed === 0, 'no reader missed the end of a job')
+    for (const { socket } of [...clients, ...readers]) socket.terminate()
+    return [
+      [`${SUBSCRIBERS} subscribers, ${SECONDS} s: changes a second`, rate.toFixed(0)],
+      [`ends missed by 20 readers of ${made.length} jobs`, String(missed)],
+      ['memory of each process, grown by', grown.map(kilobytes).join(', ')],
+    ]
+  })
+}
