@@ -59,11 +59,14 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
       MAX_IN_FLIGHT: '100000',
       FETCH_PER_SECOND: '100000',
     })
-  const running = [await start(0, hookPort)]
-  for (let n = 1; n < count; n += 1) running.push(await start(n, await findFreePort()))
+  const ports = [hookPort]
+  while (ports.length < count) ports.push(await findFreePort())
+  const running: MeasuredProcess[] = []
+  for (const [n, port] of ports.entries()) running.push(await start(n, port))
   let created = 0
 
-  const urls = running.map(({ url }) => url)
+  // What a process prints is the address that all are reached by.
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`)
 
   const createJob = async (): Promise<BenchJob> => {
     created += 1

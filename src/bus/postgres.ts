@@ -40,7 +40,7 @@ export interface PostgresBusParts {
 export function openPostgresBus(parts: PostgresBusParts): EventBus {
   const { url, listPlaces, background, clock, stopping, onFailure } = parts
   const local = createMemoryBus()
-  let client: Client | null = null
+  let ask: Ask | null = null
   let unsent: Change[] = []
 
   const hear = ({ payload = '' }: Notification) => {
@@ -55,9 +55,7 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
     const changes = unsent
     unsent = []
     for (const payload of pack(changes)) {
-      client
-        ?.query('select pg_notify($1, $2)', [CHANNEL, payload])
-        .catch((error: unknown) => onFailure('notify', error))
+      ask?.('select pg_notify($1, $2)', [CHANNEL, payload]).catch((error: unknown) => onFailure('notify', error))
     }
   }
 
@@ -85,14 +83,14 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
       const { rows } = await own.query<{ pid: number }>('select pg_backend_pid() as pid')
       ownProcessId = rows[0]?.pid ?? null
       await own.query(`listen ${CHANNEL}`)
-      client = own
+      ask = oneAfterAnother(own)
       while (!stopping.aborted) {
         await clock.delay(HEARTBEAT_MS, AbortSignal.any([stopping, gone.signal]))
         // Cut in the middle, a connection looks alive until it is asked.
-        await own.query('select 1')
+        await ask('select 1')
       }
     } finally {
-      client = null
+      ask = null
       // Not a farewell: the other side may never answer.
       socket.destroy()
     }
@@ -140,6 +138,17 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
       local.publish(change)
       if (unsent.push(change) === 1) setImmediate(send)
     },
+  }
+}
+
+type Ask = (statement: string, values?: readonly string[]) => Promise<unknown>
+
+function oneAfterAnother(client: Client): Ask {
+  let last: Promise<unknown> = Promise.resolve()
+  return async (statement, values = []) => {
+    const before = last.catch(() => null)
+    last = before.then(async () => client.query(statement, [...values]))
+    return last
   }
 }
 

@@ -20,7 +20,7 @@ const DEADLOCK = '40P01'
  * Opens a PostgreSQL database, migrated where needed; of several processes that start at once one migrates and the
  * others wait. A commit is on disk when it is answered (`synchronous_commit`, whatever the server's default).
  * @param onQuery called once for each statement that reached the engine.
- * @param onConnectionLost called when a connection that nobody used was cut.
+ * @param onConnectionLost called when a connection was cut; perhaps twice. What was under way on it rejects as well.
  */
 export async function openDatabase(
   url: string,
@@ -41,7 +41,9 @@ export async function openDatabase(
       getTypeParser: (type, format) => (type === types.builtins.INT8 ? Number : types.getTypeParser(type, format)),
     },
   })
+  // Of one that is idle the pool tells; of one that is in use, between two statements, only the connection itself.
   pool.on('error', onConnectionLost)
+  pool.on('connect', (client) => client.on('error', onConnectionLost))
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), log: onQuery })
   try {
     const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()

@@ -1,0 +1,56 @@
+/** What the wire to PostgreSQL can do to a process: fail its statements, and nothing else. */
+import { expect, test } from 'vitest'
+import { sql } from 'kysely'
+import { openDatabase } from '../../src/store/postgres/open.ts'
+import { openFaultProxy } from '../support/fault-proxy.ts'
+import { createDatabase } from '../support/postgres.ts'
+import { closeAfterTest } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+async function openThroughWire() {
+  const { url, drop } = await createDatabase()
+  closeAfterTest(drop)
+  const wire = await openFaultProxy(Number(new URL(url).port))
+  closeAfterTest(() => wire.close())
+  const through = new URL(url)
+  through.port = String(wire.port)
+  const lost: Error[] = []
+  const { db, write } = await openDatabase(
+    through.href,
+    () => {},
+    (error) => lost.push(error),
+  )
+  closeAfterTest(() => db.destroy())
+  return { db, write, wire, lost }
+}
+
+test('a connection that is cut between two statements of a transaction fails that transaction alone', async () => {
+  const { write, wire, lost } = await openThroughWire()
+  const held = write(async (trx) => {
+    await sql`create table notes (n integer)`.execute(trx)
+    await wire.fail({ kind: 'reset' })
+    await until(() => lost.length > 0)
+    await sql`insert into notes values (1)`.execute(trx)
+  })
+  await expect(held).rejects.toThrow()
+  await wire.heal()
+  await write(async (trx) => sql`create table notes (n integer)`.execute(trx))
+})
+
+test('idle connections that are cut are replaced', async () => {
+  const { db, wire, lost } = await openThroughWire()
+  await sql`select 1`.execute(db)
+  await wire.fail({ kind: 'reset' })
+  await until(() => lost.length > 0)
+  await wire.heal()
+  expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }])
+})
+
+test('where nobody answers a statement fails within seconds', { timeout: 20_000 }, async () => {
+  const { db, wire } = await openThroughWire()
+  await wire.fail({ kind: 'blackHole', direction: 'both' })
+  const from = performance.now()
+  await expect(sql`select 1`.execute(db)).rejects.toThrow()
+  expect(performance.now() - from).toBeLessThan(8_000)
+  await wire.heal()
+})
