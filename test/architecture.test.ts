@@ -76,7 +76,7 @@ const FLOORS: Record<string, Floor> = {
     ],
   },
   roof: {
-    files: ['main.ts', 'server.ts', 'config/'],
+    files: ['main.ts', 'copy-database.ts', 'server.ts', 'config/'],
     mayImport: [
       'auth/',
       'bus/',

@@ -1,0 +1,47 @@
+/** The process that moves from one machine to many: `npm run copy-database -- <file:path> <postgres://…>`. */
+import { existsSync } from 'node:fs'
+import { isPostgresUrl } from './config/settings.ts'
+import { copyToPostgres, NotEmptyError } from './store/copy.ts'
+import { openDatabase as openPostgres } from './store/postgres/open.ts'
+import { openDatabase as openSqlite } from './store/sqlite/open.ts'
+
+const USAGE = `Usage: npm run copy-database -- file:./data/gateway.db postgres://user:password@host/database
+
+Copies an embedded database into an empty PostgreSQL: all of it or nothing. Stop the gateway first, and start it
+with DATABASE_URL=postgres://… afterwards; keep GATEWAY_SECRET (DATA_DIR/gateway-secret), so that hooks under way
+still find their jobs.`
+
+async function main([from = '', to = '']: readonly string[]): Promise<void> {
+  const path = from.replace(/^file:/, '')
+  if (!from.startsWith('file:') || !isPostgresUrl(to)) throw new UsageError(USAGE)
+  if (!existsSync(path)) throw new UsageError(`There is no database at ${path}.`)
+  const source = await openSqlite(path, () => {})
+  try {
+    const target = await openPostgres(
+      to,
+      () => {},
+      () => {},
+    )
+    try {
+      const counts = new Map<string, number>()
+      await copyToPostgres(source, target, (table, rows) => {
+        counts.set(table, rows)
+        if (process.stderr.isTTY) process.stderr.write(`\r${table}: ${rows} `)
+      })
+      const all = [...counts].map(([table, rows]) => `${table} ${rows}`)
+      process.stdout.write(`Copied: ${all.join(', ') || 'nothing, for there was nothing'}.\n`)
+    } finally {
+      await target.db.destroy()
+    }
+  } finally {
+    await source.db.destroy()
+  }
+}
+
+class UsageError extends Error {}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const isSettled = error instanceof UsageError || error instanceof NotEmptyError
+  process.stderr.write(`${error instanceof Error ? (isSettled ? error.message : error.stack) : String(error)}\n`)
+  process.exitCode = 1
+})

@@ -1,0 +1,74 @@
+/** Moving from the embedded database to PostgreSQL, with the command as it is run. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { createJobStore } from '../../src/store/kysely-job-store.ts'
+import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
+import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
+import { createDatabase } from '../support/postgres.ts'
+import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+
+const NOW = 1_700_000_000_000
+const JOBS = 1_200
+
+const run = async (...args: readonly string[]) =>
+  promisify(execFile)(process.execPath, ['dist/copy-database.js', ...args])
+
+async function openBoth() {
+  const path = join(await makeDataDir(), 'gateway.db')
+  const { url, drop } = await createDatabase()
+  closeAfterTest(drop)
+  const source = await openSqlite(path, () => {})
+  closeAfterTest(() => source.db.destroy())
+  const store = createJobStore(source)
+  await Promise.all(
+    Array.from({ length: JOBS }, async (_unused, n) =>
+      store.createJob(
+        {
+          id: `job_${String(n).padStart(22, '0')}`,
+          tenant: n % 2 ? 'a' : 'b',
+          targetImageUrl: 'https://example.com/t.jpg',
+          swapImageUrl: 'https://example.com/f.jpg',
+          clientReference: 'ü "quoted"',
+          tags: ['one'],
+          createdAt: NOW + n,
+          hookAddress: 'https://gateway/hooks/1',
+          leaseUntil: null,
+          idempotency: { key: `k${n}`, fingerprint: 'f' },
+        },
+        { maxInFlight: 1, maxWaiting: 10_000 },
+      ),
+    ),
+  )
+  return { path, url, store }
+}
+
+test('everything is there afterwards, in the same order of changes; a second time is refused', async () => {
+  const { path, url, store } = await openBoth()
+  const { stdout } = await run(`file:${path}`, url)
+  expect(stdout).toBe(`Copied: jobs ${JOBS}, job_timeline ${JOBS}, idempotency_keys ${JOBS}.\n`)
+  const target = await openPostgres(
+    url,
+    () => {},
+    () => {},
+  )
+  closeAfterTest(() => target.db.destroy())
+  const copied = createJobStore(target)
+  const range = { after: 0, upTo: Number.MAX_SAFE_INTEGER, limit: 10_000, unfinished: false }
+  expect(await copied.listChanges('a', range)).toEqual(await store.listChanges('a', range))
+  const ids = (await store.listPlaces(0, 10)).map(({ id }) => id)
+  expect(await copied.listTimelines(ids)).toEqual(await store.listTimelines(ids))
+  const last = await copied.findLastChange('a')
+  const [job] = await copied.findJobs(ids)
+  if (!job) throw new Error('no job')
+  await copied.applyDecision(job, { kind: 'transition', to: 'FAILED', patch: {} }, NOW, 'SUBMIT')
+  expect((await copied.listPlaces(last, 10)).map(({ id }) => id)).toEqual([job.id])
+
+  await expect(run(`file:${path}`, url)).rejects.toThrow('has jobs already')
+})
+
+test('says how it is used, and what is not there', async () => {
+  await expect(run()).rejects.toThrow('Usage: npm run copy-database')
+  await expect(run('file:/nowhere/gateway.db', 'postgres://localhost/x')).rejects.toThrow('There is no database at')
+})
