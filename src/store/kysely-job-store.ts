@@ -17,19 +17,21 @@ const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
 
 type Rows<Found> = SelectQueryBuilder<Tables, 'jobs', Found>
 
+/** Carries all of `act` out, or nothing: on disk when it resolves. Undone, and perhaps tried again, when `act` rejects. */
+export type Write = <T>(act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>
+
 /** What differs between the engines, beside how they are opened and migrated. */
 export interface Engine {
   /** For reading. */
   readonly db: Kysely<Tables>
-  /** Carries all of `act` out, or nothing: on disk when it resolves. Undone when `act` rejects. */
-  write<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>
+  readonly write: Write
+  /** The same, with everybody else held off who counts the queue, from its beginning to its commit. */
+  readonly writeQueue: Write
   /**
    * The place of a change of the tenant's, given out as it is written. From then until the commit no other change of
    * the tenant's is given one: what becomes visible later has a later place.
    */
   nextChange(tenant: string): Expression<number>
-  /** Within a write: holds everybody else off who counts the queue, until the commit. */
-  lockQueue(db: Kysely<Tables>): Promise<void>
   /** Leaves out what others are writing to just now. */
   skipLocked<Found>(rows: Rows<Found>): Rows<Found>
   /** Whether the error says that another job has the upstream id already. */
@@ -38,11 +40,10 @@ export interface Engine {
 
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
 export function createJobStore(engine: Engine): JobStore {
-  const { db, write } = engine
+  const { db, write, writeQueue } = engine
   return {
     createJob: (job, room) =>
-      write(async (trx) => {
-        await engine.lockQueue(trx)
+      writeQueue(async (trx) => {
         const { idempotency } = job
         if (idempotency) {
           const holder = await findByKey(trx, job.tenant, idempotency.key)
@@ -170,12 +171,11 @@ export function createJobStore(engine: Engine): JobStore {
         wake_at: claim.leaseUntil,
         hook_address: claim.hookAddress,
       }
-      const row = await write(async (trx) => {
-        await engine.lockQueue(trx)
-        return updateExactly(trx, job, columns, (where) =>
+      const row = await writeQueue(async (trx) =>
+        updateExactly(trx, job, columns, (where) =>
           where(countUpTo(claim.maxInFlight, isInFlight), '<', claim.maxInFlight),
-        )
-      })
+        ),
+      )
       return row ? toSwapJob(row) : null
     },
 

@@ -1,14 +1,14 @@
 import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
 import { DatabaseError, Pool, types } from 'pg'
-import type { Engine } from '../kysely-job-store.ts'
+import type { Engine, Write } from '../kysely-job-store.ts'
 import type { Tables } from '../tables.ts'
 import { migrations } from './migrations.ts'
+import { createQueueWrites } from './queue-writes.ts'
 
 const CONNECTIONS = 10
 /** What takes longer than this is taken for a connection that is gone. */
 const ANSWER_WITHIN_MS = 5_000
-/** The advisory lock of whoever counts the queue; those of tenants are of another class. */
-const QUEUE_LOCK = 1
+/** The class of the tenants' advisory locks. */
 const TENANT_LOCKS = 2
 
 /** Tries of a write that met others head-on. */
@@ -52,24 +52,23 @@ export async function openDatabase(
     await db.destroy()
     throw error
   }
+  const write: Write = async (act) => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await db.transaction().execute(act)
+      } catch (error) {
+        // Undone by the server, and nobody's fault: the same again.
+        const isCollision = [SERIALIZATION_FAILURE, DEADLOCK].includes(codeOf(error))
+        if (!isCollision || tries === MAX_TRIES) throw error
+      }
+    }
+  }
   return {
     db,
-    write: async (act) => {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          return await db.transaction().execute(act)
-        } catch (error) {
-          // Undone by the server, and nobody's fault: the same again.
-          const isCollision = [SERIALIZATION_FAILURE, DEADLOCK].includes(codeOf(error))
-          if (!isCollision || tries === MAX_TRIES) throw error
-        }
-      }
-    },
+    write,
+    writeQueue: createQueueWrites(write),
     nextChange: (tenant) =>
       sql<number>`(select nextval('job_changes') from (select pg_advisory_xact_lock(${sql.lit(TENANT_LOCKS)}, hashtext(${tenant}))) as locked)`,
-    lockQueue: async (trx) => {
-      await sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(trx)
-    },
     skipLocked: (rows) => rows.forUpdate().skipLocked(),
     isUpstreamIdTaken: (error) => error instanceof DatabaseError && error.constraint === 'jobs_upstream_id',
   }

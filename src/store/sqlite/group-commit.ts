@@ -8,18 +8,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from 'libsql'
+import type { Write } from '../kysely-job-store.ts'
 import type { Tables } from '../tables.ts'
 import { whenLockIsFree, type WriteLock } from './write-lock.ts'
-
-type Act<T> = (db: Kysely<Tables>) => Promise<T>
 
 interface Waiting {
   /** Resolves to what is to be done once the group is on disk. */
   run(db: Kysely<Tables>): Promise<() => void>
   fail(error: unknown): void
 }
-
-export type Write = <T>(act: Act<T>) => Promise<T>
 
 export function createGroupCommit(database: Database, lock: WriteLock, db: Kysely<Tables>): Write {
   const savepoint = database.prepare('savepoint one')

@@ -37,13 +37,14 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     await db.destroy()
     throw error
   }
+  const write = createGroupCommit(database, lock, db)
   return {
     db,
-    write: createGroupCommit(database, lock, db),
+    write,
+    // The one writer writes alone.
+    writeQueue: write,
     // Read and written in one statement of a database with one writer: no place is given twice or seen out of order.
     nextChange: () => sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`,
-    // The one writer writes alone.
-    lockQueue: async () => {},
     skipLocked: (rows) => rows,
     isUpstreamIdTaken: (error) =>
       error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE',
