@@ -3,6 +3,7 @@
  * table. Everything shares this machine: read the ratios. Exits with 1 where something was lost, doubled or missed.
  * The database is the one of `TEST_DATABASE_URL`, or one from npm.
  */
+import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openFaultProxy } from '../test/support/fault-proxy.ts'
 import { createDatabase, startPostgres } from '../test/support/postgres.ts'
@@ -14,8 +15,10 @@ import { type BenchGateway, type BenchJob, openBenchGateway } from './realtime/g
 
 const EVENTS = 500
 const EVENTS_PER_SECOND = 100
+const SWAPS = 2_000
 const SUBSCRIBERS = 10_000
 const CHANGES_PER_SECOND = 500
+const CREATED_AT_ONCE = 10
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 600)
 
 const scenarios = { across, takeover, cut, throughput, soak }
@@ -177,19 +180,38 @@ async function cut(): Promise<Figures> {
   }
 }
 
+/** How busy everybody is from now on, in cores. */
+function watchShares(gateway: BenchGateway): () => string {
+  const from = performance.now()
+  const ownFrom = process.cpuUsage()
+  const ofGateways = () => gateway.processes.reduce((total, one) => total + one.cpuMs(), 0)
+  const gatewaysFrom = ofGateways()
+  return () => {
+    const wallMs = performance.now() - from
+    const own = process.cpuUsage(ownFrom)
+    const gateways = ((ofGateways() - gatewaysFrom) / wallMs).toFixed(2)
+    const clients = ((own.user + own.system) / 1_000 / wallMs).toFixed(2)
+    return `gateways ${gateways} cores, clients and upstream ${clients}, of ${availableParallelism()}; PostgreSQL the rest`
+  }
+}
+
 /** The same load on one, two and four processes. */
 async function throughput(): Promise<Figures> {
   const figures: [string, string][] = []
   for (const count of [1, 2, 4]) {
     await withGateway(count, async (gateway) => {
-      await gateway.createJobs(200)
-      const creates = 2_000
+      let [job] = await gateway.createJobs(1)
+      const shares = watchShares(gateway)
       let from = performance.now()
-      const jobs = await gateway.createJobs(creates)
-      const perSecond = (creates * 1_000) / (performance.now() - from)
-      const [job] = jobs
+      // Carried to their end in between: how many are in flight is counted with each.
+      for (let carried = 0; carried < SWAPS; carried += 100) {
+        const jobs = await gateway.createJobs(100)
+        await Promise.all(jobs.map(async (one) => gateway.finish(one)))
+        job = jobs[0]
+      }
+      const perSecond = (SWAPS * 1_000) / (performance.now() - from)
+      const busy = shares()
       if (!job) throw new TypeError('a job was asked for')
-      await gateway.finish(job)
       const queries = 4_000
       const body = JSON.stringify({ query: '{ swapJob(id: "ID") { id status done } }'.replace('ID', job.id) })
       from = performance.now()
@@ -203,9 +225,10 @@ async function throughput(): Promise<Figures> {
       })
       const queriesPerSecond = (queries * 1_000) / (performance.now() - from)
       figures.push([
-        `${count} processes: createSwap, a finished job`,
+        `${count} processes: swaps created and their hooks taken, queries of a finished job`,
         `${perSecond.toFixed(0)}/s, ${queriesPerSecond.toFixed(0)}/s`,
       ])
+      figures.push([`${count} processes: busy with the swaps`, busy])
     })
   }
   return figures
@@ -237,19 +260,28 @@ async function soak(): Promise<Figures> {
       }),
     )
     const before = await Promise.all(gateway.processes.map(async (one) => one.memory()))
+    const shares = watchShares(gateway)
     const from = performance.now()
     let changes = 0
     const made: BenchJob[] = []
-    while (performance.now() - from < SECONDS * 1_000) {
-      // Three changes each: recorded, sent, done.
-      const batch = await gateway.createJobs(Math.ceil(CHANGES_PER_SECOND / 30))
-      for (const job of batch) void gateway.finish(job)
+    const under = new Set<Promise<void>>()
+    const carry = async () => {
+      const batch = await gateway.createJobs(CREATED_AT_ONCE)
       made.push(...batch)
-      changes += batch.length * 3
+      for (const job of batch) void gateway.finish(job)
+    }
+    while (performance.now() - from < SECONDS * 1_000) {
+      const carried = carry().finally(() => under.delete(carried))
+      under.add(carried)
+      // Three changes each: recorded, sent, done.
+      changes += CREATED_AT_ONCE * 3
       const early = from + (changes * 1_000) / CHANGES_PER_SECOND - performance.now()
       if (early > 1) await delay(early)
+      if (under.size >= 10) await Promise.race(under)
     }
+    await Promise.all(under)
     const rate = changes / ((performance.now() - from) / 1_000)
+    const busy = shares()
     const isComplete = () => seen.every((one) => made.every(({ id }) => one.get(id) === 'SUCCESS'))
     await until(isComplete, { timeoutMs: 60_000, everyMs: 500 }).catch(() => null)
     const missed = seen.reduce((total, one) => total + made.filter(({ id }) => one.get(id) !== 'SUCCESS').length, 0)
@@ -259,6 +291,7 @@ async function soak(): Promise<Figures> {
     for (const { socket } of [...clients, ...readers]) socket.terminate()
     return [
       [`${SUBSCRIBERS} subscribers, ${SECONDS} s: changes a second`, rate.toFixed(0)],
+      ['busy meanwhile', busy],
       [`ends missed by 20 readers of ${made.length} jobs`, String(missed)],
       ['memory of each process, grown by', grown.map(kilobytes).join(', ')],
     ]
