@@ -34,9 +34,12 @@ export interface Engine {
   nextChange(tenant: string): Expression<number>
   /** Leaves out what others are writing to just now. */
   skipLocked<Found>(rows: Rows<Found>): Rows<Found>
-  /** Whether the error says that another job has the upstream id already. */
-  isUpstreamIdTaken(error: unknown): boolean
+  /** Which key the error says is taken already: an upstream id, or a version of a job; null for another error. */
+  findTakenKey(error: unknown): 'upstreamId' | 'timeline' | null
 }
+
+/** The job is not as it was when it was decided on: undoes what was written. */
+class LostRace extends Error {}
 
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
 export function createJobStore(engine: Engine): JobStore {
@@ -131,6 +134,9 @@ export function createJobStore(engine: Engine): JobStore {
       }
       const move = write(async (trx) => {
         const version = job.version + 1
+        const { id } = job
+        await trx.insertInto('job_timeline').values({ job_id: id, version, status: decision.to, at, source }).execute()
+        // Last: others of the tenant wait from here to the commit.
         const row = await updateExactly(trx, job, {
           ...columns,
           status: decision.to,
@@ -138,15 +144,12 @@ export function createJobStore(engine: Engine): JobStore {
           updated_at: at,
           change_seq: engine.nextChange(job.tenant),
         })
-        if (!row) return null
-        await trx
-          .insertInto('job_timeline')
-          .values({ job_id: job.id, version, status: decision.to, at, source })
-          .execute()
+        if (!row) throw new LostRace()
         return toSwapJob(row)
       })
       return move.catch((error: unknown) => {
-        throw engine.isUpstreamIdTaken(error) ? new UpstreamIdTakenError() : error
+        if (error instanceof LostRace || engine.findTakenKey(error) === 'timeline') return null
+        throw engine.findTakenKey(error) === 'upstreamId' ? new UpstreamIdTakenError() : error
       })
     },
 

@@ -70,7 +70,10 @@ export async function openDatabase(
     nextChange: (tenant) =>
       sql<number>`(select nextval('job_changes') from (select pg_advisory_xact_lock(${sql.lit(TENANT_LOCKS)}, hashtext(${tenant}))) as locked)`,
     skipLocked: (rows) => rows.forUpdate().skipLocked(),
-    isUpstreamIdTaken: (error) => error instanceof DatabaseError && error.constraint === 'jobs_upstream_id',
+    findTakenKey: (error) => {
+      const constraint = error instanceof DatabaseError ? error.constraint : undefined
+      return constraint === 'jobs_upstream_id' ? 'upstreamId' : constraint === 'job_timeline_key' ? 'timeline' : null
+    },
   }
 }
 
