@@ -1,0 +1,104 @@
+/**
+ * Carries the steps of the Dockerfile out, in their order, in empty folders of this machine: what can be checked of an
+ * image where there is no container engine. Then starts what it starts, and asks whether it is ready.
+ */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const READY_WITHIN_MS = 60_000
+
+const root = mkdtempSync(join(tmpdir(), 'swapface-image-'))
+const context = process.cwd()
+const kept = readFileSync('.dockerignore', 'utf8')
+  .split('\n')
+  .flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : []))
+/** @type {Map<string, string>} */
+const stages = new Map()
+let stage = ''
+let workdir = ''
+/** @type {Record<string, string>} */
+const settings = {}
+/** @type {string[]} */
+let command = []
+
+/** @param {string} path of the image */
+const inStage = (path) => join(stage, path.startsWith('/') ? path : join(workdir, path))
+
+/** @param {string[]} words */
+function copy(words) {
+  const from = words[0]?.startsWith('--from=') ? (words.shift() ?? '').slice('--from='.length) : null
+  const to = words.pop() ?? ''
+  for (const word of words) {
+    if (from === null && !kept.includes(word)) throw new Error(`COPY ${word}: .dockerignore leaves it out`)
+    const source = from === null ? join(context, word) : join(stages.get(from) ?? '', word)
+    cpSync(source, to.endsWith('/') ? join(inStage(to), word.split('/').at(-1) ?? '') : inStage(to), {
+      recursive: true,
+    })
+  }
+}
+
+/** @param {string} text */
+function run(text) {
+  if (text.includes('/data')) return
+  execFileSync('/bin/sh', ['-euc', text], { cwd: inStage(''), stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
+async function start() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  server.close()
+  const url = `http://127.0.0.1:${port}`
+  const env = {
+    PATH: process.env.PATH,
+    ...settings,
+    DATA_DIR: join(root, 'data'),
+    PORT: String(port),
+    LOCAL_UPSTREAM_PORT: '0',
+  }
+  const child = spawn(command[0] ?? '', command.slice(1), {
+    cwd: inStage(''),
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const ended = once(child, 'exit')
+  try {
+    for (const until = Date.now() + READY_WITHIN_MS; Date.now() < until && child.exitCode === null; await delay(200)) {
+      const answer = await fetch(`${url}/readyz`).catch(() => null)
+      if (answer?.ok) return
+    }
+    throw new Error('the image does not get ready')
+  } finally {
+    child.kill('SIGTERM')
+    await ended
+  }
+}
+
+try {
+  for (const line of readFileSync('Dockerfile', 'utf8').split('\n')) {
+    const [word = '', ...rest] = line.split(' ')
+    const text = rest.join(' ')
+    if (word === 'FROM') {
+      stage = mkdtempSync(join(root, 'stage-'))
+      if (rest[1] === 'AS') stages.set(rest[2] ?? '', stage)
+    } else if (word === 'WORKDIR') {
+      workdir = text
+      mkdirSync(inStage(''), { recursive: true })
+    } else if (word === 'COPY') copy(rest)
+    else if (word === 'RUN') run(text)
+    else if (word === 'ENV') for (const pair of rest) settings[pair.split('=')[0] ?? ''] = pair.split('=')[1] ?? ''
+    else if (word === 'CMD') command = JSON.parse(text)
+    else if (!['', '#', 'USER', 'VOLUME', 'HEALTHCHECK', 'STOPSIGNAL'].includes(word))
+      throw new Error(`Dockerfile: ${line}`)
+  }
+  await start()
+  process.stdout.write('The image builds and gets ready.\n')
+} finally {
+  rmSync(root, { recursive: true, force: true })
+}
