@@ -14,9 +14,11 @@ const READY_WITHIN_MS = 60_000
 
 const root = mkdtempSync(join(tmpdir(), 'swapface-image-'))
 const context = process.cwd()
-const kept = readFileSync('.dockerignore', 'utf8')
-  .split('\n')
-  .flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : []))
+const kept = new Set(
+  readFileSync('.dockerignore', 'utf8')
+    .split('\n')
+    .flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : [])),
+)
 /** @type {Map<string, string>} */
 const stages = new Map()
 let stage = ''
@@ -34,7 +36,7 @@ function copy(words) {
   const from = words[0]?.startsWith('--from=') ? (words.shift() ?? '').slice('--from='.length) : null
   const to = words.pop() ?? ''
   for (const word of words) {
-    if (from === null && !kept.includes(word)) throw new Error(`COPY ${word}: .dockerignore leaves it out`)
+    if (from === null && !kept.has(word)) throw new Error(`COPY ${word}: .dockerignore leaves it out`)
     const source = from === null ? join(context, word) : join(stages.get(from) ?? '', word)
     cpSync(source, to.endsWith('/') ? join(inStage(to), word.split('/').at(-1) ?? '') : inStage(to), {
       recursive: true,

@@ -43,14 +43,14 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
   const upstream = await openFakeUpstream()
   const folder = await mkdtemp(join(tmpdir(), 'swapface-bench-'))
   const databaseUrl = options.databaseUrl ?? `file:${folder}/gateway.db`
-  const count = options.processes ?? 1
+  const processCount = options.processes ?? 1
   const hookPort = await findFreePort()
   const start = async (n: number, port: number) =>
     startProcess('dist/main.js', {
       PORT: String(port),
       PUBLIC_URL: `http://127.0.0.1:${hookPort}`,
       DATA_DIR: join(folder, String(n)),
-      DATABASE_URL: n > 0 && n === count - 1 ? (options.databaseUrlOfLast ?? databaseUrl) : databaseUrl,
+      DATABASE_URL: n > 0 && n === processCount - 1 ? (options.databaseUrlOfLast ?? databaseUrl) : databaseUrl,
       GATEWAY_SECRET: 'the secret of all processes',
       TTAPI_KEY: FAKE_KEY,
       TTAPI_URL: upstream.url,
@@ -60,7 +60,7 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
       FETCH_PER_SECOND: '100000',
     })
   const ports = [hookPort]
-  while (ports.length < count) ports.push(await findFreePort())
+  while (ports.length < processCount) ports.push(await findFreePort())
   const running: MeasuredProcess[] = []
   for (const [n, port] of ports.entries()) running.push(await start(n, port))
   let created = 0

@@ -81,6 +81,7 @@ test('thousands of changes in one turn are told in a few notifications', async (
   })
   for (const id of ids) here.bus.publish({ id, tenant: 'a' })
   await until(() => new Set(there.heard).size === ids.length)
+  expect(there.failures).toEqual([])
 })
 
 test('a wire that is cut without a word is found by the heartbeat; until then a look tells the changes', async () => {
@@ -109,12 +110,13 @@ test('a wire that is cut without a word is found by the heartbeat; until then a 
     },
     { timeoutMs: 10_000 },
   )
+  expect(here.failures).toEqual([])
 }, 30_000)
 
 test('a change that becomes visible after one with a later place is told all the same', async () => {
   const { url } = await openWire()
   const places: Places = [{ place: 1, id: 'job_old', tenant: 'a' }]
-  const { heard, hear } = openBus(url, places)
+  const { heard, hear, failures } = openBus(url, places)
   hear('job_early')
   hear('job_late')
   await delay(100)
@@ -122,4 +124,5 @@ test('a change that becomes visible after one with a later place is told all the
   await until(() => heard.includes('job_late'))
   places.push({ place: 2, id: 'job_early', tenant: 'a' })
   await until(() => heard.includes('job_early'))
+  expect(failures).toEqual([])
 }, 15_000)

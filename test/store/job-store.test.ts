@@ -1,6 +1,7 @@
 /** One suite for the contract of the store, over each engine. */
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import type { SwapJob } from '../../src/domain/swap-job.ts'
 import { createId } from '../../src/lib/ids.ts'
@@ -276,6 +277,17 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     const [first, second] = await openTwo()
     const job = await createOne(first.store)
     expect(await second.store.findJob(job.id)).toEqual(job)
+  })
+
+  test('a version opens what a newer one has migrated, and works beside it', async () => {
+    const open = await makeDatabase()
+    const newer = await openWith(open)
+    const executed = sql`insert into kysely_migration values ('9999-of-a-newer-version', '2030-01-01T00:00:00.000Z')`
+    await executed.execute(newer.db)
+    await sql`alter table jobs add column of_a_newer_version text`.execute(newer.db)
+    const older = await openWith(open)
+    const job = await createOne(older.store)
+    expect(await newer.store.findJob(job.id)).toEqual(job)
   })
 
   test('a key makes one job, however many processes are asked at once', async () => {

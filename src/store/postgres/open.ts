@@ -1,6 +1,7 @@
-import { Kysely, Migrator, PostgresDialect, sql } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import { DatabaseError, Pool, types } from 'pg'
 import type { Engine, Write } from '../kysely-job-store.ts'
+import { migrate } from '../migrate.ts'
 import type { Tables } from '../tables.ts'
 import { migrations } from './migrations.ts'
 import { createQueueWrites } from './queue-writes.ts'
@@ -46,8 +47,7 @@ export async function openDatabase(
   pool.on('connect', (client) => client.on('error', onConnectionLost))
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), log: onQuery })
   try {
-    const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
-    if (error) throw error
+    await migrate(db, migrations, false)
   } catch (error) {
     await db.destroy()
     throw error

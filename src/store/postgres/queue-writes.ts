@@ -26,9 +26,9 @@ export function createQueueWrites(write: Write): Write {
   const commit = async (group: readonly Waiting[]) => {
     const settlements = await write(async (db) => {
       await sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(db)
-      const settlements: (() => void)[] = []
-      for (const one of group) settlements.push(await one.run(db))
-      return settlements
+      const results: (() => void)[] = []
+      for (const one of group) results.push(await one.run(db))
+      return results
     })
     for (const settle of settlements) settle()
   }

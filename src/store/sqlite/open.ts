@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { Kysely, Migrator, sql, SqliteDialect } from 'kysely'
+import { Kysely, sql, SqliteDialect } from 'kysely'
 import Database from 'libsql'
 import type { Engine } from '../kysely-job-store.ts'
+import { migrate } from '../migrate.ts'
 import type { Tables } from '../tables.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { keepStatements } from './kept-statements.ts'
@@ -29,9 +30,7 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
   try {
     // Not the migrator's own transaction: that begins with a read, and two that start at once would both migrate.
     await whenLockIsFree(async () => lock.tryBegin() || null)
-    const provider = { getMigrations: async () => migrations }
-    const { error } = await new Migrator({ db, provider, disableTransactions: true }).migrateToLatest()
-    if (error) throw error
+    await migrate(db, migrations, true)
     lock.commit()
   } catch (error) {
     await db.destroy()
