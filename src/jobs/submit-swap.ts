@@ -17,6 +17,8 @@ import type { UpstreamBreaker } from './upstream-breaker.ts'
  */
 export const SUBMIT_LEASE_MS = 12_000
 const RENEW_EVERY_MS = 4_000
+/** No submit takes longer: one that seems to is given up as if its process had died. */
+const RENEW_FOR_MS = 33_000
 
 export interface SubmitterParts {
   readonly store: Pick<JobStore, 'applyDecision' | 'claimSubmit' | 'findNextWaiting'>
@@ -45,9 +47,10 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
   const { store, upstream, applyReport, breaker, maxInFlight, background, hookAddresses, telemetry, clock, random } =
     parts
 
-  /** Until `over` aborts, or somebody else has moved the job. */
+  /** Until `over` aborts, somebody else has moved the job, or too much time has passed. */
   const keepLease = async (claimed: SwapJob, over: AbortSignal) => {
-    while (!over.aborted) {
+    const until = clock.now() + RENEW_FOR_MS
+    while (clock.now() < until) {
       await clock.delay(RENEW_EVERY_MS, over).catch(() => null)
       if (over.aborted) return
       const leaseUntil = clock.now() + SUBMIT_LEASE_MS

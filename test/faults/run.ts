@@ -1,8 +1,11 @@
 /**
  * All faults, and one table: `npm run test:faults [-- --only <regular expression>] [--times <n>]`. Exits with 1 when a job
- * was lost or charged twice, or a promise was broken.
+ * was lost or charged twice, or a promise was broken. On PostgreSQL with `TEST_ENGINE=postgres`: the one of
+ * `TEST_DATABASE_URL`, or one from npm.
  */
 import { parseArgs } from 'node:util'
+import { startPostgres } from '../support/postgres.ts'
+import { isOnPostgres } from '../support/side-door.ts'
 import { killLeftGateways } from './gateway-process.ts'
 import { describeScale, measureScale, READY_WITHIN_MS } from './scale.ts'
 import { isHeld, type Result, type Scenario, toRow, toTable } from './scenario.ts'
@@ -39,6 +42,8 @@ async function runOne(scenario: Scenario): Promise<void> {
 }
 
 const isChosen = (name: string) => new RegExp(values.only ?? '').test(name)
+const server = isOnPostgres ? await startPostgres() : null
+if (server) process.env['TEST_DATABASE_URL'] = server.url
 const chosen = scenarios.filter(({ name, times }) => isChosen(name) && (!values.short || times.short > 0))
 try {
   const queue = chosen.filter(({ isAlone }) => !isAlone)
@@ -51,6 +56,7 @@ try {
   if (isChosen('scale')) scale = await measureScale(STORED)
 } finally {
   await killLeftGateways()
+  await server?.stop()
 }
 
 const rows = chosen.flatMap(({ name }) => {
