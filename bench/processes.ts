@@ -9,9 +9,9 @@ import { openFaultProxy } from '../test/support/fault-proxy.ts'
 import { createDatabase, startPostgres } from '../test/support/postgres.ts'
 import { readStore } from '../test/support/history.ts'
 import { until } from '../test/support/until.ts'
-import { connectClient, makeMany, type Subscription } from './realtime/clients.ts'
+import { connectClient, makeMany, watchJob } from './realtime/clients.ts'
 import { type Figures, kilobytes, milliseconds, pair } from './realtime/figures.ts'
-import { type BenchGateway, type BenchJob, openBenchGateway } from './realtime/gateway.ts'
+import { type BenchGateway, type BenchJob, betweenLooks, openBenchGateway } from './realtime/gateway.ts'
 
 const EVENTS = 500
 const EVENTS_PER_SECOND = 100
@@ -48,11 +48,6 @@ function expectThat(isHeld: boolean, sentence: string): void {
   process.stderr.write(`NOT HELD: ${sentence}\n`)
 }
 
-function watchJob(id: string): Subscription {
-  const query = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id status version done result { url } } }'
-  return { query, variables: { id } }
-}
-
 async function withGateway<T>(count: number, work: (gateway: BenchGateway) => Promise<T>): Promise<T> {
   const database = await createDatabase()
   const gateway = await openBenchGateway({ databaseUrl: database.url, processes: count })
@@ -87,12 +82,6 @@ async function timeEvents(gateway: BenchGateway, url: string): Promise<number[]>
   await until(() => waits.length === jobs.length, { timeoutMs: 20_000 })
   for (const { socket } of clients) socket.terminate()
   return waits
-}
-
-/** A job is fetched once a second at most, and a hook that comes right after a scheduled look waits. */
-async function betweenLooks(jobs: readonly BenchJob[]): Promise<void> {
-  await until(() => jobs.every(({ accepted }) => accepted.fetches >= 3), { timeoutMs: 30_000 })
-  await delay(1_100)
 }
 
 /** The hook comes to one process, the subscriber waits at another. */

@@ -5,9 +5,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../test/support/until.ts'
-import { connectClient, connectPeer, listen, makeMany, type Subscription } from './realtime/clients.ts'
+import { connectClient, connectPeer, listen, makeMany, watchJob } from './realtime/clients.ts'
 import { type Figures, kilobytes, median, milliseconds, pair, percentile, sum } from './realtime/figures.ts'
-import { openBenchGateway } from './realtime/gateway.ts'
+import { betweenLooks, openBenchGateway } from './realtime/gateway.ts'
 import { startProcess } from './realtime/process.ts'
 import { runChanges } from './realtime/run-changes.ts'
 
@@ -32,12 +32,6 @@ for (const [name, run] of Object.entries(scenarios)) {
 }
 console.log(['| scenario | what | measured |', '|---|---|---|', ...rows].join('\n'))
 process.exit(isBroken ? 1 : 0)
-
-/** One document for all jobs, as a client sends it. */
-function watchJob(id: string): Subscription {
-  const query = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id status version done result { url } } }'
-  return { query, variables: { id } }
-}
 
 async function openPeer() {
   return startProcess('bench/realtime/peer.mjs', {})
@@ -171,9 +165,7 @@ async function hooks(): Promise<Figures> {
         }
       }
     })
-    // Between two scheduled looks: a job is fetched once a second at most, and a hook that comes right after one waits.
-    await until(() => jobs.every(({ accepted }) => accepted.fetches >= 3), { timeoutMs: 30_000 })
-    await delay(1_100)
+    await betweenLooks(jobs)
     await paced(jobs, (job) => {
       sentAt.set(job.id, performance.now())
       void gateway.finish(job)

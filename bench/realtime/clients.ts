@@ -19,6 +19,12 @@ export interface Subscription {
   readonly variables?: Readonly<Record<string, unknown>>
 }
 
+/** One document for all jobs, as a client sends it. */
+export function watchJob(id: string): Subscription {
+  const query = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id status version done result { url } } }'
+  return { query, variables: { id } }
+}
+
 export interface WireClient {
   readonly socket: WebSocket
   /** Called with each `next`, the operation's id first. */

@@ -2,8 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { findFreePort } from '../../test/faults/gateway-process.ts'
 import { type AcceptedJob, type FakeUpstream, FAKE_KEY, openFakeUpstream } from '../../test/support/fake-upstream.ts'
+import { until } from '../../test/support/until.ts'
 import { makeMany } from './clients.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
 
@@ -116,4 +118,13 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/**
+ * Resolves between two scheduled looks: a job is fetched once a second at most, and a hook that comes right after one
+ * waits.
+ */
+export async function betweenLooks(jobs: readonly BenchJob[]): Promise<void> {
+  await until(() => jobs.every(({ accepted }) => accepted.fetches >= 3), { timeoutMs: 30_000 })
+  await delay(1_100)
 }

@@ -6,10 +6,10 @@ import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
+import { findFreePort } from '../faults/gateway-process.ts'
 
 export interface PostgresServer {
   /** Of a database in which others may be made. */
@@ -23,7 +23,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'swapface-postgres-'))
   // Where we are root, the server runs as a user of its own.
   await chmod(folder, 0o755)
-  const port = await findPort()
+  const port = await findFreePort()
   const server = fork('test/support/postgres-process.ts', [join(folder, 'data'), String(port)], {
     execArgv: ['--import', 'tsx'],
   })
@@ -64,17 +64,4 @@ async function runAt(url: string, statement: string): Promise<void> {
   } finally {
     await client.end()
   }
-}
-
-async function findPort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  await new Promise((resolve) => {
-    server.close(resolve)
-  })
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
-  return address.port
 }

@@ -8,24 +8,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from 'libsql'
+import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
 import type { Write } from '../kysely-job-store.ts'
 import type { Tables } from '../tables.ts'
 import { whenLockIsFree, type WriteLock } from './write-lock.ts'
 
-interface Waiting {
-  /** Resolves to what is to be done once the group is on disk. */
-  run(db: Kysely<Tables>): Promise<() => void>
-  fail(error: unknown): void
-}
-
 export function createGroupCommit(database: Database, lock: WriteLock, db: Kysely<Tables>): Write {
   const savepoint = database.prepare('savepoint one')
   const undo = database.prepare('rollback to one')
-  let waiting: Waiting[] = []
-  let isAtWork = false
 
   /** Null when another process is writing. */
-  const tryToCommit = async (group: readonly Waiting[]): Promise<readonly (() => void)[] | null> =>
+  const tryToCommit = async (group: readonly GroupedWrite[]): Promise<readonly (() => void)[] | null> =>
     db.connection().execute(async (connection) => {
       if (!lock.tryBegin()) return null
       try {
@@ -47,32 +40,14 @@ export function createGroupCommit(database: Database, lock: WriteLock, db: Kysel
       }
     })
 
-  const commitWaiting = async () => {
-    isAtWork = true
-    while (waiting.length > 0) {
-      // Whatever has come in is handled before this resolves: all of it shares the commit.
-      await nextTurn()
-      const group = waiting
-      waiting = []
-      try {
-        for (const settle of await whenLockIsFree(async () => tryToCommit(group))) settle()
-      } catch (error) {
-        for (const one of group) one.fail(error)
-      }
+  return createGroupedWrites(async (waiting) => {
+    // Whatever has come in is handled before this resolves: all of it shares the commit.
+    await nextTurn()
+    const group = waiting.splice(0)
+    try {
+      for (const settle of await whenLockIsFree(async () => tryToCommit(group))) settle()
+    } catch (error) {
+      for (const one of group) one.fail(error)
     }
-    isAtWork = false
-  }
-
-  return async (act) =>
-    new Promise((resolve, reject) => {
-      waiting.push({
-        run: async (connection) => {
-          const result = await act(connection)
-          return () => resolve(result)
-        },
-        fail: reject,
-      })
-      // Never rejects.
-      if (!isAtWork) void commitWaiting()
-    })
+  })
 }
