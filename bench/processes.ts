@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openFaultProxy } from '../test/support/fault-proxy.ts'
+import { openWireTo } from '../test/support/fault-proxy.ts'
 import { createDatabase, startPostgres } from '../test/support/postgres.ts'
 import { readStore } from '../test/support/history.ts'
 import { until } from '../test/support/until.ts'
@@ -133,10 +133,8 @@ async function killOneOf(count: number): Promise<Figures[number]> {
 /** The wire between one process and the database fails without a word, and comes back. */
 async function cut(): Promise<Figures> {
   const database = await createDatabase()
-  const wire = await openFaultProxy(Number(new URL(database.url).port))
-  const through = new URL(database.url)
-  through.port = String(wire.port)
-  const gateway = await openBenchGateway({ databaseUrl: database.url, processes: 2, databaseUrlOfLast: through.href })
+  const { wire, through } = await openWireTo(database.url)
+  const gateway = await openBenchGateway({ databaseUrl: database.url, processes: 2, databaseUrlOfLast: through })
   try {
     const [, there = ''] = gateway.urls
     const jobs = await gateway.createJobs(20)

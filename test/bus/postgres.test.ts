@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { openPostgresBus } from '../../src/bus/postgres.ts'
 import { createBackground } from '../../src/lib/background.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { openFaultProxy } from '../support/fault-proxy.ts'
+import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
@@ -40,11 +40,9 @@ function openBus(url: string, places: Places = []) {
 async function openWire() {
   const { url, drop } = await createDatabase()
   closeAfterTest(drop)
-  const proxy = await openFaultProxy(Number(new URL(url).port))
+  const { wire: proxy, through } = await openWireTo(url)
   closeAfterTest(() => proxy.close())
-  const through = new URL(url)
-  through.port = String(proxy.port)
-  return { url, through: through.href, proxy }
+  return { url, through, proxy }
 }
 
 test('what one process publishes wakes the others: each listener of the job and of its tenant, once', async () => {

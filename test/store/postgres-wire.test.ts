@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { sql } from 'kysely'
 import { openDatabase } from '../../src/store/postgres/open.ts'
-import { openFaultProxy } from '../support/fault-proxy.ts'
+import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
@@ -10,13 +10,11 @@ import { until } from '../support/until.ts'
 async function openThroughWire() {
   const { url, drop } = await createDatabase()
   closeAfterTest(drop)
-  const wire = await openFaultProxy(Number(new URL(url).port))
+  const { wire, through } = await openWireTo(url)
   closeAfterTest(() => wire.close())
-  const through = new URL(url)
-  through.port = String(wire.port)
   const lost: Error[] = []
   const { db, write } = await openDatabase(
-    through.href,
+    through,
     () => {},
     (error) => lost.push(error),
   )

@@ -162,6 +162,14 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
   }
 }
 
+/** A proxy before whatever `url` names on this machine, and the same address through it. */
+export async function openWireTo(url: string): Promise<{ readonly wire: FaultProxy; readonly through: string }> {
+  const through = new URL(url)
+  const wire = await openFaultProxy(Number(through.port))
+  through.port = String(wire.port)
+  return { wire, through: through.href }
+}
+
 /** A socket that is being ended already cannot be reset: its handle would never be closed. */
 function reset(socket: Socket): void {
   if (socket.writableEnded) socket.destroy()
