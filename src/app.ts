@@ -124,7 +124,7 @@ export async function openApp({
     }
 
     const hookAddresses = createHookAddresses(publicUrl, secrets.gatewaySecrets)
-    const breaker = createUpstreamBreaker(clock, random)
+    const breaker = createUpstreamBreaker(bus, clock, random)
     const room = createWakeableDelay(clock, stopping.signal)
     const { deadlines, maxInFlight } = config
     const applyReport = createApplyReport({ store, bus, onRoom: room.wake, telemetry, deadlines, random })

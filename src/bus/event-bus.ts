@@ -11,4 +11,8 @@ export interface EventBus {
   subscribeTenant(tenant: string, listener: () => void): () => void
   /** Whether somebody on this instance listens to the job. */
   isWatched(jobId: string): boolean
+  /** Tells the other instances that can be reached now: a word that no state depends on. */
+  tellPeers(news: string): void
+  /** Calls `listener` with each word that another instance tells. The listener must not throw. */
+  subscribePeers(listener: (news: string) => void): void
 }

@@ -21,6 +21,9 @@ export function createMemoryBus(): MemoryBus {
     isWatched: ofJobs.has,
     subscribeJob: ofJobs.subscribe,
     subscribeTenant: ofTenants.subscribe,
+    // There are none.
+    tellPeers: () => {},
+    subscribePeers: () => {},
   }
 }
 

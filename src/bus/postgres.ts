@@ -11,6 +11,7 @@ import type { EventBus } from './event-bus.ts'
 import { createMemoryBus } from './memory.ts'
 
 const CHANNEL = 'swapface_jobs'
+const PEERS_CHANNEL = 'swapface_peers'
 /** PostgreSQL takes less than 8,000 bytes. */
 const MAX_PAYLOAD_BYTES = 7_900
 const LOOK_EVERY_MS = 2_000
@@ -42,21 +43,28 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
   const local = createMemoryBus()
   let ask: Ask | null = null
   let unsent: Change[] = []
+  const peerListeners: ((news: string) => void)[] = []
 
-  const hear = ({ payload = '' }: Notification) => {
+  const hear = ({ channel, payload = '' }: Notification) => {
+    if (channel === PEERS_CHANNEL) {
+      for (const listener of peerListeners) listener(payload)
+      return
+    }
     for (const change of payload.split('\n')) {
       const [id = '', tenant = ''] = change.split(' ')
       local.publish({ id, tenant: decodeURIComponent(tenant) })
     }
   }
 
+  const notify = (channel: string, payload: string) => {
+    ask?.('select pg_notify($1, $2)', [channel, payload]).catch((error: unknown) => onFailure('notify', error))
+  }
+
   /** One notification for all that was published in this turn. Where it cannot be sent, the others' looks find it. */
   const send = () => {
     const changes = unsent
     unsent = []
-    for (const payload of pack(changes)) {
-      ask?.('select pg_notify($1, $2)', [CHANNEL, payload]).catch((error: unknown) => onFailure('notify', error))
-    }
+    for (const payload of pack(changes)) notify(CHANNEL, payload)
   }
 
   /** Listens on one connection until it is gone. */
@@ -82,7 +90,7 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
       await own.connect()
       const { rows } = await own.query<{ pid: number }>('select pg_backend_pid() as pid')
       ownProcessId = rows[0]?.pid ?? null
-      await own.query(`listen ${CHANNEL}`)
+      await own.query(`listen ${CHANNEL}; listen ${PEERS_CHANNEL}`)
       ask = oneAfterAnother(own)
       while (!stopping.aborted) {
         await clock.delay(HEARTBEAT_MS, AbortSignal.any([stopping, gone.signal]))
@@ -137,6 +145,10 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
     publish: (change) => {
       local.publish(change)
       if (unsent.push(change) === 1) setImmediate(send)
+    },
+    tellPeers: (news) => notify(PEERS_CHANNEL, news),
+    subscribePeers: (listener) => {
+      peerListeners.push(listener)
     },
   }
 }

@@ -1,14 +1,17 @@
+import type { EventBus } from '../bus/event-bus.ts'
 import type { Clock } from '../lib/clock.ts'
 
 /** Outcomes in a row that say "not reachable" before the upstream is left in peace. */
 const FAILURES_TO_OPEN = 5
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 30_000
+/** No call takes longer: another process's probe that is not heard of again died with it. */
+const PROBE_ENDS_WITHIN_MS = 35_000
 
 /**
- * Leaves an upstream that is down in peace: after five failures in a row nothing is sent for a pause, then one call
- * at a time as a probe, until one succeeds. A submit that is held back costs nothing; one that is sent into an outage
- * may cost a swap that nobody can confirm.
+ * Leaves an upstream that is down in peace: after five failures in a row, of all processes together, nothing is sent
+ * for a pause, then one call at a time as a probe, until one succeeds. A submit that is held back costs nothing; one
+ * that is sent into an outage may cost a swap that nobody can confirm.
  */
 export interface UpstreamBreaker {
   /** Whether a call may be made now. One that was let through must report how it went, or that it was not made. */
@@ -22,14 +25,63 @@ export interface UpstreamBreaker {
   abandoned(): void
 }
 
+/**
+ * What processes tell each other as it happens. One that hears nothing has its own experience; one that cannot reach
+ * the upstream where the others can is held back by that alone.
+ */
+const NEWS = ['failed', 'succeeded', 'probing', 'probe failed', 'probe abandoned'] as const
+type News = (typeof NEWS)[number]
+const isNews = (word: string): word is News => NEWS.some((news) => news === word)
+
 /** @param random in [0, 1): spreads the probes of many processes. */
-export function createUpstreamBreaker(clock: Pick<Clock, 'now'>, random: () => number): UpstreamBreaker {
+export function createUpstreamBreaker(
+  bus: Pick<EventBus, 'tellPeers' | 'subscribePeers'>,
+  clock: Pick<Clock, 'now'>,
+  random: () => number,
+): UpstreamBreaker {
+  /** In a row: this process's own, and those of all since anybody's last success. */
+  let ownFailures = 0
   let failures = 0
   let pauseMs = 0
   let pausedUntil = 0
   let isProbing = false
-  const isTripped = () => failures >= FAILURES_TO_OPEN
-  const isOpen = () => isTripped() && (isProbing || clock.now() < pausedUntil)
+  let peerProbesUntil = 0
+  const isTripped = () => Math.max(ownFailures, failures) >= FAILURES_TO_OPEN
+  const isOpen = () => isTripped() && (isProbing || clock.now() < Math.max(pausedUntil, peerProbesUntil))
+  const tell = (news: News) => bus.tellPeers(news)
+
+  const noteFailure = (ofProbe: boolean) => {
+    failures += 1
+    // What was under way when the pause began says nothing new.
+    if (!isTripped() || (!ofProbe && clock.now() < pausedUntil)) return
+    pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pauseMs * 2))
+    pausedUntil = clock.now() + pauseMs * (0.75 + 0.5 * random())
+  }
+  const noteSuccess = () => {
+    failures = 0
+    pauseMs = 0
+    pausedUntil = 0
+    peerProbesUntil = 0
+  }
+
+  const onNews: Record<News, () => void> = {
+    failed: () => noteFailure(false),
+    succeeded: noteSuccess,
+    probing: () => {
+      peerProbesUntil = clock.now() + PROBE_ENDS_WITHIN_MS
+    },
+    'probe failed': () => {
+      peerProbesUntil = 0
+      noteFailure(true)
+    },
+    'probe abandoned': () => {
+      peerProbesUntil = 0
+    },
+  }
+  bus.subscribePeers((news) => {
+    // Another word is a newer version's.
+    if (isNews(news)) onNews[news]()
+  })
 
   return {
     isOpen,
@@ -37,22 +89,24 @@ export function createUpstreamBreaker(clock: Pick<Clock, 'now'>, random: () => n
     tryPass: () => {
       if (isOpen()) return false
       isProbing = isTripped()
+      if (isProbing) tell('probing')
       return true
     },
     succeeded: () => {
-      failures = 0
-      pauseMs = 0
+      if (failures > 0) tell('succeeded')
+      ownFailures = 0
       isProbing = false
+      noteSuccess()
     },
     abandoned: () => {
+      if (isProbing) tell('probe abandoned')
       isProbing = false
     },
     failed: () => {
-      failures += 1
+      tell(isProbing ? 'probe failed' : 'failed')
+      ownFailures += 1
+      noteFailure(isProbing)
       isProbing = false
-      if (!isTripped()) return
-      pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pauseMs * 2))
-      pausedUntil = clock.now() + pauseMs * (0.75 + 0.5 * random())
     },
   }
 }

@@ -24,8 +24,9 @@ export async function copyToPostgres(
   to: Engine,
   onProgress: (table: keyof Tables, rows: number) => void,
 ): Promise<void> {
-  await from.write(async (source) =>
-    to.write(async (target) => {
+  // The embedded database has one lock for all tenants.
+  await from.write('', async (source) =>
+    to.db.transaction().execute(async (target) => {
       // Also before any process that has been started too early.
       await sql`lock table jobs in exclusive mode`.execute(target)
       if (await target.selectFrom('jobs').select('id').limit(1).executeTakeFirst()) throw new NotEmptyError()

@@ -4,6 +4,7 @@ import type { Tables } from './tables.ts'
 
 /** One write of a group. */
 export interface GroupedWrite {
+  readonly tenant: string
   /** Resolves to what is to be done once the group is committed. */
   run(db: Kysely<Tables>): Promise<() => void>
   fail(error: unknown): void
@@ -23,9 +24,10 @@ export function createGroupedWrites(commit: (waiting: GroupedWrite[]) => Promise
     isAtWork = false
   }
 
-  return async (act) =>
+  return async (tenant, act) =>
     new Promise((resolve, reject) => {
       waiting.push({
+        tenant,
         run: async (db) => {
           const result = await act(db)
           return () => resolve(result)

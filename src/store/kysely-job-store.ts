@@ -17,8 +17,11 @@ const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
 
 type Rows<Found> = SelectQueryBuilder<Tables, 'jobs', Found>
 
-/** Carries all of `act` out, or nothing: on disk when it resolves. Undone, and perhaps tried again, when `act` rejects. */
-export type Write = <T>(act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>
+/**
+ * Carries all of `act` out, or nothing: on disk when it resolves. Undone, and perhaps tried again, when `act` rejects.
+ * No other change of the tenant's is made from its beginning to its commit.
+ */
+export type Write = <T>(tenant: string, act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>
 
 /** What differs between the engines, beside how they are opened and migrated. */
 export interface Engine {
@@ -27,26 +30,21 @@ export interface Engine {
   readonly write: Write
   /** The same, with everybody else held off who counts the queue, from its beginning to its commit. */
   readonly writeQueue: Write
-  /**
-   * The place of a change of the tenant's, given out as it is written. From then until the commit no other change of
-   * the tenant's is given one: what becomes visible later has a later place.
-   */
-  nextChange(tenant: string): Expression<number>
+  /** The place of a change, given out as it is written: of a tenant's, what becomes visible later has a later one. */
+  nextChange(): Expression<number>
+  /** One statement that changes no job and waits for nobody: durable when it resolves. */
+  claim<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>
   /** Leaves out what others are writing to just now. */
   skipLocked<Found>(rows: Rows<Found>): Rows<Found>
-  /** Which key the error says is taken already: an upstream id, or a version of a job; null for another error. */
-  findTakenKey(error: unknown): 'upstreamId' | 'timeline' | null
+  isUpstreamIdTaken(error: unknown): boolean
 }
-
-/** The job is not as it was when it was decided on: undoes what was written. */
-class LostRace extends Error {}
 
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
 export function createJobStore(engine: Engine): JobStore {
   const { db, write, writeQueue } = engine
   return {
     createJob: (job, room) =>
-      writeQueue(async (trx) => {
+      writeQueue(job.tenant, async (trx) => {
         const { idempotency } = job
         if (idempotency) {
           const holder = await findByKey(trx, job.tenant, idempotency.key)
@@ -60,7 +58,7 @@ export function createJobStore(engine: Engine): JobStore {
         const isClaimed = job.leaseUntil !== null && inFlight < room.maxInFlight && due === 0
         const row = await trx
           .insertInto('jobs')
-          .values({ ...toNewRow(job, isClaimed), change_seq: engine.nextChange(job.tenant) })
+          .values({ ...toNewRow(job, isClaimed), change_seq: engine.nextChange() })
           .returningAll()
           .executeTakeFirstOrThrow()
         await trx
@@ -129,28 +127,22 @@ export function createJobStore(engine: Engine): JobStore {
     applyDecision: async (job, decision, at, source) => {
       const columns = toPatchColumns(decision.patch)
       if (decision.kind === 'note') {
-        const row = await write(async (trx) => updateExactly(trx, job, columns))
+        const row = await write(job.tenant, async (trx) => updateExactly(trx, job, columns))
         return row ? toSwapJob(row) : null
       }
-      const move = write(async (trx) => {
-        const version = job.version + 1
-        const { id } = job
-        await trx.insertInto('job_timeline').values({ job_id: id, version, status: decision.to, at, source }).execute()
-        // Last: others of the tenant wait from here to the commit.
-        const row = await updateExactly(trx, job, {
-          ...columns,
-          status: decision.to,
-          version,
-          updated_at: at,
-          change_seq: engine.nextChange(job.tenant),
+      const version = job.version + 1
+      const move = { ...columns, status: decision.to, version, updated_at: at, change_seq: engine.nextChange() }
+      try {
+        const row = await write(job.tenant, async (trx) => {
+          const moved = await updateExactly(trx, job, move)
+          const entry = { job_id: job.id, version, status: decision.to, at, source }
+          if (moved) await trx.insertInto('job_timeline').values(entry).execute()
+          return moved
         })
-        if (!row) throw new LostRace()
-        return toSwapJob(row)
-      })
-      return move.catch((error: unknown) => {
-        if (error instanceof LostRace || engine.findTakenKey(error) === 'timeline') return null
-        throw engine.findTakenKey(error) === 'upstreamId' ? new UpstreamIdTakenError() : error
-      })
+        return row ? toSwapJob(row) : null
+      } catch (error) {
+        throw engine.isUpstreamIdTaken(error) ? new UpstreamIdTakenError() : error
+      }
     },
 
     findNextWaiting: async (now) => {
@@ -174,7 +166,7 @@ export function createJobStore(engine: Engine): JobStore {
         wake_at: claim.leaseUntil,
         hook_address: claim.hookAddress,
       }
-      const row = await writeQueue(async (trx) =>
+      const row = await writeQueue(job.tenant, async (trx) =>
         updateExactly(trx, job, columns, (where) =>
           where(countUpTo(claim.maxInFlight, isInFlight), '<', claim.maxInFlight),
         ),
@@ -186,7 +178,7 @@ export function createJobStore(engine: Engine): JobStore {
       const isDue = (rows: Rows<{ id: string }>) => rows.where('wake_at', '<=', now).orderBy('wake_at').limit(limit)
       const due = await isDue(db.selectFrom('jobs').select('id')).execute()
       if (due.length === 0) return []
-      const rows = await write(async (trx) =>
+      const rows = await engine.claim(async (trx) =>
         trx
           .updateTable('jobs')
           .set({ wake_at: until })

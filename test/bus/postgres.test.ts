@@ -68,6 +68,21 @@ test('what one process publishes wakes the others: each listener of the job and 
   expect({ mine: mine.length, tenant: tenant.length }).toEqual({ mine: before.mine + 1, tenant: before.tenant + 1 })
 })
 
+test('what one process tells its peers each of them hears, and nobody hears himself', async () => {
+  const { url } = await openWire()
+  const buses = [openBus(url), openBus(url), openBus(url)]
+  const heard = buses.map(({ bus }) => {
+    const news: string[] = []
+    bus.subscribePeers((word) => news.push(word))
+    return news
+  })
+  await until(() => {
+    buses[0]?.bus.tellPeers('failed')
+    return heard[1]?.includes('failed') === true && heard[2]?.includes('failed') === true
+  })
+  expect(heard[0]).toEqual([])
+})
+
 test('thousands of changes in one turn are told in a few notifications', async () => {
   const { url } = await openWire()
   const [here, there] = [openBus(url), openBus(url)]

@@ -1,33 +1,58 @@
 import { expect, test } from 'vitest'
-import { createUpstreamBreaker } from '../../src/jobs/upstream-breaker.ts'
+import { createUpstreamBreaker, type UpstreamBreaker } from '../../src/jobs/upstream-breaker.ts'
 
-function openBreaker() {
+/** Breakers of several processes that hear each other at once. */
+function openBreakers(count: number) {
   let now = 0
-  const breaker = createUpstreamBreaker({ now: () => now }, () => 0.5)
+  const listeners: ((news: string) => void)[] = []
+  const breakers = Array.from({ length: count }, (_unused, own) =>
+    createUpstreamBreaker(
+      {
+        tellPeers: (news) => {
+          for (const [n, listener] of listeners.entries()) if (n !== own) listener(news)
+        },
+        subscribePeers: (listener) => {
+          listeners.push(listener)
+        },
+      },
+      { now: () => now },
+      () => 0.5,
+    ),
+  )
   return {
-    breaker,
+    breakers: breakers as [UpstreamBreaker, UpstreamBreaker, ...UpstreamBreaker[]],
+    tell: (news: string) => {
+      for (const listener of listeners) listener(news)
+    },
     advance: (ms: number) => {
       now += ms
-    },
-    fail: (times: number) => {
-      for (let n = 0; n < times; n += 1) if (breaker.tryPass()) breaker.failed()
     },
   }
 }
 
+function fail(breaker: UpstreamBreaker, times: number): void {
+  for (let n = 0; n < times; n += 1) if (breaker.tryPass()) breaker.failed()
+}
+
+function openBreaker() {
+  const { breakers, advance } = openBreakers(1)
+  const [breaker] = breakers
+  return { breaker, advance }
+}
+
 test('opens after five failures in a row, and not when a success is among them', () => {
-  const { breaker, fail } = openBreaker()
-  fail(4)
+  const { breaker } = openBreaker()
+  fail(breaker, 4)
   breaker.succeeded()
-  fail(4)
+  fail(breaker, 4)
   expect([breaker.isOpen(), breaker.tryPass()]).toEqual([false, true])
   breaker.failed()
   expect([breaker.isOpen(), breaker.tryPass()]).toEqual([true, false])
 })
 
 test('lets one probe through after a pause, and all after its success', () => {
-  const { breaker, fail, advance } = openBreaker()
-  fail(5)
+  const { breaker, advance } = openBreaker()
+  fail(breaker, 5)
   advance(1_000)
   expect([breaker.tryPass(), breaker.tryPass()]).toEqual([true, false])
   breaker.succeeded()
@@ -35,8 +60,8 @@ test('lets one probe through after a pause, and all after its success', () => {
 })
 
 test('pauses longer after each failed probe, half a minute at most', () => {
-  const { breaker, fail, advance } = openBreaker()
-  fail(5)
+  const { breaker, advance } = openBreaker()
+  fail(breaker, 5)
   const pauses: number[] = []
   for (let n = 0; n < 8; n += 1) {
     let waited = 0
@@ -51,10 +76,66 @@ test('pauses longer after each failed probe, half a minute at most', () => {
 })
 
 test('a probe that was not made after all leaves its place to another', () => {
-  const { breaker, fail, advance } = openBreaker()
-  fail(5)
+  const { breaker, advance } = openBreaker()
+  fail(breaker, 5)
   advance(1_000)
   expect(breaker.tryPass()).toBe(true)
   breaker.abandoned()
   expect(breaker.tryPass()).toBe(true)
+})
+
+test('calls that were under way when the pause began do not lengthen it', () => {
+  const { breaker, advance } = openBreaker()
+  for (let n = 0; n < 20; n += 1) breaker.tryPass()
+  for (let n = 0; n < 20; n += 1) breaker.failed()
+  advance(1_000)
+  expect(breaker.tryPass()).toBe(true)
+})
+
+test('the failures of all processes together hold all of them back, and one at a time probes', () => {
+  const { breakers, advance } = openBreakers(3)
+  const [first, second, third] = breakers
+  fail(first, 2)
+  fail(second, 3)
+  expect(breakers.map((breaker) => breaker.tryPass())).toEqual([false, false, false])
+  advance(1_000)
+  expect([second.tryPass(), first.tryPass(), third?.tryPass()]).toEqual([true, false, false])
+  second.failed()
+  advance(1_999)
+  expect(breakers.map((breaker) => breaker.tryPass())).toEqual([false, false, false])
+  advance(1)
+  expect([first.tryPass(), second.tryPass()]).toEqual([true, false])
+  first.abandoned()
+  expect([second.tryPass(), first.tryPass()]).toEqual([true, false])
+  second.succeeded()
+  expect(breakers.map((breaker) => breaker.isTripped())).toEqual([false, false, false])
+})
+
+test('a probe whose process died holds the others back for as long as a call may take', () => {
+  const { breakers, advance } = openBreakers(2)
+  const [dying, other] = breakers
+  fail(dying, 5)
+  advance(1_000)
+  dying.tryPass()
+  advance(34_999)
+  expect(other.tryPass()).toBe(false)
+  advance(1)
+  expect(other.tryPass()).toBe(true)
+})
+
+test('a process that alone cannot reach the upstream is held back, and holds nobody else back', () => {
+  const { breakers } = openBreakers(2)
+  const [cut, other] = breakers
+  for (let n = 0; n < 5; n += 1) {
+    fail(cut, 1)
+    other.tryPass()
+    other.succeeded()
+  }
+  expect([cut.isTripped(), other.isTripped()]).toEqual([true, false])
+})
+
+test('a word of a newer version is passed over', () => {
+  const { breakers, tell } = openBreakers(1)
+  tell('half open')
+  expect(breakers[0].tryPass()).toBe(true)
 })

@@ -18,13 +18,13 @@ async function openTwice() {
   return {
     /** Resolves to all there are, itself included. */
     keep: async (n: number) =>
-      write(async (trx) => {
+      write('local', async (trx) => {
         await sql`insert into notes values (${n})`.execute(trx)
         const { rows } = await sql<{ n: number }>`select n from notes order by n`.execute(trx)
         return rows.map((row) => row.n)
       }),
     keepAndThrow: async (n: number) =>
-      write(async (trx) => {
+      write('local', async (trx) => {
         await sql`insert into notes values (${n})`.execute(trx)
         throw new Error('not this one')
       }),

@@ -172,6 +172,20 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     expect((await store.listTimelines([job.id]))[0]).toHaveLength(2)
   })
 
+  test('a change that is refused takes none down that came at the same time', async () => {
+    const { store } = await openStore()
+    const jobs = [await createOne(store), await createOne(store), await createOne(store)]
+    const ids = ['U1', 'U1', 'U2']
+    const moves = jobs.map(async (job, n) => store.applyDecision(job, enqueue(ids[n] ?? ''), NOW, 'FETCH'))
+    const settled = await Promise.allSettled(moves)
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((await store.findJobs(jobs.map(({ id }) => id))).map((job) => job?.status)).toEqual([
+      'ON_QUEUE',
+      'PENDING',
+      'ON_QUEUE',
+    ])
+  })
+
   test('notes change no version', async () => {
     const { store } = await openStore()
     const job = await createOne(store)
@@ -315,6 +329,25 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     const claim = { hookAddress: 'https://gateway/hooks/2', leaseUntil: NOW + 45_000, maxInFlight: 5 }
     const claims = await Promise.all(waiting.map(async (job, n) => stores[n % 2]?.claimSubmit(job, claim)))
     expect(claims.filter(Boolean)).toHaveLength(1)
+  })
+
+  test('jobs of many tenants that two processes move, note and claim in opposite orders are each moved once', async () => {
+    const [{ store }, { store: other }] = await openTwo()
+    const made: SwapJob[] = []
+    for (let n = 0; n < 40; n += 1) made.push(await createOne(store, { tenant: `t${n % 4}`, leaseUntil: NOW - 1 }))
+    const note = { kind: 'note', patch: { upstreamStatus: 'X' } } as const
+    const move = async (by: JobStore, jobs: readonly SwapJob[]) => {
+      const moves = jobs.map(async (job) => {
+        await by.applyDecision(job, note, NOW, 'FETCH')
+        return by.applyDecision(job, enqueue(`U-${job.id}`), NOW, 'FETCH')
+      })
+      await by.claimDue(NOW, NOW + 1, 10)
+      return Promise.all(moves)
+    }
+    const moved = (await Promise.all([move(store, made), move(other, made.toReversed())])).flat()
+    expect(moved.filter(Boolean)).toHaveLength(40)
+    const timelines = await store.listTimelines(made.map(({ id }) => id))
+    expect(timelines.map(({ length }) => length)).toEqual(made.map(() => 2))
   })
 
   test('what is due is claimed by one of two processes', async () => {

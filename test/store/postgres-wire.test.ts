@@ -24,7 +24,7 @@ async function openThroughWire() {
 
 test('a connection that is cut between two statements of a transaction fails that transaction alone', async () => {
   const { write, wire, lost } = await openThroughWire()
-  const held = write(async (trx) => {
+  const held = write('local', async (trx) => {
     await sql`create table notes (n integer)`.execute(trx)
     await wire.fail({ kind: 'reset' })
     await until(() => lost.length > 0)
@@ -32,7 +32,7 @@ test('a connection that is cut between two statements of a transaction fails tha
   })
   await expect(held).rejects.toThrow(/connection|ECONNRESET/i)
   await wire.heal()
-  await write(async (trx) => sql`create table notes (n integer)`.execute(trx))
+  await write('local', async (trx) => sql`create table notes (n integer)`.execute(trx))
 })
 
 test('idle connections that are cut are replaced', async () => {

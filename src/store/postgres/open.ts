@@ -1,16 +1,14 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { DatabaseError, Pool, types } from 'pg'
-import type { Engine, Write } from '../kysely-job-store.ts'
+import type { Engine } from '../kysely-job-store.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../tables.ts'
+import { createGroupCommit, type Transaction } from './group-commit.ts'
 import { migrations } from './migrations.ts'
-import { createQueueWrites } from './queue-writes.ts'
 
 const CONNECTIONS = 10
 /** What takes longer than this is taken for a connection that is gone. */
 const ANSWER_WITHIN_MS = 5_000
-/** The class of the tenants' advisory locks. */
-const TENANT_LOCKS = 2
 
 /** Tries of a write that met others head-on. */
 const MAX_TRIES = 5
@@ -52,7 +50,7 @@ export async function openDatabase(
     await db.destroy()
     throw error
   }
-  const write: Write = async (act) => {
+  const transaction: Transaction = async (act) => {
     for (let tries = 1; ; tries += 1) {
       try {
         return await db.transaction().execute(act)
@@ -65,15 +63,12 @@ export async function openDatabase(
   }
   return {
     db,
-    write,
-    writeQueue: createQueueWrites(write),
-    nextChange: (tenant) =>
-      sql<number>`(select nextval('job_changes') from (select pg_advisory_xact_lock(${sql.lit(TENANT_LOCKS)}, hashtext(${tenant}))) as locked)`,
+    write: createGroupCommit(transaction, false),
+    writeQueue: createGroupCommit(transaction, true),
+    claim: async (act) => act(db),
+    nextChange: () => sql<number>`nextval('job_changes')`,
     skipLocked: (rows) => rows.forUpdate().skipLocked(),
-    findTakenKey: (error) => {
-      const constraint = error instanceof DatabaseError ? error.constraint : undefined
-      return constraint === 'jobs_upstream_id' ? 'upstreamId' : constraint === 'job_timeline_key' ? 'timeline' : null
-    },
+    isUpstreamIdTaken: (error) => error instanceof DatabaseError && error.constraint === 'jobs_upstream_id',
   }
 }
 

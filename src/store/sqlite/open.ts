@@ -42,13 +42,11 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     write,
     // The one writer writes alone.
     writeQueue: write,
+    claim: async (act) => write('', act),
     // Read and written in one statement of a database with one writer: no place is given twice or seen out of order.
     nextChange: () => sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`,
     skipLocked: (rows) => rows,
-    findTakenKey: (error) => {
-      const code = error instanceof Error && 'code' in error ? error.code : null
-      if (code === 'SQLITE_CONSTRAINT_UNIQUE') return 'upstreamId'
-      return code === 'SQLITE_CONSTRAINT_PRIMARYKEY' ? 'timeline' : null
-    },
+    isUpstreamIdTaken: (error) =>
+      error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE',
   }
 }

@@ -1,0 +1,48 @@
+/**
+ * One commit for the writes that come while another one is under way. A tenant's changes go one after the other, from
+ * the place they are given to the commit that shows them; without groups a commit's time would be the price of each.
+ *
+ * Every lock is taken before the first write, in one order for everybody: nobody waits for somebody who waits for him.
+ */
+import { type Kysely, sql } from 'kysely'
+import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
+import type { Write } from '../kysely-job-store.ts'
+import type { Tables } from '../tables.ts'
+
+/** The classes of the advisory locks: the queue's one, and one for each tenant. */
+const QUEUE_LOCK = 1
+const TENANT_LOCKS = 2
+/** How many share a commit: the locks are not held for longer than it takes to write these. */
+const MAX_GROUP = 50
+
+/** Carries all of `act` out in one transaction, or nothing. */
+export type Transaction = <T>(act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>
+
+/** @param locksQueue whether the writes count the queue: then they go one after the other over all tenants. */
+export function createGroupCommit(transaction: Transaction, locksQueue: boolean): Write {
+  const commit = async (group: readonly GroupedWrite[]) => {
+    const tenants = group.map(({ tenant }) => tenant)
+    const settlements = await transaction(async (db) => {
+      if (locksQueue) await sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(db)
+      await sql`
+        select pg_advisory_xact_lock(${sql.lit(TENANT_LOCKS)}, key)
+        from (select distinct hashtext(tenant) as key from unnest(${tenants}::text[]) as tenant order by key) as keys
+      `.execute(db)
+      const results: (() => void)[] = []
+      for (const one of group) results.push(await one.run(db))
+      return results
+    })
+    for (const settle of settlements) settle()
+  }
+
+  return createGroupedWrites(async (waiting) => {
+    const group = waiting.splice(0, MAX_GROUP)
+    try {
+      await commit(group)
+    } catch (error) {
+      // Undone together; whoever is not at fault succeeds alone.
+      if (group.length === 1) group[0]?.fail(error)
+      else for (const one of group) await commit([one]).catch(one.fail)
+    }
+  })
+}
