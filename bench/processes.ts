@@ -11,6 +11,7 @@ import { readStore } from '../test/support/history.ts'
 import { until } from '../test/support/until.ts'
 import { connectClient, makeMany, watchJob } from './realtime/clients.ts'
 import { type Figures, kilobytes, milliseconds, pair } from './realtime/figures.ts'
+import { cpuMsOfAll } from './realtime/process.ts'
 import { type BenchGateway, type BenchJob, betweenLooks, openBenchGateway } from './realtime/gateway.ts'
 
 const EVENTS = 500
@@ -86,12 +87,16 @@ async function timeEvents(gateway: BenchGateway, url: string): Promise<number[]>
 
 /** The hook comes to one process, the subscriber waits at another. */
 async function across(): Promise<Figures> {
-  return withGateway(2, async (gateway) => {
-    const [here = '', there = ''] = gateway.urls
-    const [within, between] = [await timeEvents(gateway, here), await timeEvents(gateway, there)]
+  return [...(await acrossSome(2)), ...(await acrossSome(4))]
+}
+
+async function acrossSome(count: number): Promise<Figures> {
+  return withGateway(count, async (gateway) => {
+    const within = await timeEvents(gateway, gateway.urls[0] ?? '')
+    const between = await timeEvents(gateway, gateway.urls.at(-1) ?? '')
     return [
-      [`p50, p99 from the hook to the frame within one process, ${EVENTS_PER_SECOND}/s`, pair(within)],
-      ['the same where the hook comes to another process', pair(between)],
+      [`${count} processes: p50, p99 from the hook to the frame within one, ${EVENTS_PER_SECOND}/s`, pair(within)],
+      [`${count} processes: the same where the hook comes to another`, pair(between)],
     ]
   })
 }
@@ -175,12 +180,14 @@ function watchShares(gateway: BenchGateway): () => string {
   const ownFrom = process.cpuUsage()
   const ofGateways = () => gateway.processes.reduce((total, one) => total + one.cpuMs(), 0)
   const gatewaysFrom = ofGateways()
+  const postgresFrom = cpuMsOfAll('postgres')
   return () => {
     const wallMs = performance.now() - from
     const own = process.cpuUsage(ownFrom)
     const gateways = ((ofGateways() - gatewaysFrom) / wallMs).toFixed(2)
     const clients = ((own.user + own.system) / 1_000 / wallMs).toFixed(2)
-    return `gateways ${gateways} cores, clients and upstream ${clients}, of ${availableParallelism()}; PostgreSQL the rest`
+    const postgres = ((cpuMsOfAll('postgres') - postgresFrom) / wallMs).toFixed(2)
+    return `gateways ${gateways} cores, PostgreSQL ${postgres}, clients and upstream ${clients}, of ${availableParallelism()}`
   }
 }
 

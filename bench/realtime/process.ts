@@ -1,7 +1,7 @@
 /** A server under measurement: its own process, its CPU and its memory as the kernel tells them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 export interface MeasuredProcess {
   readonly url: string
@@ -30,6 +30,28 @@ export interface LoopLag {
 
 /** A clock tick of the kernel's accounting. */
 const TICK_MS = 10
+
+/** What the kernel's account of a process says: its own ticks, and those of its children that have ended. */
+function readTicks(stat: string): { readonly own: number; readonly ofChildren: number } {
+  const fields = (stat.split(') ')[1]?.split(' ') ?? []).map(Number)
+  const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11)
+  return { own: user + system, ofChildren: childrenUser + childrenSystem }
+}
+
+/** Milliseconds of CPU of every process of this machine with that name so far, of those that have ended too. */
+export function cpuMsOfAll(name: string): number {
+  let ticks = 0
+  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      const { own, ofChildren } = readTicks(stat)
+      if (stat.includes(`(${name})`)) ticks += own + ofChildren
+    } catch {
+      // It ended as we looked.
+    }
+  }
+  return ticks * TICK_MS
+}
 
 /**
  * @param file what Node runs as it is: a loader's own cost is not ours to measure. Once it takes connections it prints
@@ -71,10 +93,7 @@ export async function startProcess(file: string, env: Readonly<Record<string, st
       await ask('watchLoop')
     },
     readLoop: async () => (await ask('readLoop')) as LoopLag,
-    cpuMs: () => {
-      const fields = read('stat').split(') ')[1]?.split(' ') ?? []
-      return (Number(fields[11]) + Number(fields[12])) * TICK_MS
-    },
+    cpuMs: () => readTicks(read('stat')).own * TICK_MS,
     memory: async () => {
       const { heapBytes } = (await ask('collect')) as { readonly heapBytes: number }
       return { resident: Number(/^VmRSS:\s+(\d+) kB$/m.exec(read('status'))?.[1]) * 1_024, heap: heapBytes }
