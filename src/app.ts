@@ -1,16 +1,18 @@
 /**
- * The composition root: the one file that names implementations. Opened from the ground up, closed in the reverse
+ * The composition root: with its three `open-*` beside it, the only place that names implementations. Opened from the ground up, closed in the reverse
  * order: first nobody comes in any more, then what is under way ends, then what it stood on goes.
  */
+import { readFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
-import { localViewer } from './auth/viewer.ts'
-import type { EventBus } from './bus/event-bus.ts'
-import { createMemoryBus } from './bus/memory.ts'
-import type { Config } from './config/config.ts'
+import { hasScope } from './auth/viewer.ts'
+import { createWatchTokens } from './auth/watch-tokens.ts'
+import { type Config, isLoopback } from './config/config.ts'
 import { SettingError } from './config/env.ts'
 import type { Secrets } from './config/secrets.ts'
 import { createSchema } from './graphql/schema.ts'
 import { GRAPHQL_PATH, openGraphqlServer } from './graphql/server.ts'
+import { parseManifest } from './graphql/trusted-documents.ts'
+import { createGate, type Gate } from './http/gate.ts'
 import { createHookDoor } from './http/hook.ts'
 import { createPageDoor } from './http/page.ts'
 import { sendError, sendJson } from './http/respond.ts'
@@ -28,16 +30,16 @@ import { createSubmitter } from './jobs/submit-swap.ts'
 import { createUpstreamBreaker } from './jobs/upstream-breaker.ts'
 import { createWatcher } from './jobs/watch-job.ts'
 import { createWatchJobs } from './jobs/watch-jobs.ts'
-import { type Background, createBackground } from './lib/background.ts'
+import { createAddressGuard } from './lib/address-guard.ts'
+import { createBackground } from './lib/background.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { createClosers } from './lib/closers.ts'
-import { createPacer, type Pacer } from './lib/pacer.ts'
 import { readPath } from './lib/request-path.ts'
 import { createWakeableDelay } from './lib/wakeable-delay.ts'
+import { openAuthentication } from './open-authentication.ts'
+import { openEmbedded } from './open-embedded.ts'
+import { openStorage } from './open-storage.ts'
 import { listen } from './server.ts'
-import type { JobStore } from './store/job-store.ts'
-import { createJobStore } from './store/kysely-job-store.ts'
-import { openDatabase as openSqlite } from './store/sqlite/open.ts'
 import type { SwapFaceOptions } from './swapface/swapface.ts'
 import type { Telemetry } from './telemetry/events.ts'
 import { openRestUpstream } from './upstream/rest.ts'
@@ -84,7 +86,7 @@ export async function openApp({
     const onUnexpectedError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)
 
     const stopping = new AbortController()
-    const { bus, pacer, store } = await openStorage({
+    const { bus, limiter, pacer, store } = await openStorage({
       config,
       postgresUrl: secrets.postgresUrl,
       telemetry,
@@ -100,10 +102,15 @@ export async function openApp({
 
     // Listens before it is ready: the port may be one that was free, and hook addresses name it.
     const doors = createDoors()
-    const server = await listen(config, doors.route, { path: GRAPHQL_PATH, upgrade: doors.upgrade })
+    const server = await listen(config, doors.route, { path: GRAPHQL_PATH, ...doors })
     closers.add(() => server.close())
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`
     const publicUrl = config.publicUrl ?? url
+    const { allowedOrigins, authenticates } = config
+    const gate = createGate({ publicUrl, allowedOrigins, isOpen: !authenticates })
+    const watchTokens = createWatchTokens(secrets.gatewaySecrets, () => clock.now())
+    const { authenticate, closeKeys } = openAuthentication(config, secrets, watchTokens, telemetry)
+    closers.add(closeKeys)
 
     const embedded =
       config.upstreamUrl === null ? await openEmbedded(config, secrets, publicUrl, upstreamLog, closers.add) : null
@@ -149,6 +156,8 @@ export async function openApp({
       watcher,
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },
+      budget: { quotaPerDay: config.tenantQuotaPerDay, maxInFlight: config.tenantMaxInFlight },
+      guard: createAddressGuard({ allowedHosts: listAllowedHosts(config, publicUrl, embedded?.url ?? null) }),
       hookAddresses,
       telemetry,
       clock,
@@ -175,13 +184,18 @@ export async function openApp({
       schema: createSchema(),
       useCases: {
         createSwap,
+        // Whoever made the job may let others watch it.
+        issueWatchToken: (viewer, job) => (hasScope(viewer, 'swap:write') ? watchTokens.issue(job) : null),
         watcher,
         watchJobs: createWatchJobs({ store, bus, clock }),
         openReading: (viewer) => createReadJobs(viewer, store, confirmer),
         listTimelines: (jobIds) => store.listTimelines(jobIds),
         now: () => clock.now(),
       },
-      viewer: localViewer,
+      authenticate,
+      limiter,
+      trustedDocuments: readTrustedDocuments(config.trustedDocumentsPath),
+      introspection: config.introspection,
       graphiql: config.graphiql && { exampleImages },
       onUnexpectedError,
       random,
@@ -204,7 +218,8 @@ export async function openApp({
     const hook = createHookDoor(hooks)
     const { graphiql } = config
     const page = createPageDoor({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits })
-    doors.open(createRouter({ graphql: graphql.handle, hook, page, isReady, onUnexpectedError }), graphql.upgrade)
+    const route = createRouter({ gate, graphql: graphql.handle, hook, page, isReady, onUnexpectedError })
+    doors.open(route, gate.admitsUpgrade, graphql.upgrade)
 
     return {
       url,
@@ -219,74 +234,24 @@ export async function openApp({
   }
 }
 
-interface StorageParts {
-  readonly config: Config
-  readonly postgresUrl: string | null
-  readonly telemetry: Telemetry
-  readonly background: Background
-  readonly clock: Clock
-  readonly stopping: AbortSignal
-  readonly onClose: (close: () => Promise<void>) => void
-}
-
-/** What is kept and shared: in a file for one process, in PostgreSQL for many. */
-async function openStorage(parts: StorageParts): Promise<{ store: JobStore; bus: EventBus; pacer: Pacer }> {
-  const { config, postgresUrl, telemetry, background, clock, stopping, onClose } = parts
-  const { databaseQueried, backgroundFailed: onFailure } = telemetry
-  if (postgresUrl === null) {
-    const engine = await openSqlite(config.databasePath ?? '', databaseQueried)
-    onClose(() => engine.db.destroy())
-    return { store: createJobStore(engine), bus: createMemoryBus(), pacer: createPacer(config.fetchPerSecond, clock) }
-  }
-  // Loaded only where it is used.
-  const [{ openDatabase }, { createSharedPacer }, { openPostgresBus }] = await Promise.all([
-    import('./store/postgres/open.ts'),
-    import('./store/postgres/pacer.ts'),
-    import('./bus/postgres.ts'),
-  ])
-  const engine = await openDatabase(postgresUrl, databaseQueried, (error) => onFailure('keep a connection', error))
-  onClose(() => engine.db.destroy())
-  const store = createJobStore(engine)
-  const { listPlaces } = store
-  return {
-    store,
-    bus: openPostgresBus({ url: postgresUrl, listPlaces, background, clock, stopping, onFailure }),
-    pacer: createSharedPacer(engine.db, config.fetchPerSecond, clock),
+/** @throws {SettingError} where there is no such manifest. */
+function readTrustedDocuments(path: string | null): ReadonlyMap<string, string> | null {
+  if (path === null) return null
+  try {
+    return parseManifest(readFileSync(path, 'utf8'))
+  } catch {
+    throw new SettingError('TRUSTED_DOCUMENTS', 'must name a JSON file: an object of SHA-256 and document')
   }
 }
 
-/** Starts the embedded upstream; the gateway reaches it over HTTP like any other. */
-async function openEmbedded(
-  config: Config,
-  secrets: Secrets,
-  publicUrl: string,
-  log: NonNullable<SwapFaceOptions['log']>,
-  onClose: (close: () => Promise<void>) => void,
-): Promise<{ readonly url: string; readonly portraits: readonly { readonly name: string; readonly url: string }[] }> {
-  // Loaded only where it is used: a gateway in front of the real upstream carries no engine.
-  const [{ openSwapFace }, { openSwapEngine, SwapRefusal }, { PORTRAIT_NAMES }] = await Promise.all([
-    import('./swapface/swapface.ts'),
-    import('./swapface/engine/engine.ts'),
-    import('./swapface/portraits.ts'),
-  ])
-  const engine = openSwapEngine({ modelsDir: config.modelsDir })
-  onClose(() => engine.close())
-  await engine.ready().catch((error: unknown) => {
-    throw error instanceof SwapRefusal ? new SettingError('SWAPFACE_MODELS_DIR', `is set. ${error.message}`) : error
-  })
-  const embedded = await openSwapFace({
-    host: '127.0.0.1',
-    port: config.localUpstreamPort,
-    apiKey: secrets.upstreamKey,
-    dataDir: config.dataDir,
-    // Its hooks come to us, wherever we are.
-    allowedPrivateHosts: [...config.allowedPrivateHosts, new URL(publicUrl).host],
-    engine,
-    log,
-  })
-  onClose(() => embedded.close())
-  const { url } = embedded
-  return { url, portraits: PORTRAIT_NAMES.map((name) => ({ name, url: `${url}/portraits/${name}.jpg` })) }
+/** Hosts of images that may be used although their address is private. */
+function listAllowedHosts(config: Config, publicUrl: string, embeddedUrl: string | null): readonly string[] {
+  const { hostname, host } = new URL(publicUrl)
+  return [
+    ...config.allowedPrivateHosts,
+    ...(isLoopback(hostname) ? [host] : []),
+    ...(embeddedUrl === null ? [] : [new URL(embeddedUrl).host]),
+  ]
 }
 
 type Upgrade = Awaited<ReturnType<typeof openGraphqlServer>>['upgrade']
@@ -303,12 +268,15 @@ const shutUpgrade: Upgrade = (_request, socket) => {
 /** The front of the house while it is being opened and closed: 503 instead of a closed port. */
 function createDoors() {
   let route = shutRoute
+  let admits: Gate['admitsUpgrade'] = () => true
   let upgrade = shutUpgrade
   return {
     route: ((request, response) => route(request, response)) satisfies RequestListener,
+    admits: ((request) => admits(request)) satisfies Gate['admitsUpgrade'],
     upgrade: ((request, socket, head) => upgrade(request, socket, head)) satisfies Upgrade,
-    open: (openRoute: RequestListener, openUpgrade: Upgrade) => {
+    open: (openRoute: RequestListener, openAdmits: Gate['admitsUpgrade'], openUpgrade: Upgrade) => {
       route = openRoute
+      admits = openAdmits
       upgrade = openUpgrade
     },
     shut: () => {

@@ -3,8 +3,19 @@ import type { Duplex } from 'node:stream'
 import type { GraphqlServer } from './graphql/server.ts'
 import { readPath } from './lib/request-path.ts'
 
-/** How long a request may take to arrive; what is held open (waitMs, streams) is an answer and not counted. */
-const REQUEST_TIMEOUT_MS = 30_000
+/**
+ * What slow and broken peers may take: the head of a request, all of it (what is held open, waitMs and streams, is an
+ * answer and not counted), silence between two requests, and all they send before they show who they are.
+ */
+const PATIENCE = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  // Longer than proxies keep theirs (60 s): who closes first must not be who is being written to.
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16 * 1024,
+} as const
+const MAX_CONNECTIONS = 50_000
 /** How long requests under way may take to end once the server closes. */
 const DRAIN_MS = 20_000
 
@@ -19,14 +30,18 @@ export interface HttpServer {
 export async function listen(
   address: { readonly host: string; readonly port: number },
   route: RequestListener,
-  webSockets: { readonly path: string; readonly upgrade: GraphqlServer['upgrade'] },
+  webSockets: {
+    readonly path: string
+    readonly admits: (request: IncomingMessage) => boolean
+    readonly upgrade: GraphqlServer['upgrade']
+  },
 ): Promise<HttpServer> {
   let closing = false
   const underWay = new Set<ServerResponse>()
   const endWhenQuiet = () => {
     if (closing && underWay.size === 0) server.closeAllConnections()
   }
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+  const server = createServer(PATIENCE, (request, response) => {
     underWay.add(response)
     response.once('close', () => {
       underWay.delete(response)
@@ -34,10 +49,11 @@ export async function listen(
     })
     route(request, response)
   })
+  server.maxConnections = MAX_CONNECTIONS
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
     if (readPath(request) !== webSockets.path) refuse(socket, '404 Not Found')
-    else if (!isOwnOrigin(request)) refuse(socket, '403 Forbidden')
+    else if (!webSockets.admits(request)) refuse(socket, '403 Forbidden')
     else webSockets.upgrade(request, socket, head)
   })
   await new Promise<void>((resolve, reject) => {
@@ -72,12 +88,4 @@ function isStream(response: ServerResponse): boolean {
 
 function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-}
-
-/**
- * Browsers ask nobody before they open a WebSocket to another origin, and they send the visitor's cookies and reach
- * the visitor's loopback. What is no browser sends no Origin.
- */
-function isOwnOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
-  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
 }

@@ -57,6 +57,7 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
       TTAPI_KEY: FAKE_KEY,
       TTAPI_URL: upstream.url,
       GRAPHIQL: 'off',
+      TENANT_REQUESTS_PER_MINUTE: '100000000',
       LOG_LEVEL: 'silent',
       MAX_IN_FLIGHT: '100000',
       FETCH_PER_SECOND: '100000',

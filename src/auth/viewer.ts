@@ -1,9 +1,51 @@
-/** The authenticated caller. A job belongs to the tenant of the viewer who made it. */
+/**
+ * The authenticated caller, and what it may do. A job belongs to the tenant of the viewer who made it; whose it is,
+ * and whether this viewer may see it, is said here and nowhere else.
+ */
+import { GatewayError } from '../domain/errors.ts'
+
+export const SCOPES = ['swap:read', 'swap:write', 'swap:admin'] as const
+/** `swap:admin` holds the other two. */
+export type Scope = (typeof SCOPES)[number]
+
 export interface Viewer {
   readonly tenant: string
+  readonly scopes: ReadonlySet<Scope>
+  /** The only jobs that may be read and watched, by gateway id; null: all of the tenant's. */
+  readonly jobIds: ReadonlySet<string> | null
   /** When what the caller showed ends, epoch milliseconds; null: never. Streams end with it. */
   readonly expiresAt: number | null
+  /** Aborts when what the caller showed is taken back; null where it cannot be. */
+  readonly revoked: AbortSignal | null
 }
 
-/** Every caller of a gateway that listens on a loopback address and has no keys set. */
-export const localViewer: Viewer = { tenant: 'local', expiresAt: null }
+/** What a browser is handed to read and watch some jobs with. */
+export interface WatchToken {
+  readonly token: string
+  readonly expiresAt: number
+}
+
+/** What a caller shows of itself, as it came. */
+export interface Credentials {
+  /** `Authorization`, scheme included. */
+  readonly authorization: string | null
+  /** `X-API-Key`. */
+  readonly apiKey: string | null
+}
+
+/** Resolves to null for whoever shows nothing, or something that is not good (any more). Never says which. */
+export type Authenticate = (credentials: Credentials) => Promise<Viewer | null>
+
+/** @throws {GatewayError} code FORBIDDEN when the viewer has not been given the scope. */
+export function requireScope(viewer: Viewer, scope: Scope): void {
+  if (!hasScope(viewer, scope)) throw new GatewayError('FORBIDDEN', `This needs the scope ${scope}.`)
+}
+
+export function hasScope({ scopes }: Viewer, scope: Scope): boolean {
+  return scopes.has(scope) || scopes.has('swap:admin')
+}
+
+/** Whether the viewer may read and watch the job; one that it may not looks like one that does not exist. */
+export function maySee(viewer: Viewer, job: { readonly id: string; readonly tenant: string }): boolean {
+  return job.tenant === viewer.tenant && (viewer.jobIds === null || viewer.jobIds.has(job.id))
+}

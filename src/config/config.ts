@@ -19,7 +19,19 @@ export interface Config {
   /** Folder of the operator's own face-swap models; null for the built-in ones. */
   readonly modelsDir: string | null
   readonly allowedPrivateHosts: readonly string[]
+  /** Origins of web pages that may call, beside our own. */
+  readonly allowedOrigins: readonly string[]
+  /** Whether callers show who they are; where not, they are those of this machine. */
+  readonly authenticates: boolean
+  /** Where tokens of an identity provider are verified; null where none are taken. */
+  readonly jwt: { readonly jwksUrl: string; readonly issuer: string; readonly audience: string } | null
   readonly graphiql: boolean
+  readonly introspection: boolean
+  /** The manifest of the only documents that run; null where any may. */
+  readonly trustedDocumentsPath: string | null
+  readonly requestsPerMinute: number
+  readonly tenantQuotaPerDay: number | null
+  readonly tenantMaxInFlight: number | null
   readonly maxInFlight: number
   readonly fetchPerSecond: number
   readonly deadlines: Deadlines
@@ -29,10 +41,18 @@ export interface Config {
 /** @throws {SettingError} where settings contradict each other or would be unsafe. */
 export function toConfig(values: SettingValues): Config {
   const loopback = isLoopback(values.HOST)
-  if (!loopback) {
+  const jwt = readJwt(values)
+  const authenticates = values.API_KEYS !== undefined || jwt !== null
+  if (!loopback && !authenticates) {
     throw new SettingError(
-      'HOST',
-      'must be a loopback address (127.0.0.1, ::1 or localhost): callers are not authenticated, and the gateway spends money for whoever reaches it. Put a proxy that authenticates in front of it.',
+      'API_KEYS',
+      'must be set (or JWKS_URL, JWT_ISSUER and JWT_AUDIENCE) where HOST is no loopback address: the gateway spends money for whoever reaches it.',
+    )
+  }
+  if (!loopback && values.GATEWAY_SECRET === undefined) {
+    throw new SettingError(
+      'GATEWAY_SECRET',
+      'must be set where HOST is no loopback address: at least 16 characters, such as `openssl rand -base64 32` prints.',
     )
   }
   const dataDir = resolve(values.DATA_DIR)
@@ -54,11 +74,16 @@ export function toConfig(values: SettingValues): Config {
       : resolve(values.DATABASE_URL?.slice('file:'.length) ?? join(dataDir, 'gateway.db')),
     dataDir,
     modelsDir: values.SWAPFACE_MODELS_DIR === undefined ? null : resolve(values.SWAPFACE_MODELS_DIR),
-    allowedPrivateHosts: (values.ALLOWED_PRIVATE_HOSTS ?? '')
-      .split(',')
-      .map((host) => host.trim())
-      .filter(Boolean),
+    allowedPrivateHosts: parseList(values.ALLOWED_PRIVATE_HOSTS),
+    allowedOrigins: parseList(values.ALLOWED_ORIGINS).map(parseOrigin),
+    authenticates,
+    jwt,
     graphiql: values.GRAPHIQL === undefined ? loopback : values.GRAPHIQL === 'on',
+    introspection: values.INTROSPECTION === undefined ? loopback : values.INTROSPECTION === 'on',
+    trustedDocumentsPath: values.TRUSTED_DOCUMENTS === undefined ? null : resolve(values.TRUSTED_DOCUMENTS),
+    requestsPerMinute: values.TENANT_REQUESTS_PER_MINUTE,
+    tenantQuotaPerDay: values.TENANT_QUOTA_PER_DAY ?? null,
+    tenantMaxInFlight: values.TENANT_MAX_IN_FLIGHT ?? null,
     maxInFlight: values.MAX_IN_FLIGHT,
     fetchPerSecond: values.FETCH_PER_SECOND,
     deadlines: {
@@ -68,6 +93,35 @@ export function toConfig(values: SettingValues): Config {
     },
     logLevel: values.LOG_LEVEL,
   })
+}
+
+function parseList(text = ''): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean)
+}
+
+function parseOrigin(text: string): string {
+  const origin = URL.canParse(text) ? new URL(text).origin : 'null'
+  // A wildcard, a path or a scheme that has no origins would allow something else than it seems to.
+  if (origin !== text.replace(/\/$/, '').toLowerCase() || origin === 'null' || origin.includes('*')) {
+    throw new SettingError(
+      'ALLOWED_ORIGINS',
+      'must list origins such as https://app.example.com: scheme, host and port, without a path or *',
+    )
+  }
+  return origin
+}
+
+function readJwt({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: SettingValues): Config['jwt'] {
+  const all = { JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }
+  const [missing] = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [name] : []))
+  if (JWKS_URL !== undefined && JWT_ISSUER !== undefined && JWT_AUDIENCE !== undefined) {
+    return { jwksUrl: JWKS_URL, issuer: JWT_ISSUER, audience: JWT_AUDIENCE }
+  }
+  if (Object.values(all).every((value) => value === undefined)) return null
+  throw new SettingError(missing ?? '', 'must be set: JWKS_URL, JWT_ISSUER and JWT_AUDIENCE belong together')
 }
 
 /** Whether only this machine can reach a listener on `host`: a name or an address, in brackets too. */

@@ -10,6 +10,8 @@ export interface Secrets {
   readonly upstreamKey: string
   /** With its password; null where the database is embedded. */
   readonly postgresUrl: string | null
+  /** Digests of keys, or the file that lists them; null where there are none. */
+  readonly apiKeys: string | null
   /** The first signs, all verify. */
   readonly gatewaySecrets: readonly [string, ...string[]]
 }
@@ -19,6 +21,7 @@ export function readSecrets(values: SettingValues, dataDir: string): Secrets {
   return {
     upstreamKey: values.TTAPI_KEY ?? values.LOCAL_UPSTREAM_KEY,
     postgresUrl: isPostgresUrl(values.DATABASE_URL ?? '') ? (values.DATABASE_URL ?? null) : null,
+    apiKeys: values.API_KEYS ?? null,
     gatewaySecrets: values.GATEWAY_SECRET ? parseList(values.GATEWAY_SECRET) : [readOrMakeSecret(dataDir)],
   }
 }

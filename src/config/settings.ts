@@ -34,6 +34,8 @@ const httpUrl = z
 
 const onOff = z.enum(['on', 'off'], { error: 'must be "on" or "off"' }).optional()
 
+const count = z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(1, 'must be at least 1')
+
 export function isPostgresUrl(url: string): boolean {
   return /^postgres(ql)?:\/\//.test(url)
 }
@@ -78,23 +80,37 @@ export const settings = {
   GATEWAY_SECRET: setting(
     z.string().min(16, 'must have at least 16 characters').optional(),
     'made on first start, kept in DATA_DIR',
-    'signs hook addresses; a comma-separated list rotates it: the first signs, all verify',
+    'signs hook addresses and watch tokens; a comma-separated list rotates it: the first signs, all verify',
+  ),
+  API_KEYS: setting(
+    z.string().optional(),
+    null,
+    'comma-separated tenant:sha256hex or tenant:sha256hex:read+write+admin, or file:path with one a line, read again when it changes',
+  ),
+  JWKS_URL: setting(httpUrl.optional(), null, 'keys of the JWTs that are taken as bearer tokens; with the next two'),
+  JWT_ISSUER: setting(z.string().min(1).optional(), null, 'who must have issued them'),
+  JWT_AUDIENCE: setting(z.string().min(1).optional(), null, 'whom they must be meant for'),
+  ALLOWED_ORIGINS: setting(
+    z.string().optional(),
+    'this gateway’s own origin',
+    'comma-separated origins of web pages (https://app.example.com) that may call it',
   ),
   ALLOWED_PRIVATE_HOSTS: setting(
     z.string().optional(),
     'the embedded upstream and PUBLIC_URL',
-    'comma-separated host or host:port that the embedded upstream may reach although its address is private; adds to the default',
+    'comma-separated host or host:port of images that may be used although the address is private; adds to the default',
   ),
   GRAPHIQL: setting(onOff, 'on for a loopback HOST', 'the GraphiQL page at /graphql'),
-  MAX_IN_FLIGHT: setting(
-    z.coerce
-      .number({ error: 'must be a number' })
-      .int('must be a whole number')
-      .min(1, 'must be at least 1')
-      .default(10),
-    '10',
-    'swaps at the upstream at one time; the others wait',
+  INTROSPECTION: setting(onOff, 'on for a loopback HOST', 'the schema may be asked for, and errors suggest names'),
+  TRUSTED_DOCUMENTS: setting(
+    z.string().min(1).optional(),
+    null,
+    'file with the only operations that run, by their SHA-256: schema/trusted-documents.json, or one of your own',
   ),
+  TENANT_REQUESTS_PER_MINUTE: setting(count.default(600), '600', 'requests of one tenant'),
+  TENANT_QUOTA_PER_DAY: setting(count.optional(), null, 'units of the upstream that one tenant may spend in a UTC day'),
+  TENANT_MAX_IN_FLIGHT: setting(count.optional(), null, 'unfinished swaps of one tenant, waiting ones included'),
+  MAX_IN_FLIGHT: setting(count.default(10), '10', 'swaps at the upstream at one time; the others wait'),
   FETCH_PER_SECOND: setting(
     z.coerce.number({ error: 'must be a number' }).positive('must be more than 0').default(20),
     '20',

@@ -5,6 +5,8 @@
 export type GatewayErrorCode =
   /** The caller's input cannot be used; `message` says what and how to mend it. */
   | 'INVALID_INPUT'
+  /** The caller has not been given the scope that this needs. */
+  | 'FORBIDDEN'
   /** No such job, or not the caller's: the two are not told apart. */
   | 'NOT_FOUND'
   /** The gateway cannot record what was asked for, so it did nothing. */

@@ -1,4 +1,7 @@
-import type { Viewer } from '../auth/viewer.ts'
+import type { Viewer, WatchToken } from '../auth/viewer.ts'
+import type { SwapJob } from '../domain/swap-job.ts'
+import type { Allowance } from '../limits/limiter.ts'
+import type { Caller } from './caller.ts'
 import type { CreateSwap } from '../jobs/create-swap.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Watcher } from '../jobs/watch-job.ts'
@@ -8,6 +11,8 @@ import { createLoaders } from './loaders.ts'
 
 /** The use cases that the graph is a face of. */
 export interface UseCases {
+  /** Null for a viewer that may not hand out tokens. */
+  readonly issueWatchToken: (viewer: Viewer, job: SwapJob) => WatchToken | null
   readonly createSwap: CreateSwap
   readonly watcher: Watcher
   readonly watchJobs: WatchJobs
@@ -21,13 +26,16 @@ export interface UseCases {
 /** What one operation knows: who asks, and the caches of this operation alone. */
 export interface Context {
   readonly viewer: Viewer
+  /** How much of the viewer's requests is left; a mutation of one whose are used up does nothing, and says so. */
+  readonly allowance: Allowance
   /** The `Idempotency-Key` header; counts where the input names none. */
   readonly idempotencyKey: string | null
   readonly useCases: UseCases
   readonly loaders: Loaders
 }
 
-export function createContext(useCases: UseCases, viewer: Viewer, idempotencyKey: string | null): Context {
+export function createContext(useCases: UseCases, caller: Caller, idempotencyKey: string | null): Context {
+  const { viewer, allowance } = caller
   const loaders = createLoaders(() => useCases.openReading(viewer), useCases.listTimelines)
-  return { viewer, idempotencyKey, useCases, loaders }
+  return { viewer, allowance, idempotencyKey, useCases, loaders }
 }

@@ -7,6 +7,7 @@ import { GatewayError, type GatewayErrorCode } from '../domain/errors.ts'
 
 const HTTP_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
   INVALID_INPUT: 400,
+  FORBIDDEN: 403,
   NOT_FOUND: 404,
   UNAVAILABLE: 503,
 }

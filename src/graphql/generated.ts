@@ -129,6 +129,8 @@ export type CreateSwapMutation = { createSwap:
     | { __typename: 'SwapBusyError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
     | { __typename: 'SwapIdempotencyConflictError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, holder: { id: string } | null }
     | { __typename: 'SwapInvalidInputError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, issues: Array<{ path: Array<string>, code: SwapInputIssueCode, message: string }> }
+    | { __typename: 'SwapQuotaExceededError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
+    | { __typename: 'SwapRateLimitedError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
     | { __typename: 'SwapUpstreamError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, refused: { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } } | null }
    };
 

@@ -4,6 +4,7 @@
  * same, as the same viewer, share each event: it is executed once and serialised once.
  */
 import { createSourceEventStream, type DocumentNode, execute, type GraphQLError } from 'graphql'
+import type { Viewer } from '../auth/viewer.ts'
 import type { Feed, FeedSource } from '../jobs/feed.ts'
 import type { Wheel } from '../lib/wheel.ts'
 import type { Operation, Unrunnable } from './operations.ts'
@@ -51,10 +52,10 @@ export function createLiveOperations({ repeats, maskError, onUnexpectedError }: 
   /** Of each event that somebody still holds, what it became for each group. */
   const payloads = new WeakMap<object, Map<Group, Promise<Buffer>>>()
 
-  const joinGroup = ({ args, viewer, newContext }: Operation) => {
+  const joinGroup = ({ args, caller, newContext }: Operation) => {
     const ofDocument = groups.get(args.document) ?? new Map<string, Group>()
     groups.set(args.document, ofDocument)
-    const key = JSON.stringify([viewer.tenant, args.operationName, args.variableValues])
+    const key = JSON.stringify([toViewerKey(caller.viewer), args.operationName, args.variableValues])
     const group = ofDocument.get(key) ?? { members: 0, args, newContext }
     ofDocument.set(key, group)
     group.members += 1
@@ -157,6 +158,11 @@ export function createLiveOperations({ repeats, maskError, onUnexpectedError }: 
       }
     },
   }
+}
+
+/** Equal for viewers who are given equal answers. */
+function toViewerKey({ tenant, scopes, jobIds }: Viewer): readonly unknown[] {
+  return [tenant, [...scopes], jobIds && [...jobIds]]
 }
 
 function toPayload(result: object): Buffer {

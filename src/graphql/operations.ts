@@ -4,12 +4,15 @@
  */
 import { type ExecutionArgs, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql'
 import type { YogaServerInstance } from 'graphql-yoga'
-import type { Viewer } from '../auth/viewer.ts'
+import { type Caller, refuseWhenSpent } from './caller.ts'
+import type { Admitted } from './front-door.ts'
 import { type Context, createContext, type UseCases } from './context.ts'
+import type { FindDocument } from './trusted-documents.ts'
 
-/** A request for one operation, as a caller sends it. */
+/** A request for one operation, as a caller sends it. Its document is given by its text or by its id. */
 export interface OperationParams {
-  readonly query: string
+  readonly query: string | null
+  readonly documentId: string | null
   readonly operationName?: string | null | undefined
   readonly variables?: Record<string, unknown> | null | undefined
 }
@@ -17,7 +20,7 @@ export interface OperationParams {
 /** One operation that may be run. */
 export interface Operation {
   readonly type: 'query' | 'mutation' | 'subscription'
-  readonly viewer: Viewer
+  readonly caller: Caller
   /** All of the arguments but the context, which each execution has for itself. */
   readonly args: Omit<ExecutionArgs, 'contextValue' | 'rootValue'>
   /** A context with caches of its own. */
@@ -32,31 +35,35 @@ export interface Unrunnable {
 }
 
 export type PrepareOperation = (
-  viewer: Viewer,
+  caller: Caller,
   params: OperationParams,
   idempotencyKey: string | null,
 ) => Promise<Operation | Unrunnable>
 
 export function createPrepareOperation(
-  yoga: Pick<YogaServerInstance<object, Context>, 'getEnveloped'>,
+  yoga: Pick<YogaServerInstance<Admitted, Context>, 'getEnveloped'>,
   useCases: UseCases,
+  findDocument: FindDocument,
   maskError: (error: unknown) => GraphQLError,
 ): PrepareOperation {
-  return async (viewer, params, idempotencyKey) => {
+  return async (caller, params, idempotencyKey) => {
     try {
-      const enveloped = yoga.getEnveloped({ params, idempotencyKey })
-      const document = enveloped.parse(params.query)
+      const query = findDocument(params)
+      const enveloped = yoga.getEnveloped({ params: { ...params, query }, caller, idempotencyKey })
+      const document = enveloped.parse(query)
       const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
       if (errors.length > 0) return { errors: errors.map(maskError) }
       const { operationName = null, variables = null } = params
       const definition = getOperationAST(document, operationName)
       if (!definition) return { errors: [maskError(new GraphQLError(sayWhichOperation(operationName)))] }
+      const refusal = refuseWhenSpent(caller, definition.operation)
+      if (refusal) return { errors: [maskError(refusal)] }
       const args = { schema: enveloped.schema, document, operationName, variableValues: variables }
       return {
         type: definition.operation,
-        viewer,
+        caller,
         args,
-        newContext: createContextFactory(useCases, viewer, idempotencyKey),
+        newContext: createContextFactory(useCases, caller, idempotencyKey),
         execute: async () => enveloped.execute({ ...args, contextValue: await enveloped.contextFactory() }),
       }
     } catch (error) {
@@ -66,8 +73,8 @@ export function createPrepareOperation(
 }
 
 /** Apart, so that a subscription that lives for hours holds on to nothing of how it was prepared. */
-function createContextFactory(useCases: UseCases, viewer: Viewer, idempotencyKey: string | null): () => Context {
-  return () => createContext(useCases, viewer, idempotencyKey)
+function createContextFactory(useCases: UseCases, caller: Caller, idempotencyKey: string | null): () => Context {
+  return () => createContext(useCases, caller, idempotencyKey)
 }
 
 function sayWhichOperation(name: string | null): string {

@@ -4,22 +4,31 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { GraphQLSchema } from 'graphql'
-import { createYoga, type YogaServerOptions } from 'graphql-yoga'
-import type { Viewer } from '../auth/viewer.ts'
+import type { DocumentNode, GraphQLSchema } from 'graphql'
+import { createLRUCache, createYoga, type YogaServerOptions } from 'graphql-yoga'
+import type { Authenticate } from '../auth/viewer.ts'
 import { REPEAT_AFTER_MS } from '../jobs/feed.ts'
 import { createWheel } from '../lib/wheel.ts'
+import type { RequestLimiter } from '../limits/limiter.ts'
+import { createAdmission } from './admission.ts'
 import { type Context, createContext, type UseCases } from './context.ts'
 import { createErrorMask } from './errors.ts'
-import { openEventStreamDoor, wantsEventStream } from './event-stream.ts'
+import { openEventStreamDoor } from './event-stream.ts'
+import { type Admitted, createFrontDoor } from './front-door.ts'
 import { createLiveOperations } from './live-operations.ts'
 import { createPrepareOperation } from './operations.ts'
+import { useBudget } from './plugins/use-budget.ts'
+import { useDocumentLimits } from './plugins/use-document-limits.ts'
+import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
+import { createFindDocument } from './trusted-documents.ts'
 import { useRequestErrorStatus } from './plugins/use-request-error-status.ts'
 import { openWebSocketDoor } from './web-socket.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
-const MAX_BODY_BYTES = 256 * 1024
+/** Documents that are kept parsed, and how long one may be. */
+const MAX_KEPT_DOCUMENTS = 1_000
+const MAX_KEPT_CHARS = 8_000
 
 /** Two addresses for the document that GraphiQL opens with. */
 interface ExampleImages {
@@ -30,7 +39,12 @@ interface ExampleImages {
 export interface GraphqlServerParts {
   readonly schema: GraphQLSchema
   readonly useCases: UseCases
-  readonly viewer: Viewer
+  readonly authenticate: Authenticate
+  readonly limiter: RequestLimiter
+  /** The only documents that run, by their digest; null: any. */
+  readonly trustedDocuments: ReadonlyMap<string, string> | null
+  /** Whether the schema may be asked for. */
+  readonly introspection: boolean
   /** What browsers are given at the GraphQL path: the GraphiQL page, or nothing. */
   readonly graphiql: { readonly exampleImages: ExampleImages } | false
   readonly onUnexpectedError: (error: unknown) => void
@@ -48,40 +62,64 @@ export interface GraphqlServer {
 }
 
 export async function openGraphqlServer(parts: GraphqlServerParts): Promise<GraphqlServer> {
-  const { schema, useCases, viewer, onUnexpectedError, random } = parts
+  const { schema, useCases, authenticate, limiter, introspection, graphiql, onUnexpectedError, random } = parts
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
-  const yoga = createYoga<object, Context>({
+  const yoga = createYoga<Admitted, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     // There is no request where the operation came over a stream.
-    context: ({ request, idempotencyKey }: { request?: Request; idempotencyKey?: string | null }) =>
-      createContext(useCases, viewer, request?.headers.get('idempotency-key') ?? idempotencyKey ?? null),
+    context: ({ caller, request, idempotencyKey }: Admitted & { request?: Request; idempotencyKey?: string | null }) =>
+      createContext(useCases, caller, request?.headers.get('idempotency-key') ?? idempotencyKey ?? null),
     maskedErrors: { maskError, isDev: false },
     cors: false,
     batching: false,
-    maxRequestBodySize: MAX_BODY_BYTES,
+    // The front door has read it, under a limit.
+    maxRequestBodySize: false,
+    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: createNoCache() },
     multipart: false,
     landingPage: false,
     logging: false,
-    plugins: [useRequestErrorStatus()],
-    ...(await graphiqlOptions(parts.graphiql)),
+    plugins: [
+      useDocumentLimits(),
+      ...(introspection ? [] : [useSchemaSecrecy()]),
+      useBudget(),
+      useRequestErrorStatus(),
+    ],
+    ...(await graphiqlOptions(graphiql)),
   })
 
-  const prepare = createPrepareOperation(yoga, useCases, maskError)
+  const findDocument = createFindDocument(parts.trustedDocuments)
+  const prepare = createPrepareOperation(yoga, useCases, findDocument, maskError)
   const repeats = createWheel(REPEAT_AFTER_MS, random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
-  const eventStreams = openEventStreamDoor({ viewer, maxBodyBytes: MAX_BODY_BYTES, prepare, live, now })
-  const webSockets = openWebSocketDoor({ viewer, prepare, live, onUnexpectedError, now, random })
+  const admission = createAdmission(authenticate, limiter)
+  const eventStreams = openEventStreamDoor({ prepare, live, now })
+  const webSockets = openWebSocketDoor({ admission, prepare, live, onUnexpectedError, now, random })
   return {
-    handle: async (request, response) =>
-      wantsEventStream(request) ? eventStreams.handle(request, response) : yoga(request, response),
+    handle: createFrontDoor({ admission, findDocument, eventStreams, yoga, hasPage: graphiql !== false, now }),
     upgrade: webSockets.upgrade,
     close: async () => {
       await Promise.all([eventStreams.close(), webSockets.close()])
       repeats.close()
     },
   }
+}
+
+/** The documents that are asked for again and again: many short ones. */
+function createDocumentCache() {
+  const documents = createLRUCache<DocumentNode>({ max: MAX_KEPT_DOCUMENTS })
+  return {
+    get: (text: string) => documents.get(text),
+    set: (text: string, document: DocumentNode) => {
+      if (text.length <= MAX_KEPT_CHARS) documents.set(text, document)
+    },
+  }
+}
+
+/** What is refused is not kept: whoever sends it decides how much there is of it. */
+function createNoCache() {
+  return { get: () => undefined, set: () => {} }
 }
 
 async function graphiqlOptions(

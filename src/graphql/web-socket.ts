@@ -8,20 +8,23 @@
  * Closed with a code after which clients do not come back (it would go wrong again): 4400 not a message, 4401 subscribe
  * before the acknowledgement, 4408 no connection_init in time, 4409 an id twice, 4429 connection_init twice, 1008 too
  * many messages. With one after which they do: 1012 the gateway stops, 1013 too many sockets, or a client that
- * does not read what it asks for, 4403 the viewer's time is over.
+ * does not read what it asks for, 4403 what the caller showed is not good, or not any more.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType, parseMessage } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Viewer } from '../auth/viewer.ts'
+import type { Credentials, Viewer } from '../auth/viewer.ts'
 import { closeSpread } from '../lib/close-spread.ts'
 import { encodeTextFrame } from '../lib/web-socket-frame.ts'
 import { createTurns } from '../lib/turns.ts'
 import { createWheel } from '../lib/wheel.ts'
-import { afterExpiry } from './expiry.ts'
+import { createCounts } from '../lib/counts.ts'
+import { type Admission, readCredentials, readInitCredentials } from './admission.ts'
+import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
 import type { PrepareOperation } from './operations.ts'
+import { toParams } from './params.ts'
 
 const CONNECTION_INIT_WAIT_MS = 3_000
 const PING_EVERY_MS = 12_000
@@ -52,7 +55,7 @@ export const WEB_SOCKET_LIMITS: WebSocketLimits = {
 }
 
 export interface WebSocketDoorParts {
-  readonly viewer: Viewer
+  readonly admission: Admission
   readonly prepare: PrepareOperation
   readonly live: LiveOperations
   readonly onUnexpectedError: (error: unknown) => void
@@ -73,8 +76,10 @@ interface Running {
   live: LiveOperation | null
 }
 
+type SubscribeMessage = Extract<Message, { type: MessageType.Subscribe }>
+
 export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
-  const { viewer, prepare, live, onUnexpectedError, now, random, limits = WEB_SOCKET_LIMITS } = parts
+  const { admission, prepare, live, onUnexpectedError, now, random, limits = WEB_SOCKET_LIMITS } = parts
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: limits.maxFrameBytes,
@@ -83,17 +88,13 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
   })
   const pings = createWheel(PING_EVERY_MS, random)
   const inTurn = createTurns(UPGRADES_PER_TURN)
-  const socketsOf = new Map<string, number>()
-  const countSocket = (tenant: string, change: 1 | -1): number => {
-    const count = (socketsOf.get(tenant) ?? 0) + change
-    if (count === 0) socketsOf.delete(tenant)
-    else socketsOf.set(tenant, count)
-    return count
-  }
+  const socketsOf = createCounts()
 
-  const connect = (webSocket: WebSocket, line: Duplex) => {
+  const connect = (webSocket: WebSocket, line: Duplex, shown: Credentials) => {
     const running = new Map<string, Running>()
-    let isAcknowledged = false
+    let viewer: Viewer | null = null
+    let isInitialised = false
+    let stopWaiting: (() => void) | null = null
     let isAnswering = true
     let second = 0
     let messages = 0
@@ -140,12 +141,14 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       send({ id, type: MessageType.Error, payload: errors })
     }
 
-    const subscribe = async ({ id, payload }: Extract<Message, { type: MessageType.Subscribe }>) => {
+    const subscribe = async (as: Viewer, { id, payload }: SubscribeMessage) => {
       const own: Running = { live: null }
       running.set(id, own)
       /** False once the client has completed it, or has gone. */
       const isWanted = () => running.get(id) === own
-      const operation = await prepare(viewer, payload, null)
+      const params = toParams(payload)
+      if (!params) return close(CloseCode.BadRequest, 'Invalid message')
+      const operation = await prepare(await admission.count(as), params, null)
       if (!isWanted()) return
       if ('errors' in operation) return fail(id, operation.errors)
       if (operation.type !== 'subscription') {
@@ -163,6 +166,18 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       else started.close()
     }
 
+    const begin = async (payload: Record<string, unknown>) => {
+      const found = await admission.authenticate(readInitCredentials(payload, shown))
+      clearTimeout(initTimer)
+      if (webSocket.readyState !== webSocket.OPEN) return
+      if (!found) return close(CloseCode.Forbidden, 'Forbidden')
+      viewer = found
+      if (socketsOf.add(found.tenant, 1) > limits.maxSocketsPerTenant)
+        return close(TRY_AGAIN_LATER, 'Too many connections')
+      stopWaiting = whenOver(found, now, () => close(CloseCode.Forbidden, 'Forbidden'))
+      send({ type: MessageType.ConnectionAck })
+    }
+
     const take = async (text: string) => {
       let message: Message
       try {
@@ -172,21 +187,20 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       }
       switch (message.type) {
         case MessageType.ConnectionInit:
-          if (isAcknowledged) return close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
-          isAcknowledged = true
-          clearTimeout(initTimer)
-          return send({ type: MessageType.ConnectionAck })
+          if (isInitialised) return close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
+          isInitialised = true
+          return begin(message.payload ?? {})
         case MessageType.Ping:
           return send({ type: MessageType.Pong })
         case MessageType.Subscribe:
-          if (!isAcknowledged) return close(CloseCode.Unauthorized, 'Unauthorized')
+          if (!viewer) return close(CloseCode.Unauthorized, 'Unauthorized')
           if (running.has(message.id)) return close(CloseCode.SubscriberAlreadyExists, 'Subscriber already exists')
           if (running.size >= limits.maxOperations) {
             const sentence = `At most ${limits.maxOperations} operations run on one connection at one time.`
             const extensions = { code: 'TOO_MANY_OPERATIONS' }
             return send({ id: message.id, type: MessageType.Error, payload: [{ message: sentence, extensions }] })
           }
-          return subscribe(message)
+          return subscribe(viewer, message)
         case MessageType.Complete:
           running.get(message.id)?.live?.close()
           running.delete(message.id)
@@ -207,7 +221,6 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       CloseCode.ConnectionInitialisationTimeout,
       'Connection initialisation timeout',
     )
-    const stopExpiry = afterExpiry(viewer, now, () => close(CloseCode.Forbidden, 'Forbidden'))
     const pinging = pings.add(() => {
       if (!isAnswering) webSocket.terminate()
       isAnswering = false
@@ -232,19 +245,19 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
     // The socket closes itself, with the code that fits, after a frame it cannot take.
     webSocket.on('error', () => undefined)
     webSocket.once('close', () => {
-      countSocket(viewer.tenant, -1)
+      if (viewer) socketsOf.add(viewer.tenant, -1)
       clearTimeout(initTimer)
-      stopExpiry()
+      stopWaiting?.()
       pinging.stop()
       for (const own of running.values()) own.live?.close()
       running.clear()
     })
-    if (countSocket(viewer.tenant, 1) > limits.maxSocketsPerTenant) close(TRY_AGAIN_LATER, 'Too many connections')
   }
 
   return {
     upgrade: (request, socket, head) => {
-      inTurn(() => sockets.handleUpgrade(request, socket, head, (webSocket) => connect(webSocket, socket)))
+      const shown = readCredentials(request)
+      inTurn(() => sockets.handleUpgrade(request, socket, head, (webSocket) => connect(webSocket, socket, shown)))
     },
     close: async () => {
       await closeSpread(sockets.clients, (socket) => socket.close(RESTARTING, 'Service Restart'))

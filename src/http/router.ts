@@ -1,9 +1,11 @@
 /** The addresses of the gateway: which door answers what. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { readPath } from '../lib/request-path.ts'
+import type { Gate } from './gate.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
 export interface Doors {
+  readonly gate: Pick<Gate, 'admit'>
   readonly graphql: (request: IncomingMessage, response: ServerResponse) => Promise<void>
   readonly hook: (request: IncomingMessage, response: ServerResponse, token: string) => Promise<void>
   readonly page: (response: ServerResponse) => void
@@ -18,12 +20,8 @@ const HOOK_PREFIX = '/hooks/swapface/'
 export function createRouter(doors: Doors): RequestListener {
   const route = async (request: IncomingMessage, response: ServerResponse) => {
     const path = readPath(request)
-    if (path === '/graphql') {
-      if (isForm(request)) {
-        // What a web page of any origin can send without asking first (CORS "simple" requests).
-        sendError(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Send GraphQL as application/json.')
-      } else await doors.graphql(request, response)
-    } else if (path.startsWith(HOOK_PREFIX)) await doors.hook(request, response, path.slice(HOOK_PREFIX.length))
+    if (path === '/graphql') await doors.graphql(request, response)
+    else if (path.startsWith(HOOK_PREFIX)) await doors.hook(request, response, path.slice(HOOK_PREFIX.length))
     else if (path === '/healthz') sendJson(response, 200, { status: 'alive' })
     else if (path === '/readyz') {
       const ready = await doors.isReady().catch(() => false)
@@ -33,6 +31,7 @@ export function createRouter(doors: Doors): RequestListener {
   }
 
   return (request, response) => {
+    if (!doors.gate.admit(request, response)) return
     route(request, response).catch((error: unknown) => {
       // A client that went away in the middle is not a fault of ours.
       if (request.destroyed || response.destroyed) return
@@ -41,10 +40,4 @@ export function createRouter(doors: Doors): RequestListener {
       else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')
     })
   }
-}
-
-function isForm(request: IncomingMessage): boolean {
-  if (request.method !== 'POST') return false
-  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
-  return type !== 'application/json' && type !== 'application/graphql+json'
 }

@@ -1,5 +1,6 @@
 /** What a caller may ask for, checked as a whole: every issue is reported, not only the first. */
 import { z } from 'zod'
+import { type AddressGuard, AddressRefused } from '../lib/address-guard.ts'
 
 export const SWAP_INPUT_ISSUE_CODES = [
   'REQUIRED',
@@ -32,10 +33,12 @@ export const MAX_WAIT_MS = 25_000
 type Code = { readonly code: SwapInputIssueCode }
 const as = (code: SwapInputIssueCode, error: string) => ({ error, params: { code } satisfies Code })
 
-/** Text of 1 (or 0) to `max` characters. */
+/** Text of 1 to `max` characters. */
 const text = (max: number, name: string) =>
   z
     .string()
+    // PostgreSQL has no place for it.
+    .refine((value) => !value.includes('\0'), as('OUT_OF_RANGE', `${name} must not have a NUL character.`))
     .refine((value) => value !== '', as('REQUIRED', `${name} must not be empty.`))
     .refine((value) => value.length <= max, as('TOO_LONG', `${name} may have at most ${max} characters.`))
 
@@ -69,10 +72,13 @@ export type ParsedInput =
   | { readonly ok: true; readonly input: CreateSwapInput }
   | { readonly ok: false; readonly issues: readonly SwapInputIssue[] }
 
-/** Checks a caller's input. */
-export function parseCreateSwapInput(raw: unknown): ParsedInput {
+/** Checks a caller's input. @param guard throws for addresses that may not be used. */
+export function parseCreateSwapInput(raw: unknown, guard: Pick<AddressGuard, 'checkUrl'>): ParsedInput {
   const parsed = schema.safeParse(raw)
-  if (parsed.success) return { ok: true, input: parsed.data }
+  if (parsed.success) {
+    const issues = findRefusedAddresses(parsed.data, guard)
+    return issues.length === 0 ? { ok: true, input: parsed.data } : { ok: false, issues }
+  }
   return {
     ok: false,
     issues: parsed.error.issues.map((issue) => ({
@@ -81,6 +87,21 @@ export function parseCreateSwapInput(raw: unknown): ParsedInput {
       message: issue.message,
     })),
   }
+}
+
+function findRefusedAddresses(input: CreateSwapInput, guard: Pick<AddressGuard, 'checkUrl'>): SwapInputIssue[] {
+  const issues: SwapInputIssue[] = []
+  for (const name of ['targetImage', 'swapImage'] as const) {
+    try {
+      guard.checkUrl(new URL(input[name].url))
+    } catch (error) {
+      if (!(error instanceof AddressRefused)) throw error
+      const message =
+        'Only images on the public internet can be used; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
+      issues.push({ path: ['input', name, 'url'], code: 'ADDRESS_NOT_ALLOWED', message })
+    }
+  }
+  return issues
 }
 
 function readCode(params: Record<string, unknown> | undefined): SwapInputIssueCode {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { Viewer } from '../auth/viewer.ts'
+import { requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import { GatewayError } from '../domain/errors.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
+import type { AddressGuard } from '../lib/address-guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { createId } from '../lib/ids.ts'
@@ -11,6 +12,7 @@ import type { Telemetry } from '../telemetry/events.ts'
 import { type CreateSwapInput, parseCreateSwapInput, type SwapInputIssue } from './create-swap-input.ts'
 import type { HookAddresses } from './hook-addresses.ts'
 import { SUBMIT_LEASE_MS, type Submitter } from './submit-swap.ts'
+import { endOfDay, type TenantBudgetOptions, toTenantLimits } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 import type { Watcher } from './watch-job.ts'
 
@@ -21,8 +23,15 @@ export type CreateSwapOutcome =
   | { readonly kind: 'invalid'; readonly issues: readonly SwapInputIssue[] }
   /** The key belongs to `job`, which was made with another input. */
   | { readonly kind: 'keyConflict'; readonly job: SwapJob }
-  /** Too many swaps wait already; nothing was recorded, nothing was sent. */
+  /** Too many swaps wait already, or the tenant has too many; nothing was recorded, nothing was sent. */
   | { readonly kind: 'busy'; readonly maxInFlight: number }
+  /** The tenant's units for the day are used up, or too many of its swaps were refused; nothing was recorded. */
+  | {
+      readonly kind: 'quotaExceeded'
+      readonly remaining: number
+      readonly isRefused: boolean
+      readonly resetAt: number
+    }
 
 export interface CreateSwapParts {
   readonly store: Pick<JobStore, 'createJob'>
@@ -31,6 +40,9 @@ export interface CreateSwapParts {
   readonly watcher: Pick<Watcher, 'awaitDone'>
   readonly breaker: Pick<UpstreamBreaker, 'isTripped'>
   readonly room: Room
+  readonly budget: TenantBudgetOptions
+  /** Says which addresses of images may not be used. */
+  readonly guard: Pick<AddressGuard, 'checkUrl'>
   readonly hookAddresses: Pick<HookAddresses, 'addressOf'>
   readonly telemetry: Pick<Telemetry, 'jobNotRecorded'>
   readonly clock: Clock
@@ -41,14 +53,16 @@ export interface CreateSwapParts {
  * are durable before the first byte goes out, and the work goes on when the caller hangs up. Where there is no room
  * upstream the job waits.
  * @param raw the caller's input, not checked yet.
- * @throws {GatewayError} code UNAVAILABLE when the job cannot be recorded; nothing was sent.
+ * @throws {GatewayError} code UNAVAILABLE when the job cannot be recorded, FORBIDDEN when the viewer may not write;
+ * nothing was sent.
  */
 export type CreateSwap = (viewer: Viewer, raw: unknown) => Promise<CreateSwapOutcome>
 
 export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
-  const { store, bus, submitter, watcher, breaker, room, hookAddresses, telemetry, clock } = parts
+  const { store, bus, submitter, watcher, breaker, room, budget, guard, hookAddresses, telemetry, clock } = parts
   return async (viewer, raw) => {
-    const parsed = parseCreateSwapInput(raw)
+    requireScope(viewer, 'swap:write')
+    const parsed = parseCreateSwapInput(raw, guard)
     if (!parsed.ok) return { kind: 'invalid', issues: parsed.issues }
     const { input } = parsed
     const createdAt = clock.now()
@@ -66,12 +80,19 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       leaseUntil: breaker.isTripped() ? null : createdAt + SUBMIT_LEASE_MS,
       idempotency: input.idempotencyKey == null ? null : { key: input.idempotencyKey, fingerprint },
     }
-    const stored = await store.createJob(newJob, room).catch((error: unknown) => {
+    const limits = toTenantLimits(budget, createdAt)
+    const stored = await store.createJob(newJob, room, limits).catch((error: unknown) => {
       telemetry.jobNotRecorded(error)
       throw new GatewayError('UNAVAILABLE', 'The swap could not be recorded. Nothing was sent; try again later.')
     })
     faultPoint('intent-committed')
     if (stored.kind === 'full') return { kind: 'busy', maxInFlight: room.maxInFlight }
+    if (stored.kind === 'tenantFull') return { kind: 'busy', maxInFlight: budget.maxInFlight ?? room.maxInFlight }
+    if (stored.kind === 'quotaSpent' || stored.kind === 'contentRefused') {
+      const isRefused = stored.kind === 'contentRefused'
+      const remaining = isRefused ? 0 : stored.remaining
+      return { kind: 'quotaExceeded', remaining, isRefused, resetAt: endOfDay(createdAt) }
+    }
     if (stored.kind === 'existing' && stored.fingerprint !== fingerprint) {
       return { kind: 'keyConflict', job: stored.job }
     }

@@ -1,4 +1,4 @@
-import type { Viewer } from '../auth/viewer.ts'
+import { maySee, requireScope, type Viewer } from '../auth/viewer.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import { isDone } from '../domain/swap-job.ts'
 import type { JobStore } from '../store/job-store.ts'
@@ -21,7 +21,8 @@ export function createReadJobs(
 ): ReadJobs {
   let fetchesLeft = MAX_FETCHES_PER_REQUEST
   return async (ids) => {
-    const jobs = await store.findOwnJobs(viewer.tenant, ids)
+    requireScope(viewer, 'swap:read')
+    const jobs = await findVisibleJobs(store, viewer, ids)
     return Promise.all(
       jobs.map(async (job) => {
         if (!job || isDone(job.status) || job.upstreamId === null || fetchesLeft <= 0) return job
@@ -30,4 +31,14 @@ export function createReadJobs(
       }),
     )
   }
+}
+
+/** The jobs that the viewer may see, in the order asked for; null for an unknown one and for any other alike. */
+export async function findVisibleJobs(
+  store: Pick<JobStore, 'findOwnJobs'>,
+  viewer: Viewer,
+  ids: readonly string[],
+): Promise<(SwapJob | null)[]> {
+  const jobs = await store.findOwnJobs(viewer.tenant, ids)
+  return jobs.map((job) => (job && maySee(viewer, job) ? job : null))
 }

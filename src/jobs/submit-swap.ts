@@ -9,6 +9,7 @@ import type { Telemetry } from '../telemetry/events.ts'
 import type { SubmitOutcome, Upstream } from '../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { HookAddresses } from './hook-addresses.ts'
+import { toContentRefusals } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 /**
@@ -84,7 +85,8 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
 
   /** @returns whether another may follow. */
   const submitNext = async (): Promise<boolean> => {
-    const job = await store.findNextWaiting(clock.now())
+    const now = clock.now()
+    const job = await store.findNextWaiting(now, toContentRefusals(now))
     if (!job || !breaker.tryPass()) return false
     const leaseUntil = clock.now() + SUBMIT_LEASE_MS
     const claim = { hookAddress: hookAddresses.addressOf(job.id), leaseUntil, maxInFlight }

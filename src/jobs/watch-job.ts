@@ -5,13 +5,14 @@
  * read and the attachment cannot be missed that way, and a final state is always the newest.
  */
 import DataLoader from 'dataloader'
-import type { Viewer } from '../auth/viewer.ts'
+import { requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import { WATCHED_EVERY_MS } from '../domain/poll-schedule.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createWakeSignal } from '../lib/wake-signal.ts'
 import type { JobStore } from '../store/job-store.ts'
+import { findVisibleJobs } from './read-jobs.ts'
 import { createFeedSource, type Feed, type FeedSource } from './feed.ts'
 
 /** Jobs that one statement reads. */
@@ -100,7 +101,8 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
 
   return {
     watch: async (viewer, id) => {
-      const [job = null] = await store.findOwnJobs(viewer.tenant, [id])
+      requireScope(viewer, 'swap:read')
+      const [job = null] = await findVisibleJobs(store, viewer, [id])
       if (!job) return null
       await lookSoon(job)
       return createFeedSource((ring) => openFeed(job.id, ring))

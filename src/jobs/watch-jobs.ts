@@ -8,7 +8,7 @@
  * a job that changes meanwhile moves behind it, and comes as a change.
  */
 import DataLoader from 'dataloader'
-import type { Viewer } from '../auth/viewer.ts'
+import { maySee, requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import { GatewayError } from '../domain/errors.ts'
 import { type JobFilter, matchesFilter } from '../domain/job-filter.ts'
@@ -112,7 +112,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
       for (let change = page[next]; change; change = page[next]) {
         next += 1
         position = change.place
-        if (!matchesFilter(change.job, filter)) continue
+        if (!maySee(viewer, change.job) || !matchesFilter(change.job, filter)) continue
         return 'event' in change ? change.event : give(phase === 'SNAPSHOT' ? 'SNAPSHOT' : 'REPLAY', change.job)
       }
       return null
@@ -150,6 +150,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
   }
 
   return (viewer, filter, after) => {
+    requireScope(viewer, 'swap:read')
     const cursor = after === null ? null : parseCursor(after)
     return createFeedSource((ring) => openFeed(viewer, filter, cursor, ring))
   }

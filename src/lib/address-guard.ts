@@ -63,10 +63,13 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
     if (url.protocol !== 'http:' && url.protocol !== 'https:') {
       throw new AddressRefused(`only http and https addresses are allowed, not ${url.protocol}`)
     }
+    if (url.username !== '' || url.password !== '')
+      throw new AddressRefused('an address with a password is not allowed')
     const port = toPort(url.protocol, url.port)
     const host = withoutBrackets(url.hostname)
-    const isRefused = isIP(host) > 0 ? !permits(host, port, host) : isLocalName(host) && !isAllowed(host, port)
-    if (isRefused) throw new AddressRefused(`the address of ${url.host} is not allowed`)
+    if (isAllowed(host, port)) return
+    const isRefused = isIP(host) > 0 ? !permits(host, port, host) : isLocalName(host)
+    if (isRefused || !isWebPort(port)) throw new AddressRefused(`the address of ${url.host} is not allowed`)
   }
 
   function lookupFor(port: number): LookupFunction {
@@ -148,9 +151,24 @@ function toPort(protocol: string, port: string): number {
   return protocol === 'https:' ? 443 : 80
 }
 
+/** Names that never lead to the public internet: special ones (RFC 6761, 6762, 8375, 9476), and those of one label. */
 function isLocalName(host: string): boolean {
-  return /(?:^|\.)localhost\.?$/.test(host)
+  const name = host.replace(/\.$/, '')
+  return (
+    !name.includes('.') ||
+    /\.(?:localhost|local|localdomain|internal|intranet|lan|home|corp|home\.arpa|alt)$/.test(name)
+  )
 }
+
+/** Where web servers are: below 1024 other protocols live, some of which take a request for one of theirs. */
+function isWebPort(port: number): boolean {
+  return port === 80 || port === 443 || (port >= 1_024 && !OTHER_PROTOCOLS.has(port))
+}
+
+/** Of the Fetch standard's "bad ports" those from 1024 up. */
+const OTHER_PROTOCOLS: ReadonlySet<number> = new Set([
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+])
 
 function listOwnAddresses(): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((entries) => entries?.map(({ address }) => address) ?? [])

@@ -29,6 +29,24 @@ export interface Room {
   readonly maxWaiting: number
 }
 
+/** What one tenant may do in a day, and at one time. */
+export interface TenantLimits {
+  /** Since when it is counted, epoch milliseconds. */
+  readonly since: number
+  /** Units that may be spent, and those that a swap is reckoned at until its charge is known; null: any. */
+  readonly quota: { readonly limit: number; readonly reserve: number } | null
+  /** Jobs that are not finished; null: any. */
+  readonly maxUnfinished: number | null
+  readonly contentRefusals: ContentRefusals
+}
+
+/** Swaps that the upstream refused on grounds of content: so many, and nothing more is sent. */
+export interface ContentRefusals {
+  readonly since: number
+  readonly maxPerTenant: number
+  readonly maxOverall: number
+}
+
 /** One caller's key, and a digest of the input it came with. */
 export interface Idempotency {
   readonly key: string
@@ -41,6 +59,12 @@ export type CreatedJob =
   | { readonly kind: 'existing'; readonly job: SwapJob; readonly fingerprint: string }
   /** Too many jobs wait; nothing was recorded. */
   | { readonly kind: 'full' }
+  /** The tenant has too many unfinished ones; nothing was recorded. */
+  | { readonly kind: 'tenantFull' }
+  /** The tenant's units would not do for another; nothing was recorded. */
+  | { readonly kind: 'quotaSpent'; readonly remaining: number }
+  /** Too much was refused on grounds of content; nothing was recorded. */
+  | { readonly kind: 'contentRefused' }
 
 /** The upstream id that a change would write belongs to another job: the upstream gave one id twice. */
 export class UpstreamIdTakenError extends Error {
@@ -81,9 +105,10 @@ export interface JobStore {
   /**
    * Records the job, its first timeline entry and its key in one durable transaction: on disk when it resolves.
    * Claimed for its first submit where there is room and nobody waits; waiting otherwise. A key is kept until a day
-   * after its job was done.
+   * after its job was done. What the tenant has spent and has under way is counted in the same transaction: of many who
+   * ask at once no more are let in than the limits hold.
    */
-  createJob(job: NewSwapJob, room: Room): Promise<CreatedJob>
+  createJob(job: NewSwapJob, room: Room, limits: TenantLimits): Promise<CreatedJob>
   findJob(id: string): Promise<SwapJob | null>
   /**
    * The tenant's own jobs by gateway id or upstream id, in the order asked for; null for an unknown one, and for
@@ -106,8 +131,8 @@ export interface JobStore {
     at: number,
     source: ObservationSource,
   ): Promise<SwapJob | null>
-  /** The job that has waited longest among those that may be submitted now. */
-  findNextWaiting(now: number): Promise<SwapJob | null>
+  /** The job that has waited longest among those that may be submitted now: a tenant that is refused too often waits. */
+  findNextWaiting(now: number, refusals: ContentRefusals): Promise<SwapJob | null>
   /**
    * Leases a waiting job to one submitter; null when there is no room, or somebody else was faster. Durable when it
    * resolves.

@@ -1,15 +1,16 @@
-import {
-  type Expression,
-  type ExpressionBuilder,
-  expressionBuilder,
-  type Kysely,
-  type SelectQueryBuilder,
-  type SqlBool,
-  type UpdateObject,
-} from 'kysely'
+import { type Expression, type Kysely, type SelectQueryBuilder, type SqlBool, type UpdateObject } from 'kysely'
 import type { TimelineEntry } from '../domain/swap-job.ts'
+import {
+  countQueue,
+  countUpTo,
+  findTenantLimit,
+  isContentRefusal,
+  isInFlight,
+  isWaiting,
+  type Where,
+} from './counting.ts'
 import { toPatchColumns, toSwapJob } from './job-row.ts'
-import { type JobStore, type NewSwapJob, type Room, UpstreamIdTakenError } from './job-store.ts'
+import { type JobStore, type NewSwapJob, UpstreamIdTakenError } from './job-store.ts'
 import type { JobRow, Tables } from './tables.ts'
 
 /** How long an idempotency key is kept after its job was done. */
@@ -43,7 +44,7 @@ export interface Engine {
 export function createJobStore(engine: Engine): JobStore {
   const { db, write, writeQueue } = engine
   return {
-    createJob: (job, room) =>
+    createJob: (job, room, limits) =>
       writeQueue(job.tenant, async (trx) => {
         const { idempotency } = job
         if (idempotency) {
@@ -53,6 +54,8 @@ export function createJobStore(engine: Engine): JobStore {
             return { kind: 'existing', job: toSwapJob(holder.row), fingerprint: holder.fingerprint }
           }
         }
+        const refusal = await findTenantLimit(trx, job.tenant, limits)
+        if (refusal) return refusal
         const { in_flight: inFlight, due, waiting } = await countQueue(trx, room, job.createdAt)
         if (waiting >= room.maxWaiting) return { kind: 'full' }
         const isClaimed = job.leaseUntil !== null && inFlight < room.maxInFlight && due === 0
@@ -145,12 +148,21 @@ export function createJobStore(engine: Engine): JobStore {
       }
     },
 
-    findNextWaiting: async (now) => {
+    findNextWaiting: async (now, { since, maxPerTenant, maxOverall }) => {
       const row = await db
         .selectFrom('jobs')
         .selectAll()
         .where(isWaiting)
         .where('not_before', '<=', now)
+        .where((where) => where(countUpTo(maxOverall, isContentRefusal(since)), '<', maxOverall))
+        .where('tenant', 'not in', ({ selectFrom }) =>
+          selectFrom('jobs as refused')
+            .select('refused.tenant')
+            .where('refused.failure_code', '=', 'CONTENT_REFUSED')
+            .where('refused.finished_at', '>=', since)
+            .groupBy('refused.tenant')
+            .having(({ fn }) => fn.countAll(), '>=', maxPerTenant),
+        )
         .orderBy('created_at')
         .orderBy('id')
         .limit(1)
@@ -225,39 +237,6 @@ export function createJobStore(engine: Engine): JobStore {
       await db.selectFrom('jobs').select('id').limit(1).execute()
     },
   }
-}
-
-type Where = ExpressionBuilder<Tables, 'jobs'>
-
-const isInFlight = (where: Where) =>
-  where.and([
-    where('wake_at', 'is not', null),
-    where.or([
-      where('status', '=', 'ON_QUEUE'),
-      where.and([where('status', '=', 'PENDING'), where('lease_until', 'is not', null)]),
-    ]),
-  ])
-
-const isWaiting = (where: Where) =>
-  where.and([where('wake_at', 'is not', null), where('status', '=', 'PENDING'), where('lease_until', 'is', null)])
-
-/** How many jobs there are of a kind, counted no further than `limit`: the cost does not grow with their number. */
-function countUpTo(limit: number, condition: (where: Where) => Expression<SqlBool>) {
-  const { selectFrom } = expressionBuilder<Tables>()
-  const some = selectFrom('jobs').select('jobs.id').where(condition).limit(limit).as('some')
-  return selectFrom(some).select(({ fn }) => fn.countAll<number>().as('count'))
-}
-
-async function countQueue(trx: Kysely<Tables>, room: Room, now: number) {
-  const isDue = (where: Where) => where.and([isWaiting(where), where('not_before', '<=', now)])
-  return trx
-    .selectNoFrom([
-      countUpTo(room.maxInFlight, isInFlight).as('in_flight'),
-      countUpTo(1, isDue).as('due'),
-      countUpTo(room.maxWaiting, isWaiting).as('waiting'),
-    ])
-    .$narrowType<{ in_flight: number; due: number; waiting: number }>()
-    .executeTakeFirstOrThrow()
 }
 
 /** Writes where the row is as `job` says: same version, same fencing number. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { toConfig } from '../../src/config/config.ts'
 import { parseSettings } from '../../src/config/env.ts'
 import { readSecrets } from '../../src/config/secrets.ts'
@@ -35,12 +35,45 @@ test.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('listens on %s', (HOST
   expect(configOf({ HOST }).host).toBe(HOST)
 })
 
-test.each(['0.0.0.0', '::', '192.168.1.2', 'gateway.example', '127.0.0.1.example'])(
-  'refuses to listen on %s',
-  (HOST) => {
-    expect(() => configOf({ HOST })).toThrow(/^HOST must be a loopback address/)
-  },
-)
+describe.each(['0.0.0.0', '::', '192.168.1.2', 'gateway.example', '127.0.0.1.example'])('to listen on %s', (HOST) => {
+  const API_KEYS = `acme:${'ab'.repeat(32)}`
+  const GATEWAY_SECRET = 'a secret of sixteen'
+
+  test('takes authentication and a secret, and says so', () => {
+    expect(() => configOf({ HOST })).toThrow(/^API_KEYS must be set \(or JWKS_URL/)
+    expect(() => configOf({ HOST, API_KEYS })).toThrow(/^GATEWAY_SECRET must be set/)
+    expect(configOf({ HOST, API_KEYS, GATEWAY_SECRET })).toMatchObject({ host: HOST, authenticates: true })
+  })
+
+  test('means neither GraphiQL nor introspection unless they are asked for', () => {
+    expect(configOf({ HOST, API_KEYS, GATEWAY_SECRET })).toMatchObject({ graphiql: false, introspection: false })
+    expect(configOf({ HOST, API_KEYS, GATEWAY_SECRET, INTROSPECTION: 'on' }).introspection).toBe(true)
+  })
+})
+
+test('the three settings of JWTs belong together', () => {
+  const all = { JWKS_URL: 'https://id.example/jwks', JWT_ISSUER: 'https://id.example', JWT_AUDIENCE: 'swapface' }
+  expect(configOf(all).jwt).toEqual({ jwksUrl: all.JWKS_URL, issuer: all.JWT_ISSUER, audience: all.JWT_AUDIENCE })
+  for (const name of Object.keys(all)) {
+    expect(() => configOf({ ...all, [name]: '' })).toThrow(new RegExp(`^${name} must be set`))
+  }
+})
+
+test.each([
+  '*',
+  'https://*.example.com',
+  'https://example.com/path',
+  'example.com',
+  'null',
+  'https://a.example https://b.example',
+])('refuses the allowed origin %s', (ALLOWED_ORIGINS) => {
+  expect(() => configOf({ ALLOWED_ORIGINS })).toThrow(/^ALLOWED_ORIGINS must list origins/)
+})
+
+test('allowed origins are listed with commas', () => {
+  const { allowedOrigins } = configOf({ ALLOWED_ORIGINS: 'https://app.example.com, http://localhost:5173' })
+  expect(allowedOrigins).toEqual(['https://app.example.com', 'http://localhost:5173'])
+})
 
 test.each([
   ['PORT', '70000'],
@@ -50,6 +83,9 @@ test.each([
   ['DATABASE_URL', 'mysql://x'],
   ['ON_QUEUE_DEADLINE_S', '-1'],
   ['GRAPHIQL', 'yes'],
+  ['INTROSPECTION', 'yes'],
+  ['TENANT_REQUESTS_PER_MINUTE', '0'],
+  ['TENANT_QUOTA_PER_DAY', '-5'],
 ])('refuses %s=%s with its name, and without its value', (name, value) => {
   expect(() => configOf({ [name]: value })).toThrow(new RegExp(`^${name} must(?!.*${value})`))
 })
@@ -60,6 +96,7 @@ test('the config holds no secret', async () => {
   expect(readSecrets(values, await makeDataDir())).toEqual({
     upstreamKey: 'the-upstream-key',
     postgresUrl: null,
+    apiKeys: null,
     gatewaySecrets: ['the-gateway-secret'],
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { localViewer } from '../../src/auth/authenticate.ts'
 import { connectWire, openLiveStage } from '../support/live-stage.ts'
 import { closeAfterTest, subscribeSse } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
@@ -122,7 +123,7 @@ test('a reader that stops reading is given the newest state when it goes on, and
 })
 
 test('SSE ends when what the viewer has shown ends', async () => {
-  const { url } = await openLiveStage({ viewer: { tenant: 'brief', expiresAt: Date.now() + 300 } })
+  const { url } = await openLiveStage({ viewer: { ...localViewer, expiresAt: Date.now() + 300 } })
   const seen: unknown[] = []
   await expect(
     (async () => {
@@ -136,7 +137,7 @@ describe('an SSE request', () => {
   const ask = async (url: string, init: RequestInit) => {
     const response = await fetch(`${url}/graphql`, {
       ...init,
-      headers: { accept: 'text/event-stream' },
+      headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
     })
     return { status: response.status, text: await response.text() }
   }
@@ -159,7 +160,7 @@ describe('an SSE request', () => {
     const { url } = await openLiveStage()
     expect((await ask(url, { method: 'POST', body: 'nonsense' })).status).toBe(400)
     expect((await ask(url, { method: 'POST', body: '{"variables":{}}' })).status).toBe(400)
-    expect((await ask(url, { method: 'POST', body: JSON.stringify({ query: 'x'.repeat(20_000) }) })).status).toBe(413)
+    expect((await ask(url, { method: 'POST', body: JSON.stringify({ query: 'x'.repeat(300_000) }) })).status).toBe(413)
     expect((await ask(url, { method: 'PUT', body: '{}' })).status).toBe(405)
     expect((await ask(url, { method: 'GET' })).status).toBe(400)
   })

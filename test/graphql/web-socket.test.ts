@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { localViewer } from '../../src/auth/authenticate.ts'
 import { connectWire, openLiveStage } from '../support/live-stage.ts'
 import { until } from '../support/until.ts'
 
@@ -22,9 +23,12 @@ describe('closes a socket whose client', () => {
     ['subscribes without a query', [{ type: 'connection_init' }, { type: 'subscribe', id: '1', payload: {} }], 4400],
   ])('%s', async (_what, messages, code) => {
     const { url, listeners } = await openLiveStage()
-    const { opened, send, closed } = connectWire(url)
+    const { opened, send, closed, acknowledged } = connectWire(url)
     await opened
-    for (const message of messages) send(message)
+    for (const message of messages) {
+      send(message)
+      if (isInit(message)) await Promise.race([acknowledged, closed])
+    }
     expect((await closed).code).toBe(code)
     await until(() => listeners() === 0)
   })
@@ -55,7 +59,7 @@ describe('closes a socket whose client', () => {
   })
 
   test('has shown something that ends now', async () => {
-    const { url } = await openLiveStage({ viewer: { tenant: 'brief', expiresAt: Date.now() + 300 } })
+    const { url } = await openLiveStage({ viewer: { ...localViewer, expiresAt: Date.now() + 300 } })
     const { init, subscribe, messages, closed } = connectWire(url)
     await init()
     subscribe('1', WATCH)
@@ -67,7 +71,10 @@ describe('closes a socket whose client', () => {
     const { url } = await openLiveStage({ limits: { maxSocketsPerTenant: 1 } })
     const first = connectWire(url)
     await first.init()
-    expect((await connectWire(url).closed).code).toBe(1013)
+    const second = connectWire(url)
+    await second.opened
+    second.send({ type: 'connection_init' })
+    expect((await second.closed).code).toBe(1013)
     first.socket.close()
     await first.closed
     const next = connectWire(url)
@@ -118,3 +125,7 @@ test('an id with any character comes back as it was sent', async () => {
   await until(() => messages.filter(({ type }) => type === 'next').length === ids.length)
   expect(messages.flatMap(({ type, id }) => (type === 'next' ? [id] : []))).toEqual(ids)
 })
+
+function isInit(message: object): boolean {
+  return 'type' in message && message.type === 'connection_init'
+}

@@ -26,7 +26,7 @@ test('the page is served as HTML that no other site may frame or keep', async ()
   expect(response.status).toBe(200)
   expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
   expect(response.headers.get('x-frame-options')).toBe('DENY')
-  expect(response.headers.get('cache-control')).toBe('no-store')
+  expect(response.headers.get('cache-control')).toBe('private, no-store')
   expect(await response.text()).toContain('<h1>')
 })
 

@@ -15,6 +15,13 @@ const JOBS = 1_200
 const run = async (...args: readonly string[]) =>
   promisify(execFile)(process.execPath, ['dist/copy-database.js', ...args])
 
+const NO_LIMITS = {
+  since: 0,
+  quota: null,
+  maxUnfinished: null,
+  contentRefusals: { since: 0, maxPerTenant: 1, maxOverall: 1 },
+}
+
 async function openBoth() {
   const path = join(await makeDataDir(), 'gateway.db')
   const { url, drop } = await createDatabase()
@@ -38,6 +45,7 @@ async function openBoth() {
           idempotency: { key: `k${n}`, fingerprint: 'f' },
         },
         { maxInFlight: 1, maxWaiting: 10_000 },
+        NO_LIMITS,
       ),
     ),
   )

@@ -32,6 +32,8 @@ const ENGINES: Record<string, () => Promise<() => Promise<Engine>>> = {
 
 const NOW = 1_700_000_000_000
 const ROOM = { maxInFlight: 100, maxWaiting: 100 }
+const REFUSALS = { since: 0, maxPerTenant: 2, maxOverall: 3 }
+const LIMITS = { since: 0, quota: null, maxUnfinished: null, contentRefusals: REFUSALS }
 
 function newJob(over: Partial<NewSwapJob> = {}): NewSwapJob {
   return {
@@ -50,7 +52,7 @@ function newJob(over: Partial<NewSwapJob> = {}): NewSwapJob {
 }
 
 async function createOne(store: JobStore, over: Partial<NewSwapJob> = {}): Promise<SwapJob> {
-  const made = await store.createJob(newJob(over), ROOM)
+  const made = await store.createJob(newJob(over), ROOM, LIMITS)
   if (made.kind !== 'created') throw new Error(made.kind)
   return made.job
 }
@@ -75,7 +77,7 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     const { store } = await openStore()
     const input = newJob()
     const { idempotency: _none, ...given } = input
-    const created = await store.createJob(input, ROOM)
+    const created = await store.createJob(input, ROOM, LIMITS)
     expect(created).toMatchObject({ kind: 'created', job: { ...given, status: 'PENDING', version: 1, fencing: 1 } })
     expect(created).toEqual({ kind: 'created', job: await store.findJob(input.id) })
     expect(await store.listTimelines([input.id])).toEqual([
@@ -87,12 +89,12 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     const { store } = await openStore()
     const idempotency = { key: 'k', fingerprint: 'f1' }
     const [first, second] = await Promise.all([
-      store.createJob(newJob({ idempotency }), ROOM),
-      store.createJob(newJob({ idempotency: { key: 'k', fingerprint: 'f2' } }), ROOM),
+      store.createJob(newJob({ idempotency }), ROOM, LIMITS),
+      store.createJob(newJob({ idempotency: { key: 'k', fingerprint: 'f2' } }), ROOM, LIMITS),
     ])
     expect(first.kind).toBe('created')
     expect(second).toEqual({ ...first, kind: 'existing', fingerprint: 'f1' })
-    expect((await store.createJob(newJob({ tenant: 'b', idempotency }), ROOM)).kind).toBe('created')
+    expect((await store.createJob(newJob({ tenant: 'b', idempotency }), ROOM, LIMITS)).kind).toBe('created')
   })
 
   test('keeps a key until a day after its job was done', async () => {
@@ -102,9 +104,9 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     const patch = { finishedAt: NOW, wakeAt: null }
     await store.applyDecision(job, { kind: 'transition', to: 'FAILED', patch }, NOW, 'SUBMIT')
     const day = 24 * 60 * 60 * 1_000
-    const before = await store.createJob(newJob({ idempotency, createdAt: NOW + day - 1 }), ROOM)
-    const after = await store.createJob(newJob({ idempotency, createdAt: NOW + day }), ROOM)
-    const again = await store.createJob(newJob({ idempotency, createdAt: NOW + day }), ROOM)
+    const before = await store.createJob(newJob({ idempotency, createdAt: NOW + day - 1 }), ROOM, LIMITS)
+    const after = await store.createJob(newJob({ idempotency, createdAt: NOW + day }), ROOM, LIMITS)
+    const again = await store.createJob(newJob({ idempotency, createdAt: NOW + day }), ROOM, LIMITS)
     expect([before.kind, after.kind, again.kind]).toEqual(['existing', 'created', 'existing'])
     expect(again).toMatchObject({ job: { id: after.kind === 'created' && after.job.id } })
   })
@@ -113,12 +115,12 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     const { store } = await openStore()
     const room = { maxInFlight: 2, maxWaiting: 2 }
     const made = []
-    for (let n = 0; n < 5; n += 1) made.push(await store.createJob(newJob({ createdAt: NOW + n }), room))
+    for (let n = 0; n < 5; n += 1) made.push(await store.createJob(newJob({ createdAt: NOW + n }), room, LIMITS))
     expect(made.map((one) => (one.kind === 'created' ? one.job.fencing : one.kind))).toEqual([1, 1, 0, 0, 'full'])
     const [first, , third] = made
     if (first?.kind !== 'created' || third?.kind !== 'created') throw new Error('not made')
 
-    const next = await store.findNextWaiting(NOW + 10)
+    const next = await store.findNextWaiting(NOW + 10, REFUSALS)
     expect(next?.id).toBe(third.job.id)
     if (!next) throw new Error('nobody waits')
     const claim = { hookAddress: 'https://gateway/hooks/9', leaseUntil: NOW + 90_000, maxInFlight: 2 }
@@ -136,8 +138,8 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     const held = await createOne(store, { leaseUntil: null })
     expect(held).toMatchObject({ fencing: 0, leaseUntil: null, wakeAt: NOW })
     await store.applyDecision(held, { kind: 'note', patch: { notBefore: NOW + 5_000 } }, NOW, 'SUBMIT')
-    expect(await store.findNextWaiting(NOW + 4_999)).toBeNull()
-    expect((await store.findNextWaiting(NOW + 5_000))?.id).toBe(held.id)
+    expect(await store.findNextWaiting(NOW + 4_999, REFUSALS)).toBeNull()
+    expect((await store.findNextWaiting(NOW + 5_000, REFUSALS))?.id).toBe(held.id)
   })
 
   test('moves a job only from exactly the state that was decided on', async () => {
@@ -308,17 +310,17 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     const stores = (await openTwo()).map(({ store }) => store)
     const idempotency = { key: 'k', fingerprint: 'f' }
     const made = await Promise.all(
-      Array.from({ length: 20 }, async (_unused, n) => stores[n % 2]?.createJob(newJob({ idempotency }), ROOM)),
+      Array.from({ length: 20 }, async (_unused, n) => stores[n % 2]?.createJob(newJob({ idempotency }), ROOM, LIMITS)),
     )
     expect(made.filter((one) => one?.kind === 'created')).toHaveLength(1)
-    expect(new Set(made.map((one) => one?.kind !== 'full' && one?.job.id)).size).toBe(1)
+    expect(new Set(made.map((one) => (one && 'job' in one ? one.job.id : null))).size).toBe(1)
   })
 
   test('no more are in flight than there is room for, however many processes submit', async () => {
     const stores = (await openTwo()).map(({ store }) => store)
     const room = { maxInFlight: 5, maxWaiting: 100 }
     const made = await Promise.all(
-      Array.from({ length: 20 }, async (_unused, n) => stores[n % 2]?.createJob(newJob(), room)),
+      Array.from({ length: 20 }, async (_unused, n) => stores[n % 2]?.createJob(newJob(), room, LIMITS)),
     )
     const waiting = made.flatMap((one) => (one?.kind === 'created' && one.job.leaseUntil === null ? [one.job] : []))
     expect(waiting).toHaveLength(15)
@@ -376,7 +378,7 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
     })()
     const made = await Promise.all(
       Array.from({ length: 200 }, async (_unused, n) =>
-        stores[n % 2]?.createJob(newJob(), { maxInFlight: 1, maxWaiting: 1_000 }),
+        stores[n % 2]?.createJob(newJob(), { maxInFlight: 1, maxWaiting: 1_000 }, LIMITS),
       ),
     )
     isWriting = false

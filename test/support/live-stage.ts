@@ -9,15 +9,20 @@ import type { Duplex } from 'node:stream'
 import { buildSchema } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import { WebSocket } from 'ws'
-import { localViewer, type Viewer } from '../../src/auth/viewer.ts'
+import { localViewer } from '../../src/auth/authenticate.ts'
+import type { Viewer } from '../../src/auth/viewer.ts'
+import { createAdmission } from '../../src/graphql/admission.ts'
 import type { Context, UseCases } from '../../src/graphql/context.ts'
 import { createErrorMask } from '../../src/graphql/errors.ts'
 import { openEventStreamDoor } from '../../src/graphql/event-stream.ts'
+import { type Admitted, createFrontDoor } from '../../src/graphql/front-door.ts'
 import { createLiveOperations } from '../../src/graphql/live-operations.ts'
 import { createPrepareOperation } from '../../src/graphql/operations.ts'
+import { createFindDocument } from '../../src/graphql/trusted-documents.ts'
 import { openWebSocketDoor, WEB_SOCKET_LIMITS, type WebSocketLimits } from '../../src/graphql/web-socket.ts'
 import { createFeedSource } from '../../src/jobs/feed.ts'
 import { createWheel } from '../../src/lib/wheel.ts'
+import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
 import { closeAfterTest } from './test-app.ts'
 
 /** One value that is watched: each subscriber is given the newest. */
@@ -95,16 +100,27 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   const maskError = createErrorMask(onUnexpectedError)
   // Nothing in this schema asks for a use case.
   const prepare = createPrepareOperation(
-    createYoga<object, Context>({ schema, logging: false }),
+    createYoga<Admitted, Context>({ schema, logging: false }),
     {} as UseCases,
+    createFindDocument(null),
     maskError,
   )
   const repeats = createWheel(repeatAfterMs, Math.random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
   const clock = { now: () => Date.now() }
-  const eventStreams = openEventStreamDoor({ viewer, maxBodyBytes: 10_000, prepare, live, ...clock })
+  const admission = createAdmission(async () => viewer, createRequestLimiter(1_000_000, clock.now))
+  const eventStreams = openEventStreamDoor({ prepare, live, ...clock })
+  const handle = createFrontDoor({
+    admission,
+    findDocument: createFindDocument(null),
+    eventStreams,
+    // What is no stream is not asked for here.
+    yoga: (_request, response) => response.writeHead(501).end(),
+    hasPage: false,
+    ...clock,
+  })
   const webSockets = openWebSocketDoor({
-    viewer,
+    admission,
     prepare,
     live,
     onUnexpectedError,
@@ -114,7 +130,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   })
   const lines = new Set<Duplex>()
   const server = createServer((request, response) => {
-    eventStreams.handle(request, response).catch(onUnexpectedError)
+    handle(request, response).catch(onUnexpectedError)
   }).on('upgrade', (request, line, head) => {
     lines.add(line)
     webSockets.upgrade(request, line, head)
@@ -153,9 +169,13 @@ export function connectWire(url: string) {
   })
   const send = (message: object) => socket.send(JSON.stringify(message))
   const opened = once(socket, 'open')
+  const acknowledged = once(socket, 'message')
+  // A socket that is refused never is.
+  acknowledged.catch(() => null)
   return {
     socket,
     messages,
+    acknowledged,
     closed,
     send,
     opened,
@@ -163,7 +183,7 @@ export function connectWire(url: string) {
     init: async () => {
       await opened
       send({ type: 'connection_init' })
-      await once(socket, 'message')
+      await acknowledged
     },
   }
 }

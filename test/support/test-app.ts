@@ -61,6 +61,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     TTAPI_URL: upstream.url,
     DATA_DIR: dataDir,
     GRAPHIQL: 'off',
+    TENANT_REQUESTS_PER_MINUTE: '1000000',
     ...(await settingsOfEngine(dataDir)),
     ...options.settings,
   })

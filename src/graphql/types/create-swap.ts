@@ -1,7 +1,17 @@
 import type { SwapJob } from '../../domain/swap-job.ts'
 import type { CreateSwapOutcome } from '../../jobs/create-swap.ts'
+import type { WatchToken } from '../../auth/viewer.ts'
+import type { Allowance } from '../../limits/limiter.ts'
 import { builder } from '../builder.ts'
-import { SwapBusyError, SwapIdempotencyConflictError, SwapInvalidInputError, SwapUpstreamError } from './errors.ts'
+import { sayLimit } from '../caller.ts'
+import {
+  SwapBusyError,
+  SwapIdempotencyConflictError,
+  SwapInvalidInputError,
+  SwapQuotaExceededError,
+  SwapRateLimitedError,
+  SwapUpstreamError,
+} from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
 
 /** What a caller who finds no room is told to wait. */
@@ -39,6 +49,14 @@ const CreateSwapInput = builder.inputType('CreateSwapInput', {
 
 const SwapReuse = builder.enumType('SwapReuse', { values: ['NONE', 'SAME_KEY', 'SAME_CONTENT'] as const })
 
+const SwapWatchToken = builder.objectRef<WatchToken>('SwapWatchToken').implement({
+  description: 'Send as a bearer token, or as `authorization` in connection_init.',
+  fields: (t) => ({
+    token: t.exposeString('token'),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime' }),
+  }),
+})
+
 const CreateSwapSuccess = builder
   .objectRef<{ readonly job: SwapJob; readonly reused: 'NONE' | 'SAME_KEY' }>('CreateSwapSuccess')
   .implement({
@@ -49,15 +67,31 @@ const CreateSwapSuccess = builder
         type: SwapReuse,
         description: 'Whether an earlier job was given back instead of a new one.',
       }),
+      watchToken: t.field({
+        type: SwapWatchToken,
+        nullable: true,
+        description: 'For a browser: reads and watches this job only. Null where the caller may not hand out tokens.',
+        resolve: ({ job }, _args, { viewer, useCases }) => useCases.issueWatchToken(viewer, job),
+      }),
     }),
   })
 
 const CreateSwapResult = builder.unionType('CreateSwapResult', {
-  types: [CreateSwapSuccess, SwapInvalidInputError, SwapIdempotencyConflictError, SwapBusyError, SwapUpstreamError],
+  types: [
+    CreateSwapSuccess,
+    SwapInvalidInputError,
+    SwapIdempotencyConflictError,
+    SwapQuotaExceededError,
+    SwapRateLimitedError,
+    SwapBusyError,
+    SwapUpstreamError,
+  ],
   resolveType: (value) => {
     if ('issues' in value) return SwapInvalidInputError
     if ('reused' in value) return CreateSwapSuccess
     if ('maxInFlight' in value) return SwapBusyError
+    if ('remaining' in value) return SwapQuotaExceededError
+    if ('limit' in value) return SwapRateLimitedError
     return value.code === 'IDEMPOTENCY_KEY_REUSED' ? SwapIdempotencyConflictError : SwapUpstreamError
   },
 })
@@ -68,14 +102,21 @@ builder.mutationField('createSwap', (t) =>
     description:
       'Start one swap. The upstream is asked, and charges, at most once for one `idempotencyKey`, whatever the number of retries.',
     args: { input: t.arg({ type: CreateSwapInput, required: true }) },
-    resolve: async (_root, { input }, { viewer, idempotencyKey, useCases }) => {
+    resolve: async (_root, { input }, { viewer, allowance, idempotencyKey, useCases }) => {
+      if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
       const withKey = { ...input, idempotencyKey: input.idempotencyKey ?? idempotencyKey }
-      return toResult(await useCases.createSwap(viewer, withKey))
+      return toResult(await useCases.createSwap(viewer, withKey), useCases.now())
     },
   }),
 )
 
-function toResult(outcome: CreateSwapOutcome) {
+function toRateLimited(allowance: Allowance, now: number) {
+  const { limit, resetAt } = allowance
+  const retryAfterMs = Math.max(0, resetAt - now)
+  return { code: 'RATE_LIMITED' as const, message: sayLimit(allowance), retryable: true, retryAfterMs, limit, resetAt }
+}
+
+function toResult(outcome: CreateSwapOutcome, now: number) {
   switch (outcome.kind) {
     case 'created':
       return { job: outcome.job, reused: outcome.reused }
@@ -100,6 +141,17 @@ function toResult(outcome: CreateSwapOutcome) {
         retryable: true,
         retryAfterMs: BUSY_RETRY_MS,
         maxInFlight: outcome.maxInFlight,
+      }
+    case 'quotaExceeded':
+      return {
+        code: 'QUOTA_EXCEEDED' as const,
+        message: outcome.isRefused
+          ? 'Too many swaps were refused on grounds of content today. Nothing was sent.'
+          : 'The units for today are used up. Nothing was sent.',
+        retryable: true,
+        retryAfterMs: Math.max(0, outcome.resetAt - now),
+        remaining: outcome.remaining,
+        resetAt: outcome.resetAt,
       }
     case 'keyConflict':
       return {

@@ -81,3 +81,25 @@ export const SwapUpstreamError = builder
       job: t.expose('job', { type: SwapJobType, nullable: true, description: 'The job, recorded as FAILED.' }),
     }),
   })
+
+export const SwapQuotaExceededError = builder
+  .objectRef<SwapErrorShape & { readonly remaining: number; readonly resetAt: number }>('SwapQuotaExceededError')
+  .implement({
+    description: "The caller's budget is spent. Nothing was sent.",
+    interfaces: [SwapError],
+    fields: (t) => ({
+      remaining: t.exposeInt('remaining', { nullable: true }),
+      resetAt: t.expose('resetAt', { type: 'DateTime', nullable: true }),
+    }),
+  })
+
+export const SwapRateLimitedError = builder
+  .objectRef<SwapErrorShape & { readonly limit: number; readonly resetAt: number }>('SwapRateLimitedError')
+  .implement({
+    description: 'Too many requests. Nothing was sent.',
+    interfaces: [SwapError],
+    fields: (t) => ({
+      limit: t.exposeInt('limit'),
+      resetAt: t.expose('resetAt', { type: 'DateTime' }),
+    }),
+  })

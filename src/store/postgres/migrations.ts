@@ -81,4 +81,16 @@ export const migrations: Record<string, Migration> = {
       `.execute(db)
     },
   },
+  '0002-tenant-limits': {
+    up: async (db: Kysely<unknown>) => {
+      // In the shape that `rate-limiter-flexible` asks for. Lost in a crash, it is counted anew.
+      await sql`
+        create unlogged table request_counts (key varchar(255) primary key, points integer not null default 0, expire bigint)
+      `.execute(db)
+      await db.schema.createIndex('jobs_tenant_created').on('jobs').columns(['tenant', 'created_at', 'id']).execute()
+      await sql`
+        create index jobs_content_refused on jobs (finished_at, tenant) where failure_code = 'CONTENT_REFUSED'
+      `.execute(db)
+    },
+  },
 }

@@ -25,7 +25,7 @@ export async function openDatabase(
   url: string,
   onQuery: () => void,
   onConnectionLost: (error: Error) => void,
-): Promise<Engine> {
+): Promise<Engine & { readonly pool: Pool }> {
   const pool = new Pool({
     connectionString: url,
     application_name: 'swapface-gateway',
@@ -63,6 +63,7 @@ export async function openDatabase(
   }
   return {
     db,
+    pool,
     write: createGroupCommit(transaction, false),
     writeQueue: createGroupCommit(transaction, true),
     claim: async (act) => act(db),

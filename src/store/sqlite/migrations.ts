@@ -72,4 +72,12 @@ export const migrations: Record<string, Migration> = {
       `.execute(db)
     },
   },
+  '0002-tenant-limits': {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema.createIndex('jobs_tenant_created').on('jobs').columns(['tenant', 'created_at', 'id']).execute()
+      await sql`
+        create index jobs_content_refused on jobs (finished_at, tenant) where failure_code = 'CONTENT_REFUSED'
+      `.execute(db)
+    },
+  },
 }

@@ -1,0 +1,110 @@
+/**
+ * API keys as the operator lists them: `tenant:sha256hex[:scope+scope]`. Only digests are kept; a key that was
+ * presented is digested and compared with each of them in constant time.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { readFileSync, unwatchFile, watchFile } from 'node:fs'
+import type { Scope, Viewer } from './viewer.ts'
+
+const READ_AGAIN_MS = 1_000
+const DEFAULT_SCOPES: readonly Scope[] = ['swap:read', 'swap:write']
+const SCOPES_BY_WORD: Readonly<Record<string, Scope>> = { read: 'swap:read', write: 'swap:write', admin: 'swap:admin' }
+
+/** A list of keys that cannot be used. The message says which entry and why, and shows no digest. */
+export class ApiKeysError extends Error {
+  constructor(problem: string) {
+    super(problem)
+    this.name = 'ApiKeysError'
+  }
+}
+
+export interface ApiKeys {
+  /** Whose key it is; null for one that is not, or no longer, listed. */
+  find(key: string): Viewer | null
+  close(): void
+}
+
+interface Entry {
+  readonly line: string
+  readonly digest: Buffer
+  readonly viewer: Viewer
+  readonly revoke: () => void
+}
+
+/**
+ * @param source the list itself, comma-separated, or `file:` and the path of one, a key to a line (`#` begins a
+ * comment). A file is read again when it changes: what is taken out of it is revoked within seconds.
+ * @param onUnreadable hears of a changed file that cannot be used: then the keys stay as they were.
+ * @throws {ApiKeysError}
+ */
+export function openApiKeys(source: string, onUnreadable: (error: unknown) => void): ApiKeys {
+  const path = source.startsWith('file:') ? source.slice('file:'.length) : null
+  const read = () => toLines(path === null ? source : readFile(path))
+  let entries = read().map(parseEntry)
+
+  const readAgain = () => {
+    try {
+      const lines = new Set(read())
+      const kept = entries.filter(({ line }) => lines.has(line))
+      const known = new Set(kept.map(({ line }) => line))
+      const added = [...lines].filter((line) => !known.has(line)).map(parseEntry)
+      for (const { line, revoke } of entries) if (!lines.has(line)) revoke()
+      entries = [...kept, ...added]
+    } catch (error) {
+      onUnreadable(error)
+    }
+  }
+  // Asked for by time: notifications get lost on network folders, and with a file that is replaced.
+  if (path !== null) watchFile(path, { interval: READ_AGAIN_MS, persistent: false }, readAgain)
+
+  return {
+    find: (key) => {
+      const digest = createHash('sha256').update(key).digest()
+      let found: Viewer | null = null
+      for (const entry of entries) if (timingSafeEqual(entry.digest, digest)) found = entry.viewer
+      return found
+    },
+    close: () => {
+      if (path !== null) unwatchFile(path, readAgain)
+    },
+  }
+}
+
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    throw new ApiKeysError('names a file that cannot be read.')
+  }
+}
+
+function toLines(text: string): string[] {
+  const lines = text
+    .replaceAll(/#.*$/gm, '')
+    .split(/[,\n]/)
+    .map((line) => line.trim())
+    .filter(Boolean)
+  if (lines.length === 0) throw new ApiKeysError('lists no key.')
+  return [...new Set(lines)]
+}
+
+function parseEntry(line: string, n: number): Entry {
+  const [tenant = '', digest = '', words, ...rest] = line.split(':')
+  const problem = (what: string) => new ApiKeysError(`cannot be used: ${what} (entry ${n + 1}). ${HOW_TO}`)
+  if (rest.length > 0) throw problem('too many colons')
+  if (!/^[\w.@-]{1,64}$/.test(tenant))
+    throw problem('a tenant has 1 to 64 letters, digits and any of the characters . _ @ -')
+  if (!/^[0-9a-f]{64}$/i.test(digest)) throw problem('the digest is not 64 hex digits')
+  const scopes = words === undefined ? DEFAULT_SCOPES : words.split('+').map((word) => SCOPES_BY_WORD[word])
+  if (!scopes.every((scope) => scope !== undefined)) throw problem('scopes are read, write and admin, joined by +')
+  const revocation = new AbortController()
+  return {
+    line,
+    digest: Buffer.from(digest, 'hex'),
+    viewer: { tenant, scopes: new Set(scopes), jobIds: null, expiresAt: null, revoked: revocation.signal },
+    revoke: () => revocation.abort(),
+  }
+}
+
+const HOW_TO =
+  "An entry is tenant:sha256hex or tenant:sha256hex:read+write; the digest of a key is what `printf %s 'the key' | sha256sum` prints."

@@ -1,0 +1,55 @@
+/**
+ * Watch tokens: `swt_<claims>.<mac>`, for a browser that may read and watch the jobs they name for an hour, and
+ * nothing else. Nobody keeps a list of them: the mac says that they are ours.
+ */
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import type { Viewer, WatchToken } from './viewer.ts'
+
+export const WATCH_TOKEN_PREFIX = 'swt_'
+/** Longer than any swap takes: waiting, being worked on, and being looked for after a lost answer. */
+const GOOD_FOR_MS = 60 * 60 * 1_000
+const MAX_TOKEN_CHARS = 1_024
+
+export interface WatchTokens {
+  issue(job: { readonly id: string; readonly tenant: string }): WatchToken
+  /** Who a token speaks for; null for one that is not ours, or that is over. */
+  verify(token: string): Viewer | null
+}
+
+/** @param secrets the first signs, all verify: so a secret is rotated. */
+export function createWatchTokens(secrets: readonly [string, ...string[]], now: () => number): WatchTokens {
+  const keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', 'swapface watch token', 32)))
+  const [signingKey] = keys
+  if (!signingKey) throw new TypeError('a watch token needs a secret')
+  return {
+    issue: ({ id, tenant }) => {
+      const expiresAt = now() + GOOD_FOR_MS
+      const claims = Buffer.from(JSON.stringify([tenant, expiresAt, id])).toString('base64url')
+      return { token: `${WATCH_TOKEN_PREFIX}${claims}.${mac(signingKey, claims)}`, expiresAt }
+    },
+    verify: (token) => {
+      if (!token.startsWith(WATCH_TOKEN_PREFIX) || token.length > MAX_TOKEN_CHARS) return null
+      const [claims = '', given = ''] = token.slice(WATCH_TOKEN_PREFIX.length).split('.')
+      if (!keys.some((key) => isEqual(mac(key, claims), given))) return null
+      // Written by `issue`: the mac says so.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      const [tenant, expiresAt, ...jobIds] = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')) as [
+        string,
+        number,
+        ...string[],
+      ]
+      if (expiresAt <= now()) return null
+      return { tenant, scopes: new Set(['swap:read']), jobIds: new Set(jobIds), expiresAt, revoked: null }
+    },
+  }
+}
+
+function mac(key: Buffer, claims: string): string {
+  return createHmac('sha256', key).update(claims).digest('base64url')
+}
+
+/** Compared as text: base64url has spare bits in its last character, and a changed one is a changed token. */
+function isEqual(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(given)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}

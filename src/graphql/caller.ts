@@ -1,0 +1,22 @@
+import { GraphQLError } from 'graphql'
+import type { Viewer } from '../auth/viewer.ts'
+import type { Allowance } from '../limits/limiter.ts'
+
+/** Who asks, and how much of its requests is left. */
+export interface Caller {
+  readonly viewer: Viewer
+  readonly allowance: Allowance
+}
+
+/**
+ * The error that stands for an operation of a caller whose minute is used up; null where it may run. A mutation may:
+ * it says so in its own result, with nothing done.
+ */
+export function refuseWhenSpent({ allowance }: Pick<Caller, 'allowance'>, operation: string): GraphQLError | null {
+  if (!allowance.isSpent || operation === 'mutation') return null
+  return new GraphQLError(sayLimit(allowance), { extensions: { code: 'RATE_LIMITED', http: { status: 429 } } })
+}
+
+export function sayLimit({ limit }: Allowance): string {
+  return `More than ${limit} requests in a minute. Nothing was done; try again later.`
+}

@@ -1,0 +1,106 @@
+/**
+ * What a document may cost, told from its text and its shape before it is validated or run: validation alone can take
+ * seconds for one that was made for it. Everything is counted as the engine would meet it, fragments spread out and
+ * fields of one name merged, and counting stops where a limit is reached.
+ */
+import {
+  type DirectiveNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  Kind,
+  OperationTypeNode,
+  type SelectionSetNode,
+} from 'graphql'
+
+export const DOCUMENT_LIMITS = {
+  tokens: 2_000,
+  depth: 10,
+  aliases: 100,
+  queryRootFields: 100,
+  mutationRootFields: 5,
+  directives: 10,
+  /** Fields in all, each time they are asked for. */
+  fields: 5_000,
+  /** Fields of one name in one place: each is compared with each. */
+  repeats: 20,
+} as const
+
+/** @throws {GraphQLError} that names the limit. */
+export function checkDocument(document: DocumentNode): void {
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
+  }
+  const count = createCount(fragments)
+  for (const definition of document.definitions) {
+    // Also fragments that nobody spreads: validation looks at them as well.
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) count.visit([definition.selectionSet], 1)
+    else if (definition.kind === Kind.OPERATION_DEFINITION) {
+      count.noteDirectives(definition.directives)
+      const rootFields = count.visit([definition.selectionSet], 1)
+      const limit = definition.operation === OperationTypeNode.MUTATION ? 'mutationRootFields' : 'queryRootFields'
+      expectAtMost(limit, rootFields, `root fields in a ${definition.operation}`)
+    }
+  }
+}
+
+function createCount(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
+  let aliases = 0
+  let directives = 0
+  let fields = 0
+
+  const noteDirectives = (nodes: readonly DirectiveNode[] = []) => {
+    directives += nodes.length
+    expectAtMost('directives', directives, 'directives')
+  }
+
+  /** Puts the fields of a selection set to those of the same name; each fragment once. */
+  const collect = (selectionSet: SelectionSetNode, byName: Map<string, FieldNode[]>, spread: Set<string>) => {
+    for (const selection of selectionSet.selections) {
+      noteDirectives(selection.directives)
+      if (selection.kind === Kind.FIELD) {
+        fields += 1
+        expectAtMost('fields', fields, 'fields')
+        if (selection.alias) aliases += 1
+        expectAtMost('aliases', aliases, 'aliases')
+        const name = (selection.alias ?? selection.name).value
+        const same = byName.get(name) ?? []
+        byName.set(name, same)
+        expectAtMost('repeats', same.push(selection), 'fields of one name in one place')
+      } else if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet, byName, spread)
+      else if (!spread.has(selection.name.value)) {
+        spread.add(selection.name.value)
+        const fragment = fragments.get(selection.name.value)
+        if (fragment) collect(fragment.selectionSet, byName, spread)
+      }
+    }
+  }
+
+  /** @returns how many fields there are at this place. */
+  const visit = (selectionSets: readonly SelectionSetNode[], depth: number): number => {
+    const byName = new Map<string, FieldNode[]>()
+    const spread = new Set<string>()
+    for (const selectionSet of selectionSets) collect(selectionSet, byName, spread)
+    if (byName.size > 0) expectAtMost('depth', depth, 'levels')
+    for (const same of byName.values()) {
+      const below = same.flatMap(({ selectionSet }) => selectionSet ?? [])
+      // How deep the schema may be asked for is limited by a rule of the engine's own.
+      const isAboutSchema = same[0]?.name.value.startsWith('__')
+      if (below.length > 0) visit(below, isAboutSchema ? Number.NEGATIVE_INFINITY : depth + 1)
+    }
+    return [...byName.values()].reduce((total, same) => total + same.length, 0)
+  }
+
+  return { visit, noteDirectives }
+}
+
+function expectAtMost(limit: keyof typeof DOCUMENT_LIMITS, count: number, what: string): void {
+  const most = DOCUMENT_LIMITS[limit]
+  if (count > most) {
+    throw new GraphQLError(`The document has more than ${most} ${what}.`, {
+      extensions: { code: 'DOCUMENT_TOO_LARGE' },
+    })
+  }
+}

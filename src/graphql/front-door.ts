@@ -1,0 +1,164 @@
+/**
+ * What every GraphQL request over HTTP passes before anything is parsed: method and content type, who asks, how often,
+ * and how much. What is left over is one operation of a known caller, for the stream door or for Yoga.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { GraphQLError } from 'graphql'
+import type { Allowance } from '../limits/limiter.ts'
+import { readCapped } from '../lib/read-capped.ts'
+import { type Admission, readCredentials } from './admission.ts'
+import type { Caller } from './caller.ts'
+import { type EventStreamDoor, wantsEventStream } from './event-stream.ts'
+import type { OperationParams } from './operations.ts'
+import { parseBody, parseQuery } from './params.ts'
+import type { FindDocument } from './trusted-documents.ts'
+
+const MAX_BODY_BYTES = 256 * 1024
+const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/graphql+json'])
+
+/** What Yoga is given beside the request: who asks. */
+export interface Admitted {
+  readonly caller: Caller
+}
+
+/** Yoga as it takes a Node request, whose body has been read. */
+export type AnswerRequest = (
+  request: IncomingMessage & { readonly body?: object },
+  response: ServerResponse,
+  admitted: Partial<Admitted>,
+) => unknown
+
+export interface FrontDoorParts {
+  readonly admission: Admission
+  readonly findDocument: FindDocument
+  readonly eventStreams: EventStreamDoor
+  readonly yoga: AnswerRequest
+  /** Whether browsers are shown the GraphiQL page. */
+  readonly hasPage: boolean
+  /** Epoch milliseconds. */
+  readonly now: () => number
+}
+
+/** A request that is not answered, and why. */
+class Refused extends Error {
+  readonly status: number
+  readonly code: string
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.headers = headers
+  }
+}
+
+export function createFrontDoor(parts: FrontDoorParts) {
+  const { admission, findDocument, eventStreams, yoga, hasPage, now } = parts
+
+  const admit = async (request: IncomingMessage, response: ServerResponse): Promise<Caller> => {
+    const viewer = await admission.authenticate(readCredentials(request))
+    if (!viewer) {
+      throw new Refused(401, 'UNAUTHENTICATED', 'Show an API key or a token: Authorization: Bearer …', {
+        'www-authenticate': 'Bearer realm="swapface-gateway"',
+      })
+    }
+    const caller = await admission.count(viewer)
+    for (const [name, value] of Object.entries(toHeaders(caller.allowance, now()))) response.setHeader(name, value)
+    return caller
+  }
+
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const isPost = request.method === 'POST'
+    if (hasPage && !isPost && wantsPage(request)) {
+      response.setHeader('content-security-policy', PAGE_POLICY)
+      await yoga(request, response, {})
+      return
+    }
+    if (!isPost && request.method !== 'GET')
+      throw new Refused(405, 'METHOD_NOT_ALLOWED', 'Send POST or GET.', { allow: 'GET, POST' })
+    if (!hasJsonType(request, isPost)) {
+      // What a web page of any origin can send without asking first (CORS "simple" requests), and what nobody sends.
+      throw new Refused(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send GraphQL as application/json.')
+    }
+    const caller = await admit(request, response)
+    const params = isPost ? await readParams(request) : parseQuery(request.url ?? '')
+    if (!params) {
+      throw new Refused(400, 'BAD_REQUEST', 'Send {"query": "…"}, with variables and operationName where needed.')
+    }
+    if (wantsEventStream(request)) {
+      const key = request.headers['idempotency-key']
+      const idempotencyKey = typeof key === 'string' ? key : null
+      if (await eventStreams.open({ caller, params, idempotencyKey, mayChange: isPost }, response)) return
+      throw new Refused(503, 'UNAVAILABLE', 'Too many streams. Try again later.', { 'retry-after': '5' })
+    }
+    const query = find(params)
+    if (isPost) await yoga(Object.assign(request, { body: { ...params, query } }), response, { caller })
+    else {
+      request.url = toAddress({ ...params, query })
+      await yoga(request, response, { caller })
+    }
+  }
+
+  const find = (params: OperationParams): string => {
+    try {
+      return findDocument(params)
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error
+      throw new Refused(400, String(error.extensions['code']), error.message)
+    }
+  }
+
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      await answer(request, response)
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error
+      const { status, headers, code, message } = error
+      response.writeHead(status, { ...headers, 'content-type': 'application/json; charset=utf-8' })
+      response.end(JSON.stringify({ errors: [{ message, extensions: { code } }] }))
+    }
+  }
+}
+
+/** The page loads what is inside it; only that others frame it is refused. */
+const PAGE_POLICY = "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+
+function wantsPage({ headers }: IncomingMessage): boolean {
+  return headers.accept?.includes('text/html') === true
+}
+
+/** A GET has no body, and where it names a type all the same it is one that a page cannot send without asking. */
+function hasJsonType({ headers }: IncomingMessage, isPost: boolean): boolean {
+  const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+  return type === undefined ? !isPost : JSON_TYPES.has(type)
+}
+
+async function readParams(request: IncomingMessage): Promise<OperationParams | null> {
+  const isTooLong = Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES
+  // A body that is too long is left unread, not cut off together with our answer.
+  const body = isTooLong ? null : await readCapped(request.iterator({ destroyOnReturn: false }), MAX_BODY_BYTES)
+  if (body === null) {
+    throw new Refused(413, 'TOO_LARGE', `A request has at most ${MAX_BODY_BYTES} bytes.`, { connection: 'close' })
+  }
+  return parseBody(body)
+}
+
+function toAddress({ query, operationName, variables }: OperationParams): string {
+  const search = new URLSearchParams({
+    query: query ?? '',
+    ...(operationName != null && { operationName }),
+    ...(variables != null && { variables: JSON.stringify(variables) }),
+  })
+  return `/graphql?${search.toString()}`
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` where it is used up. */
+function toHeaders({ limit, remaining, resetAt, isSpent }: Allowance, now: number): Record<string, string> {
+  const seconds = Math.max(1, Math.ceil((resetAt - now) / 1_000))
+  return {
+    'ratelimit-policy': `"tenant";q=${limit};w=60`,
+    ratelimit: `"tenant";r=${remaining};t=${seconds}`,
+    ...(isSpent && { 'retry-after': String(seconds) }),
+  }
+}

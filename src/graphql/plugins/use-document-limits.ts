@@ -1,0 +1,23 @@
+/** Refuses documents that cost too much (`document-limits.ts`) before they are validated, on every road. */
+import type { DocumentNode } from 'graphql'
+import type { Plugin } from 'graphql-yoga'
+import { checkDocument, DOCUMENT_LIMITS } from '../document-limits.ts'
+
+export function useDocumentLimits(): Plugin {
+  /** Those that were found to be within them: the parser keeps documents. */
+  const checked = new WeakSet<DocumentNode>()
+  return {
+    onParse: ({ parseFn, setParseFn }) => {
+      setParseFn((source, options) => parseFn(source, { ...options, maxTokens: DOCUMENT_LIMITS.tokens }))
+      return ({ result, replaceParseResult }) => {
+        if (result === null || result instanceof Error || checked.has(result)) return
+        try {
+          checkDocument(result)
+          checked.add(result)
+        } catch (error) {
+          replaceParseResult(error instanceof Error ? error : new Error(String(error)))
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,43 @@
+import type { Pool } from 'pg'
+import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible'
+import type { RequestLimiter } from './limiter.ts'
+import { consume, type Grant, MINUTE_S } from './request-limiter.ts'
+
+/** A process takes this share of the count at a time: one statement for many requests. */
+const CHUNKS = 20
+
+/**
+ * Counts for all processes on one database. Each takes some requests at a time and gives none back: in a minute a
+ * tenant may be given a twentieth for each process less than its due, and never more.
+ */
+export function createSharedRequestLimiter(pool: Pool, perMinute: number, now: () => number): RequestLimiter {
+  const chunk = Math.max(1, Math.floor(perMinute / CHUNKS))
+  const counter = new RateLimiterPostgres({
+    storeClient: pool,
+    storeType: 'pool',
+    tableName: 'request_counts',
+    tableCreated: true,
+    points: perMinute,
+    duration: MINUTE_S,
+    // Until the database is back.
+    insuranceLimiter: new RateLimiterMemory({ points: perMinute, duration: MINUTE_S }),
+  })
+  const grants = new Map<string, Promise<Grant>>()
+
+  return {
+    take: async (tenant) => {
+      for (;;) {
+        const current = grants.get(tenant) ?? consume(counter, tenant, chunk, now)
+        grants.set(tenant, current)
+        const grant = await current
+        const isSpent = grant.size < chunk && grant.left === 0
+        if (grant.resetAt > now() && (grant.left > 0 || isSpent)) {
+          if (!isSpent) grant.left -= 1
+          return { limit: perMinute, remaining: grant.remaining + grant.left, resetAt: grant.resetAt, isSpent }
+        }
+        // Another request may have begun the next grant meanwhile.
+        if (grants.get(tenant) === current) grants.delete(tenant)
+      }
+    },
+  }
+}

@@ -1,0 +1,27 @@
+import { ApiKeysError, openApiKeys } from './auth/api-keys.ts'
+import { createAuthenticate } from './auth/authenticate.ts'
+import { createJwtVerifier } from './auth/jwt.ts'
+import type { Authenticate } from './auth/viewer.ts'
+import type { WatchTokens } from './auth/watch-tokens.ts'
+import type { Config } from './config/config.ts'
+import { SettingError } from './config/env.ts'
+import type { Secrets } from './config/secrets.ts'
+import type { Telemetry } from './telemetry/events.ts'
+
+/** Who callers are is told by what is set: API keys, JWTs, or nothing. @throws {SettingError} for keys that cannot be used. */
+export function openAuthentication(
+  { jwt }: Config,
+  { apiKeys }: Secrets,
+  watchTokens: WatchTokens,
+  { backgroundFailed }: Telemetry,
+): { readonly authenticate: Authenticate; readonly closeKeys: () => void } {
+  try {
+    const keys = apiKeys === null ? null : openApiKeys(apiKeys, (error) => backgroundFailed('read the API keys', error))
+    return {
+      authenticate: createAuthenticate({ watchTokens, apiKeys: keys, jwt: jwt && createJwtVerifier(jwt) }),
+      closeKeys: () => keys?.close(),
+    }
+  } catch (error) {
+    throw error instanceof ApiKeysError ? new SettingError('API_KEYS', error.message) : error
+  }
+}

@@ -1,0 +1,65 @@
+import type { EventBus } from './bus/event-bus.ts'
+import { createMemoryBus } from './bus/memory.ts'
+import type { Config } from './config/config.ts'
+import type { Background } from './lib/background.ts'
+import type { Clock } from './lib/clock.ts'
+import { createPacer, type Pacer } from './lib/pacer.ts'
+import type { RequestLimiter } from './limits/limiter.ts'
+import { createRequestLimiter } from './limits/request-limiter.ts'
+import type { JobStore } from './store/job-store.ts'
+import { createJobStore } from './store/kysely-job-store.ts'
+import { openDatabase as openSqlite } from './store/sqlite/open.ts'
+import type { Telemetry } from './telemetry/events.ts'
+
+export interface StorageParts {
+  readonly config: Config
+  readonly postgresUrl: string | null
+  readonly telemetry: Telemetry
+  readonly background: Background
+  readonly clock: Clock
+  readonly stopping: AbortSignal
+  readonly onClose: (close: () => Promise<void>) => void
+}
+
+export interface Storage {
+  readonly store: JobStore
+  readonly bus: EventBus
+  readonly pacer: Pacer
+  readonly limiter: RequestLimiter
+}
+
+/** What is kept and shared: in a file for one process, in PostgreSQL for many. */
+export async function openStorage(parts: StorageParts): Promise<Storage> {
+  const { config, postgresUrl, telemetry, background, clock, stopping, onClose } = parts
+  const { databaseQueried, backgroundFailed: onFailure } = telemetry
+  const { fetchPerSecond, requestsPerMinute } = config
+  const now = () => clock.now()
+  if (postgresUrl === null) {
+    const engine = await openSqlite(config.databasePath ?? '', databaseQueried)
+    onClose(() => engine.db.destroy())
+    return {
+      store: createJobStore(engine),
+      bus: createMemoryBus(),
+      pacer: createPacer(fetchPerSecond, clock),
+      limiter: createRequestLimiter(requestsPerMinute, now),
+    }
+  }
+  // Loaded only where it is used.
+  const [{ openDatabase }, { createSharedRequestLimiter }, { createSharedPacer }, { openPostgresBus }] =
+    await Promise.all([
+      import('./store/postgres/open.ts'),
+      import('./limits/shared-request-limiter.ts'),
+      import('./store/postgres/pacer.ts'),
+      import('./bus/postgres.ts'),
+    ])
+  const engine = await openDatabase(postgresUrl, databaseQueried, (error) => onFailure('keep a connection', error))
+  onClose(() => engine.db.destroy())
+  const store = createJobStore(engine)
+  const { listPlaces } = store
+  return {
+    store,
+    bus: openPostgresBus({ url: postgresUrl, listPlaces, background, clock, stopping, onFailure }),
+    pacer: createSharedPacer(engine.db, fetchPerSecond, clock),
+    limiter: createSharedRequestLimiter(engine.pool, requestsPerMinute, now),
+  }
+}
