@@ -3,7 +3,12 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
-const GENERATED = ['schema/schema.graphql', 'schema/subgraph.graphql', 'src/graphql/generated.ts']
+const GENERATED = [
+  'schema/schema.graphql',
+  'schema/subgraph.graphql',
+  'schema/trusted-documents.json',
+  'src/graphql/generated.ts',
+]
 
 function run(title, command, args) {
   process.stdout.write(`\n== ${title}\n`)

@@ -198,6 +198,7 @@ export async function openApp({
       introspection: config.introspection,
       graphiql: config.graphiql && { exampleImages },
       onUnexpectedError,
+      welcome: server.welcome,
       random,
     })
     closers.add(async () => {
@@ -265,10 +266,13 @@ const shutUpgrade: Upgrade = (_request, socket) => {
   socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
 }
 
+// Whoever comes is refused by `shutUpgrade`.
+const shutAdmits: Gate['admitsUpgrade'] = () => true
+
 /** The front of the house while it is being opened and closed: 503 instead of a closed port. */
 function createDoors() {
   let route = shutRoute
-  let admits: Gate['admitsUpgrade'] = () => true
+  let admits = shutAdmits
   let upgrade = shutUpgrade
   return {
     route: ((request, response) => route(request, response)) satisfies RequestListener,

@@ -1,8 +1,8 @@
 /** The process: environment → configuration → app, signals, exit code. */
 import { type App, openApp } from './app.ts'
-import { isLoopback, toConfig } from './config/config.ts'
+import { type Config, isLoopback, toConfig } from './config/config.ts'
 import { readEnv, SettingError } from './config/env.ts'
-import { readSecrets } from './config/secrets.ts'
+import { listSecrets, readSecrets } from './config/secrets.ts'
 import { describeSettings } from './config/settings.ts'
 import { armFaultPoint } from './lib/fault-points.ts'
 import { createLogger, createTelemetry } from './telemetry/logger.ts'
@@ -17,17 +17,18 @@ async function main(): Promise<void> {
   const values = readEnv()
   if (values.FAULT_AT !== undefined) armFaultPoint(values.FAULT_AT)
   const config = toConfig(values)
-  const logger = createLogger(config.logLevel)
+  const secrets = readSecrets(values, config.dataDir)
+  const logger = createLogger(config.logLevel, listSecrets(secrets))
   const app = await openApp({
     config,
-    secrets: readSecrets(values, config.dataDir),
+    secrets,
     telemetry: createTelemetry(logger),
     upstreamLog: ({ event, ...rest }) => {
       if (event === 'fault') logger.error({ err: 'error' in rest ? rest.error : rest }, 'embedded upstream')
       else logger.debug(rest, `embedded upstream: ${event}`)
     },
   })
-  process.stdout.write(`${welcomeText(app, config.graphiql)}\n`)
+  process.stdout.write(`${welcomeText(app, config)}\n`)
   if (!app.upstream.embedded && isLoopback(new URL(app.publicUrl).hostname)) {
     logger.warn('the upstream cannot send hooks to a loopback PUBLIC_URL: results come by polling, and later')
   }
@@ -59,8 +60,9 @@ Settings (environment; .env is read where present):
 ${describeSettings()}`
 }
 
-function welcomeText({ publicUrl, upstream, exampleImages }: App, graphiql: boolean): string {
-  const post = `curl -sN ${publicUrl}/graphql -H 'content-type: application/json'`
+function welcomeText({ publicUrl, upstream, exampleImages }: App, { graphiql, authenticates }: Config): string {
+  const key = authenticates ? " -H 'authorization: Bearer YOUR_KEY'" : ''
+  const post = `curl -sN ${publicUrl}/graphql${key} -H 'content-type: application/json'`
   const { targetImage, swapImage } = exampleImages
   const input = `{ targetImage: { url: \\"${targetImage}\\" }, swapImage: { url: \\"${swapImage}\\" } }`
   const create = `mutation { createSwap(input: ${input}) { ... on CreateSwapSuccess { job { id status } } ... on SwapError { code message } } }`

@@ -16,10 +16,14 @@ const PATIENCE = {
   maxHeaderSize: 16 * 1024,
 } as const
 const MAX_CONNECTIONS = 50_000
+/** How long a connection may last over which nobody has shown who he is. */
+const STRANGER_MS = 60_000
 /** How long requests under way may take to end once the server closes. */
 const DRAIN_MS = 20_000
 
 export interface HttpServer {
+  /** Says that whoever is at the other end of a connection is known: it may last. */
+  welcome(connection: Duplex): void
   /** The port that was asked for, or the one that was free. */
   readonly port: number
   /** Takes no new connection, cuts streams, lets requests end, then ends what is left. May be called again. */
@@ -35,21 +39,26 @@ export async function listen(
     readonly admits: (request: IncomingMessage) => boolean
     readonly upgrade: GraphqlServer['upgrade']
   },
+  strangerMs: number = STRANGER_MS,
 ): Promise<HttpServer> {
   let closing = false
+  const strangers = createStrangers(strangerMs)
   const underWay = new Set<ServerResponse>()
   const endWhenQuiet = () => {
     if (closing && underWay.size === 0) server.closeAllConnections()
   }
   const server = createServer(PATIENCE, (request, response) => {
     underWay.add(response)
+    const leave = strangers.hold(request.socket)
     response.once('close', () => {
+      leave()
       underWay.delete(response)
       endWhenQuiet()
     })
     route(request, response)
   })
   server.maxConnections = MAX_CONNECTIONS
+  server.on('connection', strangers.add)
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
     if (readPath(request) !== webSockets.path) refuse(socket, '404 Not Found')
@@ -65,6 +74,7 @@ export async function listen(
   })
   const bound = server.address()
   return {
+    welcome: strangers.welcome,
     port: typeof bound === 'object' && bound ? bound.port : address.port,
     close: async () => {
       const closed = new Promise<void>((resolve) => {
@@ -77,6 +87,41 @@ export async function listen(
       const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
       await closed
       clearTimeout(force)
+    },
+  }
+}
+
+/** Connections over which nobody has shown who he is: ended after a while, but not in the middle of an answer. */
+function createStrangers(afterMs: number) {
+  interface Stranger {
+    readonly timer: NodeJS.Timeout
+    underWay: number
+    isOver: boolean
+  }
+  const strangers = new WeakMap<Duplex, Stranger>()
+  return {
+    add: (connection: Duplex): void => {
+      const end = () => {
+        stranger.isOver = true
+        if (stranger.underWay === 0) connection.destroy()
+      }
+      const stranger: Stranger = { timer: setTimeout(end, afterMs).unref(), underWay: 0, isOver: false }
+      strangers.set(connection, stranger)
+      connection.once('close', () => clearTimeout(stranger.timer))
+    },
+    welcome: (connection: Duplex): void => {
+      clearTimeout(strangers.get(connection)?.timer)
+      strangers.delete(connection)
+    },
+    /** While a request of it is answered. */
+    hold: (connection: Duplex): (() => void) => {
+      const stranger = strangers.get(connection)
+      if (!stranger) return () => undefined
+      stranger.underWay += 1
+      return () => {
+        stranger.underWay -= 1
+        if (stranger.isOver && stranger.underWay === 0 && strangers.has(connection)) connection.destroy()
+      }
     },
   }
 }

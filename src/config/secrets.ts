@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { SettingError } from './env.ts'
 import { isPostgresUrl, type SettingValues } from './settings.ts'
 
+/** A shorter text is part of others by chance: hiding it would spoil every line. */
+const MIN_HIDDEN_CHARS = 6
+
 /** What must never be logged, kept apart from `Config`. */
 export interface Secrets {
   /** Goes to the upstream's origin only. */
@@ -24,6 +27,12 @@ export function readSecrets(values: SettingValues, dataDir: string): Secrets {
     apiKeys: values.API_KEYS ?? null,
     gatewaySecrets: values.GATEWAY_SECRET ? parseList(values.GATEWAY_SECRET) : [readOrMakeSecret(dataDir)],
   }
+}
+
+/** Each as a text that must not be written anywhere. */
+export function listSecrets({ upstreamKey, postgresUrl, gatewaySecrets }: Secrets): readonly string[] {
+  const password = postgresUrl === null ? '' : decodeURIComponent(new URL(postgresUrl).password)
+  return [upstreamKey, password, ...gatewaySecrets].filter((secret) => secret.length >= MIN_HIDDEN_CHARS)
 }
 
 function parseList(text: string): readonly [string, ...string[]] {

@@ -3,6 +3,7 @@
  * and how much. What is left over is one operation of a known caller, for the stream door or for Yoga.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { GraphQLError } from 'graphql'
 import type { Allowance } from '../limits/limiter.ts'
 import { readCapped } from '../lib/read-capped.ts'
@@ -33,6 +34,8 @@ export interface FrontDoorParts {
   readonly findDocument: FindDocument
   readonly eventStreams: EventStreamDoor
   readonly yoga: AnswerRequest
+  /** Hears which connections are of somebody who is known. */
+  readonly welcome: (connection: Duplex) => void
   /** Whether browsers are shown the GraphiQL page. */
   readonly hasPage: boolean
   /** Epoch milliseconds. */
@@ -54,7 +57,7 @@ class Refused extends Error {
 }
 
 export function createFrontDoor(parts: FrontDoorParts) {
-  const { admission, findDocument, eventStreams, yoga, hasPage, now } = parts
+  const { admission, findDocument, eventStreams, yoga, welcome, hasPage, now } = parts
 
   const admit = async (request: IncomingMessage, response: ServerResponse): Promise<Caller> => {
     const viewer = await admission.authenticate(readCredentials(request))
@@ -63,6 +66,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
         'www-authenticate': 'Bearer realm="swapface-gateway"',
       })
     }
+    welcome(request.socket)
     const caller = await admission.count(viewer)
     for (const [name, value] of Object.entries(toHeaders(caller.allowance, now()))) response.setHeader(name, value)
     return caller

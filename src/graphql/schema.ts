@@ -5,6 +5,7 @@
  */
 import { type GraphQLSchema, lexicographicSortSchema, parse, print, printSchema, visit } from 'graphql'
 import { builder } from './builder.ts'
+import { limitLists } from './limit-lists.ts'
 import './types/scalars.ts'
 import './types/swap-job.ts'
 import './types/errors.ts'
@@ -22,6 +23,7 @@ export function createSchema(): GraphQLSchema {
   if (!service) throw new TypeError('the subgraph schema has no _service field')
   const sdl = printSubgraph(schema)
   service.resolve = () => ({ sdl })
+  limitLists(schema)
   return schema
 }
 

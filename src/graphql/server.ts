@@ -48,6 +48,8 @@ export interface GraphqlServerParts {
   /** What browsers are given at the GraphQL path: the GraphiQL page, or nothing. */
   readonly graphiql: { readonly exampleImages: ExampleImages } | false
   readonly onUnexpectedError: (error: unknown) => void
+  /** Hears which connections are of somebody who is known. */
+  readonly welcome: (connection: Duplex) => void
   /** In [0, 1): spreads what is done at intervals. */
   readonly random: () => number
 }
@@ -62,7 +64,7 @@ export interface GraphqlServer {
 }
 
 export async function openGraphqlServer(parts: GraphqlServerParts): Promise<GraphqlServer> {
-  const { schema, useCases, authenticate, limiter, introspection, graphiql, onUnexpectedError, random } = parts
+  const { schema, useCases, authenticate, limiter, introspection, graphiql, onUnexpectedError, welcome, random } = parts
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
   const yoga = createYoga<Admitted, Context>({
@@ -95,9 +97,9 @@ export async function openGraphqlServer(parts: GraphqlServerParts): Promise<Grap
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
   const admission = createAdmission(authenticate, limiter)
   const eventStreams = openEventStreamDoor({ prepare, live, now })
-  const webSockets = openWebSocketDoor({ admission, prepare, live, onUnexpectedError, now, random })
+  const webSockets = openWebSocketDoor({ admission, prepare, live, onUnexpectedError, welcome, now, random })
   return {
-    handle: createFrontDoor({ admission, findDocument, eventStreams, yoga, hasPage: graphiql !== false, now }),
+    handle: createFrontDoor({ admission, findDocument, eventStreams, yoga, welcome, hasPage: graphiql !== false, now }),
     upgrade: webSockets.upgrade,
     close: async () => {
       await Promise.all([eventStreams.close(), webSockets.close()])

@@ -59,6 +59,8 @@ export interface WebSocketDoorParts {
   readonly prepare: PrepareOperation
   readonly live: LiveOperations
   readonly onUnexpectedError: (error: unknown) => void
+  /** Hears which connections are of somebody who is known. */
+  readonly welcome: (connection: Duplex) => void
   /** Epoch milliseconds. */
   readonly now: () => number
   readonly random: () => number
@@ -79,7 +81,7 @@ interface Running {
 type SubscribeMessage = Extract<Message, { type: MessageType.Subscribe }>
 
 export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
-  const { admission, prepare, live, onUnexpectedError, now, random, limits = WEB_SOCKET_LIMITS } = parts
+  const { admission, prepare, live, onUnexpectedError, welcome, now, random, limits = WEB_SOCKET_LIMITS } = parts
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: limits.maxFrameBytes,
@@ -172,6 +174,7 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       if (webSocket.readyState !== webSocket.OPEN) return
       if (!found) return close(CloseCode.Forbidden, 'Forbidden')
       viewer = found
+      welcome(line)
       if (socketsOf.add(found.tenant, 1) > limits.maxSocketsPerTenant)
         return close(TRY_AGAIN_LATER, 'Too many connections')
       stopWaiting = whenOver(found, now, () => close(CloseCode.Forbidden, 'Forbidden'))

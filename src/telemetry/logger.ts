@@ -5,12 +5,38 @@ import type { Telemetry } from './events.ts'
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** JSON lines on standard output; readable text where that is a terminal. */
-export function createLogger(level: LogLevel): Logger {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime }
+/** Members of that name are never written, wherever in a line they are. */
+const SECRET_NAMES = ['authorization', 'password', 'secret', 'token', 'apiKey', 'connectionString']
+/** What shows who somebody is, in whatever text it stands: hook and watch tokens, bearer tokens, passwords of addresses. */
+const SECRET_TEXT =
+  /(?<=\/hooks\/swapface\/)[\w.-]+|\bswt_[\w.-]+|(?<=\bBearer )[^\s"\\]+|(?<=:\/\/[^\s/:@"]*:)[^\s@/"]+(?=@)/gi
+
+/**
+ * JSON lines on standard output; readable text where that is a terminal.
+ * @param secrets texts that are taken out of every line, whatever brought them there.
+ */
+export function createLogger(level: LogLevel, secrets: readonly string[]): Logger {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: HIDDEN },
+    hooks: { streamWrite: (line: string) => hideSecrets(line, secrets) },
+  }
   return process.stdout.isTTY
     ? pino(options, pretty({ sync: true, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' }))
     : pino(options)
+}
+
+const HIDDEN = '[hidden]'
+
+/** @param secrets no shorter than they must be to be none by chance. */
+export function hideSecrets(line: string, secrets: readonly string[]): string {
+  let hidden = line.replaceAll(SECRET_TEXT, HIDDEN)
+  for (const secret of secrets) {
+    for (const written of [secret, JSON.stringify(secret).slice(1, -1)]) hidden = hidden.replaceAll(written, HIDDEN)
+  }
+  return hidden
 }
 
 /** Business events as log lines. */

@@ -60,6 +60,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
       TTAPI_URL: options.upstreamUrl,
       GATEWAY_SECRET: CANARIES.gatewaySecret,
       GRAPHIQL: 'off',
+      TENANT_REQUESTS_PER_MINUTE: '1000000',
       LOG_LEVEL: 'debug',
       CLOCK_FACTOR: String(options.clockFactor),
       CLOCK_ORIGIN: String(options.clockOrigin),

@@ -7,7 +7,7 @@
 import { openApp } from '../../src/app.ts'
 import { toConfig } from '../../src/config/config.ts'
 import { parseSettings } from '../../src/config/env.ts'
-import { readSecrets } from '../../src/config/secrets.ts'
+import { listSecrets, readSecrets } from '../../src/config/secrets.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { armFaultPoint } from '../../src/lib/fault-points.ts'
 import { createLogger, createTelemetry } from '../../src/telemetry/logger.ts'
@@ -26,12 +26,13 @@ process.on('disconnect', () => process.exit())
 const env = process.env
 const values = parseSettings(env)
 const config = toConfig(values)
-const logger = createLogger(config.logLevel)
+const secrets = readSecrets(values, config.dataDir)
+const logger = createLogger(config.logLevel, listSecrets(secrets))
 if (env['FAULT_AT']) armFaultPoint(env['FAULT_AT'])
 
 const app = await openApp({
   config,
-  secrets: readSecrets(values, config.dataDir),
+  secrets,
   telemetry: createTelemetry(logger),
   upstreamLog: () => {},
   clock: createSharedClock(Number(env['CLOCK_FACTOR'] ?? 1), Number(env['CLOCK_ORIGIN'] ?? Date.now())),

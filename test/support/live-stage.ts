@@ -116,6 +116,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     eventStreams,
     // What is no stream is not asked for here.
     yoga: (_request, response) => response.writeHead(501).end(),
+    welcome: () => {},
     hasPage: false,
     ...clock,
   })
@@ -124,6 +125,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     prepare,
     live,
     onUnexpectedError,
+    welcome: () => {},
     ...clock,
     random: Math.random,
     limits: { ...WEB_SOCKET_LIMITS, ...limits },

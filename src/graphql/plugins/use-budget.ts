@@ -19,5 +19,5 @@ export function useBudget(): Plugin<Context> {
 
 function findRefusal({ document, operationName }: ExecutionArgs, context: Context): GraphQLError | null {
   const operation = getOperationAST(document, operationName)
-  return operation && refuseWhenSpent(context, operation.operation)
+  return operation ? refuseWhenSpent(context, operation.operation) : null
 }

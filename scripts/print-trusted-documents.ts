@@ -1,0 +1,13 @@
+// Prints the documents that a gateway with TRUSTED_DOCUMENTS runs: those of schema/operations, and those of the page.
+import { writeFileSync } from 'node:fs'
+import { Kind, parse } from 'graphql'
+import * as generated from '../src/graphql/generated.ts'
+import { digest } from '../src/graphql/trusted-documents.ts'
+import { START_DOCUMENT, WATCH_DOCUMENT } from '../src/page/home-page.ts'
+
+const documents = [...Object.values(generated).filter((one) => one instanceof String), START_DOCUMENT, WATCH_DOCUMENT]
+const entries = documents
+  .map((document) => document.toString())
+  .filter((text) => parse(text).definitions.some(({ kind }) => kind === Kind.OPERATION_DEFINITION))
+  .map((text) => [digest(text), text] as const)
+writeFileSync('schema/trusted-documents.json', `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`)

@@ -1,0 +1,34 @@
+import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql'
+import { GatewayError } from '../domain/errors.ts'
+import type { Context } from './context.ts'
+
+/** Members of one list that a caller gives: more representations than a router joins, more ids than a page shows. */
+const MAX_MEMBERS = 200
+
+/** Refuses longer lists in the arguments of every root field, before anything is looked up for them. */
+export function limitLists(schema: GraphQLSchema): void {
+  for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
+    for (const field of Object.values(type?.getFields() ?? {})) {
+      if (field.args.length === 0) continue
+      if (field.subscribe) field.subscribe = checked(field.subscribe)
+      else if (field.resolve) field.resolve = checked(field.resolve)
+    }
+  }
+}
+
+type Resolver = GraphQLFieldResolver<unknown, Context>
+
+function checked(resolve: Resolver): Resolver {
+  return (root, args, context, info) => {
+    checkLists(args)
+    return resolve(root, args, context, info)
+  }
+}
+
+function checkLists(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return
+  if (Array.isArray(value) && value.length > MAX_MEMBERS) {
+    throw new GatewayError('INVALID_INPUT', `A list has at most ${MAX_MEMBERS} members.`)
+  }
+  for (const member of Object.values(value)) checkLists(member)
+}
