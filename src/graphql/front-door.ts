@@ -96,12 +96,10 @@ export function createFrontDoor(parts: FrontDoorParts) {
       if (await eventStreams.open({ caller, params, idempotencyKey, mayChange: isPost }, response)) return
       throw new Refused(503, 'UNAVAILABLE', 'Too many streams. Try again later.', { 'retry-after': '5' })
     }
-    const query = find(params)
-    if (isPost) await yoga(Object.assign(request, { body: { ...params, query } }), response, { caller })
-    else {
-      request.url = toAddress({ ...params, query })
-      await yoga(request, response, { caller })
-    }
+    const { operationName, variables } = params
+    const operation = { query: find(params), operationName, variables }
+    if (!isPost) request.url = toAddress(operation)
+    await yoga(isPost ? Object.assign(request, { body: operation }) : request, response, { caller })
   }
 
   const find = (params: OperationParams): string => {
@@ -148,7 +146,7 @@ async function readParams(request: IncomingMessage): Promise<OperationParams | n
   return parseBody(body)
 }
 
-function toAddress({ query, operationName, variables }: OperationParams): string {
+function toAddress({ query, operationName, variables }: Omit<OperationParams, 'documentId'>): string {
   const search = new URLSearchParams({
     query: query ?? '',
     ...(operationName != null && { operationName }),

@@ -40,12 +40,17 @@ export type PrepareOperation = (
   idempotencyKey: string | null,
 ) => Promise<Operation | Unrunnable>
 
-export function createPrepareOperation(
-  yoga: Pick<YogaServerInstance<Admitted, Context>, 'getEnveloped'>,
-  useCases: UseCases,
-  findDocument: FindDocument,
-  maskError: (error: unknown) => GraphQLError,
-): PrepareOperation {
+export interface PrepareParts {
+  readonly yoga: Pick<YogaServerInstance<Admitted, Context>, 'getEnveloped'>
+  readonly useCases: UseCases
+  readonly findDocument: FindDocument
+  readonly maskError: (error: unknown) => GraphQLError
+  /** Whether errors suggest no names. */
+  readonly hideSuggestions: boolean
+}
+
+export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
+  const { yoga, useCases, findDocument, maskError, hideSuggestions } = parts
   return async (caller, params, idempotencyKey) => {
     try {
       const query = findDocument(params)
@@ -58,7 +63,8 @@ export function createPrepareOperation(
       if (!definition) return { errors: [maskError(new GraphQLError(sayWhichOperation(operationName)))] }
       const refusal = refuseWhenSpent(caller, definition.operation)
       if (refusal) return { errors: [maskError(refusal)] }
-      const args = { schema: enveloped.schema, document, operationName, variableValues: variables }
+      const { schema } = enveloped
+      const args = { schema, document, operationName, variableValues: variables, hideSuggestions }
       return {
         type: definition.operation,
         caller,

@@ -92,7 +92,13 @@ export async function openGraphqlServer(parts: GraphqlServerParts): Promise<Grap
   })
 
   const findDocument = createFindDocument(parts.trustedDocuments)
-  const prepare = createPrepareOperation(yoga, useCases, findDocument, maskError)
+  const prepare = createPrepareOperation({
+    yoga,
+    useCases,
+    findDocument,
+    maskError,
+    hideSuggestions: !introspection,
+  })
   const repeats = createWheel(REPEAT_AFTER_MS, random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
   const admission = createAdmission(authenticate, limiter)

@@ -99,12 +99,13 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   const onUnexpectedError = (error: unknown) => errors.push(error)
   const maskError = createErrorMask(onUnexpectedError)
   // Nothing in this schema asks for a use case.
-  const prepare = createPrepareOperation(
-    createYoga<Admitted, Context>({ schema, logging: false }),
-    {} as UseCases,
-    createFindDocument(null),
+  const prepare = createPrepareOperation({
+    yoga: createYoga<Admitted, Context>({ schema, logging: false }),
+    useCases: {} as UseCases,
+    findDocument: createFindDocument(null),
     maskError,
-  )
+    hideSuggestions: false,
+  })
   const repeats = createWheel(repeatAfterMs, Math.random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
   const clock = { now: () => Date.now() }

@@ -150,10 +150,11 @@ export async function* subscribeSse(
   query: string,
   variables: object,
   signal?: AbortSignal,
+  headers: Record<string, string> = {},
 ): AsyncGenerator<Omit<GraphqlAnswer, 'status'>> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
     body: JSON.stringify({ query, variables }),
     ...(signal && { signal }),
   })

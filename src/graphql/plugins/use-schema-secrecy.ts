@@ -20,6 +20,13 @@ export function useSchemaSecrecy(): Plugin {
         validate(schema, document, rules, { ...options, hideSuggestions: true }),
       )
     },
+    // Errors of variables are told as the operation begins.
+    onExecute: ({ args }) => {
+      Object.assign(args, { hideSuggestions: true })
+    },
+    onSubscribe: ({ args }) => {
+      Object.assign(args, { hideSuggestions: true })
+    },
   }
 }
 

@@ -1,0 +1,141 @@
+/** What a page of another origin can make its visitor's browser send: nothing of it is run, and nothing can be read. */
+import { once } from 'node:events'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openTestApp } from '../support/test-app.ts'
+import { ALLOWED_ORIGIN, KEYS, openStage, openWire, post, read, sendRaw, type Stage } from './stage.ts'
+
+let stage: Stage
+beforeAll(async () => {
+  stage = await openStage()
+}, 60_000)
+afterAll(() => stage.close())
+
+const MUTATION =
+  'mutation { createSwap(input: { targetImage: { url: "https://example.com/t" }, swapImage: { url: "https://example.com/f" } }) { __typename } }'
+
+describe('a request without a question before it', () => {
+  test.each([
+    'text/plain',
+    'text/plain;application/json',
+    'text/plain; charset=application/json',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/jsonp',
+    'TEXT/PLAIN',
+    'text/html',
+    '*/*',
+    ' ',
+  ])('a POST of type %j is refused', async (type) => {
+    const { status } = await post(stage.url, { query: MUTATION }, { 'content-type': type })
+    expect(status).toBe(415)
+    expect(stage.upstream.submits).toBe(0)
+  })
+
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'image/png', 'message/http'])(
+    'a GET of type %s is refused',
+    async (type) => {
+      const headers = { 'content-type': type, 'x-api-key': KEYS.acme }
+      expect((await fetch(`${stage.url}/graphql?query={__typename}`, { headers })).status).toBe(415)
+    },
+  )
+
+  test('a GET never changes anything', async () => {
+    const address = `${stage.url}/graphql?query=${encodeURIComponent(MUTATION)}`
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const answer = await read(await fetch(address, { headers: { 'x-api-key': KEYS.acme, accept } }))
+      expect(answer.text).toContain('POST')
+    }
+    expect(stage.upstream.submits).toBe(0)
+  })
+})
+
+describe('a request that the browser marks as another site’s', () => {
+  test.each([
+    ['an image', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }],
+    ['a script', { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'script' }],
+    ['a frame', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }],
+    ['an object', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'embed' }],
+  ])('%s is refused', async (_what, headers) => {
+    const query = 'GET /graphql?query={__typename} HTTP/1.1\r\nHost: a\r\n'
+    const lines = Object.entries({ ...headers, 'x-api-key': KEYS.acme }).map(([name, value]) => `${name}: ${value}\r\n`)
+    // A fetch of Node's would set these headers itself.
+    expect(await sendRaw(stage.port, `${query}${lines.join('')}Connection: close\r\n\r\n`)).toMatch(/^HTTP\/1\.1 403/)
+  })
+})
+
+const FOREIGN = [
+  'https://evil.example',
+  'null',
+  'https://app.example.com.evil.example',
+  'https://evilapp.example.com',
+  'http://app.example.com',
+  'https://app.example.com:8443',
+  'https://APP.EXAMPLE.COM@evil.example',
+  'file://',
+  'not an origin',
+]
+
+describe.each(FOREIGN)('the origin %s', (origin) => {
+  test('is neither answered nor allowed to ask', async () => {
+    const { status, headers } = await post(stage.url, { query: '{ __typename }' }, { origin })
+    expect([status, headers.get('access-control-allow-origin')]).toEqual([403, null])
+    const preflight = await fetch(`${stage.url}/graphql`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-api-key' },
+    })
+    expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([403, null])
+  })
+
+  test('opens no WebSocket', async () => {
+    expect(await openWire(stage.url, { origin }).closed).toBe(0)
+  })
+})
+
+describe('an origin that is allowed', () => {
+  test('asks, is answered, and may read the limits', async () => {
+    const preflight = await fetch(`${stage.url}/graphql`, {
+      method: 'OPTIONS',
+      headers: { origin: ALLOWED_ORIGIN, 'access-control-request-method': 'POST' },
+    })
+    expect(preflight.status).toBe(204)
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(ALLOWED_ORIGIN)
+    expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization')
+    const { status, headers } = await post(stage.url, { query: '{ __typename }' }, { origin: ALLOWED_ORIGIN })
+    expect([status, headers.get('access-control-allow-origin')]).toEqual([200, ALLOWED_ORIGIN])
+    expect(headers.get('access-control-expose-headers')).toContain('retry-after')
+    expect(headers.get('vary')).toMatch(/origin/i)
+  })
+
+  test('is never allowed to send cookies', async () => {
+    const { headers } = await post(stage.url, { query: '{ __typename }' }, { origin: ALLOWED_ORIGIN })
+    expect(headers.get('access-control-allow-credentials')).toBeNull()
+  })
+
+  test('opens a WebSocket', async () => {
+    const { socket } = openWire(stage.url, { origin: ALLOWED_ORIGIN })
+    await once(socket, 'open')
+    socket.terminate()
+  })
+})
+
+describe('a gateway that knows no keys', () => {
+  test.each(['evil.example', 'evil.example:4000', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1', ''])(
+    'is not there for the host %j that was made to lead to it',
+    async (host) => {
+      const { app } = await openTestApp()
+      const { port } = new URL(app.url)
+      const ask = `POST /graphql HTTP/1.1\r\nHost: ${host}\r\nOrigin: http://${host}\r\nContent-Type: application/json\r\nContent-Length: 26\r\nConnection: close\r\n\r\n{"query":"{ __typename }"}`
+      expect(await sendRaw(Number(port), ask)).toMatch(/^HTTP\/1\.1 42?1/)
+      expect(await openWire(app.url, { host: host || 'evil.example' }).closed).toBe(0)
+    },
+  )
+
+  test('is there for this machine’s own names', async () => {
+    const { app } = await openTestApp()
+    const { port } = new URL(app.url)
+    for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
+      const ask = `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
+      expect(await sendRaw(Number(port), ask)).toMatch(/^HTTP\/1\.1 200/)
+    }
+  })
+})
