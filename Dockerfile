@@ -16,7 +16,8 @@ COPY --from=build /app/dist ./dist
 COPY portraits ./portraits
 RUN mkdir /data && chown node:node /data
 USER node
-ENV NODE_ENV=production DATA_DIR=/data
+# Beyond this machine it serves nobody without API_KEYS (or JWTs) and GATEWAY_SECRET, and says so.
+ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
 VOLUME /data
 HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT ?? 4000}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 STOPSIGNAL SIGTERM

@@ -63,6 +63,8 @@ async function start() {
     DATA_DIR: join(root, 'data'),
     PORT: String(port),
     LOCAL_UPSTREAM_PORT: '0',
+    API_KEYS: `check:${'0'.repeat(64)}`,
+    GATEWAY_SECRET: 'the secret of this check',
   }
   const child = spawn(command[0] ?? '', command.slice(1), {
     cwd: inStage(''),

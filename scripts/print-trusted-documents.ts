@@ -5,7 +5,11 @@ import * as generated from '../src/graphql/generated.ts'
 import { digest } from '../src/graphql/trusted-documents.ts'
 import { START_DOCUMENT, WATCH_DOCUMENT } from '../src/page/home-page.ts'
 
-const documents = [...Object.values(generated).filter((one) => one instanceof String), START_DOCUMENT, WATCH_DOCUMENT]
+const documents = [
+  ...Object.values(generated).filter((one) => one instanceof generated.TypedDocumentString),
+  START_DOCUMENT,
+  WATCH_DOCUMENT,
+]
 const entries = documents
   .map((document) => document.toString())
   .filter((text) => parse(text).definitions.some(({ kind }) => kind === Kind.OPERATION_DEFINITION))

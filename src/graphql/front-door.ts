@@ -6,9 +6,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { GraphQLError } from 'graphql'
 import type { Allowance } from '../limits/limiter.ts'
-import { readCapped } from '../lib/read-capped.ts'
+import { readBody } from '../lib/read-body.ts'
 import { type Admission, readCredentials } from './admission.ts'
 import type { Caller } from './caller.ts'
+import { checkDocumentText } from './document-limits.ts'
 import { type EventStreamDoor, wantsEventStream } from './event-stream.ts'
 import type { OperationParams } from './operations.ts'
 import { parseBody, parseQuery } from './params.ts'
@@ -104,7 +105,9 @@ export function createFrontDoor(parts: FrontDoorParts) {
 
   const find = (params: OperationParams): string => {
     try {
-      return findDocument(params)
+      const text = findDocument(params)
+      checkDocumentText(text)
+      return text
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error
       throw new Refused(400, String(error.extensions['code']), error.message)
@@ -117,8 +120,14 @@ export function createFrontDoor(parts: FrontDoorParts) {
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       const { status, headers, code, message } = error
-      response.writeHead(status, { ...headers, 'content-type': 'application/json; charset=utf-8' })
-      response.end(JSON.stringify({ errors: [{ message, extensions: { code } }] }))
+      const text = JSON.stringify({ errors: [{ message, extensions: { code } }] })
+      const length = Buffer.byteLength(text)
+      response.writeHead(status, {
+        ...headers,
+        'content-type': 'application/json; charset=utf-8',
+        'content-length': length,
+      })
+      response.end(text)
     }
   }
 }
@@ -139,7 +148,7 @@ function hasJsonType({ headers }: IncomingMessage, isPost: boolean): boolean {
 async function readParams(request: IncomingMessage): Promise<OperationParams | null> {
   const isTooLong = Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES
   // A body that is too long is left unread, not cut off together with our answer.
-  const body = isTooLong ? null : await readCapped(request.iterator({ destroyOnReturn: false }), MAX_BODY_BYTES)
+  const body = isTooLong ? null : await readBody(request, MAX_BODY_BYTES)
   if (body === null) {
     throw new Refused(413, 'TOO_LARGE', `A request has at most ${MAX_BODY_BYTES} bytes.`, { connection: 'close' })
   }

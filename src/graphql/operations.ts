@@ -7,6 +7,7 @@ import type { YogaServerInstance } from 'graphql-yoga'
 import { type Caller, refuseWhenSpent } from './caller.ts'
 import type { Admitted } from './front-door.ts'
 import { type Context, createContext, type UseCases } from './context.ts'
+import { checkDocumentText } from './document-limits.ts'
 import type { FindDocument } from './trusted-documents.ts'
 
 /** A request for one operation, as a caller sends it. Its document is given by its text or by its id. */
@@ -54,6 +55,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
   return async (caller, params, idempotencyKey) => {
     try {
       const query = findDocument(params)
+      checkDocumentText(query)
       const enveloped = yoga.getEnveloped({ params: { ...params, query }, caller, idempotencyKey })
       const document = enveloped.parse(query)
       const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)

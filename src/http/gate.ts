@@ -44,9 +44,10 @@ const EXPOSED_HEADERS = 'ratelimit, ratelimit-policy, retry-after'
 export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): Gate {
   const { origin: publicOrigin, host: publicHost, protocol } = new URL(publicUrl)
   const allowed = new Set(allowedOrigins)
-  const headers = new Headers({
+  const headers = Object.entries({
     ...HEADERS,
     ...(protocol === 'https:' && { 'strict-transport-security': 'max-age=31536000' }),
+    vary: 'Origin',
   })
 
   const isForUs = ({ headers: { host } }: IncomingMessage): boolean =>
@@ -64,7 +65,7 @@ export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): 
 
   return {
     admit: (request, response) => {
-      response.setHeaders(headers)
+      for (const [name, value] of headers) response.setHeader(name, value)
       const offence = findOffence(request)
       if (offence === 'host') {
         sendError(response, 421, 'HOST_NOT_ALLOWED', 'Without API keys only this machine is served, by its own name.')
@@ -80,7 +81,6 @@ export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): 
         return false
       }
       const { origin } = request.headers
-      response.setHeader('vary', 'Origin')
       if (origin !== undefined && allowed.has(origin)) {
         response.setHeader('access-control-allow-origin', origin)
         response.setHeader('access-control-expose-headers', EXPOSED_HEADERS)

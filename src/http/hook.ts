@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HookTaker } from '../jobs/accept-hook.ts'
 import { faultPoint } from '../lib/fault-points.ts'
-import { readCapped } from '../lib/read-capped.ts'
+import { readBody } from '../lib/read-body.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
 /** Far above any document of the upstream. */
@@ -18,17 +18,19 @@ export function createHookDoor(hooks: HookTaker) {
       sendError(response, 405, 'METHOD_NOT_ALLOWED', 'A hook is a POST.')
       return
     }
+    const jobId = hooks.recognise(token)
+    if (jobId === null) {
+      sendNotFound(response)
+      return
+    }
     // A body that is too long is left unread, not cut off together with our answer.
-    const body = await readCapped(request.iterator({ destroyOnReturn: false }), MAX_HOOK_BYTES)
+    const body = await readBody(request, MAX_HOOK_BYTES)
     if (body === null) {
       response.setHeader('connection', 'close')
       sendError(response, 413, 'TOO_LARGE', `A hook has at most ${MAX_HOOK_BYTES} bytes.`)
       return
     }
-    switch (await hooks.accept(token, body.toString('utf8'))) {
-      case 'foreign':
-        sendNotFound(response)
-        return
+    switch (await hooks.accept(jobId, body.toString('utf8'))) {
       case 'notKept':
         sendError(response, 503, 'UNAVAILABLE', 'The hook could not be written down. Send it again.')
         return

@@ -2,8 +2,13 @@ import type { ServerResponse } from 'node:http'
 
 /** Answers with a JSON document. */
 export function sendJson(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
-  response.end(`${JSON.stringify(body)}\n`)
+  sendText(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`)
+}
+
+/** In one write: of a text whose length is not known head and body go apart. */
+function sendText(response: ServerResponse, status: number, type: string, text: string): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
+  response.end(text)
 }
 
 /** Answers with an error that says what to do. */
@@ -18,9 +23,6 @@ export function sendNotFound(response: ServerResponse): void {
 
 /** Answers with a page that may load nothing but what `contentSecurityPolicy` names. */
 export function sendHtml(response: ServerResponse, html: string, contentSecurityPolicy: string): void {
-  response.writeHead(200, {
-    'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': contentSecurityPolicy,
-  })
-  response.end(html)
+  response.setHeader('content-security-policy', contentSecurityPolicy)
+  sendText(response, 200, 'text/html; charset=utf-8', html)
 }

@@ -31,15 +31,17 @@ export interface HookTakerParts {
   readonly stopping: AbortSignal
 }
 
-/** `foreign`: the token is not ours. `kept`: the job will be looked at, whatever happens to this process. `notKept`: it could not be written. */
-export type HookVerdict = 'foreign' | 'kept' | 'notKept'
+/** `kept`: the job will be looked at, whatever happens to this process. `notKept`: it could not be written. */
+export type HookVerdict = 'kept' | 'notKept'
 
 export interface HookTaker {
+  /** The job that a hook's token was made for; null for one that is not ours, which costs no query and no write. */
+  recognise(token: string): string | null
   /**
-   * Takes one hook. A wrong token costs no query and no write. The body is a hint: what changes the job is our own
-   * fetch. Twice, late, or for a finished job: no difference, no error.
+   * Takes one hook of a job. The body is a hint: what changes the job is our own fetch. Twice, late, or for a finished
+   * job: no difference, no error.
    */
-  accept(token: string, body: string): Promise<HookVerdict>
+  accept(jobId: string, body: string): Promise<HookVerdict>
   /** Whether a hook of the job was taken that has not had its effect yet. */
   isFollowing(jobId: string): boolean
 }
@@ -82,12 +84,12 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
 
   return {
     isFollowing: (jobId) => [...waits.values()].some((wait) => wait.jobId === jobId),
-    accept: async (token, body) => {
+    recognise: (token) => {
       const jobId = hookAddresses.parseToken(token)
-      if (jobId === null) {
-        telemetry.hookRefused()
-        return 'foreign'
-      }
+      if (jobId === null) telemetry.hookRefused()
+      return jobId
+    },
+    accept: async (jobId, body) => {
       const note = { jobId, upstreamId: upstream.readHookId(body) }
       faultPoint('hook-read')
       try {

@@ -52,10 +52,12 @@ describe('requests a minute', () => {
 
   test('count for streams as well', async () => {
     const gateway = await openTestApp({ settings: { TENANT_REQUESTS_PER_MINUTE: '1' } })
-    const events = []
-    for (const _of of [1, 2]) {
+    const events: object[] = []
+    const ask = async () => {
       for await (const event of subscribeSse(gateway.app.url, '{ __typename }', {})) events.push(event)
     }
+    await ask()
+    await ask()
     expect(events[0]).toEqual({ data: { __typename: 'Query' } })
     expect(events[1]).toMatchObject({ errors: [{ extensions: { code: 'RATE_LIMITED' } }] })
   })
@@ -74,14 +76,14 @@ describe('units a day', () => {
     if (!accepted) throw new Error('nothing was sent')
     accepted.state = { status: 'FAILED', message: 'no face' }
     await gateway.upstream.sendHook(accepted)
-    await until(async () => (await create(gateway)).__typename === 'CreateSwapSuccess', { timeoutMs: 10_000 })
+    await until(async () => 'job' in (await create(gateway)), { timeoutMs: 10_000 })
     expect(await create(gateway)).toMatchObject({ remaining: 1 })
   })
 
   test('of many who ask at once no more are let in than it holds', async () => {
     const gateway = await openTestApp({ settings: { TENANT_QUOTA_PER_DAY: '10', MAX_IN_FLIGHT: '50' } })
     const answers = await Promise.all(Array.from({ length: 20 }, async () => create(gateway)))
-    expect(answers.filter(({ __typename }) => __typename === 'CreateSwapSuccess')).toHaveLength(3)
+    expect(answers.filter((answer) => 'job' in answer)).toHaveLength(3)
     expect(gateway.upstream.submits).toBe(3)
   })
 

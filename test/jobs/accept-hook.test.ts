@@ -26,7 +26,6 @@ test('a hook that cannot be written down is not acknowledged, and nothing is ask
     random: () => 0,
     stopping: new AbortController().signal,
   })
-  const token = hookAddresses.addressOf('job_1').split('/').at(-1) ?? ''
-  expect(await hooks.accept(token, '{}')).toBe('notKept')
+  expect(await hooks.accept('job_1', '{}')).toBe('notKept')
   expect(refused).toHaveLength(1)
 })

@@ -114,6 +114,7 @@ describe('an origin that is allowed', () => {
   test('opens a WebSocket', async () => {
     const { socket } = openWire(stage.url, { origin: ALLOWED_ORIGIN })
     await once(socket, 'open')
+    expect(socket.protocol).toBe('graphql-transport-ws')
     socket.terminate()
   })
 })

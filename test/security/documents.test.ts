@@ -66,7 +66,8 @@ describe('on a stream', () => {
     send({ type: 'connection_init', payload: { authorization: `Bearer ${KEYS.acme}` } })
     await until(() => messages.some(({ type }) => type === 'connection_ack'))
     send({ type: 'subscribe', id: '1', payload: { query: REFUSED[name] } })
-    await until(() => messages.some(({ type }) => type === 'error'))
+    const refusal = await until(() => messages.find(({ type }) => type === 'error'))
+    expect(refusal.payload).toEqual([expect.objectContaining({ message: expect.any(String) })])
     socket.terminate()
   })
 

@@ -1,0 +1,84 @@
+import fc from 'fast-check'
+import { Lexer, parse, Source, TokenKind } from 'graphql'
+import { expect, test } from 'vitest'
+import { checkDocument, checkDocumentText, DOCUMENT_LIMITS } from '../../src/graphql/document-limits.ts'
+
+/** Tokens as the engine's own lexer counts them, up to where it has something to say. */
+function countTokens(text: string): number {
+  const lexer = new Lexer(new Source(text))
+  let tokens = 0
+  try {
+    while (lexer.advance().kind !== TokenKind.EOF) tokens += 1
+  } catch {
+    return Number.NaN
+  }
+  return tokens
+}
+
+const PIECES = [
+  '{',
+  '}',
+  'a',
+  'a1',
+  '...',
+  '$',
+  '(',
+  ')',
+  ':',
+  '"x"',
+  '"\\""',
+  '"""b"""',
+  '"""a\\"""b"""',
+  '# c\n',
+  ',',
+  '-1.5e+3',
+  '@',
+  '|',
+  '[',
+  '!',
+  '\n',
+]
+
+test('a text is refused exactly where the engine would count too many tokens', () => {
+  const texts = fc
+    .array(fc.constantFrom(...PIECES), { minLength: 1_990, maxLength: 2_400 })
+    .map((pieces) => pieces.join(' '))
+  fc.assert(
+    fc.property(texts, (text) => {
+      const count = countTokens(text)
+      if (Number.isNaN(count)) return
+      const isRefused = count > DOCUMENT_LIMITS.tokens
+      if (isRefused) expect(() => checkDocumentText(text)).toThrow('more than 2000 tokens')
+      else expect(() => checkDocumentText(text)).not.toThrow()
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('no text keeps it busy for longer than it takes to read it', () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 200, unit: 'binary' }), (text) => {
+      try {
+        checkDocumentText(text.repeat(100))
+      } catch (error) {
+        expect(String(error)).toContain('tokens')
+      }
+    }),
+  )
+})
+
+test.each([
+  ['aliases', (n: number) => `{ ${Array.from({ length: n }, (_u, i) => `a${i}: b`).join(' ')} }`, 100],
+  ['root fields', (n: number) => `{ ${Array.from({ length: n }, (_u, i) => `b${i}`).join(' ')} }`, 100],
+  ['levels', (n: number) => `${'{ a '.repeat(n)}${'}'.repeat(n)}`, 10],
+  ['directives', (n: number) => `{ a ${'@b '.repeat(n)} }`, 10],
+  [
+    'root fields in a mutation',
+    (n: number) => `mutation { ${Array.from({ length: n }, (_u, i) => `b${i}`).join(' ')} }`,
+    5,
+  ],
+  ['fields of one name', (n: number) => `{ a { ${'b '.repeat(n)} } }`, 20],
+])('%s: so many pass, and not one more', (_what, write, most) => {
+  expect(() => checkDocument(parse(write(most)))).not.toThrow()
+  expect(() => checkDocument(parse(write(most + 1)))).toThrow('more than')
+})
