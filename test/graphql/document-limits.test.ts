@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { array, assert, constantFrom, property, string } from 'fast-check'
 import { Lexer, parse, Source, TokenKind } from 'graphql'
 import { expect, test } from 'vitest'
 import { checkDocument, checkDocumentText, DOCUMENT_LIMITS } from '../../src/graphql/document-limits.ts'
@@ -40,11 +40,9 @@ const PIECES = [
 ]
 
 test('a text is refused exactly where the engine would count too many tokens', () => {
-  const texts = fc
-    .array(fc.constantFrom(...PIECES), { minLength: 1_990, maxLength: 2_400 })
-    .map((pieces) => pieces.join(' '))
-  fc.assert(
-    fc.property(texts, (text) => {
+  const texts = array(constantFrom(...PIECES), { minLength: 1_990, maxLength: 2_400 }).map((pieces) => pieces.join(' '))
+  assert(
+    property(texts, (text) => {
       const count = countTokens(text)
       if (Number.isNaN(count)) return
       const isRefused = count > DOCUMENT_LIMITS.tokens
@@ -56,8 +54,8 @@ test('a text is refused exactly where the engine would count too many tokens', (
 })
 
 test('no text keeps it busy for longer than it takes to read it', () => {
-  fc.assert(
-    fc.property(fc.string({ maxLength: 200, unit: 'binary' }), (text) => {
+  assert(
+    property(string({ maxLength: 200, unit: 'binary' }), (text) => {
       try {
         checkDocumentText(text.repeat(100))
       } catch (error) {
