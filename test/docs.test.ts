@@ -85,6 +85,18 @@ test.each([
   expect(licences).toEqual(declared)
 })
 
+test('DEPENDENCIES.md counts the licences of all that the program runs on', () => {
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    readonly packages: Readonly<Record<string, { license?: string; dev?: boolean; devOptional?: boolean }>>
+  }
+  const counts: Record<string, number> = {}
+  for (const [path, { license = 'none', dev, devOptional }] of Object.entries(packages)) {
+    if (path !== '' && !dev && !devOptional) counts[license] = (counts[license] ?? 0) + 1
+  }
+  const rows = tableRows(section('DEPENDENCIES.md', 'Licences of all that the program runs on'))
+  expect(Object.fromEntries(rows.map(([name, [count = '']]) => [name, Number.parseInt(count, 10)]))).toEqual(counts)
+})
+
 test('DEPENDENCIES.md names the overrides and the pins as package.json has them', () => {
   const versions = (heading: string) =>
     Object.fromEntries(tableRows(section('DEPENDENCIES.md', heading)).map(([name, cells]) => [name, cells[0]]))
