@@ -168,7 +168,7 @@ function expectAtMost(limit: keyof typeof DOCUMENT_LIMITS, count: number, what: 
   const most = DOCUMENT_LIMITS[limit]
   if (count > most) {
     throw new GraphQLError(`The document has more than ${most} ${what}.`, {
-      extensions: { code: 'DOCUMENT_TOO_LARGE' },
+      extensions: { code: 'DOCUMENT_TOO_LARGE', http: { status: 400 } },
     })
   }
 }
