@@ -23,7 +23,8 @@ async function seed({ databaseUrl }: Rig, count: number): Promise<void> {
         select 1 union all select n + 1 from n where n < ${count}) select ${columns.map((name) => changed[name] ?? name).join()}
         from n, ${table}`)
     }
-    const id = `'job_seed' || substr('0000000000000000000000' || n, -22)`
+    // Written as both engines read it: a negative start is from the end in one of them only.
+    const id = `'job_seed' || substr('0000000000000000000000' || n, length('' || n) + 1)`
     await exec('begin')
     await copy('jobs', { id, upstream_id: `'SWAP-FACE-SEED-' || n`, change_seq: 'change_seq + n' })
     // What is there already is the one job that was copied, and its copies have no timeline yet.
