@@ -125,7 +125,7 @@ test('--help prints every setting', async () => {
 test.each([
   [{ PORT: 'abc' }, 'PORT must be a port number'],
   [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of'],
-  [{ HOST: '0.0.0.0' }, 'HOST must be a loopback address'],
+  [{ HOST: '0.0.0.0' }, 'API_KEYS must be set'],
   [{ GATEWAY_SECRET: 'short' }, 'GATEWAY_SECRET must have at least 16 characters'],
 ])('a bad setting stops the start with one line that names it: %j', async (env, line) => {
   const failed = await run(process.execPath, ['dist/main.js'], { env: { PATH: process.env['PATH'], ...env } }).catch(

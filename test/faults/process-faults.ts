@@ -1,14 +1,31 @@
 /** Processes that are stopped, doubled, or away for long. */
 import { once } from 'node:events'
 import { openFaultProxy } from '../support/fault-proxy.ts'
-import { isOnPostgres } from '../support/side-door.ts'
+import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
 import { findFreePort } from './gateway-process.ts'
-import { GOOD } from './rig.ts'
+import { GOOD, type Rig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { holdFor, settleAndTime, withRig } from './wire-faults.ts'
 
 const LEASE_MS = 12_000
+
+/** Not in the middle of a write: while the embedded database is locked nobody else could go on, nor even start. */
+async function stopBetweenWrites(gateway: Rig['gateway'], { databaseUrl }: Rig): Promise<void> {
+  await until(
+    async () => {
+      gateway.signal('SIGSTOP')
+      try {
+        await throughSideDoor(databaseUrl, async ({ lockWrites }) => (await lockWrites())())
+        return true
+      } catch {
+        gateway.signal('SIGCONT')
+        return false
+      }
+    },
+    { timeoutMs: 30_000 },
+  )
+}
 
 const sigstop: Scenario = {
   name: 'SIGSTOP over a lease, a second process goes on',
@@ -33,7 +50,7 @@ const sigstop: Scenario = {
           const before = rig.upstream.accepted.length
           rig.wish(4)
           await until(() => rig.upstream.accepted.length === before + 4, { timeoutMs: 10_000 })
-          first.signal('SIGSTOP')
+          await stopBetweenWrites(first, rig)
           front.forwardTo(await findFreePort())
           const second = await rig.start({ port: await findFreePort() })
           front.forwardTo(Number(new URL(second.url).port))

@@ -161,7 +161,10 @@ export async function sendRaw(port: number, bytes: string | Buffer): Promise<str
   socket.on('error', () => null)
   socket.setTimeout(1_500, () => socket.destroy())
   socket.write(bytes)
-  await once(socket, 'close')
+  // A connection that is reset is an answer, too.
+  await new Promise((resolve) => {
+    socket.once('close', resolve)
+  })
   return text
 }
 
