@@ -1,5 +1,5 @@
 /**
- * The composition root: with its three `open-*` beside it, the only place that names implementations. Opened from the ground up, closed in the reverse
+ * The composition root: with the `open-*` beside it, the only place that names implementations. Opened from the ground up, closed in the reverse
  * order: first nobody comes in any more, then what is under way ends, then what it stood on goes.
  */
 import { readFileSync } from 'node:fs'
@@ -22,6 +22,7 @@ import { openHookTaker } from './jobs/accept-hook.ts'
 import { createApplyReport } from './jobs/apply-report.ts'
 import { createConfirmer } from './jobs/confirm-swap.ts'
 import { createCreateSwap } from './jobs/create-swap.ts'
+import { createFindInputImage } from './jobs/input-images.ts'
 import { createHookAddresses } from './jobs/hook-addresses.ts'
 import { createReadJobs } from './jobs/read-jobs.ts'
 import { openReconciler } from './jobs/reconcile.ts'
@@ -38,6 +39,7 @@ import { readPath } from './lib/request-path.ts'
 import { createWakeableDelay } from './lib/wakeable-delay.ts'
 import { openAuthentication } from './open-authentication.ts'
 import { openEmbedded } from './open-embedded.ts'
+import { openImages } from './open-images.ts'
 import { openStorage } from './open-storage.ts'
 import { listen } from './server.ts'
 import type { SwapFaceOptions } from './swapface/swapface.ts'
@@ -86,7 +88,7 @@ export async function openApp({
     const onUnexpectedError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)
 
     const stopping = new AbortController()
-    const { bus, limiter, pacer, store } = await openStorage({
+    const { bus, images, limiter, pacer, store } = await openStorage({
       config,
       postgresUrl: secrets.postgresUrl,
       telemetry,
@@ -135,7 +137,24 @@ export async function openApp({
     const room = createWakeableDelay(clock, stopping.signal)
     const { deadlines, maxInFlight } = config
     const applyReport = createApplyReport({ store, bus, onRoom: room.wake, telemetry, deadlines, random })
-    const confirmer = createConfirmer({ store, upstream, applyReport, breaker, pacer, telemetry, clock })
+
+    const allowedHosts = listAllowedHosts(config, publicUrl, embedded?.url ?? null)
+    const imageKeeping = openImages({
+      config,
+      secrets,
+      publicUrl,
+      allowedHosts: [...allowedHosts, new URL(upstreamUrl).host],
+      store,
+      images,
+      authenticate,
+      background,
+      telemetry,
+      clock,
+      stopping: stopping.signal,
+      onClose: closers.add,
+    })
+    const { addresses: imageAddresses, forgetter, mirror } = imageKeeping
+    const confirmer = createConfirmer({ store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock })
     const submitter = createSubmitter({
       store,
       upstream,
@@ -157,7 +176,15 @@ export async function openApp({
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },
       budget: { quotaPerDay: config.tenantQuotaPerDay, maxInFlight: config.tenantMaxInFlight },
-      guard: createAddressGuard({ allowedHosts: listAllowedHosts(config, publicUrl, embedded?.url ?? null) }),
+      findInputImage: createFindInputImage({
+        store,
+        images,
+        addresses: imageAddresses,
+        guard: createAddressGuard({ allowedHosts }),
+        isReachable: embedded !== null || !isLoopback(new URL(publicUrl).hostname),
+        neededForMs: deadlines.submitBeforeMs + deadlines.onQueueMs,
+        clock,
+      }),
       hookAddresses,
       telemetry,
       clock,
@@ -186,6 +213,7 @@ export async function openApp({
         createSwap,
         // Whoever made the job may let others watch it.
         issueWatchToken: (viewer, job) => (hasScope(viewer, 'swap:write') ? watchTokens.issue(job) : null),
+        ...imageKeeping.useCases,
         watcher,
         watchJobs: createWatchJobs({ store, bus, clock }),
         openReading: (viewer) => createReadJobs(viewer, store, confirmer),
@@ -210,6 +238,7 @@ export async function openApp({
 
     const reconciler = openReconciler({ store, confirmer, applyReport, breaker, hooks, background, telemetry, clock })
     closers.add(() => reconciler.close())
+    background.run('erase what is due', () => forgetter.run(stopping.signal, telemetry))
     background.run('run the queue', () => runQueue({ submitter, room, telemetry, stopping: stopping.signal }))
 
     const isReady = async () => {
@@ -219,7 +248,8 @@ export async function openApp({
     const hook = createHookDoor(hooks)
     const { graphiql } = config
     const page = createPageDoor({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits })
-    const route = createRouter({ gate, graphql: graphql.handle, hook, page, isReady, onUnexpectedError })
+    const doorsBehind = { graphql: graphql.handle, hook, page, ...imageKeeping.doors }
+    const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
     doors.open(route, gate.admitsUpgrade, graphql.upgrade)
 
     return {

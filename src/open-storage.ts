@@ -6,7 +6,9 @@ import type { Clock } from './lib/clock.ts'
 import { createPacer, type Pacer } from './lib/pacer.ts'
 import type { RequestLimiter } from './limits/limiter.ts'
 import { createRequestLimiter } from './limits/request-limiter.ts'
+import type { ImageStore } from './store/image-store.ts'
 import type { JobStore } from './store/job-store.ts'
+import { createImageStore } from './store/kysely-image-store.ts'
 import { createJobStore } from './store/kysely-job-store.ts'
 import { openDatabase as openSqlite } from './store/sqlite/open.ts'
 import type { Telemetry } from './telemetry/events.ts'
@@ -23,6 +25,7 @@ export interface StorageParts {
 
 export interface Storage {
   readonly store: JobStore
+  readonly images: ImageStore
   readonly bus: EventBus
   readonly pacer: Pacer
   readonly limiter: RequestLimiter
@@ -39,6 +42,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     onClose(() => engine.db.destroy())
     return {
       store: createJobStore(engine),
+      images: createImageStore(engine),
       bus: createMemoryBus(),
       pacer: createPacer(fetchPerSecond, clock),
       limiter: createRequestLimiter(requestsPerMinute, now),
@@ -58,6 +62,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
   const { listPlaces } = store
   return {
     store,
+    images: createImageStore(engine),
     bus: openPostgresBus({ url: postgresUrl, listPlaces, background, clock, stopping, onFailure }),
     pacer: createSharedPacer(engine.db, fetchPerSecond, clock),
     limiter: createSharedRequestLimiter(engine.pool, requestsPerMinute, now),

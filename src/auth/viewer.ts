@@ -2,6 +2,7 @@
  * The authenticated caller, and what it may do. A job belongs to the tenant of the viewer who made it; whose it is,
  * and whether this viewer may see it, is said here and nowhere else.
  */
+import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../domain/errors.ts'
 
 export const SCOPES = ['swap:read', 'swap:write', 'swap:admin'] as const
@@ -31,6 +32,12 @@ export interface Credentials {
   readonly authorization: string | null
   /** `X-API-Key`. */
   readonly apiKey: string | null
+}
+
+/** What the headers of a request show. */
+export function readCredentials({ headers }: IncomingMessage): Credentials {
+  const apiKey = headers['x-api-key']
+  return { authorization: headers.authorization ?? null, apiKey: typeof apiKey === 'string' ? apiKey : null }
 }
 
 /** Resolves to null for whoever shows nothing, or something that is not good (any more). Never says which. */

@@ -16,6 +16,7 @@ export interface Config {
   /** Of the embedded database; null where PostgreSQL is used (`Secrets.postgresUrl`). */
   readonly databasePath: string | null
   readonly dataDir: string
+  readonly blobUrl: string
   /** Folder of the operator's own face-swap models; null for the built-in ones. */
   readonly modelsDir: string | null
   readonly allowedPrivateHosts: readonly string[]
@@ -73,6 +74,7 @@ export function toConfig(values: SettingValues): Config {
       ? null
       : resolve(values.DATABASE_URL?.slice('file:'.length) ?? join(dataDir, 'gateway.db')),
     dataDir,
+    blobUrl: values.BLOB_URL ?? `file:${join(dataDir, 'images')}`,
     modelsDir: values.SWAPFACE_MODELS_DIR === undefined ? null : resolve(values.SWAPFACE_MODELS_DIR),
     allowedPrivateHosts: parseList(values.ALLOWED_PRIVATE_HOSTS),
     allowedOrigins: parseList(values.ALLOWED_ORIGINS).map(parseOrigin),

@@ -13,6 +13,8 @@ export interface Secrets {
   readonly upstreamKey: string
   /** With its password; null where the database is embedded. */
   readonly postgresUrl: string | null
+  /** Of an S3-compatible store; null where none are given. */
+  readonly blobCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null
   /** Digests of keys, or the file that lists them; null where there are none. */
   readonly apiKeys: string | null
   /** The first signs, all verify. */
@@ -24,15 +26,21 @@ export function readSecrets(values: SettingValues, dataDir: string): Secrets {
   return {
     upstreamKey: values.TTAPI_KEY ?? values.LOCAL_UPSTREAM_KEY,
     postgresUrl: isPostgresUrl(values.DATABASE_URL ?? '') ? (values.DATABASE_URL ?? null) : null,
+    blobCredentials:
+      values.AWS_ACCESS_KEY_ID === undefined || values.AWS_SECRET_ACCESS_KEY === undefined
+        ? null
+        : { accessKeyId: values.AWS_ACCESS_KEY_ID, secretAccessKey: values.AWS_SECRET_ACCESS_KEY },
     apiKeys: values.API_KEYS ?? null,
     gatewaySecrets: values.GATEWAY_SECRET ? parseList(values.GATEWAY_SECRET) : [readOrMakeSecret(dataDir)],
   }
 }
 
 /** Each as a text that must not be written anywhere. */
-export function listSecrets({ upstreamKey, postgresUrl, gatewaySecrets }: Secrets): readonly string[] {
+export function listSecrets({ upstreamKey, postgresUrl, blobCredentials, gatewaySecrets }: Secrets): readonly string[] {
   const password = postgresUrl === null ? '' : decodeURIComponent(new URL(postgresUrl).password)
-  return [upstreamKey, password, ...gatewaySecrets].filter((secret) => secret.length >= MIN_HIDDEN_CHARS)
+  return [upstreamKey, password, blobCredentials?.secretAccessKey ?? '', ...gatewaySecrets].filter(
+    (secret) => secret.length >= MIN_HIDDEN_CHARS,
+  )
 }
 
 function parseList(text: string): readonly [string, ...string[]] {

@@ -77,10 +77,23 @@ export const settings = {
     'the embedded database, as file:path; or postgres://user:password@host/database, for several processes',
   ),
   DATA_DIR: setting(z.string().min(1).default('./data'), './data', 'folder for everything that is kept'),
+  BLOB_URL: setting(
+    z
+      .string()
+      .refine(
+        (value) => value.startsWith('file:') || (value.startsWith('s3://') && URL.canParse(value)),
+        'must be "file:" and a path, or "s3://bucket/prefix?endpoint=https://…"',
+      )
+      .optional(),
+    'file:DATA_DIR/images',
+    'where images are kept: a folder, or an S3-compatible store',
+  ),
+  AWS_ACCESS_KEY_ID: setting(z.string().min(1).optional(), null, 'key of the S3-compatible store; with the next one'),
+  AWS_SECRET_ACCESS_KEY: setting(z.string().min(1).optional(), null, 'its secret'),
   GATEWAY_SECRET: setting(
     z.string().min(16, 'must have at least 16 characters').optional(),
     'made on first start, kept in DATA_DIR',
-    'signs hook addresses and watch tokens; a comma-separated list rotates it: the first signs, all verify',
+    'signs hook addresses, image addresses and watch tokens; a comma-separated list rotates it: the first signs, all verify',
   ),
   API_KEYS: setting(
     z.string().optional(),

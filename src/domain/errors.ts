@@ -9,6 +9,8 @@ export type GatewayErrorCode =
   | 'FORBIDDEN'
   /** No such job, or not the caller's: the two are not told apart. */
   | 'NOT_FOUND'
+  /** Too many requests of the tenant's; nothing was done. */
+  | 'RATE_LIMITED'
   /** The gateway cannot record what was asked for, so it did nothing. */
   | 'UNAVAILABLE'
 

@@ -21,6 +21,8 @@ export type Finding =
       readonly word: string
       readonly links: SwapLinks
       readonly quota: number | null
+      /** The copy that was made of the result meanwhile; null where there is none yet. */
+      readonly copyId: string | null
     }
   | { readonly kind: 'failed'; readonly upstreamId: string; readonly word: string; readonly failure: SwapFailure }
   /** A fetch brought no statement about the job. */

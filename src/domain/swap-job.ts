@@ -62,6 +62,13 @@ export interface SwapCharge {
   readonly quota: number | null
 }
 
+/** Where an image of a job came from, when it was not given as an address: at most one is set. */
+export interface ImageOrigin {
+  readonly uploadId: string | null
+  /** The job whose result it is. */
+  readonly resultOf: string | null
+}
+
 /** One requested swap: what the caller sees of it, and what the gateway needs to bring it to its end. */
 export interface SwapJob {
   readonly id: string
@@ -72,10 +79,11 @@ export interface SwapJob {
   readonly upstreamId: string | null
   /** The word the upstream last used, as it came. */
   readonly upstreamStatus: string | null
-  /** As the caller gave it, byte for byte. */
+  /** As the upstream is given it, byte for byte: the caller's own, or a signed one of ours. Empty once forgotten. */
   readonly targetImageUrl: string
-  /** As the caller gave it, byte for byte. */
   readonly swapImageUrl: string
+  readonly targetOrigin: ImageOrigin
+  readonly swapOrigin: ImageOrigin
   readonly links: SwapLinks | null
   readonly failure: SwapFailure | null
   readonly charge: SwapCharge
@@ -86,6 +94,14 @@ export interface SwapJob {
   /** When the upstream was known to have the job. */
   readonly submittedAt: number | null
   readonly finishedAt: number | null
+  /** The copy of the result that is kept here; null while there is none. */
+  readonly copyId: string | null
+  /** Why there will be none, for people. */
+  readonly mirrorFailure: string | null
+  readonly keepDays: number
+  /** When its images and links are erased; null while it is not done. */
+  readonly purgeAt: number | null
+  readonly forgottenAt: number | null
 
   /** The address the upstream was given for this job's hook, byte for byte; null before the first submit. */
   readonly hookAddress: string | null

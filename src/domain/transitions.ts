@@ -51,6 +51,8 @@ type Patch = Partial<
     | 'wakeAt'
     | 'deadlineAt'
     | 'failedSeenAt'
+    | 'copyId'
+    | 'purgeAt'
   >
 >
 
@@ -84,12 +86,14 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       return job.status === 'ON_QUEUE' ? NOTHING : enqueue(job, finding.upstreamId, null, at, circumstances)
 
     case 'refused':
-      return isOwnClaim(job, report) ? finish('FAILED', at, { failure: finding.failure, charge: NOT_CHARGED }) : NOTHING
+      return isOwnClaim(job, report)
+        ? finish(job, 'FAILED', at, { failure: finding.failure, charge: NOT_CHARGED })
+        : NOTHING
 
     case 'released': {
       if (!isOwnClaim(job, report)) return NOTHING
       if (finding.retryAt >= job.createdAt + deadlines.submitBeforeMs) {
-        return finish('FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
+        return finish(job, 'FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
       }
       return note({ leaseUntil: null, notBefore: finding.retryAt, wakeAt: finding.retryAt })
     }
@@ -114,7 +118,8 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       return job.status === 'ON_QUEUE' ? note(scheduleNext(job, report, circumstances)) : NOTHING
 
     case 'succeeded':
-      return finish('SUCCESS', at, {
+      return finish(job, 'SUCCESS', at, {
+        copyId: finding.copyId,
         upstreamId: finding.upstreamId,
         upstreamStatus: finding.word,
         submittedAt: job.submittedAt ?? at,
@@ -131,7 +136,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       if (job.failedSeenAt === null) return note({ failedSeenAt: at, wakeAt: at + CONFIRM_FAILED_AFTER_MS })
       const confirmableAt = job.failedSeenAt + CONFIRM_FAILED_AFTER_MS
       if (at < confirmableAt) return note({ wakeAt: confirmableAt })
-      return finish('FAILED', at, {
+      return finish(job, 'FAILED', at, {
         upstreamStatus: finding.word,
         failure: finding.failure,
         charge: NOT_CHARGED,
@@ -141,11 +146,11 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
     case 'overdue':
       if (job.status === 'PENDING') {
         return job.leaseUntil === null && at >= job.createdAt + deadlines.submitBeforeMs
-          ? finish('FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
+          ? finish(job, 'FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
           : NOTHING
       }
       return job.deadlineAt !== null && at >= job.deadlineAt + (finding.isAnswered ? 0 : LAST_LOOK_MS)
-        ? finish('LOST', at, { failure: NO_OUTCOME, charge: { state: 'UNKNOWN', quota: null } })
+        ? finish(job, 'LOST', at, { failure: NO_OUTCOME, charge: { state: 'UNKNOWN', quota: null } })
         : NOTHING
   }
 }
@@ -195,9 +200,23 @@ function enqueue(
   }
 }
 
-function finish(to: SwapJobStatus, at: number, patch: Patch): Decision {
-  const closed = { finishedAt: at, leaseUntil: null, wakeAt: null, deadlineAt: null, failedSeenAt: null }
+function finish(job: SwapJob, to: SwapJobStatus, at: number, patch: Patch): Decision {
+  const closed = {
+    purgeAt: at + keptForMs(job.keepDays),
+    finishedAt: at,
+    leaseUntil: null,
+    wakeAt: null,
+    deadlineAt: null,
+    failedSeenAt: null,
+  }
   return { kind: 'transition', to, patch: { ...patch, ...closed } }
+}
+
+const HOUR_MS = 60 * 60 * 1_000
+
+/** How long images and links stay after the end; what is not to be kept at all stays long enough to be fetched. */
+function keptForMs(keepDays: number): number {
+  return Math.max(HOUR_MS, keepDays * 24 * HOUR_MS)
 }
 
 function note(patch: Patch): Decision {

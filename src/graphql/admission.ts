@@ -1,5 +1,4 @@
 /** Who may come in, over HTTP and over WebSocket: what a caller shows of itself, and how often it comes. */
-import type { IncomingMessage } from 'node:http'
 import type { Authenticate, Credentials, Viewer } from '../auth/viewer.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
 import type { Caller } from './caller.ts'
@@ -13,11 +12,6 @@ export interface Admission {
 
 export function createAdmission(authenticate: Authenticate, limiter: RequestLimiter): Admission {
   return { authenticate, count: async (viewer) => ({ viewer, allowance: await limiter.take(viewer.tenant) }) }
-}
-
-export function readCredentials({ headers }: IncomingMessage): Credentials {
-  const apiKey = headers['x-api-key']
-  return { authorization: headers.authorization ?? null, apiKey: typeof apiKey === 'string' ? apiKey : null }
 }
 
 /**

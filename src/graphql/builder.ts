@@ -19,7 +19,7 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   relay: {
     encodeGlobalID: (_typename, id) => String(id),
-    decodeGlobalID: (id) => ({ typename: 'SwapJob', id }),
+    decodeGlobalID: (id) => ({ typename: id.startsWith('img_') ? 'SwapUpload' : 'SwapJob', id }),
     nodeTypeOptions: { description: 'Anything that can be asked for again by a global id.' },
     nodeQueryOptions: { description: "Any object by its global id. Null means unknown or not the caller's." },
     nodesQueryOptions: { description: 'Objects by their global ids, in the order asked for.' },

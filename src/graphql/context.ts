@@ -2,6 +2,10 @@ import type { Viewer, WatchToken } from '../auth/viewer.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { Allowance } from '../limits/limiter.ts'
 import type { Caller } from './caller.ts'
+import type { StoredImage } from '../domain/image.ts'
+import type { Forgetter } from '../jobs/forget-swaps.ts'
+import type { ImageView } from '../jobs/image-addresses.ts'
+import type { Uploads } from '../jobs/uploads.ts'
 import type { CreateSwap } from '../jobs/create-swap.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Watcher } from '../jobs/watch-job.ts'
@@ -11,6 +15,14 @@ import { createLoaders } from './loaders.ts'
 
 /** The use cases that the graph is a face of. */
 export interface UseCases {
+  readonly uploads: Pick<Uploads, 'reserve'>
+  readonly forgetter: Pick<Forgetter, 'forget'>
+  /** The viewer's own uploads: none for one that may see some jobs only. */
+  readonly findUploads: (viewer: Viewer, ids: readonly string[]) => Promise<(StoredImage | null)[]>
+  /** The tenant's images, for jobs that the viewer may see. */
+  readonly findImages: (viewer: Viewer, ids: readonly string[]) => Promise<(StoredImage | null)[]>
+  /** An address that works for a day. */
+  readonly addressOfImage: (image: StoredImage, wanted: Partial<Omit<ImageView, 'id'>>) => string
   /** Null for a viewer that may not hand out tokens. */
   readonly issueWatchToken: (viewer: Viewer, job: SwapJob) => WatchToken | null
   readonly createSwap: CreateSwap
@@ -36,6 +48,11 @@ export interface Context {
 
 export function createContext(useCases: UseCases, caller: Caller, idempotencyKey: string | null): Context {
   const { viewer, allowance } = caller
-  const loaders = createLoaders(() => useCases.openReading(viewer), useCases.listTimelines)
+  const loaders = createLoaders({
+    openReading: () => useCases.openReading(viewer),
+    listTimelines: useCases.listTimelines,
+    findUploads: async (ids) => useCases.findUploads(viewer, ids),
+    findImages: async (ids) => useCases.findImages(viewer, ids),
+  })
   return { viewer, allowance, idempotencyKey, useCases, loaders }
 }

@@ -9,6 +9,7 @@ const HTTP_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
   INVALID_INPUT: 400,
   FORBIDDEN: 403,
   NOT_FOUND: 404,
+  RATE_LIMITED: 429,
   UNAVAILABLE: 503,
 }
 

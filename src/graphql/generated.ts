@@ -8,6 +8,8 @@ export type CreateSwapInput = {
   clientReference?: string | null | undefined;
   /** 1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Where absent, an `Idempotency-Key` header counts. */
   idempotencyKey?: string | null | undefined;
+  /** Days until images and links are erased (0 to 30). 0: as soon as the outcome has been fetched once or an hour has passed. */
+  keepDays?: number | null | undefined;
   /** The image the face is taken from. */
   swapImage: SwapImageInput;
   /** At most 10, 64 characters each. */
@@ -63,7 +65,11 @@ export type SwapFailureCode =
 
 /** Exactly one member. */
 export type SwapImageInput =
-  {   /** A public http(s) address of a jpg, jpeg, png or webp. */
+  {   /** The id of a job that ended in SUCCESS: chain swaps without handling links. */
+  resultOf: string; uploadId?: never; url?: never; }
+  |  { resultOf?: never;   /** The id of a finished upload. */
+  uploadId: string; url?: never; }
+  |  { resultOf?: never; uploadId?: never;   /** A public http(s) address of a jpg, jpeg, png or webp. */
   url: string; };
 
 export type SwapImageKind =

@@ -60,7 +60,7 @@ export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): 
     const { origin, host } = request.headers
     if (!isForUs(request)) return 'host'
     if (origin !== undefined) return isOwn(origin, host) || allowed.has(origin) ? null : 'origin'
-    return isFromOtherSite(request) ? 'origin' : null
+    return isFromOtherSite(request) && !isForImage(request) ? 'origin' : null
   }
 
   return {
@@ -91,6 +91,13 @@ export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): 
     },
     admitsUpgrade: (request) => findOffence(request) === null,
   }
+}
+
+/** Signed addresses of images are made to be put into pages, wherever these are from. */
+export const IMAGES_PREFIX = '/images/'
+
+function isForImage({ url, method }: IncomingMessage): boolean {
+  return url?.startsWith(IMAGES_PREFIX) === true && (method === 'GET' || method === 'HEAD')
 }
 
 /** What a page of another site has its visitor's browser ask for without a script; a link that is followed is not. */

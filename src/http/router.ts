@@ -1,13 +1,15 @@
 /** The addresses of the gateway: which door answers what. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { readPath } from '../lib/request-path.ts'
-import type { Gate } from './gate.ts'
+import { type Gate, IMAGES_PREFIX } from './gate.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
 export interface Doors {
   readonly gate: Pick<Gate, 'admit'>
   readonly graphql: (request: IncomingMessage, response: ServerResponse) => Promise<void>
   readonly hook: (request: IncomingMessage, response: ServerResponse, token: string) => Promise<void>
+  readonly upload: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>
+  readonly image: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>
   readonly page: (response: ServerResponse) => void
   /** Whether new traffic should come here; rejects or resolves to false when it should not. */
   readonly isReady: () => Promise<boolean>
@@ -22,6 +24,8 @@ export function createRouter(doors: Doors): RequestListener {
     const path = readPath(request)
     if (path === '/graphql') await doors.graphql(request, response)
     else if (path.startsWith(HOOK_PREFIX)) await doors.hook(request, response, path.slice(HOOK_PREFIX.length))
+    else if (path.startsWith(IMAGES_PREFIX)) await doors.image(request, response, path)
+    else if (path.startsWith('/uploads/')) await doors.upload(request, response, path)
     else if (path === '/healthz') sendJson(response, 200, { status: 'alive' })
     else if (path === '/readyz') {
       const ready = await doors.isReady().catch(() => false)

@@ -12,6 +12,7 @@ import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import type { Echo, FetchOutcome, Upstream } from '../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
+import type { Mirror } from './mirror-result.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 /** The least time between two fetches of one job. */
@@ -22,6 +23,7 @@ export interface ConfirmerParts {
   readonly upstream: Pick<Upstream, 'fetch'>
   readonly applyReport: ApplyReport
   readonly breaker: UpstreamBreaker
+  readonly mirror: Pick<Mirror, 'copySoon'>
   /** Turns to fetch, for all jobs together. */
   readonly pacer: Pacer
   readonly telemetry: Pick<Telemetry, 'fetchUnanswered' | 'hookNotBound'>
@@ -54,7 +56,7 @@ export interface Confirmer {
 }
 
 export function createConfirmer(parts: ConfirmerParts): Confirmer {
-  const { store, upstream, applyReport, breaker, pacer, telemetry, clock } = parts
+  const { store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock } = parts
   /** Fetches in the air, confirmations that wait for their turn, and when each job was fetched last; by job id. */
   const flights = new Map<string, Promise<Confirmed>>()
   const waiting = new Map<string, Promise<Confirmed>>()
@@ -93,7 +95,8 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
         return { job, isAnswered: true, isForeign: true }
       }
     }
-    const finding = toFinding(outcome)
+    const copyId = outcome.kind === 'succeeded' ? await mirror.copySoon(job, outcome.links) : null
+    const finding = toFinding(outcome, copyId)
     const written = await applyReport(job, { source, at: clock.now(), finding })
     return { job: written, isAnswered: outcome.kind !== 'nothing', isForeign: false }
   }
@@ -175,13 +178,13 @@ function matches(job: SwapJob, echo: Echo): boolean {
   )
 }
 
-function toFinding(outcome: FetchOutcome): Finding {
+function toFinding(outcome: FetchOutcome, copyId: string | null): Finding {
   switch (outcome.kind) {
     case 'unfinished':
       return { kind: 'unfinished', upstreamId: outcome.upstreamId, word: outcome.word }
     case 'succeeded': {
       const { upstreamId, word, links, quota } = outcome
-      return { kind: 'succeeded', upstreamId, word, links, quota }
+      return { kind: 'succeeded', upstreamId, word, links, quota, copyId }
     }
     case 'failed':
       return { kind: 'failed', upstreamId: outcome.upstreamId, word: outcome.word, failure: outcome.failure }

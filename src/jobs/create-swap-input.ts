@@ -1,6 +1,5 @@
 /** What a caller may ask for, checked as a whole: every issue is reported, not only the first. */
 import { z } from 'zod'
-import { type AddressGuard, AddressRefused } from '../lib/address-guard.ts'
 
 export const SWAP_INPUT_ISSUE_CODES = [
   'REQUIRED',
@@ -29,6 +28,8 @@ const MAX_TEXT_CHARS = 255
 const MAX_TAGS = 10
 const MAX_TAG_CHARS = 64
 export const MAX_WAIT_MS = 25_000
+const MAX_KEEP_DAYS = 30
+export const DEFAULT_KEEP_DAYS = 7
 
 type Code = { readonly code: SwapInputIssueCode }
 const as = (code: SwapInputIssueCode, error: string) => ({ error, params: { code } satisfies Code })
@@ -50,9 +51,25 @@ const imageUrl = z
   )
   .refine(isHttpUrl, as('NOT_HTTP_URL', 'Give the absolute http:// or https:// address of an image.'))
 
+const id = z.string().refine((value) => value.length <= MAX_TEXT_CHARS, as('TOO_LONG', 'That is no id.'))
+/** The graph sees to it that there is exactly one member; other doors may not. */
+const image = z
+  .object({ url: imageUrl.nullish(), uploadId: id.nullish(), resultOf: id.nullish() })
+  .refine(
+    (given) => Object.values(given).filter((value) => value != null).length === 1,
+    as('EXACTLY_ONE_REQUIRED', 'Give exactly one of url, uploadId and resultOf.'),
+  )
+
 const schema = z.object({
-  targetImage: z.object({ url: imageUrl }),
-  swapImage: z.object({ url: imageUrl }),
+  targetImage: image,
+  swapImage: image,
+  keepDays: z
+    .number()
+    .refine(
+      (days) => days >= 0 && days <= MAX_KEEP_DAYS,
+      as('OUT_OF_RANGE', `keepDays goes from 0 to ${MAX_KEEP_DAYS}.`),
+    )
+    .nullish(),
   idempotencyKey: text(MAX_TEXT_CHARS, 'An idempotency key').nullish(),
   clientReference: text(MAX_TEXT_CHARS, 'A client reference').nullish(),
   tags: z
@@ -65,6 +82,9 @@ const schema = z.object({
     .nullish(),
 })
 
+/** An image as asked for: exactly one is set. */
+export type ImageInput = z.infer<typeof image>
+
 /** A swap as asked for; nothing in it has been normalised. */
 export type CreateSwapInput = z.infer<typeof schema>
 
@@ -72,13 +92,10 @@ export type ParsedInput =
   | { readonly ok: true; readonly input: CreateSwapInput }
   | { readonly ok: false; readonly issues: readonly SwapInputIssue[] }
 
-/** Checks a caller's input. @param guard throws for addresses that may not be used. */
-export function parseCreateSwapInput(raw: unknown, guard: Pick<AddressGuard, 'checkUrl'>): ParsedInput {
+/** Checks a caller's input, as far as it can be told from the input alone. */
+export function parseCreateSwapInput(raw: unknown): ParsedInput {
   const parsed = schema.safeParse(raw)
-  if (parsed.success) {
-    const issues = findRefusedAddresses(parsed.data, guard)
-    return issues.length === 0 ? { ok: true, input: parsed.data } : { ok: false, issues }
-  }
+  if (parsed.success) return { ok: true, input: parsed.data }
   return {
     ok: false,
     issues: parsed.error.issues.map((issue) => ({
@@ -87,21 +104,6 @@ export function parseCreateSwapInput(raw: unknown, guard: Pick<AddressGuard, 'ch
       message: issue.message,
     })),
   }
-}
-
-function findRefusedAddresses(input: CreateSwapInput, guard: Pick<AddressGuard, 'checkUrl'>): SwapInputIssue[] {
-  const issues: SwapInputIssue[] = []
-  for (const name of ['targetImage', 'swapImage'] as const) {
-    try {
-      guard.checkUrl(new URL(input[name].url))
-    } catch (error) {
-      if (!(error instanceof AddressRefused)) throw error
-      const message =
-        'Only images on the public internet can be used; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
-      issues.push({ path: ['input', name, 'url'], code: 'ADDRESS_NOT_ALLOWED', message })
-    }
-  }
-  return issues
 }
 
 function readCode(params: Record<string, unknown> | undefined): SwapInputIssueCode {

@@ -3,14 +3,19 @@ import { requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import { GatewayError } from '../domain/errors.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
-import type { AddressGuard } from '../lib/address-guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { createId } from '../lib/ids.ts'
 import type { JobStore, NewSwapJob, Room } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
-import { type CreateSwapInput, parseCreateSwapInput, type SwapInputIssue } from './create-swap-input.ts'
+import {
+  type CreateSwapInput,
+  DEFAULT_KEEP_DAYS,
+  parseCreateSwapInput,
+  type SwapInputIssue,
+} from './create-swap-input.ts'
 import type { HookAddresses } from './hook-addresses.ts'
+import type { FindInputImage } from './input-images.ts'
 import { SUBMIT_LEASE_MS, type Submitter } from './submit-swap.ts'
 import { endOfDay, type TenantBudgetOptions, toTenantLimits } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
@@ -41,8 +46,7 @@ export interface CreateSwapParts {
   readonly breaker: Pick<UpstreamBreaker, 'isTripped'>
   readonly room: Room
   readonly budget: TenantBudgetOptions
-  /** Says which addresses of images may not be used. */
-  readonly guard: Pick<AddressGuard, 'checkUrl'>
+  readonly findInputImage: FindInputImage
   readonly hookAddresses: Pick<HookAddresses, 'addressOf'>
   readonly telemetry: Pick<Telemetry, 'jobNotRecorded'>
   readonly clock: Clock
@@ -59,20 +63,29 @@ export interface CreateSwapParts {
 export type CreateSwap = (viewer: Viewer, raw: unknown) => Promise<CreateSwapOutcome>
 
 export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
-  const { store, bus, submitter, watcher, breaker, room, budget, guard, hookAddresses, telemetry, clock } = parts
+  const { store, bus, submitter, watcher, breaker, room, budget, findInputImage, hookAddresses, telemetry, clock } =
+    parts
   return async (viewer, raw) => {
     requireScope(viewer, 'swap:write')
-    const parsed = parseCreateSwapInput(raw, guard)
+    const parsed = parseCreateSwapInput(raw)
     if (!parsed.ok) return { kind: 'invalid', issues: parsed.issues }
     const { input } = parsed
+    const [target, swap] = await Promise.all([
+      findInputImage(viewer, input.targetImage),
+      findInputImage(viewer, input.swapImage),
+    ])
+    if ('code' in target || 'code' in swap) return { kind: 'invalid', issues: toIssues(input, { target, swap }) }
     const createdAt = clock.now()
     const id = createId('job', createdAt)
     const fingerprint = fingerprintOf(input)
     const newJob: NewSwapJob = {
       id,
       tenant: viewer.tenant,
-      targetImageUrl: input.targetImage.url,
-      swapImageUrl: input.swapImage.url,
+      targetImageUrl: target.url,
+      swapImageUrl: swap.url,
+      targetOrigin: target.origin,
+      swapOrigin: swap.origin,
+      keepDays: input.keepDays ?? DEFAULT_KEEP_DAYS,
       clientReference: input.clientReference ?? null,
       tags: input.tags ?? [],
       createdAt,
@@ -110,8 +123,24 @@ function wasRefused(job: SwapJob): boolean {
   return job.status === 'FAILED' && job.submittedAt === null && job.failure?.code !== 'NOT_SUBMITTED'
 }
 
+/** What is wrong with either image, or both, at its place in the input. */
+function toIssues(
+  input: CreateSwapInput,
+  images: Readonly<Record<'target' | 'swap', Awaited<ReturnType<FindInputImage>>>>,
+) {
+  return (['target', 'swap'] as const).flatMap((name): SwapInputIssue[] => {
+    const found = images[name]
+    const [member = ''] = Object.entries(input[`${name}Image`]).flatMap(([key, value]) => (value == null ? [] : [key]))
+    return 'code' in found ? [{ ...found, path: ['input', `${name}Image`, member] }] : []
+  })
+}
+
 /** A digest of all that makes two inputs the same swap; how long to wait for it is not part of it. */
 function fingerprintOf(input: CreateSwapInput): string {
-  const parts = [input.targetImage.url, input.swapImage.url, input.clientReference ?? null, input.tags ?? []]
+  const { targetImage, swapImage, clientReference = null, tags } = input
+  const images = [targetImage, swapImage].map(
+    ({ url, uploadId, resultOf }) => url ?? [uploadId ?? null, resultOf ?? null],
+  )
+  const parts = [...images, clientReference, tags ?? []]
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
 }

@@ -20,6 +20,8 @@ export const FAULT_POINTS = [
   'report-applied',
   /** A waiting job is claimed for its submit; it is not sent. */
   'resubmit-claimed',
+  /** The bytes of an image are kept; no row says so. */
+  'image-put',
 ] as const
 export type FaultPoint = (typeof FAULT_POINTS)[number]
 

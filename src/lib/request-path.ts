@@ -6,3 +6,10 @@ export function readPath(request: IncomingMessage): string {
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
 }
+
+/** What stands after the path, decoded; empty where there is nothing. */
+export function readQuery(request: IncomingMessage): URLSearchParams {
+  const url = request.url ?? ''
+  const query = url.indexOf('?')
+  return new URLSearchParams(query === -1 ? '' : url.slice(query + 1))
+}

@@ -13,6 +13,8 @@ export function toSwapJob(row: JobRow): SwapJob {
     upstreamStatus: row.upstream_status,
     targetImageUrl: row.target_image_url,
     swapImageUrl: row.swap_image_url,
+    targetOrigin: { uploadId: row.target_upload_id, resultOf: row.target_result_of },
+    swapOrigin: { uploadId: row.swap_upload_id, resultOf: row.swap_result_of },
     links:
       row.cdn_image === null && row.discord_image === null
         ? null
@@ -28,6 +30,11 @@ export function toSwapJob(row: JobRow): SwapJob {
     updatedAt: row.updated_at,
     submittedAt: row.submitted_at,
     finishedAt: row.finished_at,
+    copyId: row.copy_id,
+    mirrorFailure: row.mirror_failure,
+    keepDays: row.keep_days,
+    purgeAt: row.purge_at,
+    forgottenAt: row.forgotten_at,
     hookAddress: row.hook_address,
     fencing: row.fencing,
     leaseUntil: row.lease_until,
@@ -53,6 +60,8 @@ export function toPatchColumns(patch: Exclude<Decision, { kind: 'none' }>['patch
     ...(plain.wakeAt !== undefined && { wake_at: plain.wakeAt }),
     ...(plain.deadlineAt !== undefined && { deadline_at: plain.deadlineAt }),
     ...(plain.failedSeenAt !== undefined && { failed_seen_at: plain.failedSeenAt }),
+    ...(plain.copyId !== undefined && { copy_id: plain.copyId }),
+    ...(plain.purgeAt !== undefined && { purge_at: plain.purgeAt }),
     ...(links && { cdn_image: links.cdnImage, discord_image: links.discordImage }),
     ...(failure && {
       failure_code: failure.code,

@@ -4,7 +4,7 @@
  * longer the one stored nothing is written and null comes back: read again, decide again.
  */
 import type { Decision } from '../domain/transitions.ts'
-import type { ObservationSource, SwapJob, TimelineEntry } from '../domain/swap-job.ts'
+import type { ImageOrigin, ObservationSource, SwapJob, TimelineEntry } from '../domain/swap-job.ts'
 
 /** A job to be recorded. */
 export interface NewSwapJob {
@@ -12,6 +12,9 @@ export interface NewSwapJob {
   readonly tenant: string
   readonly targetImageUrl: string
   readonly swapImageUrl: string
+  readonly targetOrigin: ImageOrigin
+  readonly swapOrigin: ImageOrigin
+  readonly keepDays: number
   readonly clientReference: string | null
   readonly tags: readonly string[]
   readonly createdAt: number
@@ -154,6 +157,15 @@ export interface JobStore {
 
   /** Which jobs of all tenants changed at a place after `after`, the latest first. */
   listPlaces(after: number, limit: number): Promise<JobPlace[]>
+
+  /** Jobs that ended in SUCCESS between the two times and have neither a copy nor a reason why not. */
+  listWithoutCopy(finishedFrom: number, finishedBefore: number, limit: number): Promise<readonly SwapJob[]>
+  /** What became of a copy: its id, or why there is none. Once, true then; changes no version. */
+  noteMirror(jobId: string, outcome: { readonly copyId: string } | { readonly failure: string }): Promise<boolean>
+  /** Finished jobs whose time is over, and that are not forgotten yet. */
+  listToForget(now: number, limit: number): Promise<readonly SwapJob[]>
+  /** Erases addresses, links, the caller's own words and what was made of them; the accounts stay. Only of finished jobs. */
+  forgetJob(jobId: string, at: number): Promise<SwapJob | null>
 
   /** Throws when the store cannot be read. */
   ping(): Promise<void>

@@ -10,6 +10,7 @@ import {
   type Where,
 } from './counting.ts'
 import { toPatchColumns, toSwapJob } from './job-row.ts'
+import { createKeeping } from './keeping.ts'
 import { type JobStore, type NewSwapJob, UpstreamIdTakenError } from './job-store.ts'
 import type { JobRow, Tables } from './tables.ts'
 
@@ -233,6 +234,8 @@ export function createJobStore(engine: Engine): JobStore {
         .limit(limit)
         .execute(),
 
+    ...createKeeping(engine),
+
     ping: async () => {
       await db.selectFrom('jobs').select('id').limit(1).execute()
     },
@@ -302,5 +305,14 @@ function toNewRow(job: NewSwapJob, isClaimed: boolean): Omit<JobRow, 'change_seq
     wake_at: isClaimed ? job.leaseUntil : job.createdAt,
     deadline_at: null,
     failed_seen_at: null,
+    target_upload_id: job.targetOrigin.uploadId,
+    target_result_of: job.targetOrigin.resultOf,
+    swap_upload_id: job.swapOrigin.uploadId,
+    swap_result_of: job.swapOrigin.resultOf,
+    copy_id: null,
+    mirror_failure: null,
+    keep_days: job.keepDays,
+    purge_at: null,
+    forgotten_at: null,
   }
 }

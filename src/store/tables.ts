@@ -1,3 +1,4 @@
+import type { ImageKind, ImageStatus, StoredImageType } from '../domain/image.ts'
 import type { ObservationSource, SwapChargeState, SwapFailureCode, SwapJobStatus } from '../domain/swap-job.ts'
 
 /** The tables as Kysely sees them. Times are epoch milliseconds, flags 0 or 1, lists JSON text: the same on every engine. */
@@ -5,6 +6,7 @@ export interface Tables {
   jobs: JobRow
   job_timeline: TimelineRow
   idempotency_keys: IdempotencyKeyRow
+  images: ImageRow
 }
 
 export interface JobRow {
@@ -37,6 +39,15 @@ export interface JobRow {
   wake_at: number | null
   deadline_at: number | null
   failed_seen_at: number | null
+  target_upload_id: string | null
+  target_result_of: string | null
+  swap_upload_id: string | null
+  swap_result_of: string | null
+  copy_id: string | null
+  mirror_failure: string | null
+  keep_days: number
+  purge_at: number | null
+  forgotten_at: number | null
   /** The place of the job's last change among the changes of all jobs: the higher, the later. */
   change_seq: number
 }
@@ -54,4 +65,20 @@ export interface IdempotencyKeyRow {
   key: string
   fingerprint: string
   job_id: string
+}
+
+export interface ImageRow {
+  id: string
+  tenant: string
+  kind: ImageKind
+  status: ImageStatus
+  content_type: StoredImageType
+  byte_length: number
+  width: number | null
+  height: number | null
+  sha256: string | null
+  source_sha256: string | null
+  rejection: string | null
+  created_at: number
+  purge_at: number
 }

@@ -73,6 +73,9 @@ export function createTelemetry(logger: Logger): Telemetry {
     jobParked: (job, error) => {
       logger.error({ job: job.id, status: job.status, err: error }, 'a job is parked')
     },
+    mirrorFailed: (job, reason, isFinal) => {
+      logger[isFinal ? 'error' : 'warn']({ job: job.id, reason, isFinal }, 'a copy of a result could not be made')
+    },
     backgroundFailed: (what, error) => {
       logger.error({ err: error }, `could not ${what}`)
     },

@@ -9,6 +9,8 @@ import type { Finding, Report } from '../../src/domain/report.ts'
 import { isDone, type SwapJob } from '../../src/domain/swap-job.ts'
 import { decide, isArrow } from '../../src/domain/transitions.ts'
 
+const NO_ORIGIN = { uploadId: null, resultOf: null }
+
 const DEADLINES = { submitBeforeMs: 60_000, onQueueMs: 60_000, unconfirmedMs: 120_000 }
 const LEASE_MS = 45_000
 const FAILURE = { code: 'OTHER', message: 'm', retryable: false } as const
@@ -127,7 +129,7 @@ class World {
     if (this.upstream.status === 'SUCCESS') {
       if (!isDone(this.job.status)) this.hasToldSuccess = true
       this.apply(
-        { kind: 'succeeded', ...about, links: { cdnImage: 'https://c/1', discordImage: null }, quota: 3 },
+        { kind: 'succeeded', ...about, links: { cdnImage: 'https://c/1', discordImage: null }, quota: 3, copyId: null },
         source,
       )
     } else if (this.upstream.status === 'FAILED') this.apply({ kind: 'failed', ...about, failure: FAILURE }, source)
@@ -173,6 +175,13 @@ function newJob(now: number): SwapJob {
     wakeAt: now,
     deadlineAt: null,
     failedSeenAt: null,
+    targetOrigin: NO_ORIGIN,
+    swapOrigin: NO_ORIGIN,
+    copyId: null,
+    mirrorFailure: null,
+    keepDays: 7,
+    purgeAt: null,
+    forgottenAt: null,
   }
 }
 

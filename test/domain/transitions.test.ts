@@ -10,6 +10,8 @@ import {
 } from '../../src/domain/swap-job.ts'
 import { decide, isArrow } from '../../src/domain/transitions.ts'
 
+const NO_ORIGIN = { uploadId: null, resultOf: null }
+
 const NOW = 1_000_000
 const DEADLINES = { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 1_800_000 }
 const FAILURE = { code: 'OTHER', message: 'm', retryable: false } as const
@@ -42,6 +44,13 @@ function makeJob(status: SwapJobStatus, over: Partial<SwapJob> = {}): SwapJob {
     wakeAt: NOW,
     deadlineAt: isUpstream || status === 'UNCONFIRMED' ? NOW + 900_000 : null,
     failedSeenAt: null,
+    targetOrigin: NO_ORIGIN,
+    swapOrigin: NO_ORIGIN,
+    copyId: null,
+    mirrorFailure: null,
+    keepDays: 7,
+    purgeAt: null,
+    forgottenAt: null,
     ...over,
   }
 }
@@ -60,6 +69,7 @@ const FINDINGS: readonly Finding[] = [
     word: 'SUCCESS',
     links: { cdnImage: 'https://c/1', discordImage: null },
     quota: 3,
+    copyId: null,
   },
   { kind: 'failed', upstreamId: 'U1', word: 'FAILED', failure: FAILURE },
   { kind: 'unanswered' },

@@ -151,7 +151,7 @@ test('the result names the link that works, and when it ends', async () => {
   const [job] = gateway.upstream.accepted
   if (!job) throw new Error('the upstream took no job')
   const ended = 'https://mjcdn.ttapi.io/x.jpg?ex=66344d83&is=6621d883&hm=a0&'
-  const working = 'https://cdn.discordapp.com/x.jpg?ex=7fffffff&is=6621d883&hm=a0&'
+  const working = 'https://discord.example.com/x.jpg?ex=7fffffff&is=6621d883&hm=a0&'
   job.state = { status: 'SUCCESS', links: { cdnImage: ended, discordImage: working } }
   const { data } = await gateway.graphql(
     `{ swapJob(id: "${id}") { result { url expiresAt cdnImage discordImage linksExpireAt } } }`,

@@ -125,8 +125,8 @@ export interface FakeUpstream {
 }
 
 export const DEFAULT_LINKS = {
-  discordImage: 'https://cdn.discordapp.com/attachments/1/2/a_ins.jpg?ex=7fffffff&is=6621d883&hm=00&',
-  cdnImage: 'https://cdnb.ttapi.io/a_ins.jpg',
+  discordImage: 'https://discord.example.com/attachments/1/2/a_ins.jpg?ex=7fffffff&is=6621d883&hm=00&',
+  cdnImage: 'https://cdn.example.com/a_ins.jpg',
 }
 
 /** What a job costs when it succeeds. */

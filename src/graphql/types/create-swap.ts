@@ -1,9 +1,7 @@
 import type { SwapJob } from '../../domain/swap-job.ts'
 import type { CreateSwapOutcome } from '../../jobs/create-swap.ts'
 import type { WatchToken } from '../../auth/viewer.ts'
-import type { Allowance } from '../../limits/limiter.ts'
 import { builder } from '../builder.ts'
-import { sayLimit } from '../caller.ts'
 import {
   SwapBusyError,
   SwapIdempotencyConflictError,
@@ -11,6 +9,7 @@ import {
   SwapQuotaExceededError,
   SwapRateLimitedError,
   SwapUpstreamError,
+  toRateLimited,
 } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
 
@@ -22,6 +21,8 @@ const SwapImageInput = builder.inputType('SwapImageInput', {
   isOneOf: true,
   fields: (t) => ({
     url: t.field({ type: 'URL', description: 'A public http(s) address of a jpg, jpeg, png or webp.' }),
+    uploadId: t.id({ description: 'The id of a finished upload.' }),
+    resultOf: t.id({ description: 'The id of a job that ended in SUCCESS: chain swaps without handling links.' }),
   }),
 })
 
@@ -44,6 +45,11 @@ const CreateSwapInput = builder.inputType('CreateSwapInput', {
     waitMs: t.int({ defaultValue: 0, description: 'Hold the answer until done, at most this long (0 to 25000).' }),
     clientReference: t.string({ description: 'At most 255 characters.' }),
     tags: t.stringList({ description: 'At most 10, 64 characters each.' }),
+    keepDays: t.int({
+      defaultValue: 7,
+      description:
+        'Days until images and links are erased (0 to 30). 0: as soon as the outcome has been fetched once or an hour has passed.',
+    }),
   }),
 })
 
@@ -109,12 +115,6 @@ builder.mutationField('createSwap', (t) =>
     },
   }),
 )
-
-function toRateLimited(allowance: Allowance, now: number) {
-  const { limit, resetAt } = allowance
-  const retryAfterMs = Math.max(0, resetAt - now)
-  return { code: 'RATE_LIMITED' as const, message: sayLimit(allowance), retryable: true, retryAfterMs, limit, resetAt }
-}
 
 function toResult(outcome: CreateSwapOutcome, now: number) {
   switch (outcome.kind) {

@@ -1,6 +1,8 @@
 import { SWAP_INPUT_ISSUE_CODES, type SwapInputIssue } from '../../jobs/create-swap-input.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
+import type { Allowance } from '../../limits/limiter.ts'
 import { builder } from '../builder.ts'
+import { sayLimit } from '../caller.ts'
 import { SwapJobType } from './swap-job.ts'
 
 const SwapErrorCode = builder.enumType('SwapErrorCode', {
@@ -102,4 +104,23 @@ export const SwapRateLimitedError = builder
       limit: t.exposeInt('limit'),
       resetAt: t.expose('resetAt', { type: 'DateTime' }),
     }),
+  })
+
+/** For a caller whose requests are used up. */
+export function toRateLimited(allowance: Allowance, now: number) {
+  const { limit, resetAt } = allowance
+  const retryAfterMs = Math.max(0, resetAt - now)
+  return { code: 'RATE_LIMITED' as const, message: sayLimit(allowance), retryable: true, retryAfterMs, limit, resetAt }
+}
+
+export const SwapNotFoundError = builder
+  .objectRef<SwapErrorShape & { readonly ids: readonly string[] }>('SwapNotFoundError')
+  .implement({ interfaces: [SwapError], fields: (t) => ({ ids: t.idList({ resolve: ({ ids }) => [...ids] }) }) })
+
+export const SwapStateError = builder
+  .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapStateError')
+  .implement({
+    description: 'The job is not in a state that allows it.',
+    interfaces: [SwapError],
+    fields: (t) => ({ job: t.expose('job', { type: SwapJobType }) }),
   })

@@ -6,12 +6,18 @@ import {
   SWAP_FAILURE_CODES,
   SWAP_JOB_STATUSES,
   type SwapJob,
+  type ImageOrigin,
   type SwapLinks,
   type TimelineEntry,
   isDone,
 } from '../../domain/swap-job.ts'
+import { GatewayError } from '../../domain/errors.ts'
+import type { StoredImage } from '../../domain/image.ts'
 import { bestLink, linksExpireAt } from '../../domain/links.ts'
+import { imageAddressEndsAt, MAX_WIDTH } from '../../jobs/image-addresses.ts'
 import { builder } from '../builder.ts'
+import type { Context } from '../context.ts'
+import { SwapUploadType } from './upload.ts'
 
 export const SwapJobStatus = builder.enumType('SwapJobStatus', {
   description:
@@ -64,44 +70,98 @@ const SwapObservationSource = builder.enumType('SwapObservationSource', {
 
 const SwapImageKind = builder.enumType('SwapImageKind', { values: ['URL', 'UPLOAD', 'RESULT'] as const })
 
-const SwapImage = builder.objectRef<{ readonly url: string }>('SwapImage').implement({
-  description: 'An image given by the caller.',
+/** An image of a job as its caller gave it. */
+interface GivenImage {
+  readonly url: string
+  readonly origin: ImageOrigin
+}
+
+const SwapImage = builder.objectRef<GivenImage>('SwapImage')
+
+const SwapImageFormat = builder.enumType('SwapImageFormat', {
+  values: { JPEG: { value: 'image/jpeg' }, PNG: { value: 'image/png' }, WEBP: { value: 'image/webp' } } as const,
+})
+
+const SwapResultCopy = builder.objectRef<StoredImage>('SwapResultCopy').implement({
   fields: (t) => ({
-    kind: t.field({ type: SwapImageKind, resolve: () => 'URL' as const }),
-    url: t.expose('url', { type: 'URL', nullable: true, description: 'Works for the caller: the address as given.' }),
+    url: t.field({
+      type: 'URL',
+      description: '`width` scales down, keeping the shape; `format` re-encodes.',
+      args: { width: t.arg.int(), format: t.arg({ type: SwapImageFormat }) },
+      resolve: (copy, { width, format }, { useCases }) => {
+        if (width != null && (width < 1 || width > MAX_WIDTH)) {
+          throw new GatewayError('INVALID_INPUT', `width goes from 1 to ${MAX_WIDTH}.`)
+        }
+        return useCases.addressOfImage(copy, { width: width ?? null, type: format ?? copy.contentType })
+      },
+    }),
+    contentType: t.exposeString('contentType'),
+    width: t.int({ resolve: ({ width }) => width ?? 0 }),
+    height: t.int({ resolve: ({ height }) => height ?? 0 }),
+    byteLength: t.exposeInt('byteLength'),
+    sha256: t.string({ resolve: ({ sha256 }) => sha256 ?? '' }),
   }),
 })
 
-const SwapResult = builder.objectRef<SwapLinks>('SwapResult').implement({
+/** What there is of a result: its links, and its copy where one is kept. */
+interface Result {
+  readonly links: SwapLinks
+  readonly copyId: string | null
+}
+
+async function findCopy({ copyId }: Result, { loaders }: Context): Promise<StoredImage | null> {
+  const copy = copyId === null ? null : await loaders.image.load(copyId)
+  return copy?.status === 'READY' ? copy : null
+}
+
+const SwapResult = builder.objectRef<Result>('SwapResult').implement({
   description: 'The outcome, and how to get at it.',
   fields: (t) => ({
     url: t.field({
       type: 'URL',
       nullable: true,
-      description: 'The best address at this moment: the CDN, else Discord. Null when none works any more.',
-      resolve: (links, _args, { useCases }) => bestLink(links, useCases.now()),
+      description:
+        'The best address at this moment: the kept copy, else the CDN, else Discord. Null when none works any more.',
+      resolve: async (result, _args, context) => {
+        const copy = await findCopy(result, context)
+        return copy ? context.useCases.addressOfImage(copy, {}) : bestLink(result.links, context.useCases.now())
+      },
     }),
     expiresAt: t.field({
       type: 'DateTime',
       nullable: true,
       description: 'When `url` stops working, where known. Ask for the job again to get a new one.',
-      resolve: (links, _args, { useCases }) => linksExpireAt([bestLink(links, useCases.now())]),
+      resolve: async (result, _args, context) => {
+        const now = context.useCases.now()
+        return (await findCopy(result, context))
+          ? imageAddressEndsAt(now)
+          : linksExpireAt([bestLink(result.links, now)])
+      },
     }),
-    cdnImage: t.expose('cdnImage', {
+    copy: t.field({
+      type: SwapResultCopy,
+      nullable: true,
+      description:
+        "The copy kept by the gateway: signed for the reader, readable by a browser page, there after the upstream's links are gone.",
+      resolve: async (result, _args, context) => findCopy(result, context),
+    }),
+    cdnImage: t.field({
       type: 'URL',
       nullable: true,
       description: "The upstream's `cdnImage`, as it came.",
+      resolve: ({ links }) => links.cdnImage,
     }),
-    discordImage: t.expose('discordImage', {
+    discordImage: t.field({
       type: 'URL',
       nullable: true,
       description: "The upstream's `discordImage`, as it came; its end is read from the link itself.",
+      resolve: ({ links }) => links.discordImage,
     }),
     linksExpireAt: t.field({
       type: 'DateTime',
       nullable: true,
       description: 'When `discordImage` and a proxied `cdnImage` stop working, read from the links.',
-      resolve: (links) => linksExpireAt([links.discordImage, links.cdnImage]),
+      resolve: ({ links }) => linksExpireAt([links.discordImage, links.cdnImage]),
     }),
   }),
 })
@@ -154,16 +214,21 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
     targetImage: t.field({
       type: SwapImage,
       nullable: true,
-      description: 'The template image whose face is replaced.',
-      resolve: ({ targetImageUrl }) => ({ url: targetImageUrl }),
+      description: 'The template image whose face is replaced. Null once forgotten.',
+      resolve: ({ targetImageUrl: url, targetOrigin: origin }) => (url === '' ? null : { url, origin }),
     }),
     swapImage: t.field({
       type: SwapImage,
       nullable: true,
-      description: 'The image the face is taken from.',
-      resolve: ({ swapImageUrl }) => ({ url: swapImageUrl }),
+      description: 'The image the face is taken from. Null once forgotten.',
+      resolve: ({ swapImageUrl: url, swapOrigin: origin }) => (url === '' ? null : { url, origin }),
     }),
-    result: t.expose('links', { type: SwapResult, nullable: true, description: 'Set when SUCCESS.' }),
+    result: t.field({
+      type: SwapResult,
+      nullable: true,
+      description: 'Set when SUCCESS, unless forgotten.',
+      resolve: ({ links, copyId }) => links && { links, copyId },
+    }),
     failure: t.expose('failure', {
       type: SwapFailureType,
       nullable: true,
@@ -188,6 +253,51 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
       description: 'When the upstream was known to have the job.',
     }),
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true }),
+    purgeAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the gateway will erase its images and links by itself.',
+      resolve: ({ purgeAt, forgottenAt }) => (forgottenAt === null ? purgeAt : null),
+    }),
+    forgottenAt: t.expose('forgottenAt', { type: 'DateTime', nullable: true }),
+  }),
+})
+
+// After the job, which it may lead to.
+SwapImage.implement({
+  description: 'An image given by the caller.',
+  fields: (t) => ({
+    kind: t.field({
+      type: SwapImageKind,
+      resolve: ({ origin }) => (origin.uploadId ? 'UPLOAD' : origin.resultOf ? 'RESULT' : 'URL'),
+    }),
+    url: t.field({
+      type: 'URL',
+      nullable: true,
+      description: 'Works for the caller: the address as given, or a short-lived signed one for an upload or a result.',
+      resolve: async ({ url, origin }, _args, { loaders, useCases }) => {
+        if (origin.uploadId !== null) {
+          const upload = await loaders.upload.load(origin.uploadId)
+          return upload?.status === 'READY' ? useCases.addressOfImage(upload, {}) : null
+        }
+        const job = origin.resultOf === null ? null : await loaders.job.load(origin.resultOf)
+        const copy = job?.copyId == null ? null : await loaders.image.load(job.copyId)
+        return copy?.status === 'READY' ? useCases.addressOfImage(copy, {}) : url
+      },
+    }),
+    upload: t.field({
+      type: SwapUploadType,
+      nullable: true,
+      resolve: ({ origin }, _args, { loaders }) =>
+        origin.uploadId === null ? null : loaders.upload.load(origin.uploadId),
+    }),
+    resultOf: t.field({
+      type: SwapJobType,
+      nullable: true,
+      description: 'The job whose result was used.',
+      resolve: ({ origin }, _args, { loaders }) =>
+        origin.resultOf === null ? null : loaders.job.load(origin.resultOf),
+    }),
   }),
 })
 

@@ -93,4 +93,46 @@ export const migrations: Record<string, Migration> = {
       `.execute(db)
     },
   },
+  '0003-images': {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema
+        .createTable('images')
+        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('status', 'text', (column) => column.notNull())
+        .addColumn('content_type', 'text', (column) => column.notNull())
+        .addColumn('byte_length', 'integer', (column) => column.notNull())
+        .addColumn('width', 'integer')
+        .addColumn('height', 'integer')
+        .addColumn('sha256', 'text')
+        .addColumn('source_sha256', 'text')
+        .addColumn('rejection', 'text')
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .addColumn('purge_at', 'bigint', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('images_source').on('images').columns(['tenant', 'source_sha256']).execute()
+      await sql`create index images_purge_at on images (purge_at) where status <> 'PURGED'`.execute(db)
+      for (const column of ['target_upload_id', 'target_result_of', 'swap_upload_id', 'swap_result_of', 'copy_id']) {
+        await db.schema.alterTable('jobs').addColumn(column, 'text').execute()
+      }
+      await db.schema.alterTable('jobs').addColumn('mirror_failure', 'text').execute()
+      await db.schema
+        .alterTable('jobs')
+        .addColumn('keep_days', 'integer', (column) => column.notNull().defaultTo(7))
+        .execute()
+      await db.schema.alterTable('jobs').addColumn('purge_at', 'bigint').execute()
+      await db.schema.alterTable('jobs').addColumn('forgotten_at', 'bigint').execute()
+      for (const column of ['target_upload_id', 'swap_upload_id']) {
+        await sql`create index ${sql.raw(`jobs_${column}`)} on jobs (${sql.ref(column)}) where ${sql.ref(column)} is not null`.execute(
+          db,
+        )
+      }
+      await sql`create index jobs_purge_at on jobs (purge_at) where forgotten_at is null`.execute(db)
+      await sql`
+        create index jobs_without_copy on jobs (finished_at)
+        where status = 'SUCCESS' and copy_id is null and mirror_failure is null
+      `.execute(db)
+    },
+  },
 }

@@ -1,0 +1,182 @@
+/**
+ * Blobs as files below one folder, a key being the path. A file gets its name only when all of it is on disk: a crash
+ * leaves at most `<name>~<random>.part`, and no key has a `~`. A key is never also the folder of another one. Folders
+ * stay when their last blob goes: taking one away would race with a put into it.
+ */
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, mkdirSync, openSync, type Stats } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { systemClock } from '../lib/clock.ts'
+import type { BlobStore, ByteRange, StoredBlob } from './blob-store.ts'
+
+const LEFTOVER = /~[0-9a-f]+\.part$/
+const LEFTOVER_AFTER_MS = 3_600_000
+const MAX_KEY_CHARS = 200
+
+/** Opens the store, its folder made where needed and closed to other users of the machine. */
+export function openDiskBlobStore(folder: string): BlobStore {
+  const root = resolve(folder)
+  makeRoot(root)
+  return {
+    put: async (key, bytes) => {
+      checkKey(key)
+      const path = join(root, key)
+      const parent = dirname(path)
+      await mkdir(parent, { recursive: true, mode: 0o700 })
+      const temporary = `${path}~${randomBytes(4).toString('hex')}.part`
+      try {
+        await writeAndSync(temporary, bytes)
+        await rename(temporary, path)
+      } catch (error) {
+        await rm(temporary, { force: true })
+        throw error
+      }
+      // Up to the root each time: that a folder is there does not say that whoever made it has synced it.
+      for (let made = parent; ; made = dirname(made)) {
+        await syncFolder(made)
+        if (made === root) break
+      }
+    },
+
+    open: async (key, range) => {
+      checkKey(key)
+      const file = await nullIfAbsent(open(join(root, key), 'r'))
+      if (file === null) return null
+      try {
+        const stats = await file.stat()
+        if (stats.isFile()) {
+          if (range) checkRange(range, stats.size)
+          const part = range ? { start: range.start, end: range.end } : {}
+          return { byteLength: stats.size, stream: file.createReadStream(part) }
+        }
+      } catch (error) {
+        await file.close()
+        throw error
+      }
+      await file.close()
+      return null
+    },
+
+    delete: async (key) => {
+      checkKey(key)
+      const path = join(root, key)
+      const stats = await nullIfAbsent(stat(path))
+      if (!stats?.isFile()) return
+      await nullIfAbsent(unlink(path))
+      // What somebody wanted erased does not come back with a power cut.
+      await syncFolder(dirname(path))
+    },
+
+    list: async (after, limit) => {
+      const blobs: StoredBlob[] = []
+      if (limit < 1) return blobs
+      for await (const path of walk(root, '', after)) {
+        const stats = isKey(path) ? await nullIfAbsent(stat(join(root, path))) : null
+        if (stats) blobs.push({ key: path, at: Math.floor(stats.mtimeMs) })
+        if (blobs.length >= limit) break
+      }
+      return blobs
+    },
+
+    freeBytes: async () => {
+      const { bavail, bsize } = await statfs(root)
+      return bavail * bsize
+    },
+
+    sweep: async () => {
+      for await (const path of walk(root, '', null)) {
+        if (!LEFTOVER.test(path)) continue
+        const stats = await nullIfAbsent(stat(join(root, path)))
+        if (stats && isOld(stats)) await rm(join(root, path), { force: true })
+      }
+    },
+  }
+}
+
+/** Whether a text is a key as the contract has it, each of its segments a name. */
+export function isKey(text: string): boolean {
+  if (text.length > MAX_KEY_CHARS || !/^[a-z0-9_\-/.]+$/.test(text)) return false
+  return text.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
+}
+
+/** @throws {TypeError} for a text that is no key. */
+export function checkKey(text: string): void {
+  if (!isKey(text)) throw new TypeError('a blob key is made of a-z0-9_-/. and stays within its folder')
+}
+
+/** @throws {TypeError} for a range that does not lie within a blob of this length. */
+export function checkRange({ start, end }: ByteRange, byteLength: number): void {
+  const isWithin = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end < byteLength
+  if (!isWithin) throw new TypeError('a byte range must lie within its blob')
+}
+
+/** Paths of the files, below the root and in the order of their keys; those after `after`. */
+async function* walk(root: string, below: string, after: string | null): AsyncGenerator<string> {
+  const entries = (await nullIfAbsent(readdir(join(root, below), { withFileTypes: true }))) ?? []
+  const paths = entries.flatMap((entry) => {
+    const path = below + entry.name
+    if (entry.isFile()) return [path]
+    // A folder that no put of ours made, such as `lost+found`, is not even ours to read.
+    return entry.isDirectory() && isKey(path) ? [`${path}/`] : []
+  })
+  // A folder is compared with its `/`: so `a-b` comes before what is in `a/`, as it does among keys.
+  for (const path of paths.toSorted((a, b) => (a < b ? -1 : 1))) {
+    if (path.endsWith('/')) {
+      const isAllBefore = after !== null && path < after && !after.startsWith(path)
+      if (!isAllBefore) yield* walk(root, path, after)
+    } else if (after === null || path > after) {
+      yield path
+    }
+  }
+}
+
+function isOld(stats: Stats): boolean {
+  return systemClock.now() - stats.mtimeMs > LEFTOVER_AFTER_MS
+}
+
+function makeRoot(root: string): void {
+  const first = mkdirSync(root, { recursive: true, mode: 0o700 })
+  if (first === undefined || process.platform === 'win32') return
+  for (let made = root; ; made = dirname(made)) {
+    const descriptor = openSync(dirname(made), 'r')
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+    if (made === first) break
+  }
+}
+
+async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  // Windows cannot open a folder to sync it.
+  if (process.platform === 'win32') return
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** A part of the path that is a file is an absent path as well. */
+async function nullIfAbsent<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null
+    throw error
+  }
+}

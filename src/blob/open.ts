@@ -1,0 +1,72 @@
+import type { BlobStore } from './blob-store.ts'
+import { openDiskBlobStore } from './disk.ts'
+import { openS3BlobStore } from './s3.ts'
+
+export interface S3Credentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
+/**
+ * Opens the store that a setting names: `file:path`, or `s3://bucket/prefix?endpoint=https://…&region=…` (by default
+ * us-east-1, and Amazon's endpoint there).
+ * @throws {TypeError} for an address that cannot be used, or S3 without credentials. The text does not show the
+ * address: it may hold what somebody took for the place of a secret.
+ */
+export function openBlobStore(url: string, credentials: S3Credentials | null): BlobStore {
+  if (url.startsWith('file:')) return openDiskBlobStore(toPath(url))
+  const place = parseS3Url(url)
+  if (!credentials?.accessKeyId || !credentials.secretAccessKey) {
+    throw new TypeError('a blob store in S3 needs an access key id and a secret access key')
+  }
+  const { accessKeyId, secretAccessKey } = credentials
+  return openS3BlobStore({ ...place, accessKeyId, secretAccessKey })
+}
+
+/** As for the database, what comes after `file:` is a path, not an encoded one. */
+function toPath(url: string): string {
+  const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '')
+  if (path === '' || path.startsWith('//') || path.includes('\0')) {
+    throw new TypeError('a blob store on disk is given as "file:" and a path')
+  }
+  return path
+}
+
+function parseS3Url(text: string) {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url?.protocol !== 's3:') throw new TypeError('a blob store is given as "file:path" or "s3://bucket/prefix"')
+  if (url.username !== '' || url.password !== '' || url.port !== '' || url.hash !== '') {
+    throw new TypeError('the address of a blob store in S3 holds a bucket, a prefix, an endpoint and a region only')
+  }
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(url.hostname)) {
+    throw new TypeError('the blob store in S3 needs a bucket by its name: 3 to 63 of a-z, 0-9, "." and "-"')
+  }
+  const prefix = url.pathname.replace(/^\/|\/$/g, '')
+  if (!/^(?:[\w.-]+(?:\/[\w.-]+)*)?$/.test(prefix) || prefix.length > 200) {
+    throw new TypeError('the prefix in S3 is made of letters, digits, "_", "-" and ".", with single slashes between')
+  }
+  for (const name of url.searchParams.keys()) {
+    if (name !== 'endpoint' && name !== 'region') {
+      throw new TypeError('the address of a blob store in S3 takes "endpoint" and "region" only')
+    }
+  }
+  const region = url.searchParams.get('region') ?? 'us-east-1'
+  if (!/^[a-z0-9-]{1,40}$/.test(region))
+    throw new TypeError('the region of a blob store in S3 is a name such as us-east-1')
+  return {
+    bucket: url.hostname,
+    prefix: prefix === '' ? '' : `${prefix}/`,
+    region,
+    endpoint: parseEndpoint(url.searchParams.get('endpoint') ?? `https://s3.${region}.amazonaws.com`),
+  }
+}
+
+function parseEndpoint(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  const isUsable =
+    url !== null &&
+    (url.protocol === 'https:' || url.protocol === 'http:') &&
+    `${url.username}${url.password}${url.search}${url.hash}` === ''
+  if (!isUsable) throw new TypeError('the endpoint of a blob store in S3 is an https or http address, without more')
+  return `${url.origin}${url.pathname.replace(/\/$/, '')}`
+}

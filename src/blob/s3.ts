@@ -1,0 +1,247 @@
+/**
+ * Blobs in a bucket of S3, or of a store that speaks like it. An object appears whole or not at all, so there is
+ * nothing to sweep here. Every call may be repeated without harm, and is, up to three times, where the network or the
+ * store fails. Errors name the call and what came of it: never an address, a key id or a signature.
+ */
+import { Readable } from 'node:stream'
+import { AwsClient } from 'aws4fetch'
+import { systemClock } from '../lib/clock.ts'
+import { readCapped } from '../lib/read-capped.ts'
+import type { BlobStore, ByteRange, OpenBlob, StoredBlob } from './blob-store.ts'
+import { checkKey, checkRange, isKey } from './disk.ts'
+
+export interface S3Options {
+  /** `https://host` without a slash at its end; the bucket is the first segment of the path. */
+  readonly endpoint: string
+  readonly bucket: string
+  /** Comes before each key as it is: empty, or with a `/` at its end. */
+  readonly prefix: string
+  readonly region: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
+interface Call {
+  readonly operation: 'put' | 'open' | 'delete' | 'list'
+  readonly url: string
+  readonly method: 'PUT' | 'GET' | 'DELETE'
+  readonly headers?: Record<string, string>
+  readonly body?: Uint8Array<ArrayBuffer>
+}
+
+interface Page {
+  /** With the prefix; also those that are no keys of ours. */
+  readonly names: readonly string[]
+  readonly blobs: readonly StoredBlob[]
+  readonly isTruncated: boolean
+}
+
+/** For one call, all its tries and waits together. */
+const CALL_TIMEOUT_MS = 30_000
+/** Waited before the second and before the third try. */
+const RETRY_AFTER_MS = [100, 400]
+/** What S3 lists at once. */
+const MAX_PAGE = 1_000
+/** A thousand of the longest keys, escaped, fit well within. */
+const MAX_ANSWER_BYTES = 8 * 1_024 * 1_024
+
+/** Opens the store without a call: whether bucket and credentials are good is seen by the first. */
+export function openS3BlobStore(options: S3Options): BlobStore {
+  const { endpoint, bucket, prefix, region, accessKeyId, secretAccessKey } = options
+  const client = new AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: 0 })
+  const toUrl = (key: string) => `${endpoint}/${bucket}/${prefix}${key}`
+
+  /** `read` is under the same time-out, and answers for the body of the response. */
+  const send = async <T>(call: Call, read: (response: Response) => Promise<T>): Promise<T> => {
+    const timeout = new AbortController()
+    const timer = setTimeout(() => timeout.abort(), CALL_TIMEOUT_MS)
+    try {
+      for (let attempt = 0; ; attempt += 1) {
+        const response = await tryOnce(client, call, timeout.signal)
+        if (response instanceof Response && response.status < 500) return await read(response)
+        const retryAfterMs = RETRY_AFTER_MS[attempt]
+        if (response instanceof Response) await discard(response)
+        if (retryAfterMs === undefined || timeout.signal.aborted) {
+          throw response instanceof Response ? toError(call, response) : response
+        }
+        // Ended early, the next try says why.
+        await systemClock.delay(retryAfterMs, timeout.signal).catch(() => null)
+      }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  const listPage = (after: string | null, limit: number): Promise<Page> => {
+    const query = new URLSearchParams({ 'list-type': '2', 'max-keys': String(limit) })
+    if (prefix !== '') query.set('prefix', prefix)
+    if (after !== null) query.set('start-after', after)
+    const call = { operation: 'list', method: 'GET', url: `${endpoint}/${bucket}?${query.toString()}` } as const
+    return send(call, async (response) => parsePage(await readText(call, response), prefix))
+  }
+
+  return {
+    put: async (key, bytes, contentType) => {
+      checkKey(key)
+      const body = new Uint8Array(bytes)
+      const digest = Buffer.from(await crypto.subtle.digest('SHA-256', body)).toString('hex')
+      // Signed with the digest, so that the store refuses what was changed on its way.
+      const headers = { 'content-type': contentType, 'x-amz-content-sha256': digest }
+      const call = { operation: 'put', method: 'PUT', url: toUrl(key), headers, body } as const
+      await send(call, async (response) => {
+        await discard(response)
+        if (response.status !== 200) throw toError(call, response)
+      })
+    },
+
+    open: async (key, range) => {
+      checkKey(key)
+      if (range) checkRange(range, Infinity)
+      const headers = range ? { range: `bytes=${range.start}-${range.end}` } : {}
+      const call = { operation: 'open', method: 'GET', url: toUrl(key), headers } as const
+      return send(call, async (response) => {
+        const blob = toBlob(response, range)
+        if (blob) return blob
+        await discard(response)
+        if (response.status === 404) return null
+        // Beyond the end the store refuses; over the end it cuts off.
+        if (range) checkRange(range, response.status === 416 ? 0 : (parseSentRange(response)?.total ?? Infinity))
+        if (response.ok) throw new Error(`S3 open: HTTP status ${response.status} without what was asked for`)
+        throw toError(call, response)
+      })
+    },
+
+    delete: async (key) => {
+      checkKey(key)
+      const call = { operation: 'delete', method: 'DELETE', url: toUrl(key) } as const
+      await send(call, async (response) => {
+        await discard(response)
+        if (![200, 204, 404].includes(response.status)) throw toError(call, response)
+      })
+    },
+
+    list: async (after, limit) => {
+      const blobs: StoredBlob[] = []
+      let last = after === null ? null : prefix + after
+      while (blobs.length < limit) {
+        const page = await listPage(last, Math.min(MAX_PAGE, limit - blobs.length))
+        blobs.push(...page.blobs)
+        last = page.names.at(-1) ?? null
+        if (!page.isTruncated || last === null) break
+      }
+      return blobs
+    },
+
+    freeBytes: async () => null,
+    sweep: async () => {},
+  }
+}
+
+/** The answer, or the error to throw when no further try is left. Signed anew each time: a signature ages. */
+async function tryOnce(client: AwsClient, call: Call, signal: AbortSignal): Promise<Response | Error> {
+  const { operation, url, method, headers = {}, body = null } = call
+  // A redirect would be followed with our signature to wherever it says.
+  const request = await client.sign(url, { method, headers, body, signal, redirect: 'manual' })
+  // Not signed, for there are proxies that change it. A blob that came packed would have another length.
+  request.headers.set('accept-encoding', 'identity')
+  try {
+    return await fetch(request)
+  } catch (error) {
+    return new Error(`S3 ${operation}: ${signal.aborted ? 'not answered in time' : `no answer (${toCode(error)})`}`)
+  }
+}
+
+function toError({ operation }: Call, { status }: Response): Error {
+  return new Error(`S3 ${operation}: answered with HTTP status ${status}`)
+}
+
+/** The code of what lies under a failed fetch; its text may carry an address. */
+function toCode(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : null
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : 'network failure'
+}
+
+/** Null when the answer is not the blob, or not the range, that was asked for. */
+function toBlob(response: Response, range: ByteRange | undefined): OpenBlob | null {
+  if (response.status !== (range ? 206 : 200) || !response.body) return null
+  const sent = range ? parseSentRange(response) : null
+  if (range && (sent?.start !== range.start || sent.end !== range.end)) return null
+  const byteLength = sent ? sent.total : parseLength(response)
+  return byteLength === null ? null : { byteLength, stream: toReadable(response.body) }
+}
+
+function parseLength({ headers }: Response): number | null {
+  const length = headers.get('content-length') ?? ''
+  return /^\d{1,15}$/.test(length) ? Number(length) : null
+}
+
+function parseSentRange({ headers }: Response): (ByteRange & { readonly total: number }) | null {
+  const given = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')
+  return given && { start: Number(given[1]), end: Number(given[2]), total: Number(given[3]) }
+}
+
+/** As `Readable.fromWeb`, but what it fails with carries no address. */
+function toReadable(body: NonNullable<Response['body']>): Readable {
+  const reader = body.getReader()
+  return new Readable({
+    read() {
+      reader.read().then(
+        ({ done, value }) => this.push(done ? null : value),
+        () => this.destroy(new Error('S3 open: the answer broke off')),
+      )
+    },
+    destroy(reason, callback) {
+      const end = () => callback(reason)
+      reader.cancel().then(end, end)
+    },
+  })
+}
+
+async function discard(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => null)
+}
+
+async function readText(call: Call, response: Response): Promise<string> {
+  if (response.status !== 200 || !response.body) {
+    await discard(response)
+    throw toError(call, response)
+  }
+  let bytes: Buffer | null
+  try {
+    bytes = await readCapped(response.body, MAX_ANSWER_BYTES)
+  } catch {
+    throw new Error('S3 list: the answer broke off')
+  }
+  if (bytes === null) throw new Error('S3 list: the answer is too long')
+  return bytes.toString('utf8')
+}
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
+function parsePage(xml: string, prefix: string): Page {
+  const [head = '', ...contents] = xml.split('<Contents>')
+  if (!head.includes('<ListBucketResult')) throw new Error('S3 list: the answer is not a list')
+  const entries = contents.map((text) => ({ name: textOf(text, 'Key'), at: Date.parse(textOf(text, 'LastModified')) }))
+  return {
+    names: entries.map(({ name }) => name),
+    // The bucket may hold what others put there.
+    blobs: entries.flatMap(({ name, at }) => {
+      const key = name.startsWith(prefix) ? name.slice(prefix.length) : ''
+      return isKey(key) ? [{ key, at }] : []
+    }),
+    isTruncated: /<IsTruncated>\s*true\s*</.test(xml),
+  }
+}
+
+function textOf(xml: string, tag: 'Key' | 'LastModified'): string {
+  const [, text] = xml.match(tag === 'Key' ? /<Key>([^<]*)</ : /<LastModified>([^<]*)</) ?? []
+  if (text === undefined) throw new Error('S3 list: an entry of the answer cannot be read')
+  return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos));/gi, toCharacter)
+}
+
+const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+
+function toCharacter(_entity: string, decimal?: string, hex?: string, name = ''): string {
+  if (decimal === undefined && hex === undefined) return NAMED[name.toLowerCase()] ?? ''
+  const code = decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number(decimal)
+  return code <= 0x10_ff_ff ? String.fromCodePoint(code) : ''
+}

@@ -1,0 +1,89 @@
+import type { StoredImage, StoredImageType } from '../../domain/image.ts'
+import { builder } from '../builder.ts'
+import { SwapInvalidInputError, SwapQuotaExceededError, SwapRateLimitedError, toRateLimited } from './errors.ts'
+import { SwapUploadContentType, SwapUploadType } from './upload.ts'
+
+const SwapHeader = builder.objectRef<{ readonly name: string; readonly value: string }>('SwapHeader').implement({
+  fields: (t) => ({ name: t.exposeString('name'), value: t.exposeString('value') }),
+})
+
+interface UploadTarget {
+  readonly url: string
+  readonly expiresAt: number
+  readonly contentType: StoredImageType
+  readonly byteLength: number
+}
+
+const SwapUploadTarget = builder.objectRef<UploadTarget>('SwapUploadTarget').implement({
+  description: 'Send the bytes with PUT to `url`, with exactly these headers, before `expiresAt`.',
+  fields: (t) => ({
+    url: t.expose('url', { type: 'URL' }),
+    headers: t.field({
+      type: [SwapHeader],
+      resolve: ({ contentType, byteLength }) => [
+        { name: 'Content-Type', value: contentType },
+        { name: 'Content-Length', value: String(byteLength) },
+      ],
+    }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime' }),
+  }),
+})
+
+const CreateSwapUploadSuccess = builder
+  .objectRef<{ readonly upload: StoredImage; readonly put: UploadTarget | null }>('CreateSwapUploadSuccess')
+  .implement({
+    fields: (t) => ({
+      upload: t.expose('upload', { type: SwapUploadType }),
+      put: t.expose('put', {
+        type: SwapUploadTarget,
+        nullable: true,
+        description: 'Null when the image was already here.',
+      }),
+    }),
+  })
+
+const CreateSwapUploadInput = builder.inputType('CreateSwapUploadInput', {
+  fields: (t) => ({
+    contentType: t.field({ type: SwapUploadContentType, required: true }),
+    byteLength: t.int({ required: true }),
+    sha256: t.string({
+      description:
+        'Hex. If the caller already has an image with this digest here, it is used and nothing need be sent.',
+    }),
+  }),
+})
+
+const CreateSwapUploadResult = builder.unionType('CreateSwapUploadResult', {
+  types: [CreateSwapUploadSuccess, SwapInvalidInputError, SwapRateLimitedError, SwapQuotaExceededError],
+  resolveType: (value) => {
+    if ('upload' in value) return CreateSwapUploadSuccess
+    if ('issues' in value) return SwapInvalidInputError
+    return 'limit' in value ? SwapRateLimitedError : SwapQuotaExceededError
+  },
+})
+
+const ISSUES = {
+  tooLarge: { path: ['input', 'byteLength'], code: 'IMAGE_TOO_LARGE', message: 'An image may have at most 10 MB.' },
+  empty: { path: ['input', 'byteLength'], code: 'OUT_OF_RANGE', message: 'An image has at least one byte.' },
+  noDigest: { path: ['input', 'sha256'], code: 'OUT_OF_RANGE', message: 'A SHA-256 is written with 64 hex digits.' },
+} as const
+
+builder.mutationField('createSwapUpload', (t) =>
+  t.field({
+    type: CreateSwapUploadResult,
+    description: 'Reserve a place to PUT an image to; its id is then used as `uploadId`.',
+    args: { input: t.arg({ type: CreateSwapUploadInput, required: true }) },
+    resolve: async (_root, { input }, { viewer, allowance, useCases }) => {
+      if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
+      const { contentType, byteLength, sha256 = null } = input
+      const outcome = await useCases.uploads.reserve(viewer, { contentType, byteLength, sha256 })
+      if (outcome.kind === 'reserved') {
+        const { upload, put } = outcome
+        return { upload, put: put && { ...put, contentType: upload.contentType, byteLength: upload.byteLength } }
+      }
+      const issue = ISSUES[outcome.kind]
+      const message = `The input cannot be used: ${issue.message}`
+      return { code: 'INVALID_INPUT' as const, message, retryable: false, issues: [issue] }
+    },
+  }),
+)

@@ -1,0 +1,59 @@
+import { GatewayError } from '../../domain/errors.ts'
+import type { SwapJob } from '../../domain/swap-job.ts'
+import { builder } from '../builder.ts'
+import { sayLimit } from '../caller.ts'
+import { SwapNotFoundError, SwapStateError } from './errors.ts'
+import { SwapJobType } from './swap-job.ts'
+
+const MAX_IDS = 100
+
+const ForgetSwapsInput = builder.inputType('ForgetSwapsInput', {
+  fields: (t) => ({ ids: t.idList({ required: true, description: '1 to 100 finished jobs.' }) }),
+})
+
+const ForgetSwapsSuccess = builder.objectRef<{ readonly jobs: readonly SwapJob[] }>('ForgetSwapsSuccess').implement({
+  description: 'Erased here. Copies at the upstream are out of reach.',
+  fields: (t) => ({ jobs: t.expose('jobs', { type: [SwapJobType] }) }),
+})
+
+const ForgetSwapsResult = builder.unionType('ForgetSwapsResult', {
+  types: [ForgetSwapsSuccess, SwapNotFoundError, SwapStateError],
+  resolveType: (value) => {
+    if ('jobs' in value) return ForgetSwapsSuccess
+    return 'ids' in value ? SwapNotFoundError : SwapStateError
+  },
+})
+
+builder.mutationField('forgetSwaps', (t) =>
+  t.field({
+    type: ForgetSwapsResult,
+    description:
+      'Erase the images and links of finished jobs. What stays is a record without personal data, for the accounts.',
+    args: { input: t.arg({ type: ForgetSwapsInput, required: true }) },
+    resolve: async (_root, { input: { ids } }, { viewer, allowance, useCases }) => {
+      if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', sayLimit(allowance))
+      if (ids.length < 1 || ids.length > MAX_IDS) {
+        throw new GatewayError('INVALID_INPUT', `Name 1 to ${MAX_IDS} jobs.`)
+      }
+      const outcome = await useCases.forgetter.forget(viewer, ids)
+      switch (outcome.kind) {
+        case 'forgotten':
+          return { jobs: outcome.jobs }
+        case 'notFound':
+          return {
+            code: 'NOT_FOUND' as const,
+            message: 'Some of these jobs do not exist. Nothing was erased.',
+            retryable: false,
+            ids: outcome.ids,
+          }
+        case 'notDone':
+          return {
+            code: 'WRONG_STATE' as const,
+            message: 'A job is not finished yet. Nothing was erased.',
+            retryable: true,
+            job: outcome.job,
+          }
+      }
+    },
+  }),
+)

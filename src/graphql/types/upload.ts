@@ -1,0 +1,33 @@
+import type { StoredImage } from '../../domain/image.ts'
+import { builder } from '../builder.ts'
+
+export const SwapUploadContentType = builder.enumType('SwapUploadContentType', {
+  values: {
+    IMAGE_JPEG: { value: 'image/jpeg' },
+    IMAGE_PNG: { value: 'image/png' },
+    IMAGE_WEBP: { value: 'image/webp' },
+  } as const,
+})
+
+const SwapUploadStatus = builder.enumType('SwapUploadStatus', {
+  values: ['AWAITING_BYTES', 'READY', 'REJECTED', 'PURGED'] as const,
+})
+
+export const SwapUploadType = builder.node(builder.objectRef<StoredImage>('SwapUpload'), {
+  id: { resolve: (upload) => upload.id },
+  loadMany: (ids, { loaders }) => ids.map((id) => loaders.upload.load(id)),
+  fields: (t) => ({
+    status: t.expose('status', { type: SwapUploadStatus }),
+    contentType: t.expose('contentType', { type: SwapUploadContentType }),
+    byteLength: t.exposeInt('byteLength'),
+    width: t.exposeInt('width', { nullable: true }),
+    height: t.exposeInt('height', { nullable: true }),
+    rejection: t.exposeString('rejection', { nullable: true, description: 'Why it was refused.' }),
+    purgeAt: t.expose('purgeAt', { type: 'DateTime' }),
+  }),
+})
+
+builder.asEntity(SwapUploadType, {
+  key: builder.selection<{ id: string }>('id'),
+  resolveReference: ({ id }, { loaders }) => loaders.upload.load(id),
+})

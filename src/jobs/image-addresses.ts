@@ -1,0 +1,103 @@
+/**
+ * Addresses of images and uploads that carry their own permission: `<public url>/images/<id>.<ext>?…&e=<end>&s=<mac>`.
+ * The mac covers all of it, so nothing in one can be changed; whoever has the address has the image until it ends.
+ */
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { STORED_IMAGE_TYPES, type StoredImageType } from '../domain/image.ts'
+
+export const MAX_WIDTH = 4_096
+const MAC_CHARS = 22
+const EXTENSIONS: Readonly<Record<StoredImageType, string>> = {
+  'image/jpeg': 'jpg',
+  'image/png': 'png',
+  'image/webp': 'webp',
+}
+
+/** An image, and how it is wanted. */
+export interface ImageView {
+  readonly id: string
+  readonly type: StoredImageType
+  /** Scaled down to; null: as it is. */
+  readonly width: number | null
+}
+
+/** How long an address works that a caller is given. */
+const GOOD_FOR_MS = 24 * 60 * 60 * 1_000
+const ROUNDED_TO_MS = 60 * 60 * 1_000
+
+/**
+ * When an address ends that is handed out now: a day later or somewhat more, to the full hour, so that whoever asks
+ * again meanwhile is given the same address, and a browser its own copy.
+ */
+export function imageAddressEndsAt(now: number): number {
+  return Math.ceil((now + GOOD_FOR_MS) / ROUNDED_TO_MS) * ROUNDED_TO_MS
+}
+
+export interface ImageAddresses {
+  addressOf(view: ImageView, endsAt: number): string
+  uploadAddressOf(id: string, endsAt: number): string
+  /** What an image's path and query ask for; null for what is no address of ours. `endsAt` is null where it is not signed. */
+  parse(path: string, query: URLSearchParams): { readonly view: ImageView; readonly endsAt: number | null } | null
+  /** The upload a signed address was made for, and when it ends. */
+  parseUpload(path: string, query: URLSearchParams): { readonly id: string; readonly endsAt: number } | null
+}
+
+const IMAGE_PATH = /^\/images\/(?<id>img_[0-9a-z]{26})\.(?<extension>jpg|png|webp)$/
+const UPLOAD_PATH = /^\/uploads\/(?<id>img_[0-9a-z]{26})$/
+
+/** @param secrets the first signs, all verify: so a secret is rotated. */
+export function createImageAddresses(publicUrl: string, secrets: readonly [string, ...string[]]): ImageAddresses {
+  const keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', 'swapface image address', 32)))
+  const [signingKey] = keys
+  if (!signingKey) throw new TypeError('an image address needs a secret')
+  const base = publicUrl.replace(/\/$/, '')
+
+  const sign = (path: string, parts: Readonly<Record<string, string>>): string => {
+    const query = new URLSearchParams(parts)
+    query.set('s', mac(signingKey, `${path}?${query.toString()}`))
+    return `${base}${path}?${query.toString()}`
+  }
+
+  /** When a signed address ends; null where it is not signed, or not by us. */
+  const endOf = (path: string, query: URLSearchParams): number | null => {
+    const given = query.get('s') ?? ''
+    const signed = new URLSearchParams(query)
+    signed.delete('s')
+    const text = `${path}?${signed.toString()}`
+    const end = /^[0-9a-f]{1,12}$/.test(query.get('e') ?? '') ? Number.parseInt(query.get('e') ?? '', 16) * 1_000 : null
+    return keys.some((key) => isEqual(mac(key, text), given)) ? end : null
+  }
+
+  return {
+    addressOf: ({ id, type, width }, endsAt) =>
+      sign(`/images/${id}.${EXTENSIONS[type]}`, { ...(width !== null && { w: String(width) }), e: toHex(endsAt) }),
+    uploadAddressOf: (id, endsAt) => sign(`/uploads/${id}`, { e: toHex(endsAt) }),
+    parse: (path, query) => {
+      const { id, extension } = IMAGE_PATH.exec(path)?.groups ?? {}
+      const type = STORED_IMAGE_TYPES.find((one) => EXTENSIONS[one] === extension)
+      const wanted = query.get('w')
+      const width = wanted === null ? null : /^[1-9]\d{0,3}$/.test(wanted) ? Number(wanted) : Number.NaN
+      if (id === undefined || type === undefined || (width !== null && !(width <= MAX_WIDTH))) return null
+      return { view: { id, type, width }, endsAt: endOf(path, query) }
+    },
+    parseUpload: (path, query) => {
+      const id = UPLOAD_PATH.exec(path)?.groups?.['id']
+      const endsAt = endOf(path, query)
+      return id === undefined || endsAt === null ? null : { id, endsAt }
+    },
+  }
+}
+
+/** Whole seconds: an address that ends within the same second is the same address, and is cached as such. */
+function toHex(ms: number): string {
+  return Math.floor(ms / 1_000).toString(16)
+}
+
+function mac(key: Buffer, text: string): string {
+  return createHmac('sha256', key).update(text).digest('base64url').slice(0, MAC_CHARS)
+}
+
+function isEqual(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(given)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}

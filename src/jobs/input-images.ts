@@ -1,0 +1,85 @@
+/** The images of a new swap: from what the caller names to the addresses that the upstream is given. */
+import type { Viewer } from '../auth/viewer.ts'
+import { bestLink } from '../domain/links.ts'
+import type { ImageOrigin } from '../domain/swap-job.ts'
+import { type AddressGuard, AddressRefused } from '../lib/address-guard.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { ImageStore } from '../store/image-store.ts'
+import type { JobStore } from '../store/job-store.ts'
+import type { ImageInput, SwapInputIssue } from './create-swap-input.ts'
+import type { ImageAddresses } from './image-addresses.ts'
+import { findVisibleJobs } from './read-jobs.ts'
+
+export interface InputImagesParts {
+  readonly store: Pick<JobStore, 'findOwnJobs'>
+  readonly images: Pick<ImageStore, 'extendImage' | 'findImage' | 'findOwnImages'>
+  readonly addresses: Pick<ImageAddresses, 'addressOf'>
+  /** Says which addresses may not be used. */
+  readonly guard: Pick<AddressGuard, 'checkUrl'>
+  /** Whether the upstream can reach us at all. */
+  readonly isReachable: boolean
+  /** How long the upstream may take to come for an image. */
+  readonly neededForMs: number
+  readonly clock: Pick<Clock, 'now'>
+}
+
+export interface InputImage {
+  readonly url: string
+  readonly origin: ImageOrigin
+}
+
+export type FindInputImage = (viewer: Viewer, given: ImageInput) => Promise<InputImage | Omit<SwapInputIssue, 'path'>>
+
+const NO_ORIGIN: ImageOrigin = { uploadId: null, resultOf: null }
+
+export function createFindInputImage(parts: InputImagesParts): FindInputImage {
+  const { store, images, addresses, guard, isReachable, neededForMs, clock } = parts
+
+  const fromAddress = (url: string): InputImage | Omit<SwapInputIssue, 'path'> => {
+    try {
+      guard.checkUrl(new URL(url))
+      return { url, origin: NO_ORIGIN }
+    } catch (error) {
+      if (!(error instanceof AddressRefused)) throw error
+      const message =
+        'Only images on the public internet can be used; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
+      return { code: 'ADDRESS_NOT_ALLOWED', message }
+    }
+  }
+
+  const fromKept = async (imageId: string, origin: ImageOrigin): Promise<InputImage | Omit<SwapInputIssue, 'path'>> => {
+    if (!isReachable) {
+      const message =
+        'The upstream cannot fetch images from this gateway: PUBLIC_URL has to be an address it can reach.'
+      return { code: 'ADDRESS_NOT_ALLOWED', message }
+    }
+    const image = await images.findImage(imageId)
+    if (image?.status !== 'READY') return NOT_READY
+    const endsAt = clock.now() + neededForMs
+    await images.extendImage(image.id, endsAt)
+    return { url: addresses.addressOf({ id: image.id, type: image.contentType, width: null }, endsAt), origin }
+  }
+
+  return async (viewer, { url, uploadId, resultOf }) => {
+    if (url != null) return fromAddress(url)
+    if (uploadId != null) {
+      const [upload] = await images.findOwnImages(viewer.tenant, [uploadId])
+      return upload?.kind === 'UPLOAD' ? fromKept(upload.id, { uploadId, resultOf: null }) : NOT_READY
+    }
+    const [job] = await findVisibleJobs(store, viewer, [resultOf ?? ''])
+    if (job?.status !== 'SUCCESS' || job.forgottenAt !== null) return NOT_SUCCESSFUL
+    const origin = { uploadId: null, resultOf: job.id }
+    if (job.copyId !== null && isReachable) return fromKept(job.copyId, origin)
+    const link = job.links && bestLink(job.links, clock.now())
+    return link === null ? NOT_SUCCESSFUL : { url: link, origin }
+  }
+}
+
+const NOT_READY = {
+  code: 'UPLOAD_NOT_READY',
+  message: 'There is no such upload, or its bytes have not come yet.',
+} as const
+const NOT_SUCCESSFUL = {
+  code: 'JOB_NOT_SUCCESSFUL',
+  message: 'There is no such job, or it has no result that could be used.',
+} as const

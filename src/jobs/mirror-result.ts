@@ -1,0 +1,164 @@
+/**
+ * Keeps a copy of a result while its links work. A copy that cannot be made changes nothing about the job: it is told to
+ * the operator, and the upstream's links are handed out for as long as they last.
+ */
+import { linkExpiresAt } from '../domain/links.ts'
+import type { SwapJob, SwapLinks } from '../domain/swap-job.ts'
+import { type ImageCodec, ImageRejected } from '../images/image-codec.ts'
+import type { Background } from '../lib/background.ts'
+import type { Clock } from '../lib/clock.ts'
+import { createId } from '../lib/ids.ts'
+import type { ImageStore } from '../store/image-store.ts'
+import type { JobStore } from '../store/job-store.ts'
+import type { Telemetry } from '../telemetry/events.ts'
+import { type ResultSource, ResultUnavailable } from '../upstream/result-source.ts'
+import type { KeptImages } from './kept-images.ts'
+
+/** How long the end of a job waits for its copy: usually it carries the lasting address. */
+const AWAITED_MS = 5_000
+const MAX_TRIES = 3
+const SWEEP_EVERY_MS = 5_000
+/** A job that ended is left to whoever ended it for so long, and given up after a day. */
+const SWEEP_AFTER_MS = 15_000
+const GIVEN_UP_AFTER_MS = 24 * 60 * 60 * 1_000
+const MAX_AT_ONCE = 4
+const DAY_MS = 24 * 60 * 60 * 1_000
+
+export interface MirrorParts {
+  readonly store: Pick<JobStore, 'listWithoutCopy' | 'noteMirror'>
+  readonly images: Pick<ImageStore, 'addImage' | 'expireImage'>
+  readonly kept: Pick<KeptImages, 'putBytes'>
+  readonly codec: Pick<ImageCodec, 'clean'>
+  readonly source: ResultSource
+  readonly background: Background
+  readonly telemetry: Pick<Telemetry, 'mirrorFailed' | 'backgroundFailed'>
+  readonly clock: Clock
+  readonly stopping: AbortSignal
+}
+
+export interface Mirror {
+  /** The id of the copy when it is made within seconds; null otherwise: then it is noted at the job once it is made. */
+  copySoon(job: SwapJob, links: SwapLinks): Promise<string | null>
+}
+
+/** Begins at once to look after what a crash has left without a copy. */
+export function openMirror(parts: MirrorParts): Mirror {
+  const { store, images, kept, codec, source, background, telemetry, clock, stopping } = parts
+  /** Jobs whose copy is being made here, and tries that have failed. */
+  const underWay = new Set<string>()
+  const tries = new Map<string, number>()
+
+  const download = async (links: SwapLinks): Promise<Uint8Array> => {
+    let failure = new ResultUnavailable('its links have ended', false)
+    for (const link of [links.cdnImage, links.discordImage]) {
+      if (link === null || (linkExpiresAt(link) ?? Infinity) <= clock.now()) continue
+      try {
+        return await source.download(link)
+      } catch (error) {
+        if (!(error instanceof ResultUnavailable)) throw error
+        failure = error
+      }
+    }
+    throw failure
+  }
+
+  const copy = async (job: SwapJob, links: SwapLinks): Promise<string> => {
+    const bytes = await download(links)
+    const image = await codec.clean(bytes)
+    const now = clock.now()
+    const id = createId('img', now)
+    const { byteLength, sha256, sourceSha256 } = await kept.putBytes(id, image, bytes)
+    const { contentType, width, height } = image
+    await images.addImage({
+      id,
+      tenant: job.tenant,
+      kind: 'COPY',
+      status: 'READY',
+      contentType,
+      byteLength,
+      width,
+      height,
+      sha256,
+      sourceSha256,
+      rejection: null,
+      createdAt: now,
+      // Goes with its job, and is not left behind by one that never named it.
+      purgeAt: now + Math.max(1, job.keepDays) * DAY_MS + DAY_MS,
+    })
+    return id
+  }
+
+  const note = async (job: SwapJob, copyId: string) => {
+    // Another process was faster, or the job has been forgotten meanwhile.
+    if (!(await store.noteMirror(job.id, { copyId }))) await images.expireImage(copyId, clock.now())
+  }
+
+  const fail = async (job: SwapJob, error: unknown) => {
+    const isOurs = error instanceof ResultUnavailable || error instanceof ImageRejected
+    const reason = isOurs ? error.message : 'it could not be kept'
+    const count = (tries.get(job.id) ?? 0) + 1
+    const isFinal =
+      count >= MAX_TRIES || error instanceof ImageRejected || (error instanceof ResultUnavailable && !error.isTransient)
+    telemetry.mirrorFailed(job, reason, isFinal)
+    tries.set(job.id, count)
+    if (!isFinal) return
+    tries.delete(job.id)
+    await store.noteMirror(job.id, { failure: reason })
+  }
+
+  const tryAgain = async (job: SwapJob) => {
+    if (job.links === null || underWay.has(job.id)) return
+    underWay.add(job.id)
+    try {
+      await note(job, await copy(job, job.links))
+      tries.delete(job.id)
+    } catch (error) {
+      await fail(job, error)
+    } finally {
+      underWay.delete(job.id)
+    }
+  }
+
+  background.run('keep copies of results', async () => {
+    while (!stopping.aborted) {
+      try {
+        const now = clock.now()
+        const left = await store.listWithoutCopy(now - GIVEN_UP_AFTER_MS, now - SWEEP_AFTER_MS, MAX_AT_ONCE)
+        await Promise.all(left.map(tryAgain))
+      } catch (error) {
+        telemetry.backgroundFailed('keep copies of results', error)
+      }
+      await clock.delay(SWEEP_EVERY_MS, stopping).catch(() => null)
+    }
+  })
+
+  return {
+    copySoon: async (job, links) => {
+      if (underWay.has(job.id)) return null
+      underWay.add(job.id)
+      let isLate = false
+      const making = copy(job, links)
+        .then(async (id) => {
+          if (isLate) await note(job, id)
+          return id
+        })
+        .catch(async (error: unknown) => {
+          await fail(job, error)
+          return null
+        })
+        .finally(() => underWay.delete(job.id))
+      background.run('keep a copy of a result', async () => {
+        await making
+      })
+      const late = new AbortController()
+      const waited = clock.delay(AWAITED_MS, late.signal).then(
+        () => {
+          isLate = true
+          return null
+        },
+        () => null,
+      )
+      return Promise.race([making, waited]).finally(() => late.abort())
+    },
+  }
+}

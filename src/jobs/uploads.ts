@@ -1,0 +1,122 @@
+/** Images that callers put here: a place is reserved, the bytes come once, and are kept as an image of our own making. */
+import type { Viewer } from '../auth/viewer.ts'
+import { requireScope } from '../auth/viewer.ts'
+import type { BlobStore } from '../blob/blob-store.ts'
+import { GatewayError } from '../domain/errors.ts'
+import type { StoredImage, StoredImageType } from '../domain/image.ts'
+import type { ImageCodec } from '../images/image-codec.ts'
+import { ImageRejected } from '../images/image-codec.ts'
+import type { Clock } from '../lib/clock.ts'
+import { createId } from '../lib/ids.ts'
+import type { ImageStore } from '../store/image-store.ts'
+import type { ImageAddresses } from './image-addresses.ts'
+import type { KeptImages } from './kept-images.ts'
+
+export const MAX_UPLOAD_BYTES = 10 * 1024 * 1024
+/** How long a reserved place waits for its bytes. */
+const PUT_WITHIN_MS = 15 * 60 * 1_000
+/** How long an upload is kept that no job uses; one that a job uses is kept as long as that. */
+const KEPT_FOR_MS = 24 * 60 * 60 * 1_000
+/** What is left free for everything else. */
+const DISK_RESERVE_BYTES = 500 * 1024 * 1024
+
+export interface UploadsParts {
+  readonly images: ImageStore
+  readonly kept: KeptImages
+  readonly blobs: Pick<BlobStore, 'freeBytes'>
+  readonly codec: ImageCodec
+  readonly addresses: ImageAddresses
+  readonly clock: Pick<Clock, 'now'>
+}
+
+export interface UploadInput {
+  readonly contentType: StoredImageType
+  readonly byteLength: number
+  /** Hex; null where the caller does not say. */
+  readonly sha256: string | null
+}
+
+export type ReservedUpload =
+  /** Where to PUT the bytes; null where they are here already. */
+  | {
+      readonly kind: 'reserved'
+      readonly upload: StoredImage
+      readonly put: { readonly url: string; readonly expiresAt: number } | null
+    }
+  | { readonly kind: 'tooLarge' | 'empty' | 'noDigest' }
+
+export interface Uploads {
+  /** @throws {GatewayError} code UNAVAILABLE where there is hardly any space left, FORBIDDEN for who may not write. */
+  reserve(viewer: Viewer, input: UploadInput): Promise<ReservedUpload>
+  /** The upload of an address; null for an unknown one. */
+  find(id: string): Promise<StoredImage | null>
+  /** Takes the bytes, once: to READY or to REJECTED. Again, with the same bytes: the upload as it is. */
+  receive(upload: StoredImage, bytes: Uint8Array): Promise<StoredImage>
+}
+
+export function createUploads({ images, kept, blobs, codec, addresses, clock }: UploadsParts): Uploads {
+  return {
+    reserve: async (viewer, { contentType, byteLength, sha256 }) => {
+      requireScope(viewer, 'swap:write')
+      if (byteLength < 1) return { kind: 'empty' }
+      if (byteLength > MAX_UPLOAD_BYTES) return { kind: 'tooLarge' }
+      if (sha256 !== null && !/^[0-9a-f]{64}$/i.test(sha256)) return { kind: 'noDigest' }
+      const digest = sha256?.toLowerCase() ?? null
+      const now = clock.now()
+      const known = digest === null ? null : await images.findUploadBySource(viewer.tenant, digest)
+      if (known) {
+        await images.extendImage(known.id, now + KEPT_FOR_MS)
+        return {
+          kind: 'reserved',
+          upload: { ...known, purgeAt: Math.max(known.purgeAt, now + KEPT_FOR_MS) },
+          put: null,
+        }
+      }
+      const free = await blobs.freeBytes()
+      if (free !== null && free < DISK_RESERVE_BYTES) {
+        throw new GatewayError('UNAVAILABLE', 'There is hardly any space left for images. Try again later.')
+      }
+      const upload: StoredImage = {
+        id: createId('img', now),
+        tenant: viewer.tenant,
+        kind: 'UPLOAD',
+        status: 'AWAITING_BYTES',
+        contentType,
+        byteLength,
+        width: null,
+        height: null,
+        sha256: null,
+        sourceSha256: digest,
+        rejection: null,
+        createdAt: now,
+        purgeAt: now + KEPT_FOR_MS,
+      }
+      await images.addImage(upload)
+      const expiresAt = now + PUT_WITHIN_MS
+      return { kind: 'reserved', upload, put: { url: addresses.uploadAddressOf(upload.id, expiresAt), expiresAt } }
+    },
+
+    find: async (id) => {
+      const image = await images.findImage(id)
+      return image?.kind === 'UPLOAD' ? image : null
+    },
+
+    receive: async (upload, bytes) => {
+      if (upload.status !== 'AWAITING_BYTES') return upload
+      const settled = async () => (await images.findImage(upload.id)) ?? upload
+      try {
+        const clean = await codec.clean(bytes)
+        if (clean.contentType !== upload.contentType)
+          throw new ImageRejected('It is of another type than was announced.')
+        const image = await kept.putBytes(upload.id, clean, bytes)
+        if (upload.sourceSha256 !== null && upload.sourceSha256 !== image.sourceSha256) {
+          throw new ImageRejected('Its digest is another than was announced.')
+        }
+        return (await images.keepImage(upload.id, image)) ?? (await settled())
+      } catch (error) {
+        if (!(error instanceof ImageRejected)) throw error
+        return (await images.rejectImage(upload.id, error.message)) ?? (await settled())
+      }
+    },
+  }
+}

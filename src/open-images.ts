@@ -1,0 +1,94 @@
+import type { Authenticate, Viewer } from './auth/viewer.ts'
+import type { BlobStore } from './blob/blob-store.ts'
+import { openBlobStore } from './blob/open.ts'
+import type { Config } from './config/config.ts'
+import { SettingError } from './config/env.ts'
+import type { Secrets } from './config/secrets.ts'
+import type { UseCases } from './graphql/context.ts'
+import { createImageDoor } from './http/images.ts'
+import type { Doors } from './http/router.ts'
+import { createUploadDoor } from './http/uploads.ts'
+import { createSharpCodec } from './images/sharp.ts'
+import { createForgetter, type Forgetter } from './jobs/forget-swaps.ts'
+import { createImageAddresses, type ImageAddresses, imageAddressEndsAt } from './jobs/image-addresses.ts'
+import { createKeptImages } from './jobs/kept-images.ts'
+import { type Mirror, openMirror } from './jobs/mirror-result.ts'
+import { createUploads } from './jobs/uploads.ts'
+import type { Background } from './lib/background.ts'
+import type { Clock } from './lib/clock.ts'
+import type { ImageStore } from './store/image-store.ts'
+import type { JobStore } from './store/job-store.ts'
+import type { Telemetry } from './telemetry/events.ts'
+import { openResultSource } from './upstream/result-download.ts'
+
+export interface ImagesParts {
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly publicUrl: string
+  /** Hosts that results may be downloaded from although their address is private. */
+  readonly allowedHosts: readonly string[]
+  readonly store: JobStore
+  readonly images: ImageStore
+  readonly authenticate: Authenticate
+  readonly background: Background
+  readonly telemetry: Telemetry
+  readonly clock: Clock
+  readonly stopping: AbortSignal
+  readonly onClose: (close: () => Promise<void>) => void
+}
+
+/** Everything that keeps images: uploads, copies of results, their addresses and their end. */
+export interface Images {
+  readonly addresses: ImageAddresses
+  readonly forgetter: Forgetter
+  readonly mirror: Mirror
+  readonly useCases: Pick<UseCases, 'uploads' | 'forgetter' | 'findUploads' | 'findImages' | 'addressOfImage'>
+  readonly doors: Pick<Doors, 'image' | 'upload'>
+}
+
+export function openImages(parts: ImagesParts): Images {
+  const { config, secrets, publicUrl, allowedHosts, store, images, authenticate, clock, onClose } = parts
+  const now = () => clock.now()
+  const addresses = createImageAddresses(publicUrl, secrets.gatewaySecrets)
+  const blobs = openBlobs(config, secrets)
+  const codec = createSharpCodec()
+  const kept = createKeptImages({ images, blobs, codec, clock })
+  const source = openResultSource({ allowedHosts })
+  onClose(() => source.close())
+  const uploads = createUploads({ images, kept, blobs, codec, addresses, clock })
+  const forgetter = createForgetter({ store, images, kept, clock })
+  const { background, telemetry, stopping } = parts
+  const mirror = openMirror({ store, images, kept, codec, source, background, telemetry, clock, stopping })
+  const { findImage } = images
+  return {
+    addresses,
+    forgetter,
+    mirror,
+    useCases: {
+      uploads,
+      forgetter,
+      findUploads: async (viewer, ids) => findUploads(images, viewer, ids),
+      findImages: async (viewer, ids) => images.findOwnImages(viewer.tenant, ids),
+      addressOfImage: ({ id, contentType }, { type = contentType, width = null }) =>
+        addresses.addressOf({ id, type, width }, imageAddressEndsAt(now())),
+    },
+    doors: {
+      upload: createUploadDoor({ addresses, uploads, now }),
+      image: createImageDoor({ addresses, findImage, kept, authenticate, now }),
+    },
+  }
+}
+
+async function findUploads(images: ImageStore, viewer: Viewer, ids: readonly string[]) {
+  const found = viewer.jobIds === null ? await images.findOwnImages(viewer.tenant, ids) : []
+  return ids.map((_id, n) => (found[n]?.kind === 'UPLOAD' ? found[n] : null))
+}
+
+/** @throws {SettingError} where it cannot be used. */
+function openBlobs({ blobUrl }: Config, { blobCredentials }: Secrets): BlobStore {
+  try {
+    return openBlobStore(blobUrl, blobCredentials)
+  } catch (error) {
+    throw error instanceof TypeError ? new SettingError('BLOB_URL', `cannot be used. ${error.message}`) : error
+  }
+}

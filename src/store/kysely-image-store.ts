@@ -1,0 +1,156 @@
+import type { StoredImage } from '../domain/image.ts'
+import type { ImageStore } from './image-store.ts'
+import type { Engine } from './kysely-job-store.ts'
+import type { ImageRow } from './tables.ts'
+
+/** The store of images over any engine of the jobs' store. */
+export function createImageStore({ db, write }: Pick<Engine, 'db' | 'write'>): ImageStore {
+  const update = async (id: string, from: ImageRow['status'], columns: Partial<ImageRow>) => {
+    const row = await write('', async (trx) =>
+      trx
+        .updateTable('images')
+        .set(columns)
+        .where('id', '=', id)
+        .where('status', '=', from)
+        .returningAll()
+        .executeTakeFirst(),
+    )
+    return row ? toImage(row) : null
+  }
+
+  return {
+    addImage: async (image) => {
+      await write('', async (trx) => trx.insertInto('images').values(toRow(image)).execute())
+    },
+
+    findImage: async (id) => {
+      const row = await db.selectFrom('images').selectAll().where('id', '=', id).executeTakeFirst()
+      return row ? toImage(row) : null
+    },
+
+    findOwnImages: async (tenant, ids) => {
+      const rows = await db
+        .selectFrom('images')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('id', 'in', ids)
+        .execute()
+      const found = new Map(rows.map((row) => [row.id, toImage(row)]))
+      return ids.map((id) => found.get(id) ?? null)
+    },
+
+    findUploadBySource: async (tenant, sourceSha256) => {
+      const row = await db
+        .selectFrom('images')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('source_sha256', '=', sourceSha256)
+        .where('kind', '=', 'UPLOAD')
+        .where('status', '=', 'READY')
+        .orderBy('purge_at', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row ? toImage(row) : null
+    },
+
+    keepImage: async (id, { contentType, width, height, byteLength, sha256, sourceSha256 }) =>
+      update(id, 'AWAITING_BYTES', {
+        status: 'READY',
+        content_type: contentType,
+        width,
+        height,
+        byte_length: byteLength,
+        sha256,
+        source_sha256: sourceSha256,
+      }),
+
+    rejectImage: async (id, rejection) => update(id, 'AWAITING_BYTES', { status: 'REJECTED', rejection }),
+
+    extendImage: async (id, purgeAt) => {
+      await write('', async (trx) =>
+        trx
+          .updateTable('images')
+          .set({ purge_at: purgeAt })
+          .where('id', '=', id)
+          .where('purge_at', '<', purgeAt)
+          .where('status', '<>', 'PURGED')
+          .execute(),
+      )
+    },
+
+    expireImage: async (id, now) => {
+      await write('', async (trx) =>
+        trx.updateTable('images').set({ purge_at: now }).where('id', '=', id).where('purge_at', '>', now).execute(),
+      )
+    },
+
+    isInUse: async (uploadId) => {
+      const row = await db
+        .selectFrom('jobs')
+        .select('id')
+        .where((where) => where.or([where('target_upload_id', '=', uploadId), where('swap_upload_id', '=', uploadId)]))
+        .limit(1)
+        .executeTakeFirst()
+      return row !== undefined
+    },
+
+    listDue: async (now, limit) => {
+      const rows = await db
+        .selectFrom('images')
+        .selectAll()
+        .where('status', '<>', 'PURGED')
+        .where('purge_at', '<=', now)
+        .orderBy('purge_at')
+        .limit(limit)
+        .execute()
+      return rows.map(toImage)
+    },
+
+    notePurged: async (id) => {
+      await write('', async (trx) =>
+        trx
+          .updateTable('images')
+          .set({ status: 'PURGED' })
+          .where('id', '=', id)
+          .where('status', '<>', 'PURGED')
+          .execute(),
+      )
+    },
+  }
+}
+
+function toImage(row: ImageRow): StoredImage {
+  return {
+    id: row.id,
+    tenant: row.tenant,
+    kind: row.kind,
+    status: row.status,
+    contentType: row.content_type,
+    byteLength: row.byte_length,
+    width: row.width,
+    height: row.height,
+    sha256: row.sha256,
+    sourceSha256: row.source_sha256,
+    rejection: row.rejection,
+    createdAt: row.created_at,
+    purgeAt: row.purge_at,
+  }
+}
+
+function toRow(image: StoredImage): ImageRow {
+  return {
+    id: image.id,
+    tenant: image.tenant,
+    kind: image.kind,
+    status: image.status,
+    content_type: image.contentType,
+    byte_length: image.byteLength,
+    width: image.width,
+    height: image.height,
+    sha256: image.sha256,
+    source_sha256: image.sourceSha256,
+    rejection: image.rejection,
+    created_at: image.createdAt,
+    purge_at: image.purgeAt,
+  }
+}

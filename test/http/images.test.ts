@@ -1,0 +1,467 @@
+/** Images in from a caller and out to a browser: what is kept is of our own making, and opens only for whoever may see it. */
+import { createHash } from 'node:crypto'
+import sharp from 'sharp'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { sendRaw } from '../security/stage.ts'
+import { createFastClock } from '../support/fast-clock.ts'
+import { openScriptedHost } from '../support/scripted-host.ts'
+import { closeAfterTest, openTestApp, type TestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+
+/** Noise: no two are alike, and none is small. */
+async function makeImage(type: 'jpeg' | 'png' | 'webp' = 'jpeg', width = 64, height = 48): Promise<Buffer> {
+  const pixels = Buffer.from(Array.from({ length: width * height * 3 }, () => Math.floor(Math.random() * 256)))
+  return sharp(pixels, { raw: { width, height, channels: 3 } })
+    .toFormat(type)
+    .toBuffer()
+}
+
+const RESERVE = `mutation ($input: CreateSwapUploadInput!) { createSwapUpload(input: $input) {
+  __typename
+  ... on CreateSwapUploadSuccess { upload { id status purgeAt } put { url headers { name value } expiresAt } }
+  ... on SwapInvalidInputError { issues { path code } }
+} }`
+
+async function reserve(gateway: TestApp, bytes: Uint8Array, over: object = {}) {
+  const input = { contentType: 'IMAGE_JPEG', byteLength: bytes.byteLength, ...over }
+  return (await gateway.graphql(RESERVE, { input })).data.createSwapUpload
+}
+
+async function put(url: string, bytes: Uint8Array, type = 'image/jpeg') {
+  const response = await fetch(url, { method: 'PUT', body: new Uint8Array(bytes), headers: { 'content-type': type } })
+  return { status: response.status, json: (await response.json()) as Record<string, any> } // oxlint-disable-line typescript/no-explicit-any
+}
+
+async function upload(gateway: TestApp, bytes: Uint8Array, over: object = {}, type = 'image/jpeg'): Promise<string> {
+  const { upload: reserved, put: target } = await reserve(gateway, bytes, over)
+  expect((await put(target.url, bytes, type)).status).toBe(200)
+  return reserved.id
+}
+
+const JOB = `job { id status targetImage { kind url upload { id } resultOf { id } }
+  result { url expiresAt copy { url contentType width height byteLength sha256 } } purgeAt forgottenAt charge { state } }`
+const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) {
+  __typename
+  ... on CreateSwapSuccess { ${JOB} }
+  ... on SwapInvalidInputError { issues { path code message } }
+} }`
+const face = { url: 'https://example.com/f.jpg' }
+
+const create = async (gateway: TestApp, targetImage: object, over: object = {}) =>
+  (await gateway.graphql(CREATE, { input: { targetImage, swapImage: face, ...over } })).data.createSwap
+
+const read = async (gateway: TestApp, id: string) =>
+  (await gateway.graphql(`query ($id: ID!) { ${JOB.replace('job ', 'swapJob(id: $id) ')} }`, { id })).data.swapJob
+
+const KEY = 'a key of the tenant acme'
+
+/** An app whose upstream can fetch from it, as far as it knows; what is public is reached where it listens. */
+async function openApp(settings: Record<string, string> = {}): Promise<TestApp> {
+  const app = await openTestApp({ settings: { PUBLIC_URL: 'https://gateway.example', ...settings } })
+  return {
+    ...app,
+    graphql: async (query, variables) => {
+      const answer = await app.graphql(query, variables, { 'x-api-key': KEY })
+      return JSON.parse(JSON.stringify(answer).replaceAll('https://gateway.example', app.app.url)) as typeof answer
+    },
+  }
+}
+
+let gateway: TestApp
+beforeEach(async () => {
+  gateway = await openApp()
+})
+
+describe('an upload', () => {
+  test('is reserved, sent, cleaned, and used by its id; the upstream is given a signed address of it', async () => {
+    const bytes = await makeImage()
+    const { upload: reserved, put: target } = await reserve(gateway, bytes)
+    expect(reserved).toMatchObject({ status: 'AWAITING_BYTES', purgeAt: expect.any(String) })
+    expect(target.headers).toEqual([
+      { name: 'Content-Type', value: 'image/jpeg' },
+      { name: 'Content-Length', value: String(bytes.byteLength) },
+    ])
+    const { json } = await put(target.url, bytes)
+    expect(json).toEqual({ id: reserved.id, status: 'READY', rejection: null, width: 64, height: 48 })
+
+    const { job } = await create(gateway, { uploadId: reserved.id })
+    expect(job.targetImage).toMatchObject({ kind: 'UPLOAD', upload: { id: reserved.id } })
+    const given = gateway.upstream.accepted[0]?.targetImage ?? ''
+    expect(given).toMatch(/^https:\/\/gateway\.example\/images\/img_\w+\.jpg\?e=[0-9a-f]+&s=/)
+    for (const address of [given.replace('https://gateway.example', gateway.app.url), job.targetImage.url]) {
+      const response = await fetch(address)
+      expect(response.headers.get('content-type')).toBe('image/jpeg')
+      const served = new Uint8Array(await response.arrayBuffer())
+      expect(sha256(served)).not.toBe(sha256(bytes))
+      expect(await sharp(served).metadata()).toMatchObject({ width: 64, height: 48 })
+    }
+  })
+
+  test('carries nothing of the sender’s: no place, no camera, no colour profile, no turn', async () => {
+    const bytes = await sharp(await makeImage('jpeg', 60, 40))
+      .withExif({ IFD0: { Copyright: 'canary' }, IFD3: { GPSLatitude: '51/1 30/1 0/1', GPSLatitudeRef: 'N' } })
+      .withMetadata({ orientation: 6, icc: 'p3' })
+      .jpeg()
+      .toBuffer()
+    const id = await upload(gateway, bytes)
+    const { job } = await create(gateway, { uploadId: id })
+    const served = Buffer.from(await (await fetch(job.targetImage.url)).arrayBuffer())
+    const { exif, icc, xmp, iptc, orientation, width, height } = await sharp(served).metadata()
+    expect({ exif, icc, xmp, iptc, orientation }).toEqual({})
+    expect([width, height]).toEqual([40, 60])
+    expect(served.includes('canary')).toBe(false)
+  })
+
+  test('whose digest is here already is not sent twice', async () => {
+    const bytes = await makeImage()
+    const id = await upload(gateway, bytes, { sha256: sha256(bytes) })
+    const again = await reserve(gateway, bytes, { sha256: sha256(bytes).toUpperCase() })
+    expect(again).toMatchObject({ upload: { id, status: 'READY' }, put: null })
+  })
+
+  test('is sent again, as after a line that was cut, and answered with what became of it', async () => {
+    const bytes = await makeImage()
+    const { put: target } = await reserve(gateway, bytes)
+    const answers = [await put(target.url, bytes), await put(target.url, bytes)]
+    expect(answers.map(({ status }) => status)).toEqual([200, 200])
+    expect(answers[0]?.json).toEqual(answers[1]?.json)
+  })
+
+  test.each<[string, (target: string) => Promise<{ status: number }>, number]>([
+    ['of another type', async (url) => put(url, await makeImage(), 'image/png'), 415],
+    ['of another length', async (url) => put(url, Buffer.alloc(10)), 400],
+    ['to an address that was changed', async (url) => put(url.replace(/e=\w/, 'e=7'), await makeImage()), 404],
+    ['to another upload', async (url) => put(url.replace(/img_\w{4}/, 'img_0000'), await makeImage()), 404],
+    ['without a signature', async (url) => put(url.split('?')[0] ?? '', await makeImage()), 404],
+  ])('%s is refused, and the place stays free', async (_what, send, status) => {
+    const bytes = await makeImage()
+    const { put: target } = await reserve(gateway, bytes)
+    expect((await send(target.url)).status).toBe(status)
+    expect((await put(target.url, bytes)).status).toBe(200)
+  })
+
+  test.each([
+    [{ byteLength: 10 * 1024 * 1024 + 1 }, 'IMAGE_TOO_LARGE'],
+    [{ byteLength: 0 }, 'OUT_OF_RANGE'],
+    [{ byteLength: 10, sha256: 'nonsense' }, 'OUT_OF_RANGE'],
+  ])('%j cannot be reserved', async (over, code) => {
+    expect((await reserve(gateway, Buffer.alloc(1), over)).issues[0].code).toBe(code)
+  })
+
+  test('that is not ready, or nobody’s, cannot be used, and nothing is sent', async () => {
+    const { upload: reserved } = await reserve(gateway, await makeImage())
+    for (const uploadId of [reserved.id, 'img_00000000000000000000000000', 'x']) {
+      expect((await create(gateway, { uploadId })).issues).toMatchObject([
+        { path: ['input', 'targetImage', 'uploadId'], code: 'UPLOAD_NOT_READY' },
+      ])
+    }
+    expect(gateway.upstream.submits).toBe(0)
+  })
+
+  test('needs an address that the upstream can reach, and the error says what to set', async () => {
+    const local = await openTestApp()
+    const id = await upload(local, await makeImage())
+    const { issues } = await create(local, { uploadId: id })
+    expect(issues).toMatchObject([{ code: 'ADDRESS_NOT_ALLOWED', message: expect.stringContaining('PUBLIC_URL') }])
+  })
+
+  test('is a node', async () => {
+    const id = await upload(gateway, await makeImage())
+    const { data } = await gateway.graphql(
+      'query ($id: ID!) { node(id: $id) { ... on SwapUpload { status width } } }',
+      { id },
+    )
+    expect(data.node).toEqual({ status: 'READY', width: 64 })
+  })
+})
+
+const HOSTILE: Record<string, () => Promise<Buffer> | Buffer> = {
+  'an SVG': () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),
+  'an SVG that fetches': () =>
+    Buffer.from('<svg xmlns:xlink="http://www.w3.org/1999/xlink"><image xlink:href="http://127.0.0.1/"/></svg>'),
+  'a page': () => Buffer.from('<!doctype html><script>alert(1)</script>'),
+  'a GIF': async () =>
+    sharp(await makeImage('png'))
+      .gif()
+      .toBuffer(),
+  'an AVIF': async () =>
+    sharp(await makeImage('png'))
+      .avif()
+      .toBuffer(),
+  'a HEIC by its name': () =>
+    Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic0000heicmif1'), Buffer.alloc(100)]),
+  'a TIFF': async () =>
+    sharp(await makeImage('png'))
+      .tiff()
+      .toBuffer(),
+  'a PDF': () => Buffer.from('%PDF-1.7\n1 0 obj'),
+  'the first bytes of a JPEG': () => Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]),
+  'half a JPEG': async () => (await makeImage('jpeg', 400, 400)).subarray(0, 5_000),
+  'half a PNG': async () => (await makeImage('png', 400, 400)).subarray(0, 5_000),
+  'half a WebP': async () => (await makeImage('webp', 400, 400)).subarray(0, 5_000),
+  'a PNG of 30,000 × 30,000': () => bombPng(30_000, 30_000),
+  'a PNG that is one line of 100,000,000': () => bombPng(100_000_000, 1),
+  'a JPEG of 41 megapixels': async () =>
+    sharp({ create: { width: 6_500, height: 6_400, channels: 3, background: '#888' } })
+      .jpeg({ quality: 1 })
+      .toBuffer(),
+  'a WebP of a thousand frames of 41 megapixels together': async () =>
+    sharp(Buffer.alloc(205 * 200_000 * 3, 7), { raw: { width: 205, height: 200_000, channels: 3, pageHeight: 200 } })
+      .webp({ quality: 1, effort: 0 })
+      .toBuffer(),
+  'a PNG whose palette lies': () => {
+    const png = bombPng(10, 10)
+    png[25] = 3
+    return png
+  },
+}
+
+/** A PNG whose header promises more than its data can hold. */
+function bombPng(width: number, height: number): Buffer {
+  const header = Buffer.alloc(33)
+  Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex').copy(header)
+  header.writeUInt32BE(width, 16)
+  header.writeUInt32BE(height, 20)
+  header[24] = 8
+  header[25] = 2
+  return Buffer.concat([header, Buffer.alloc(64)])
+}
+
+describe('bytes that are made to hurt', () => {
+  test.each(Object.entries(HOSTILE))('%s is rejected with a reason, and takes no room', async (_what, make) => {
+    const bytes = await make()
+    const before = process.memoryUsage().rss
+    const { upload: reserved, put: target } = await reserve(gateway, bytes)
+    const { status, json } = await put(target.url, bytes)
+    expect([status, json['status']]).toEqual([422, 'REJECTED'])
+    expect(json['rejection']).toMatch(/^It[s ]/)
+    expect(json['rejection']).not.toMatch(/vips|sharp|Input/i)
+    expect((await fetch(`${gateway.app.url}/images/${reserved.id}.jpg`)).status).toBe(404)
+    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024)
+  })
+
+  test('a picture with something else behind it is kept without that', async () => {
+    const polyglot = Buffer.concat([await makeImage(), Buffer.from('<script>canary</script>PK\u0003\u0004')])
+    const id = await upload(gateway, polyglot)
+    const served = Buffer.from(await (await fetch(`${gateway.app.url}/images/${id}.jpg`)).arrayBuffer())
+    expect(served.includes('canary')).toBe(false)
+  })
+
+  test('of an animation the first frame is kept', async () => {
+    const frames = Buffer.from(Array.from({ length: 20 * 200 * 3 }, () => Math.floor(Math.random() * 256)))
+    const raw = { width: 20, height: 200, channels: 3, pageHeight: 20 } as const
+    const bytes = await sharp(frames, { raw }).webp().toBuffer()
+    const id = await upload(gateway, bytes, { contentType: 'IMAGE_WEBP' }, 'image/webp')
+    const served = Buffer.from(await (await fetch(`${gateway.app.url}/images/${id}.webp`)).arrayBuffer())
+    const { width, height, pages } = await sharp(served).metadata()
+    expect([width, height, pages ?? 1]).toEqual([20, 20, 1])
+  })
+})
+
+describe('an image is delivered', () => {
+  let url = ''
+  let whole = Buffer.alloc(0)
+  beforeEach(async () => {
+    // Where callers have keys: what is read without one is read by its signature.
+    gateway = await openApp({ API_KEYS: `acme:${sha256(Buffer.from(KEY))},other:${sha256(Buffer.from('other'))}` })
+    const id = await upload(gateway, await makeImage('jpeg', 300, 200))
+    url = (await create(gateway, { uploadId: id })).job.targetImage.url
+    whole = Buffer.from(await (await fetch(url)).arrayBuffer())
+  })
+
+  test('with a fixed type, to be kept until its address ends, and nothing in it is run', async () => {
+    const { headers } = await fetch(url)
+    expect(headers.get('cache-control')).toMatch(/^private, max-age=\d{5}, immutable$/)
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('content-security-policy')).toContain('sandbox')
+    expect(headers.get('content-length')).toBe(String(whole.byteLength))
+  })
+
+  test('not again to whoever has it', async () => {
+    const etag = (await fetch(url)).headers.get('etag') ?? ''
+    const again = await fetch(url, { headers: { 'if-none-match': etag } })
+    expect([again.status, (await again.arrayBuffer()).byteLength]).toEqual([304, 0])
+  })
+
+  test.each([
+    ['bytes=0-9', 206, [0, 10]],
+    ['bytes=10-', 206, [10, undefined]],
+    ['bytes=-7', 206, [-7, undefined]],
+    ['bytes=0-99999999', 206, [0, undefined]],
+    ['bytes=99999999-', 416, null],
+    ['bytes=-0', 416, null],
+    ['bytes=5-2', 200, [0, undefined]],
+    ['bytes=0-1,4-5', 200, [0, undefined]],
+    ['lines=1-2', 200, [0, undefined]],
+  ] as const)('by ranges: %s', async (range, status, part) => {
+    const response = await fetch(url, { headers: { range } })
+    expect(response.status).toBe(status)
+    const bytes = Buffer.from(await response.arrayBuffer())
+    if (part) expect(bytes.equals(whole.subarray(part[0], part[1]))).toBe(true)
+  })
+
+  test('by HEAD without its bytes', async () => {
+    const response = await fetch(url, { method: 'HEAD' })
+    expect([response.status, response.headers.get('content-length')]).toEqual([200, String(whole.byteLength)])
+  })
+
+  test.each([
+    ['a changed end', (address: string) => address.replace(/e=(\w)/, 'e=7')],
+    ['a changed mac', (address: string) => `${address.slice(0, -1)}${address.endsWith('A') ? 'B' : 'A'}`],
+    ['a width of its own', (address: string) => `${address}&w=10`],
+    ['another format', (address: string) => address.replace('.jpg', '.png')],
+    ['another id', (address: string) => address.replace(/img_\w{5}/, 'img_00000')],
+    ['no signature', (address: string) => address.split('?')[0] ?? ''],
+  ])('not by %s, nor to another tenant, but to its own', async (_what, change) => {
+    const address = change(url)
+    expect((await fetch(address)).status).toBe(404)
+    expect((await fetch(address, { headers: { 'x-api-key': 'other' } })).status).toBe(404)
+    const isThere = !address.includes('img_00000') && !address.includes('w=10')
+    if (isThere) expect((await fetch(address, { headers: { 'x-api-key': KEY } })).status).toBe(200)
+  })
+
+  test('no longer than its address says', async () => {
+    const clock = createFastClock(20_000)
+    const app = await openTestApp({ clock, settings: { API_KEYS: `acme:${sha256(Buffer.from(KEY))}` } })
+    const keyed: TestApp = {
+      ...app,
+      graphql: async (query, variables) => app.graphql(query, variables, { 'x-api-key': KEY }),
+    }
+    const { put: target } = await reserve(keyed, await makeImage())
+    await until(async () => (await put(target.url, await makeImage())).status === 410, { timeoutMs: 10_000 })
+    expect(Date.parse(target.expiresAt)).toBeLessThan(clock.now())
+  })
+
+  test('to a page of an origin that is allowed, which may read its pixels; to any page as a picture', async () => {
+    const open = await openApp({ ALLOWED_ORIGINS: 'https://app.example.com' })
+    const id = await upload(open, await makeImage())
+    const address = `${open.app.url}/images/${id}.jpg`
+    const allowed = await fetch(address, { headers: { origin: 'https://app.example.com' } })
+    expect([allowed.status, allowed.headers.get('access-control-allow-origin')]).toEqual([
+      200,
+      'https://app.example.com',
+    ])
+    expect((await fetch(address, { headers: { origin: 'https://evil.example' } })).status).toBe(403)
+    const picture = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }
+    const request = Object.entries(picture).map(([name, value]) => `${name}: ${value}\r\n`)
+    const { port } = new URL(address)
+    const raw = `GET /images/${id}.jpg HTTP/1.1\r\nHost: 127.0.0.1\r\n${request.join('')}Connection: close\r\n\r\n`
+    expect(await sendRaw(Number(port), raw)).toMatch(/^HTTP\/1\.1 200/)
+  })
+})
+
+describe('a result', () => {
+  const FINISHED = { status: 'SUCCESS' } as const
+
+  /** Ends a new job with links to a host that holds the image, and that may be closed. */
+  async function finish(over: object = {}, link = (url: string) => `${url}/result.jpg`) {
+    const image = await makeImage('jpeg', 120, 90)
+    const host = await openScriptedHost((_request, response) => response.end(image))
+    closeAfterTest(() => host.close())
+    const app = await openApp({ ALLOWED_PRIVATE_HOSTS: host.host })
+    const made = await create(app, face, over)
+    const [accepted] = app.upstream.accepted
+    if (!accepted) throw new Error('nothing was sent')
+    accepted.state = { ...FINISHED, links: { cdnImage: link(host.url), discordImage: `${host.url}/late.jpg?ex=1` } }
+    await app.upstream.sendHook(accepted)
+    await until(async () => (await read(app, made.job.id)).status === 'SUCCESS', { timeoutMs: 10_000 })
+    return { app, host, id: String(made.job.id) }
+  }
+
+  test('is kept as a copy by the time its end is told, and works when the upstream’s links are gone', async () => {
+    const { app, host, id } = await finish()
+    await host.close()
+    const { result } = await read(app, id)
+    expect(result.copy).toMatchObject({ contentType: 'image/jpeg', width: 120, height: 90, sha256: expect.any(String) })
+    expect(result.url).toBe(result.copy.url)
+    const served = Buffer.from(await (await fetch(result.url)).arrayBuffer())
+    expect([sha256(served), served.byteLength]).toEqual([result.copy.sha256, result.copy.byteLength])
+  })
+
+  test('is scaled and encoded afresh on demand, once', async () => {
+    const { app, id } = await finish()
+    const query = 'query ($id: ID!) { swapJob(id: $id) { result { copy { url(width: 60, format: WEBP) } } } }'
+    const { data } = await app.graphql(query, { id })
+    const address = data.swapJob.result.copy.url
+    const answers = await Promise.all(
+      [1, 2, 3].map(async () => Buffer.from(await (await fetch(address)).arrayBuffer())),
+    )
+    expect(await sharp(answers[0]).metadata()).toMatchObject({ format: 'webp', width: 60, height: 45 })
+    expect(new Set(answers.map(sha256)).size).toBe(1)
+  })
+
+  test('is used for the next swap by its job’s id', async () => {
+    const { app, id } = await finish()
+    const { job } = await create(app, { resultOf: id })
+    expect(job.targetImage).toMatchObject({ kind: 'RESULT', resultOf: { id } })
+    expect(app.upstream.accepted[1]?.targetImage).toMatch(/^https:\/\/gateway\.example\/images\/img_/)
+    const refused = await create(app, { resultOf: job.id })
+    expect(refused.issues).toMatchObject([{ path: ['input', 'targetImage', 'resultOf'], code: 'JOB_NOT_SUCCESSFUL' }])
+  })
+
+  test('that cannot be copied changes nothing about its job, and the operator is told why', async () => {
+    const { app, id } = await finish({}, () => 'https://elsewhere.example.org/x.jpg')
+    const { status, result } = await read(app, id)
+    expect([status, result.copy, result.url]).toEqual(['SUCCESS', null, 'https://elsewhere.example.org/x.jpg'])
+    const failed = app.events.find(({ name }) => name === 'mirrorFailed')
+    expect(failed?.args.slice(1)).toEqual(['its host is none that results are kept at', true])
+  })
+
+  test('that is no image is not kept', async () => {
+    const host = await openScriptedHost((_request, response) => response.end('<html>not found</html>'))
+    closeAfterTest(() => host.close())
+    const app = await openApp({ ALLOWED_PRIVATE_HOSTS: host.host })
+    const made = await create(app, face)
+    const [accepted] = app.upstream.accepted
+    if (!accepted) throw new Error('nothing was sent')
+    accepted.state = { ...FINISHED, links: { cdnImage: `${host.url}/x.jpg` } }
+    await app.upstream.sendHook(accepted)
+    await until(async () => (await read(app, made.job.id)).status === 'SUCCESS')
+    expect((await read(app, made.job.id)).result.copy).toBeNull()
+  })
+
+  test('is forgotten with everything that shows somebody, and the accounts stay', async () => {
+    const { app, id } = await finish({ clientReference: 'ref', tags: ['a'] })
+    const { result } = await read(app, id)
+    const { data } = await app.graphql(
+      'mutation ($ids: [ID!]!) { forgetSwaps(input: { ids: $ids }) { __typename ... on ForgetSwapsSuccess { jobs { id clientReference tags result { url } targetImage { url } forgottenAt charge { state } } } } }',
+      { ids: [id] },
+    )
+    expect(data.forgetSwaps.jobs).toEqual([
+      {
+        id,
+        clientReference: null,
+        tags: [],
+        result: null,
+        targetImage: null,
+        forgottenAt: expect.any(String),
+        charge: { state: 'CHARGED' },
+      },
+    ])
+    expect((await fetch(result.url)).status).toBe(404)
+  })
+
+  test('of a job that is unknown or not finished is not forgotten, nor are those beside it', async () => {
+    const { app, id } = await finish()
+    const open = (await create(app, face)).job.id
+    const FORGET =
+      'mutation ($ids: [ID!]!) { forgetSwaps(input: { ids: $ids }) { __typename ... on SwapNotFoundError { ids } ... on SwapStateError { job { id } } } }'
+    const answers = [
+      (await app.graphql(FORGET, { ids: [id, 'job_none'] })).data.forgetSwaps,
+      (await app.graphql(FORGET, { ids: [id, open] })).data.forgetSwaps,
+    ]
+    expect(answers).toEqual([
+      { __typename: 'SwapNotFoundError', ids: ['job_none'] },
+      { __typename: 'SwapStateError', job: { id: open } },
+    ])
+    expect((await read(app, id)).result).not.toBeNull()
+  })
+
+  test('is kept for as long as was asked for', async () => {
+    const { app, id } = await finish({ keepDays: 30 })
+    const { purgeAt } = await read(app, id)
+    expect(Math.round((Date.parse(purgeAt) - Date.now()) / 86_400_000)).toBe(30)
+  })
+})
