@@ -1,0 +1,147 @@
+/**
+ * What a real browser makes of it: the front page, GraphiQL, and images on pages of other origins. Needs Chromium
+ * (`CHROMIUM`, or one of Debian's names for it); where there is none the tests are named as not run, and CI fails.
+ */
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findFreePorts, type Program, startProgram } from '../e2e/program.ts'
+import { openScriptedHost, type ScriptedHost } from '../support/scripted-host.ts'
+
+const CANDIDATES = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+const executablePath = CANDIDATES.find((path) => path !== undefined && existsSync(path))
+const isRequired = process.env['BROWSER_TESTS'] === 'required'
+
+test.runIf(isRequired)('a browser is there', () => {
+  expect(executablePath, 'install Chromium, or name it with CHROMIUM').toBeDefined()
+})
+
+describe.skipIf(executablePath === undefined)('in a browser', () => {
+  let browser: Browser
+  let program: Program
+  let host: ScriptedHost
+  let other: ScriptedHost
+  let dataDir = ''
+  const html = '<!doctype html><title>a page of another origin</title><canvas></canvas>'
+
+  beforeAll(async () => {
+    ;[host, other] = [
+      await openScriptedHost((_request, response) => response.setHeader('content-type', 'text/html').end(html)),
+      await openScriptedHost((_request, response) => response.setHeader('content-type', 'text/html').end(html)),
+    ]
+    dataDir = await mkdtemp(join(tmpdir(), 'swapface-browser-'))
+    program = await startProgram({ dataDir, ...(await findFreePorts()), env: { ALLOWED_ORIGINS: host.url } })
+    browser = await chromium.launch({
+      ...(executablePath !== undefined && { executablePath }),
+      // Chromium refuses its sandbox to root.
+      args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+    })
+  }, 60_000)
+  afterAll(async () => {
+    await browser.close()
+    await program.stop()
+    await Promise.all([host.close(), other.close()])
+    await rm(dataDir, { recursive: true, force: true })
+  })
+
+  /** A page whose errors fail the test. */
+  async function open(url: string): Promise<{ page: Page; errors: string[] }> {
+    const page = await browser.newPage()
+    const errors: string[] = []
+    page.on('pageerror', (error) => errors.push(error.message))
+    page.on('console', (message) => {
+      if (message.type() === 'error') errors.push(message.text())
+    })
+    await page.goto(url)
+    return { page, errors }
+  }
+
+  test('the front page swaps two portraits at the press of its button, without an error', async () => {
+    const { page, errors } = await open(`${program.url}/`)
+    await page.click('#swap')
+    await page.waitForFunction(() => {
+      const image = document.querySelector<HTMLImageElement>('#result')
+      return image !== null && !image.hidden && image.complete && image.naturalWidth > 0
+    })
+    expect(await page.textContent('#timeline')).toContain('SUCCESS')
+    expect(errors).toEqual([])
+    await page.close()
+  })
+
+  test('GraphiQL comes up under its policy, and answers', async () => {
+    const { page } = await open(`${program.url}/graphql`)
+    await page.waitForSelector('.graphiql-container')
+    const answer = await page.evaluate(async () => {
+      const response = await fetch('/graphql', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"query":"{ __schema { queryType { name } } }"}',
+      })
+      return (await response.json()) as unknown
+    })
+    expect(answer).toEqual({ data: { __schema: { queryType: { name: 'Query' } } } })
+    await page.close()
+  })
+
+  /** Draws the image on a canvas of the page and reads a pixel of it; null where the browser does not let it. */
+  async function drawAndRead(page: Page, url: string): Promise<number[] | null> {
+    return page.evaluate(async (source) => {
+      const image = new Image()
+      image.crossOrigin = 'anonymous'
+      const loaded = new Promise<boolean>((resolve) => {
+        image.addEventListener('load', () => resolve(true))
+        image.addEventListener('error', () => resolve(false))
+      })
+      image.src = source
+      if (!(await loaded)) return null
+      const context = document.querySelector('canvas')?.getContext('2d')
+      context?.drawImage(image, 0, 0, 10, 10)
+      return context ? [...context.getImageData(5, 5, 1, 1).data] : null
+    }, url)
+  }
+
+  test('a page of an origin that is allowed reads a result’s pixels; one that is not sees nothing of them', async () => {
+    const image = (name: string) => ({ url: `${program.upstreamUrl}/portraits/${name}.jpg` })
+    const response = await fetch(`${program.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        query: `mutation ($input: CreateSwapInput!) { createSwap(input: $input) {
+          ... on CreateSwapSuccess { job { result { copy { url(width: 100) } } } } } }`,
+        variables: { input: { targetImage: image('ada'), swapImage: image('kofi'), waitMs: 20_000 } },
+      }),
+    })
+    const { data } = (await response.json()) as { data: any } // oxlint-disable-line typescript/no-explicit-any
+    const url = String(data.createSwap.job.result.copy.url)
+    const [allowed, foreign] = [await open(host.url), await open(other.url)]
+    const pixel = await drawAndRead(allowed.page, url)
+    expect(pixel).toEqual([expect.any(Number), expect.any(Number), expect.any(Number), 255])
+    expect(await drawAndRead(foreign.page, url)).toBeNull()
+    await Promise.all([allowed.page.close(), foreign.page.close()])
+  })
+
+  test('a page of another origin can neither ask nor watch', async () => {
+    const { page } = await open(other.url)
+    const seen = await page.evaluate(async (gateway) => {
+      const asked = await fetch(`${gateway}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"query":"{ __typename }"}',
+      }).then(
+        () => 'answered',
+        () => 'refused',
+      )
+      const watched = await new Promise<string>((resolve) => {
+        const socket = new WebSocket(`${gateway.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')
+        socket.addEventListener('open', () => resolve('opened'))
+        socket.addEventListener('error', () => resolve('refused'))
+      })
+      return [asked, watched]
+    }, program.url)
+    expect(seen).toEqual(['refused', 'refused'])
+    await page.close()
+  })
+})

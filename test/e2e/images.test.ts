@@ -1,0 +1,90 @@
+/** Images and the built program: the README's three commands, and what a crash leaves. */
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import sharp from 'sharp'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { postGraphql } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+import { findFreePorts, killLeftPrograms, type Program, startProgram } from './program.ts'
+
+const run = promisify(execFile)
+let dataDir = ''
+let ports = { port: 0, upstreamPort: 0 }
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'swapface-images-'))
+  ports = await findFreePorts()
+})
+afterEach(async () => {
+  killLeftPrograms()
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+const start = async (env: Record<string, string> = {}) => startProgram({ dataDir, ...ports, env })
+
+/** Resolves once the program has died where it was told to. */
+const died = async (program: Program) =>
+  until(async () => !(await fetch(`${program.url}/healthz`).catch(() => null)), { timeoutMs: 10_000 })
+
+test('the three commands of the README put a file in and get a lasting result out', async () => {
+  const program = await start()
+  const [, section = ''] = readFileSync('README.md', 'utf8').split('## From a file to an')
+  const [, commands = ''] = /```sh\n([\s\S]*?)```/.exec(section) ?? []
+  const script = commands
+    .replaceAll('http://127.0.0.1:4000', program.url)
+    .replaceAll('http://127.0.0.1:4010', program.upstreamUrl)
+  const { stdout } = await run('sh', ['-euc', script])
+  const answer = stdout.slice(stdout.lastIndexOf('{"data"'))
+  const { job } = (JSON.parse(answer) as { data: any }).data.createSwap // oxlint-disable-line typescript/no-explicit-any
+  expect(job).toMatchObject({ status: 'SUCCESS', result: { copy: { width: expect.any(Number) } } })
+  const bytes = Buffer.from(await (await fetch(job.result.url)).arrayBuffer())
+  expect((await sharp(bytes).metadata()).width).toBe(job.result.copy.width)
+  await program.stop()
+})
+
+test('a crash between the bytes and their row leaves a place that is still free, and no half image', async () => {
+  const first = await start({ FAULT_AT: 'image-put' })
+  const bytes = readFileSync('portraits/ada.jpg')
+  const { data } = await postGraphql(
+    first.url,
+    `mutation { createSwapUpload(input: { contentType: IMAGE_JPEG, byteLength: ${bytes.byteLength} }) { ... on CreateSwapUploadSuccess { upload { id } put { url } } } }`,
+  )
+  const { upload, put } = data.createSwapUpload
+  const send = async () =>
+    fetch(put.url, { method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: new Uint8Array(bytes) })
+  await send().catch(() => null)
+  await died(first)
+  const second = await start()
+  expect((await fetch(`${second.url}/images/${upload.id}.jpg`)).status).toBe(404)
+  const again = await send()
+  expect(await again.json()).toMatchObject({ id: upload.id, status: 'READY' })
+  const kept = Buffer.from(await (await fetch(`${second.url}/images/${upload.id}.jpg`)).arrayBuffer())
+  expect((await sharp(kept).metadata()).format).toBe('jpeg')
+  await second.stop()
+})
+
+test('a crash while a result is copied loses neither the result nor its copy', { timeout: 60_000 }, async () => {
+  const first = await start({ FAULT_AT: 'image-put' })
+  const image = (name: string) => ({ url: `${first.upstreamUrl}/portraits/${name}.jpg` })
+  const { data } = await postGraphql(
+    first.url,
+    'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }',
+    { input: { targetImage: image('ada'), swapImage: image('kofi') } },
+  )
+  const { id } = data.createSwap.job
+  await died(first)
+  const second = await start()
+  const { data: after } = await postGraphql(
+    second.url,
+    'query ($id: ID!) { swapJob(id: $id, waitMs: 25000) { status result { url copy { byteLength } } } }',
+    { id },
+  )
+  expect(after.swapJob).toMatchObject({ status: 'SUCCESS', result: { copy: { byteLength: expect.any(Number) } } })
+  const served = await fetch(after.swapJob.result.url)
+  expect((await served.arrayBuffer()).byteLength).toBe(after.swapJob.result.copy.byteLength)
+  await second.stop()
+})
