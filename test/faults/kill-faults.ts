@@ -16,11 +16,16 @@ const between = (from: number, to: number) => from + Math.floor(Math.random() * 
 const chance = (share: number) => Math.random() < share
 
 /** Lives of all kinds; most hooks come for certain, so that what is lost is the gateway's loss. */
-function randomScript(point: FaultPoint): JobScript {
+function randomScript(point: FaultPoint, { proxy }: Pick<Rig, 'proxy'>): JobScript {
   const hooks: HookPolicy = { copies: between(1, 2), untilDelivered: true, ...(chance(0.2) && { beforeAnswer: true }) }
   const hasToWait = chance(point === 'resubmit-claimed' ? 0.8 : 0.15)
+  // Results that are copied, where a copy is what is interrupted.
+  const success = {
+    status: 'SUCCESS',
+    ...(point === 'image-put' && { links: { cdnImage: `${proxy.url}/results/x.png` } }),
+  } as const
   return {
-    states: [{ afterMs: between(0, 150), state: chance(0.15) ? { status: 'FAILED' } : { status: 'SUCCESS' } }],
+    states: [{ afterMs: between(0, 150), state: chance(0.15) ? { status: 'FAILED' } : success }],
     ...(chance(0.9) && { hooks }),
     ...(chance(0.2) && { lagFetches: 1 }),
     ...(hasToWait
@@ -35,11 +40,12 @@ function randomScript(point: FaultPoint): JobScript {
  * A second submit for the same wish comes after a refusal, and is taken.
  * @returns the wishes whose hooks come for certain.
  */
-function scriptRandomly({ upstream }: Rig, point: FaultPoint): ReadonlySet<string> {
+function scriptRandomly(rig: Rig, point: FaultPoint): ReadonlySet<string> {
+  const { upstream } = rig
   const refused = new Set<string>()
   const called = new Set<string>()
   upstream.scriptJobs(({ targetImage }) => {
-    const script = randomScript(point)
+    const script = randomScript(point, rig)
     if (script.submit?.kind === 'answer' && !refused.has(targetImage)) {
       refused.add(targetImage)
       return script

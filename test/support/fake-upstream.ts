@@ -129,6 +129,12 @@ export const DEFAULT_LINKS = {
   cdnImage: 'https://cdn.example.com/a_ins.jpg',
 }
 
+/** What is served as every result below `/results/`: a picture of one pixel. */
+const RESULT = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+)
+
 /** What a job costs when it succeeds. */
 export const QUOTA = 3
 
@@ -252,7 +258,8 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://fake')
     const cut = () => response.destroy()
-    if (request.headers['tt-api-key'] !== key) sendJson(response, 401, { status: 'FAILED', message: 'no key' })
+    if (url.pathname.startsWith('/results/')) response.setHeader('content-type', 'image/png').end(RESULT)
+    else if (request.headers['tt-api-key'] !== key) sendJson(response, 401, { status: 'FAILED', message: 'no key' })
     else if (url.pathname === '/insightFace/v1/swap') answerSubmit(request, response).catch(cut)
     else if (url.pathname === '/insightFace/v1/fetch') answerFetch(url, response).catch(cut)
     else response.writeHead(404).end('<html>not here</html>')

@@ -1,0 +1,125 @@
+/**
+ * Images in and out: `npx tsx bench/images.ts` prints one Markdown table. Delivery is compared with a bare server that
+ * streams the same file, in turns; everything shares this machine, so read the ratios.
+ * `BENCH_MEGABYTES` says how much is uploaded (1,024).
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import autocannon from 'autocannon'
+import sharp from 'sharp'
+import { openBenchGateway } from './realtime/gateway.ts'
+import { kilobytes, median, milliseconds } from './realtime/figures.ts'
+import { type MeasuredProcess, startProcess } from './realtime/process.ts'
+
+const MEGABYTES = Number(process.env['BENCH_MEGABYTES'] ?? 1_024)
+const ROUNDS = 3
+const SECONDS = 4
+
+/** A picture of noise with about so many bytes as a JPEG. */
+async function makePicture(width: number, height: number): Promise<Buffer> {
+  const raw = { width, height, channels: 3 } as const
+  return sharp(randomBytes(width * height * 3), { raw })
+    .jpeg({ quality: 92 })
+    .toBuffer()
+}
+
+const gateway = await openBenchGateway()
+const folder = await mkdtemp(join(tmpdir(), 'swapface-bench-images-'))
+const rows: string[] = []
+const note = (what: string, figure: string) => {
+  rows.push(`| ${what} | ${figure} |`)
+  process.stderr.write(`${rows.at(-1)}\n`)
+}
+
+// A bench knows what it asked for.
+// oxlint-disable-next-line typescript/no-explicit-any
+async function graphql(query: string): Promise<any> {
+  const response = await fetch(`${gateway.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  })
+  return ((await response.json()) as { data: unknown }).data
+}
+
+/** Reserves, sends, and gives the address of what is kept. */
+async function upload(bytes: Buffer): Promise<string> {
+  const { createSwapUpload } = await graphql(
+    `mutation { createSwapUpload(input: { contentType: IMAGE_JPEG, byteLength: ${bytes.byteLength} }) {
+      ... on CreateSwapUploadSuccess { upload { id } put { url } } } }`,
+  )
+  const { put, upload: reserved } = createSwapUpload
+  const headers = { 'content-type': 'image/jpeg' }
+  const response = await fetch(put.url, { method: 'PUT', body: new Uint8Array(bytes), headers })
+  if (response.status !== 200) throw new Error(await response.text())
+  await response.arrayBuffer()
+  return `${gateway.url}/images/${reserved.id}.jpg`
+}
+
+async function deliver(url: string, { cpuMs }: MeasuredProcess) {
+  const from = cpuMs()
+  const { requests, errors, non2xx } = await autocannon({ url, connections: 16, duration: SECONDS })
+  if (errors + non2xx > 0) throw new Error(`${errors} errors, ${non2xx} refusals`)
+  return { perSecond: requests.total / SECONDS, cpuUs: ((cpuMs() - from) * 1_000) / requests.total }
+}
+
+try {
+  // Delivery.
+  const address = await upload(await makePicture(540, 400))
+  const served = Buffer.from(await (await fetch(address)).arrayBuffer())
+  const file = join(folder, 'same.jpg')
+  await writeFile(file, served)
+  const bare = await startProcess('bench/realtime/bare-file.mjs', { FILE: file })
+  const rates: { ours: number[]; bare: number[] } = { ours: [], bare: [] }
+  const cpus: { ours: number[]; bare: number[] } = { ours: [], bare: [] }
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    const [theirs, ours] = [await deliver(bare.url, bare), await deliver(address, gateway.process)]
+    // The first warms up.
+    if (round === 0) continue
+    rates.ours.push(ours.perSecond)
+    rates.bare.push(theirs.perSecond)
+    cpus.ours.push(ours.cpuUs)
+    cpus.bare.push(theirs.cpuUs)
+  }
+  await bare.stop()
+  note(
+    `an image of ${kilobytes(served.byteLength)}, delivered`,
+    `${median(rates.ours).toFixed(0)}/s, ${median(cpus.ours).toFixed(0)} µs of CPU`,
+  )
+  note(
+    'the same file from a bare node:http server',
+    `${median(rates.bare).toFixed(0)}/s, ${median(cpus.bare).toFixed(0)} µs of CPU`,
+  )
+  note('rate beside the bare server', (median(rates.ours) / median(rates.bare)).toFixed(2))
+
+  // Uploads.
+  const pictures = await Promise.all(Array.from({ length: 4 }, async () => makePicture(1_400, 1_200)))
+  let sent = 0
+  const send = async (upTo: number) => {
+    while (sent < upTo) {
+      await Promise.all(pictures.map(async (picture) => upload(picture)))
+      sent += pictures.reduce((total, picture) => total + picture.byteLength, 0)
+    }
+  }
+  await send((MEGABYTES / 4) * 1024 * 1024)
+  const before = await gateway.process.memory()
+  await gateway.process.watchLoop()
+  const from = performance.now()
+  const sentBefore = sent
+  await send(MEGABYTES * 1024 * 1024)
+  const seconds = (performance.now() - from) / 1_000
+  const after = await gateway.process.memory()
+  const lag = await gateway.process.readLoop()
+  note(
+    `${MEGABYTES} MB of uploads of ${kilobytes(pictures[0]?.byteLength ?? 0)} each, cleaned`,
+    `${((sent - sentBefore) / 1e6 / seconds).toFixed(1)} MB/s`,
+  )
+  note('memory after a quarter of them, and after all', `${kilobytes(before.resident)}, ${kilobytes(after.resident)}`)
+  note('how late the event loop was meanwhile: p99, longest', `${milliseconds(lag.p99Ms)}, ${milliseconds(lag.maxMs)}`)
+} finally {
+  await gateway.close()
+  await rm(folder, { recursive: true, force: true })
+}
+console.log(['| what | measured |', '|---|---|', ...rows].join('\n'))
