@@ -8,7 +8,7 @@ export type CreateSwapInput = {
   clientReference?: string | null | undefined;
   /** 1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Where absent, an `Idempotency-Key` header counts. */
   idempotencyKey?: string | null | undefined;
-  /** Days until images and links are erased (0 to 30). 0: as soon as the outcome has been fetched once or an hour has passed. */
+  /** Days until images and links are erased (0 to 30). 0: an hour after the end. */
   keepDays?: number | null | undefined;
   /** The image the face is taken from. */
   swapImage: SwapImageInput;

@@ -96,6 +96,7 @@ test('the config holds no secret', async () => {
   expect(readSecrets(values, await makeDataDir())).toEqual({
     upstreamKey: 'the-upstream-key',
     postgresUrl: null,
+    blobCredentials: null,
     apiKeys: null,
     gatewaySecrets: ['the-gateway-secret'],
   })

@@ -47,8 +47,7 @@ const CreateSwapInput = builder.inputType('CreateSwapInput', {
     tags: t.stringList({ description: 'At most 10, 64 characters each.' }),
     keepDays: t.int({
       defaultValue: 7,
-      description:
-        'Days until images and links are erased (0 to 30). 0: as soon as the outcome has been fetched once or an hour has passed.',
+      description: 'Days until images and links are erased (0 to 30). 0: an hour after the end.',
     }),
   }),
 })
