@@ -3,7 +3,6 @@
  * order: first nobody comes in any more, then what is under way ends, then what it stood on goes.
  */
 import { readFileSync } from 'node:fs'
-import type { RequestListener } from 'node:http'
 import { hasScope } from './auth/viewer.ts'
 import { createWatchTokens } from './auth/watch-tokens.ts'
 import { type Config, isLoopback } from './config/config.ts'
@@ -12,21 +11,27 @@ import type { Secrets } from './config/secrets.ts'
 import { createSchema } from './graphql/schema.ts'
 import { GRAPHQL_PATH, openGraphqlServer } from './graphql/server.ts'
 import { parseManifest } from './graphql/trusted-documents.ts'
-import { createGate, type Gate } from './http/gate.ts'
+import { createGate } from './http/gate.ts'
 import { createHookDoor } from './http/hook.ts'
 import { createPageDoor } from './http/page.ts'
-import { sendError, sendJson } from './http/respond.ts'
 import { createRouter } from './http/router.ts'
 import { openDiskHookJournal } from './journal/disk.ts'
 import { openHookTaker } from './jobs/accept-hook.ts'
 import { createApplyReport } from './jobs/apply-report.ts'
+import { createCancelSwap } from './jobs/cancel-swap.ts'
 import { createConfirmer } from './jobs/confirm-swap.ts'
+import { createCreateSwapBatch } from './jobs/create-swap-batch.ts'
 import { createCreateSwap } from './jobs/create-swap.ts'
 import { createFindInputImage } from './jobs/input-images.ts'
 import { createHookAddresses } from './jobs/hook-addresses.ts'
 import { createReadJobs } from './jobs/read-jobs.ts'
+import { createListJobs } from './jobs/list-jobs.ts'
 import { openReconciler } from './jobs/reconcile.ts'
+import { MAX_AT_ONE_RECEIVER, runWebhooks } from './jobs/deliver-webhooks.ts'
+import { createReplayWebhook } from './jobs/replay-webhook.ts'
+import { createRetrySwap } from './jobs/retry-swap.ts'
 import { runQueue } from './jobs/run-queue.ts'
+import { createServiceStatus } from './jobs/service-status.ts'
 import { createSubmitter } from './jobs/submit-swap.ts'
 import { createUpstreamBreaker } from './jobs/upstream-breaker.ts'
 import { createWatcher } from './jobs/watch-job.ts'
@@ -35,8 +40,8 @@ import { createAddressGuard } from './lib/address-guard.ts'
 import { createBackground } from './lib/background.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { createClosers } from './lib/closers.ts'
-import { readPath } from './lib/request-path.ts'
 import { createWakeableDelay } from './lib/wakeable-delay.ts'
+import { createDoors } from './doors.ts'
 import { openAuthentication } from './open-authentication.ts'
 import { openEmbedded } from './open-embedded.ts'
 import { openImages } from './open-images.ts'
@@ -44,6 +49,7 @@ import { openStorage } from './open-storage.ts'
 import { listen } from './server.ts'
 import type { SwapFaceOptions } from './swapface/swapface.ts'
 import type { Telemetry } from './telemetry/events.ts'
+import { openWebhookSender } from './webhooks/http.ts'
 import { openRestUpstream } from './upstream/rest.ts'
 
 const SUBMIT_TIMEOUT_MS = 30_000
@@ -88,7 +94,7 @@ export async function openApp({
     const onUnexpectedError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)
 
     const stopping = new AbortController()
-    const { bus, images, limiter, pacer, store } = await openStorage({
+    const { bus, images, limiter, pacer, store, webhooks } = await openStorage({
       config,
       postgresUrl: secrets.postgresUrl,
       telemetry,
@@ -136,7 +142,16 @@ export async function openApp({
     const breaker = createUpstreamBreaker(bus, clock, random)
     const room = createWakeableDelay(clock, stopping.signal)
     const { deadlines, maxInFlight } = config
-    const applyReport = createApplyReport({ store, bus, onRoom: room.wake, telemetry, deadlines, random })
+    const webhookNews = createWakeableDelay(clock, stopping.signal)
+    const applyReport = createApplyReport({
+      store,
+      bus,
+      onRoom: room.wake,
+      onWebhook: webhookNews.wake,
+      telemetry,
+      deadlines,
+      random,
+    })
 
     const allowedHosts = listAllowedHosts(config, publicUrl, embedded?.url ?? null)
     const imageKeeping = openImages({
@@ -168,6 +183,8 @@ export async function openApp({
       random,
     })
     const watcher = createWatcher({ store, bus, clock, stopping: stopping.signal })
+    const budget = { quotaPerDay: config.tenantQuotaPerDay, maxInFlight: config.tenantMaxInFlight }
+    const guard = createAddressGuard({ allowedHosts })
     const createSwap = createCreateSwap({
       store,
       bus,
@@ -175,12 +192,13 @@ export async function openApp({
       watcher,
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },
-      budget: { quotaPerDay: config.tenantQuotaPerDay, maxInFlight: config.tenantMaxInFlight },
+      budget,
+      guard,
       findInputImage: createFindInputImage({
         store,
         images,
         addresses: imageAddresses,
-        guard: createAddressGuard({ allowedHosts }),
+        guard,
         isReachable: embedded !== null || !isLoopback(new URL(publicUrl).hostname),
         neededForMs: deadlines.submitBeforeMs + deadlines.onQueueMs,
         clock,
@@ -214,6 +232,13 @@ export async function openApp({
         // Whoever made the job may let others watch it.
         issueWatchToken: (viewer, job) => (hasScope(viewer, 'swap:write') ? watchTokens.issue(job) : null),
         ...imageKeeping.useCases,
+        createSwapBatch: createCreateSwapBatch(createSwap),
+        retrySwap: createRetrySwap(store, createSwap),
+        cancelSwap: createCancelSwap({ store, applyReport, clock }),
+        listJobs: createListJobs(store),
+        replayWebhook: createReplayWebhook({ store, webhooks, onWebhook: webhookNews.wake, clock }),
+        findWebhooks: async (jobIds) => webhooks.findByJobs(jobIds),
+        status: createServiceStatus({ store, breaker, room: { maxInFlight, maxWaiting: MAX_WAITING }, budget, clock }),
         watcher,
         watchJobs: createWatchJobs({ store, bus, clock }),
         openReading: (viewer) => createReadJobs(viewer, store, confirmer),
@@ -238,6 +263,14 @@ export async function openApp({
 
     const reconciler = openReconciler({ store, confirmer, applyReport, breaker, hooks, background, telemetry, clock })
     closers.add(() => reconciler.close())
+    const sender = openWebhookSender({
+      gatewaySecrets: secrets.gatewaySecrets,
+      allowedHosts,
+      connections: MAX_AT_ONE_RECEIVER,
+    })
+    closers.add(() => sender.close())
+    const delivery = { store: webhooks, sender, news: webhookNews, background, telemetry, clock, random }
+    background.run('deliver webhooks', () => runWebhooks(delivery, stopping.signal))
     background.run('erase what is due', () => forgetter.run(stopping.signal, telemetry))
     background.run('run the queue', () => runQueue({ submitter, room, telemetry, stopping: stopping.signal }))
 
@@ -283,39 +316,4 @@ function listAllowedHosts(config: Config, publicUrl: string, embeddedUrl: string
     ...(isLoopback(hostname) ? [host] : []),
     ...(embeddedUrl === null ? [] : [new URL(embeddedUrl).host]),
   ]
-}
-
-type Upgrade = Awaited<ReturnType<typeof openGraphqlServer>>['upgrade']
-
-const shutRoute: RequestListener = (request, response) => {
-  // A process that starts or drains is alive: whoever watches over it must not end it for that.
-  if (readPath(request) === '/healthz') sendJson(response, 200, { status: 'alive' })
-  else sendError(response, 503, 'UNAVAILABLE', 'Not ready. Try again in a moment.')
-}
-const shutUpgrade: Upgrade = (_request, socket) => {
-  socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-}
-
-// Whoever comes is refused by `shutUpgrade`.
-const shutAdmits: Gate['admitsUpgrade'] = () => true
-
-/** The front of the house while it is being opened and closed: 503 instead of a closed port. */
-function createDoors() {
-  let route = shutRoute
-  let admits = shutAdmits
-  let upgrade = shutUpgrade
-  return {
-    route: ((request, response) => route(request, response)) satisfies RequestListener,
-    admits: ((request) => admits(request)) satisfies Gate['admitsUpgrade'],
-    upgrade: ((request, socket, head) => upgrade(request, socket, head)) satisfies Upgrade,
-    open: (openRoute: RequestListener, openAdmits: Gate['admitsUpgrade'], openUpgrade: Upgrade) => {
-      route = openRoute
-      admits = openAdmits
-      upgrade = openUpgrade
-    },
-    shut: () => {
-      route = shutRoute
-      upgrade = shutUpgrade
-    },
-  }
 }

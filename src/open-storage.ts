@@ -7,8 +7,10 @@ import { createPacer, type Pacer } from './lib/pacer.ts'
 import type { RequestLimiter } from './limits/limiter.ts'
 import { createRequestLimiter } from './limits/request-limiter.ts'
 import type { ImageStore } from './store/image-store.ts'
+import type { WebhookStore } from './store/webhook-store.ts'
 import type { JobStore } from './store/job-store.ts'
 import { createImageStore } from './store/kysely-image-store.ts'
+import { createWebhookStore } from './store/kysely-webhook-store.ts'
 import { createJobStore } from './store/kysely-job-store.ts'
 import { openDatabase as openSqlite } from './store/sqlite/open.ts'
 import type { Telemetry } from './telemetry/events.ts'
@@ -26,6 +28,7 @@ export interface StorageParts {
 export interface Storage {
   readonly store: JobStore
   readonly images: ImageStore
+  readonly webhooks: WebhookStore
   readonly bus: EventBus
   readonly pacer: Pacer
   readonly limiter: RequestLimiter
@@ -43,6 +46,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     return {
       store: createJobStore(engine),
       images: createImageStore(engine),
+      webhooks: createWebhookStore(engine),
       bus: createMemoryBus(),
       pacer: createPacer(fetchPerSecond, clock),
       limiter: createRequestLimiter(requestsPerMinute, now),
@@ -63,6 +67,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
   return {
     store,
     images: createImageStore(engine),
+    webhooks: createWebhookStore(engine),
     bus: openPostgresBus({ url: postgresUrl, listPlaces, background, clock, stopping, onFailure }),
     pacer: createSharedPacer(engine.db, fetchPerSecond, clock),
     limiter: createSharedRequestLimiter(engine.pool, requestsPerMinute, now),

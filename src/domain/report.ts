@@ -21,10 +21,13 @@ export type Finding =
       readonly word: string
       readonly links: SwapLinks
       readonly quota: number | null
-      /** The copy that was made of the result meanwhile; null where there is none yet. */
+      /** The copy that was made of the result meanwhile, or why there will be none; null where that is not known yet. */
       readonly copyId: string | null
+      readonly mirrorFailure: string | null
     }
   | { readonly kind: 'failed'; readonly upstreamId: string; readonly word: string; readonly failure: SwapFailure }
+  /** The owner wants it stopped. */
+  | { readonly kind: 'canceled' }
   /** A fetch brought no statement about the job. */
   | { readonly kind: 'unanswered' }
   /**

@@ -91,6 +91,10 @@ export interface SwapJob {
   readonly tags: readonly string[]
   readonly createdAt: number
   readonly updatedAt: number
+  /** Where its owner wants to be told of its end; null where nowhere. */
+  readonly hookUrl: string | null
+  /** The job that this one repeats. */
+  readonly retryOf: string | null
   /** When the upstream was known to have the job. */
   readonly submittedAt: number | null
   readonly finishedAt: number | null

@@ -4,6 +4,7 @@
  *   (none) → PENDING → (sending) → ON_QUEUE → SUCCESS | FAILED
  *               │          │           └→ LOST
  *               │          └→ UNCONFIRMED → ON_QUEUE | SUCCESS | FAILED | LOST
+ *               ├→ CANCELED (by its owner, before it is sent)
  *               └→ FAILED (refused, or not submitted in time)
  *
  * "sending" is PENDING under a lease. SUCCESS, FAILED, CANCELED and LOST are never left: a report about a finished
@@ -52,6 +53,7 @@ type Patch = Partial<
     | 'deadlineAt'
     | 'failedSeenAt'
     | 'copyId'
+    | 'mirrorFailure'
     | 'purgeAt'
   >
 >
@@ -120,6 +122,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
     case 'succeeded':
       return finish(job, 'SUCCESS', at, {
         copyId: finding.copyId,
+        mirrorFailure: finding.mirrorFailure,
         upstreamId: finding.upstreamId,
         upstreamStatus: finding.word,
         submittedAt: job.submittedAt ?? at,
@@ -143,6 +146,12 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       })
     }
 
+    case 'canceled':
+      // What is being sent may be accepted already.
+      return job.status === 'PENDING' && job.leaseUntil === null
+        ? finish(job, 'CANCELED', at, { failure: CANCELED, charge: NOT_CHARGED })
+        : NOTHING
+
     case 'overdue':
       if (job.status === 'PENDING') {
         return job.leaseUntil === null && at >= job.createdAt + deadlines.submitBeforeMs
@@ -163,6 +172,12 @@ const NOT_CHARGED = { state: 'NOT_CHARGED', quota: null } as const
 const NOT_SUBMITTED = {
   code: 'NOT_SUBMITTED',
   message: 'The upstream took no work for as long as the swap may wait. Nothing was sent, nothing was charged.',
+  retryable: true,
+} as const
+
+const CANCELED = {
+  code: 'CANCELED',
+  message: 'Canceled by its owner. Nothing was sent, nothing was charged.',
   retryable: true,
 } as const
 

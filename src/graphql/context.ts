@@ -6,15 +6,28 @@ import type { StoredImage } from '../domain/image.ts'
 import type { Forgetter } from '../jobs/forget-swaps.ts'
 import type { ImageView } from '../jobs/image-addresses.ts'
 import type { Uploads } from '../jobs/uploads.ts'
+import type { CancelSwap } from '../jobs/cancel-swap.ts'
+import type { CreateSwapBatch } from '../jobs/create-swap-batch.ts'
 import type { CreateSwap } from '../jobs/create-swap.ts'
+import type { ListJobs } from '../jobs/list-jobs.ts'
+import type { ReplayWebhook } from '../jobs/replay-webhook.ts'
+import type { RetrySwap } from '../jobs/retry-swap.ts'
+import type { ServiceStatus } from '../jobs/service-status.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Watcher } from '../jobs/watch-job.ts'
 import type { WatchJobs } from '../jobs/watch-jobs.ts'
-import type { ListTimelines, Loaders } from './loaders.ts'
+import type { ListTimelines, Loaders, LoaderSources } from './loaders.ts'
 import { createLoaders } from './loaders.ts'
 
 /** The use cases that the graph is a face of. */
 export interface UseCases {
+  readonly createSwapBatch: CreateSwapBatch
+  readonly retrySwap: RetrySwap
+  readonly cancelSwap: CancelSwap
+  readonly listJobs: ListJobs
+  readonly status: ServiceStatus
+  readonly replayWebhook: ReplayWebhook
+  readonly findWebhooks: LoaderSources['findWebhooks']
   readonly uploads: Pick<Uploads, 'reserve'>
   readonly forgetter: Pick<Forgetter, 'forget'>
   /** The viewer's own uploads: none for one that may see some jobs only. */
@@ -52,6 +65,7 @@ export function createContext(useCases: UseCases, caller: Caller, idempotencyKey
     openReading: () => useCases.openReading(viewer),
     listTimelines: useCases.listTimelines,
     findUploads: async (ids) => useCases.findUploads(viewer, ids),
+    findWebhooks: useCases.findWebhooks,
     findImages: async (ids) => useCases.findImages(viewer, ids),
   })
   return { viewer, allowance, idempotencyKey, useCases, loaders }

@@ -6,10 +6,14 @@ import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 export type CreateSwapInput = {
   /** At most 255 characters. */
   clientReference?: string | null | undefined;
+  /** Told when the job is done: a signed POST (Standard Webhooks), repeated with the same id until a 2xx. */
+  hookUrl?: string | null | undefined;
   /** 1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Where absent, an `Idempotency-Key` header counts. */
   idempotencyKey?: string | null | undefined;
   /** Days until images and links are erased (0 to 30). 0: an hour after the end. */
   keepDays?: number | null | undefined;
+  /** Where the same two images were swapped for this caller within the last hour, give that job instead of paying again. */
+  reuseSameContent?: boolean | null | undefined;
   /** The image the face is taken from. */
   swapImage: SwapImageInput;
   /** At most 10, 64 characters each. */
@@ -100,7 +104,7 @@ export type SwapJobStatus =
   | 'LOST'
   /** The upstream has it and works on it. */
   | 'ON_QUEUE'
-  /** Held by the gateway; the upstream does not have it. */
+  /** Held by the gateway; can still be canceled for nothing while it is not being sent. */
   | 'PENDING'
   /** `result` is set. */
   | 'SUCCESS'
@@ -135,8 +139,10 @@ export type CreateSwapMutation = { createSwap:
     | { __typename: 'SwapBusyError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
     | { __typename: 'SwapIdempotencyConflictError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, holder: { id: string } | null }
     | { __typename: 'SwapInvalidInputError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, issues: Array<{ path: Array<string>, code: SwapInputIssueCode, message: string }> }
+    | { __typename: 'SwapNotFoundError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
     | { __typename: 'SwapQuotaExceededError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
     | { __typename: 'SwapRateLimitedError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
+    | { __typename: 'SwapStateError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
     | { __typename: 'SwapUpstreamError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, refused: { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } } | null }
    };
 

@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader'
 import type { StoredImage } from '../domain/image.ts'
 import type { SwapJob, TimelineEntry } from '../domain/swap-job.ts'
+import type { WebhookWithAttempts } from '../store/webhook-store.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 
 /** Timelines of jobs, in the order asked for. */
@@ -17,6 +18,8 @@ export interface Loaders {
   /** The viewer's own uploads, and any images of jobs that the viewer may see. */
   readonly upload: DataLoader<string, StoredImage | null>
   readonly image: DataLoader<string, StoredImage | null>
+  /** The events for the callers' own hooks, by job. */
+  readonly webhook: DataLoader<string, WebhookWithAttempts | null>
   /** Begins the next event of a subscription: what was loaded for the one before is forgotten. */
   renew(): void
 }
@@ -29,13 +32,21 @@ export interface LoaderSources {
   readonly listTimelines: ListTimelines
   readonly findUploads: FindImages
   readonly findImages: FindImages
+  readonly findWebhooks: (jobIds: readonly string[]) => Promise<(WebhookWithAttempts | null)[]>
 }
 
-export function createLoaders({ openReading, listTimelines, findUploads, findImages }: LoaderSources): Loaders {
+export function createLoaders({
+  openReading,
+  listTimelines,
+  findUploads,
+  findImages,
+  findWebhooks,
+}: LoaderSources): Loaders {
   let job: Loaders['job'] | null = null
   let timeline: Loaders['timeline'] | null = null
   let upload: Loaders['upload'] | null = null
   let image: Loaders['image'] | null = null
+  let webhook: Loaders['webhook'] | null = null
   return {
     get job() {
       return (job ??= new DataLoader(openReading(), { maxBatchSize: MAX_BATCH }))
@@ -49,11 +60,15 @@ export function createLoaders({ openReading, listTimelines, findUploads, findIma
     get image() {
       return (image ??= new DataLoader(findImages, { maxBatchSize: MAX_BATCH }))
     },
+    get webhook() {
+      return (webhook ??= new DataLoader(findWebhooks, { maxBatchSize: MAX_BATCH }))
+    },
     renew: () => {
       job = null
       timeline = null
       upload = null
       image = null
+      webhook = null
     },
   }
 }

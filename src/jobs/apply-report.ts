@@ -1,9 +1,11 @@
 import { faultPoint } from '../lib/fault-points.ts'
+import { createId } from '../lib/ids.ts'
+import { toWebhookBody } from '../domain/webhook.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import type { Report } from '../domain/report.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
-import { type Deadlines, decide, isArrow } from '../domain/transitions.ts'
-import { type JobStore, UpstreamIdTakenError } from '../store/job-store.ts'
+import { type Deadlines, type Decision, decide, isArrow } from '../domain/transitions.ts'
+import { type JobStore, type NewWebhook, UpstreamIdTakenError } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 
 export interface ApplyReportParts {
@@ -11,6 +13,8 @@ export interface ApplyReportParts {
   readonly bus: Pick<EventBus, 'publish' | 'isWatched'>
   /** Hears that there is room upstream for another job. */
   readonly onRoom: () => void
+  /** Hears that there is an event to tell. */
+  readonly onWebhook: () => void
   readonly telemetry: Pick<Telemetry, 'jobMoved' | 'evidenceTooLate' | 'upstreamIdTaken'>
   readonly deadlines: Deadlines
   /** In [0, 1). */
@@ -27,7 +31,8 @@ export type ApplyReport = (job: SwapJob, report: Report) => Promise<SwapJob>
 /** Somebody else moved the job this often in a row: not a race any more, a mistake. */
 const MAX_TRIES = 20
 
-export function createApplyReport({ store, bus, onRoom, telemetry, deadlines, random }: ApplyReportParts): ApplyReport {
+export function createApplyReport(parts: ApplyReportParts): ApplyReport {
+  const { store, bus, onRoom, onWebhook, telemetry, deadlines, random } = parts
   const apply: ApplyReport = async (job, report) => {
     let current = job
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
@@ -39,10 +44,13 @@ export function createApplyReport({ store, bus, onRoom, telemetry, deadlines, ra
       if (decision.kind === 'transition' && !isArrow(current.status, decision.to)) {
         throw new TypeError(`no arrow from ${current.status} to ${decision.to}`)
       }
-      const written = await store.applyDecision(current, decision, report.at, report.source).catch((error: unknown) => {
-        if (error instanceof UpstreamIdTakenError) return 'taken' as const
-        throw error
-      })
+      const webhook = toWebhook(current, decision, report.at)
+      const written = await store
+        .applyDecision(current, decision, report.at, report.source, webhook)
+        .catch((error: unknown) => {
+          if (error instanceof UpstreamIdTakenError) return 'taken' as const
+          throw error
+        })
       if (written === 'taken') {
         telemetry.upstreamIdTaken(current, report)
         // An id that is another job's says nothing of this one: whether it was accepted is not known.
@@ -53,6 +61,7 @@ export function createApplyReport({ store, bus, onRoom, telemetry, deadlines, ra
       if (written) {
         faultPoint('report-applied')
         if (!isInFlight(written)) onRoom()
+        if (webhook) onWebhook()
         if (decision.kind === 'transition') {
           telemetry.jobMoved(written, report)
           bus.publish(written)
@@ -66,6 +75,13 @@ export function createApplyReport({ store, bus, onRoom, telemetry, deadlines, ra
     throw new Error('the job was moved by others again and again')
   }
   return apply
+}
+
+/** The end of a job, for whoever wants to be told of it. */
+function toWebhook(job: SwapJob, decision: Decision, at: number): NewWebhook | null {
+  if (job.hookUrl === null || decision.kind !== 'transition' || !isDone(decision.to)) return null
+  const ended = { ...job, ...decision.patch, status: decision.to, version: job.version + 1 }
+  return { id: createId('evt', at), url: job.hookUrl, body: JSON.stringify(toWebhookBody(ended, at)) }
 }
 
 function isInFlight({ status, leaseUntil }: SwapJob): boolean {

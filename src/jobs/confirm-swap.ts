@@ -12,7 +12,7 @@ import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import type { Echo, FetchOutcome, Upstream } from '../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
-import type { Mirror } from './mirror-result.ts'
+import type { CopyOutcome, Mirror } from './mirror-result.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 /** The least time between two fetches of one job. */
@@ -95,8 +95,8 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
         return { job, isAnswered: true, isForeign: true }
       }
     }
-    const copyId = outcome.kind === 'succeeded' ? await mirror.copySoon(job, outcome.links) : null
-    const finding = toFinding(outcome, copyId)
+    const copy = outcome.kind === 'succeeded' ? await mirror.copySoon(job, outcome.links) : null
+    const finding = toFinding(outcome, copy)
     const written = await applyReport(job, { source, at: clock.now(), finding })
     return { job: written, isAnswered: outcome.kind !== 'nothing', isForeign: false }
   }
@@ -178,13 +178,14 @@ function matches(job: SwapJob, echo: Echo): boolean {
   )
 }
 
-function toFinding(outcome: FetchOutcome, copyId: string | null): Finding {
+function toFinding(outcome: FetchOutcome, copy: CopyOutcome | null): Finding {
   switch (outcome.kind) {
     case 'unfinished':
       return { kind: 'unfinished', upstreamId: outcome.upstreamId, word: outcome.word }
     case 'succeeded': {
       const { upstreamId, word, links, quota } = outcome
-      return { kind: 'succeeded', upstreamId, word, links, quota, copyId }
+      const { copyId = null, mirrorFailure = null } = copy ?? {}
+      return { kind: 'succeeded', upstreamId, word, links, quota, copyId, mirrorFailure }
     }
     case 'failed':
       return { kind: 'failed', upstreamId: outcome.upstreamId, word: outcome.word, failure: outcome.failure }

@@ -43,18 +43,18 @@ const text = (max: number, name: string) =>
     .refine((value) => value !== '', as('REQUIRED', `${name} must not be empty.`))
     .refine((value) => value.length <= max, as('TOO_LONG', `${name} may have at most ${max} characters.`))
 
-const imageUrl = z
+const httpUrl = z
   .string()
   .refine(
     (value) => value.length <= MAX_URL_CHARS,
     as('TOO_LONG', `An address may have at most ${MAX_URL_CHARS} characters.`),
   )
-  .refine(isHttpUrl, as('NOT_HTTP_URL', 'Give the absolute http:// or https:// address of an image.'))
+  .refine(isHttpUrl, as('NOT_HTTP_URL', 'Give an absolute http:// or https:// address.'))
 
 const id = z.string().refine((value) => value.length <= MAX_TEXT_CHARS, as('TOO_LONG', 'That is no id.'))
 /** The graph sees to it that there is exactly one member; other doors may not. */
 const image = z
-  .object({ url: imageUrl.nullish(), uploadId: id.nullish(), resultOf: id.nullish() })
+  .object({ url: httpUrl.nullish(), uploadId: id.nullish(), resultOf: id.nullish() })
   .refine(
     (given) => Object.values(given).filter((value) => value != null).length === 1,
     as('EXACTLY_ONE_REQUIRED', 'Give exactly one of url, uploadId and resultOf.'),
@@ -76,6 +76,8 @@ const schema = z.object({
     .array(text(MAX_TAG_CHARS, 'A tag'))
     .refine((tags) => tags.length <= MAX_TAGS, as('TOO_MANY', `At most ${MAX_TAGS} tags.`))
     .nullish(),
+  hookUrl: httpUrl.nullish(),
+  reuseSameContent: z.boolean().nullish(),
   waitMs: z
     .number()
     .refine((ms) => ms >= 0 && ms <= MAX_WAIT_MS, as('OUT_OF_RANGE', `waitMs goes from 0 to ${MAX_WAIT_MS}.`))

@@ -3,6 +3,7 @@ import { requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import { GatewayError } from '../domain/errors.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
+import type { AddressGuard } from '../lib/address-guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { createId } from '../lib/ids.ts'
@@ -15,14 +16,14 @@ import {
   type SwapInputIssue,
 } from './create-swap-input.ts'
 import type { HookAddresses } from './hook-addresses.ts'
-import type { FindInputImage } from './input-images.ts'
+import { findHookIssue, type FindInputImage } from './input-images.ts'
 import { SUBMIT_LEASE_MS, type Submitter } from './submit-swap.ts'
 import { endOfDay, type TenantBudgetOptions, toTenantLimits } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 import type { Watcher } from './watch-job.ts'
 
 export type CreateSwapOutcome =
-  | { readonly kind: 'created'; readonly job: SwapJob; readonly reused: 'NONE' | 'SAME_KEY' }
+  | { readonly kind: 'created'; readonly job: SwapJob; readonly reused: 'NONE' | 'SAME_KEY' | 'SAME_CONTENT' }
   /** The upstream's answer to the submit was a sure no; the job is recorded as FAILED. */
   | { readonly kind: 'refused'; readonly job: SwapJob }
   | { readonly kind: 'invalid'; readonly issues: readonly SwapInputIssue[] }
@@ -47,6 +48,8 @@ export interface CreateSwapParts {
   readonly room: Room
   readonly budget: TenantBudgetOptions
   readonly findInputImage: FindInputImage
+  /** Says where the caller's own hook may be. */
+  readonly guard: Pick<AddressGuard, 'checkUrl'>
   readonly hookAddresses: Pick<HookAddresses, 'addressOf'>
   readonly telemetry: Pick<Telemetry, 'jobNotRecorded'>
   readonly clock: Clock
@@ -60,12 +63,27 @@ export interface CreateSwapParts {
  * @throws {GatewayError} code UNAVAILABLE when the job cannot be recorded, FORBIDDEN when the viewer may not write;
  * nothing was sent.
  */
-export type CreateSwap = (viewer: Viewer, raw: unknown) => Promise<CreateSwapOutcome>
+export type CreateSwap = (viewer: Viewer, raw: unknown, retryOf?: string) => Promise<CreateSwapOutcome>
+
+/** How long ago the same images may have been swapped to be given back instead. */
+const SAME_CONTENT_MS = 60 * 60 * 1_000
 
 export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
-  const { store, bus, submitter, watcher, breaker, room, budget, findInputImage, hookAddresses, telemetry, clock } =
-    parts
-  return async (viewer, raw) => {
+  const {
+    store,
+    bus,
+    submitter,
+    watcher,
+    breaker,
+    room,
+    budget,
+    findInputImage,
+    guard,
+    hookAddresses,
+    telemetry,
+    clock,
+  } = parts
+  return async (viewer, raw, retryOf) => {
     requireScope(viewer, 'swap:write')
     const parsed = parseCreateSwapInput(raw)
     if (!parsed.ok) return { kind: 'invalid', issues: parsed.issues }
@@ -74,7 +92,10 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       findInputImage(viewer, input.targetImage),
       findInputImage(viewer, input.swapImage),
     ])
-    if ('code' in target || 'code' in swap) return { kind: 'invalid', issues: toIssues(input, { target, swap }) }
+    const hookIssue = input.hookUrl == null ? null : findHookIssue(guard, input.hookUrl)
+    if ('code' in target || 'code' in swap || hookIssue) {
+      return { kind: 'invalid', issues: [...toIssues(input, { target, swap }), ...(hookIssue ? [hookIssue] : [])] }
+    }
     const createdAt = clock.now()
     const id = createId('job', createdAt)
     const fingerprint = fingerprintOf(input)
@@ -86,6 +107,12 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       targetOrigin: target.origin,
       swapOrigin: swap.origin,
       keepDays: input.keepDays ?? DEFAULT_KEEP_DAYS,
+      retryOf: retryOf ?? null,
+      hookUrl: input.hookUrl ?? null,
+      content: {
+        digest: digestOf(toContent(input)),
+        reuseSince: input.reuseSameContent === true ? createdAt - SAME_CONTENT_MS : null,
+      },
       clientReference: input.clientReference ?? null,
       tags: input.tags ?? [],
       createdAt,
@@ -99,6 +126,10 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       throw new GatewayError('UNAVAILABLE', 'The swap could not be recorded. Nothing was sent; try again later.')
     })
     faultPoint('intent-committed')
+    if (stored.kind === 'sameContent') {
+      const same = await watcher.awaitDone(stored.job, input.waitMs ?? 0)
+      return { kind: 'created', job: same, reused: 'SAME_CONTENT' }
+    }
     if (stored.kind === 'full') return { kind: 'busy', maxInFlight: room.maxInFlight }
     if (stored.kind === 'tenantFull') return { kind: 'busy', maxInFlight: budget.maxInFlight ?? room.maxInFlight }
     if (stored.kind === 'quotaSpent' || stored.kind === 'contentRefused') {
@@ -135,12 +166,16 @@ function toIssues(
   })
 }
 
+/** The images as they were asked for, not the addresses made of them: those end, and differ each time. */
+function toContent({ targetImage, swapImage }: CreateSwapInput): readonly unknown[] {
+  return [targetImage, swapImage].map(({ url, uploadId, resultOf }) => url ?? [uploadId ?? null, resultOf ?? null])
+}
+
 /** A digest of all that makes two inputs the same swap; how long to wait for it is not part of it. */
 function fingerprintOf(input: CreateSwapInput): string {
-  const { targetImage, swapImage, clientReference = null, tags } = input
-  const images = [targetImage, swapImage].map(
-    ({ url, uploadId, resultOf }) => url ?? [uploadId ?? null, resultOf ?? null],
-  )
-  const parts = [...images, clientReference, tags ?? []]
+  return digestOf([...toContent(input), input.clientReference ?? null, input.tags ?? []])
+}
+
+function digestOf(parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
 }

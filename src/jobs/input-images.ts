@@ -32,6 +32,19 @@ export type FindInputImage = (viewer: Viewer, given: ImageInput) => Promise<Inpu
 
 const NO_ORIGIN: ImageOrigin = { uploadId: null, resultOf: null }
 
+/** Why the caller's own hook may not be at this address; null where it may. */
+export function findHookIssue(guard: Pick<AddressGuard, 'checkUrl'>, hookUrl: string): SwapInputIssue | null {
+  try {
+    guard.checkUrl(new URL(hookUrl))
+    return null
+  } catch (error) {
+    if (!(error instanceof AddressRefused)) throw error
+    const message =
+      'A hook is called on the public internet only; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
+    return { path: ['input', 'hookUrl'], code: 'ADDRESS_NOT_ALLOWED', message }
+  }
+}
+
 export function createFindInputImage(parts: InputImagesParts): FindInputImage {
   const { store, images, addresses, guard, isReachable, neededForMs, clock } = parts
 

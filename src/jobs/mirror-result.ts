@@ -36,10 +36,17 @@ export interface MirrorParts {
   readonly stopping: AbortSignal
 }
 
-export interface Mirror {
-  /** The id of the copy when it is made within seconds; null otherwise: then it is noted at the job once it is made. */
-  copySoon(job: SwapJob, links: SwapLinks): Promise<string | null>
+/** What became of a copy within seconds: at most one is set. Neither: it is noted at the job once it is known. */
+export interface CopyOutcome {
+  readonly copyId: string | null
+  readonly mirrorFailure: string | null
 }
+
+export interface Mirror {
+  copySoon(job: SwapJob, links: SwapLinks): Promise<CopyOutcome>
+}
+
+const NOT_YET: CopyOutcome = { copyId: null, mirrorFailure: null }
 
 /** Begins at once to look after what a crash has left without a copy. */
 export function openMirror(parts: MirrorParts): Mirror {
@@ -93,7 +100,8 @@ export function openMirror(parts: MirrorParts): Mirror {
     if (!(await store.noteMirror(job.id, { copyId }))) await images.expireImage(copyId, clock.now())
   }
 
-  const fail = async (job: SwapJob, error: unknown) => {
+  /** @returns why there will be no copy; null where it is tried again. */
+  const fail = (job: SwapJob, error: unknown): string | null => {
     const isOurs = error instanceof ResultUnavailable || error instanceof ImageRejected
     const reason = isOurs ? error.message : 'it could not be kept'
     const count = (tries.get(job.id) ?? 0) + 1
@@ -101,9 +109,9 @@ export function openMirror(parts: MirrorParts): Mirror {
       count >= MAX_TRIES || error instanceof ImageRejected || (error instanceof ResultUnavailable && !error.isTransient)
     telemetry.mirrorFailed(job, reason, isFinal)
     tries.set(job.id, count)
-    if (!isFinal) return
+    if (!isFinal) return null
     tries.delete(job.id)
-    await store.noteMirror(job.id, { failure: reason })
+    return reason
   }
 
   const tryAgain = async (job: SwapJob) => {
@@ -113,7 +121,8 @@ export function openMirror(parts: MirrorParts): Mirror {
       await note(job, await copy(job, job.links))
       tries.delete(job.id)
     } catch (error) {
-      await fail(job, error)
+      const failure = fail(job, error)
+      if (failure !== null) await store.noteMirror(job.id, { failure })
     } finally {
       underWay.delete(job.id)
     }
@@ -134,17 +143,18 @@ export function openMirror(parts: MirrorParts): Mirror {
 
   return {
     copySoon: async (job, links) => {
-      if (underWay.has(job.id)) return null
+      if (underWay.has(job.id)) return NOT_YET
       underWay.add(job.id)
       let isLate = false
       const making = copy(job, links)
-        .then(async (id) => {
-          if (isLate) await note(job, id)
-          return id
+        .then(async (copyId) => {
+          if (isLate) await note(job, copyId)
+          return { copyId, mirrorFailure: null }
         })
         .catch(async (error: unknown) => {
-          await fail(job, error)
-          return null
+          const failure = fail(job, error)
+          if (isLate && failure !== null) await store.noteMirror(job.id, { failure })
+          return { copyId: null, mirrorFailure: failure }
         })
         .finally(() => underWay.delete(job.id))
       background.run('keep a copy of a result', async () => {
@@ -154,9 +164,9 @@ export function openMirror(parts: MirrorParts): Mirror {
       const waited = clock.delay(AWAITED_MS, late.signal).then(
         () => {
           isLate = true
-          return null
+          return NOT_YET
         },
-        () => null,
+        () => NOT_YET,
       )
       return Promise.race([making, waited]).finally(() => late.abort())
     },

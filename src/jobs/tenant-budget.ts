@@ -1,7 +1,7 @@
 import type { ContentRefusals, TenantLimits } from '../store/job-store.ts'
 
 /** What a swap costs by the upstream's own sample (contract, "Links, images, quota"): reserved until the charge is known. */
-const RESERVE = 3
+export const RESERVE = 3
 /**
  * Swaps refused on grounds of content in a day. The upstream blocks an account that has thirty; ten more may be under
  * way when the limit is met.
@@ -36,6 +36,6 @@ export function endOfDay(now: number): number {
   return startOfDay(now) + DAY_MS
 }
 
-function startOfDay(now: number): number {
+export function startOfDay(now: number): number {
   return Math.floor(now / DAY_MS) * DAY_MS
 }

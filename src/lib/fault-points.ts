@@ -22,6 +22,8 @@ export const FAULT_POINTS = [
   'resubmit-claimed',
   /** The bytes of an image are kept; no row says so. */
   'image-put',
+  /** A receiver has answered a webhook; nothing is recorded. */
+  'webhook-answered',
 ] as const
 export type FaultPoint = (typeof FAULT_POINTS)[number]
 

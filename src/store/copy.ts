@@ -31,7 +31,15 @@ export async function copyToPostgres(
       await sql`lock table jobs in exclusive mode`.execute(target)
       if (await target.selectFrom('jobs').select('id').limit(1).executeTakeFirst()) throw new NotEmptyError()
       // Jobs first: the others name them.
-      for (const table of ['jobs', 'job_timeline', 'idempotency_keys', 'images'] as const) {
+      for (const table of [
+        'jobs',
+        'job_timeline',
+        'idempotency_keys',
+        'images',
+        'job_tags',
+        'webhooks',
+        'webhook_attempts',
+      ] as const) {
         for (let copied = 0; ;) {
           const rows = await source
             .selectFrom(table)

@@ -1,6 +1,7 @@
 import type { Decision } from '../domain/transitions.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
-import type { JobRow } from './tables.ts'
+import type { NewSwapJob, NewWebhook } from './job-store.ts'
+import type { JobRow, WebhookRow } from './tables.ts'
 
 /** The job a row stands for. */
 export function toSwapJob(row: JobRow): SwapJob {
@@ -35,6 +36,8 @@ export function toSwapJob(row: JobRow): SwapJob {
     keepDays: row.keep_days,
     purgeAt: row.purge_at,
     forgottenAt: row.forgotten_at,
+    retryOf: row.retry_of,
+    hookUrl: row.hook_url,
     hookAddress: row.hook_address,
     fencing: row.fencing,
     leaseUntil: row.lease_until,
@@ -61,6 +64,7 @@ export function toPatchColumns(patch: Exclude<Decision, { kind: 'none' }>['patch
     ...(plain.deadlineAt !== undefined && { deadline_at: plain.deadlineAt }),
     ...(plain.failedSeenAt !== undefined && { failed_seen_at: plain.failedSeenAt }),
     ...(plain.copyId !== undefined && { copy_id: plain.copyId }),
+    ...(plain.mirrorFailure !== undefined && { mirror_failure: plain.mirrorFailure }),
     ...(plain.purgeAt !== undefined && { purge_at: plain.purgeAt }),
     ...(links && { cdn_image: links.cdnImage, discord_image: links.discordImage }),
     ...(failure && {
@@ -69,6 +73,70 @@ export function toPatchColumns(patch: Exclude<Decision, { kind: 'none' }>['patch
       failure_retryable: failure.retryable ? 1 : 0,
     }),
     ...(charge && { charge_state: charge.state, charge_quota: charge.quota }),
+  }
+}
+
+/** The row of a job to be recorded. */
+export function toNewRow(job: NewSwapJob, isClaimed: boolean): Omit<JobRow, 'change_seq'> {
+  return {
+    id: job.id,
+    tenant: job.tenant,
+    status: 'PENDING',
+    version: 1,
+    upstream_id: null,
+    upstream_status: null,
+    target_image_url: job.targetImageUrl,
+    swap_image_url: job.swapImageUrl,
+    cdn_image: null,
+    discord_image: null,
+    failure_code: null,
+    failure_message: null,
+    failure_retryable: null,
+    charge_state: 'PENDING',
+    charge_quota: null,
+    client_reference: job.clientReference,
+    tags: JSON.stringify(job.tags),
+    created_at: job.createdAt,
+    updated_at: job.createdAt,
+    submitted_at: null,
+    finished_at: null,
+    hook_address: job.hookAddress,
+    fencing: isClaimed ? 1 : 0,
+    lease_until: isClaimed ? job.leaseUntil : null,
+    not_before: job.createdAt,
+    fetches: 0,
+    wake_at: isClaimed ? job.leaseUntil : job.createdAt,
+    deadline_at: null,
+    failed_seen_at: null,
+    target_upload_id: job.targetOrigin.uploadId,
+    target_result_of: job.targetOrigin.resultOf,
+    swap_upload_id: job.swapOrigin.uploadId,
+    swap_result_of: job.swapOrigin.resultOf,
+    copy_id: null,
+    mirror_failure: null,
+    keep_days: job.keepDays,
+    purge_at: null,
+    forgotten_at: null,
+    retry_of: job.retryOf,
+    hook_url: job.hookUrl,
+    content_digest: job.content.digest,
+  }
+}
+
+/** The row of its event. */
+export function toNewWebhook({ id, tenant }: SwapJob, webhook: NewWebhook, at: number): WebhookRow {
+  const { url, body } = webhook
+  return {
+    id: webhook.id,
+    job_id: id,
+    tenant,
+    url,
+    host: new URL(url).host,
+    body,
+    state: 'WAITING',
+    tries: 0,
+    next_at: at,
+    created_at: at,
   }
 }
 

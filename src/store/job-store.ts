@@ -4,7 +4,8 @@
  * longer the one stored nothing is written and null comes back: read again, decide again.
  */
 import type { Decision } from '../domain/transitions.ts'
-import type { ImageOrigin, ObservationSource, SwapJob, TimelineEntry } from '../domain/swap-job.ts'
+import type { JobFilter } from '../domain/job-filter.ts'
+import type { ImageOrigin, ObservationSource, SwapJob, SwapJobStatus, TimelineEntry } from '../domain/swap-job.ts'
 
 /** A job to be recorded. */
 export interface NewSwapJob {
@@ -15,6 +16,9 @@ export interface NewSwapJob {
   readonly targetOrigin: ImageOrigin
   readonly swapOrigin: ImageOrigin
   readonly keepDays: number
+  readonly retryOf: string | null
+  readonly hookUrl: string | null
+  readonly content: Content
   readonly clientReference: string | null
   readonly tags: readonly string[]
   readonly createdAt: number
@@ -22,6 +26,20 @@ export interface NewSwapJob {
   /** The lease under which it is submitted at once where there is room for it; null where it must wait in any case. */
   readonly leaseUntil: number | null
   readonly idempotency: Idempotency | null
+}
+
+/** An event to be told to the caller's own hook. */
+export interface NewWebhook {
+  readonly id: string
+  readonly url: string
+  readonly body: string
+}
+
+/** A digest of the two images as they were asked for. */
+export interface Content {
+  readonly digest: string
+  /** A job of the tenant's with the same images, made since then, is given back instead; null: never. */
+  readonly reuseSince: number | null
 }
 
 /** How much room there is, over all processes. */
@@ -60,6 +78,8 @@ export type CreatedJob =
   | { readonly kind: 'created'; readonly job: SwapJob }
   /** The tenant has used the key before: the job it made, as it is now, and the digest it was made with. */
   | { readonly kind: 'existing'; readonly job: SwapJob; readonly fingerprint: string }
+  /** The tenant has had the same images swapped already: that job. */
+  | { readonly kind: 'sameContent'; readonly job: SwapJob }
   /** Too many jobs wait; nothing was recorded. */
   | { readonly kind: 'full' }
   /** The tenant has too many unfinished ones; nothing was recorded. */
@@ -89,6 +109,36 @@ export interface ChangeRange {
   readonly limit: number
   /** Only jobs that are not finished. */
   readonly unfinished: boolean
+}
+
+/** A place in a list of jobs: what was made last comes first. */
+export interface ListPlace {
+  readonly createdAt: number
+  readonly id: string
+}
+
+export interface ListRange {
+  /** Those after this place in the list, or before it; null: from the beginning, or from the end. */
+  readonly from: ListPlace | null
+  readonly direction: 'forward' | 'backward'
+  readonly limit: number
+}
+
+/** What has become of a tenant's jobs since then. */
+export interface UsageSums {
+  readonly counts: readonly { readonly status: SwapJobStatus; readonly count: number }[]
+  readonly spent: number
+  /** Units reckoned for jobs whose charge is not, or never, known. */
+  readonly uncertain: number
+}
+
+/** How jobs went of late, of all tenants. */
+export interface RecentJobs {
+  /** From the submit to the end, in milliseconds, of those that ended in SUCCESS. */
+  readonly durationsMs: readonly number[]
+  /** Those whose end a hook has told, among all that the upstream has ended. */
+  readonly toldByHook: number
+  readonly ended: number
 }
 
 /** A job as it is, and the place of its last change. */
@@ -125,7 +175,8 @@ export interface JobStore {
   listTimelines(ids: readonly string[]): Promise<TimelineEntry[][]>
 
   /**
-   * Carries a transition or a note out on exactly the state of `job`: same version, same fencing number.
+   * Carries a transition or a note out on exactly the state of `job`: same version, same fencing number. A webhook is
+   * recorded in the same transaction.
    * @throws {UpstreamIdTakenError} and writes nothing.
    */
   applyDecision(
@@ -133,6 +184,7 @@ export interface JobStore {
     decision: Exclude<Decision, { kind: 'none' }>,
     at: number,
     source: ObservationSource,
+    webhook?: NewWebhook | null,
   ): Promise<SwapJob | null>
   /** The job that has waited longest among those that may be submitted now: a tenant that is refused too often waits. */
   findNextWaiting(now: number, refusals: ContentRefusals): Promise<SwapJob | null>
@@ -157,6 +209,17 @@ export interface JobStore {
 
   /** Which jobs of all tenants changed at a place after `after`, the latest first. */
   listPlaces(after: number, limit: number): Promise<JobPlace[]>
+
+  /** The tenant's jobs that fit, in the order of the list, whatever the direction they were looked for in. */
+  listJobs(tenant: string, filter: JobFilter, range: ListRange): Promise<readonly SwapJob[]>
+  /** How many fit, counted no further than `limit`. */
+  countJobs(tenant: string, filter: JobFilter, limit: number): Promise<number>
+  /** @param reserve what a swap is reckoned at until its charge is known. */
+  sumUsage(tenant: string, since: number, reserve: number): Promise<UsageSums>
+  countUnfinished(tenant: string): Promise<number>
+  /** How many wait that were made before `createdAt`, and how many in all; counted no further than `limit`. */
+  countWaiting(createdBefore: number | null, limit: number): Promise<number>
+  listRecent(since: number, limit: number): Promise<RecentJobs>
 
   /** Jobs that ended in SUCCESS between the two times and have neither a copy nor a reason why not. */
   listWithoutCopy(finishedFrom: number, finishedBefore: number, limit: number): Promise<readonly SwapJob[]>

@@ -51,8 +51,10 @@ export function createKeeping({ db, write }: Pick<Engine, 'db' | 'write'>): Keep
     },
 
     forgetJob: async (jobId, at) => {
-      const row = await write('', async (trx) =>
-        trx
+      const row = await write('', async (trx) => {
+        await trx.deleteFrom('job_tags').where('job_id', '=', jobId).execute()
+        await trx.updateTable('webhooks').set({ body: '', next_at: null }).where('job_id', '=', jobId).execute()
+        return trx
           .updateTable('jobs')
           .set({
             target_image_url: '',
@@ -66,14 +68,15 @@ export function createKeeping({ db, write }: Pick<Engine, 'db' | 'write'>): Keep
             copy_id: null,
             client_reference: null,
             tags: '[]',
+            content_digest: null,
             forgotten_at: at,
           })
           .where('id', '=', jobId)
           .where('wake_at', 'is', null)
           .where('forgotten_at', 'is', null)
           .returningAll()
-          .executeTakeFirst(),
-      )
+          .executeTakeFirst()
+      })
       return row ? toSwapJob(row) : null
     },
   }

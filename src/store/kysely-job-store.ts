@@ -9,15 +9,17 @@ import {
   isWaiting,
   type Where,
 } from './counting.ts'
-import { toPatchColumns, toSwapJob } from './job-row.ts'
+import { toNewRow, toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createKeeping } from './keeping.ts'
-import { type JobStore, type NewSwapJob, UpstreamIdTakenError } from './job-store.ts'
+import { createLists } from './lists.ts'
+import { type JobStore, UpstreamIdTakenError } from './job-store.ts'
 import type { JobRow, Tables } from './tables.ts'
 
 /** How long an idempotency key is kept after its job was done. */
 const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
 
 type Rows<Found> = SelectQueryBuilder<Tables, 'jobs', Found>
+type WebhookRows<Found> = SelectQueryBuilder<Tables, 'webhooks', Found>
 
 /**
  * Carries all of `act` out, or nothing: on disk when it resolves. Undone, and perhaps tried again, when `act` rejects.
@@ -38,6 +40,7 @@ export interface Engine {
   claim<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>
   /** Leaves out what others are writing to just now. */
   skipLocked<Found>(rows: Rows<Found>): Rows<Found>
+  skipLockedWebhooks<Found>(rows: WebhookRows<Found>): WebhookRows<Found>
   isUpstreamIdTaken(error: unknown): boolean
 }
 
@@ -55,6 +58,10 @@ export function createJobStore(engine: Engine): JobStore {
             return { kind: 'existing', job: toSwapJob(holder.row), fingerprint: holder.fingerprint }
           }
         }
+        if (job.content.reuseSince !== null) {
+          const same = await findSameContent(trx, job.tenant, job.content.digest, job.content.reuseSince)
+          if (same) return { kind: 'sameContent', job: toSwapJob(same) }
+        }
         const refusal = await findTenantLimit(trx, job.tenant, limits)
         if (refusal) return refusal
         const { in_flight: inFlight, due, waiting } = await countQueue(trx, room, job.createdAt)
@@ -69,6 +76,11 @@ export function createJobStore(engine: Engine): JobStore {
           .insertInto('job_timeline')
           .values({ job_id: job.id, version: 1, status: 'PENDING', at: job.createdAt, source: 'CALLER' })
           .execute()
+        if (job.tags.length > 0) {
+          const { id, tenant, createdAt } = job
+          const tags = [...new Set(job.tags)].map((tag) => ({ job_id: id, tenant, tag, created_at: createdAt }))
+          await trx.insertInto('job_tags').values(tags).execute()
+        }
         if (idempotency) {
           const { key, fingerprint } = idempotency
           await trx
@@ -128,7 +140,7 @@ export function createJobStore(engine: Engine): JobStore {
       return ids.map((id) => byJob.get(id) ?? [])
     },
 
-    applyDecision: async (job, decision, at, source) => {
+    applyDecision: async (job, decision, at, source, webhook) => {
       const columns = toPatchColumns(decision.patch)
       if (decision.kind === 'note') {
         const row = await write(job.tenant, async (trx) => updateExactly(trx, job, columns))
@@ -141,6 +153,11 @@ export function createJobStore(engine: Engine): JobStore {
           const moved = await updateExactly(trx, job, move)
           const entry = { job_id: job.id, version, status: decision.to, at, source }
           if (moved) await trx.insertInto('job_timeline').values(entry).execute()
+          if (moved && webhook)
+            await trx
+              .insertInto('webhooks')
+              .values(toNewWebhook(job, webhook, at))
+              .execute()
           return moved
         })
         return row ? toSwapJob(row) : null
@@ -235,6 +252,7 @@ export function createJobStore(engine: Engine): JobStore {
         .execute(),
 
     ...createKeeping(engine),
+    ...createLists(engine),
 
     ping: async () => {
       await db.selectFrom('jobs').select('id').limit(1).execute()
@@ -260,6 +278,21 @@ async function updateExactly(
     .executeTakeFirst()
 }
 
+/** One that ended without a result would be no use to whoever asks again. */
+async function findSameContent(trx: Kysely<Tables>, tenant: string, digest: string, since: number) {
+  return trx
+    .selectFrom('jobs')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('content_digest', '=', digest)
+    .where('created_at', '>=', since)
+    .where('status', 'not in', ['FAILED', 'CANCELED', 'LOST'])
+    .where('forgotten_at', 'is', null)
+    .orderBy('created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
 async function findByKey(trx: Kysely<Tables>, tenant: string, key: string) {
   const row = await trx
     .selectFrom('idempotency_keys')
@@ -272,47 +305,4 @@ async function findByKey(trx: Kysely<Tables>, tenant: string, key: string) {
   if (!row) return null
   const { fingerprint, ...jobRow } = row
   return { row: jobRow, fingerprint }
-}
-
-function toNewRow(job: NewSwapJob, isClaimed: boolean): Omit<JobRow, 'change_seq'> {
-  return {
-    id: job.id,
-    tenant: job.tenant,
-    status: 'PENDING',
-    version: 1,
-    upstream_id: null,
-    upstream_status: null,
-    target_image_url: job.targetImageUrl,
-    swap_image_url: job.swapImageUrl,
-    cdn_image: null,
-    discord_image: null,
-    failure_code: null,
-    failure_message: null,
-    failure_retryable: null,
-    charge_state: 'PENDING',
-    charge_quota: null,
-    client_reference: job.clientReference,
-    tags: JSON.stringify(job.tags),
-    created_at: job.createdAt,
-    updated_at: job.createdAt,
-    submitted_at: null,
-    finished_at: null,
-    hook_address: job.hookAddress,
-    fencing: isClaimed ? 1 : 0,
-    lease_until: isClaimed ? job.leaseUntil : null,
-    not_before: job.createdAt,
-    fetches: 0,
-    wake_at: isClaimed ? job.leaseUntil : job.createdAt,
-    deadline_at: null,
-    failed_seen_at: null,
-    target_upload_id: job.targetOrigin.uploadId,
-    target_result_of: job.targetOrigin.resultOf,
-    swap_upload_id: job.swapOrigin.uploadId,
-    swap_result_of: job.swapOrigin.resultOf,
-    copy_id: null,
-    mirror_failure: null,
-    keep_days: job.keepDays,
-    purge_at: null,
-    forgotten_at: null,
-  }
 }

@@ -1,3 +1,4 @@
+import type { WebhookState } from '../domain/webhook.ts'
 import type { ImageKind, ImageStatus, StoredImageType } from '../domain/image.ts'
 import type { ObservationSource, SwapChargeState, SwapFailureCode, SwapJobStatus } from '../domain/swap-job.ts'
 
@@ -7,6 +8,9 @@ export interface Tables {
   job_timeline: TimelineRow
   idempotency_keys: IdempotencyKeyRow
   images: ImageRow
+  job_tags: JobTagRow
+  webhooks: WebhookRow
+  webhook_attempts: WebhookAttemptRow
 }
 
 export interface JobRow {
@@ -48,6 +52,10 @@ export interface JobRow {
   keep_days: number
   purge_at: number | null
   forgotten_at: number | null
+  retry_of: string | null
+  hook_url: string | null
+  /** Of the two images as they were asked for; null for jobs from before it was kept. */
+  content_digest: string | null
   /** The place of the job's last change among the changes of all jobs: the higher, the later. */
   change_seq: number
 }
@@ -81,4 +89,32 @@ export interface ImageRow {
   rejection: string | null
   created_at: number
   purge_at: number
+}
+
+export interface JobTagRow {
+  job_id: string
+  tenant: string
+  tag: string
+  created_at: number
+}
+
+export interface WebhookRow {
+  id: string
+  job_id: string
+  tenant: string
+  url: string
+  /** Of the address: how many go to one receiver at a time is counted by it. */
+  host: string
+  body: string
+  state: WebhookState
+  tries: number
+  next_at: number | null
+  created_at: number
+}
+
+export interface WebhookAttemptRow {
+  webhook_id: string
+  at: number
+  http_status: number | null
+  error: string | null
 }

@@ -22,6 +22,8 @@ export interface Telemetry {
   jobNotRecorded(error: unknown): void
   /** Work on this job fails again and again; only its deadline ends it. */
   jobParked(job: SwapJob, error: unknown): void
+  /** An event that its receiver has not taken, and that is not tried any more. */
+  webhookExhausted(webhook: { readonly id: string; readonly jobId: string }): void
   /** A copy of a result could not be made; `isFinal` where it is not tried again. `reason` is in words of ours. */
   mirrorFailed(job: SwapJob, reason: string, isFinal: boolean): void
   /** Work that nobody waits for has failed; it is tried again by the reconciler. */

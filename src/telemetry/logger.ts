@@ -73,6 +73,9 @@ export function createTelemetry(logger: Logger): Telemetry {
     jobParked: (job, error) => {
       logger.error({ job: job.id, status: job.status, err: error }, 'a job is parked')
     },
+    webhookExhausted: ({ id, jobId }) => {
+      logger.error({ job: jobId, webhook: id }, 'a webhook was not taken, and is not tried any more')
+    },
     mirrorFailed: (job, reason, isFinal) => {
       logger[isFinal ? 'error' : 'warn']({ job: job.id, reason, isFinal }, 'a copy of a result could not be made')
     },

@@ -129,7 +129,14 @@ class World {
     if (this.upstream.status === 'SUCCESS') {
       if (!isDone(this.job.status)) this.hasToldSuccess = true
       this.apply(
-        { kind: 'succeeded', ...about, links: { cdnImage: 'https://c/1', discordImage: null }, quota: 3, copyId: null },
+        {
+          kind: 'succeeded',
+          ...about,
+          links: { cdnImage: 'https://c/1', discordImage: null },
+          quota: 3,
+          copyId: null,
+          mirrorFailure: null,
+        },
         source,
       )
     } else if (this.upstream.status === 'FAILED') this.apply({ kind: 'failed', ...about, failure: FAILURE }, source)
@@ -182,6 +189,8 @@ function newJob(now: number): SwapJob {
     keepDays: 7,
     purgeAt: null,
     forgottenAt: null,
+    retryOf: null,
+    hookUrl: null,
   }
 }
 

@@ -51,6 +51,8 @@ function makeJob(status: SwapJobStatus, over: Partial<SwapJob> = {}): SwapJob {
     keepDays: 7,
     purgeAt: null,
     forgottenAt: null,
+    retryOf: null,
+    hookUrl: null,
     ...over,
   }
 }
@@ -70,6 +72,7 @@ const FINDINGS: readonly Finding[] = [
     links: { cdnImage: 'https://c/1', discordImage: null },
     quota: 3,
     copyId: null,
+    mirrorFailure: null,
   },
   { kind: 'failed', upstreamId: 'U1', word: 'FAILED', failure: FAILURE },
   { kind: 'unanswered' },

@@ -43,6 +43,9 @@ async function openBoth() {
           targetOrigin: { uploadId: null, resultOf: null },
           swapOrigin: { uploadId: null, resultOf: null },
           keepDays: 7,
+          retryOf: null,
+          hookUrl: null,
+          content: { digest: 'd', reuseSince: null },
           hookAddress: 'https://gateway/hooks/1',
           leaseUntil: null,
           idempotency: { key: `k${n}`, fingerprint: 'f' },
@@ -58,7 +61,7 @@ async function openBoth() {
 test('everything is there afterwards, in the same order of changes; a second time is refused', async () => {
   const { path, url, store } = await openBoth()
   const { stdout } = await run(`file:${path}`, url)
-  expect(stdout).toBe(`Copied: jobs ${JOBS}, job_timeline ${JOBS}, idempotency_keys ${JOBS}.\n`)
+  expect(stdout).toBe(`Copied: jobs ${JOBS}, job_timeline ${JOBS}, idempotency_keys ${JOBS}, job_tags ${JOBS}.\n`)
   const target = await openPostgres(
     url,
     () => {},

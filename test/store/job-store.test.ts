@@ -47,6 +47,9 @@ function newJob(over: Partial<NewSwapJob> = {}): NewSwapJob {
     targetOrigin: { uploadId: null, resultOf: null },
     swapOrigin: { uploadId: null, resultOf: null },
     keepDays: 7,
+    retryOf: null,
+    hookUrl: null,
+    content: { digest: 'd', reuseSince: null },
     hookAddress: 'https://gateway/hooks/1',
     leaseUntil: NOW + 45_000,
     idempotency: null,
@@ -79,7 +82,7 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
   test('gives a job back as it was recorded, claimed for its first submit', async () => {
     const { store } = await openStore()
     const input = newJob()
-    const { idempotency: _none, ...given } = input
+    const { idempotency: _none, content: _digest, ...given } = input
     const created = await store.createJob(input, ROOM, LIMITS)
     expect(created).toMatchObject({ kind: 'created', job: { ...given, status: 'PENDING', version: 1, fencing: 1 } })
     expect(created).toEqual({ kind: 'created', job: await store.findJob(input.id) })

@@ -87,6 +87,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       hookNotKept: record('hookNotKept'),
       jobNotRecorded: record('jobNotRecorded'),
       jobParked: record('jobParked'),
+      webhookExhausted: record('webhookExhausted'),
       mirrorFailed: record('mirrorFailed'),
       backgroundFailed: record('backgroundFailed'),
       databaseQueried: () => {

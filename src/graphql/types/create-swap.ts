@@ -1,13 +1,16 @@
-import type { SwapJob } from '../../domain/swap-job.ts'
-import type { CreateSwapOutcome } from '../../jobs/create-swap.ts'
+import { isDone, type SwapJob } from '../../domain/swap-job.ts'
+import type { BatchItemOutcome } from '../../jobs/create-swap-batch.ts'
+import type { RetryOutcome } from '../../jobs/retry-swap.ts'
 import type { WatchToken } from '../../auth/viewer.ts'
 import { builder } from '../builder.ts'
 import {
   SwapBusyError,
   SwapIdempotencyConflictError,
   SwapInvalidInputError,
+  SwapNotFoundError,
   SwapQuotaExceededError,
   SwapRateLimitedError,
+  SwapStateError,
   SwapUpstreamError,
   toRateLimited,
 } from './errors.ts'
@@ -26,7 +29,7 @@ const SwapImageInput = builder.inputType('SwapImageInput', {
   }),
 })
 
-const CreateSwapInput = builder.inputType('CreateSwapInput', {
+export const CreateSwapInput = builder.inputType('CreateSwapInput', {
   fields: (t) => ({
     targetImage: t.field({
       type: SwapImageInput,
@@ -38,9 +41,19 @@ const CreateSwapInput = builder.inputType('CreateSwapInput', {
       required: true,
       description: 'The image the face is taken from.',
     }),
+    hookUrl: t.field({
+      type: 'URL',
+      description:
+        'Told when the job is done: a signed POST (Standard Webhooks), repeated with the same id until a 2xx.',
+    }),
     idempotencyKey: t.string({
       description:
         '1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Where absent, an `Idempotency-Key` header counts.',
+    }),
+    reuseSameContent: t.boolean({
+      defaultValue: false,
+      description:
+        'Where the same two images were swapped for this caller within the last hour, give that job instead of paying again.',
     }),
     waitMs: t.int({ defaultValue: 0, description: 'Hold the answer until done, at most this long (0 to 25000).' }),
     clientReference: t.string({ description: 'At most 255 characters.' }),
@@ -63,7 +76,7 @@ const SwapWatchToken = builder.objectRef<WatchToken>('SwapWatchToken').implement
 })
 
 const CreateSwapSuccess = builder
-  .objectRef<{ readonly job: SwapJob; readonly reused: 'NONE' | 'SAME_KEY' }>('CreateSwapSuccess')
+  .objectRef<{ readonly job: SwapJob; readonly reused: 'NONE' | 'SAME_KEY' | 'SAME_CONTENT' }>('CreateSwapSuccess')
   .implement({
     description: 'The job is recorded; it is carried out even if this answer is lost.',
     fields: (t) => ({
@@ -81,7 +94,7 @@ const CreateSwapSuccess = builder
     }),
   })
 
-const CreateSwapResult = builder.unionType('CreateSwapResult', {
+export const CreateSwapResult = builder.unionType('CreateSwapResult', {
   types: [
     CreateSwapSuccess,
     SwapInvalidInputError,
@@ -90,6 +103,8 @@ const CreateSwapResult = builder.unionType('CreateSwapResult', {
     SwapRateLimitedError,
     SwapBusyError,
     SwapUpstreamError,
+    SwapNotFoundError,
+    SwapStateError,
   ],
   resolveType: (value) => {
     if ('issues' in value) return SwapInvalidInputError
@@ -97,6 +112,8 @@ const CreateSwapResult = builder.unionType('CreateSwapResult', {
     if ('maxInFlight' in value) return SwapBusyError
     if ('remaining' in value) return SwapQuotaExceededError
     if ('limit' in value) return SwapRateLimitedError
+    if ('ids' in value) return SwapNotFoundError
+    if (value.code === 'WRONG_STATE') return SwapStateError
     return value.code === 'IDEMPOTENCY_KEY_REUSED' ? SwapIdempotencyConflictError : SwapUpstreamError
   },
 })
@@ -115,7 +132,8 @@ builder.mutationField('createSwap', (t) =>
   }),
 )
 
-function toResult(outcome: CreateSwapOutcome, now: number) {
+/** What became of a call as a member of the result's union. */
+export function toResult(outcome: BatchItemOutcome | RetryOutcome, now: number) {
   switch (outcome.kind) {
     case 'created':
       return { job: outcome.job, reused: outcome.reused }
@@ -151,6 +169,23 @@ function toResult(outcome: CreateSwapOutcome, now: number) {
         retryAfterMs: Math.max(0, outcome.resetAt - now),
         remaining: outcome.remaining,
         resetAt: outcome.resetAt,
+      }
+    case 'notFound':
+      return { code: 'NOT_FOUND' as const, message: 'There is no such job.', retryable: false, ids: outcome.ids }
+    case 'wrongState':
+      return {
+        code: 'WRONG_STATE' as const,
+        message: 'Only a job that failed, was lost or was canceled can be run again, while its images are kept.',
+        retryable: !isDone(outcome.job.status),
+        job: outcome.job,
+      }
+    case 'failed':
+      return {
+        code: 'BUSY' as const,
+        message: outcome.message,
+        retryable: true,
+        retryAfterMs: BUSY_RETRY_MS,
+        maxInFlight: null,
       }
     case 'keyConflict':
       return {

@@ -67,7 +67,7 @@ export const SwapIdempotencyConflictError = builder
   })
 
 export const SwapBusyError = builder
-  .objectRef<SwapErrorShape & { readonly maxInFlight: number }>('SwapBusyError')
+  .objectRef<SwapErrorShape & { readonly maxInFlight: number | null }>('SwapBusyError')
   .implement({
     description: "No room in the gateway's queue. Nothing was sent, nothing was charged.",
     interfaces: [SwapError],

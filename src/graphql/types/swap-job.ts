@@ -7,23 +7,19 @@ import {
   SWAP_JOB_STATUSES,
   type SwapJob,
   type ImageOrigin,
-  type SwapLinks,
   type TimelineEntry,
   isDone,
 } from '../../domain/swap-job.ts'
-import { GatewayError } from '../../domain/errors.ts'
-import type { StoredImage } from '../../domain/image.ts'
-import { bestLink, linksExpireAt } from '../../domain/links.ts'
-import { imageAddressEndsAt, MAX_WIDTH } from '../../jobs/image-addresses.ts'
+import type { Progress } from '../../jobs/service-status.ts'
 import { builder } from '../builder.ts'
-import type { Context } from '../context.ts'
+import { SwapResult } from './swap-result.ts'
 import { SwapUploadType } from './upload.ts'
 
 export const SwapJobStatus = builder.enumType('SwapJobStatus', {
   description:
     "Where a job is. ON_QUEUE, SUCCESS and FAILED are the upstream's own words. SUCCESS, FAILED, CANCELED and LOST are final: never left.",
   values: describeValues(SWAP_JOB_STATUSES, {
-    PENDING: 'Held by the gateway; the upstream does not have it.',
+    PENDING: 'Held by the gateway; can still be canceled for nothing while it is not being sent.',
     UNCONFIRMED: 'Sent, but the answer was lost. It is not sent again: the hook that only this job has settles it.',
     ON_QUEUE: 'The upstream has it and works on it.',
     SUCCESS: '`result` is set.',
@@ -78,94 +74,6 @@ interface GivenImage {
 
 const SwapImage = builder.objectRef<GivenImage>('SwapImage')
 
-const SwapImageFormat = builder.enumType('SwapImageFormat', {
-  values: { JPEG: { value: 'image/jpeg' }, PNG: { value: 'image/png' }, WEBP: { value: 'image/webp' } } as const,
-})
-
-const SwapResultCopy = builder.objectRef<StoredImage>('SwapResultCopy').implement({
-  fields: (t) => ({
-    url: t.field({
-      type: 'URL',
-      description: '`width` scales down, keeping the shape; `format` re-encodes.',
-      args: { width: t.arg.int(), format: t.arg({ type: SwapImageFormat }) },
-      resolve: (copy, { width, format }, { useCases }) => {
-        if (width != null && (width < 1 || width > MAX_WIDTH)) {
-          throw new GatewayError('INVALID_INPUT', `width goes from 1 to ${MAX_WIDTH}.`)
-        }
-        return useCases.addressOfImage(copy, { width: width ?? null, type: format ?? copy.contentType })
-      },
-    }),
-    contentType: t.exposeString('contentType'),
-    width: t.int({ resolve: ({ width }) => width ?? 0 }),
-    height: t.int({ resolve: ({ height }) => height ?? 0 }),
-    byteLength: t.exposeInt('byteLength'),
-    sha256: t.string({ resolve: ({ sha256 }) => sha256 ?? '' }),
-  }),
-})
-
-/** What there is of a result: its links, and its copy where one is kept. */
-interface Result {
-  readonly links: SwapLinks
-  readonly copyId: string | null
-}
-
-async function findCopy({ copyId }: Result, { loaders }: Context): Promise<StoredImage | null> {
-  const copy = copyId === null ? null : await loaders.image.load(copyId)
-  return copy?.status === 'READY' ? copy : null
-}
-
-const SwapResult = builder.objectRef<Result>('SwapResult').implement({
-  description: 'The outcome, and how to get at it.',
-  fields: (t) => ({
-    url: t.field({
-      type: 'URL',
-      nullable: true,
-      description:
-        'The best address at this moment: the kept copy, else the CDN, else Discord. Null when none works any more.',
-      resolve: async (result, _args, context) => {
-        const copy = await findCopy(result, context)
-        return copy ? context.useCases.addressOfImage(copy, {}) : bestLink(result.links, context.useCases.now())
-      },
-    }),
-    expiresAt: t.field({
-      type: 'DateTime',
-      nullable: true,
-      description: 'When `url` stops working, where known. Ask for the job again to get a new one.',
-      resolve: async (result, _args, context) => {
-        const now = context.useCases.now()
-        return (await findCopy(result, context))
-          ? imageAddressEndsAt(now)
-          : linksExpireAt([bestLink(result.links, now)])
-      },
-    }),
-    copy: t.field({
-      type: SwapResultCopy,
-      nullable: true,
-      description:
-        "The copy kept by the gateway: signed for the reader, readable by a browser page, there after the upstream's links are gone.",
-      resolve: async (result, _args, context) => findCopy(result, context),
-    }),
-    cdnImage: t.field({
-      type: 'URL',
-      nullable: true,
-      description: "The upstream's `cdnImage`, as it came.",
-      resolve: ({ links }) => links.cdnImage,
-    }),
-    discordImage: t.field({
-      type: 'URL',
-      nullable: true,
-      description: "The upstream's `discordImage`, as it came; its end is read from the link itself.",
-      resolve: ({ links }) => links.discordImage,
-    }),
-    linksExpireAt: t.field({
-      type: 'DateTime',
-      nullable: true,
-      description: 'When `discordImage` and a proxied `cdnImage` stop working, read from the links.',
-      resolve: ({ links }) => linksExpireAt([links.discordImage, links.cdnImage]),
-    }),
-  }),
-})
-
 const SwapFailureType = builder.objectRef<SwapFailure>('SwapFailure').implement({
   description: 'Why there is no outcome.',
   fields: (t) => ({
@@ -189,6 +97,29 @@ const SwapTimelineEntry = builder.objectRef<TimelineEntry>('SwapTimelineEntry').
     status: t.expose('status', { type: SwapJobStatus }),
     at: t.expose('at', { type: 'DateTime' }),
     source: t.expose('source', { type: SwapObservationSource }),
+  }),
+})
+
+const SwapProgress = builder.objectRef<Progress>('SwapProgress').implement({
+  description: 'Drawn from recent jobs, since the upstream tells nothing.',
+  fields: (t) => ({
+    ahead: t.exposeInt('ahead', {
+      nullable: true,
+      description: "Jobs ahead in the gateway's own queue; null once sent.",
+    }),
+    medianDoneAt: t.expose('medianDoneAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it is done if it takes as long as the median of late.',
+    }),
+    p90DoneAt: t.expose('p90DoneAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it is done if it takes as long as nine in ten of late.',
+    }),
+    overdue: t.exposeBoolean('overdue', {
+      description: 'True when it has taken longer than nine in ten of late. The gateway keeps looking.',
+    }),
   }),
 })
 
@@ -233,6 +164,12 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
       type: SwapFailureType,
       nullable: true,
       description: 'Set when FAILED, CANCELED or LOST.',
+    }),
+    progress: t.field({
+      type: SwapProgress,
+      nullable: true,
+      description: 'An estimate while not done; null afterwards.',
+      resolve: async (job, _args, { useCases }) => useCases.status.estimate(job),
     }),
     charge: t.expose('charge', { type: SwapChargeType }),
     clientReference: t.exposeString('clientReference', {
@@ -300,6 +237,16 @@ SwapImage.implement({
     }),
   }),
 })
+
+// After the type that it leads to again.
+builder.objectField(SwapJobType, 'retryOf', (t) =>
+  t.field({
+    type: SwapJobType,
+    nullable: true,
+    description: 'The job this one repeats.',
+    resolve: ({ retryOf }, _args, { loaders }) => (retryOf === null ? null : loaders.job.load(retryOf)),
+  }),
+)
 
 builder.asEntity(SwapJobType, {
   key: builder.selection<{ id: string }>('id'),

@@ -3,7 +3,7 @@ import { JOB_EVENT_KINDS, type JobEvent } from '../../jobs/watch-jobs.ts'
 import { builder } from '../builder.ts'
 import { SwapJobStatus, SwapJobType } from './swap-job.ts'
 
-const SwapJobFilter = builder.inputType('SwapJobFilter', {
+export const SwapJobFilter = builder.inputType('SwapJobFilter', {
   description: 'All parts given must hold.',
   fields: (t) => ({
     ids: t.idList(),

@@ -135,4 +135,67 @@ export const migrations: Record<string, Migration> = {
       `.execute(db)
     },
   },
+  '0004-lists': {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema.alterTable('jobs').addColumn('retry_of', 'text').execute()
+      await db.schema.alterTable('jobs').addColumn('content_digest', 'text').execute()
+      await db.schema
+        .createTable('job_tags')
+        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('tag', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('job_tags_key', ['job_id', 'tag'])
+        .execute()
+      await sql`insert into job_tags (job_id, tenant, tag, created_at) select job.id, job.tenant, tag.value, job.created_at from jobs job, json_array_elements_text(job.tags::json) as tag(value) on conflict do nothing`.execute(
+        db,
+      )
+      // Each with the order of a list behind what it is narrowed by.
+      await db.schema
+        .createIndex('job_tags_list')
+        .on('job_tags')
+        .columns(['tenant', 'tag', 'created_at', 'job_id'])
+        .execute()
+      await db.schema
+        .createIndex('jobs_tenant_status')
+        .on('jobs')
+        .columns(['tenant', 'status', 'created_at', 'id'])
+        .execute()
+      await sql`
+        create index jobs_client_reference on jobs (tenant, client_reference, created_at, id) where client_reference is not null
+      `.execute(db)
+      await sql`
+        create index jobs_content on jobs (tenant, content_digest, created_at) where content_digest is not null
+      `.execute(db)
+      await sql`create index jobs_finished on jobs (finished_at) where finished_at is not null`.execute(db)
+    },
+  },
+  '0005-webhooks': {
+    up: async (db: Kysely<unknown>) => {
+      await db.schema.alterTable('jobs').addColumn('hook_url', 'text').execute()
+      await db.schema
+        .createTable('webhooks')
+        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('url', 'text', (column) => column.notNull())
+        .addColumn('host', 'text', (column) => column.notNull())
+        .addColumn('body', 'text', (column) => column.notNull())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('tries', 'integer', (column) => column.notNull())
+        .addColumn('next_at', 'bigint')
+        .addColumn('created_at', 'bigint', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('webhooks_job').on('webhooks').column('job_id').unique().execute()
+      await sql`create index webhooks_next_at on webhooks (next_at) where next_at is not null`.execute(db)
+      await db.schema
+        .createTable('webhook_attempts')
+        .addColumn('webhook_id', 'text', (column) => column.notNull().references('webhooks.id'))
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('http_status', 'integer')
+        .addColumn('error', 'text')
+        .execute()
+      await db.schema.createIndex('webhook_attempts_of').on('webhook_attempts').columns(['webhook_id', 'at']).execute()
+    },
+  },
 }

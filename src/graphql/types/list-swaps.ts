@@ -1,0 +1,53 @@
+import type { SwapJob } from '../../domain/swap-job.ts'
+import { type JobPage, writeListCursor } from '../../jobs/list-jobs.ts'
+import { builder } from '../builder.ts'
+import { SwapJobType } from './swap-job.ts'
+import { SwapJobFilter } from './watch-swaps.ts'
+
+const PageInfo = builder.objectRef<JobPage>('PageInfo').implement({
+  shareable: true,
+  fields: (t) => ({
+    hasNextPage: t.exposeBoolean('hasNextPage'),
+    hasPreviousPage: t.exposeBoolean('hasPreviousPage'),
+    startCursor: t.string({ nullable: true, resolve: ({ jobs }) => cursorOf(jobs[0]) }),
+    endCursor: t.string({ nullable: true, resolve: ({ jobs }) => cursorOf(jobs.at(-1)) }),
+  }),
+})
+
+const SwapJobEdge = builder.objectRef<SwapJob>('SwapJobEdge').implement({
+  fields: (t) => ({
+    cursor: t.string({ resolve: writeListCursor }),
+    node: t.field({ type: SwapJobType, resolve: (job) => job }),
+  }),
+})
+
+const SwapJobConnection = builder.objectRef<JobPage>('SwapJobConnection').implement({
+  fields: (t) => ({
+    edges: t.field({ type: [SwapJobEdge], resolve: ({ jobs }) => [...jobs] }),
+    nodes: t.field({ type: [SwapJobType], resolve: ({ jobs }) => [...jobs] }),
+    pageInfo: t.field({ type: PageInfo, resolve: (page) => page }),
+    totalCount: t.int({
+      description: 'Counted only when asked for; stops at 10000.',
+      resolve: async (page) => page.count(),
+    }),
+  }),
+})
+
+builder.queryField('swapJobs', (t) =>
+  t.field({
+    type: SwapJobConnection,
+    description: "The caller's own jobs, newest first. `first` or `last` from 1 to 100; 20 where neither is given.",
+    args: {
+      first: t.arg.int(),
+      after: t.arg.string(),
+      last: t.arg.int(),
+      before: t.arg.string(),
+      filter: t.arg({ type: SwapJobFilter }),
+    },
+    resolve: async (_root, { filter, ...page }, { viewer, useCases }) => useCases.listJobs(viewer, filter ?? {}, page),
+  }),
+)
+
+function cursorOf(job: SwapJob | undefined): string | null {
+  return job ? writeListCursor(job) : null
+}

@@ -1,0 +1,126 @@
+import { GatewayError } from '../../domain/errors.ts'
+import type { SwapJob } from '../../domain/swap-job.ts'
+import { MAX_BATCH_ITEMS } from '../../jobs/create-swap-batch.ts'
+import { builder } from '../builder.ts'
+import { sayLimit } from '../caller.ts'
+import { CreateSwapInput, CreateSwapResult, toResult } from './create-swap.ts'
+import {
+  SwapInvalidInputError,
+  SwapNotFoundError,
+  SwapRateLimitedError,
+  SwapStateError,
+  toRateLimited,
+} from './errors.ts'
+import { SwapJobType } from './swap-job.ts'
+
+const CreateSwapBatchInput = builder.inputType('CreateSwapBatchInput', {
+  fields: (t) => ({ items: t.field({ type: [CreateSwapInput], required: true }) }),
+})
+
+type Item = ReturnType<typeof toResult>
+
+const CreateSwapBatchSuccess = builder
+  .objectRef<{ readonly items: readonly Item[] }>('CreateSwapBatchSuccess')
+  .implement({
+    fields: (t) => ({
+      items: t.field({
+        type: [CreateSwapResult],
+        description: 'One for each item, in order.',
+        resolve: ({ items }) => [...items],
+      }),
+    }),
+  })
+
+const CreateSwapBatchResult = builder.unionType('CreateSwapBatchResult', {
+  types: [CreateSwapBatchSuccess, SwapInvalidInputError, SwapRateLimitedError],
+  resolveType: (value) => {
+    if ('items' in value) return CreateSwapBatchSuccess
+    return 'issues' in value ? SwapInvalidInputError : SwapRateLimitedError
+  },
+})
+
+builder.mutationField('createSwapBatch', (t) =>
+  t.field({
+    type: CreateSwapBatchResult,
+    description: 'Start up to 100 swaps. Each item stands alone: a bad one does not stop the others.',
+    args: { input: t.arg({ type: CreateSwapBatchInput, required: true }) },
+    resolve: async (_root, { input: { items } }, { viewer, allowance, idempotencyKey, useCases }) => {
+      if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
+      if (items.length < 1 || items.length > MAX_BATCH_ITEMS) {
+        const message = `A batch has 1 to ${MAX_BATCH_ITEMS} items.`
+        const code = items.length < 1 ? ('REQUIRED' as const) : ('TOO_MANY' as const)
+        const issues = [{ path: ['input', 'items'], code, message }]
+        return {
+          code: 'INVALID_INPUT' as const,
+          message: `The input cannot be used: ${message}`,
+          retryable: false,
+          issues,
+        }
+      }
+      const outcomes = await useCases.createSwapBatch(viewer, items, idempotencyKey)
+      return { items: outcomes.map((outcome) => toResult(outcome, useCases.now())) }
+    },
+  }),
+)
+
+const RetrySwapInput = builder.inputType('RetrySwapInput', {
+  fields: (t) => ({
+    id: t.id({ required: true }),
+    idempotencyKey: t.string(),
+    waitMs: t.int({ defaultValue: 0 }),
+  }),
+})
+
+builder.mutationField('retrySwap', (t) =>
+  t.field({
+    type: CreateSwapResult,
+    description: 'Run a failed, lost or canceled job again with the same images: a new job, linked by `retryOf`.',
+    args: { input: t.arg({ type: RetrySwapInput, required: true }) },
+    resolve: async (_root, { input }, { viewer, allowance, idempotencyKey, useCases }) => {
+      if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
+      const { id, waitMs = null } = input
+      const key = input.idempotencyKey ?? idempotencyKey
+      return toResult(await useCases.retrySwap(viewer, { id, idempotencyKey: key, waitMs }), useCases.now())
+    },
+  }),
+)
+
+const CancelSwapInput = builder.inputType('CancelSwapInput', { fields: (t) => ({ id: t.id({ required: true }) }) })
+
+const CancelSwapSuccess = builder
+  .objectRef<{ readonly job: SwapJob }>('CancelSwapSuccess')
+  .implement({ fields: (t) => ({ job: t.expose('job', { type: SwapJobType }) }) })
+
+const CancelSwapResult = builder.unionType('CancelSwapResult', {
+  types: [CancelSwapSuccess, SwapNotFoundError, SwapStateError],
+  resolveType: (value) => {
+    if ('ids' in value) return SwapNotFoundError
+    return 'code' in value ? SwapStateError : CancelSwapSuccess
+  },
+})
+
+builder.mutationField('cancelSwap', (t) =>
+  t.field({
+    type: CancelSwapResult,
+    description:
+      'Stop a job that still waits in the gateway. Once the upstream has it, it cannot be stopped, and the answer says so.',
+    args: { input: t.arg({ type: CancelSwapInput, required: true }) },
+    resolve: async (_root, { input: { id } }, { viewer, allowance, useCases }) => {
+      if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', sayLimit(allowance))
+      const outcome = await useCases.cancelSwap(viewer, id)
+      switch (outcome.kind) {
+        case 'canceled':
+          return { job: outcome.job }
+        case 'notFound':
+          return { code: 'NOT_FOUND' as const, message: 'There is no such job.', retryable: false, ids: [id] }
+        case 'tooLate':
+          return {
+            code: 'WRONG_STATE' as const,
+            message: 'The job does not wait here any more, so it cannot be stopped.',
+            retryable: false,
+            job: outcome.job,
+          }
+      }
+    },
+  }),
+)

@@ -1,0 +1,86 @@
+import type { SwapJob } from '../../domain/swap-job.ts'
+import { WEBHOOK_STATES, type WebhookAttempt, type WebhookState } from '../../domain/webhook.ts'
+import { GatewayError } from '../../domain/errors.ts'
+import { builder } from '../builder.ts'
+import { sayLimit } from '../caller.ts'
+import { SwapNotFoundError, SwapStateError } from './errors.ts'
+import { SwapJobType } from './swap-job.ts'
+
+/** The caller's own hook of a job, from the moment it was asked for. */
+interface Hook {
+  readonly url: string
+  readonly state: WebhookState
+  readonly attempts: readonly WebhookAttempt[]
+}
+
+const SwapHookState = builder.enumType('SwapHookState', { values: WEBHOOK_STATES })
+
+const SwapHookAttempt = builder.objectRef<WebhookAttempt>('SwapHookAttempt').implement({
+  fields: (t) => ({
+    at: t.expose('at', { type: 'DateTime' }),
+    httpStatus: t.exposeInt('httpStatus', { nullable: true, description: 'Null where no answer came.' }),
+    error: t.exposeString('error', { nullable: true }),
+  }),
+})
+
+const SwapHook = builder.objectRef<Hook>('SwapHook').implement({
+  fields: (t) => ({
+    url: t.expose('url', { type: 'URL' }),
+    state: t.expose('state', { type: SwapHookState }),
+    attempts: t.field({ type: [SwapHookAttempt], resolve: ({ attempts }) => [...attempts] }),
+  }),
+})
+
+builder.objectField(SwapJobType, 'hook', (t) =>
+  t.field({
+    type: SwapHook,
+    nullable: true,
+    description: "The caller's own hook: its deliveries so far. Null where the job has none.",
+    resolve: async ({ id, hookUrl }, _args, { loaders }) => {
+      if (hookUrl === null) return null
+      const event = await loaders.webhook.load(id)
+      return { url: hookUrl, state: event?.state ?? 'WAITING', attempts: event?.attempts ?? [] }
+    },
+  }),
+)
+
+const ReplaySwapHookInput = builder.inputType('ReplaySwapHookInput', {
+  fields: (t) => ({ id: t.id({ required: true }) }),
+})
+
+const ReplaySwapHookSuccess = builder
+  .objectRef<{ readonly job: SwapJob }>('ReplaySwapHookSuccess')
+  .implement({ fields: (t) => ({ job: t.expose('job', { type: SwapJobType }) }) })
+
+const ReplaySwapHookResult = builder.unionType('ReplaySwapHookResult', {
+  types: [ReplaySwapHookSuccess, SwapNotFoundError, SwapStateError],
+  resolveType: (value) => {
+    if ('ids' in value) return SwapNotFoundError
+    return 'code' in value ? SwapStateError : ReplaySwapHookSuccess
+  },
+})
+
+builder.mutationField('replaySwapHook', (t) =>
+  t.field({
+    type: ReplaySwapHookResult,
+    description: "Send a job's finished-notification to its `hookUrl` again, with the same event id.",
+    args: { input: t.arg({ type: ReplaySwapHookInput, required: true }) },
+    resolve: async (_root, { input: { id } }, { viewer, allowance, useCases }) => {
+      if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', sayLimit(allowance))
+      const outcome = await useCases.replayWebhook(viewer, id)
+      switch (outcome.kind) {
+        case 'replayed':
+          return { job: outcome.job }
+        case 'notFound':
+          return { code: 'NOT_FOUND' as const, message: 'There is no such job.', retryable: false, ids: [id] }
+        case 'nothingToSend':
+          return {
+            code: 'WRONG_STATE' as const,
+            message: 'The job has no hook, or is not finished yet: there is nothing to send.',
+            retryable: true,
+            job: outcome.job,
+          }
+      }
+    },
+  }),
+)

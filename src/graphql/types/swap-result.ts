@@ -1,0 +1,95 @@
+import { GatewayError } from '../../domain/errors.ts'
+import type { StoredImage } from '../../domain/image.ts'
+import { bestLink, linksExpireAt } from '../../domain/links.ts'
+import type { SwapLinks } from '../../domain/swap-job.ts'
+import { imageAddressEndsAt, MAX_WIDTH } from '../../jobs/image-addresses.ts'
+import { builder } from '../builder.ts'
+import type { Context } from '../context.ts'
+
+const SwapImageFormat = builder.enumType('SwapImageFormat', {
+  values: { JPEG: { value: 'image/jpeg' }, PNG: { value: 'image/png' }, WEBP: { value: 'image/webp' } } as const,
+})
+
+const SwapResultCopy = builder.objectRef<StoredImage>('SwapResultCopy').implement({
+  fields: (t) => ({
+    url: t.field({
+      type: 'URL',
+      description: '`width` scales down, keeping the shape; `format` re-encodes.',
+      args: { width: t.arg.int(), format: t.arg({ type: SwapImageFormat }) },
+      resolve: (copy, { width, format }, { useCases }) => {
+        if (width != null && (width < 1 || width > MAX_WIDTH)) {
+          throw new GatewayError('INVALID_INPUT', `width goes from 1 to ${MAX_WIDTH}.`)
+        }
+        return useCases.addressOfImage(copy, { width: width ?? null, type: format ?? copy.contentType })
+      },
+    }),
+    contentType: t.exposeString('contentType'),
+    width: t.int({ resolve: ({ width }) => width ?? 0 }),
+    height: t.int({ resolve: ({ height }) => height ?? 0 }),
+    byteLength: t.exposeInt('byteLength'),
+    sha256: t.string({ resolve: ({ sha256 }) => sha256 ?? '' }),
+  }),
+})
+
+/** What there is of a result: its links, and its copy where one is kept. */
+interface Result {
+  readonly links: SwapLinks
+  readonly copyId: string | null
+}
+
+async function findCopy({ copyId }: Result, { loaders }: Context): Promise<StoredImage | null> {
+  const copy = copyId === null ? null : await loaders.image.load(copyId)
+  return copy?.status === 'READY' ? copy : null
+}
+
+export const SwapResult = builder.objectRef<Result>('SwapResult').implement({
+  description: 'The outcome, and how to get at it.',
+  fields: (t) => ({
+    url: t.field({
+      type: 'URL',
+      nullable: true,
+      description:
+        'The best address at this moment: the kept copy, else the CDN, else Discord. Null when none works any more.',
+      resolve: async (result, _args, context) => {
+        const copy = await findCopy(result, context)
+        return copy ? context.useCases.addressOfImage(copy, {}) : bestLink(result.links, context.useCases.now())
+      },
+    }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When `url` stops working, where known. Ask for the job again to get a new one.',
+      resolve: async (result, _args, context) => {
+        const now = context.useCases.now()
+        return (await findCopy(result, context))
+          ? imageAddressEndsAt(now)
+          : linksExpireAt([bestLink(result.links, now)])
+      },
+    }),
+    copy: t.field({
+      type: SwapResultCopy,
+      nullable: true,
+      description:
+        "The copy kept by the gateway: signed for the reader, readable by a browser page, there after the upstream's links are gone.",
+      resolve: async (result, _args, context) => findCopy(result, context),
+    }),
+    cdnImage: t.field({
+      type: 'URL',
+      nullable: true,
+      description: "The upstream's `cdnImage`, as it came.",
+      resolve: ({ links }) => links.cdnImage,
+    }),
+    discordImage: t.field({
+      type: 'URL',
+      nullable: true,
+      description: "The upstream's `discordImage`, as it came; its end is read from the link itself.",
+      resolve: ({ links }) => links.discordImage,
+    }),
+    linksExpireAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When `discordImage` and a proxied `cdnImage` stop working, read from the links.',
+      resolve: ({ links }) => linksExpireAt([links.discordImage, links.cdnImage]),
+    }),
+  }),
+})

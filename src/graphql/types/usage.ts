@@ -1,0 +1,72 @@
+import type { Service, Usage } from '../../jobs/service-status.ts'
+import { builder } from '../builder.ts'
+import { SwapJobStatus } from './swap-job.ts'
+
+const HOUR_MS = 60 * 60 * 1_000
+
+const SwapUsageWindow = builder.enumType('SwapUsageWindow', {
+  values: {
+    LAST_HOUR: { value: HOUR_MS },
+    LAST_24_HOURS: { value: 24 * HOUR_MS },
+    LAST_30_DAYS: { value: 30 * 24 * HOUR_MS },
+  } as const,
+})
+
+const SwapStatusCount = builder.objectRef<Usage['counts'][number]>('SwapStatusCount').implement({
+  fields: (t) => ({
+    status: t.expose('status', { type: SwapJobStatus }),
+    count: t.exposeInt('count'),
+  }),
+})
+
+const SwapUsage = builder.objectRef<Usage>('SwapUsage').implement({
+  fields: (t) => ({
+    from: t.expose('from', { type: 'DateTime' }),
+    to: t.expose('to', { type: 'DateTime' }),
+    jobs: t.int({ resolve: ({ counts }) => counts.reduce((total, { count }) => total + count, 0) }),
+    counts: t.field({ type: [SwapStatusCount], resolve: ({ counts }) => [...counts] }),
+    quotaSpent: t.exposeInt('spent'),
+    quotaUncertain: t.exposeInt('uncertain', {
+      description: 'Units whose charge is not known yet, or never will be.',
+    }),
+    quotaRemaining: t.exposeInt('remaining', {
+      nullable: true,
+      description:
+        'What the caller may still spend today (UTC); null where not limited, or where the window is longer than a day.',
+    }),
+    inFlight: t.exposeInt('inFlight'),
+    maxInFlight: t.exposeInt('maxInFlight'),
+  }),
+})
+
+builder.queryField('swapUsage', (t) =>
+  t.field({
+    type: SwapUsage,
+    description: 'What the caller has spent, and may still spend.',
+    args: { window: t.arg({ type: SwapUsageWindow, defaultValue: 24 * HOUR_MS }) },
+    resolve: async (_root, { window }, { viewer, useCases }) =>
+      useCases.status.readUsage(viewer, window ?? 24 * HOUR_MS),
+  }),
+)
+
+const SwapServiceStatus = builder.objectRef<Service>('SwapServiceStatus').implement({
+  fields: (t) => ({
+    accepting: t.exposeBoolean('accepting', { description: 'False while the upstream is down or full.' }),
+    typicalMs: t.exposeInt('typicalMs', {
+      nullable: true,
+      description: 'Median and ninth decile of the last hour, in milliseconds.',
+    }),
+    slowMs: t.exposeInt('slowMs', { nullable: true }),
+    hooksHealthy: t.exposeBoolean('hooksHealthy', {
+      description: 'False when hooks do not come in; results then arrive by polling, and later.',
+    }),
+  }),
+})
+
+builder.queryField('swapService', (t) =>
+  t.field({
+    type: SwapServiceStatus,
+    description: 'How the service behind is doing: does it take work, and how long does a swap take just now.',
+    resolve: async (_root, _args, { useCases }) => useCases.status.read(),
+  }),
+)

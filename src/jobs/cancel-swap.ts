@@ -1,0 +1,30 @@
+import { requireScope, type Viewer } from '../auth/viewer.ts'
+import type { SwapJob } from '../domain/swap-job.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { JobStore } from '../store/job-store.ts'
+import type { ApplyReport } from './apply-report.ts'
+import { findVisibleJobs } from './read-jobs.ts'
+
+export interface CancelSwapParts {
+  readonly store: Pick<JobStore, 'findOwnJobs'>
+  readonly applyReport: ApplyReport
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** `tooLate`: it is being sent, the upstream has it, or it is done; as it is then. */
+export type CancelOutcome =
+  | { readonly kind: 'canceled' | 'tooLate'; readonly job: SwapJob }
+  | { readonly kind: 'notFound' }
+
+/** Stops a job that still waits here. Twice is once: a canceled job is canceled. */
+export type CancelSwap = (viewer: Viewer, id: string) => Promise<CancelOutcome>
+
+export function createCancelSwap({ store, applyReport, clock }: CancelSwapParts): CancelSwap {
+  return async (viewer, id) => {
+    requireScope(viewer, 'swap:write')
+    const [job] = await findVisibleJobs(store, viewer, [id])
+    if (!job) return { kind: 'notFound' }
+    const now = await applyReport(job, { source: 'CALLER', at: clock.now(), finding: { kind: 'canceled' } })
+    return { kind: now.status === 'CANCELED' ? 'canceled' : 'tooLate', job: now }
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Tells the callers' own hooks of ended jobs: at least once, on a schedule, with the same id and the same bytes each time.
+ * What is to be sent, and when, is in the store: a process that dies loses nothing, and sends at most once too often.
+ * A receiver has a share of what is under way, so that one that never answers delays nobody else.
+ */
+import { nextAttemptInMs, type Webhook, type WebhookAttempt } from '../domain/webhook.ts'
+import type { Background } from '../lib/background.ts'
+import type { Clock } from '../lib/clock.ts'
+import { createCounts } from '../lib/counts.ts'
+import { faultPoint } from '../lib/fault-points.ts'
+import type { WakeableDelay } from '../lib/wakeable-delay.ts'
+import type { WebhookStore } from '../store/webhook-store.ts'
+import type { Telemetry } from '../telemetry/events.ts'
+import type { SendOutcome, WebhookSender } from '../webhooks/webhook-sender.ts'
+
+/** Attempts under way at one time, and to one receiver. */
+const MAX_AT_ONCE = 256
+export const MAX_AT_ONE_RECEIVER = 64
+/** An attempt takes 15 s at most; when nothing is noted after this, whoever made it has died. */
+const CLAIM_MS = 20_000
+const LOOK_EVERY_MS = 1_000
+const GONE = 410
+
+export interface WebhookDelivererParts {
+  readonly store: WebhookStore
+  readonly sender: WebhookSender
+  /** Rung when there is an event to tell. */
+  readonly news: WakeableDelay
+  readonly background: Background
+  readonly telemetry: Pick<Telemetry, 'backgroundFailed' | 'webhookExhausted'>
+  readonly clock: Clock
+  readonly random: () => number
+}
+
+/** Delivers until `stopping` aborts; resolves then. What is under way belongs to `background`. */
+export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortSignal): Promise<void> {
+  const { store, sender, news, background, telemetry, clock, random } = parts
+  const underWay = createCounts()
+  const full = new Set<string>()
+  let atWork = 0
+
+  const attempt = async (webhook: Webhook) => {
+    const at = clock.now()
+    const outcome = await sender.send(webhook, at)
+    faultPoint('webhook-answered')
+    const next = decideNext(webhook, outcome, at, random())
+    await store.noteAttempt(webhook.id, toAttempt(outcome, at), next)
+    if (next.state === 'EXHAUSTED') telemetry.webhookExhausted(webhook)
+  }
+
+  const deliver = (webhook: Webhook) => {
+    const { host } = new URL(webhook.url)
+    atWork += 1
+    if (underWay.add(host, 1) >= MAX_AT_ONE_RECEIVER) full.add(host)
+    background.run('deliver a webhook', () =>
+      attempt(webhook).finally(() => {
+        atWork -= 1
+        underWay.add(host, -1)
+        full.delete(host)
+        news.wake()
+      }),
+    )
+  }
+
+  while (!stopping.aborted) {
+    try {
+      const now = clock.now()
+      const due = await store.claimDue(now, now + CLAIM_MS, Math.min(MAX_AT_ONE_RECEIVER, MAX_AT_ONCE - atWork), [
+        ...full,
+      ])
+      for (const webhook of due) deliver(webhook)
+      if (due.length > 0 && atWork < MAX_AT_ONCE) continue
+    } catch (error) {
+      telemetry.backgroundFailed('look for webhooks to deliver', error)
+    }
+    await news.wait(LOOK_EVERY_MS)
+  }
+}
+
+function toAttempt(outcome: SendOutcome, at: number): WebhookAttempt {
+  return outcome.kind === 'answered'
+    ? { at, httpStatus: outcome.httpStatus, error: null }
+    : { at, httpStatus: null, error: outcome.error }
+}
+
+function decideNext({ tries }: Webhook, outcome: SendOutcome, at: number, random: number) {
+  if (outcome.kind === 'answered' && outcome.httpStatus >= 200 && outcome.httpStatus < 300) {
+    return { state: 'DELIVERED', nextAt: null } as const
+  }
+  const retryAfterMs = outcome.kind === 'answered' ? outcome.retryAfterMs : null
+  const isGone = outcome.kind === 'answered' && outcome.httpStatus === GONE
+  const inMs = isGone ? null : nextAttemptInMs(tries + 1, random, retryAfterMs)
+  return inMs === null
+    ? ({ state: 'EXHAUSTED', nextAt: null } as const)
+    : ({ state: 'RETRYING', nextAt: at + inMs } as const)
+}

@@ -1,0 +1,75 @@
+import { requireScope, type Viewer } from '../auth/viewer.ts'
+import { GatewayError } from '../domain/errors.ts'
+import type { JobFilter } from '../domain/job-filter.ts'
+import type { SwapJob } from '../domain/swap-job.ts'
+import type { JobStore, ListPlace } from '../store/job-store.ts'
+
+const MAX_PAGE = 100
+const DEFAULT_PAGE = 20
+const MAX_COUNTED = 10_000
+
+/** Relay's arguments of a connection. */
+export interface PageArguments {
+  readonly first?: number | null | undefined
+  readonly after?: string | null | undefined
+  readonly last?: number | null | undefined
+  readonly before?: string | null | undefined
+}
+
+export interface JobPage {
+  readonly jobs: readonly SwapJob[]
+  readonly hasNextPage: boolean
+  readonly hasPreviousPage: boolean
+  /** Up to 10,000, and only when it is asked for. */
+  count(): Promise<number>
+}
+
+/**
+ * A page of the viewer's own jobs, what was made last first. As they are stored: a list asks the upstream nothing.
+ * @throws {GatewayError} code INVALID_INPUT for arguments that do not go together.
+ */
+export type ListJobs = (viewer: Viewer, filter: JobFilter, page: PageArguments) => Promise<JobPage>
+
+export function createListJobs(store: Pick<JobStore, 'listJobs' | 'countJobs'>): ListJobs {
+  return async (viewer, asked, { first, after, last, before }) => {
+    requireScope(viewer, 'swap:read')
+    if ((first != null || after != null) && (last != null || before != null)) {
+      throw new GatewayError('INVALID_INPUT', 'Give first and after, or last and before.')
+    }
+    const isBackward = last != null || before != null
+    const size = last ?? first ?? DEFAULT_PAGE
+    if (size < 1 || size > MAX_PAGE) throw new GatewayError('INVALID_INPUT', `A page has 1 to ${MAX_PAGE} jobs.`)
+    const cursor = isBackward ? before : after
+    const from = cursor == null ? null : parseCursor(cursor)
+    const { jobIds, tenant } = viewer
+    // Whoever may see some jobs only lists those.
+    const filter =
+      jobIds === null ? asked : { ...asked, ids: (asked.ids ?? [...jobIds]).filter((id) => jobIds.has(id)) }
+    const direction = isBackward ? 'backward' : 'forward'
+    // One more tells whether there is more.
+    const found = await store.listJobs(tenant, filter, { from, direction, limit: size + 1 })
+    const isMore = found.length > size
+    const jobs = isBackward ? found.slice(-size) : found.slice(0, size)
+    return {
+      jobs,
+      hasNextPage: isBackward ? from !== null : isMore,
+      hasPreviousPage: isBackward ? isMore : from !== null,
+      count: async () => store.countJobs(tenant, filter, MAX_COUNTED),
+    }
+  }
+}
+
+export function writeListCursor({ createdAt, id }: ListPlace): string {
+  return Buffer.from(`${createdAt} ${id}`).toString('base64url')
+}
+
+function parseCursor(text: string): ListPlace {
+  const [, createdAt, id] = /^(\d{1,15}) (\w{1,64})$/.exec(Buffer.from(text, 'base64url').toString('utf8')) ?? []
+  if (createdAt === undefined || id === undefined) {
+    throw new GatewayError(
+      'INVALID_INPUT',
+      'That is no cursor of this list. Leave it out to begin with the first page.',
+    )
+  }
+  return { createdAt: Number(createdAt), id }
+}

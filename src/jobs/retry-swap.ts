@@ -1,0 +1,40 @@
+import { requireScope, type Viewer } from '../auth/viewer.ts'
+import type { ImageOrigin, SwapJob } from '../domain/swap-job.ts'
+import type { JobStore } from '../store/job-store.ts'
+import type { CreateSwap, CreateSwapOutcome } from './create-swap.ts'
+import { findVisibleJobs } from './read-jobs.ts'
+
+export interface RetrySwapInput {
+  readonly id: string
+  readonly idempotencyKey: string | null
+  readonly waitMs: number | null
+}
+
+export type RetryOutcome =
+  | CreateSwapOutcome
+  | { readonly kind: 'notFound'; readonly ids: readonly string[] }
+  /** It is not over, it succeeded, or its images have been erased. */
+  | { readonly kind: 'wrongState'; readonly job: SwapJob }
+
+/** Runs a failed, lost or canceled job again with the same images: a new job, that costs anew. */
+export type RetrySwap = (viewer: Viewer, input: RetrySwapInput) => Promise<RetryOutcome>
+
+export function createRetrySwap(store: Pick<JobStore, 'findOwnJobs'>, createSwap: CreateSwap): RetrySwap {
+  return async (viewer, { id, idempotencyKey, waitMs }) => {
+    requireScope(viewer, 'swap:write')
+    const [job] = await findVisibleJobs(store, viewer, [id])
+    if (!job) return { kind: 'notFound', ids: [id] }
+    const mayBeRepeated = job.status === 'FAILED' || job.status === 'LOST' || job.status === 'CANCELED'
+    if (!mayBeRepeated || job.forgottenAt !== null) return { kind: 'wrongState', job }
+    const { clientReference, tags, keepDays, hookUrl } = job
+    const images = {
+      targetImage: toImage(job.targetImageUrl, job.targetOrigin),
+      swapImage: toImage(job.swapImageUrl, job.swapOrigin),
+    }
+    return createSwap(viewer, { ...images, clientReference, tags, keepDays, hookUrl, idempotencyKey, waitMs }, job.id)
+  }
+}
+
+function toImage(url: string, { uploadId, resultOf }: ImageOrigin) {
+  return uploadId === null && resultOf === null ? { url } : { uploadId, resultOf }
+}

@@ -1,0 +1,78 @@
+/**
+ * Sends webhooks: a POST that carries the id of its event, the time of the attempt and a signature over both and the body
+ * (Standard Webhooks). Addresses are the callers', so each connection is guarded; a redirect is an answer like any other,
+ * and what is in an answer is not read.
+ */
+import { Webhook as Signer } from 'standardwebhooks'
+import { Agent, buildConnector, request } from 'undici'
+import { AddressRefused, createAddressGuard, createGuardedConnector } from '../lib/address-guard.ts'
+import { toWebhookSecrets } from './secrets.ts'
+import type { WebhookSender } from './webhook-sender.ts'
+
+const TIMEOUT_MS = 15_000
+const CONNECT_TIMEOUT_MS = 5_000
+const MAX_TENANTS_KEPT = 1_000
+
+export interface WebhookSenderOptions {
+  readonly gatewaySecrets: readonly string[]
+  /** Exact `host` or `host:port` that may be reached although its address is private. */
+  readonly allowedHosts: readonly string[]
+  /** Connections to one receiver. */
+  readonly connections: number
+}
+
+export function openWebhookSender(options: WebhookSenderOptions): WebhookSender & { close(): Promise<void> } {
+  const { gatewaySecrets, allowedHosts, connections } = options
+  const guard = createAddressGuard({ allowedHosts })
+  const agent = new Agent({
+    connect: createGuardedConnector(guard, (lookup) => buildConnector({ lookup, timeout: CONNECT_TIMEOUT_MS })),
+    connections,
+    pipelining: 1,
+  })
+  const signers = new Map<string, readonly Signer[]>()
+  const signersOf = (tenant: string): readonly Signer[] => {
+    const known = signers.get(tenant) ?? toWebhookSecrets(gatewaySecrets, tenant).map((secret) => new Signer(secret))
+    if (signers.size >= MAX_TENANTS_KEPT) signers.clear()
+    signers.set(tenant, known)
+    return known
+  }
+
+  return {
+    send: async ({ id, tenant, url, body }, at) => {
+      const signal = AbortSignal.timeout(TIMEOUT_MS)
+      try {
+        guard.checkUrl(new URL(url))
+        const time = new Date(at)
+        const answer = await request(url, {
+          dispatcher: agent,
+          method: 'POST',
+          signal,
+          headers: {
+            'content-type': 'application/json',
+            'user-agent': 'swapface-gateway',
+            'webhook-id': id,
+            'webhook-timestamp': String(Math.floor(at / 1_000)),
+            'webhook-signature': signersOf(tenant)
+              .map((signer) => signer.sign(id, time, body))
+              .join(' '),
+          },
+          body,
+        })
+        const { statusCode: httpStatus, headers } = answer
+        await answer.body.dump({ limit: 16_384, signal }).catch(() => null)
+        return { kind: 'answered', httpStatus, retryAfterMs: toMs(headers['retry-after'], at) }
+      } catch (error) {
+        if (error instanceof AddressRefused) return { kind: 'failed', error: 'the address is not allowed' }
+        return { kind: 'failed', error: signal.aborted ? 'no answer within 15 s' : 'the receiver cannot be reached' }
+      }
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+/** RFC 9110, 10.2.3: seconds, or a date. */
+function toMs(retryAfter: string | string[] | undefined, now: number): number | null {
+  if (typeof retryAfter !== 'string') return null
+  const ms = /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - now
+  return Number.isNaN(ms) ? null : Math.max(0, ms)
+}

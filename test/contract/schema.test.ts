@@ -1,0 +1,89 @@
+/**
+ * The printed schema beside the shape that was decided (`decided.graphql`): names, arguments, nullability, defaults and
+ * enum values are equal, but for what is listed here.
+ */
+import { readFileSync } from 'node:fs'
+import {
+  type ConstDirectiveNode,
+  type DefinitionNode,
+  type InputValueDefinitionNode,
+  Kind,
+  parse,
+  print,
+  type TypeNode,
+  valueFromASTUntyped,
+} from 'graphql'
+import { expect, test } from 'vitest'
+
+/** Only in the standalone schema: in a supergraph every subgraph would claim them. */
+const ADDED = ['Query.node(id: ID!): Node', 'Query.nodes(ids: [ID!]!): [Node]!']
+
+function shapesOf(sdl: string): string[] {
+  return parse(sdl).definitions.flatMap(toShapes).toSorted()
+}
+
+/** Directives are not compared: which are needed is the printer's to say. */
+function toShapes(definition: DefinitionNode): string[] {
+  // oxlint-disable-next-line typescript/switch-exhaustiveness-check
+  switch (definition.kind) {
+    case Kind.SCALAR_TYPE_DEFINITION:
+      return [`scalar ${definition.name.value}`]
+    case Kind.ENUM_TYPE_DEFINITION:
+      return (definition.values ?? []).map(({ name }) => `${definition.name.value} ${name.value}`)
+    case Kind.UNION_TYPE_DEFINITION:
+      return (definition.types ?? []).map(({ name }) => `${definition.name.value} = ${name.value}`)
+    case Kind.INPUT_OBJECT_TYPE_DEFINITION: {
+      const name = definition.name.value
+      const isOneOf = definition.directives?.some(({ name: { value } }: ConstDirectiveNode) => value === 'oneOf')
+      return [
+        ...(isOneOf ? [`${name} @oneOf`] : []),
+        ...(definition.fields ?? []).map((field) => `${name}.${toArgument(field)}`),
+      ]
+    }
+    case Kind.OBJECT_TYPE_DEFINITION:
+    case Kind.INTERFACE_TYPE_DEFINITION: {
+      const name = definition.name.value
+      return [
+        ...(definition.interfaces ?? []).map((one) => `${name} implements ${one.name.value}`),
+        ...(definition.fields ?? []).map(({ name: field, arguments: args = [], type }) => {
+          const list = args.length === 0 ? '' : `(${args.map(toArgument).toSorted().join(', ')})`
+          return `${name}.${field.value}${list}: ${toType(type)}`
+        }),
+      ]
+    }
+    default:
+      return []
+  }
+}
+
+function toArgument({ name, type, defaultValue }: InputValueDefinitionNode): string {
+  const fallback = defaultValue ? ` = ${JSON.stringify(valueFromASTUntyped(defaultValue))}` : ''
+  return `${name.value}: ${toType(type)}${fallback}`
+}
+
+function toType(type: TypeNode): string {
+  return print(type)
+}
+
+const decided = shapesOf(readFileSync('test/contract/decided.graphql', 'utf8'))
+const printed = shapesOf(readFileSync('schema/schema.graphql', 'utf8'))
+
+test('everything that was decided is there', () => {
+  expect(decided.filter((shape) => !printed.includes(shape))).toEqual([])
+})
+
+test('nothing else is there, but for what is listed', () => {
+  expect(printed.filter((shape) => !decided.includes(shape))).toEqual(ADDED)
+})
+
+test('the comparison sees what it is for', () => {
+  expect(decided.length).toBeGreaterThan(200)
+  expect(shapesOf('type A { b(c: Int = 1): D! } input I @oneOf { x: Int } enum E { F } union U = A | B')).toEqual([
+    'A.b(c: Int = 1): D!',
+    'E F',
+    'I @oneOf',
+    'I.x: Int',
+    'U = A',
+    'U = B',
+  ])
+})

@@ -1,0 +1,180 @@
+/** Batches, repeats, and stopping what still waits. */
+import { once } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import { openTestApp, type TestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const image = (name: string) => ({ url: `https://example.com/${name}.jpg` })
+const input = (n: number | string, over: object = {}) => ({
+  targetImage: image(`t${n}`),
+  swapImage: image('f'),
+  ...over,
+})
+
+const RESULT = `__typename
+  ... on CreateSwapSuccess { reused job { id status retryOf { id } tags clientReference } }
+  ... on SwapInvalidInputError { issues { path code } }
+  ... on SwapError { code retryable }
+  ... on SwapNotFoundError { ids }
+  ... on SwapStateError { held: job { id } }`
+const BATCH = `mutation ($input: CreateSwapBatchInput!) { createSwapBatch(input: $input) { __typename
+  ... on CreateSwapBatchSuccess { items { ${RESULT} } } ... on SwapInvalidInputError { issues { path code } } } }`
+const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ${RESULT} } }`
+const RETRY = `mutation ($input: RetrySwapInput!) { retrySwap(input: $input) { ${RESULT} } }`
+const CANCEL = `mutation ($id: ID!) { cancelSwap(input: { id: $id }) { __typename
+  ... on CancelSwapSuccess { job { id status failure { code retryable } charge { state } timeline { status source } } }
+  ... on SwapStateError { code held: job { id status } } ... on SwapNotFoundError { ids } } }`
+
+const batch = async (gateway: TestApp, items: object[], headers: Record<string, string> = {}) =>
+  (await gateway.graphql(BATCH, { input: { items } }, headers)).data.createSwapBatch
+const create = async (gateway: TestApp, one: object) => (await gateway.graphql(CREATE, { input: one })).data.createSwap
+const retry = async (gateway: TestApp, one: object) => (await gateway.graphql(RETRY, { input: one })).data.retrySwap
+const cancel = async (gateway: TestApp, id: string) => (await gateway.graphql(CANCEL, { id })).data.cancelSwap
+
+const busy = { kind: 'answer', status: 429, body: '{"status":"FAILED"}' } as const
+const refusal = { kind: 'answer', status: 400, body: '{"status":"FAILED","message":"no face","data":null}' } as const
+
+describe('a batch', () => {
+  test('of a hundred with ten bad items makes ninety jobs, in order, and the same again with the same keys', async () => {
+    const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '200' } })
+    const isBad = (n: number) => n % 10 === 7
+    const items = Array.from({ length: 100 }, (_u, n) =>
+      isBad(n) ? input(n, { targetImage: { url: 'nonsense' } }) : input(n, { idempotencyKey: `key ${n}` }),
+    )
+    const first = await batch(gateway, items)
+    const made = first.items as { __typename: string; job?: { id: string }; issues?: object[] }[]
+    expect(made.map(({ __typename }) => __typename)).toEqual(
+      items.map((_u, n) => (isBad(n) ? 'SwapInvalidInputError' : 'CreateSwapSuccess')),
+    )
+    expect(made[7]?.issues).toEqual([{ path: ['input', 'items', '7', 'targetImage', 'url'], code: 'NOT_HTTP_URL' }])
+    expect(gateway.upstream.submits).toBe(90)
+    expect(new Set(gateway.upstream.accepted.map(({ targetImage }) => targetImage)).size).toBe(90)
+
+    const again = (await batch(gateway, items)).items as typeof made
+    expect(again.map(({ job }) => job?.id)).toEqual(made.map(({ job }) => job?.id))
+    expect(gateway.upstream.submits).toBe(90)
+  })
+
+  test('under one key of its own is sent again item by item', async () => {
+    const gateway = await openTestApp()
+    const headers = { 'idempotency-key': 'the batch' }
+    const [first, again] = [
+      await batch(gateway, [input(1), input(2)], headers),
+      await batch(gateway, [input(1), input(2)], headers),
+    ]
+    expect(again.items.map((item: { job: object }) => item.job)).toMatchObject(
+      first.items.map((item: { job: { id: string } }) => ({ id: item.job.id })),
+    )
+    expect(gateway.upstream.submits).toBe(2)
+  })
+
+  test.each([0, 101])('of %i items is refused as a whole', async (count) => {
+    const gateway = await openTestApp()
+    const { issues } = await batch(
+      gateway,
+      Array.from({ length: count }, (_u, n) => input(n)),
+    )
+    expect(issues).toMatchObject([{ path: ['input', 'items'] }])
+    expect(gateway.upstream.submits).toBe(0)
+  })
+})
+
+describe('the same images', () => {
+  test('are not paid for twice within an hour where that is asked for, and only then', async () => {
+    const gateway = await openTestApp()
+    const first = await create(gateway, input(1))
+    const reused = await create(gateway, input(1, { reuseSameContent: true }))
+    expect(reused).toMatchObject({ reused: 'SAME_CONTENT', job: { id: first.job.id } })
+    const anew = await create(gateway, input(1))
+    expect(anew.job.id).not.toBe(first.job.id)
+    expect((await create(gateway, input(2, { reuseSameContent: true }))).reused).toBe('NONE')
+    expect(gateway.upstream.submits).toBe(3)
+  })
+
+  test('are tried anew when the swap they were in has failed', async () => {
+    const gateway = await openTestApp()
+    gateway.upstream.planSubmits(refusal)
+    await create(gateway, input(1))
+    expect((await create(gateway, input(1, { reuseSameContent: true }))).reused).toBe('NONE')
+  })
+})
+
+describe('a job is run again', () => {
+  test('when it failed: a new one with the same images and words, which names the old', async () => {
+    const gateway = await openTestApp()
+    gateway.upstream.planSubmits(refusal)
+    await create(gateway, input(1, { tags: ['a'], clientReference: 'r' }))
+    const { data } = await gateway.graphql('{ swapJobs { nodes { id status } } }')
+    const [{ id }] = data.swapJobs.nodes
+    const again = await retry(gateway, { id, idempotencyKey: 'k' })
+    expect(again.job).toMatchObject({ status: 'ON_QUEUE', retryOf: { id }, tags: ['a'], clientReference: 'r' })
+    expect(gateway.upstream.accepted[0]).toMatchObject({ targetImage: 'https://example.com/t1.jpg' })
+    expect((await retry(gateway, { id, idempotencyKey: 'k' })).job.id).toBe(again.job.id)
+    expect(gateway.upstream.accepted).toHaveLength(1)
+  })
+
+  test('not while it may still succeed, and not when it is nobody’s', async () => {
+    const gateway = await openTestApp()
+    const { job } = await create(gateway, input(1))
+    expect(await retry(gateway, { id: job.id })).toMatchObject({ __typename: 'SwapStateError', held: { id: job.id } })
+    expect(await retry(gateway, { id: 'job_none' })).toMatchObject({
+      __typename: 'SwapNotFoundError',
+      ids: ['job_none'],
+    })
+    expect(gateway.upstream.submits).toBe(1)
+  })
+})
+
+describe('a job is stopped', () => {
+  test('while it waits here: not sent, not charged; twice is once', async () => {
+    const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '1' } })
+    await create(gateway, input(1))
+    const { job } = await create(gateway, input(2))
+    const stopped = await cancel(gateway, job.id)
+    expect(stopped.job).toMatchObject({
+      status: 'CANCELED',
+      failure: { code: 'CANCELED', retryable: true },
+      charge: { state: 'NOT_CHARGED' },
+      timeline: [
+        { status: 'PENDING', source: 'CALLER' },
+        { status: 'CANCELED', source: 'CALLER' },
+      ],
+    })
+    expect((await cancel(gateway, job.id)).job.status).toBe('CANCELED')
+    expect(gateway.upstream.submits).toBe(1)
+  })
+
+  test('while it waits to be tried again', async () => {
+    const gateway = await openTestApp()
+    gateway.upstream.planSubmits(busy)
+    const { job } = await create(gateway, input(1))
+    expect((await cancel(gateway, job.id)).job.status).toBe('CANCELED')
+  })
+
+  test('not once the upstream has it, and the answer says so', async () => {
+    const gateway = await openTestApp()
+    const { job } = await create(gateway, input(1))
+    expect(await cancel(gateway, job.id)).toEqual({
+      __typename: 'SwapStateError',
+      code: 'WRONG_STATE',
+      held: { id: job.id, status: 'ON_QUEUE' },
+    })
+  })
+
+  test('not while it is being sent', async () => {
+    const gateway = await openTestApp()
+    const sent = new AbortController()
+    gateway.upstream.planSubmits({ kind: 'acceptAfter', until: () => once(sent.signal, 'abort') })
+    const creating = create(gateway, input(1))
+    await until(() => gateway.upstream.submits === 1)
+    const { data } = await gateway.graphql('{ swapJobs { nodes { id } } }')
+    expect((await cancel(gateway, data.swapJobs.nodes[0].id)).code).toBe('WRONG_STATE')
+    sent.abort()
+    expect((await creating).job.status).toBe('ON_QUEUE')
+  })
+
+  test('not when it is nobody’s', async () => {
+    const gateway = await openTestApp()
+    expect(await cancel(gateway, 'job_none')).toEqual({ __typename: 'SwapNotFoundError', ids: ['job_none'] })
+  })
+})

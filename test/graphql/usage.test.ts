@@ -1,0 +1,103 @@
+/** What was spent, what may be, how the service is doing, and how long a swap will take. */
+import { expect, test } from 'vitest'
+import { createStepClock } from '../support/step-clock.ts'
+import { openTestApp, type TestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
+const CREATE =
+  'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }'
+const PROGRESS =
+  'query ($id: ID!) { swapJob(id: $id) { submittedAt progress { ahead medianDoneAt p90DoneAt overdue } } }'
+const SERVICE = '{ swapService { accepting typicalMs slowMs hooksHealthy } }'
+
+const create = async (gateway: TestApp): Promise<string> =>
+  (await gateway.graphql(CREATE, { input: INPUT })).data.createSwap.job.id
+
+async function finish(gateway: TestApp, n: number, status: 'SUCCESS' | 'FAILED' = 'SUCCESS') {
+  const accepted = gateway.upstream.accepted[n]
+  if (!accepted) throw new Error('nothing was sent')
+  accepted.state = { status }
+  await gateway.upstream.sendHook(accepted)
+}
+
+const countOf = async (gateway: TestApp, status: string): Promise<number> => {
+  const { data } = await gateway.graphql('{ swapUsage { counts { status count } } }')
+  return data.swapUsage.counts.find((one: { status: string }) => one.status === status).count
+}
+
+test('what was spent is told by status and in units, with what is not known yet apart', async () => {
+  const gateway = await openTestApp({ settings: { TENANT_QUOTA_PER_DAY: '20', TENANT_MAX_IN_FLIGHT: '7' } })
+  await create(gateway)
+  await create(gateway)
+  await finish(gateway, 0)
+  await until(async () => (await countOf(gateway, 'SUCCESS')) === 1)
+  const { data } = await gateway.graphql(
+    '{ swapUsage(window: LAST_HOUR) { from to jobs quotaSpent quotaUncertain quotaRemaining inFlight maxInFlight } month: swapUsage(window: LAST_30_DAYS) { quotaRemaining jobs } }',
+  )
+  expect(data.swapUsage).toMatchObject({
+    jobs: 2,
+    quotaSpent: 3,
+    quotaUncertain: 3,
+    quotaRemaining: 14,
+    inFlight: 1,
+    maxInFlight: 7,
+  })
+  expect(Date.parse(data.swapUsage.to) - Date.parse(data.swapUsage.from)).toBe(3_600_000)
+  expect(data.month).toEqual({ quotaRemaining: null, jobs: 2 })
+})
+
+test('before anything has ended nothing is guessed, and all is well', async () => {
+  const gateway = await openTestApp()
+  const id = await create(gateway)
+  expect((await gateway.graphql(SERVICE)).data.swapService).toEqual({
+    accepting: true,
+    typicalMs: null,
+    slowMs: null,
+    hooksHealthy: true,
+  })
+  expect((await gateway.graphql(PROGRESS, { id })).data.swapJob.progress).toEqual({
+    ahead: null,
+    medianDoneAt: null,
+    p90DoneAt: null,
+    overdue: false,
+  })
+})
+
+test('how long a swap takes is drawn from those of late, and a job that takes longer is overdue', async () => {
+  const clock = createStepClock()
+  const gateway = await openTestApp({ clock })
+  await create(gateway)
+  clock.step(4_000)
+  await finish(gateway, 0)
+  await until(async () => (await countOf(gateway, 'SUCCESS')) === 1)
+  const id = await create(gateway)
+  clock.step(5_001)
+  const { swapService } = (await gateway.graphql(SERVICE)).data
+  expect(swapService).toMatchObject({ typicalMs: 4_000, slowMs: 4_000, hooksHealthy: true })
+  const { submittedAt, progress } = (await gateway.graphql(PROGRESS, { id })).data.swapJob
+  expect(Date.parse(progress.medianDoneAt) - Date.parse(submittedAt)).toBe(4_000)
+  expect(progress).toMatchObject({ ahead: null, overdue: true })
+})
+
+test('one that waits says how many are ahead of it, and one that is done says nothing', async () => {
+  const clock = createStepClock()
+  const gateway = await openTestApp({ clock, settings: { MAX_IN_FLIGHT: '1' } })
+  const ids: string[] = []
+  for (let n = 0; n < 4; n += 1) {
+    ids.push(await create(gateway))
+    clock.step(10)
+  }
+  const ahead = await Promise.all(
+    ids.map(async (id) => (await gateway.graphql(PROGRESS, { id })).data.swapJob.progress.ahead),
+  )
+  expect(ahead).toEqual([null, 0, 1, 2])
+})
+
+test('an upstream that is down is not said to take work', async () => {
+  const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '50' } })
+  gateway.upstream.planSubmits(...Array.from({ length: 10 }, () => ({ kind: 'reset' }) as const))
+  await Promise.all(Array.from({ length: 6 }, async () => create(gateway)))
+  await until(async () => !(await gateway.graphql(SERVICE)).data.swapService.accepting)
+  expect((await gateway.graphql(SERVICE)).data.swapService.accepting).toBe(false)
+})

@@ -1,0 +1,13 @@
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
+
+/** A clock that stands still until it is moved on; waits take as long as ever. */
+export function createStepClock(): Clock & { step(ms: number): void } {
+  let now = Date.now()
+  return {
+    now: () => now,
+    delay: systemClock.delay,
+    step: (ms) => {
+      now += ms
+    },
+  }
+}
