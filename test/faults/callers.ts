@@ -52,6 +52,8 @@ const ASK_AGAIN_AFTER_MS = 100
 const ASK_FOR_MS = 120_000
 
 export interface CallersOptions {
+  /** Where they want to be told of each end. */
+  readonly hookUrl?: string
   url(): string
   /** Whether each job is watched by a subscription; where not, only its creation is waited for. */
   readonly watches: boolean
@@ -59,7 +61,7 @@ export interface CallersOptions {
   readonly patienceMs: number
 }
 
-export function createCallers({ url, watches, patienceMs }: CallersOptions): Callers {
+export function createCallers({ url, watches, patienceMs, hookUrl }: CallersOptions): Callers {
   const wishes: Wish[] = []
   const sightings: Sighting[] = []
   const outlets: Outlet[] = []
@@ -81,6 +83,7 @@ export function createCallers({ url, watches, patienceMs }: CallersOptions): Cal
       targetImage: { url: targetImage },
       swapImage: { url: 'https://example.com/face.jpg?sig=canary-signed-url' },
       idempotencyKey: targetImage,
+      ...(hookUrl !== undefined && { hookUrl }),
     }
     try {
       const response = await post({ query: CREATE, variables: { input } }, 'application/json', patienceMs)

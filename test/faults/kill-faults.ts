@@ -81,12 +81,26 @@ async function killOnce(rig: Rig, point: FaultPoint): Promise<boolean> {
   return false
 }
 
+/** An event that came twice comes with the same bytes. */
+function findChangedEvent({ upstream }: Rig): string | false {
+  const bodies = new Map<string, string>()
+  for (const { id, body } of upstream.told) {
+    if ((bodies.get(id) ?? body) !== body) return `the event ${id} came with other bytes`
+    bodies.set(id, body)
+  }
+  return false
+}
+
 const killAt = (point: FaultPoint): Scenario => ({
   name: `kill -9 at ${point}`,
   times: { short: 1, long: 50 },
   run: async (times) => {
     // Twice the usual speed: what was recorded and never sent is only ended by its deadlines.
-    const rig = await openRig({ clockFactor: 40, settings: { UNCONFIRMED_DEADLINE_S: '800', MAX_IN_FLIGHT: '6' } })
+    const rig = await openRig({
+      clockFactor: 40,
+      hasHook: point === 'webhook-answered',
+      settings: { UNCONFIRMED_DEADLINE_S: '800', MAX_IN_FLIGHT: '6' },
+    })
     try {
       const called = scriptRandomly(rig, point)
       const recoveriesMs: number[] = []
@@ -107,6 +121,7 @@ const killAt = (point: FaultPoint): Scenario => ({
         await rig.check(isLong),
         { injected: length, recoveriesMs },
         length < times && `only ${length} of ${times} rounds died there and recovered`,
+        findChangedEvent(rig),
       )
     } finally {
       await rig.close()

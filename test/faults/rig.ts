@@ -22,6 +22,8 @@ export interface RigOptions {
   readonly upstreamUrl?: string
   readonly watches?: boolean
   readonly patienceMs?: number
+  /** Whether callers have a hook of their own, at the upstream's `/told`. */
+  readonly hasHook?: boolean
 }
 
 export interface Rig {
@@ -95,6 +97,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
           UNCONFIRMED_DEADLINE_S: '400',
           DATABASE_URL: databaseUrl,
           PUBLIC_URL: `http://127.0.0.1:${port}`,
+          ALLOWED_PRIVATE_HOSTS: `127.0.0.1:${upstream.port}`,
           ...options.settings,
           ...change.settings,
         },
@@ -113,6 +116,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       url: () => current().url,
       watches: options.watches ?? true,
       patienceMs: options.patienceMs ?? 15_000,
+      ...(options.hasHook && { hookUrl: `${upstream.url}/told` }),
     })
     closers.add(() => callers.close())
 

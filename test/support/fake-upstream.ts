@@ -117,6 +117,8 @@ export interface FakeUpstream {
   planFetches(...plans: FetchPlan[]): void
   /** Every submit from now on gets its script from here; `n` counts submits from 0. */
   scriptJobs(script: (submit: { readonly targetImage: string; readonly hookUrl: string }, n: number) => JobScript): void
+  /** Webhooks that came to `/told`, each time they did. */
+  readonly told: readonly { readonly id: string; readonly body: string }[]
   /** Every fetch from now on is answered by `fault` where that gives an answer; null heals. */
   failFetches(fault: ((id: string) => FetchPlan | null) | null): void
   /** Posts the job's document to its hook address; resolves to the answer's status. */
@@ -255,10 +257,18 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     else sendJson(response, 404, { status: 'FAILED', message: 'job not found', data: null })
   }
 
+  /** Beside being an upstream: a receiver of what callers are told. */
+  const told: { id: string; body: string }[] = []
+  const takeWebhook = async (request: IncomingMessage, response: ServerResponse) => {
+    const chunks: Buffer[] = await request.toArray()
+    told.push({ id: String(request.headers['webhook-id']), body: Buffer.concat(chunks).toString('utf8') })
+    response.writeHead(204).end()
+  }
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://fake')
     const cut = () => response.destroy()
-    if (url.pathname.startsWith('/results/')) response.setHeader('content-type', 'image/png').end(RESULT)
+    if (url.pathname === '/told') takeWebhook(request, response).catch(cut)
+    else if (url.pathname.startsWith('/results/')) response.setHeader('content-type', 'image/png').end(RESULT)
     else if (request.headers['tt-api-key'] !== key) sendJson(response, 401, { status: 'FAILED', message: 'no key' })
     else if (url.pathname === '/insightFace/v1/swap') answerSubmit(request, response).catch(cut)
     else if (url.pathname === '/insightFace/v1/fetch') answerFetch(url, response).catch(cut)
@@ -276,6 +286,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     ledger,
     hooks,
     fetched,
+    told,
     get submits() {
       return submits
     },
