@@ -66,5 +66,5 @@ export function nextAttemptInMs(tries: number, random: number, retryAfterMs: num
   const delay = DELAYS_MS[tries]
   if (delay === undefined) return null
   const longest = Math.max(...DELAYS_MS)
-  return Math.max(delay * (1 - JITTER + 2 * JITTER * random), Math.min(retryAfterMs ?? 0, longest))
+  return Math.round(Math.max(delay * (1 - JITTER + 2 * JITTER * random), Math.min(retryAfterMs ?? 0, longest)))
 }

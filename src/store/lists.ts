@@ -28,6 +28,7 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
 
     countJobs: async (tenant, filter, limit) => {
       const statuses = toStatuses(filter)
+      if (filter.ids?.length === 0 || statuses?.length === 0) return 0
       const { count } = await db
         .selectFrom(
           narrow(db, tenant, { ...filter, status: null })

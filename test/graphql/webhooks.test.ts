@@ -94,7 +94,7 @@ test('a job that ends otherwise is told of as well', async () => {
 
 test('what is not taken is sent again on the schedule: the same id, the same bytes, a fresh time', async () => {
   const receiver = await openReceiver((n) => ({ status: n < 3 ? 500 : 200 }))
-  const gateway = await openWith([receiver], { clock: createFastClock(500) })
+  const gateway = await openWith([receiver], { clock: createFastClock(100) })
   const { job } = await create(gateway, receiver.url)
   await end(gateway)
   await until(() => receiver.requests.length === 3, { timeoutMs: 10_000 })
@@ -131,10 +131,10 @@ test.each<[string, { status: number; headers?: Record<string, string> }, string]
 test('when the schedule is over it is said, and can be asked for again under the same id', async () => {
   let status = 503
   const receiver = await openReceiver(() => ({ status }))
-  const gateway = await openWith([receiver], { clock: createFastClock(100_000) })
+  const gateway = await openWith([receiver], { clock: createFastClock(20_000) })
   const { job } = await create(gateway, receiver.url)
   await end(gateway)
-  await until(async () => (await hookOf(gateway, job.id)).state === 'EXHAUSTED', { timeoutMs: 15_000 })
+  await until(async () => (await hookOf(gateway, job.id)).state === 'EXHAUSTED', { timeoutMs: 20_000 })
   // More where one took longer than its claim by a clock that runs this fast.
   expect((await hookOf(gateway, job.id)).attempts.length).toBeGreaterThanOrEqual(8)
   expect(gateway.events.some(({ name }) => name === 'webhookExhausted')).toBe(true)
