@@ -2,7 +2,7 @@ import type { EventBus } from './bus/event-bus.ts'
 import { createMemoryBus } from './bus/memory.ts'
 import type { Config } from './config/config.ts'
 import type { Background } from './lib/background.ts'
-import type { Clock } from './lib/clock.ts'
+import { type Clock, systemClock } from './lib/clock.ts'
 import { createPacer, type Pacer } from './lib/pacer.ts'
 import type { RequestLimiter } from './limits/limiter.ts'
 import { createRequestLimiter } from './limits/request-limiter.ts'
@@ -39,7 +39,8 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
   const { config, postgresUrl, telemetry, background, clock, stopping, onClose } = parts
   const { databaseQueried, backgroundFailed: onFailure } = telemetry
   const { fetchPerSecond, requestsPerMinute } = config
-  const now = () => clock.now()
+  // The counter of requests tells its minutes by the system's time, whatever clock the jobs live by.
+  const now = () => systemClock.now()
   if (postgresUrl === null) {
     const engine = await openSqlite(config.databasePath ?? '', databaseQueried)
     onClose(() => engine.db.destroy())
