@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 const FAILURES_TO_OPEN = 5
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 30_000
-/** No call takes longer: another process's probe that is not heard of again died with it. */
+/** No call takes longer: a probe that is not heard of again, another process's or our own, is none any more. */
 const PROBE_ENDS_WITHIN_MS = 35_000
 
 /**
@@ -44,10 +44,11 @@ export function createUpstreamBreaker(
   let failures = 0
   let pauseMs = 0
   let pausedUntil = 0
-  let isProbing = false
+  let probesUntil = 0
   let peerProbesUntil = 0
   const isTripped = () => Math.max(ownFailures, failures) >= FAILURES_TO_OPEN
-  const isOpen = () => isTripped() && (isProbing || clock.now() < Math.max(pausedUntil, peerProbesUntil))
+  const isProbing = () => clock.now() < probesUntil
+  const isOpen = () => isTripped() && clock.now() < Math.max(pausedUntil, probesUntil, peerProbesUntil)
   const tell = (news: News) => bus.tellPeers(news)
 
   const noteFailure = (ofProbe: boolean) => {
@@ -88,25 +89,28 @@ export function createUpstreamBreaker(
     isTripped,
     tryPass: () => {
       if (isOpen()) return false
-      isProbing = isTripped()
-      if (isProbing) tell('probing')
+      if (isTripped()) {
+        probesUntil = clock.now() + PROBE_ENDS_WITHIN_MS
+        tell('probing')
+      }
       return true
     },
     succeeded: () => {
       if (failures > 0) tell('succeeded')
       ownFailures = 0
-      isProbing = false
+      probesUntil = 0
       noteSuccess()
     },
     abandoned: () => {
-      if (isProbing) tell('probe abandoned')
-      isProbing = false
+      if (isProbing()) tell('probe abandoned')
+      probesUntil = 0
     },
     failed: () => {
-      tell(isProbing ? 'probe failed' : 'failed')
+      const ofProbe = isProbing()
+      tell(ofProbe ? 'probe failed' : 'failed')
       ownFailures += 1
-      noteFailure(isProbing)
-      isProbing = false
+      probesUntil = 0
+      noteFailure(ofProbe)
     },
   }
 }

@@ -189,7 +189,7 @@ const downForAMinute: Scenario = {
       return toResult(
         await rig.check(),
         { injected: times, recoveriesMs },
-        sent !== times * 10 && `${sent} submits for ${times * 10} swaps ${rig.gateway.output().slice(-6000)}`,
+        sent !== times * 10 && `${sent} submits for ${times * 10} swaps ${rig.gateway.output().slice(-4_000)}`,
       )
     }),
 }

@@ -123,6 +123,17 @@ test('a probe whose process died holds the others back for as long as a call may
   expect(other.tryPass()).toBe(true)
 })
 
+test('a probe of its own that is never heard of again does not hold it back for ever', () => {
+  const { breaker, advance } = openBreaker()
+  fail(breaker, 5)
+  advance(1_000)
+  breaker.tryPass()
+  advance(34_999)
+  expect(breaker.tryPass()).toBe(false)
+  advance(1)
+  expect(breaker.tryPass()).toBe(true)
+})
+
 test('a process that alone cannot reach the upstream is held back, and holds nobody else back', () => {
   const { breakers } = openBreakers(2)
   const [cut, other] = breakers
