@@ -34,13 +34,14 @@ export interface Storage {
   readonly limiter: RequestLimiter
 }
 
+/** The counter of requests tells its minutes by the system's time, whatever clock the jobs live by. */
+const systemNow = () => systemClock.now()
+
 /** What is kept and shared: in a file for one process, in PostgreSQL for many. */
 export async function openStorage(parts: StorageParts): Promise<Storage> {
   const { config, postgresUrl, telemetry, background, clock, stopping, onClose } = parts
   const { databaseQueried, backgroundFailed: onFailure } = telemetry
   const { fetchPerSecond, requestsPerMinute } = config
-  // The counter of requests tells its minutes by the system's time, whatever clock the jobs live by.
-  const now = () => systemClock.now()
   if (postgresUrl === null) {
     const engine = await openSqlite(config.databasePath ?? '', databaseQueried)
     onClose(() => engine.db.destroy())
@@ -50,7 +51,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
       webhooks: createWebhookStore(engine),
       bus: createMemoryBus(),
       pacer: createPacer(fetchPerSecond, clock),
-      limiter: createRequestLimiter(requestsPerMinute, now),
+      limiter: createRequestLimiter(requestsPerMinute, systemNow),
     }
   }
   // Loaded only where it is used.
@@ -71,6 +72,6 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     webhooks: createWebhookStore(engine),
     bus: openPostgresBus({ url: postgresUrl, listPlaces, background, clock, stopping, onFailure }),
     pacer: createSharedPacer(engine.db, fetchPerSecond, clock),
-    limiter: createSharedRequestLimiter(engine.pool, requestsPerMinute, now),
+    limiter: createSharedRequestLimiter(engine.pool, requestsPerMinute, systemNow),
   }
 }
