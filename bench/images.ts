@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import autocannon from 'autocannon'
 import sharp from 'sharp'
+import { REJECTED, withLargeProfile } from '../test/support/images.ts'
 import { openBenchGateway } from './realtime/gateway.ts'
 import { kilobytes, median, milliseconds } from './realtime/figures.ts'
 import { type MeasuredProcess, startProcess } from './realtime/process.ts'
@@ -45,8 +46,8 @@ async function graphql(query: string): Promise<any> {
   return answer.data
 }
 
-/** Reserves, sends, and gives the address of what is kept. */
-async function upload(bytes: Buffer): Promise<string> {
+/** Reserves and sends. */
+async function send(bytes: Buffer) {
   const { createSwapUpload } = await graphql(
     `mutation { createSwapUpload(input: { contentType: IMAGE_JPEG, byteLength: ${bytes.byteLength} }) {
       ... on CreateSwapUploadSuccess { upload { id } put { url } } } }`,
@@ -54,9 +55,14 @@ async function upload(bytes: Buffer): Promise<string> {
   const { put, upload: reserved } = createSwapUpload
   const headers = { 'content-type': 'image/jpeg' }
   const response = await fetch(put.url, { method: 'PUT', body: new Uint8Array(bytes), headers })
-  if (response.status !== 200) throw new Error(await response.text())
-  await response.arrayBuffer()
-  return `${gateway.url}/images/${reserved.id}.jpg`
+  return { id: String(reserved.id), status: response.status, text: await response.text() }
+}
+
+/** The address of what is kept of an upload. */
+async function upload(bytes: Buffer): Promise<string> {
+  const { id, status, text } = await send(bytes)
+  if (status !== 200) throw new Error(text)
+  return `${gateway.url}/images/${id}.jpg`
 }
 
 async function deliver(url: string, { cpuMs }: MeasuredProcess) {
@@ -95,21 +101,39 @@ try {
   )
   note('rate beside the bare server', (median(rates.ours) / median(rates.bare)).toFixed(2))
 
+  // Bytes that are made to hurt: for the loop, and again for the memory, whose reading stops the loop.
+  const hostile = await Promise.all(Object.values(REJECTED).map(async (make) => make()))
+  hostile.push(withLargeProfile(await makePicture(64, 48)))
+  const quiet = await gateway.process.memory()
+  await gateway.process.watchLoop()
+  for (const bytes of hostile) await send(bytes)
+  const hurt = await gateway.process.readLoop()
+  let most = 0
+  for (const bytes of hostile) {
+    await send(bytes)
+    most = Math.max(most, (await gateway.process.memory()).resident)
+  }
+  note(
+    `memory over ${hostile.length} hostile images, at most`,
+    `${kilobytes(most)}, before ${kilobytes(quiet.resident)}`,
+  )
+  note('how late the event loop was: p99, longest', `${milliseconds(hurt.p99Ms)}, ${milliseconds(hurt.maxMs)}`)
+
   // Uploads.
   const pictures = await Promise.all(Array.from({ length: 4 }, async () => makePicture(1_400, 1_200)))
   let sent = 0
-  const send = async (upTo: number) => {
+  const sendUpTo = async (upTo: number) => {
     while (sent < upTo) {
       await Promise.all(pictures.map(async (picture) => upload(picture)))
       sent += pictures.reduce((total, picture) => total + picture.byteLength, 0)
     }
   }
-  await send((MEGABYTES / 4) * 1024 * 1024)
+  await sendUpTo((MEGABYTES / 4) * 1024 * 1024)
   const before = await gateway.process.memory()
   await gateway.process.watchLoop()
   const from = performance.now()
   const sentBefore = sent
-  await send(MEGABYTES * 1024 * 1024)
+  await sendUpTo(MEGABYTES * 1024 * 1024)
   const seconds = (performance.now() - from) / 1_000
   const after = await gateway.process.memory()
   const lag = await gateway.process.readLoop()

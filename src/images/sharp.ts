@@ -11,6 +11,8 @@ const MAX_PIXELS = 40_000_000
 const MAX_SIDE = 16_384
 /** RGB and alpha; more are no picture for people. */
 const MAX_CHANNELS = 4
+/** Each frame is searched for from the first one: the time to read a header grows with their square. */
+const MAX_FRAMES = 1_000
 /** A picture that takes longer was made to. */
 const DECODE_SECONDS = 10
 
@@ -22,6 +24,7 @@ export function createSharpCodec(): ImageCodec {
     clean: async (bytes) => {
       const type = findImageType(bytes)
       if (type === null) throw new ImageRejected('It is not a JPEG, PNG or WebP image.')
+      if (hasTooManyFrames(bytes)) throw new ImageRejected(`It has too many frames: at most ${MAX_FRAMES}.`)
       await checkHeader(bytes)
       const pipeline = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error', sequentialRead: true })
         .timeout({ seconds: DECODE_SECONDS })
@@ -43,6 +46,17 @@ export function createSharpCodec(): ImageCodec {
       return encode(pipeline, type).toBuffer()
     },
   }
+}
+
+/** By the mark that stands before each frame of a WebP animation; a picture without frames does not have it. */
+function hasTooManyFrames(bytes: Uint8Array): boolean {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let frames = 0
+  for (let at = file.indexOf('ANMF'); at !== -1; at = file.indexOf('ANMF', at + 4)) {
+    frames += 1
+    if (frames > MAX_FRAMES) return true
+  }
+  return false
 }
 
 async function checkHeader(bytes: Uint8Array): Promise<void> {

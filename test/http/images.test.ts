@@ -4,19 +4,12 @@ import sharp from 'sharp'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { sendRaw } from '../security/stage.ts'
 import { createFastClock } from '../support/fast-clock.ts'
+import { makeImage, makeManyFrames, REJECTED, withLargeProfile } from '../support/images.ts'
 import { openScriptedHost } from '../support/scripted-host.ts'
 import { closeAfterTest, openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
-
-/** Noise: no two are alike, and none is small. */
-async function makeImage(type: 'jpeg' | 'png' | 'webp' = 'jpeg', width = 64, height = 48): Promise<Buffer> {
-  const pixels = Buffer.from(Array.from({ length: width * height * 3 }, () => Math.floor(Math.random() * 256)))
-  return sharp(pixels, { raw: { width, height, channels: 3 } })
-    .toFormat(type)
-    .toBuffer()
-}
 
 const RESERVE = `mutation ($input: CreateSwapUploadInput!) { createSwapUpload(input: $input) {
   __typename
@@ -177,60 +170,8 @@ describe('an upload', () => {
   })
 })
 
-const HOSTILE: Record<string, () => Promise<Buffer> | Buffer> = {
-  'an SVG': () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),
-  'an SVG that fetches': () =>
-    Buffer.from('<svg xmlns:xlink="http://www.w3.org/1999/xlink"><image xlink:href="http://127.0.0.1/"/></svg>'),
-  'a page': () => Buffer.from('<!doctype html><script>alert(1)</script>'),
-  'a GIF': async () =>
-    sharp(await makeImage('png'))
-      .gif()
-      .toBuffer(),
-  'an AVIF': async () =>
-    sharp(await makeImage('png'))
-      .avif()
-      .toBuffer(),
-  'a HEIC by its name': () =>
-    Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic0000heicmif1'), Buffer.alloc(100)]),
-  'a TIFF': async () =>
-    sharp(await makeImage('png'))
-      .tiff()
-      .toBuffer(),
-  'a PDF': () => Buffer.from('%PDF-1.7\n1 0 obj'),
-  'the first bytes of a JPEG': () => Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]),
-  'half a JPEG': async () => (await makeImage('jpeg', 400, 400)).subarray(0, 5_000),
-  'half a PNG': async () => (await makeImage('png', 400, 400)).subarray(0, 5_000),
-  'half a WebP': async () => (await makeImage('webp', 400, 400)).subarray(0, 5_000),
-  'a PNG of 30,000 × 30,000': () => bombPng(30_000, 30_000),
-  'a PNG that is one line of 100,000,000': () => bombPng(100_000_000, 1),
-  'a JPEG of 41 megapixels': async () =>
-    sharp({ create: { width: 6_500, height: 6_400, channels: 3, background: '#888' } })
-      .jpeg({ quality: 1 })
-      .toBuffer(),
-  'a WebP of a thousand frames of 41 megapixels together': async () =>
-    sharp(Buffer.alloc(205 * 200_000 * 3, 7), { raw: { width: 205, height: 200_000, channels: 3, pageHeight: 200 } })
-      .webp({ quality: 1, effort: 0 })
-      .toBuffer(),
-  'a PNG whose palette lies': () => {
-    const png = bombPng(10, 10)
-    png[25] = 3
-    return png
-  },
-}
-
-/** A PNG whose header promises more than its data can hold. */
-function bombPng(width: number, height: number): Buffer {
-  const header = Buffer.alloc(33)
-  Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex').copy(header)
-  header.writeUInt32BE(width, 16)
-  header.writeUInt32BE(height, 20)
-  header[24] = 8
-  header[25] = 2
-  return Buffer.concat([header, Buffer.alloc(64)])
-}
-
 describe('bytes that are made to hurt', () => {
-  test.each(Object.entries(HOSTILE))('%s is rejected with a reason, and takes no room', async (_what, make) => {
+  test.each(Object.entries(REJECTED))('%s is rejected with a reason, and takes no room', async (_what, make) => {
     const bytes = await make()
     const before = process.memoryUsage().rss
     const { upload: reserved, put: target } = await reserve(gateway, bytes)
@@ -249,14 +190,20 @@ describe('bytes that are made to hurt', () => {
     expect(served.includes('canary')).toBe(false)
   })
 
-  test('of an animation the first frame is kept', async () => {
-    const frames = Buffer.from(Array.from({ length: 20 * 200 * 3 }, () => Math.floor(Math.random() * 256)))
-    const raw = { width: 20, height: 200, channels: 3, pageHeight: 20 } as const
-    const bytes = await sharp(frames, { raw }).webp().toBuffer()
+  test('a picture with a colour profile of four megabytes is kept without that', async () => {
+    const bytes = withLargeProfile(await makeImage())
+    const id = await upload(gateway, bytes)
+    const served = Buffer.from(await (await fetch(`${gateway.app.url}/images/${id}.jpg`)).arrayBuffer())
+    expect([bytes.byteLength > 4_000_000, served.byteLength < 100_000]).toEqual([true, true])
+  })
+
+  test('of an animation of a thousand frames the first is kept', async () => {
+    const bytes = await makeManyFrames(1_000)
+    expect(await sharp(bytes).metadata()).toMatchObject({ pages: 1_000 })
     const id = await upload(gateway, bytes, { contentType: 'IMAGE_WEBP' }, 'image/webp')
     const served = Buffer.from(await (await fetch(`${gateway.app.url}/images/${id}.webp`)).arrayBuffer())
     const { width, height, pages } = await sharp(served).metadata()
-    expect([width, height, pages ?? 1]).toEqual([20, 20, 1])
+    expect([width, height, pages ?? 1]).toEqual([4, 4, 1])
   })
 })
 
