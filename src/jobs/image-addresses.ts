@@ -2,10 +2,11 @@
  * Addresses of images and uploads that carry their own permission: `<public url>/images/<id>.<ext>?…&e=<end>&s=<mac>`.
  * The mac covers all of it, so nothing in one can be changed; whoever has the address has the image until it ends.
  */
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { STORED_IMAGE_TYPES, type StoredImageType } from '../domain/image.ts'
+import { createSigner } from '../lib/signer.ts'
 
 export const MAX_WIDTH = 4_096
+/** 128 bits in base64url. */
 const MAC_CHARS = 22
 const EXTENSIONS: Readonly<Record<StoredImageType, string>> = {
   'image/jpeg': 'jpg',
@@ -47,14 +48,12 @@ const UPLOAD_PATH = /^\/uploads\/(?<id>img_[0-9a-z]{26})$/
 
 /** @param secrets the first signs, all verify: so a secret is rotated. */
 export function createImageAddresses(publicUrl: string, secrets: readonly [string, ...string[]]): ImageAddresses {
-  const keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', 'swapface image address', 32)))
-  const [signingKey] = keys
-  if (!signingKey) throw new TypeError('an image address needs a secret')
+  const signer = createSigner(secrets, 'swapface image address', MAC_CHARS)
   const base = publicUrl.replace(/\/$/, '')
 
   const sign = (path: string, parts: Readonly<Record<string, string>>): string => {
     const query = new URLSearchParams(parts)
-    query.set('s', mac(signingKey, `${path}?${query.toString()}`))
+    query.set('s', signer.sign(`${path}?${query.toString()}`))
     return `${base}${path}?${query.toString()}`
   }
 
@@ -63,9 +62,8 @@ export function createImageAddresses(publicUrl: string, secrets: readonly [strin
     const given = query.get('s') ?? ''
     const signed = new URLSearchParams(query)
     signed.delete('s')
-    const text = `${path}?${signed.toString()}`
     const end = /^[0-9a-f]{1,12}$/.test(query.get('e') ?? '') ? Number.parseInt(query.get('e') ?? '', 16) * 1_000 : null
-    return keys.some((key) => isEqual(mac(key, text), given)) ? end : null
+    return signer.isSigned(`${path}?${signed.toString()}`, given) ? end : null
   }
 
   return {
@@ -91,13 +89,4 @@ export function createImageAddresses(publicUrl: string, secrets: readonly [strin
 /** Whole seconds: an address that ends within the same second is the same address, and is cached as such. */
 function toHex(ms: number): string {
   return Math.floor(ms / 1_000).toString(16)
-}
-
-function mac(key: Buffer, text: string): string {
-  return createHmac('sha256', key).update(text).digest('base64url').slice(0, MAC_CHARS)
-}
-
-function isEqual(expected: string, given: string): boolean {
-  const [a, b] = [Buffer.from(expected), Buffer.from(given)]
-  return a.length === b.length && timingSafeEqual(a, b)
 }
