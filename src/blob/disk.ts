@@ -8,11 +8,12 @@ import { closeSync, fsyncSync, mkdirSync, openSync, type Stats } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { systemClock } from '../lib/clock.ts'
-import type { BlobStore, ByteRange, StoredBlob } from './blob-store.ts'
+import { syncFolder, writeAndSync } from '../lib/durable-file.ts'
+import { checkKey, checkRange, isKey } from './blob-key.ts'
+import type { BlobStore, StoredBlob } from './blob-store.ts'
 
 const LEFTOVER = /~[0-9a-f]+\.part$/
 const LEFTOVER_AFTER_MS = 3_600_000
-const MAX_KEY_CHARS = 200
 
 /** Opens the store, its folder made where needed and closed to other users of the machine. */
 export function openDiskBlobStore(folder: string): BlobStore {
@@ -26,7 +27,7 @@ export function openDiskBlobStore(folder: string): BlobStore {
       await mkdir(parent, { recursive: true, mode: 0o700 })
       const temporary = `${path}~${randomBytes(4).toString('hex')}.part`
       try {
-        await writeAndSync(temporary, bytes)
+        await writeAndSync(temporary, bytes, 0o600)
         await rename(temporary, path)
       } catch (error) {
         await rm(temporary, { force: true })
@@ -94,23 +95,6 @@ export function openDiskBlobStore(folder: string): BlobStore {
   }
 }
 
-/** Whether a text is a key as the contract has it, each of its segments a name. */
-export function isKey(text: string): boolean {
-  if (text.length > MAX_KEY_CHARS || !/^[a-z0-9_\-/.]+$/.test(text)) return false
-  return text.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
-}
-
-/** @throws {TypeError} for a text that is no key. */
-export function checkKey(text: string): void {
-  if (!isKey(text)) throw new TypeError('a blob key is made of a-z0-9_-/. and stays within its folder')
-}
-
-/** @throws {TypeError} for a range that does not lie within a blob of this length. */
-export function checkRange({ start, end }: ByteRange, byteLength: number): void {
-  const isWithin = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end < byteLength
-  if (!isWithin) throw new TypeError('a byte range must lie within its blob')
-}
-
 /** Paths of the files, below the root and in the order of their keys; those after `after`. */
 async function* walk(root: string, below: string, after: string | null): AsyncGenerator<string> {
   const entries = (await nullIfAbsent(readdir(join(root, below), { withFileTypes: true }))) ?? []
@@ -146,27 +130,6 @@ function makeRoot(root: string): void {
       closeSync(descriptor)
     }
     if (made === first) break
-  }
-}
-
-async function writeAndSync(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  // Windows cannot open a folder to sync it.
-  if (process.platform === 'win32') return
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }
 

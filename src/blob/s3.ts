@@ -7,8 +7,8 @@ import { Readable } from 'node:stream'
 import { AwsClient } from 'aws4fetch'
 import { systemClock } from '../lib/clock.ts'
 import { readCapped } from '../lib/read-capped.ts'
+import { checkKey, checkRange, isKey } from './blob-key.ts'
 import type { BlobStore, ByteRange, OpenBlob, StoredBlob } from './blob-store.ts'
-import { checkKey, checkRange, isKey } from './disk.ts'
 
 export interface S3Options {
   /** `https://host` without a slash at its end; the bucket is the first segment of the path. */

@@ -20,7 +20,8 @@ export async function writeDurably(path: string, bytes: Uint8Array, mode = 0o644
   await syncFolder(folder)
 }
 
-async function writeAndSync(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+/** A new file, its bytes on disk; its name in the folder is not yet, until that is synced. */
+export async function writeAndSync(path: string, bytes: Uint8Array, mode: number): Promise<void> {
   const handle = await open(path, 'wx', mode)
   try {
     await handle.writeFile(bytes)
@@ -30,7 +31,8 @@ async function writeAndSync(path: string, bytes: Uint8Array, mode: number): Prom
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Puts on disk which names a folder holds. */
+export async function syncFolder(path: string): Promise<void> {
   // Windows cannot open a folder to sync it.
   if (process.platform === 'win32') return
   const handle = await open(path, 'r')
