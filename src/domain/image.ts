@@ -1,7 +1,6 @@
 /** The words for images that the gateway keeps: what callers have put here, and copies of results. */
 
-export const IMAGE_KINDS = ['UPLOAD', 'COPY'] as const
-export type ImageKind = (typeof IMAGE_KINDS)[number]
+export type ImageKind = 'UPLOAD' | 'COPY'
 
 export const IMAGE_STATUSES = ['AWAITING_BYTES', 'READY', 'REJECTED', 'PURGED'] as const
 /** READY: its bytes are kept. REJECTED and PURGED are never left. */

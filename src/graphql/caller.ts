@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql'
 import type { Viewer } from '../auth/viewer.ts'
+import { GatewayError } from '../domain/errors.ts'
 import type { Allowance } from '../limits/limiter.ts'
 
 /** Who asks, and how much of its requests is left. */
@@ -15,6 +16,14 @@ export interface Caller {
 export function refuseWhenSpent({ allowance }: Pick<Caller, 'allowance'>, operation: string): GraphQLError | null {
   if (!allowance.isSpent || operation === 'mutation') return null
   return new GraphQLError(sayLimit(allowance), { extensions: { code: 'RATE_LIMITED', http: { status: 429 } } })
+}
+
+/**
+ * For a mutation whose result has no member that says so.
+ * @throws {GatewayError} code RATE_LIMITED when the caller's minute is used up.
+ */
+export function requireAllowance({ allowance }: Pick<Caller, 'allowance'>): void {
+  if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', sayLimit(allowance))
 }
 
 export function sayLimit({ limit }: Allowance): string {

@@ -12,7 +12,10 @@ import {
   SwapRateLimitedError,
   SwapStateError,
   SwapUpstreamError,
+  toInvalidInput,
+  toNotFound,
   toRateLimited,
+  toWrongState,
 } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
 
@@ -145,12 +148,7 @@ export function toResult(outcome: BatchItemOutcome | RetryOutcome, now: number) 
         job: outcome.job,
       }
     case 'invalid':
-      return {
-        code: 'INVALID_INPUT' as const,
-        message: `The input cannot be used: ${outcome.issues.map(({ message }) => message).join(' ')}`,
-        retryable: false,
-        issues: outcome.issues,
-      }
+      return toInvalidInput(outcome.issues)
     case 'busy':
       return {
         code: 'BUSY' as const,
@@ -171,14 +169,13 @@ export function toResult(outcome: BatchItemOutcome | RetryOutcome, now: number) 
         resetAt: outcome.resetAt,
       }
     case 'notFound':
-      return { code: 'NOT_FOUND' as const, message: 'There is no such job.', retryable: false, ids: outcome.ids }
+      return toNotFound(outcome.ids)
     case 'wrongState':
-      return {
-        code: 'WRONG_STATE' as const,
-        message: 'Only a job that failed, was lost or was canceled can be run again, while its images are kept.',
-        retryable: !isDone(outcome.job.status),
-        job: outcome.job,
-      }
+      return toWrongState(
+        outcome.job,
+        'Only a job that failed, was lost or was canceled can be run again, while its images are kept.',
+        !isDone(outcome.job.status),
+      )
     case 'failed':
       return {
         code: 'BUSY' as const,

@@ -1,6 +1,12 @@
 import type { StoredImage, StoredImageType } from '../../domain/image.ts'
 import { builder } from '../builder.ts'
-import { SwapInvalidInputError, SwapQuotaExceededError, SwapRateLimitedError, toRateLimited } from './errors.ts'
+import {
+  SwapInvalidInputError,
+  SwapQuotaExceededError,
+  SwapRateLimitedError,
+  toInvalidInput,
+  toRateLimited,
+} from './errors.ts'
 import { SwapUploadContentType, SwapUploadType } from './upload.ts'
 
 const SwapHeader = builder.objectRef<{ readonly name: string; readonly value: string }>('SwapHeader').implement({
@@ -81,9 +87,7 @@ builder.mutationField('createSwapUpload', (t) =>
         const { upload, put } = outcome
         return { upload, put: put && { ...put, contentType: upload.contentType, byteLength: upload.byteLength } }
       }
-      const issue = ISSUES[outcome.kind]
-      const message = `The input cannot be used: ${issue.message}`
-      return { code: 'INVALID_INPUT' as const, message, retryable: false, issues: [issue] }
+      return toInvalidInput([ISSUES[outcome.kind]])
     },
   }),
 )

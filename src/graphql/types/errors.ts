@@ -56,6 +56,11 @@ export const SwapInvalidInputError = builder
     fields: (t) => ({ issues: t.expose('issues', { type: [SwapInputIssueType] }) }),
   })
 
+export function toInvalidInput(issues: readonly SwapInputIssue[]) {
+  const message = `The input cannot be used: ${issues.map((issue) => issue.message).join(' ')}`
+  return { code: 'INVALID_INPUT' as const, message, retryable: false, issues }
+}
+
 export const SwapIdempotencyConflictError = builder
   .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapIdempotencyConflictError')
   .implement({
@@ -117,6 +122,10 @@ export const SwapNotFoundError = builder
   .objectRef<SwapErrorShape & { readonly ids: readonly string[] }>('SwapNotFoundError')
   .implement({ interfaces: [SwapError], fields: (t) => ({ ids: t.idList({ resolve: ({ ids }) => [...ids] }) }) })
 
+export function toNotFound(ids: readonly string[], message = 'There is no such job.') {
+  return { code: 'NOT_FOUND' as const, message, retryable: false, ids }
+}
+
 export const SwapStateError = builder
   .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapStateError')
   .implement({
@@ -124,3 +133,22 @@ export const SwapStateError = builder
     interfaces: [SwapError],
     fields: (t) => ({ job: t.expose('job', { type: SwapJobType }) }),
   })
+
+/** @param retryable whether the same call may work once the job has moved on. */
+export function toWrongState(job: SwapJob, message: string, retryable: boolean) {
+  return { code: 'WRONG_STATE' as const, message, retryable, job }
+}
+
+/** The result of a call about one job: the job as it is then, no such job, or a state that does not allow it. */
+export function createJobResult(name: 'CancelSwap' | 'ReplaySwapHook') {
+  const success = builder
+    .objectRef<{ readonly job: SwapJob }>(`${name}Success`)
+    .implement({ fields: (t) => ({ job: t.expose('job', { type: SwapJobType }) }) })
+  return builder.unionType(`${name}Result`, {
+    types: [success, SwapNotFoundError, SwapStateError],
+    resolveType: (value) => {
+      if ('ids' in value) return SwapNotFoundError
+      return 'code' in value ? SwapStateError : success
+    },
+  })
+}

@@ -1,8 +1,8 @@
 import { GatewayError } from '../../domain/errors.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
 import { builder } from '../builder.ts'
-import { sayLimit } from '../caller.ts'
-import { SwapNotFoundError, SwapStateError } from './errors.ts'
+import { requireAllowance } from '../caller.ts'
+import { SwapNotFoundError, SwapStateError, toNotFound, toWrongState } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
 
 const MAX_IDS = 100
@@ -31,7 +31,7 @@ builder.mutationField('forgetSwaps', (t) =>
       'Erase the images and links of finished jobs. What stays is a record without personal data, for the accounts.',
     args: { input: t.arg({ type: ForgetSwapsInput, required: true }) },
     resolve: async (_root, { input: { ids } }, { viewer, allowance, useCases }) => {
-      if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', sayLimit(allowance))
+      requireAllowance({ allowance })
       if (ids.length < 1 || ids.length > MAX_IDS) {
         throw new GatewayError('INVALID_INPUT', `Name 1 to ${MAX_IDS} jobs.`)
       }
@@ -40,19 +40,9 @@ builder.mutationField('forgetSwaps', (t) =>
         case 'forgotten':
           return { jobs: outcome.jobs }
         case 'notFound':
-          return {
-            code: 'NOT_FOUND' as const,
-            message: 'Some of these jobs do not exist. Nothing was erased.',
-            retryable: false,
-            ids: outcome.ids,
-          }
+          return toNotFound(outcome.ids, 'Some of these jobs do not exist. Nothing was erased.')
         case 'notDone':
-          return {
-            code: 'WRONG_STATE' as const,
-            message: 'A job is not finished yet. Nothing was erased.',
-            retryable: true,
-            job: outcome.job,
-          }
+          return toWrongState(outcome.job, 'A job is not finished yet. Nothing was erased.', true)
       }
     },
   }),

@@ -1,17 +1,16 @@
-import { GatewayError } from '../../domain/errors.ts'
-import type { SwapJob } from '../../domain/swap-job.ts'
 import { MAX_BATCH_ITEMS } from '../../jobs/create-swap-batch.ts'
 import { builder } from '../builder.ts'
-import { sayLimit } from '../caller.ts'
+import { requireAllowance } from '../caller.ts'
 import { CreateSwapInput, CreateSwapResult, toResult } from './create-swap.ts'
 import {
+  createJobResult,
   SwapInvalidInputError,
-  SwapNotFoundError,
   SwapRateLimitedError,
-  SwapStateError,
+  toInvalidInput,
+  toNotFound,
   toRateLimited,
+  toWrongState,
 } from './errors.ts'
-import { SwapJobType } from './swap-job.ts'
 
 const CreateSwapBatchInput = builder.inputType('CreateSwapBatchInput', {
   fields: (t) => ({ items: t.field({ type: [CreateSwapInput], required: true }) }),
@@ -49,13 +48,7 @@ builder.mutationField('createSwapBatch', (t) =>
       if (items.length < 1 || items.length > MAX_BATCH_ITEMS) {
         const message = `A batch has 1 to ${MAX_BATCH_ITEMS} items.`
         const code = items.length < 1 ? ('REQUIRED' as const) : ('TOO_MANY' as const)
-        const issues = [{ path: ['input', 'items'], code, message }]
-        return {
-          code: 'INVALID_INPUT' as const,
-          message: `The input cannot be used: ${message}`,
-          retryable: false,
-          issues,
-        }
+        return toInvalidInput([{ path: ['input', 'items'], code, message }])
       }
       const outcomes = await useCases.createSwapBatch(viewer, items, idempotencyKey)
       return { items: outcomes.map((outcome) => toResult(outcome, useCases.now())) }
@@ -87,17 +80,7 @@ builder.mutationField('retrySwap', (t) =>
 
 const CancelSwapInput = builder.inputType('CancelSwapInput', { fields: (t) => ({ id: t.id({ required: true }) }) })
 
-const CancelSwapSuccess = builder
-  .objectRef<{ readonly job: SwapJob }>('CancelSwapSuccess')
-  .implement({ fields: (t) => ({ job: t.expose('job', { type: SwapJobType }) }) })
-
-const CancelSwapResult = builder.unionType('CancelSwapResult', {
-  types: [CancelSwapSuccess, SwapNotFoundError, SwapStateError],
-  resolveType: (value) => {
-    if ('ids' in value) return SwapNotFoundError
-    return 'code' in value ? SwapStateError : CancelSwapSuccess
-  },
-})
+const CancelSwapResult = createJobResult('CancelSwap')
 
 builder.mutationField('cancelSwap', (t) =>
   t.field({
@@ -106,20 +89,15 @@ builder.mutationField('cancelSwap', (t) =>
       'Stop a job that still waits in the gateway. Once the upstream has it, it cannot be stopped, and the answer says so.',
     args: { input: t.arg({ type: CancelSwapInput, required: true }) },
     resolve: async (_root, { input: { id } }, { viewer, allowance, useCases }) => {
-      if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', sayLimit(allowance))
+      requireAllowance({ allowance })
       const outcome = await useCases.cancelSwap(viewer, id)
       switch (outcome.kind) {
         case 'canceled':
           return { job: outcome.job }
         case 'notFound':
-          return { code: 'NOT_FOUND' as const, message: 'There is no such job.', retryable: false, ids: [id] }
+          return toNotFound([id])
         case 'tooLate':
-          return {
-            code: 'WRONG_STATE' as const,
-            message: 'The job does not wait here any more, so it cannot be stopped.',
-            retryable: false,
-            job: outcome.job,
-          }
+          return toWrongState(outcome.job, 'The job does not wait here any more, so it cannot be stopped.', false)
       }
     },
   }),

@@ -1,9 +1,7 @@
-import type { SwapJob } from '../../domain/swap-job.ts'
 import { WEBHOOK_STATES, type WebhookAttempt, type WebhookState } from '../../domain/webhook.ts'
-import { GatewayError } from '../../domain/errors.ts'
 import { builder } from '../builder.ts'
-import { sayLimit } from '../caller.ts'
-import { SwapNotFoundError, SwapStateError } from './errors.ts'
+import { requireAllowance } from '../caller.ts'
+import { createJobResult, toNotFound, toWrongState } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
 
 /** The caller's own hook of a job, from the moment it was asked for. */
@@ -48,17 +46,7 @@ const ReplaySwapHookInput = builder.inputType('ReplaySwapHookInput', {
   fields: (t) => ({ id: t.id({ required: true }) }),
 })
 
-const ReplaySwapHookSuccess = builder
-  .objectRef<{ readonly job: SwapJob }>('ReplaySwapHookSuccess')
-  .implement({ fields: (t) => ({ job: t.expose('job', { type: SwapJobType }) }) })
-
-const ReplaySwapHookResult = builder.unionType('ReplaySwapHookResult', {
-  types: [ReplaySwapHookSuccess, SwapNotFoundError, SwapStateError],
-  resolveType: (value) => {
-    if ('ids' in value) return SwapNotFoundError
-    return 'code' in value ? SwapStateError : ReplaySwapHookSuccess
-  },
-})
+const ReplaySwapHookResult = createJobResult('ReplaySwapHook')
 
 builder.mutationField('replaySwapHook', (t) =>
   t.field({
@@ -66,20 +54,19 @@ builder.mutationField('replaySwapHook', (t) =>
     description: "Send a job's finished-notification to its `hookUrl` again, with the same event id.",
     args: { input: t.arg({ type: ReplaySwapHookInput, required: true }) },
     resolve: async (_root, { input: { id } }, { viewer, allowance, useCases }) => {
-      if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', sayLimit(allowance))
+      requireAllowance({ allowance })
       const outcome = await useCases.replayWebhook(viewer, id)
       switch (outcome.kind) {
         case 'replayed':
           return { job: outcome.job }
         case 'notFound':
-          return { code: 'NOT_FOUND' as const, message: 'There is no such job.', retryable: false, ids: [id] }
+          return toNotFound([id])
         case 'nothingToSend':
-          return {
-            code: 'WRONG_STATE' as const,
-            message: 'The job has no hook, or is not finished yet: there is nothing to send.',
-            retryable: true,
-            job: outcome.job,
-          }
+          return toWrongState(
+            outcome.job,
+            'The job has no hook, or is not finished yet: there is nothing to send.',
+            true,
+          )
       }
     },
   }),

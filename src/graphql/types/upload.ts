@@ -1,4 +1,4 @@
-import type { StoredImage } from '../../domain/image.ts'
+import { IMAGE_STATUSES, type StoredImage } from '../../domain/image.ts'
 import { builder } from '../builder.ts'
 
 export const SwapUploadContentType = builder.enumType('SwapUploadContentType', {
@@ -9,9 +9,7 @@ export const SwapUploadContentType = builder.enumType('SwapUploadContentType', {
   } as const,
 })
 
-const SwapUploadStatus = builder.enumType('SwapUploadStatus', {
-  values: ['AWAITING_BYTES', 'READY', 'REJECTED', 'PURGED'] as const,
-})
+const SwapUploadStatus = builder.enumType('SwapUploadStatus', { values: IMAGE_STATUSES })
 
 export const SwapUploadType = builder.node(builder.objectRef<StoredImage>('SwapUpload'), {
   id: { resolve: (upload) => upload.id },
