@@ -18,8 +18,7 @@ import type { JobRow, Tables } from './tables.ts'
 /** How long an idempotency key is kept after its job was done. */
 const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
 
-type Rows<Found> = SelectQueryBuilder<Tables, 'jobs', Found>
-type WebhookRows<Found> = SelectQueryBuilder<Tables, 'webhooks', Found>
+type Rows<Table extends keyof Tables, Found> = SelectQueryBuilder<Tables, Table, Found>
 
 /**
  * Carries all of `act` out, or nothing: on disk when it resolves. Undone, and perhaps tried again, when `act` rejects.
@@ -39,8 +38,8 @@ export interface Engine {
   /** One statement that changes no job and waits for nobody: durable when it resolves. */
   claim<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>
   /** Leaves out what others are writing to just now. */
-  skipLocked<Found>(rows: Rows<Found>): Rows<Found>
-  skipLockedWebhooks<Found>(rows: WebhookRows<Found>): WebhookRows<Found>
+  skipLocked<Table extends keyof Tables, Found>(rows: Rows<Table, Found>): Rows<Table, Found>
+  /** Whether the error says that another job has the upstream id already. */
   isUpstreamIdTaken(error: unknown): boolean
 }
 
@@ -205,14 +204,13 @@ export function createJobStore(engine: Engine): JobStore {
     },
 
     claimDue: async (now, until, limit) => {
-      const isDue = (rows: Rows<{ id: string }>) => rows.where('wake_at', '<=', now).orderBy('wake_at').limit(limit)
-      const due = await isDue(db.selectFrom('jobs').select('id')).execute()
-      if (due.length === 0) return []
+      const due = db.selectFrom('jobs').select('id').where('wake_at', '<=', now).orderBy('wake_at').limit(limit)
+      if ((await due.execute()).length === 0) return []
       const rows = await engine.claim(async (trx) =>
         trx
           .updateTable('jobs')
           .set({ wake_at: until })
-          .where('id', 'in', engine.skipLocked(isDue(trx.selectFrom('jobs').select('id'))))
+          .where('id', 'in', engine.skipLocked(due))
           .returningAll()
           .execute(),
       )

@@ -11,8 +11,8 @@ export function createWebhookStore({
   db,
   write,
   claim,
-  skipLockedWebhooks,
-}: Pick<Engine, 'db' | 'write' | 'claim' | 'skipLockedWebhooks'>): WebhookStore {
+  skipLocked,
+}: Pick<Engine, 'db' | 'write' | 'claim' | 'skipLocked'>): WebhookStore {
   return {
     claimDue: async (now, until, limit, notTo) => {
       const due = db
@@ -24,12 +24,7 @@ export function createWebhookStore({
         .limit(limit)
       if ((await due.execute()).length === 0) return []
       const rows = await claim(async (trx) =>
-        trx
-          .updateTable('webhooks')
-          .set({ next_at: until })
-          .where('id', 'in', skipLockedWebhooks(due))
-          .returningAll()
-          .execute(),
+        trx.updateTable('webhooks').set({ next_at: until }).where('id', 'in', skipLocked(due)).returningAll().execute(),
       )
       return rows.map(toWebhook)
     },

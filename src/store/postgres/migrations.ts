@@ -1,69 +1,12 @@
 import { type Kysely, type Migration, sql } from 'kysely'
+import { createJobTables, createSharedMigrations, indexTenantLimits } from '../shared-migrations.ts'
 
 /** Forward only: a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
   '0001-jobs': {
     up: async (db: Kysely<unknown>) => {
       await sql`create sequence job_changes`.execute(db)
-      await db.schema
-        .createTable('jobs')
-        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
-        .addColumn('tenant', 'text', (column) => column.notNull())
-        .addColumn('status', 'text', (column) => column.notNull())
-        .addColumn('version', 'integer', (column) => column.notNull())
-        .addColumn('upstream_id', 'text')
-        .addColumn('upstream_status', 'text')
-        .addColumn('target_image_url', 'text', (column) => column.notNull())
-        .addColumn('swap_image_url', 'text', (column) => column.notNull())
-        .addColumn('cdn_image', 'text')
-        .addColumn('discord_image', 'text')
-        .addColumn('failure_code', 'text')
-        .addColumn('failure_message', 'text')
-        .addColumn('failure_retryable', 'integer')
-        .addColumn('charge_state', 'text', (column) => column.notNull())
-        .addColumn('charge_quota', 'integer')
-        .addColumn('client_reference', 'text')
-        .addColumn('tags', 'text', (column) => column.notNull())
-        .addColumn('created_at', 'bigint', (column) => column.notNull())
-        .addColumn('updated_at', 'bigint', (column) => column.notNull())
-        .addColumn('submitted_at', 'bigint')
-        .addColumn('finished_at', 'bigint')
-        .addColumn('hook_address', 'text')
-        .addColumn('fencing', 'integer', (column) => column.notNull())
-        .addColumn('lease_until', 'bigint')
-        .addColumn('not_before', 'bigint', (column) => column.notNull())
-        .addColumn('fetches', 'integer', (column) => column.notNull())
-        .addColumn('wake_at', 'bigint')
-        .addColumn('deadline_at', 'bigint')
-        .addColumn('failed_seen_at', 'bigint')
-        .addColumn('change_seq', 'bigint', (column) => column.notNull())
-        .execute()
-      await db.schema.createIndex('jobs_upstream_id').on('jobs').column('upstream_id').unique().execute()
-      await db.schema.createIndex('jobs_change_seq').on('jobs').column('change_seq').unique().execute()
-      await db.schema.createIndex('jobs_tenant_changes').on('jobs').columns(['tenant', 'change_seq']).execute()
-      // Partial: only unfinished jobs are ever due, so a sweep stays as fast with 100,000 finished ones.
-      await sql`create index jobs_unfinished on jobs (tenant, change_seq) where wake_at is not null`.execute(db)
-      await sql`create index jobs_wake_at on jobs (wake_at) where wake_at is not null`.execute(db)
-      await sql`create index jobs_queue on jobs (status, lease_until, created_at) where wake_at is not null`.execute(db)
-
-      await db.schema
-        .createTable('job_timeline')
-        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
-        .addColumn('version', 'integer', (column) => column.notNull())
-        .addColumn('status', 'text', (column) => column.notNull())
-        .addColumn('at', 'bigint', (column) => column.notNull())
-        .addColumn('source', 'text', (column) => column.notNull())
-        .addPrimaryKeyConstraint('job_timeline_key', ['job_id', 'version'])
-        .execute()
-
-      await db.schema
-        .createTable('idempotency_keys')
-        .addColumn('tenant', 'text', (column) => column.notNull())
-        .addColumn('key', 'text', (column) => column.notNull())
-        .addColumn('fingerprint', 'text', (column) => column.notNull())
-        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
-        .addPrimaryKeyConstraint('idempotency_keys_key', ['tenant', 'key'])
-        .execute()
+      await createJobTables(db, 'bigint')
 
       // One row: when the fetch after the last one given out may begin, in the database's own time.
       await sql`create table fetch_pace (next_at double precision not null)`.execute(db)
@@ -87,115 +30,8 @@ export const migrations: Record<string, Migration> = {
       await sql`
         create unlogged table request_counts (key varchar(255) primary key, points integer not null default 0, expire bigint)
       `.execute(db)
-      await db.schema.createIndex('jobs_tenant_created').on('jobs').columns(['tenant', 'created_at', 'id']).execute()
-      await sql`
-        create index jobs_content_refused on jobs (finished_at, tenant) where failure_code = 'CONTENT_REFUSED'
-      `.execute(db)
+      await indexTenantLimits(db)
     },
   },
-  '0003-images': {
-    up: async (db: Kysely<unknown>) => {
-      await db.schema
-        .createTable('images')
-        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
-        .addColumn('tenant', 'text', (column) => column.notNull())
-        .addColumn('kind', 'text', (column) => column.notNull())
-        .addColumn('status', 'text', (column) => column.notNull())
-        .addColumn('content_type', 'text', (column) => column.notNull())
-        .addColumn('byte_length', 'integer', (column) => column.notNull())
-        .addColumn('width', 'integer')
-        .addColumn('height', 'integer')
-        .addColumn('sha256', 'text')
-        .addColumn('source_sha256', 'text')
-        .addColumn('rejection', 'text')
-        .addColumn('created_at', 'bigint', (column) => column.notNull())
-        .addColumn('purge_at', 'bigint', (column) => column.notNull())
-        .execute()
-      await db.schema.createIndex('images_source').on('images').columns(['tenant', 'source_sha256']).execute()
-      await sql`create index images_purge_at on images (purge_at) where status <> 'PURGED'`.execute(db)
-      for (const column of ['target_upload_id', 'target_result_of', 'swap_upload_id', 'swap_result_of', 'copy_id']) {
-        await db.schema.alterTable('jobs').addColumn(column, 'text').execute()
-      }
-      await db.schema.alterTable('jobs').addColumn('mirror_failure', 'text').execute()
-      await db.schema
-        .alterTable('jobs')
-        .addColumn('keep_days', 'integer', (column) => column.notNull().defaultTo(7))
-        .execute()
-      await db.schema.alterTable('jobs').addColumn('purge_at', 'bigint').execute()
-      await db.schema.alterTable('jobs').addColumn('forgotten_at', 'bigint').execute()
-      for (const column of ['target_upload_id', 'swap_upload_id']) {
-        await sql`create index ${sql.raw(`jobs_${column}`)} on jobs (${sql.ref(column)}) where ${sql.ref(column)} is not null`.execute(
-          db,
-        )
-      }
-      await sql`create index jobs_purge_at on jobs (purge_at) where forgotten_at is null`.execute(db)
-      await sql`
-        create index jobs_without_copy on jobs (finished_at)
-        where status = 'SUCCESS' and copy_id is null and mirror_failure is null
-      `.execute(db)
-    },
-  },
-  '0004-lists': {
-    up: async (db: Kysely<unknown>) => {
-      await db.schema.alterTable('jobs').addColumn('retry_of', 'text').execute()
-      await db.schema.alterTable('jobs').addColumn('content_digest', 'text').execute()
-      await db.schema
-        .createTable('job_tags')
-        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
-        .addColumn('tenant', 'text', (column) => column.notNull())
-        .addColumn('tag', 'text', (column) => column.notNull())
-        .addColumn('created_at', 'bigint', (column) => column.notNull())
-        .addPrimaryKeyConstraint('job_tags_key', ['job_id', 'tag'])
-        .execute()
-      await sql`insert into job_tags (job_id, tenant, tag, created_at) select job.id, job.tenant, tag.value, job.created_at from jobs job, json_array_elements_text(job.tags::json) as tag(value) on conflict do nothing`.execute(
-        db,
-      )
-      // Each with the order of a list behind what it is narrowed by.
-      await db.schema
-        .createIndex('job_tags_list')
-        .on('job_tags')
-        .columns(['tenant', 'tag', 'created_at', 'job_id'])
-        .execute()
-      await db.schema
-        .createIndex('jobs_tenant_status')
-        .on('jobs')
-        .columns(['tenant', 'status', 'created_at', 'id'])
-        .execute()
-      await sql`
-        create index jobs_client_reference on jobs (tenant, client_reference, created_at, id) where client_reference is not null
-      `.execute(db)
-      await sql`
-        create index jobs_content on jobs (tenant, content_digest, created_at) where content_digest is not null
-      `.execute(db)
-      await sql`create index jobs_finished on jobs (finished_at) where finished_at is not null`.execute(db)
-    },
-  },
-  '0005-webhooks': {
-    up: async (db: Kysely<unknown>) => {
-      await db.schema.alterTable('jobs').addColumn('hook_url', 'text').execute()
-      await db.schema
-        .createTable('webhooks')
-        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
-        .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
-        .addColumn('tenant', 'text', (column) => column.notNull())
-        .addColumn('url', 'text', (column) => column.notNull())
-        .addColumn('host', 'text', (column) => column.notNull())
-        .addColumn('body', 'text', (column) => column.notNull())
-        .addColumn('state', 'text', (column) => column.notNull())
-        .addColumn('tries', 'integer', (column) => column.notNull())
-        .addColumn('next_at', 'bigint')
-        .addColumn('created_at', 'bigint', (column) => column.notNull())
-        .execute()
-      await db.schema.createIndex('webhooks_job').on('webhooks').column('job_id').unique().execute()
-      await sql`create index webhooks_next_at on webhooks (next_at) where next_at is not null`.execute(db)
-      await db.schema
-        .createTable('webhook_attempts')
-        .addColumn('webhook_id', 'text', (column) => column.notNull().references('webhooks.id'))
-        .addColumn('at', 'bigint', (column) => column.notNull())
-        .addColumn('http_status', 'integer')
-        .addColumn('error', 'text')
-        .execute()
-      await db.schema.createIndex('webhook_attempts_of').on('webhook_attempts').columns(['webhook_id', 'at']).execute()
-    },
-  },
+  ...createSharedMigrations('bigint', sql`json_array_elements_text(job.tags::json) as tag(value)`),
 }

@@ -69,7 +69,6 @@ export async function openDatabase(
     claim: async (act) => act(db),
     nextChange: () => sql<number>`nextval('job_changes')`,
     skipLocked: (rows) => rows.forUpdate().skipLocked(),
-    skipLockedWebhooks: (rows) => rows.forUpdate().skipLocked(),
     isUpstreamIdTaken: (error) => error instanceof DatabaseError && error.constraint === 'jobs_upstream_id',
   }
 }

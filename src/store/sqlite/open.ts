@@ -46,7 +46,6 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     // Read and written in one statement of a database with one writer: no place is given twice or seen out of order.
     nextChange: () => sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`,
     skipLocked: (rows) => rows,
-    skipLockedWebhooks: (rows) => rows,
     isUpstreamIdTaken: (error) =>
       error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE',
   }
