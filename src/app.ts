@@ -1,6 +1,7 @@
 /**
- * The composition root: with the `open-*` beside it, the only place that names implementations. Opened from the ground up, closed in the reverse
- * order: first nobody comes in any more, then what is under way ends, then what it stood on goes.
+ * The composition root: with the `open-*` beside it, the only place that names implementations. Opened from the ground
+ * up, closed in the reverse order: first nobody comes in any more, then what is under way ends, then what it stood on
+ * goes.
  */
 import { readFileSync } from 'node:fs'
 import { hasScope } from './auth/viewer.ts'
@@ -263,11 +264,8 @@ export async function openApp({
 
     const reconciler = openReconciler({ store, confirmer, applyReport, breaker, hooks, background, telemetry, clock })
     closers.add(() => reconciler.close())
-    const sender = openWebhookSender({
-      gatewaySecrets: secrets.gatewaySecrets,
-      allowedHosts,
-      connections: MAX_AT_ONE_RECEIVER,
-    })
+    const { gatewaySecrets } = secrets
+    const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER })
     closers.add(() => sender.close())
     const delivery = { store: webhooks, sender, news: webhookNews, background, telemetry, clock, random }
     background.run('deliver webhooks', () => runWebhooks(delivery, stopping.signal))
@@ -283,7 +281,7 @@ export async function openApp({
     const page = createPageDoor({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits })
     const doorsBehind = { graphql: graphql.handle, hook, page, ...imageKeeping.doors }
     const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
-    doors.open(route, gate.admitsUpgrade, graphql.upgrade)
+    doors.open({ route, admits: gate.admitsUpgrade, upgrade: graphql.upgrade })
 
     return {
       url,

@@ -15,26 +15,27 @@ const shutUpgrade: Upgrade = (_request, socket) => {
   socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
 }
 
-// Whoever comes is refused by `shutUpgrade`.
-const shutAdmits: Gate['admitsUpgrade'] = () => true
+interface Front {
+  readonly route: RequestListener
+  readonly admits: Gate['admitsUpgrade']
+  readonly upgrade: Upgrade
+}
+
+// Whoever comes for a WebSocket is refused by `shutUpgrade`.
+const SHUT: Front = { route: shutRoute, admits: () => true, upgrade: shutUpgrade }
 
 /** The front of the house while it is being opened and closed: 503 instead of a closed port. */
 export function createDoors() {
-  let route = shutRoute
-  let admits = shutAdmits
-  let upgrade = shutUpgrade
+  let front = SHUT
   return {
-    route: ((request, response) => route(request, response)) satisfies RequestListener,
-    admits: ((request) => admits(request)) satisfies Gate['admitsUpgrade'],
-    upgrade: ((request, socket, head) => upgrade(request, socket, head)) satisfies Upgrade,
-    open: (openRoute: RequestListener, openAdmits: Gate['admitsUpgrade'], openUpgrade: Upgrade) => {
-      route = openRoute
-      admits = openAdmits
-      upgrade = openUpgrade
+    route: ((request, response) => front.route(request, response)) satisfies Front['route'],
+    admits: ((request) => front.admits(request)) satisfies Front['admits'],
+    upgrade: ((request, socket, head) => front.upgrade(request, socket, head)) satisfies Front['upgrade'],
+    open: (opened: Front) => {
+      front = opened
     },
     shut: () => {
-      route = shutRoute
-      upgrade = shutUpgrade
+      front = SHUT
     },
   }
 }

@@ -8,6 +8,7 @@ import { GraphQLError } from 'graphql'
 import { readCredentials } from '../auth/viewer.ts'
 import type { Allowance } from '../limits/limiter.ts'
 import { readBody } from '../lib/read-body.ts'
+import { readQuery } from '../lib/request-path.ts'
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { checkDocumentText } from './document-limits.ts'
@@ -88,7 +89,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
       throw new Refused(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send GraphQL as application/json.')
     }
     const caller = await admit(request, response)
-    const params = isPost ? await readParams(request) : parseQuery(request.url ?? '')
+    const params = isPost ? await readParams(request) : parseQuery(readQuery(request))
     if (!params) {
       throw new Refused(400, 'BAD_REQUEST', 'Send {"query": "…"}, with variables and operationName where needed.')
     }

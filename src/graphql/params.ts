@@ -12,8 +12,7 @@ export function parseBody(body: Buffer): OperationParams | null {
 }
 
 /** The parameters in the query of a GET's address; null for what is none. */
-export function parseQuery(url: string): OperationParams | null {
-  const search = new URLSearchParams(url.slice(url.indexOf('?') + 1))
+export function parseQuery(search: URLSearchParams): OperationParams | null {
   try {
     const { variables, extensions, ...rest } = Object.fromEntries(search)
     return toParams({

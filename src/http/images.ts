@@ -58,15 +58,16 @@ export function createImageDoor({ addresses, findImage, kept, authenticate, now 
   }
 
   async function send(request: IncomingMessage, response: ServerResponse, image: StoredImage, view: ImageView) {
-    const whole = request.headers.range === undefined ? await kept.open(image, view) : null
-    const length = whole?.byteLength ?? (await measure(image, view))
-    if (length === null) return sendNotFound(response)
-    const range = whole ? null : parseRange(request.headers.range ?? '', length)
+    const whole = await kept.open(image, view)
+    if (!whole) return sendNotFound(response)
+    const length = whole.byteLength
+    const range = parseRange(request.headers.range ?? '', length)
+    if (range) whole.stream.destroy()
     if (range === 'unsatisfiable') {
       response.setHeader('content-range', `bytes */${length}`)
       return sendError(response, 416, 'RANGE_NOT_SATISFIABLE', `The image has ${length} bytes.`)
     }
-    const blob = whole ?? (await kept.open(image, view, range ?? undefined))
+    const blob = range ? await kept.open(image, view, range) : whole
     if (!blob) return sendNotFound(response)
     response.writeHead(range ? 206 : 200, {
       'content-type': view.type,
@@ -77,12 +78,6 @@ export function createImageDoor({ addresses, findImage, kept, authenticate, now 
       blob.stream.destroy()
       response.end()
     } else await pipeline(blob.stream, response)
-  }
-
-  async function measure(image: StoredImage, view: ImageView): Promise<number | null> {
-    const blob = await kept.open(image, view)
-    blob?.stream.destroy()
-    return blob?.byteLength ?? null
   }
 }
 

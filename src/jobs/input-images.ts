@@ -34,14 +34,18 @@ const NO_ORIGIN: ImageOrigin = { uploadId: null, resultOf: null }
 
 /** Why the caller's own hook may not be at this address; null where it may. */
 export function findHookIssue(guard: Pick<AddressGuard, 'checkUrl'>, hookUrl: string): SwapInputIssue | null {
+  if (isAllowed(guard, hookUrl)) return null
+  const message = 'A hook is called on the public internet only; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
+  return { path: ['input', 'hookUrl'], code: 'ADDRESS_NOT_ALLOWED', message }
+}
+
+function isAllowed(guard: Pick<AddressGuard, 'checkUrl'>, url: string): boolean {
   try {
-    guard.checkUrl(new URL(hookUrl))
-    return null
+    guard.checkUrl(new URL(url))
+    return true
   } catch (error) {
-    if (!(error instanceof AddressRefused)) throw error
-    const message =
-      'A hook is called on the public internet only; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
-    return { path: ['input', 'hookUrl'], code: 'ADDRESS_NOT_ALLOWED', message }
+    if (error instanceof AddressRefused) return false
+    throw error
   }
 }
 
@@ -49,15 +53,10 @@ export function createFindInputImage(parts: InputImagesParts): FindInputImage {
   const { store, images, addresses, guard, isReachable, neededForMs, clock } = parts
 
   const fromAddress = (url: string): InputImage | Omit<SwapInputIssue, 'path'> => {
-    try {
-      guard.checkUrl(new URL(url))
-      return { url, origin: NO_ORIGIN }
-    } catch (error) {
-      if (!(error instanceof AddressRefused)) throw error
-      const message =
-        'Only images on the public internet can be used; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
-      return { code: 'ADDRESS_NOT_ALLOWED', message }
-    }
+    if (isAllowed(guard, url)) return { url, origin: NO_ORIGIN }
+    const message =
+      'Only images on the public internet can be used; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
+    return { code: 'ADDRESS_NOT_ALLOWED', message }
   }
 
   const fromKept = async (imageId: string, origin: ImageOrigin): Promise<InputImage | Omit<SwapInputIssue, 'path'>> => {

@@ -9,7 +9,7 @@ import { isIPv6 } from 'node:net'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-import { readCapped } from '../lib/read-capped.ts'
+import { readBody } from '../lib/read-body.ts'
 import type { Log } from './log.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
@@ -141,7 +141,7 @@ async function findAnswer(request: IncomingMessage, routes: readonly Route[]): P
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
   // A body that is too long is left unread, not cut off together with our answer.
-  const body = await readCapped(request.iterator({ destroyOnReturn: false }), MAX_BODY_BYTES)
+  const body = await readBody(request, MAX_BODY_BYTES)
   if (body === null) throw new Refusal(closing(toFailedAnswer(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`)))
   if (body.length === 0) return undefined
   if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? '')) {

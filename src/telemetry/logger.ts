@@ -21,7 +21,7 @@ export function createLogger(level: LogLevel, secrets: readonly string[]): Logge
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: HIDDEN },
-    hooks: { streamWrite: (line: string) => hideSecrets(line, secrets) },
+    hooks: { streamWrite: createSecretHider(secrets) },
   }
   return process.stdout.isTTY
     ? pino(options, pretty({ sync: true, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' }))
@@ -31,12 +31,10 @@ export function createLogger(level: LogLevel, secrets: readonly string[]): Logge
 const HIDDEN = '[hidden]'
 
 /** @param secrets no shorter than they must be to be none by chance. */
-export function hideSecrets(line: string, secrets: readonly string[]): string {
-  let hidden = line.replaceAll(SECRET_TEXT, HIDDEN)
-  for (const secret of secrets) {
-    for (const written of [secret, JSON.stringify(secret).slice(1, -1)]) hidden = hidden.replaceAll(written, HIDDEN)
-  }
-  return hidden
+export function createSecretHider(secrets: readonly string[]): (line: string) => string {
+  const spellings = [...new Set(secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))]
+  return (line) =>
+    spellings.reduce((text, written) => text.replaceAll(written, HIDDEN), line.replaceAll(SECRET_TEXT, HIDDEN))
 }
 
 /** Business events as log lines. */

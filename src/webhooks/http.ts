@@ -5,7 +5,7 @@
  */
 import { Webhook as Signer } from 'standardwebhooks'
 import { Agent, buildConnector, request } from 'undici'
-import { AddressRefused, createAddressGuard, createGuardedConnector } from '../lib/address-guard.ts'
+import { type AddressGuard, AddressRefused, createGuardedConnector } from '../lib/address-guard.ts'
 import { toWebhookSecrets } from './secrets.ts'
 import type { WebhookSender } from './webhook-sender.ts'
 
@@ -15,15 +15,14 @@ const MAX_TENANTS_KEPT = 1_000
 
 export interface WebhookSenderOptions {
   readonly gatewaySecrets: readonly string[]
-  /** Exact `host` or `host:port` that may be reached although its address is private. */
-  readonly allowedHosts: readonly string[]
+  /** Each connection passes it. */
+  readonly guard: AddressGuard
   /** Connections to one receiver. */
   readonly connections: number
 }
 
 export function openWebhookSender(options: WebhookSenderOptions): WebhookSender & { close(): Promise<void> } {
-  const { gatewaySecrets, allowedHosts, connections } = options
-  const guard = createAddressGuard({ allowedHosts })
+  const { gatewaySecrets, guard, connections } = options
   const agent = new Agent({
     connect: createGuardedConnector(guard, (lookup) => buildConnector({ lookup, timeout: CONNECT_TIMEOUT_MS })),
     connections,

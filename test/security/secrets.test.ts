@@ -1,7 +1,7 @@
 /** Secrets planted wherever one can come in: none of them leaves, in an answer, a header or a line of the log. */
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { hideSecrets } from '../../src/telemetry/logger.ts'
+import { createSecretHider } from '../../src/telemetry/logger.ts'
 import { until } from '../support/until.ts'
 import { CREATE, INPUT, KEYS, openStage, openWire, post, read, SECRET, type Stage, UPSTREAM_KEY } from './stage.ts'
 
@@ -95,5 +95,5 @@ test.each([
   ['a password in an address', 'postgres://gateway:pa55@db/x', 'postgres://gateway:[hidden]@db/x'],
   ['a secret by its value', 'error: the-secret-value', 'error: [hidden]'],
 ])('the log hides %s', (_what, line, hidden) => {
-  expect(hideSecrets(line, ['the-secret-value'])).toBe(hidden)
+  expect(createSecretHider(['the-secret-value'])(line)).toBe(hidden)
 })
