@@ -11,6 +11,8 @@ const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { 
 const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) {
   ... on CreateSwapSuccess { job { id } } ... on SwapInvalidInputError { issues { path code } } } }`
 const HOOK = 'query ($id: ID!) { swapJob(id: $id) { hook { url state attempts { at httpStatus error } } } }'
+const REPLAY = `mutation ($id: ID!) { replaySwapHook(input: { id: $id }) { __typename
+  ... on ReplaySwapHookSuccess { job { id } } ... on SwapStateError { code } ... on SwapNotFoundError { ids } } }`
 const SECRET = 'a secret of the gateway'
 
 /** A receiver that answers as it is told to; by default it takes everything. */
@@ -140,12 +142,15 @@ test('when the schedule is over it is said, and can be asked for again under the
   expect(gateway.events.some(({ name }) => name === 'webhookExhausted')).toBe(true)
 
   status = 200
-  const REPLAY = `mutation ($id: ID!) { replaySwapHook(input: { id: $id }) { __typename
-    ... on ReplaySwapHookSuccess { job { id } } ... on SwapStateError { code } ... on SwapNotFoundError { ids } } }`
   const { data } = await gateway.graphql(REPLAY, { id: job.id })
   expect(data.replaySwapHook).toEqual({ __typename: 'ReplaySwapHookSuccess', job: { id: job.id } })
   await until(async () => (await hookOf(gateway, job.id)).state === 'DELIVERED')
   expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+})
+
+test('of a job that is not done, or not there, nothing can be sent again', async () => {
+  const receiver = await openReceiver()
+  const gateway = await openWith([receiver])
   const open = await create(gateway, receiver.url)
   expect((await gateway.graphql(REPLAY, { id: open.job.id })).data.replaySwapHook.code).toBe('WRONG_STATE')
   expect((await gateway.graphql(REPLAY, { id: 'job_none' })).data.replaySwapHook.ids).toEqual(['job_none'])
