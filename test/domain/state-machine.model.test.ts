@@ -8,8 +8,7 @@ import { expect, test } from 'vitest'
 import type { Finding, Report } from '../../src/domain/report.ts'
 import { isDone, type SwapJob } from '../../src/domain/swap-job.ts'
 import { decide, isArrow } from '../../src/domain/transitions.ts'
-
-const NO_ORIGIN = { uploadId: null, resultOf: null }
+import { makeSwapJob } from '../support/jobs.ts'
 
 const DEADLINES = { submitBeforeMs: 60_000, onQueueMs: 60_000, unconfirmedMs: 120_000 }
 const LEASE_MS = 45_000
@@ -47,7 +46,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 /** The gateway's row, the submitter in memory, and the upstream's ledger. */
 class World {
   now = 1_000_000
-  job: SwapJob = newJob(this.now)
+  job: SwapJob = makeSwapJob(this.now)
   /** The claim that a submitter works under; null when it has reported, or died. */
   submitter: { readonly fencing: number; hasSent: boolean; wasAccepted: boolean } | null = null
   /** The upstream's truth; null while it has nothing of this job. */
@@ -152,45 +151,6 @@ class World {
       this.look('RECONCILER', true)
       this.apply({ kind: 'overdue', isAnswered: true }, 'RECONCILER')
     }
-  }
-}
-
-function newJob(now: number): SwapJob {
-  return {
-    id: 'job_1',
-    tenant: 'local',
-    status: 'PENDING',
-    version: 1,
-    upstreamId: null,
-    upstreamStatus: null,
-    targetImageUrl: 'https://example.com/t.jpg',
-    swapImageUrl: 'https://example.com/f.jpg',
-    links: null,
-    failure: null,
-    charge: { state: 'PENDING', quota: null },
-    clientReference: null,
-    tags: [],
-    createdAt: now,
-    updatedAt: now,
-    submittedAt: null,
-    finishedAt: null,
-    hookAddress: 'https://gateway/hooks/1',
-    fencing: 0,
-    leaseUntil: null,
-    notBefore: now,
-    fetches: 0,
-    wakeAt: now,
-    deadlineAt: null,
-    failedSeenAt: null,
-    targetOrigin: NO_ORIGIN,
-    swapOrigin: NO_ORIGIN,
-    copyId: null,
-    mirrorFailure: null,
-    keepDays: 7,
-    purgeAt: null,
-    forgottenAt: null,
-    retryOf: null,
-    hookUrl: null,
   }
 }
 

@@ -9,8 +9,7 @@ import {
   type SwapJobStatus,
 } from '../../src/domain/swap-job.ts'
 import { decide, isArrow } from '../../src/domain/transitions.ts'
-
-const NO_ORIGIN = { uploadId: null, resultOf: null }
+import { makeSwapJob } from '../support/jobs.ts'
 
 const NOW = 1_000_000
 const DEADLINES = { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 1_800_000 }
@@ -18,43 +17,17 @@ const FAILURE = { code: 'OTHER', message: 'm', retryable: false } as const
 
 function makeJob(status: SwapJobStatus, over: Partial<SwapJob> = {}): SwapJob {
   const isUpstream = status === 'ON_QUEUE' || status === 'SUCCESS' || status === 'FAILED'
-  return {
-    id: 'job_1',
-    tenant: 'local',
+  return makeSwapJob(NOW, {
     status,
     version: 3,
     upstreamId: isUpstream ? 'U1' : null,
-    upstreamStatus: null,
-    targetImageUrl: 'https://example.com/t.jpg',
-    swapImageUrl: 'https://example.com/f.jpg',
-    links: null,
-    failure: null,
-    charge: { state: 'PENDING', quota: null },
-    clientReference: null,
-    tags: [],
     createdAt: NOW - 1_000,
     updatedAt: NOW - 1_000,
-    submittedAt: null,
-    finishedAt: null,
-    hookAddress: 'https://gateway/hooks/1',
     fencing: 1,
-    leaseUntil: null,
     notBefore: 0,
-    fetches: 0,
-    wakeAt: NOW,
     deadlineAt: isUpstream || status === 'UNCONFIRMED' ? NOW + 900_000 : null,
-    failedSeenAt: null,
-    targetOrigin: NO_ORIGIN,
-    swapOrigin: NO_ORIGIN,
-    copyId: null,
-    mirrorFailure: null,
-    keepDays: 7,
-    purgeAt: null,
-    forgottenAt: null,
-    retryOf: null,
-    hookUrl: null,
     ...over,
-  }
+  })
 }
 
 const sending = (over: Partial<SwapJob> = {}) => makeJob('PENDING', { leaseUntil: NOW + 45_000, ...over })

@@ -8,6 +8,7 @@ import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+import { makeNewSwapJob } from '../support/jobs.ts'
 
 const NOW = 1_700_000_000_000
 const JOBS = 1_200
@@ -32,24 +33,12 @@ async function openBoth() {
   await Promise.all(
     Array.from({ length: JOBS }, async (_unused, n) =>
       store.createJob(
-        {
-          id: `job_${String(n).padStart(22, '0')}`,
+        makeNewSwapJob(`job_${String(n).padStart(22, '0')}`, NOW + n, {
           tenant: n % 2 ? 'a' : 'b',
-          targetImageUrl: 'https://example.com/t.jpg',
-          swapImageUrl: 'https://example.com/f.jpg',
           clientReference: 'ü "quoted"',
           tags: ['one'],
-          createdAt: NOW + n,
-          targetOrigin: { uploadId: null, resultOf: null },
-          swapOrigin: { uploadId: null, resultOf: null },
-          keepDays: 7,
-          retryOf: null,
-          hookUrl: null,
-          content: { digest: 'd', reuseSince: null },
-          hookAddress: 'https://gateway/hooks/1',
-          leaseUntil: null,
           idempotency: { key: `k${n}`, fingerprint: 'f' },
-        },
+        }),
         { maxInFlight: 1, maxWaiting: 10_000 },
         NO_LIMITS,
       ),

@@ -11,6 +11,7 @@ import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+import { makeNewSwapJob } from '../support/jobs.ts'
 
 /** Makes an empty database, and gives what opens it: once for each process that uses it. */
 const ENGINES: Record<string, () => Promise<() => Promise<Engine>>> = {
@@ -36,25 +37,12 @@ const REFUSALS = { since: 0, maxPerTenant: 2, maxOverall: 3 }
 const LIMITS = { since: 0, quota: null, maxUnfinished: null, contentRefusals: REFUSALS }
 
 function newJob(over: Partial<NewSwapJob> = {}): NewSwapJob {
-  return {
-    id: createId('job', NOW),
-    tenant: 'a',
+  return makeNewSwapJob(createId('job', NOW), NOW, {
     targetImageUrl: 'https://example.com/t.jpg?ü=%20',
-    swapImageUrl: 'https://example.com/f.jpg',
-    clientReference: null,
     tags: ['one', 'zwei "quoted"'],
-    createdAt: NOW,
-    targetOrigin: { uploadId: null, resultOf: null },
-    swapOrigin: { uploadId: null, resultOf: null },
-    keepDays: 7,
-    retryOf: null,
-    hookUrl: null,
-    content: { digest: 'd', reuseSince: null },
-    hookAddress: 'https://gateway/hooks/1',
     leaseUntil: NOW + 45_000,
-    idempotency: null,
     ...over,
-  }
+  })
 }
 
 async function createOne(store: JobStore, over: Partial<NewSwapJob> = {}): Promise<SwapJob> {

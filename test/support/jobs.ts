@@ -1,0 +1,64 @@
+import type { SwapJob } from '../../src/domain/swap-job.ts'
+import type { NewSwapJob } from '../../src/store/job-store.ts'
+
+const NO_ORIGIN = { uploadId: null, resultOf: null }
+
+/** What every job has that its test says nothing of. */
+const PLAIN = {
+  targetImageUrl: 'https://example.com/t.jpg',
+  swapImageUrl: 'https://example.com/f.jpg',
+  targetOrigin: NO_ORIGIN,
+  swapOrigin: NO_ORIGIN,
+  clientReference: null,
+  tags: [],
+  keepDays: 7,
+  retryOf: null,
+  hookUrl: null,
+  hookAddress: 'https://gateway/hooks/1',
+} as const
+
+/** A job that was recorded just now and waits. */
+export function makeSwapJob(now: number, over: Partial<SwapJob> = {}): SwapJob {
+  return {
+    ...PLAIN,
+    id: 'job_1',
+    tenant: 'local',
+    status: 'PENDING',
+    version: 1,
+    upstreamId: null,
+    upstreamStatus: null,
+    links: null,
+    failure: null,
+    charge: { state: 'PENDING', quota: null },
+    createdAt: now,
+    updatedAt: now,
+    submittedAt: null,
+    finishedAt: null,
+    copyId: null,
+    mirrorFailure: null,
+    purgeAt: null,
+    forgottenAt: null,
+    fencing: 0,
+    leaseUntil: null,
+    notBefore: now,
+    fetches: 0,
+    wakeAt: now,
+    deadlineAt: null,
+    failedSeenAt: null,
+    ...over,
+  }
+}
+
+/** A job to be recorded. */
+export function makeNewSwapJob(id: string, now: number, over: Partial<NewSwapJob> = {}): NewSwapJob {
+  return {
+    ...PLAIN,
+    id,
+    tenant: 'a',
+    createdAt: now,
+    content: { digest: 'd', reuseSince: null },
+    leaseUntil: null,
+    idempotency: null,
+    ...over,
+  }
+}
