@@ -15,6 +15,7 @@ import { parseManifest } from './graphql/trusted-documents.ts'
 import { createGate } from './http/gate.ts'
 import { createHookDoor } from './http/hook.ts'
 import { createPageDoor } from './http/page.ts'
+import { createRestDoor } from './http/rest.ts'
 import { createRouter } from './http/router.ts'
 import { openDiskHookJournal } from './journal/disk.ts'
 import { openHookTaker } from './jobs/accept-hook.ts'
@@ -279,7 +280,19 @@ export async function openApp({
     const hook = createHookDoor(hooks)
     const { graphiql } = config
     const page = createPageDoor({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits })
-    const doorsBehind = { graphql: graphql.handle, hook, page, ...imageKeeping.doors }
+    const rest = config.restDoor
+      ? createRestDoor({
+          authenticate,
+          limiter,
+          welcome: server.welcome,
+          createSwap,
+          openReading: (viewer) => createReadJobs(viewer, store, confirmer),
+          findImages: imageKeeping.useCases.findImages,
+          addressOfImage: imageKeeping.useCases.addressOfImage,
+          clock,
+        })
+      : null
+    const doorsBehind = { graphql: graphql.handle, hook, page, rest, ...imageKeeping.doors }
     const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
     doors.open({ route, admits: gate.admitsUpgrade, upgrade: graphql.upgrade })
 

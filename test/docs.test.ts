@@ -159,7 +159,10 @@ test('every command that sends a document sends one that the schema takes', () =
   const bodies = blocks
     .filter(({ language }) => language === 'sh')
     .flatMap(({ file, text }) =>
-      [...text.matchAll(/ -d '(\{.+\})'/g)].map(([, body = '{}']) => ({ file, body: JSON.parse(body) as unknown })),
+      [...text.matchAll(/\/graphql .*-d '(\{.+\})'/g)].map(([, body = '{}']) => ({
+        file,
+        body: JSON.parse(body) as unknown,
+      })),
     )
   const problems = bodies.flatMap(({ file, body }) =>
     typeof body === 'object' && body !== null && 'query' in body && typeof body.query === 'string'

@@ -83,7 +83,8 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
     const { data } = (await response.json()) as {
       readonly data: { readonly createSwap: { readonly job: { readonly id: string } } }
     }
-    const accepted = upstream.accepted.find((job) => job.targetImage === targetImage)
+    // Among the last ones: it has just come.
+    const accepted = upstream.accepted.findLast((job) => job.targetImage === targetImage)
     if (!accepted) throw new Error('the upstream has not taken the job')
     return { id: data.createSwap.job.id, accepted }
   }

@@ -28,6 +28,8 @@ export interface Config {
   readonly jwt: { readonly jwksUrl: string; readonly issuer: string; readonly audience: string } | null
   readonly graphiql: boolean
   readonly introspection: boolean
+  /** Whether the upstream's own REST calls are served too. */
+  readonly restDoor: boolean
   /** The manifest of the only documents that run; null where any may. */
   readonly trustedDocumentsPath: string | null
   readonly requestsPerMinute: number
@@ -81,6 +83,7 @@ export function toConfig(values: SettingValues): Config {
     authenticates,
     jwt,
     graphiql: values.GRAPHIQL === undefined ? loopback : values.GRAPHIQL === 'on',
+    restDoor: values.REST_DOOR === 'on',
     introspection: values.INTROSPECTION === undefined ? loopback : values.INTROSPECTION === 'on',
     trustedDocumentsPath: values.TRUSTED_DOCUMENTS === undefined ? null : resolve(values.TRUSTED_DOCUMENTS),
     requestsPerMinute: values.TENANT_REQUESTS_PER_MINUTE,

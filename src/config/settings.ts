@@ -115,6 +115,11 @@ export const settings = {
   ),
   GRAPHIQL: setting(onOff, 'on for a loopback HOST', 'the GraphiQL page at /graphql'),
   INTROSPECTION: setting(onOff, 'on for a loopback HOST', 'the schema may be asked for, and errors suggest names'),
+  REST_DOOR: setting(
+    onOff,
+    'off',
+    'the upstream’s own REST calls at /insightFace/v1, for clients that know no GraphQL',
+  ),
   TRUSTED_DOCUMENTS: setting(
     z.string().min(1).optional(),
     null,

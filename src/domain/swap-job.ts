@@ -69,6 +69,10 @@ export interface ImageOrigin {
   readonly resultOf: string | null
 }
 
+/** What the owner's hook is sent: an event (Standard Webhooks), or the document that a fetch answers (REST door). */
+export const HOOK_FORMATS = ['EVENT', 'DOCUMENT'] as const
+export type HookFormat = (typeof HOOK_FORMATS)[number]
+
 /** One requested swap: what the caller sees of it, and what the gateway needs to bring it to its end. */
 export interface SwapJob {
   readonly id: string
@@ -93,6 +97,7 @@ export interface SwapJob {
   readonly updatedAt: number
   /** Where its owner wants to be told of its end; null where nowhere. */
   readonly hookUrl: string | null
+  readonly hookFormat: HookFormat
   /** The job that this one repeats. */
   readonly retryOf: string | null
   /** When the upstream was known to have the job. */

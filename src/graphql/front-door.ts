@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { GraphQLError } from 'graphql'
 import { readCredentials } from '../auth/viewer.ts'
-import type { Allowance } from '../limits/limiter.ts'
+import { toLimitHeaders } from '../limits/limiter.ts'
 import { readBody } from '../lib/read-body.ts'
 import { readQuery } from '../lib/request-path.ts'
 import type { Admission } from './admission.ts'
@@ -71,7 +71,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     }
     welcome(request.socket)
     const caller = await admission.count(viewer)
-    for (const [name, value] of Object.entries(toHeaders(caller.allowance, now()))) response.setHeader(name, value)
+    for (const [name, value] of Object.entries(toLimitHeaders(caller.allowance, now()))) response.setHeader(name, value)
     return caller
   }
 
@@ -164,14 +164,4 @@ function toAddress({ query, operationName, variables }: Omit<OperationParams, 'd
     ...(variables != null && { variables: JSON.stringify(variables) }),
   })
   return `/graphql?${search.toString()}`
-}
-
-/** draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` where it is used up. */
-function toHeaders({ limit, remaining, resetAt, isSpent }: Allowance, now: number): Record<string, string> {
-  const seconds = Math.max(1, Math.ceil((resetAt - now) / 1_000))
-  return {
-    'ratelimit-policy': `"tenant";q=${limit};w=60`,
-    ratelimit: `"tenant";r=${remaining};t=${seconds}`,
-    ...(isSpent && { 'retry-after': String(seconds) }),
-  }
 }

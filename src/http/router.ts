@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { readPath } from '../lib/request-path.ts'
 import { type Gate, IMAGES_PREFIX } from './gate.ts'
+import { REST_PREFIX } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
 export interface Doors {
@@ -10,6 +11,8 @@ export interface Doors {
   readonly hook: (request: IncomingMessage, response: ServerResponse, token: string) => Promise<void>
   readonly upload: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>
   readonly image: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>
+  /** Null where it is not served. */
+  readonly rest: ((request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>) | null
   readonly page: (response: ServerResponse) => void
   /** Whether new traffic should come here; rejects or resolves to false when it should not. */
   readonly isReady: () => Promise<boolean>
@@ -26,6 +29,7 @@ export function createRouter(doors: Doors): RequestListener {
     else if (path.startsWith(HOOK_PREFIX)) await doors.hook(request, response, path.slice(HOOK_PREFIX.length))
     else if (path.startsWith(IMAGES_PREFIX)) await doors.image(request, response, path)
     else if (path.startsWith('/uploads/')) await doors.upload(request, response, path)
+    else if (doors.rest && path.startsWith(REST_PREFIX)) await doors.rest(request, response, path)
     else if (path === '/healthz') sendJson(response, 200, { status: 'alive' })
     else if (path === '/readyz') {
       const ready = await doors.isReady().catch(() => false)

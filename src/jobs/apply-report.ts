@@ -1,5 +1,6 @@
 import { faultPoint } from '../lib/fault-points.ts'
 import { createId } from '../lib/ids.ts'
+import { toSwapDocument } from '../domain/swap-document.ts'
 import { toWebhookBody } from '../domain/webhook.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import type { Report } from '../domain/report.ts'
@@ -81,7 +82,8 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
 function toWebhook(job: SwapJob, decision: Decision, at: number): NewWebhook | null {
   if (job.hookUrl === null || decision.kind !== 'transition' || !isDone(decision.to)) return null
   const ended = { ...job, ...decision.patch, status: decision.to, version: job.version + 1 }
-  return { id: createId('evt', at), url: job.hookUrl, body: JSON.stringify(toWebhookBody(ended, at)) }
+  const body = job.hookFormat === 'DOCUMENT' ? toSwapDocument(ended, ended.links) : toWebhookBody(ended, at)
+  return { id: createId('evt', at), url: job.hookUrl, body: JSON.stringify(body) }
 }
 
 function isInFlight({ status, leaseUntil }: SwapJob): boolean {

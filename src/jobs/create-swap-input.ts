@@ -1,5 +1,6 @@
 /** What a caller may ask for, checked as a whole: every issue is reported, not only the first. */
 import { z } from 'zod'
+import { HOOK_FORMATS } from '../domain/swap-job.ts'
 
 export const SWAP_INPUT_ISSUE_CODES = [
   'REQUIRED',
@@ -77,6 +78,8 @@ const schema = z.object({
     .refine((tags) => tags.length <= MAX_TAGS, as('TOO_MANY', `At most ${MAX_TAGS} tags.`))
     .nullish(),
   hookUrl: httpUrl.nullish(),
+  // Not in the graph: said by the door that was asked.
+  hookFormat: z.enum(HOOK_FORMATS).nullish(),
   reuseSameContent: z.boolean().nullish(),
   waitMs: z
     .number()

@@ -109,6 +109,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       keepDays: input.keepDays ?? DEFAULT_KEEP_DAYS,
       retryOf: retryOf ?? null,
       hookUrl: input.hookUrl ?? null,
+      hookFormat: input.hookFormat ?? 'EVENT',
       content: {
         digest: digestOf(toContent(input)),
         reuseSince: input.reuseSameContent === true ? createdAt - SAME_CONTENT_MS : null,

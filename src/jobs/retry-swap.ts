@@ -26,12 +26,13 @@ export function createRetrySwap(store: Pick<JobStore, 'findOwnJobs'>, createSwap
     if (!job) return { kind: 'notFound', ids: [id] }
     const mayBeRepeated = job.status === 'FAILED' || job.status === 'LOST' || job.status === 'CANCELED'
     if (!mayBeRepeated || job.forgottenAt !== null) return { kind: 'wrongState', job }
-    const { clientReference, tags, keepDays, hookUrl } = job
+    const { clientReference, tags, keepDays, hookUrl, hookFormat } = job
+    const same = { clientReference, tags, keepDays, hookUrl, hookFormat }
     const images = {
       targetImage: toImage(job.targetImageUrl, job.targetOrigin),
       swapImage: toImage(job.swapImageUrl, job.swapOrigin),
     }
-    return createSwap(viewer, { ...images, clientReference, tags, keepDays, hookUrl, idempotencyKey, waitMs }, job.id)
+    return createSwap(viewer, { ...images, ...same, idempotencyKey, waitMs }, job.id)
   }
 }
 

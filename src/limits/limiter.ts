@@ -12,3 +12,13 @@ export interface RequestLimiter {
   /** Counts one request. Never rejects: where the count cannot be kept together with others, it is kept here. */
   take(tenant: string): Promise<Allowance>
 }
+
+/** draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` where it is used up. */
+export function toLimitHeaders({ limit, remaining, resetAt, isSpent }: Allowance, now: number): Record<string, string> {
+  const seconds = Math.max(1, Math.ceil((resetAt - now) / 1_000))
+  return {
+    'ratelimit-policy': `"tenant";q=${limit};w=60`,
+    ratelimit: `"tenant";r=${remaining};t=${seconds}`,
+    ...(isSpent && { 'retry-after': String(seconds) }),
+  }
+}

@@ -38,6 +38,7 @@ export function toSwapJob(row: JobRow): SwapJob {
     forgottenAt: row.forgotten_at,
     retryOf: row.retry_of,
     hookUrl: row.hook_url,
+    hookFormat: row.hook_format,
     hookAddress: row.hook_address,
     fencing: row.fencing,
     leaseUntil: row.lease_until,
@@ -119,6 +120,7 @@ export function toNewRow(job: NewSwapJob, isClaimed: boolean): Omit<JobRow, 'cha
     forgotten_at: null,
     retry_of: job.retryOf,
     hook_url: job.hookUrl,
+    hook_format: job.hookFormat,
     content_digest: job.content.digest,
   }
 }

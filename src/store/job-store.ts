@@ -5,7 +5,14 @@
  */
 import type { Decision } from '../domain/transitions.ts'
 import type { JobFilter } from '../domain/job-filter.ts'
-import type { ImageOrigin, ObservationSource, SwapJob, SwapJobStatus, TimelineEntry } from '../domain/swap-job.ts'
+import type {
+  HookFormat,
+  ImageOrigin,
+  ObservationSource,
+  SwapJob,
+  SwapJobStatus,
+  TimelineEntry,
+} from '../domain/swap-job.ts'
 
 /** A job to be recorded. */
 export interface NewSwapJob {
@@ -18,6 +25,7 @@ export interface NewSwapJob {
   readonly keepDays: number
   readonly retryOf: string | null
   readonly hookUrl: string | null
+  readonly hookFormat: HookFormat
   readonly content: Content
   readonly clientReference: string | null
   readonly tags: readonly string[]

@@ -190,5 +190,13 @@ export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unk
           .execute()
       },
     },
+    '0006-hook-format': {
+      up: async (db: Kysely<unknown>) => {
+        await db.schema
+          .alterTable('jobs')
+          .addColumn('hook_format', 'text', (column) => column.notNull().defaultTo('EVENT'))
+          .execute()
+      },
+    },
   }
 }

@@ -1,6 +1,12 @@
 import type { WebhookState } from '../domain/webhook.ts'
 import type { ImageKind, ImageStatus, StoredImageType } from '../domain/image.ts'
-import type { ObservationSource, SwapChargeState, SwapFailureCode, SwapJobStatus } from '../domain/swap-job.ts'
+import type {
+  HookFormat,
+  ObservationSource,
+  SwapChargeState,
+  SwapFailureCode,
+  SwapJobStatus,
+} from '../domain/swap-job.ts'
 
 /** The tables as Kysely sees them. Times are epoch milliseconds, flags 0 or 1, lists JSON text: the same on every engine. */
 export interface Tables {
@@ -54,6 +60,7 @@ export interface JobRow {
   forgotten_at: number | null
   retry_of: string | null
   hook_url: string | null
+  hook_format: HookFormat
   /** Of the two images as they were asked for; null for jobs from before it was kept. */
   content_digest: string | null
   /** The place of the job's last change among the changes of all jobs: the higher, the later. */

@@ -171,10 +171,11 @@ const fetchDown: Scenario = {
 
 const downForAMinute: Scenario = {
   name: 'upstream down for a minute and back',
-  // Only by `npm run test:faults`: on a busy machine, on PostgreSQL, now and then nothing is sent for 20 s after it.
-  times: { short: 0, long: 10 },
+  times: { short: 1, long: 10 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    // Every swap is to be sent: at the usual speed a busy machine takes longer to record a refused connection than the
+    // submit's lease lasts.
+    withRig({ clockFactor: 10 }, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
         rig.upstream.scriptJobs(() => ({ ...GOOD, states: [{ afterMs: 500, state: { status: 'SUCCESS' } }] }))
@@ -190,7 +191,7 @@ const downForAMinute: Scenario = {
       return toResult(
         await rig.check(),
         { injected: times, recoveriesMs },
-        sent !== times * 10 && `${sent} submits for ${times * 10} swaps ${rig.gateway.output().slice(-4_000)}`,
+        sent !== times * 10 && `${sent} submits for ${times * 10} swaps`,
       )
     }),
 }

@@ -14,6 +14,7 @@ const PLAIN = {
   keepDays: 7,
   retryOf: null,
   hookUrl: null,
+  hookFormat: 'EVENT',
   hookAddress: 'https://gateway/hooks/1',
 } as const
 

@@ -1,0 +1,166 @@
+/**
+ * The upstream's own two calls, for clients that know no GraphQL and have only their base address changed: `swap` and
+ * `fetch` of its reference, with the gateway's keys, budgets and guarantees behind them. Ids are the gateway's.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type Authenticate, readCredentials, type Viewer } from '../auth/viewer.ts'
+import { GatewayError } from '../domain/errors.ts'
+import type { StoredImage } from '../domain/image.ts'
+import { linkExpiresAt } from '../domain/links.ts'
+import { toSwapDocument } from '../domain/swap-document.ts'
+import type { SwapJob, SwapLinks } from '../domain/swap-job.ts'
+import type { CreateSwap, CreateSwapOutcome } from '../jobs/create-swap.ts'
+import type { ReadJobs } from '../jobs/read-jobs.ts'
+import type { Clock } from '../lib/clock.ts'
+import { readBody } from '../lib/read-body.ts'
+import { readQuery } from '../lib/request-path.ts'
+import { type RequestLimiter, toLimitHeaders } from '../limits/limiter.ts'
+import { sendJson } from './respond.ts'
+
+export const REST_PREFIX = '/insightFace/v1/'
+const MAX_BODY_BYTES = 64 * 1024
+
+export interface RestDoorParts {
+  readonly authenticate: Authenticate
+  readonly limiter: RequestLimiter
+  /** Hears which connections are of somebody who is known. */
+  readonly welcome: (connection: Duplex) => void
+  readonly createSwap: CreateSwap
+  readonly openReading: (viewer: Viewer) => ReadJobs
+  readonly findImages: (viewer: Viewer, ids: readonly string[]) => Promise<(StoredImage | null)[]>
+  readonly addressOfImage: (image: StoredImage, wanted: object) => string
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** A status, and what the body's `message` says. */
+class Refused extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+export function createRestDoor(parts: RestDoorParts) {
+  const { authenticate, limiter, welcome, createSwap, openReading, findImages, addressOfImage, clock } = parts
+
+  const admit = async (request: IncomingMessage, response: ServerResponse): Promise<Viewer> => {
+    const { authorization, apiKey } = readCredentials(request)
+    const viewer = await authenticate({ authorization, apiKey: readHeader(request, 'tt-api-key') ?? apiKey })
+    if (!viewer) throw new Refused(401, 'TT-API-KEY is missing or wrong.')
+    welcome(request.socket)
+    const allowance = await limiter.take(viewer.tenant)
+    for (const [name, value] of Object.entries(toLimitHeaders(allowance, clock.now()))) response.setHeader(name, value)
+    if (allowance.isSpent) throw new Refused(429, `More than ${allowance.limit} requests in a minute.`)
+    return viewer
+  }
+
+  const submit = async (viewer: Viewer, request: IncomingMessage): Promise<object> => {
+    const { targetImage, swapImage, hookUrl } = await readRecord(request)
+    const outcome = await createSwap(viewer, {
+      targetImage: { url: targetImage },
+      swapImage: { url: swapImage },
+      hookUrl: hookUrl === '' ? null : hookUrl,
+      hookFormat: 'DOCUMENT',
+      idempotencyKey: readHeader(request, 'idempotency-key'),
+    })
+    return { status: 'SUCCESS', message: '', data: { jobId: toJob(outcome).id } }
+  }
+
+  const fetchJob = async (viewer: Viewer, request: IncomingMessage): Promise<object> => {
+    const jobId = readQuery(request).get('jobId') ?? (await readRecord(request))['jobId']
+    if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId')
+    const [job] = await openReading(viewer)([jobId])
+    if (!job) throw new Refused(404, 'There is no job with this jobId.')
+    return toSwapDocument(job, await linksOf(viewer, job))
+  }
+
+  /** The upstream's links, as they came, for as long as they work; then the copy that is kept here. */
+  const linksOf = async (viewer: Viewer, { links, copyId }: SwapJob): Promise<SwapLinks | null> => {
+    const cdnImage = links?.cdnImage ?? null
+    const works = cdnImage !== null && (linkExpiresAt(cdnImage) ?? Infinity) > clock.now()
+    if (copyId === null || works) return links
+    const [copy] = await findImages(viewer, [copyId])
+    return copy?.status === 'READY' ? { discordImage: null, ...links, cdnImage: addressOfImage(copy, {}) } : links
+  }
+
+  const answer = async (request: IncomingMessage, response: ServerResponse, path: string): Promise<object> => {
+    const call = path.slice(REST_PREFIX.length)
+    if (call !== 'swap' && call !== 'fetch') throw new Refused(404, `Nothing is at ${path.slice(0, 100)}.`)
+    const methods = call === 'swap' ? ['POST'] : ['GET', 'POST']
+    if (!methods.includes(request.method ?? '')) {
+      response.setHeader('allow', methods.join(', '))
+      throw new Refused(405, `${path} takes ${methods.join(' and ')}.`)
+    }
+    const viewer = await admit(request, response)
+    return call === 'swap' ? submit(viewer, request) : fetchJob(viewer, request)
+  }
+
+  return async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
+    try {
+      sendJson(response, 200, await answer(request, response, path))
+    } catch (error) {
+      const { status, message } = toRefused(error)
+      // What is left of a body is not read.
+      if (!request.complete) response.setHeader('connection', 'close')
+      sendJson(response, status, { status: 'FAILED', message, data: null })
+    }
+  }
+}
+
+/** @throws {Refused} with the status that the reference has for it, where there is no job. */
+function toJob(outcome: CreateSwapOutcome): SwapJob {
+  switch (outcome.kind) {
+    case 'created':
+      return outcome.job
+    case 'refused':
+      throw new Refused(400, outcome.job.failure?.message ?? 'The upstream refused the swap.')
+    case 'invalid': {
+      const [issue] = outcome.issues
+      throw parameterError(issue?.path[1] ?? '', issue?.message)
+    }
+    case 'busy':
+      throw new Refused(499, 'The queue is full, try again later.')
+    case 'quotaExceeded':
+      throw new Refused(402, outcome.isRefused ? 'Too many swaps were refused today.' : 'Not enough quota for today.')
+    case 'keyConflict':
+      throw new Refused(409, 'This Idempotency-Key was used with another input.')
+  }
+}
+
+const STATUS_OF: Partial<Record<GatewayError['code'], number>> = { FORBIDDEN: 403, UNAVAILABLE: 503 }
+
+/** @throws what is a fault of ours. */
+function toRefused(error: unknown): Refused {
+  if (error instanceof Refused) return error
+  const status = error instanceof GatewayError ? STATUS_OF[error.code] : undefined
+  if (!(error instanceof GatewayError) || status === undefined) throw error
+  return new Refused(status, error.message)
+}
+
+function parameterError(name: string, why = ''): Refused {
+  return new Refused(400, `'${name}' parameter error! ${why}`.trim())
+}
+
+/** @throws {Refused} 413, 415 or 400. */
+async function readRecord(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const body = await readBody(request, MAX_BODY_BYTES)
+  if (body === null) throw new Refused(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`)
+  if (body.length === 0) return {}
+  if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? '')) {
+    throw new Refused(415, 'The body must be application/json.')
+  }
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'))
+    return typeof value === 'object' && value !== null ? { ...value } : {}
+  } catch {
+    throw new Refused(400, 'The body is not valid JSON.')
+  }
+}
+
+function readHeader({ headers }: IncomingMessage, name: string): string | null {
+  const value = headers[name]
+  return typeof value === 'string' ? value : null
+}
