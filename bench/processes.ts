@@ -20,6 +20,8 @@ const SWAPS = 2_000
 const SUBSCRIBERS = 10_000
 const CHANGES_PER_SECOND = 500
 const CREATED_AT_ONCE = 10
+/** Batches: the load comes at its own pace, and not at that of the answers. */
+const MAX_UNDER_WAY = 50
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 600)
 
 const scenarios = { across, takeover, cut, throughput, soak }
@@ -273,7 +275,7 @@ async function soak(): Promise<Figures> {
       changes += CREATED_AT_ONCE * 3
       const early = from + (changes * 1_000) / CHANGES_PER_SECOND - performance.now()
       if (early > 1) await delay(early)
-      if (under.size >= 10) await Promise.race(under)
+      if (under.size >= MAX_UNDER_WAY) await Promise.race(under)
     }
     await Promise.all(under)
     const rate = changes / ((performance.now() - from) / 1_000)

@@ -23,7 +23,7 @@ export interface BenchGateway {
   readonly databaseUrl: string
   readonly upstream: FakeUpstream
   /** Jobs that the upstream works on until they are finished here. */
-  createJobs(count: number): Promise<BenchJob[]>
+  createJobs(count: number, input?: object): Promise<BenchJob[]>
   /** The upstream is done with it, and says so with its hook; resolves when that was answered. */
   finish(job: BenchJob): Promise<void>
   restart(): Promise<MeasuredProcess>
@@ -39,6 +39,7 @@ export interface BenchGatewayOptions {
   readonly processes?: number
   /** How the last of them reaches it. */
   readonly databaseUrlOfLast?: string
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 export async function openBenchGateway(options: BenchGatewayOptions = {}): Promise<BenchGateway> {
@@ -61,6 +62,7 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
       LOG_LEVEL: 'silent',
       MAX_IN_FLIGHT: '100000',
       FETCH_PER_SECOND: '100000',
+      ...options.settings,
     })
   const ports = [hookPort]
   while (ports.length < processCount) ports.push(await findFreePort())
@@ -71,10 +73,10 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
   // What a process prints is the address that all are reached by.
   const urls = ports.map((port) => `http://127.0.0.1:${port}`)
 
-  const createJob = async (): Promise<BenchJob> => {
+  const createJob = async (over: object): Promise<BenchJob> => {
     created += 1
     const targetImage = `https://example.com/${created}.jpg`
-    const input = { targetImage: { url: targetImage }, swapImage: { url: 'https://example.com/face.jpg' } }
+    const input = { targetImage: { url: targetImage }, swapImage: { url: 'https://example.com/face.jpg' }, ...over }
     const response = await fetch(`${urls[created % urls.length]}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -104,7 +106,7 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
     urls,
     databaseUrl,
     upstream,
-    createJobs: (count) => makeMany(count, createJob),
+    createJobs: (count, input = {}) => makeMany(count, async () => createJob(input)),
     finish: async ({ accepted }) => {
       accepted.state = { status: 'SUCCESS' }
       await upstream.sendHook(accepted)

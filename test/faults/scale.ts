@@ -1,5 +1,5 @@
 /** What many stored jobs cost: the same calls on two gateways side by side, one with 100 of them and one with 100,000. */
-import { throughSideDoor } from '../support/side-door.ts'
+import { seededId, seedJobs } from '../support/seed-jobs.ts'
 import { openRig, type Rig } from './rig.ts'
 
 export interface Scale {
@@ -13,33 +13,13 @@ export const READY_WITHIN_MS = 3_000
 const FEW = 100
 const CALLS = 200
 
-/** Copies one finished job, with its timeline, until there are `count`. */
-async function seed({ databaseUrl }: Rig, count: number): Promise<void> {
-  await throughSideDoor(databaseUrl, async ({ query, exec }) => {
-    const copy = async (table: string, changed: Readonly<Record<string, string>>) => {
-      const [row = {}] = (await query(`select * from ${table} limit 1`)) as object[]
-      const columns = Object.keys(row)
-      await exec(`insert into ${table} (${columns.join()}) with recursive n(n) as (
-        select 1 union all select n + 1 from n where n < ${count}) select ${columns.map((name) => changed[name] ?? name).join()}
-        from n, ${table}`)
-    }
-    // Written as both engines read it: a negative start is from the end in one of them only.
-    const id = `'job_seed' || substr('0000000000000000000000' || n, length('' || n) + 1)`
-    await exec('begin')
-    await copy('jobs', { id, upstream_id: `'SWAP-FACE-SEED-' || n`, change_seq: 'change_seq + n' })
-    // What is there already is the one job that was copied, and its copies have no timeline yet.
-    await copy('job_timeline', { job_id: id })
-    await exec('commit')
-  })
-}
-
 async function openWith(count: number): Promise<{ readonly rig: Rig; readonly readyAfterMs: number }> {
   const rig = await openRig({ clockFactor: 1, watches: false, settings: { MAX_IN_FLIGHT: '5000', LOG_LEVEL: 'warn' } })
   try {
     await rig.callers.wish()
     await rig.settle()
     await rig.gateway.kill()
-    await seed(rig, count)
+    await seedJobs(rig.databaseUrl, count)
     rig.upstream.scriptJobs(() => ({}))
     const { readyAfterMs } = await rig.start()
     return { rig, readyAfterMs }
@@ -78,7 +58,7 @@ export async function measureScale(stored: number): Promise<Scale> {
     const many = await openWith(stored)
     try {
       const medians: Scale['medians'][number][] = []
-      const idOf = (count: number, n: number) => `job_seed${String(1 + ((n * 7_919) % count)).padStart(22, '0')}`
+      const idOf = (count: number, n: number) => seededId(1 + ((n * 7_919) % count))
       const calls = [
         { call: 'swapJob', time: (rig: Rig, n: number) => timeRead(rig, idOf(rig === few.rig ? FEW : stored, n)) },
         { call: 'createSwap', time: (rig: Rig) => timeCreate(rig) },

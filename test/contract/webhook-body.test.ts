@@ -1,0 +1,42 @@
+/** What callers' hooks are sent, beside the JSON Schema that is handed out for it. */
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { FINAL_STATUSES, SWAP_CHARGE_STATES, SWAP_FAILURE_CODES, type SwapJob } from '../../src/domain/swap-job.ts'
+import { toWebhookBody } from '../../src/domain/webhook.ts'
+import { makeSwapJob } from '../support/jobs.ts'
+
+const schema = JSON.parse(readFileSync('schema/webhooks/swap.finished.schema.json', 'utf8'))
+const validate = new Ajv2020({ allErrors: true, validateFormats: false, allowUnionTypes: true }).compile(schema)
+const NOW = Date.UTC(2026, 0, 1)
+const toBody = (over: Partial<SwapJob>) => JSON.parse(JSON.stringify(toWebhookBody(makeSwapJob(NOW, over), NOW)))
+
+test.each(FINAL_STATUSES)('the end as %s is what the schema says', (status) => {
+  validate(toBody({ status, tags: ['a'], clientReference: 'r', charge: { state: 'CHARGED', quota: 3 } }))
+  expect(validate.errors).toBeNull()
+})
+
+test.each(SWAP_FAILURE_CODES)('and so is a failure as %s', (code) => {
+  validate(toBody({ status: 'FAILED', failure: { code, message: 'why', retryable: false } }))
+  expect(validate.errors).toBeNull()
+})
+
+test.each(SWAP_CHARGE_STATES)('and a charge that is %s', (state) => {
+  validate(toBody({ status: 'SUCCESS', charge: { state, quota: null } }))
+  expect(validate.errors).toBeNull()
+})
+
+test('it names every member that is sent, and no other', () => {
+  const { data, ...top } = toBody({ failure: { code: 'OTHER', message: 'why', retryable: false } })
+  const { properties } = schema
+  expect(Object.keys({ ...top, data })).toEqual(Object.keys(properties))
+  expect(Object.keys(data)).toEqual(Object.keys(properties.data.properties))
+  for (const name of ['failure', 'charge']) {
+    expect(Object.keys(data[name])).toEqual(Object.keys(properties.data.properties[name].properties))
+  }
+})
+
+test('it would notice', () => {
+  expect(validate(toBody({ status: 'PENDING' }))).toBe(false)
+  expect(validate({ ...toBody({ status: 'SUCCESS' }), type: 'other' })).toBe(false)
+})
