@@ -12,7 +12,7 @@ import {
 import { toNewRow, toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createKeeping } from './keeping.ts'
 import { createLists } from './lists.ts'
-import { type JobStore, UpstreamIdTakenError } from './job-store.ts'
+import { type JobStore, type NewSwapJob, UpstreamIdTakenError } from './job-store.ts'
 import type { JobRow, Tables } from './tables.ts'
 
 /** How long an idempotency key is kept after its job was done. */
@@ -43,6 +43,34 @@ export interface Engine {
   isUpstreamIdTaken(error: unknown): boolean
 }
 
+/** What stands in other tables of a job that is recorded. */
+function insertParts(
+  trx: Kysely<Tables>,
+  { id, tenant, createdAt, tags, idempotency }: NewSwapJob,
+): Promise<unknown>[] {
+  const parts: Promise<unknown>[] = [
+    trx
+      .insertInto('job_timeline')
+      .values({ job_id: id, version: 1, status: 'PENDING', at: createdAt, source: 'CALLER' })
+      .execute(),
+  ]
+  if (tags.length > 0) {
+    const rows = [...new Set(tags)].map((tag) => ({ job_id: id, tenant, tag, created_at: createdAt }))
+    parts.push(trx.insertInto('job_tags').values(rows).execute())
+  }
+  if (idempotency) {
+    const { key, fingerprint } = idempotency
+    parts.push(
+      trx
+        .insertInto('idempotency_keys')
+        .values({ tenant, key, fingerprint, job_id: id })
+        .onConflict((conflict) => conflict.columns(['tenant', 'key']).doUpdateSet({ fingerprint, job_id: id }))
+        .execute(),
+    )
+  }
+  return parts
+}
+
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
 export function createJobStore(engine: Engine): JobStore {
   const { db, write, writeQueue } = engine
@@ -61,33 +89,20 @@ export function createJobStore(engine: Engine): JobStore {
           const same = await findSameContent(trx, job.tenant, job.content.digest, job.content.reuseSince)
           if (same) return { kind: 'sameContent', job: toSwapJob(same) }
         }
-        const refusal = await findTenantLimit(trx, job.tenant, limits)
+        const [refusal, { in_flight: inFlight, due, waiting }] = await Promise.all([
+          findTenantLimit(trx, job.tenant, limits),
+          countQueue(trx, room, job.createdAt),
+        ])
         if (refusal) return refusal
-        const { in_flight: inFlight, due, waiting } = await countQueue(trx, room, job.createdAt)
         if (waiting >= room.maxWaiting) return { kind: 'full' }
         const isClaimed = job.leaseUntil !== null && inFlight < room.maxInFlight && due === 0
-        const row = await trx
+        const inserted = trx
           .insertInto('jobs')
           .values({ ...toNewRow(job, isClaimed), change_seq: engine.nextChange() })
           .returningAll()
           .executeTakeFirstOrThrow()
-        await trx
-          .insertInto('job_timeline')
-          .values({ job_id: job.id, version: 1, status: 'PENDING', at: job.createdAt, source: 'CALLER' })
-          .execute()
-        if (job.tags.length > 0) {
-          const { id, tenant, createdAt } = job
-          const tags = [...new Set(job.tags)].map((tag) => ({ job_id: id, tenant, tag, created_at: createdAt }))
-          await trx.insertInto('job_tags').values(tags).execute()
-        }
-        if (idempotency) {
-          const { key, fingerprint } = idempotency
-          await trx
-            .insertInto('idempotency_keys')
-            .values({ tenant: job.tenant, key, fingerprint, job_id: job.id })
-            .onConflict((conflict) => conflict.columns(['tenant', 'key']).doUpdateSet({ fingerprint, job_id: job.id }))
-            .execute()
-        }
+        // Behind it, without waiting for its answer.
+        const [row] = await Promise.all([inserted, ...insertParts(trx, job)])
         return { kind: 'created', job: toSwapJob(row) }
       }),
 

@@ -35,6 +35,8 @@ export async function openDatabase(
     statement_timeout: ANSWER_WITHIN_MS,
     idle_in_transaction_session_timeout: ANSWER_WITHIN_MS,
     keepAlive: true,
+    // Statements that do not wait for each other's answers are sent without waiting: a group of writes is one road, not many.
+    pipeline: true,
     options: '-c synchronous_commit=on',
     types: {
       getTypeParser: (type, format) => (type === types.builtins.INT8 ? Number : types.getTypeParser(type, format)),
