@@ -14,8 +14,15 @@ import type { Telemetry } from '../telemetry/events.ts'
 import type { SendOutcome, WebhookSender } from '../webhooks/webhook-sender.ts'
 
 /** Attempts under way at one time, and to one receiver. */
-const MAX_AT_ONCE = 256
+const MAX_AT_ONCE = 512
 export const MAX_AT_ONE_RECEIVER = 64
+/** Events taken out of the store in one go: they may all be for one receiver, which then has so many more than its share. */
+const BATCH = 16
+const SHARE = MAX_AT_ONE_RECEIVER - BATCH
+/** The share of one that did not answer the last time. */
+const SHARE_OF_SILENT = 4
+/** Receivers of which it is known. */
+const MAX_SILENT = 10_000
 /** An attempt takes 15 s at most; when nothing is noted after this, whoever made it has died. */
 const CLAIM_MS = 20_000
 const LOOK_EVERY_MS = 1_000
@@ -36,12 +43,24 @@ export interface WebhookDelivererParts {
 export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortSignal): Promise<void> {
   const { store, sender, news, background, telemetry, clock, random } = parts
   const underWay = createCounts()
+  /** Those who did not answer the last time. */
+  const silent = new Set<string>()
+  /** Those who have their share under way. */
   const full = new Set<string>()
   let atWork = 0
+
+  const count = (host: string, change: 1 | -1) => {
+    atWork += change
+    if (underWay.add(host, change) >= (silent.has(host) ? SHARE_OF_SILENT : SHARE)) full.add(host)
+    else full.delete(host)
+  }
 
   const attempt = async (webhook: Webhook) => {
     const at = clock.now()
     const outcome = await sender.send(webhook, at)
+    const { host } = new URL(webhook.url)
+    if (outcome.kind === 'answered') silent.delete(host)
+    else if (silent.size < MAX_SILENT) silent.add(host)
     faultPoint('webhook-answered')
     const next = decideNext(webhook, outcome, at, random())
     await store.noteAttempt(webhook.id, toAttempt(outcome, at), next)
@@ -50,13 +69,10 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
 
   const deliver = (webhook: Webhook) => {
     const { host } = new URL(webhook.url)
-    atWork += 1
-    if (underWay.add(host, 1) >= MAX_AT_ONE_RECEIVER) full.add(host)
+    count(host, 1)
     background.run('deliver a webhook', () =>
       attempt(webhook).finally(() => {
-        atWork -= 1
-        underWay.add(host, -1)
-        full.delete(host)
+        count(host, -1)
         news.wake()
       }),
     )
@@ -65,9 +81,7 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
   while (!stopping.aborted) {
     try {
       const now = clock.now()
-      const due = await store.claimDue(now, now + CLAIM_MS, Math.min(MAX_AT_ONE_RECEIVER, MAX_AT_ONCE - atWork), [
-        ...full,
-      ])
+      const due = await store.claimDue(now, now + CLAIM_MS, Math.min(BATCH, MAX_AT_ONCE - atWork), [...full])
       for (const webhook of due) deliver(webhook)
       if (due.length > 0 && atWork < MAX_AT_ONCE) continue
     } catch (error) {

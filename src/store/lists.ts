@@ -2,7 +2,7 @@
  * Lists of a tenant's jobs, what was made last first. A page is found by where the last one ended, so that the thousandth
  * costs what the first does; each way of narrowing has an index with that order behind it.
  */
-import type { ExpressionBuilder, Kysely, SelectQueryBuilder, SqlBool, Expression } from 'kysely'
+import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
 import type { JobFilter } from '../domain/job-filter.ts'
 import { isDone, SWAP_JOB_STATUSES, type SwapJobStatus } from '../domain/swap-job.ts'
 import { countUpTo, isWaiting, type Where } from './counting.ts'
@@ -137,6 +137,10 @@ function narrow(db: Kysely<Tables>, tenant: string, filter: Narrowed): Jobs {
   return query
 }
 
+/** Where a page is read from: the jobs, or, where a tag is asked for, the jobs of that tag; both stand in its order. */
+const BY_JOB = { createdAt: sql.ref<number>('jobs.created_at'), id: sql.ref<string>('jobs.id') }
+const BY_TAG = { createdAt: sql.ref<number>('by_tag.created_at'), id: sql.ref<string>('by_tag.job_id') }
+
 async function findPage(
   db: Kysely<Tables>,
   tenant: string,
@@ -144,29 +148,38 @@ async function findPage(
   { from, direction, limit }: ListRange,
 ): Promise<JobRow[]> {
   if (filter.ids?.length === 0) return []
-  const order = direction === 'forward' ? 'desc' : 'asc'
-  return narrow(db, tenant, filter)
-    .selectAll('jobs')
-    .$if(from !== null, (query) =>
-      query.where((where) =>
-        isBeyond(where, direction === 'forward' ? '<' : '>', from?.createdAt ?? 0, from?.id ?? ''),
-      ),
-    )
-    .orderBy('jobs.created_at', order)
-    .orderBy('jobs.id', order)
-    .limit(limit)
-    .execute()
-}
-
-/** As one comparison of both: an index is entered right there. */
-function isBeyond(
-  where: ExpressionBuilder<Tables, 'jobs'>,
-  operator: '<' | '>',
-  createdAt: number,
-  id: string,
-): Expression<SqlBool> {
-  const { refTuple, tuple } = where
-  return where(refTuple('jobs.created_at', 'jobs.id'), operator, tuple(createdAt, id))
+  const { createdFrom = null, createdBefore = null, ...rest } = filter
+  const [tag, ...tags] = new Set(filter.tags)
+  const { createdAt, id } = tag === undefined ? BY_JOB : BY_TAG
+  const isForward = direction === 'forward'
+  const order = isForward ? 'desc' : 'asc'
+  // Of two bounds on one side the nearer one alone: with both an index is entered at either.
+  const isWithin =
+    from !== null && (isForward ? from.createdAt < (createdBefore ?? Infinity) : from.createdAt >= (createdFrom ?? 0))
+  const newest = isForward && isWithin ? null : createdBefore
+  const oldest = !isForward && isWithin ? null : createdFrom
+  return (
+    narrow(db, tenant, { ...rest, tags })
+      .selectAll('jobs')
+      .$if(tag !== undefined, (query) =>
+        query
+          .innerJoin('job_tags as by_tag', 'by_tag.job_id', 'jobs.id')
+          .where('by_tag.tenant', '=', tenant)
+          .where('by_tag.tag', '=', tag ?? ''),
+      )
+      .$if(newest !== null, (query) => query.where(createdAt, '<', newest))
+      .$if(oldest !== null, (query) => query.where(createdAt, '>=', oldest))
+      // As one comparison of both: an index is entered right there.
+      .$if(isWithin, (query) =>
+        query.where(
+          sql<SqlBool>`(${createdAt}, ${id}) ${sql.raw(isForward ? '<' : '>')} (${from?.createdAt}, ${from?.id})`,
+        ),
+      )
+      .orderBy(createdAt, order)
+      .orderBy(id, order)
+      .limit(limit)
+      .execute()
+  )
 }
 
 function newestFirst(a: JobRow, b: JobRow): number {

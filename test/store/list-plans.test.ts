@@ -50,15 +50,24 @@ test.each<[string, JobFilter, RegExp]>([
     /jobs_client_reference \(tenant=\? AND client_reference=\? AND \(created_at,id\)</,
   ],
   ['a time', { createdFrom: 1_600_000_000_000 }, /jobs_tenant_created \(tenant=\? AND/],
+  [
+    'a span of time that the page begins in',
+    { createdFrom: 1_600_000_000_000, createdBefore: 1_800_000_000_000 },
+    /jobs_tenant_created \(tenant=\? AND created_at>\? AND \(created_at,id\)<\(\?,\?\)\)/,
+  ],
+  [
+    'a tag',
+    { tags: ['t'] },
+    /by_tag USING (COVERING )?INDEX job_tags_list \(tenant=\? AND tag=\? AND \(created_at,job_id\)</,
+  ],
+  [
+    'tags and a status',
+    { tags: ['t', 'u'], statuses: ['FAILED'] },
+    /job_tags_list \(tenant=\? AND tag=\? AND \(created_at,job_id\)</,
+  ],
 ])('by %s', async (_what, filter, plan) => {
   for (const one of await explain(filter)) {
     expect(one).toMatch(plan)
     expect(one).not.toMatch(/TEMP B-TREE|SCAN/)
   }
-})
-
-test('by a tag', async () => {
-  const [plan] = await explain({ tags: ['t'] })
-  expect(plan).toMatch(/job_tags/)
-  expect(plan).not.toMatch(/SCAN jobs/)
 })
