@@ -15,9 +15,9 @@ import type { SendOutcome, WebhookSender } from '../webhooks/webhook-sender.ts'
 
 /** Attempts under way at one time, and to one receiver. */
 const MAX_AT_ONCE = 512
-export const MAX_AT_ONE_RECEIVER = 64
+export const MAX_AT_ONE_RECEIVER = 96
 /** Events taken out of the store in one go: they may all be for one receiver, which then has so many more than its share. */
-const BATCH = 16
+const BATCH = 24
 const SHARE = MAX_AT_ONE_RECEIVER - BATCH
 /** The share of one that did not answer the last time. */
 const SHARE_OF_SILENT = 4
