@@ -1,0 +1,79 @@
+/** The share of what is under way that one receiver may have, whatever it does. */
+import { expect, test } from 'vitest'
+import { MAX_AT_ONE_RECEIVER, runWebhooks } from '../../src/jobs/deliver-webhooks.ts'
+import { createBackground } from '../../src/lib/background.ts'
+import { createWakeableDelay } from '../../src/lib/wakeable-delay.ts'
+import { createJobStore } from '../../src/store/kysely-job-store.ts'
+import { createWebhookStore } from '../../src/store/kysely-webhook-store.ts'
+import { openDatabase } from '../../src/store/sqlite/open.ts'
+import type { SendOutcome } from '../../src/webhooks/webhook-sender.ts'
+import { createStepClock } from '../support/step-clock.ts'
+import { closeAfterTest } from '../support/test-app.ts'
+import { makeNewSwapJob } from '../support/jobs.ts'
+import { until } from '../support/until.ts'
+
+const EVENTS = 400
+const SILENT = 'https://silent.example.com/'
+const LIVE = 'https://live.example.com/'
+
+test('one that never answers is given up again and again, and never has more than its share', async () => {
+  const engine = await openDatabase(':memory:', () => {})
+  closeAfterTest(() => engine.db.destroy())
+  const store = createJobStore(engine)
+  const clock = createStepClock()
+  const makeEvent = async (n: number, url: string) => {
+    const room = { maxInFlight: 10_000, maxWaiting: 10_000 }
+    const refusals = { since: 0, maxPerTenant: 10, maxOverall: 10 }
+    const limits = { since: 0, quota: null, maxUnfinished: null, contentRefusals: refusals }
+    const made = await store.createJob(makeNewSwapJob(`job_${n}`, clock.now(), { hookUrl: url }), room, limits)
+    if (made.kind !== 'created') throw new Error(made.kind)
+    const patch = { finishedAt: clock.now(), wakeAt: null }
+    const webhook = { id: `evt_${n}`, url, body: '{}' }
+    await store.applyDecision(made.job, { kind: 'transition', to: 'CANCELED', patch }, clock.now(), 'CALLER', webhook)
+  }
+  for (let n = 0; n < EVENTS; n += 1) await makeEvent(n, SILENT)
+
+  const stopping = new AbortController()
+  const failures: unknown[] = []
+  const background = createBackground((_what, error) => failures.push(error))
+  const news = createWakeableDelay(clock, stopping.signal)
+  const held: ((outcome: SendOutcome) => void)[] = []
+  let most = 0
+  let told = 0
+  const sender = {
+    send: async ({ url }: { readonly url: string }): Promise<SendOutcome> => {
+      if (url === LIVE) {
+        told += 1
+        return { kind: 'answered', httpStatus: 204, retryAfterMs: null }
+      }
+      return new Promise((resolve) => {
+        held.push(resolve)
+        most = Math.max(most, held.length)
+      })
+    },
+  }
+  const telemetry = {
+    backgroundFailed: (_what: string, error: unknown) => failures.push(error),
+    webhookExhausted: () => {},
+  }
+  const running = runWebhooks(
+    { store: createWebhookStore(engine), sender, news, background, telemetry, clock, random: () => 0.5 },
+    stopping.signal,
+  )
+  let ended = 0
+  while (ended < EVENTS) {
+    await until(() => held.length > 0)
+    // One gives up, then the next, as their times run out.
+    held.shift()?.({ kind: 'failed', error: 'no answer' })
+    ended += 1
+  }
+  await makeEvent(EVENTS, LIVE)
+  news.wake()
+  await until(() => told === 1)
+  stopping.abort()
+  for (const give of held) give({ kind: 'failed', error: 'stopped' })
+  await running
+  await background.settled()
+  expect(failures).toEqual([])
+  expect(most).toBeLessThanOrEqual(MAX_AT_ONE_RECEIVER)
+})
