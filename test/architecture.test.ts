@@ -63,6 +63,7 @@ const FLOORS: Record<string, Floor> = {
       'graphql',
       'graphql-ws',
       'graphql-yoga',
+      'lru-cache',
       'ws',
     ],
   },

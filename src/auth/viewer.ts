@@ -56,3 +56,8 @@ export function hasScope({ scopes }: Viewer, scope: Scope): boolean {
 export function maySee(viewer: Viewer, job: { readonly id: string; readonly tenant: string }): boolean {
   return job.tenant === viewer.tenant && (viewer.jobIds === null || viewer.jobIds.has(job.id))
 }
+
+/** Equal for viewers who are given equal answers. */
+export function toViewerKey({ tenant, scopes, jobIds }: Viewer): string {
+  return JSON.stringify([tenant, [...scopes], jobIds && [...jobIds]])
+}

@@ -13,6 +13,8 @@ import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { checkDocumentText } from './document-limits.ts'
 import { type EventStreamDoor, wantsEventStream } from './event-stream.ts'
+import type { UseCases } from './context.ts'
+import type { Lanes } from './lanes/lanes.ts'
 import type { OperationParams } from './operations.ts'
 import { parseBody, parseQuery } from './params.ts'
 import type { FindDocument } from './trusted-documents.ts'
@@ -23,6 +25,8 @@ const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'applicatio
 /** What Yoga is given beside the request: who asks. */
 export interface Admitted {
   readonly caller: Caller
+  /** Instead of the usual ones: those with which the request has been begun. */
+  readonly useCases?: UseCases
 }
 
 /** Yoga as it takes a Node request, whose body has been read. */
@@ -36,6 +40,7 @@ export interface FrontDoorParts {
   readonly admission: Admission
   readonly findDocument: FindDocument
   readonly eventStreams: EventStreamDoor
+  readonly lanes: Lanes
   readonly yoga: AnswerRequest
   /** Hears which connections are of somebody who is known. */
   readonly welcome: (connection: Duplex) => void
@@ -60,7 +65,7 @@ class Refused extends Error {
 }
 
 export function createFrontDoor(parts: FrontDoorParts) {
-  const { admission, findDocument, eventStreams, yoga, welcome, hasPage, now } = parts
+  const { admission, findDocument, eventStreams, lanes, yoga, welcome, hasPage, now } = parts
 
   const admit = async (request: IncomingMessage, response: ServerResponse): Promise<Caller> => {
     const viewer = await admission.authenticate(readCredentials(request))
@@ -89,20 +94,37 @@ export function createFrontDoor(parts: FrontDoorParts) {
       throw new Refused(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send GraphQL as application/json.')
     }
     const caller = await admit(request, response)
-    const params = isPost ? await readParams(request) : parseQuery(readQuery(request))
+    const body = isPost ? await read(request) : null
+    // What is spent is said by Yoga; a stream is none of the lanes'.
+    const isOrdinary = !caller.allowance.isSpent && !wantsEventStream(request)
+    const format = body && isOrdinary ? lanes.formatOf(request) : null
+    const key = body && format !== null ? lanes.keyOf(caller.viewer, body) : ''
+    const kept = format !== null && lanes.findKept(key)
+    if (kept) return send(response, format, kept)
+    const params = body ? parseBody(body) : parseQuery(readQuery(request))
     if (!params) {
       throw new Refused(400, 'BAD_REQUEST', 'Send {"query": "…"}, with variables and operationName where needed.')
     }
+    const idempotencyHeader = request.headers['idempotency-key']
+    const idempotencyKey = typeof idempotencyHeader === 'string' ? idempotencyHeader : null
     if (wantsEventStream(request)) {
-      const key = request.headers['idempotency-key']
-      const idempotencyKey = typeof key === 'string' ? key : null
       if (await eventStreams.open({ caller, params, idempotencyKey, mayChange: isPost }, response)) return
       throw new Refused(503, 'UNAVAILABLE', 'Too many streams. Try again later.', { 'retry-after': '5' })
     }
     const { operationName, variables } = params
-    const operation = { query: find(params), operationName, variables }
+    const query = find(params)
+    let admitted: Admitted = { caller }
+    if (format !== null) {
+      const asked = { caller, text: query, operationName: operationName ?? null, variables: variables ?? {} }
+      const written = await lanes.answer({ ...asked, idempotencyKey, key }, (useCases) => {
+        admitted = { caller, useCases }
+      })
+      if (written !== null) return send(response, format, written)
+    }
+    const operation = { query, operationName, variables }
     if (!isPost) request.url = toAddress(operation)
-    await yoga(isPost ? Object.assign(request, { body: operation }) : request, response, { caller })
+    await yoga(isPost ? Object.assign(request, { body: operation }) : request, response, admitted)
+    if (isPost) lanes.noteFormat(request, response)
   }
 
   const find = (params: OperationParams): string => {
@@ -134,6 +156,12 @@ export function createFrontDoor(parts: FrontDoorParts) {
   }
 }
 
+/** In one write: of a text whose length is not known head and body go apart. */
+function send(response: ServerResponse, type: string, text: string): void {
+  response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
+  response.end(text)
+}
+
 /** The page loads what is inside it; only that others frame it is refused. */
 const PAGE_POLICY = "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 
@@ -147,14 +175,14 @@ function hasJsonType({ headers }: IncomingMessage, isPost: boolean): boolean {
   return type === undefined ? !isPost : JSON_TYPES.has(type)
 }
 
-async function readParams(request: IncomingMessage): Promise<OperationParams | null> {
+async function read(request: IncomingMessage): Promise<Buffer> {
   const isTooLong = Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES
   // A body that is too long is left unread, not cut off together with our answer.
   const body = isTooLong ? null : await readBody(request, MAX_BODY_BYTES)
   if (body === null) {
     throw new Refused(413, 'TOO_LARGE', `A request has at most ${MAX_BODY_BYTES} bytes.`, { connection: 'close' })
   }
-  return parseBody(body)
+  return body
 }
 
 function toAddress({ query, operationName, variables }: Omit<OperationParams, 'documentId'>): string {

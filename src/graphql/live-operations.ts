@@ -4,7 +4,7 @@
  * same, as the same viewer, share each event: it is executed once and serialised once.
  */
 import { createSourceEventStream, type DocumentNode, execute, type GraphQLError } from 'graphql'
-import type { Viewer } from '../auth/viewer.ts'
+import { toViewerKey } from '../auth/viewer.ts'
 import type { Feed, FeedSource } from '../jobs/feed.ts'
 import type { Wheel } from '../lib/wheel.ts'
 import type { Operation, Unrunnable } from './operations.ts'
@@ -158,11 +158,6 @@ export function createLiveOperations({ repeats, maskError, onUnexpectedError }: 
       }
     },
   }
-}
-
-/** Equal for viewers who are given equal answers. */
-function toViewerKey({ tenant, scopes, jobIds }: Viewer): readonly unknown[] {
-  return [tenant, [...scopes], jobIds && [...jobIds]]
 }
 
 function toPayload(result: object): Buffer {

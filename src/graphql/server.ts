@@ -16,8 +16,10 @@ import { createErrorMask } from './errors.ts'
 import { openEventStreamDoor } from './event-stream.ts'
 import { type Admitted, createFrontDoor } from './front-door.ts'
 import { createLiveOperations } from './live-operations.ts'
+import { createLanes, type Lanes } from './lanes/lanes.ts'
 import { createPrepareOperation } from './operations.ts'
 import { useBudget } from './plugins/use-budget.ts'
+import { useLanes } from './plugins/use-lanes.ts'
 import { useDocumentLimits } from './plugins/use-document-limits.ts'
 import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
 import { createFindDocument } from './trusted-documents.ts'
@@ -63,16 +65,24 @@ export interface GraphqlServer {
   close(): Promise<void>
 }
 
+/** What a context is made of: what was admitted, and what the request or its stream said besides. */
+interface ContextParts extends Admitted {
+  readonly request?: Request
+  readonly idempotencyKey?: string | null
+}
+
 export async function openGraphqlServer(parts: GraphqlServerParts): Promise<GraphqlServer> {
-  const { schema, useCases, authenticate, limiter, introspection, graphiql, onUnexpectedError, welcome, random } = parts
+  const { schema, authenticate, limiter, introspection, graphiql, onUnexpectedError, welcome, random } = parts
+  const lanes = createLanes(schema, parts.useCases)
+  const useCases: UseCases = { ...parts.useCases, forgetter: forgetKept(parts.useCases.forgetter, lanes) }
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
   const yoga = createYoga<Admitted, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     // There is no request where the operation came over a stream.
-    context: ({ caller, request, idempotencyKey }: Admitted & { request?: Request; idempotencyKey?: string | null }) =>
-      createContext(useCases, caller, request?.headers.get('idempotency-key') ?? idempotencyKey ?? null),
+    context: ({ caller, useCases: begun, request, idempotencyKey }: ContextParts) =>
+      createContext(begun ?? useCases, caller, request?.headers.get('idempotency-key') ?? idempotencyKey ?? null),
     maskedErrors: { maskError, isDev: false },
     cors: false,
     batching: false,
@@ -86,6 +96,7 @@ export async function openGraphqlServer(parts: GraphqlServerParts): Promise<Grap
       useDocumentLimits(),
       ...(introspection ? [] : [useSchemaSecrecy()]),
       useBudget(),
+      useLanes(lanes),
       useRequestErrorStatus(),
     ],
     ...(await graphiqlOptions(graphiql)),
@@ -105,11 +116,33 @@ export async function openGraphqlServer(parts: GraphqlServerParts): Promise<Grap
   const eventStreams = openEventStreamDoor({ prepare, live, now })
   const webSockets = openWebSocketDoor({ admission, prepare, live, onUnexpectedError, welcome, now, random })
   return {
-    handle: createFrontDoor({ admission, findDocument, eventStreams, yoga, welcome, hasPage: graphiql !== false, now }),
+    handle: createFrontDoor({
+      admission,
+      findDocument,
+      eventStreams,
+      lanes,
+      yoga,
+      welcome,
+      hasPage: graphiql !== false,
+      now,
+    }),
     upgrade: webSockets.upgrade,
     close: async () => {
       await Promise.all([eventStreams.close(), webSockets.close()])
       repeats.close()
+    },
+  }
+}
+
+/** What was erased is in no answer that is kept. */
+function forgetKept({ forget }: UseCases['forgetter'], lanes: Pick<Lanes, 'forget'>): UseCases['forgetter'] {
+  return {
+    forget: async (...args) => {
+      try {
+        return await forget(...args)
+      } finally {
+        lanes.forget()
+      }
     },
   }
 }

@@ -16,6 +16,7 @@ import type { Context, UseCases } from '../../src/graphql/context.ts'
 import { createErrorMask } from '../../src/graphql/errors.ts'
 import { openEventStreamDoor } from '../../src/graphql/event-stream.ts'
 import { type Admitted, createFrontDoor } from '../../src/graphql/front-door.ts'
+import { createLanes } from '../../src/graphql/lanes/lanes.ts'
 import { createLiveOperations } from '../../src/graphql/live-operations.ts'
 import { createPrepareOperation } from '../../src/graphql/operations.ts'
 import { createFindDocument } from '../../src/graphql/trusted-documents.ts'
@@ -115,6 +116,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     admission,
     findDocument: createFindDocument(null),
     eventStreams,
+    lanes: createLanes(schema, {} as UseCases),
     // What is no stream is not asked for here.
     yoga: (_request, response) => response.writeHead(501).end(),
     welcome: () => {},

@@ -1,0 +1,307 @@
+/**
+ * An operation made into functions that write its answer as JSON text, without a result object in between. They call the
+ * resolvers and the scalars of the schema itself, so what a field means is said in one place; what they do not know they
+ * leave to the engine: `compile` gives null for a document that is out of the ordinary, and a plan rejects where anything
+ * is that an answer would have to speak of in `errors`.
+ */
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  getArgumentValues,
+  getNamedType,
+  getOperationAST,
+  getVariableValues,
+  type GraphQLAbstractType,
+  type GraphQLField,
+  type GraphQLLeafType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  isAbstractType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  Kind,
+  OperationTypeNode,
+  type SelectionSetNode,
+  typeFromAST,
+  visit,
+} from 'graphql'
+import { isDone, SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
+import type { Context } from '../context.ts'
+
+/** What stands in the way of a plan. */
+export class Uncommon extends Error {
+  override readonly name = 'Uncommon'
+}
+
+/** The answer of a plan. */
+export interface Written {
+  /** The value of `data`. */
+  readonly text: string
+  /** Whether it will be the same as long as the jobs in it are let be: all are done, and nothing else is in it. */
+  readonly isLasting: boolean
+}
+
+export interface Plan {
+  readonly type: 'query' | 'mutation'
+  /** Rejects where anything is out of the ordinary. */
+  run(context: Context, variables: Readonly<Record<string, unknown>>): Promise<Written>
+}
+
+interface Run {
+  readonly context: Context
+  readonly variables: Readonly<Record<string, unknown>>
+  /** Jobs written so far that will not change. */
+  doneJobs: number
+}
+
+type Text = string | Promise<string>
+/** Writes a value that a resolver gave. */
+type Write = (value: unknown, run: Run) => Text
+
+/** What is compiled: the other root fields are rare, and what they change is not to be done twice. */
+const ROOT_FIELDS: ReadonlySet<string> = new Set(['swapJob', 'swapJobs', 'createSwap'])
+
+/** Fields that stay as they are when their job is done, by their types; addresses among them work for long enough. */
+const LASTING: Readonly<Record<string, ReadonlySet<string>>> = {
+  Query: new Set(['swapJob']),
+  SwapJob: new Set(
+    'id jobId status done version upstreamStatus failure charge clientReference tags timeline createdAt updatedAt submittedAt finishedAt result'.split(
+      ' ',
+    ),
+  ),
+  SwapFailure: new Set(['code', 'message', 'retryable']),
+  SwapCharge: new Set(['state', 'quota']),
+  SwapTimelineEntry: new Set(['version', 'status', 'at', 'source']),
+  SwapResult: new Set(['url', 'expiresAt', 'cdnImage', 'discordImage', 'linksExpireAt', 'copy']),
+  SwapResultCopy: new Set(['url', 'contentType', 'width', 'height', 'byteLength', 'sha256']),
+}
+
+/** No resolver of ours reads it; one that does fails here, and is left to the engine. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const NO_INFO = null as unknown as GraphQLResolveInfo
+
+/** @param document valid for the schema. @returns null where the engine has to run it. */
+export function compile(schema: GraphQLSchema, document: DocumentNode, operationName: string | null): Plan | null {
+  const operation = getOperationAST(document, operationName)
+  const type = operation?.operation
+  if (!operation || !type || type === OperationTypeNode.SUBSCRIPTION || hasDirectives(document)) return null
+  const root = schema.getRootType(type)
+  if (!root) return null
+  try {
+    const compiler = createCompiler(schema, document)
+    const fields = compiler.collect(root, [operation.selectionSet])
+    const isOrdinary = [...fields.values()].every(([node]) => node && ROOT_FIELDS.has(node.name.value))
+    // One after the other, and no second one for an error to leave undone.
+    if (!isOrdinary || (type === OperationTypeNode.MUTATION && fields.size > 1)) return null
+    const write = compiler.compileObject(root, [operation.selectionSet])
+    const definitions = operation.variableDefinitions ?? []
+    return {
+      type,
+      run: async (context, given) => {
+        const { coerced: variables } = getVariableValues(schema, definitions, given)
+        if (!variables) throw new Uncommon('the variables do not fit')
+        const run = { context, variables, doneJobs: 0 }
+        const text = await write({}, run)
+        return { text, isLasting: compiler.isLasting() && run.doneJobs === fields.size }
+      },
+    }
+  } catch (error) {
+    if (error instanceof Uncommon) return null
+    throw error
+  }
+}
+
+function hasDirectives(document: DocumentNode): boolean {
+  let found = false
+  visit(document, {
+    Directive: () => {
+      found = true
+    },
+  })
+  return found
+}
+
+function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
+  }
+  let isLasting = true
+
+  /** The fields that an object of `type` is asked for, in order, by the name each has in the answer. */
+  const collect = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Map<string, FieldNode[]> => {
+    const fields = new Map<string, FieldNode[]>()
+    const spread = new Set<string>()
+    const add = ({ selections }: SelectionSetNode) => {
+      for (const selection of selections) {
+        if (selection.kind === Kind.FIELD) {
+          const key = selection.alias?.value ?? selection.name.value
+          const nodes = fields.get(key)
+          if (nodes) nodes.push(selection)
+          else fields.set(key, [selection])
+          continue
+        }
+        const name = selection.kind === Kind.FRAGMENT_SPREAD ? selection.name.value : null
+        const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection
+        if (!fragment || (name !== null && spread.has(name))) continue
+        if (name !== null) spread.add(name)
+        const condition = fragment.typeCondition ? typeFromAST(schema, fragment.typeCondition) : type
+        if (condition === type || (isAbstractType(condition) && schema.isSubType(condition, type))) {
+          add(fragment.selectionSet)
+        }
+      }
+    }
+    for (const set of sets) add(set)
+    return fields
+  }
+
+  const compileObject = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Write => {
+    const fields = [...collect(type, sets)].map(([key, nodes]) => compileField(type, key, nodes))
+    const isJob = type.name === 'SwapJob'
+    return (value, run) => {
+      if (type.isTypeOf && type.isTypeOf(value, run.context, NO_INFO) !== true) throw new Uncommon('another type')
+      if (isJob && isDoneJob(value)) run.doneJobs += 1
+      return join(fields, (field) => field(value, run), '{', '}')
+    }
+  }
+
+  const compileField = (type: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): Write => {
+    const [node] = nodes
+    const name = node?.name.value ?? ''
+    const prefix = `${JSON.stringify(key)}:`
+    if (name === '__typename') return () => prefix + JSON.stringify(type.name)
+    const field = type.getFields()[name]
+    if (!node || !field) throw new Uncommon(`no field ${name}`)
+    if (!LASTING[type.name]?.has(name)) isLasting = false
+    const resolve = field.resolve ?? ((source: unknown) => readProperty(source, name))
+    const argsOf = compileArguments(field, node)
+    const write = compileValue(
+      field.type,
+      nodes.flatMap(({ selectionSet }) => selectionSet ?? []),
+    )
+    const writeLate = async (value: unknown, run: Run) => prefix + (await write(await value, run))
+    return (source, run) => {
+      const value: unknown = resolve(source, argsOf(run), run.context, NO_INFO)
+      if (isPromise(value)) return writeLate(value, run)
+      const text = write(value, run)
+      return typeof text === 'string' ? prefix + text : writeLate(value, run)
+    }
+  }
+
+  const compileValue = (type: GraphQLOutputType, sets: readonly SelectionSetNode[]): Write => {
+    if (isNonNullType(type)) {
+      const write = compileValue(type.ofType, sets)
+      return (value, run) => {
+        if (value === null || value === undefined) throw new Uncommon('null where none may be')
+        return write(value, run)
+      }
+    }
+    const write = compilePresent(type, sets)
+    return (value, run) => {
+      if (value === null || value === undefined) return 'null'
+      if (value instanceof Error) throw value
+      return write(value, run)
+    }
+  }
+
+  const compilePresent = (type: GraphQLOutputType, sets: readonly SelectionSetNode[]): Write => {
+    if (isListType(type)) {
+      const write = compileValue(type.ofType, sets)
+      const writeLate = async (member: unknown, run: Run) => write(await member, run)
+      return (value, run) => {
+        if (!Array.isArray(value)) throw new Uncommon('not an array')
+        const writeMember = (member: unknown) => (isPromise(member) ? writeLate(member, run) : write(member, run))
+        return join(value, writeMember, '[', ']')
+      }
+    }
+    if (isLeafType(type)) return compileLeaf(type)
+    if (isAbstractType(type)) return compileAbstract(type, sets)
+    const named = getNamedType(type)
+    if (!('isTypeOf' in named)) throw new Uncommon('no object')
+    return compileObject(named, sets)
+  }
+
+  const compileAbstract = (type: GraphQLAbstractType, sets: readonly SelectionSetNode[]): Write => {
+    const { resolveType } = type
+    if (!resolveType) throw new Uncommon(`${type.name} does not say which type a value has`)
+    const writers = new Map(schema.getPossibleTypes(type).map((one) => [one.name, compileObject(one, sets)]))
+    return (value, run) => {
+      const name = resolveType(value, run.context, NO_INFO, type)
+      const write = typeof name === 'string' ? writers.get(name) : undefined
+      if (!write) throw new Uncommon(`${type.name} is of no known type`)
+      return write(value, run)
+    }
+  }
+
+  return { collect, compileObject, isLasting: () => isLasting }
+}
+
+function compileLeaf(type: GraphQLLeafType): Write {
+  return (value) => {
+    const text = JSON.stringify(type.serialize(value)) as string | undefined
+    if (text === undefined || text === 'null') throw new Uncommon(`no ${type.name}`)
+    return text
+  }
+}
+
+type Arguments = Readonly<Record<string, unknown>>
+
+function compileArguments(field: GraphQLField<unknown, unknown>, node: FieldNode): (run: Run) => Arguments {
+  let isVariable = false
+  for (const argument of node.arguments ?? []) {
+    visit(argument, {
+      Variable: () => {
+        isVariable = true
+      },
+    })
+  }
+  if (isVariable) return ({ variables }) => getArgumentValues(field, node, variables)
+  try {
+    const args = getArgumentValues(field, node)
+    return () => args
+  } catch {
+    throw new Uncommon('arguments that do not fit')
+  }
+}
+
+function join<T>(members: readonly T[], write: (member: T) => Text, open: string, close: string): Text {
+  const parts: Text[] = []
+  const texts: string[] = []
+  try {
+    for (const member of members) {
+      const part = write(member)
+      if (typeof part === 'string') texts.push(part)
+      parts.push(part)
+    }
+  } catch (error) {
+    // Nobody waits for the others any more, and some may still reject.
+    for (const part of parts) if (typeof part !== 'string') part.catch(() => null)
+    throw error
+  }
+  return texts.length === parts.length ? open + texts.join() + close : joinLate(parts, open, close)
+}
+
+async function joinLate(parts: readonly Text[], open: string, close: string): Promise<string> {
+  const texts = await Promise.all(parts.map(async (part) => part))
+  return open + texts.join() + close
+}
+
+/** What the engine's own resolver gives where there is none, for plain values. */
+function readProperty(source: unknown, name: string): unknown {
+  const value: unknown = typeof source === 'object' && source !== null ? Reflect.get(source, name) : undefined
+  if (typeof value === 'function') throw new Uncommon('a value that is to be called')
+  return value
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+function isDoneJob(value: unknown): boolean {
+  const status = typeof value === 'object' && value !== null && 'status' in value ? value.status : null
+  return SWAP_JOB_STATUSES.some((one) => one === status && isDone(one))
+}

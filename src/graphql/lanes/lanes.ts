@@ -1,0 +1,140 @@
+/**
+ * The fast road for what is asked most: a few shapes of queries, and `createSwap`, as JSON over POST. Two lanes:
+ *
+ * - answers that will not change are kept as text, and given again to who may see the same and sends the same bytes;
+ * - documents that Yoga has run once are compiled, and run without it from then on.
+ *
+ * The rule: a lane answers exactly what Yoga would, or not at all. Whatever is out of the ordinary, errors above all, is
+ * left to Yoga, which asks again; only what a mutation has done is not done twice. Without the lanes every answer is the
+ * same, and slower.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { DocumentNode, GraphQLSchema } from 'graphql'
+import { LRUCache } from 'lru-cache'
+import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
+import type { Caller } from '../caller.ts'
+import { createContext, type UseCases } from '../context.ts'
+import { compile, type Plan } from './compile.ts'
+
+/** Compiled documents, and how long one may be. */
+const MAX_PLANS = 1_000
+const MAX_DOCUMENT_CHARS = 8_000
+const MAX_OPERATIONS = 10
+/** Answers that are kept: how many characters in all, with what was asked, and of one. */
+const MAX_KEPT_CHARS = 16_000_000
+const MAX_ANSWER_CHARS = 64_000
+/** What another process has erased is given for at most this long; an address ends no sooner than hours after it was made. */
+const KEPT_FOR_MS = 5_000
+/** Spellings of `Accept`. */
+const MAX_FORMATS = 20
+const MAX_ACCEPT_CHARS = 100
+
+export interface LaneRequest {
+  readonly caller: Caller
+  readonly text: string
+  readonly operationName: string | null
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly idempotencyKey: string | null
+  /** Where the answer is kept, should it last. */
+  readonly key: string
+}
+
+export interface Lanes {
+  /** The content type that Yoga has answered such a request with; null where it has not yet. */
+  formatOf(request: IncomingMessage): string | null
+  /** Remembers it, of an answer that Yoga has just given. */
+  noteFormat(request: IncomingMessage, response: ServerResponse): void
+  /** What names a request among those whose answers are kept. */
+  keyOf(viewer: Viewer, body: Buffer): string
+  findKept(key: string): string | null
+  /** Hears of each document that Yoga runs, and has found valid. */
+  learn(document: DocumentNode): void
+  /**
+   * The answer; null where Yoga has to give it.
+   * @param remember is given what Yoga has to use instead, so that nothing is done twice.
+   */
+  answer(request: LaneRequest, remember: (useCases: UseCases) => void): Promise<string | null>
+  /** Images and links have been erased: what is kept may have them. */
+  forget(): void
+}
+
+interface Learned {
+  readonly document: DocumentNode
+  /** By the name of the operation; null where it cannot be compiled. */
+  readonly plans: Map<string | null, Plan | null>
+}
+
+export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
+  const learned = new LRUCache<string, Learned>({ max: MAX_PLANS })
+  const kept = new LRUCache<string, string>({
+    maxSize: MAX_KEPT_CHARS,
+    maxEntrySize: MAX_ANSWER_CHARS,
+    sizeCalculation: (answer, key) => answer.length + key.length,
+    ttl: KEPT_FOR_MS,
+  })
+  const formats = new Map<string, string>()
+  const viewerKeys = new WeakMap<Viewer, string>()
+  /** What was read before an erasure is not kept after it. */
+  let erasures = 0
+
+  const viewerKeyOf = (viewer: Viewer): string => {
+    const known = viewerKeys.get(viewer)
+    if (known !== undefined) return known
+    const key = toViewerKey(viewer)
+    viewerKeys.set(viewer, key)
+    return key
+  }
+
+  const findPlan = (text: string, operationName: string | null): Plan | null => {
+    const found = learned.get(text)
+    if (!found) return null
+    const plan = found.plans.get(operationName)
+    if (plan !== undefined) return plan
+    const compiled = compile(schema, found.document, operationName)
+    if (found.plans.size < MAX_OPERATIONS) found.plans.set(operationName, compiled)
+    return compiled
+  }
+
+  return {
+    formatOf: ({ headers: { accept = '' } }) => formats.get(accept) ?? null,
+    noteFormat: ({ headers: { accept = '' } }, response) => {
+      const type = response.getHeader('content-type')
+      const isOrdinary = response.statusCode === 200 && typeof type === 'string' && accept.length <= MAX_ACCEPT_CHARS
+      if (isOrdinary && formats.size < MAX_FORMATS) formats.set(accept, type)
+    },
+    keyOf: (viewer, body) => viewerKeyOf(viewer) + body.toString('latin1'),
+    findKept: (key) => kept.get(key) ?? null,
+    learn: (document) => {
+      const text = document.loc?.source.body
+      if (text === undefined || text.length > MAX_DOCUMENT_CHARS || learned.has(text)) return
+      learned.set(text, { document, plans: new Map() })
+    },
+    answer: async (request, remember) => {
+      const plan = findPlan(request.text, request.operationName)
+      if (!plan) return null
+      const erasuresBefore = erasures
+      const mine = plan.type === 'mutation' ? withoutRepeats(useCases) : useCases
+      try {
+        const context = createContext(mine, request.caller, request.idempotencyKey)
+        const { text, isLasting } = await plan.run(context, request.variables)
+        const answer = `{"data":${text}}`
+        if (isLasting && erasures === erasuresBefore) kept.set(request.key, answer)
+        return answer
+      } catch {
+        // Whatever it was: Yoga meets it again, and knows what to say.
+        if (plan.type === 'mutation') remember(mine)
+        return null
+      }
+    },
+    forget: () => {
+      erasures += 1
+      kept.clear()
+    },
+  }
+}
+
+/** Use cases that start a swap once, however often they are asked within one request. */
+function withoutRepeats(useCases: UseCases): UseCases {
+  let created: ReturnType<UseCases['createSwap']> | null = null
+  return { ...useCases, createSwap: async (...args) => (created ??= useCases.createSwap(...args)) }
+}

@@ -1,0 +1,221 @@
+/**
+ * The lanes beside plain Yoga: whatever is asked, and however wrong, status, headers and body are the same to the byte.
+ * `LANE_CASES=20000` runs the long form.
+ */
+import { createHash } from 'node:crypto'
+import { assert, asyncProperty, integer } from 'fast-check'
+import { buildSchema } from 'graphql'
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { createStepClock } from '../../support/step-clock.ts'
+import { openTestApp, type TestApp } from '../../support/test-app.ts'
+import { until } from '../../support/until.ts'
+import { type Asked, createRandom, makeAsked } from './documents.ts'
+
+const CASES = Number(process.env['LANE_CASES'] ?? 500)
+const OWN = 'key-of-a'
+const FOREIGN = 'key-of-b'
+const digestOf = (key: string) => createHash('sha256').update(key).digest('hex')
+const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'))
+
+/** Yoga reads both the same way; the lanes have nothing to do with what is so long. */
+const SHORT = 'application/json, a/b'
+const LONG = `application/json, a/b, ${'c'.repeat(100)}/d`
+
+const CREATE = `mutation Create($input: CreateSwapInput!) { createSwap(input: $input) { __typename
+  ... on CreateSwapSuccess { reused watchToken { token expiresAt } job { id status version tags } }
+  ... on SwapError { code message retryable } ... on SwapInvalidInputError { issues { path code message } }
+  ... on SwapIdempotencyConflictError { holder: job { id } } } }`
+const inputOf = (name: string, over: object = {}) => ({
+  targetImage: { url: `https://example.com/${name}.jpg` },
+  swapImage: { url: 'https://example.com/f.jpg' },
+  idempotencyKey: name,
+  ...over,
+})
+
+/** What is worth comparing of an answer. */
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Those that tell the time, the connection, or how much is left of a minute. */
+const PASSING: ReadonlySet<string> = new Set(['date', 'connection', 'keep-alive', 'ratelimit'])
+
+async function ask({ app }: TestApp, asked: Asked, accept: string, key = OWN): Promise<Answer> {
+  const response = await fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept, authorization: `Bearer ${key}` },
+    body: JSON.stringify(asked),
+  })
+  const headers = [...response.headers].filter(([name]) => !PASSING.has(name))
+  return { status: response.status, headers: Object.fromEntries(headers), body: await response.text() }
+}
+
+async function openStage() {
+  const gateway = await openTestApp({
+    // Everything is asked at one moment: an estimate, an address and a token are the same each time.
+    clock: createStepClock(),
+    settings: { API_KEYS: `a:${digestOf(OWN)},b:${digestOf(FOREIGN)}`, INTROSPECTION: 'on' },
+  })
+  const create = async (name: string, key = OWN): Promise<string> => {
+    const { body } = await ask(
+      gateway,
+      { query: CREATE, variables: { input: inputOf(name, { tags: ['a'] }) } },
+      LONG,
+      key,
+    )
+    return (JSON.parse(body) as { data: { createSwap: { job: { id: string } } } }).data.createSwap.job.id
+  }
+  const done = await create('done')
+  const failed = await create('failed')
+  const foreign = await create('foreign', FOREIGN)
+  const open = await create('open')
+  const [first] = gateway.upstream.accepted
+  if (!first) throw new Error('nothing was sent')
+  first.state = { status: 'SUCCESS' }
+  await gateway.upstream.sendHook(first)
+  await until(async () =>
+    (await ask(gateway, { query: `{ swapJob(id: "${done}") { done } }` }, LONG)).body.includes('true'),
+  )
+  // Of the accept header that is used, Yoga has answered once.
+  await ask(gateway, { query: '{ __typename }' }, SHORT)
+  return {
+    gateway,
+    ids: [done, failed, foreign, open, first.id, 'job_00000000000000000000000000', '', 'ü"\\'],
+  }
+}
+
+/** Twice through the lanes: what the first has taught them, the second may use. */
+async function expectSame(gateway: TestApp, asked: Asked, key = OWN): Promise<void> {
+  const plain = await ask(gateway, asked, LONG, key)
+  for (const time of ['first', 'second']) {
+    expect(await ask(gateway, asked, SHORT, key), `${time} time: ${JSON.stringify(asked)}`).toEqual(plain)
+  }
+}
+
+test(`${CASES} documents made by chance are answered the same`, { timeout: 10_000 + CASES * 50 }, async () => {
+  const { gateway, ids } = await openStage()
+  let good = 0
+  await assert(
+    asyncProperty(integer(), async (seed) => {
+      const asked = makeAsked(schema, ids, createRandom(seed))
+      await expectSame(gateway, asked)
+      if (!(await ask(gateway, asked, SHORT)).body.includes('"errors"')) good += 1
+    }),
+    { numRuns: CASES, endOnFailure: true },
+  )
+  // Half of them at least are what the lanes are made for.
+  expect(good).toBeGreaterThan(CASES / 3)
+})
+
+const JOB = 'id status done version result { url expiresAt cdnImage } charge { state quota } failure { code }'
+const CORPUS: Record<string, (ids: readonly string[]) => Asked> = {
+  'a job': ([done = '']) => ({ query: `{ swapJob(id: "${done}") { ${JOB} } }` }),
+  'a job by a variable': ([done = '']) => ({
+    query: `query ($id: ID!) { swapJob(id: $id) { ${JOB} } }`,
+    variables: { id: done },
+  }),
+  'a foreign job': (ids) => ({ query: `{ swapJob(id: "${ids[2]}") { ${JOB} } }` }),
+  'an unfinished job': (ids) => ({ query: `{ swapJob(id: "${ids[3]}") { ${JOB} timeline { status at source } } }` }),
+  '100 aliases': (ids) => ({
+    query: `{ ${Array.from({ length: 100 }, (_u, n) => `a${n}: swapJob(id: "${ids[n % 5]}") { id status done }`).join(' ')} }`,
+  }),
+  '101 aliases': ([done]) => ({
+    query: `{ ${Array.from({ length: 101 }, (_u, n) => `a${n}: swapJob(id: "${done}") { id }`).join(' ')} }`,
+  }),
+  fragments: ([done]) => ({
+    query: `{ one: swapJob(id: "${done}") { ...A ...B status } } fragment A on SwapJob { id charge { state } } fragment B on SwapJob { charge { quota } id }`,
+  }),
+  'a field twice': ([done]) => ({ query: `{ swapJob(id: "${done}") { id } swapJob(id: "${done}") { status id } }` }),
+  'an interface': ([done]) => ({ query: `{ node(id: "${done}") { id ... on SwapJob { status } } }` }),
+  'a list': () => ({
+    query: `{ swapJobs(first: 20) { edges { cursor node { ${JOB} } } pageInfo { hasNextPage endCursor } } }`,
+  }),
+  'a default': ([done]) => ({
+    query: `query ($id: ID = "${done}", $w: Int = 0) { swapJob(id: $id, waitMs: $w) { id } }`,
+  }),
+  'the other operation': ([done]) => ({
+    query: `query A { swapJob(id: "${done}") { id } } query B { swapJob(id: "${done}") { status } }`,
+    operationName: 'B',
+  }),
+  'no operation named': ([done]) => ({
+    query: `query A { swapJob(id: "${done}") { id } } query B { swapJob(id: "${done}") { status } }`,
+  }),
+  'a variable of a wrong type': () => ({
+    query: 'query ($id: ID!) { swapJob(id: $id) { id } }',
+    variables: { id: {} },
+  }),
+  'a variable too few': () => ({ query: 'query ($id: ID!) { swapJob(id: $id) { id } }' }),
+  'a variable too many': ([done]) => ({
+    query: 'query ($id: ID!) { swapJob(id: $id) { id } }',
+    variables: { id: done, more: 1 },
+  }),
+  'a wait that is too long': ([done]) => ({ query: `{ swapJob(id: "${done}", waitMs: 99999) { id } }` }),
+  'an error beside an answer': ([done]) => ({
+    query: `{ ok: swapJob(id: "${done}") { id } swapJob(id: "${done}", waitMs: -1) { id } }`,
+  }),
+  'a syntax error': () => ({ query: '{ swapJob(' }),
+  'an unknown field': () => ({ query: '{ nope }' }),
+  'a directive': ([done]) => ({ query: `{ swapJob(id: "${done}") { id status @skip(if: true) } }` }),
+  introspection: () => ({ query: '{ __schema { queryType { name } } __type(name: "SwapJob") { kind } }' }),
+  'a swap that is there': () => ({ query: CREATE, variables: { input: inputOf('done', { tags: ['a'] }) } }),
+  'a swap with another input': () => ({ query: CREATE, variables: { input: inputOf('done', { tags: ['b'] }) } }),
+  'a swap that cannot be': () => ({
+    query: CREATE,
+    variables: { input: inputOf('bad', { tags: ['x'.repeat(65)], waitMs: -1 }) },
+  }),
+  'a swap without its input': () => ({ query: CREATE }),
+  'two swaps': () => ({
+    query: `mutation ($a: CreateSwapInput!, $b: CreateSwapInput!) { a: createSwap(input: $a) { __typename } b: createSwap(input: $b) { __typename } }`,
+    variables: { a: inputOf('done', { tags: ['a'] }), b: inputOf('failed', { tags: ['a'] }) },
+  }),
+}
+
+test.each(Object.entries(CORPUS))('%s is answered the same', async (_name, make) => {
+  const { gateway, ids } = await openStage()
+  for (const key of [OWN, FOREIGN]) {
+    // What a mutation does is done before: then it is answered the same each time.
+    await ask(gateway, make(ids), LONG, key)
+    await expectSame(gateway, make(ids), key)
+  }
+})
+
+test('a swap is started once, whatever goes wrong with its answer', async () => {
+  const { gateway } = await openStage()
+  const before = gateway.upstream.submits
+  // Learned first, so that the lane itself starts the second.
+  const query = `mutation ($input: CreateSwapInput!, $w: Int) { createSwap(input: $input) { ... on CreateSwapSuccess {
+    job { id result { copy { url(width: $w) } } } } } }`
+  for (const name of ['one', 'two']) {
+    const input = { ...inputOf(name), idempotencyKey: null }
+    expect((await ask(gateway, { query, variables: { input, w: 0 } }, SHORT)).status).toBe(200)
+  }
+  await until(async () => {
+    const { body } = await ask(gateway, { query: '{ swapJobs(first: 100) { totalCount } }' }, LONG)
+    return body === '{"data":{"swapJobs":{"totalCount":5}}}'
+  })
+  expect(gateway.upstream.submits - before).toBeLessThanOrEqual(2)
+})
+
+test('what was forgotten is in no answer that was kept', async () => {
+  const { gateway, ids } = await openStage()
+  const [done = ''] = ids
+  const asked = { query: `{ swapJob(id: "${done}") { id result { cdnImage } } }` }
+  for (let n = 0; n < 3; n += 1) expect((await ask(gateway, asked, SHORT)).body).toContain('https:')
+  await ask(gateway, { query: `mutation { forgetSwaps(input: { ids: ["${done}"] }) { __typename } }` }, SHORT)
+  expect((await ask(gateway, asked, SHORT)).body).toBe(`{"data":{"swapJob":{"id":"${done}","result":null}}}`)
+})
+
+test('the lanes are used: a finished job that was asked for is not read again', async () => {
+  const { gateway, ids } = await openStage()
+  const asked = { query: `{ swapJob(id: "${ids[0]}") { id status } }` }
+  for (let n = 0; n < 3; n += 1) await ask(gateway, asked, SHORT)
+  const before = gateway.queries()
+  const answers = await Promise.all(Array.from({ length: 50 }, async () => ask(gateway, asked, SHORT)))
+  expect(new Set(answers.map(({ body }) => body)).size).toBe(1)
+  // What looks after unfinished jobs asks the store meanwhile.
+  const used = gateway.queries() - before
+  expect(used).toBeLessThan(25)
+})
