@@ -6,7 +6,7 @@ import type { Tables } from './tables.ts'
 export interface GroupedWrite {
   readonly tenant: string
   /** Resolves to what is to be done once the group is committed. */
-  run(db: Kysely<Tables>): Promise<() => void>
+  run(db: Kysely<Tables>, sent: () => void): Promise<() => void>
   fail(error: unknown): void
 }
 
@@ -28,8 +28,8 @@ export function createGroupedWrites(commit: (waiting: GroupedWrite[]) => Promise
     new Promise((resolve, reject) => {
       waiting.push({
         tenant,
-        run: async (db) => {
-          const result = await act(db)
+        run: async (db, sent) => {
+          const result = await act(db, sent)
           return () => resolve(result)
         },
         fail: reject,

@@ -24,7 +24,10 @@ type Rows<Table extends keyof Tables, Found> = SelectQueryBuilder<Tables, Table,
  * Carries all of `act` out, or nothing: on disk when it resolves. Undone, and perhaps tried again, when `act` rejects.
  * No other change of the tenant's is made from its beginning to its commit.
  */
-export type Write = <T>(tenant: string, act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>
+export type Write = <T>(tenant: string, act: Act<T>) => Promise<T>
+
+/** @param sent may be called once all that others have to see has been sent: then they need not wait for its answer. */
+export type Act<T> = (db: Kysely<Tables>, sent: () => void) => Promise<T>
 
 /** What differs between the engines, beside how they are opened and migrated. */
 export interface Engine {
@@ -76,7 +79,7 @@ export function createJobStore(engine: Engine): JobStore {
   const { db, write, writeQueue } = engine
   return {
     createJob: (job, room, limits) =>
-      writeQueue(job.tenant, async (trx) => {
+      writeQueue(job.tenant, async (trx, sent) => {
         const { idempotency } = job
         if (idempotency) {
           const holder = await findByKey(trx, job.tenant, idempotency.key)
@@ -102,7 +105,9 @@ export function createJobStore(engine: Engine): JobStore {
           .returningAll()
           .executeTakeFirstOrThrow()
         // Behind it, without waiting for its answer.
-        const [row] = await Promise.all([inserted, ...insertParts(trx, job)])
+        const insertedAll = Promise.all([inserted, ...insertParts(trx, job)])
+        sent()
+        const [row] = await insertedAll
         return { kind: 'created', job: toSwapJob(row) }
       }),
 

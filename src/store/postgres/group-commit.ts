@@ -28,11 +28,20 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
         select pg_advisory_xact_lock(${sql.lit(TENANT_LOCKS)}, key)
         from (select distinct hashtext(tenant) as key from unnest(${tenants}::text[]) as tenant order by key) as keys
       `.execute(db)
-      // Each claim on the queue is counted by the next; other writes do not look at each other.
-      if (!locksQueue) return Promise.all(group.map(async (one) => one.run(db)))
-      const results: (() => void)[] = []
-      for (const one of group) results.push(await one.run(db))
-      return results
+      const results: Promise<() => void>[] = []
+      for (const one of group) {
+        const sent = new Promise<void>((resolve) => {
+          const result = one.run(db, resolve)
+          results.push(result)
+          result.then(
+            () => resolve(),
+            () => resolve(),
+          )
+        })
+        // Each claim on the queue is counted by the next; other writes do not look at each other.
+        if (locksQueue) await sent
+      }
+      return Promise.all(results)
     })
     for (const settle of settlements) settle()
   }

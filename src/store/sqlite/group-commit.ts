@@ -26,10 +26,12 @@ export function createGroupCommit(database: Database, lock: WriteLock, db: Kysel
         for (const one of group) {
           savepoint.run()
           settlements.push(
-            await one.run(connection).catch((error: unknown) => {
-              undo.run()
-              return () => one.fail(error)
-            }),
+            await one
+              .run(connection, () => undefined)
+              .catch((error: unknown) => {
+                undo.run()
+                return () => one.fail(error)
+              }),
           )
         }
         lock.commit()
