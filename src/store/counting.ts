@@ -1,18 +1,10 @@
 /** What is counted of the jobs, each no further than its limit: the cost does not grow with their number. */
-import { type Expression, type ExpressionBuilder, expressionBuilder, type Kysely, type SqlBool } from 'kysely'
+import { type Expression, type ExpressionBuilder, expressionBuilder, type Kysely, sql, type SqlBool } from 'kysely'
+import { isDone, SWAP_JOB_STATUSES, type SwapFailureCode } from '../domain/swap-job.ts'
 import type { CreatedJob, Room, TenantLimits } from './job-store.ts'
 import type { Tables } from './tables.ts'
 
 export type Where = ExpressionBuilder<Tables, 'jobs'>
-
-export const isInFlight = (where: Where) =>
-  where.and([
-    where('wake_at', 'is not', null),
-    where.or([
-      where('status', '=', 'ON_QUEUE'),
-      where.and([where('status', '=', 'PENDING'), where('lease_until', 'is not', null)]),
-    ]),
-  ])
 
 export const isWaiting = (where: Where) =>
   where.and([where('wake_at', 'is not', null), where('status', '=', 'PENDING'), where('lease_until', 'is', null)])
@@ -20,8 +12,23 @@ export const isWaiting = (where: Where) =>
 /** How many jobs there are of a kind, counted no further than `limit`. */
 export function countUpTo(limit: number, condition: (where: Where) => Expression<SqlBool>) {
   const { selectFrom } = expressionBuilder<Tables>()
-  const some = selectFrom('jobs').select('jobs.id').where(condition).limit(limit).as('some')
+  // Nothing of a row itself: an index that says which they are is enough.
+  const some = selectFrom('jobs')
+    .select(({ lit }) => lit(1).as('one'))
+    .where(condition)
+    .limit(limit)
+    .as('some')
   return selectFrom(some).select(({ fn }) => fn.countAll<number>().as('count'))
+}
+
+const isOnQueue = (where: Where) => where.and([where('wake_at', 'is not', null), where('status', '=', 'ON_QUEUE')])
+const isSending = (where: Where) =>
+  where.and([where('wake_at', 'is not', null), where('status', '=', 'PENDING'), where('lease_until', 'is not', null)])
+
+/** Jobs that are, or may be, at the upstream; each kind is counted in the queue's index, no further than `limit`. */
+export function countInFlight(limit: number) {
+  const add = expressionBuilder<Tables, never>()
+  return add(countUpTo(limit, isOnQueue), '+', countUpTo(limit, isSending))
 }
 
 /** How full the queue is, and whether somebody waits who could be submitted now. */
@@ -29,7 +36,7 @@ export async function countQueue(trx: Kysely<Tables>, room: Room, now: number) {
   const isDue = (where: Where) => where.and([isWaiting(where), where('not_before', '<=', now)])
   return trx
     .selectNoFrom([
-      countUpTo(room.maxInFlight, isInFlight).as('in_flight'),
+      countInFlight(room.maxInFlight).as('in_flight'),
       countUpTo(1, isDue).as('due'),
       countUpTo(room.maxWaiting, isWaiting).as('waiting'),
     ])
@@ -37,8 +44,13 @@ export async function countQueue(trx: Kysely<Tables>, room: Room, now: number) {
     .executeTakeFirstOrThrow()
 }
 
+/** Written out, not bound: the index of just these is used for no statement that could mean another code. */
+export const CONTENT_REFUSED = sql<SwapFailureCode>`'CONTENT_REFUSED'`
+
 export const isContentRefusal = (since: number) => (where: Where) =>
-  where.and([where('failure_code', '=', 'CONTENT_REFUSED'), where('finished_at', '>=', since)])
+  where.and([where('failure_code', '=', CONTENT_REFUSED), where('finished_at', '>=', since)])
+
+const UNFINISHED_STATUSES = SWAP_JOB_STATUSES.filter((status) => !isDone(status))
 
 /** What stands against another job of the tenant's; null when nothing does. */
 export async function findTenantLimit(
@@ -49,7 +61,8 @@ export async function findTenantLimit(
   const isOwn = (where: Where) => where('tenant', '=', tenant)
   const { maxPerTenant, maxOverall } = contentRefusals
   const isRefusal = isContentRefusal(contentRefusals.since)
-  const isUnfinished = (where: Where) => where.and([isOwn(where), where('wake_at', 'is not', null)])
+  // By their statuses: in the index of these, and not through all that the tenant has ever had.
+  const isUnfinished = (where: Where) => where.and([isOwn(where), where('status', 'in', UNFINISHED_STATUSES)])
   const counts = await trx
     .selectNoFrom([
       countUpTo(maxOverall, isRefusal).as('refusals'),

@@ -4,7 +4,7 @@ import type { NewSwapJob, NewWebhook } from './job-store.ts'
 import type { JobRow, WebhookRow } from './tables.ts'
 
 /** The job a row stands for. */
-export function toSwapJob(row: JobRow): SwapJob {
+export function toSwapJob(row: Omit<JobRow, 'change_seq'>): SwapJob {
   return {
     id: row.id,
     tenant: row.tenant,

@@ -1,11 +1,12 @@
 import { type Expression, type Kysely, type SelectQueryBuilder, type SqlBool, type UpdateObject } from 'kysely'
 import type { TimelineEntry } from '../domain/swap-job.ts'
 import {
+  CONTENT_REFUSED,
+  countInFlight,
   countQueue,
   countUpTo,
   findTenantLimit,
   isContentRefusal,
-  isInFlight,
   isWaiting,
   type Where,
 } from './counting.ts'
@@ -99,15 +100,15 @@ export function createJobStore(engine: Engine): JobStore {
         if (refusal) return refusal
         if (waiting >= room.maxWaiting) return { kind: 'full' }
         const isClaimed = job.leaseUntil !== null && inFlight < room.maxInFlight && due === 0
+        const row = toNewRow(job, isClaimed)
         const inserted = trx
           .insertInto('jobs')
-          .values({ ...toNewRow(job, isClaimed), change_seq: engine.nextChange() })
-          .returningAll()
-          .executeTakeFirstOrThrow()
+          .values({ ...row, change_seq: engine.nextChange() })
+          .execute()
         // Behind it, without waiting for its answer.
         const insertedAll = Promise.all([inserted, ...insertParts(trx, job)])
         sent()
-        const [row] = await insertedAll
+        await insertedAll
         return { kind: 'created', job: toSwapJob(row) }
       }),
 
@@ -117,17 +118,13 @@ export function createJobStore(engine: Engine): JobStore {
     },
 
     findOwnJobs: async (tenant, ids) => {
-      const rows = await db
-        .selectFrom('jobs')
-        .selectAll()
-        .where('tenant', '=', tenant)
-        .where((where) => where.or([where('id', 'in', ids), where('upstream_id', 'in', ids)]))
-        .execute()
-      const found = new Map<string, JobRow>()
-      for (const row of rows) {
-        found.set(row.id, row)
-        if (row.upstream_id !== null) found.set(row.upstream_id, row)
-      }
+      // One index after the other: what looks for either kind of id at once searches both for every one.
+      const of = db.selectFrom('jobs').selectAll().where('tenant', '=', tenant)
+      const byId = await of.where('id', 'in', ids).execute()
+      const found = new Map(byId.map((row) => [row.id, row]))
+      const others = ids.filter((id) => !found.has(id))
+      const byUpstreamId = others.length > 0 ? await of.where('upstream_id', 'in', others).execute() : []
+      for (const row of byUpstreamId) if (row.upstream_id !== null) found.set(row.upstream_id, row)
       return ids.map((id) => {
         const row = found.get(id)
         return row ? toSwapJob(row) : null
@@ -195,7 +192,7 @@ export function createJobStore(engine: Engine): JobStore {
         .where('tenant', 'not in', ({ selectFrom }) =>
           selectFrom('jobs as refused')
             .select('refused.tenant')
-            .where('refused.failure_code', '=', 'CONTENT_REFUSED')
+            .where('refused.failure_code', '=', CONTENT_REFUSED)
             .where('refused.finished_at', '>=', since)
             .groupBy('refused.tenant')
             .having(({ fn }) => fn.countAll(), '>=', maxPerTenant),
@@ -216,9 +213,7 @@ export function createJobStore(engine: Engine): JobStore {
         hook_address: claim.hookAddress,
       }
       const row = await writeQueue(job.tenant, async (trx) =>
-        updateExactly(trx, job, columns, (where) =>
-          where(countUpTo(claim.maxInFlight, isInFlight), '<', claim.maxInFlight),
-        ),
+        updateExactly(trx, job, columns, (where) => where(countInFlight(claim.maxInFlight), '<', claim.maxInFlight)),
       )
       return row ? toSwapJob(row) : null
     },

@@ -198,5 +198,13 @@ export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unk
           .execute()
       },
     },
+    '0007-own-refusals': {
+      up: async (db: Kysely<unknown>) => {
+        // One tenant's, too, are counted for each new swap.
+        await sql`
+          create index jobs_own_content_refused on jobs (tenant, finished_at) where failure_code = 'CONTENT_REFUSED'
+        `.execute(db)
+      },
+    },
   }
 }

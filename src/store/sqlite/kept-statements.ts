@@ -1,15 +1,15 @@
-import type { SqliteDatabase } from 'kysely'
-import type { Database, Statement } from 'libsql'
+import type { SqliteDatabase, SqliteStatement } from 'kysely'
+import type { Database } from 'libsql'
 
 /** Texts kept at one time. Lists of differing length make differing texts; all others are far fewer. */
 const MAX_KEPT = 200
 
 /** The database as Kysely uses it, with each text prepared once: reading a statement costs more than running it. */
 export function keepStatements(database: Database): SqliteDatabase {
-  const kept = new Map<string, Statement>()
+  const kept = new Map<string, SqliteStatement>()
   return {
     prepare: (text) => {
-      const statement = kept.get(text) ?? database.prepare(text)
+      const statement = kept.get(text) ?? prepare(database, text)
       kept.delete(text)
       kept.set(text, statement)
       const [leastRecent] = kept.keys()
@@ -17,5 +17,16 @@ export function keepStatements(database: Database): SqliteDatabase {
       return statement
     },
     close: () => database.close(),
+  }
+}
+
+function prepare(database: Database, text: string): SqliteStatement {
+  const statement = database.prepare(text)
+  return {
+    // Asked each time, and each time a call into the engine.
+    reader: statement.reader,
+    all: (parameters) => statement.all(parameters),
+    run: (parameters) => statement.run(parameters),
+    iterate: (parameters) => statement.iterate(parameters),
   }
 }

@@ -1,0 +1,91 @@
+/** How statements are carried out: by an index that is entered where the answer begins, however much is stored. */
+import { CompiledQuery, type KyselyPlugin, type RootOperationNode } from 'kysely'
+import { expect, test } from 'vitest'
+import type { JobFilter } from '../../src/domain/job-filter.ts'
+import { createJobStore, type Engine } from '../../src/store/kysely-job-store.ts'
+import { createLists } from '../../src/store/lists.ts'
+import { openDatabase } from '../../src/store/sqlite/open.ts'
+import { makeNewSwapJob } from '../support/jobs.ts'
+import { closeAfterTest } from '../support/test-app.ts'
+
+/** How the engine goes about each statement that `work` causes; parameters are bound, as they are when it runs. */
+async function explain(work: (engine: Engine) => Promise<unknown>): Promise<string[]> {
+  const engine = await openDatabase(':memory:', () => {})
+  closeAfterTest(() => engine.db.destroy())
+  const nodes: RootOperationNode[] = []
+  const spy: KyselyPlugin = {
+    transformQuery: ({ node }) => {
+      nodes.push(node)
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  }
+  const db = engine.db.withPlugin(spy)
+  await work({ ...engine, db, writeQueue: async (_tenant, act) => act(db, () => {}) })
+  const plans: string[] = []
+  for (const node of nodes) {
+    const query = engine.db.getExecutor().compileQuery(node, { queryId: 'plan' })
+    const { rows } = await engine.db.executeQuery<{ detail: string }>(
+      CompiledQuery.raw(`explain query plan ${query.sql}`, [...query.parameters]),
+    )
+    plans.push(rows.map(({ detail }) => detail).join(' | '))
+  }
+  return plans
+}
+
+const FROM = { createdAt: 1_700_000_000_000, id: 'job_1' }
+const explainList = async (filter: JobFilter) =>
+  explain((engine) => createLists(engine).listJobs('a', filter, { from: FROM, direction: 'forward', limit: 20 }))
+
+test.each<[string, JobFilter, RegExp]>([
+  ['nothing', {}, /jobs_tenant_created \(tenant=\? AND \(created_at,id\)<\(\?,\?\)\)/],
+  ['a status', { statuses: ['FAILED'] }, /jobs_tenant_status \(tenant=\? AND status=\? AND \(created_at,id\)</],
+  ['statuses', { statuses: ['FAILED', 'LOST'] }, /jobs_tenant_status \(tenant=\? AND status=\? AND \(created_at,id\)</],
+  ['what is done', { done: true }, /jobs_tenant_status \(tenant=\? AND status=\? AND \(created_at,id\)</],
+  [
+    'a reference',
+    { clientReference: 'r' },
+    /jobs_client_reference \(tenant=\? AND client_reference=\? AND \(created_at,id\)</,
+  ],
+  ['a time', { createdFrom: 1_600_000_000_000 }, /jobs_tenant_created \(tenant=\? AND/],
+  [
+    'a span of time that the page begins in',
+    { createdFrom: 1_600_000_000_000, createdBefore: 1_800_000_000_000 },
+    /jobs_tenant_created \(tenant=\? AND created_at>\? AND \(created_at,id\)<\(\?,\?\)\)/,
+  ],
+  [
+    'a tag',
+    { tags: ['t'] },
+    /by_tag USING (COVERING )?INDEX job_tags_list \(tenant=\? AND tag=\? AND \(created_at,job_id\)</,
+  ],
+  [
+    'tags and a status',
+    { tags: ['t', 'u'], statuses: ['FAILED'] },
+    /job_tags_list \(tenant=\? AND tag=\? AND \(created_at,job_id\)</,
+  ],
+])('by %s', async (_what, filter, plan) => {
+  for (const one of await explainList(filter)) {
+    expect(one).toMatch(plan)
+    expect(one).not.toMatch(/TEMP B-TREE|SCAN/)
+  }
+})
+
+test('what a new swap is checked against is counted in indexes of just that', async () => {
+  const room = { maxInFlight: 10, maxWaiting: 10 }
+  const limits = {
+    since: 0,
+    quota: null,
+    maxUnfinished: 5,
+    contentRefusals: { since: 0, maxPerTenant: 2, maxOverall: 3 },
+  }
+  const plans = await explain((engine) => createJobStore(engine).createJob(makeNewSwapJob('job_1', 1), room, limits))
+  const counts = plans.filter((plan) => plan.includes('SCALAR SUBQUERY') && /INDEX/.test(plan))
+  const searches = counts.flatMap((plan) => plan.split(' | ')).filter((step) => /jobs/.test(step))
+  expect(searches.length).toBeGreaterThanOrEqual(6)
+  for (const search of searches) {
+    expect(search).toMatch(
+      /content_refused|jobs_tenant_status \(tenant=\? AND status=\?|jobs_queue \(status=|jobs_change_seq/,
+    )
+    expect(search).not.toMatch(/SCAN jobs$/)
+  }
+})
