@@ -1,0 +1,23 @@
+/** A bare `node:http` server: reads a body, answers a text, and knows nothing else. */
+import { createServer } from 'node:http'
+import { listen } from '../listen.mjs'
+import { setup } from '../setup.mjs'
+
+const { status, headers } = setup.answer
+
+/** @param {(body: string) => Promise<string>} answer sent under the headers that the gateway sends */
+export function serve(answer) {
+  const server = createServer((request, response) => {
+    const send = async (/** @type {Buffer[]} */ chunks) => {
+      const text = await answer(Buffer.concat(chunks).toString('utf8'))
+      // Head and body go in one write.
+      response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text) })
+      response.end(text)
+    }
+    /** @type {Buffer[]} */
+    const chunks = []
+    request.on('data', (chunk) => chunks.push(chunk))
+    request.on('end', () => void send(chunks))
+  })
+  listen(server)
+}

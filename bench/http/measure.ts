@@ -1,0 +1,55 @@
+/** One turn of one contender: as much as 32 connections get, and what that has cost its process. */
+import { setTimeout as delay } from 'node:timers/promises'
+import autocannon from 'autocannon'
+import type { FakeUpstream } from '../../test/support/fake-upstream.ts'
+import { CONNECTIONS, type Load } from './ask.ts'
+import type { Contender } from './contenders.ts'
+
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3)
+/** For what has begun when the connections are cut. */
+const SETTLE_MS = 200
+
+/** Each for one request, but for the rate. */
+export interface Turn {
+  readonly cpuUs: number
+  readonly perSecond: number
+  readonly p99Ms: number
+  readonly upstreamCalls: number
+}
+
+/** @throws where a request is not answered as the first one was. */
+export async function measure(contender: Contender, load: Load): Promise<Turn> {
+  const { server, upstream } = contender
+  const [cpuMs, calls] = [server.cpuMs(), countCalls(upstream)]
+  const result = await run(server.url, load)
+  await delay(SETTLE_MS)
+  const { total, sent } = result.requests
+  const asFirst = result.statusCodeStats?.[`${contender.status}`]?.count ?? 0
+  if (result.errors > 0 || asFirst < total) {
+    throw new Error(`${contender.name}: ${result.errors} errors, ${JSON.stringify(result.statusCodeStats)}`)
+  }
+  return {
+    // Those in the air at the end are worked on, too.
+    cpuUs: ((server.cpuMs() - cpuMs) * 1_000) / sent,
+    upstreamCalls: (countCalls(upstream) - calls) / sent,
+    perSecond: total / result.duration,
+    p99Ms: result.latency.p99,
+  }
+}
+
+async function run(url: string, load: Load) {
+  let connection = 0
+  return autocannon({
+    url,
+    connections: CONNECTIONS,
+    duration: SECONDS,
+    setupClient: (client) => {
+      client.setRequests(load.shareOf(connection))
+      connection += 1
+    },
+  })
+}
+
+function countCalls({ fetched, submits }: FakeUpstream): number {
+  return fetched.length + submits
+}
