@@ -27,7 +27,7 @@ const isSending = (where: Where) =>
 
 /** Jobs that are, or may be, at the upstream; each kind is counted in the queue's index, no further than `limit`. */
 export function countInFlight(limit: number) {
-  const add = expressionBuilder<Tables, never>()
+  const add = expressionBuilder<Tables>()
   return add(countUpTo(limit, isOnQueue), '+', countUpTo(limit, isSending))
 }
 

@@ -1,4 +1,11 @@
-import { type Expression, type Kysely, type SelectQueryBuilder, type SqlBool, type UpdateObject } from 'kysely'
+import {
+  type CompiledQuery,
+  type Expression,
+  type Kysely,
+  type SelectQueryBuilder,
+  type SqlBool,
+  type UpdateObject,
+} from 'kysely'
 import type { TimelineEntry } from '../domain/swap-job.ts'
 import {
   CONTENT_REFUSED,
@@ -15,6 +22,9 @@ import { createKeeping } from './keeping.ts'
 import { createLists } from './lists.ts'
 import { type JobStore, type NewSwapJob, UpstreamIdTakenError } from './job-store.ts'
 import type { JobRow, Tables } from './tables.ts'
+
+/** Reads of so many jobs at most are kept as text. */
+const MAX_KEPT_IDS = 100
 
 /** How long an idempotency key is kept after its job was done. */
 const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
@@ -78,6 +88,17 @@ function insertParts(
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
 export function createJobStore(engine: Engine): JobStore {
   const { db, write, writeQueue } = engine
+
+  /** What is asked most, made into text once for each number of ids. */
+  const readsById = new Map<number, CompiledQuery<JobRow>>()
+  const readById = async (tenant: string, ids: readonly string[]): Promise<JobRow[]> => {
+    const known = readsById.get(ids.length)
+    const read =
+      known ?? db.selectFrom('jobs').selectAll().where('tenant', '=', tenant).where('id', 'in', ids).compile()
+    if (!known && ids.length <= MAX_KEPT_IDS) readsById.set(ids.length, read)
+    return (await db.executeQuery<JobRow>({ ...read, parameters: [tenant, ...ids] })).rows
+  }
+
   return {
     createJob: (job, room, limits) =>
       writeQueue(job.tenant, async (trx, sent) => {
@@ -119,11 +140,18 @@ export function createJobStore(engine: Engine): JobStore {
 
     findOwnJobs: async (tenant, ids) => {
       // One index after the other: what looks for either kind of id at once searches both for every one.
-      const of = db.selectFrom('jobs').selectAll().where('tenant', '=', tenant)
-      const byId = await of.where('id', 'in', ids).execute()
+      const byId = await readById(tenant, ids)
       const found = new Map(byId.map((row) => [row.id, row]))
       const others = ids.filter((id) => !found.has(id))
-      const byUpstreamId = others.length > 0 ? await of.where('upstream_id', 'in', others).execute() : []
+      const byUpstreamId =
+        others.length > 0
+          ? await db
+              .selectFrom('jobs')
+              .selectAll()
+              .where('tenant', '=', tenant)
+              .where('upstream_id', 'in', others)
+              .execute()
+          : []
       for (const row of byUpstreamId) if (row.upstream_id !== null) found.set(row.upstream_id, row)
       return ids.map((id) => {
         const row = found.get(id)

@@ -173,6 +173,8 @@ const CORPUS: Record<string, (ids: readonly string[]) => Asked> = {
   }),
 }
 
+// Each comparison is an assertion.
+// oxlint-disable-next-line vitest/expect-expect
 test.each(Object.entries(CORPUS))('%s is answered the same', async (_name, make) => {
   const { gateway, ids } = await openStage()
   for (const key of [OWN, FOREIGN]) {
