@@ -130,7 +130,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
   const find = (params: OperationParams): string => {
     try {
       const text = findDocument(params)
-      checkDocumentText(text)
+      if (!lanes.isLearned(text)) checkDocumentText(text)
       return text
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error

@@ -25,6 +25,7 @@ import {
   isNonNullType,
   Kind,
   OperationTypeNode,
+  print,
   type SelectionSetNode,
   typeFromAST,
   visit,
@@ -54,6 +55,8 @@ export interface Plan {
 interface Run {
   readonly context: Context
   readonly variables: Readonly<Record<string, unknown>>
+  /** What has been written of an object for a selection that is asked for in several places. */
+  readonly written: Map<object, Map<unknown, Text>>
   /** Jobs written so far that will not change. */
   doneJobs: number
 }
@@ -104,7 +107,7 @@ export function compile(schema: GraphQLSchema, document: DocumentNode, operation
       run: async (context, given) => {
         const { coerced: variables } = getVariableValues(schema, definitions, given)
         if (!variables) throw new Uncommon('the variables do not fit')
-        const run = { context, variables, doneJobs: 0 }
+        const run: Run = { context, variables, written: new Map(), doneJobs: 0 }
         const text = await write({}, run)
         return { text, isLasting: compiler.isLasting() && run.doneJobs === fields.size }
       },
@@ -125,12 +128,27 @@ function hasDirectives(document: DocumentNode): boolean {
   return found
 }
 
+interface CompiledObject {
+  /** Whether it is asked for in more than one place. */
+  isShared: boolean
+  readonly write: Write
+}
+
+function writeOnce(object: CompiledObject, value: unknown, run: Run): Text {
+  const ofObject = run.written.get(object) ?? new Map<unknown, Text>()
+  run.written.set(object, ofObject)
+  const text = ofObject.get(value) ?? object.write(value, run)
+  ofObject.set(value, text)
+  return text
+}
+
 function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   }
   let isLasting = true
+  const objects = new Map<string, CompiledObject>()
 
   /** The fields that an object of `type` is asked for, in order, by the name each has in the answer. */
   const collect = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Map<string, FieldNode[]> => {
@@ -159,12 +177,24 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     return fields
   }
 
+  /** One for all places that ask an object of a type for the same, as many aliases do. */
   const compileObject = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Write => {
-    const fields = [...collect(type, sets)].map(([key, nodes]) => compileField(type, key, nodes))
+    const key = `${type.name} ${sets.map(print).join()}`
+    const known = objects.get(key)
+    if (known) known.isShared = true
+    const object = known ?? { isShared: false, write: compileFields(type, sets) }
+    objects.set(key, object)
     const isJob = type.name === 'SwapJob'
     return (value, run) => {
-      if (type.isTypeOf && type.isTypeOf(value, run.context, NO_INFO) !== true) throw new Uncommon('another type')
       if (isJob && isDoneJob(value)) run.doneJobs += 1
+      return object.isShared ? writeOnce(object, value, run) : object.write(value, run)
+    }
+  }
+
+  const compileFields = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Write => {
+    const fields = [...collect(type, sets)].map(([key, nodes]) => compileField(type, key, nodes))
+    return (value, run) => {
+      if (type.isTypeOf && type.isTypeOf(value, run.context, NO_INFO) !== true) throw new Uncommon('another type')
       return join(fields, (field) => field(value, run), '{', '}')
     }
   }
@@ -286,8 +316,9 @@ function join<T>(members: readonly T[], write: (member: T) => Text, open: string
 }
 
 async function joinLate(parts: readonly Text[], open: string, close: string): Promise<string> {
-  const texts = await Promise.all(parts.map(async (part) => part))
-  return open + texts.join() + close
+  const late = await Promise.all(parts.filter((part) => typeof part !== 'string'))
+  let next = 0
+  return open + parts.map((part) => (typeof part === 'string' ? part : late[next++])).join() + close
 }
 
 /** What the engine's own resolver gives where there is none, for plain values. */

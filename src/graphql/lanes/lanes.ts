@@ -47,6 +47,8 @@ export interface Lanes {
   /** What names a request among those whose answers are kept. */
   keyOf(viewer: Viewer, body: Buffer): string
   findKept(key: string): string | null
+  /** Whether the document has been run: it is within the limits then. */
+  isLearned(text: string): boolean
   /** Hears of each document that Yoga runs, and has found valid. */
   learn(document: DocumentNode): void
   /**
@@ -104,6 +106,7 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
     },
     keyOf: (viewer, body) => viewerKeyOf(viewer) + body.toString('latin1'),
     findKept: (key) => kept.get(key) ?? null,
+    isLearned: (text) => learned.has(text),
     learn: (document) => {
       const text = document.loc?.source.body
       if (text === undefined || text.length > MAX_DOCUMENT_CHARS || learned.has(text)) return
