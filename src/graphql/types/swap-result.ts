@@ -37,9 +37,10 @@ interface Result {
   readonly copyId: string | null
 }
 
-async function findCopy({ copyId }: Result, { loaders }: Context): Promise<StoredImage | null> {
-  const copy = copyId === null ? null : await loaders.image.load(copyId)
-  return copy?.status === 'READY' ? copy : null
+/** Uses the copy of a result, or null where none is kept: then without waiting, for most lists are full of these. */
+function withCopy<T>({ copyId }: Result, { loaders }: Context, use: (copy: StoredImage | null) => T): T | Promise<T> {
+  if (copyId === null) return use(null)
+  return loaders.image.load(copyId).then((copy) => use(copy?.status === 'READY' ? copy : null))
 }
 
 export const SwapResult = builder.objectRef<Result>('SwapResult').implement({
@@ -50,20 +51,20 @@ export const SwapResult = builder.objectRef<Result>('SwapResult').implement({
       nullable: true,
       description:
         'The best address at this moment: the kept copy, else the CDN, else Discord. Null when none works any more.',
-      resolve: async (result, _args, context) => {
-        const copy = await findCopy(result, context)
-        return copy ? context.useCases.addressOfImage(copy, {}) : bestLink(result.links, context.useCases.now())
-      },
+      resolve: (result, _args, context) =>
+        withCopy(result, context, (copy) =>
+          copy ? context.useCases.addressOfImage(copy, {}) : bestLink(result.links, context.useCases.now()),
+        ),
     }),
     expiresAt: t.field({
       type: 'DateTime',
       nullable: true,
       description: 'When `url` stops working, where known. Ask for the job again to get a new one.',
-      resolve: async (result, _args, context) => {
+      resolve: (result, _args, context) => {
         const now = context.useCases.now()
-        return (await findCopy(result, context))
-          ? imageAddressEndsAt(now)
-          : linksExpireAt([bestLink(result.links, now)])
+        return withCopy(result, context, (copy) =>
+          copy ? imageAddressEndsAt(now) : linksExpireAt([bestLink(result.links, now)]),
+        )
       },
     }),
     copy: t.field({
@@ -71,7 +72,7 @@ export const SwapResult = builder.objectRef<Result>('SwapResult').implement({
       nullable: true,
       description:
         "The copy kept by the gateway: signed for the reader, readable by a browser page, there after the upstream's links are gone.",
-      resolve: async (result, _args, context) => findCopy(result, context),
+      resolve: (result, _args, context) => withCopy(result, context, (copy) => copy),
     }),
     cdnImage: t.field({
       type: 'URL',
