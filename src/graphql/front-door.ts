@@ -97,7 +97,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     const body = isPost ? await read(request) : null
     // What is spent is said by Yoga; a stream is none of the lanes'.
     const isOrdinary = !caller.allowance.isSpent && !wantsEventStream(request)
-    const format = body && isOrdinary ? lanes.formatOf(request) : null
+    const format = body && isOrdinary ? lanes.formatOf(request, body) : null
     const key = body && format !== null ? lanes.keyOf(caller.viewer, body) : ''
     const kept = format !== null && lanes.findKept(key)
     if (kept) return send(response, format, kept)

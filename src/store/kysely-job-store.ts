@@ -3,6 +3,7 @@ import {
   type Expression,
   type Kysely,
   type SelectQueryBuilder,
+  sql,
   type SqlBool,
   type UpdateObject,
 } from 'kysely'
@@ -194,14 +195,12 @@ export function createJobStore(engine: Engine): JobStore {
       const move = { ...columns, status: decision.to, version, updated_at: at, change_seq: engine.nextChange() }
       try {
         const row = await write(job.tenant, async (trx) => {
-          const moved = await updateExactly(trx, job, move)
           const entry = { job_id: job.id, version, status: decision.to, at, source }
-          if (moved) await trx.insertInto('job_timeline').values(entry).execute()
-          if (moved && webhook)
-            await trx
-              .insertInto('webhooks')
-              .values(toNewWebhook(job, webhook, at))
-              .execute()
+          const [moved] = await Promise.all([
+            updateExactly(trx, job, move),
+            insertWhenMoved(trx, 'job_timeline', entry, job.id, version),
+            webhook && insertWhenMoved(trx, 'webhooks', toNewWebhook(job, webhook, at), job.id, version),
+          ])
           return moved
         })
         return row ? toSwapJob(row) : null
@@ -317,6 +316,26 @@ async function updateExactly(
     .where(condition)
     .returningAll()
     .executeTakeFirst()
+}
+
+/**
+ * Writes what belongs to a change, behind it and without waiting for its answer. Where somebody else has made the change
+ * the row is there already.
+ */
+async function insertWhenMoved<Table extends 'job_timeline' | 'webhooks'>(
+  db: Kysely<Tables>,
+  table: Table,
+  row: Tables[Table],
+  jobId: string,
+  version: number,
+): Promise<void> {
+  const names = Object.keys(row)
+  const values = Object.values(row)
+  await sql`
+    insert into ${sql.table(table)} (${sql.join(names.map((name) => sql.ref(name)))})
+    select ${sql.join(values)} from jobs where id = ${jobId} and version = ${version}
+    on conflict do nothing
+  `.execute(db)
 }
 
 /** One that ended without a result would be no use to whoever asks again. */

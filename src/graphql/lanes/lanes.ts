@@ -20,6 +20,7 @@ import { compile, type Plan } from './compile.ts'
 const MAX_PLANS = 1_000
 const MAX_DOCUMENT_CHARS = 8_000
 const MAX_OPERATIONS = 10
+const MAX_BODY_BYTES = 16_384
 /** Answers that are kept: how many characters in all, with what was asked, and of one. */
 const MAX_KEPT_CHARS = 16_000_000
 const MAX_ANSWER_CHARS = 64_000
@@ -40,8 +41,8 @@ export interface LaneRequest {
 }
 
 export interface Lanes {
-  /** The content type that Yoga has answered such a request with; null where it has not yet. */
-  formatOf(request: IncomingMessage): string | null
+  /** The content type that Yoga has answered such a request with; null where it has not yet, and for what is too long. */
+  formatOf(request: IncomingMessage, body: Buffer): string | null
   /** Remembers it, of an answer that Yoga has just given. */
   noteFormat(request: IncomingMessage, response: ServerResponse): void
   /** What names a request among those whose answers are kept. */
@@ -74,7 +75,7 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
     sizeCalculation: (answer, key) => answer.length + key.length,
     ttl: KEPT_FOR_MS,
   })
-  const formats = new Map<string, string>()
+  const formats = new LRUCache<string, string>({ max: MAX_FORMATS })
   const viewerKeys = new WeakMap<Viewer, string>()
   /** What was read before an erasure is not kept after it. */
   let erasures = 0
@@ -98,11 +99,13 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
   }
 
   return {
-    formatOf: ({ headers: { accept = '' } }) => formats.get(accept) ?? null,
+    formatOf: ({ headers: { accept = '' } }, body) =>
+      body.byteLength > MAX_BODY_BYTES ? null : (formats.get(accept) ?? null),
     noteFormat: ({ headers: { accept = '' } }, response) => {
       const type = response.getHeader('content-type')
-      const isOrdinary = response.statusCode === 200 && typeof type === 'string' && accept.length <= MAX_ACCEPT_CHARS
-      if (isOrdinary && formats.size < MAX_FORMATS) formats.set(accept, type)
+      // What is answered as a stream says nothing of how an answer is.
+      const isAnswer = response.statusCode === 200 && typeof type === 'string' && type.startsWith('application/')
+      if (isAnswer && accept.length <= MAX_ACCEPT_CHARS) formats.set(accept, type)
     },
     keyOf: (viewer, body) => viewerKeyOf(viewer) + body.toString('latin1'),
     findKept: (key) => kept.get(key) ?? null,

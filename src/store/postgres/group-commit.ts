@@ -23,11 +23,14 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
   const commit = async (group: readonly GroupedWrite[]) => {
     const tenants = group.map(({ tenant }) => tenant)
     const settlements = await transaction(async (db) => {
-      if (locksQueue) await sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(db)
-      await sql`
-        select pg_advisory_xact_lock(${sql.lit(TENANT_LOCKS)}, key)
-        from (select distinct hashtext(tenant) as key from unnest(${tenants}::text[]) as tenant order by key) as keys
-      `.execute(db)
+      // What follows on this connection is carried out once they are held, whenever it is sent.
+      const locked = [
+        ...(locksQueue ? [sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(db)] : []),
+        sql`
+          select pg_advisory_xact_lock(${sql.lit(TENANT_LOCKS)}, key)
+          from (select distinct hashtext(tenant) as key from unnest(${tenants}::text[]) as tenant order by key) as keys
+        `.execute(db),
+      ]
       const results: Promise<() => void>[] = []
       for (const one of group) {
         const sent = new Promise<void>((resolve) => {
@@ -41,7 +44,8 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
         // Each claim on the queue is counted by the next; other writes do not look at each other.
         if (locksQueue) await sent
       }
-      return Promise.all(results)
+      const [settled] = await Promise.all([Promise.all(results), ...locked])
+      return settled
     })
     for (const settle of settlements) settle()
   }

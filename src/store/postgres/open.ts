@@ -55,7 +55,7 @@ export async function openDatabase(
   const transaction: Transaction = async (act) => {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await db.transaction().execute(act)
+        return await db.connection().execute(async (connection) => runTransaction(connection, act))
       } catch (error) {
         // Undone by the server, and nobody's fault: the same again.
         const isCollision = [SERIALIZATION_FAILURE, DEADLOCK].includes(codeOf(error))
@@ -72,6 +72,20 @@ export async function openDatabase(
     nextChange: () => sql<number>`nextval('job_changes')`,
     skipLocked: (rows) => rows.forUpdate().skipLocked(),
     isUpstreamIdTaken: (error) => error instanceof DatabaseError && error.constraint === 'jobs_upstream_id',
+  }
+}
+
+/** Begun without waiting for the answer: the first statements are on the same road. */
+async function runTransaction<T>(db: Kysely<Tables>, act: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  const begun = sql`begin`.execute(db)
+  try {
+    const [, result] = await Promise.all([begun, act(db)])
+    await sql`commit`.execute(db)
+    return result
+  } catch (error) {
+    // A connection on which this fails as well is gone, and its transaction with it.
+    await sql`rollback`.execute(db).catch(() => null)
+    throw error
   }
 }
 
