@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Engine } from './kysely-job-store.ts'
+import type { Engine } from './engine.ts'
 import type { Tables } from './tables.ts'
 
 /** Rows of one statement. */

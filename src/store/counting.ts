@@ -52,30 +52,57 @@ export const isContentRefusal = (since: number) => (where: Where) =>
 
 const UNFINISHED_STATUSES = SWAP_JOB_STATUSES.filter((status) => !isDone(status))
 
-/** What stands against another job of the tenant's; null when nothing does. */
-export async function findTenantLimit(
+/** What a tenant has had and has, as far as its limits go. */
+export async function countOfTenant(
   trx: Kysely<Tables>,
   tenant: string,
   { since, quota, maxUnfinished, contentRefusals }: TenantLimits,
-): Promise<Extract<CreatedJob, { kind: 'tenantFull' | 'quotaSpent' | 'contentRefused' }> | null> {
+) {
   const isOwn = (where: Where) => where('tenant', '=', tenant)
   const { maxPerTenant, maxOverall } = contentRefusals
   const isRefusal = isContentRefusal(contentRefusals.since)
   // By their statuses: in the index of these, and not through all that the tenant has ever had.
   const isUnfinished = (where: Where) => where.and([isOwn(where), where('status', 'in', UNFINISHED_STATUSES)])
-  const counts = await trx
-    .selectNoFrom([
-      countUpTo(maxOverall, isRefusal).as('refusals'),
-      countUpTo(maxPerTenant, (where) => where.and([isOwn(where), isRefusal(where)])).as('own_refusals'),
-      countUpTo(maxUnfinished ?? 1, isUnfinished).as('unfinished'),
-    ])
-    .$narrowType<{ refusals: number; own_refusals: number; unfinished: number }>()
-    .executeTakeFirstOrThrow()
-  if (counts.refusals >= maxOverall || counts.own_refusals >= maxPerTenant) return { kind: 'contentRefused' }
-  if (maxUnfinished !== null && counts.unfinished >= maxUnfinished) return { kind: 'tenantFull' }
-  if (quota === null) return null
-  const remaining = quota.limit - (await sumSpent(trx, tenant, since, quota.reserve))
-  return remaining < quota.reserve ? { kind: 'quotaSpent', remaining: Math.max(0, remaining) } : null
+  const [counts, spent] = await Promise.all([
+    trx
+      .selectNoFrom([
+        countUpTo(maxOverall, isRefusal).as('refusals'),
+        countUpTo(maxPerTenant, (where) => where.and([isOwn(where), isRefusal(where)])).as('own_refusals'),
+        countUpTo(maxUnfinished ?? 1, isUnfinished).as('unfinished'),
+      ])
+      .$narrowType<{ refusals: number; own_refusals: number; unfinished: number }>()
+      .executeTakeFirstOrThrow(),
+    quota === null ? 0 : sumSpent(trx, tenant, since, quota.reserve),
+  ])
+  return { ...counts, spent }
+}
+
+/** What there is for a new job: a place upstream (`free`), one in the queue, or what stands against it. */
+type Place =
+  | { readonly kind: 'free' }
+  | { readonly kind: 'queue' }
+  | Extract<CreatedJob, { kind: 'full' | 'tenantFull' | 'quotaSpent' | 'contentRefused' }>
+
+/** @param unseen jobs that were recorded before it and are not in the counts: of this tenant, and upstream, for all we know. */
+export function findPlace(
+  ofTenant: Awaited<ReturnType<typeof countOfTenant>>,
+  ofQueue: Awaited<ReturnType<typeof countQueue>>,
+  room: Room,
+  { quota, maxUnfinished, contentRefusals }: TenantLimits,
+  unseen: number,
+): Place {
+  const { refusals, own_refusals: ownRefusals, unfinished, spent } = ofTenant
+  const { in_flight: inFlight, due, waiting } = ofQueue
+  if (refusals >= contentRefusals.maxOverall || ownRefusals >= contentRefusals.maxPerTenant) {
+    return { kind: 'contentRefused' }
+  }
+  if (maxUnfinished !== null && unfinished + unseen >= maxUnfinished) return { kind: 'tenantFull' }
+  if (quota !== null) {
+    const remaining = quota.limit - spent - unseen * quota.reserve
+    if (remaining < quota.reserve) return { kind: 'quotaSpent', remaining: Math.max(0, remaining) }
+  }
+  if (waiting + unseen >= room.maxWaiting) return { kind: 'full' }
+  return { kind: inFlight + unseen < room.maxInFlight && due === 0 ? 'free' : 'queue' }
 }
 
 /** Units of the jobs made since then: what was charged, and `reserve` for each whose charge is not, or never, known. */

@@ -1,12 +1,13 @@
 import type { Kysely } from 'kysely'
-import type { Write } from './kysely-job-store.ts'
+import type { Write } from './engine.ts'
 import type { Tables } from './tables.ts'
 
 /** One write of a group. */
 export interface GroupedWrite {
   readonly tenant: string
+  readonly key: string | null
   /** Resolves to what is to be done once the group is committed. */
-  run(db: Kysely<Tables>, sent: () => void): Promise<() => void>
+  run(db: Kysely<Tables>, unseen: number): Promise<() => void>
   fail(error: unknown): void
 }
 
@@ -24,12 +25,13 @@ export function createGroupedWrites(commit: (waiting: GroupedWrite[]) => Promise
     isAtWork = false
   }
 
-  return async (tenant, act) =>
+  return async (tenant, act, key = null) =>
     new Promise((resolve, reject) => {
       waiting.push({
         tenant,
-        run: async (db, sent) => {
-          const result = await act(db, sent)
+        key,
+        run: async (db, unseen) => {
+          const result = await act(db, unseen)
           return () => resolve(result)
         },
         fail: reject,

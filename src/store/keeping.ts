@@ -1,6 +1,6 @@
 import { toSwapJob } from './job-row.ts'
 import type { JobStore } from './job-store.ts'
-import type { Engine } from './kysely-job-store.ts'
+import type { Engine } from './engine.ts'
 
 type Keeping = Pick<JobStore, 'listWithoutCopy' | 'noteMirror' | 'listToForget' | 'forgetJob'>
 

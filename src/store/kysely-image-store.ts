@@ -1,6 +1,6 @@
 import type { StoredImage } from '../domain/image.ts'
 import type { ImageStore } from './image-store.ts'
-import type { Engine } from './kysely-job-store.ts'
+import type { Engine } from './engine.ts'
 import type { ImageRow } from './tables.ts'
 
 /** The store of images over any engine of the jobs' store. */

@@ -1,90 +1,16 @@
-import {
-  type CompiledQuery,
-  type Expression,
-  type Kysely,
-  type SelectQueryBuilder,
-  sql,
-  type SqlBool,
-  type UpdateObject,
-} from 'kysely'
+import { type CompiledQuery, type Expression, type Kysely, sql, type SqlBool, type UpdateObject } from 'kysely'
 import type { TimelineEntry } from '../domain/swap-job.ts'
-import {
-  CONTENT_REFUSED,
-  countInFlight,
-  countQueue,
-  countUpTo,
-  findTenantLimit,
-  isContentRefusal,
-  isWaiting,
-  type Where,
-} from './counting.ts'
-import { toNewRow, toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
+import { CONTENT_REFUSED, countInFlight, countUpTo, isContentRefusal, isWaiting, type Where } from './counting.ts'
+import type { Engine } from './engine.ts'
+import { toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createKeeping } from './keeping.ts'
 import { createLists } from './lists.ts'
-import { type JobStore, type NewSwapJob, UpstreamIdTakenError } from './job-store.ts'
+import { type JobStore, UpstreamIdTakenError } from './job-store.ts'
+import { createRecordJob } from './record-job.ts'
 import type { JobRow, Tables } from './tables.ts'
 
 /** Reads of so many jobs at most are kept as text. */
 const MAX_KEPT_IDS = 100
-
-/** How long an idempotency key is kept after its job was done. */
-const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
-
-type Rows<Table extends keyof Tables, Found> = SelectQueryBuilder<Tables, Table, Found>
-
-/**
- * Carries all of `act` out, or nothing: on disk when it resolves. Undone, and perhaps tried again, when `act` rejects.
- * No other change of the tenant's is made from its beginning to its commit.
- */
-export type Write = <T>(tenant: string, act: Act<T>) => Promise<T>
-
-/** @param sent may be called once all that others have to see has been sent: then they need not wait for its answer. */
-export type Act<T> = (db: Kysely<Tables>, sent: () => void) => Promise<T>
-
-/** What differs between the engines, beside how they are opened and migrated. */
-export interface Engine {
-  /** For reading. */
-  readonly db: Kysely<Tables>
-  readonly write: Write
-  /** The same, with everybody else held off who counts the queue, from its beginning to its commit. */
-  readonly writeQueue: Write
-  /** The place of a change, given out as it is written: of a tenant's, what becomes visible later has a later one. */
-  nextChange(): Expression<number>
-  /** One statement that changes no job and waits for nobody: durable when it resolves. */
-  claim<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>
-  /** Leaves out what others are writing to just now. */
-  skipLocked<Table extends keyof Tables, Found>(rows: Rows<Table, Found>): Rows<Table, Found>
-  /** Whether the error says that another job has the upstream id already. */
-  isUpstreamIdTaken(error: unknown): boolean
-}
-
-/** What stands in other tables of a job that is recorded. */
-function insertParts(
-  trx: Kysely<Tables>,
-  { id, tenant, createdAt, tags, idempotency }: NewSwapJob,
-): Promise<unknown>[] {
-  const parts: Promise<unknown>[] = [
-    trx
-      .insertInto('job_timeline')
-      .values({ job_id: id, version: 1, status: 'PENDING', at: createdAt, source: 'CALLER' })
-      .execute(),
-  ]
-  if (tags.length > 0) {
-    const rows = [...new Set(tags)].map((tag) => ({ job_id: id, tenant, tag, created_at: createdAt }))
-    parts.push(trx.insertInto('job_tags').values(rows).execute())
-  }
-  if (idempotency) {
-    const { key, fingerprint } = idempotency
-    parts.push(
-      trx
-        .insertInto('idempotency_keys')
-        .values({ tenant, key, fingerprint, job_id: id })
-        .onConflict((conflict) => conflict.columns(['tenant', 'key']).doUpdateSet({ fingerprint, job_id: id }))
-        .execute(),
-    )
-  }
-  return parts
-}
 
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
 export function createJobStore(engine: Engine): JobStore {
@@ -101,38 +27,7 @@ export function createJobStore(engine: Engine): JobStore {
   }
 
   return {
-    createJob: (job, room, limits) =>
-      writeQueue(job.tenant, async (trx, sent) => {
-        const { idempotency } = job
-        if (idempotency) {
-          const holder = await findByKey(trx, job.tenant, idempotency.key)
-          const isExpired = holder?.row.finished_at != null && holder.row.finished_at + KEY_KEPT_MS <= job.createdAt
-          if (holder && !isExpired) {
-            return { kind: 'existing', job: toSwapJob(holder.row), fingerprint: holder.fingerprint }
-          }
-        }
-        if (job.content.reuseSince !== null) {
-          const same = await findSameContent(trx, job.tenant, job.content.digest, job.content.reuseSince)
-          if (same) return { kind: 'sameContent', job: toSwapJob(same) }
-        }
-        const [refusal, { in_flight: inFlight, due, waiting }] = await Promise.all([
-          findTenantLimit(trx, job.tenant, limits),
-          countQueue(trx, room, job.createdAt),
-        ])
-        if (refusal) return refusal
-        if (waiting >= room.maxWaiting) return { kind: 'full' }
-        const isClaimed = job.leaseUntil !== null && inFlight < room.maxInFlight && due === 0
-        const row = toNewRow(job, isClaimed)
-        const inserted = trx
-          .insertInto('jobs')
-          .values({ ...row, change_seq: engine.nextChange() })
-          .execute()
-        // Behind it, without waiting for its answer.
-        const insertedAll = Promise.all([inserted, ...insertParts(trx, job)])
-        sent()
-        await insertedAll
-        return { kind: 'created', job: toSwapJob(row) }
-      }),
+    createJob: createRecordJob(engine),
 
     findJob: async (id) => {
       const row = await db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst()
@@ -336,33 +231,4 @@ async function insertWhenMoved<Table extends 'job_timeline' | 'webhooks'>(
     select ${sql.join(values)} from jobs where id = ${jobId} and version = ${version}
     on conflict do nothing
   `.execute(db)
-}
-
-/** One that ended without a result would be no use to whoever asks again. */
-async function findSameContent(trx: Kysely<Tables>, tenant: string, digest: string, since: number) {
-  return trx
-    .selectFrom('jobs')
-    .selectAll()
-    .where('tenant', '=', tenant)
-    .where('content_digest', '=', digest)
-    .where('created_at', '>=', since)
-    .where('status', 'not in', ['FAILED', 'CANCELED', 'LOST'])
-    .where('forgotten_at', 'is', null)
-    .orderBy('created_at', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-}
-
-async function findByKey(trx: Kysely<Tables>, tenant: string, key: string) {
-  const row = await trx
-    .selectFrom('idempotency_keys')
-    .innerJoin('jobs', 'jobs.id', 'idempotency_keys.job_id')
-    .selectAll('jobs')
-    .select('idempotency_keys.fingerprint')
-    .where('idempotency_keys.tenant', '=', tenant)
-    .where('idempotency_keys.key', '=', key)
-    .executeTakeFirst()
-  if (!row) return null
-  const { fingerprint, ...jobRow } = row
-  return { row: jobRow, fingerprint }
 }

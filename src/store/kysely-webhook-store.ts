@@ -1,5 +1,5 @@
 import type { Webhook, WebhookAttempt } from '../domain/webhook.ts'
-import type { Engine } from './kysely-job-store.ts'
+import type { Engine } from './engine.ts'
 import type { WebhookRow } from './tables.ts'
 import type { WebhookStore } from './webhook-store.ts'
 

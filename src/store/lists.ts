@@ -8,7 +8,7 @@ import { isDone, SWAP_JOB_STATUSES, type SwapJobStatus } from '../domain/swap-jo
 import { countUpTo, isWaiting, type Where } from './counting.ts'
 import { toSwapJob } from './job-row.ts'
 import type { JobStore, ListRange } from './job-store.ts'
-import type { Engine } from './kysely-job-store.ts'
+import type { Engine } from './engine.ts'
 import type { JobRow, Tables } from './tables.ts'
 
 type Lists = Pick<JobStore, 'listJobs' | 'countJobs' | 'sumUsage' | 'countUnfinished' | 'countWaiting' | 'listRecent'>

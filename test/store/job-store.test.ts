@@ -5,8 +5,15 @@ import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import type { SwapJob } from '../../src/domain/swap-job.ts'
 import { createId } from '../../src/lib/ids.ts'
-import { type JobStore, type NewSwapJob, UpstreamIdTakenError } from '../../src/store/job-store.ts'
-import { createJobStore, type Engine } from '../../src/store/kysely-job-store.ts'
+import {
+  type JobStore,
+  type NewSwapJob,
+  type Room,
+  type TenantLimits,
+  UpstreamIdTakenError,
+} from '../../src/store/job-store.ts'
+import type { Engine } from '../../src/store/engine.ts'
+import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
 import { createDatabase } from '../support/postgres.ts'
@@ -124,6 +131,42 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
       id: next.id,
       fencing: 1,
       hookAddress: claim.hookAddress,
+    })
+  })
+
+  describe('of many that are recorded at once', () => {
+    const recordAtOnce = async (count: number, room: Room, limits: TenantLimits, keyOf?: (n: number) => string) => {
+      const { store } = await openStore()
+      const made = await Promise.all(
+        Array.from({ length: count }, async (_unused, n) => {
+          const idempotency = keyOf ? { key: keyOf(n), fingerprint: 'f' } : null
+          return store.createJob(newJob({ idempotency }), room, limits)
+        }),
+      )
+      const kinds: Record<string, number> = {}
+      for (const one of made) {
+        const kind = one.kind === 'created' ? (one.job.leaseUntil === null ? 'waits' : 'claimed') : one.kind
+        kinds[kind] = (kinds[kind] ?? 0) + 1
+      }
+      return { kinds, made }
+    }
+
+    test('no more are claimed, and no more wait, than there is room for', async () => {
+      const { kinds } = await recordAtOnce(20, { maxInFlight: 3, maxWaiting: 4 }, LIMITS)
+      expect(kinds).toEqual({ claimed: 3, waits: 4, full: 13 })
+    })
+
+    test('a tenant has no more than it may, and each key has one', async () => {
+      const room = { maxInFlight: 5, maxWaiting: 100 }
+      const { kinds, made } = await recordAtOnce(40, room, { ...LIMITS, maxUnfinished: 18 }, (n) => `k${n % 30}`)
+      expect(kinds).toEqual({ claimed: 5, waits: 13, existing: 10, tenantFull: 12 })
+      for (let n = 30; n < 40; n += 1) expect(made[n]).toMatchObject({ kind: 'existing' })
+    })
+
+    test('no more is reserved than there are units left', async () => {
+      const { kinds, made } = await recordAtOnce(12, ROOM, { ...LIMITS, quota: { limit: 10, reserve: 3 } })
+      expect(kinds).toEqual({ claimed: 3, quotaSpent: 9 })
+      expect(made.at(-1)).toEqual({ kind: 'quotaSpent', remaining: 1 })
     })
   })
 

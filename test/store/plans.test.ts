@@ -2,7 +2,8 @@
 import { CompiledQuery, type KyselyPlugin, type RootOperationNode } from 'kysely'
 import { expect, test } from 'vitest'
 import type { JobFilter } from '../../src/domain/job-filter.ts'
-import { createJobStore, type Engine } from '../../src/store/kysely-job-store.ts'
+import type { Engine } from '../../src/store/engine.ts'
+import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { createLists } from '../../src/store/lists.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import { makeNewSwapJob } from '../support/jobs.ts'
@@ -21,7 +22,7 @@ async function explain(work: (engine: Engine) => Promise<unknown>): Promise<stri
     transformResult: async ({ result }) => result,
   }
   const db = engine.db.withPlugin(spy)
-  await work({ ...engine, db, writeQueue: async (_tenant, act) => act(db, () => {}) })
+  await work({ ...engine, db, writeQueue: async (_tenant, act) => act(db, 0) })
   const plans: string[] = []
   for (const node of nodes) {
     const query = engine.db.getExecutor().compileQuery(node, { queryId: 'plan' })

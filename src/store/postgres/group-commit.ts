@@ -6,7 +6,7 @@
  */
 import { type Kysely, sql } from 'kysely'
 import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
-import type { Write } from '../kysely-job-store.ts'
+import { UncertainError, type Write } from '../engine.ts'
 import type { Tables } from '../tables.ts'
 
 /** The classes of the advisory locks: the queue's one, and one for each tenant. */
@@ -17,6 +17,24 @@ const MAX_GROUP = 50
 
 /** Carries all of `act` out in one transaction, or nothing. */
 export type Transaction = <T>(act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>
+
+/** All at once; those that depend on others after them, one by one. */
+async function runTogether(group: readonly GroupedWrite[], db: Kysely<Tables>): Promise<(() => void)[]> {
+  const keys = new Set<string>()
+  const settlements = await Promise.all(
+    group.map(async ({ key, run }, unseen) => {
+      if (key !== null && keys.has(key)) return null
+      if (key !== null) keys.add(key)
+      return run(db, unseen).catch((error: unknown) => {
+        if (error instanceof UncertainError) return null
+        throw error
+      })
+    }),
+  )
+  const all: (() => void)[] = []
+  for (const [n, one] of group.entries()) all.push(settlements[n] ?? (await one.run(db, 0)))
+  return all
+}
 
 /** @param locksQueue whether the writes count the queue: then they go one after the other over all tenants. */
 export function createGroupCommit(transaction: Transaction, locksQueue: boolean): Write {
@@ -31,20 +49,7 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
           from (select distinct hashtext(tenant) as key from unnest(${tenants}::text[]) as tenant order by key) as keys
         `.execute(db),
       ]
-      const results: Promise<() => void>[] = []
-      for (const one of group) {
-        const sent = new Promise<void>((resolve) => {
-          const result = one.run(db, resolve)
-          results.push(result)
-          result.then(
-            () => resolve(),
-            () => resolve(),
-          )
-        })
-        // Each claim on the queue is counted by the next; other writes do not look at each other.
-        if (locksQueue) await sent
-      }
-      const [settled] = await Promise.all([Promise.all(results), ...locked])
+      const [settled] = await Promise.all([runTogether(group, db), ...locked])
       return settled
     })
     for (const settle of settlements) settle()

@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from 'libsql'
 import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
-import type { Write } from '../kysely-job-store.ts'
+import type { Write } from '../engine.ts'
 import type { Tables } from '../tables.ts'
 import { whenLockIsFree, type WriteLock } from './write-lock.ts'
 
@@ -26,12 +26,10 @@ export function createGroupCommit(database: Database, lock: WriteLock, db: Kysel
         for (const one of group) {
           savepoint.run()
           settlements.push(
-            await one
-              .run(connection, () => undefined)
-              .catch((error: unknown) => {
-                undo.run()
-                return () => one.fail(error)
-              }),
+            await one.run(connection, 0).catch((error: unknown) => {
+              undo.run()
+              return () => one.fail(error)
+            }),
           )
         }
         lock.commit()
