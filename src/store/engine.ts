@@ -16,7 +16,10 @@ export type Write = <T>(tenant: string, act: Act<T>, key?: string | null) => Pro
  * @param unseen how many these are, at most. Where what becomes of this one depends on them it rejects with
  * `UncertainError`, having written nothing, and is carried out again when it sees them all.
  */
-export type Act<T> = (db: Kysely<Tables>, unseen: number) => Promise<T>
+export type Act<T> = (db: Kysely<Tables>, unseen: number, counts: Counts) => Promise<T>
+
+/** What writes that begin at one moment have counted, by what it is: once for all of them. */
+export type Counts = Map<string, Promise<unknown>>
 
 export class UncertainError extends Error {
   override readonly name = 'UncertainError'

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Write } from './engine.ts'
+import type { Counts, Write } from './engine.ts'
 import type { Tables } from './tables.ts'
 
 /** One write of a group. */
@@ -7,7 +7,7 @@ export interface GroupedWrite {
   readonly tenant: string
   readonly key: string | null
   /** Resolves to what is to be done once the group is committed. */
-  run(db: Kysely<Tables>, unseen: number): Promise<() => void>
+  run(db: Kysely<Tables>, unseen: number, counts: Counts): Promise<() => void>
   fail(error: unknown): void
 }
 
@@ -30,8 +30,8 @@ export function createGroupedWrites(commit: (waiting: GroupedWrite[]) => Promise
       waiting.push({
         tenant,
         key,
-        run: async (db, unseen) => {
-          const result = await act(db, unseen)
+        run: async (db, unseen, counts) => {
+          const result = await act(db, unseen, counts)
           return () => resolve(result)
         },
         fail: reject,

@@ -1,7 +1,7 @@
 import { type CompiledQuery, type Expression, type Kysely, sql, type SqlBool, type UpdateObject } from 'kysely'
 import type { TimelineEntry } from '../domain/swap-job.ts'
 import { CONTENT_REFUSED, countInFlight, countUpTo, isContentRefusal, isWaiting, type Where } from './counting.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, UncertainError } from './engine.ts'
 import { toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createKeeping } from './keeping.ts'
 import { createLists } from './lists.ts'
@@ -134,9 +134,13 @@ export function createJobStore(engine: Engine): JobStore {
         wake_at: claim.leaseUntil,
         hook_address: claim.hookAddress,
       }
-      const row = await writeQueue(job.tenant, async (trx) =>
-        updateExactly(trx, job, columns, (where) => where(countInFlight(claim.maxInFlight), '<', claim.maxInFlight)),
-      )
+      const row = await writeQueue(job.tenant, async (trx, unseen) => {
+        // Those before it may be on their way to the place that it would find free.
+        if (unseen > 0) throw new UncertainError()
+        return updateExactly(trx, job, columns, (where) =>
+          where(countInFlight(claim.maxInFlight), '<', claim.maxInFlight),
+        )
+      })
       return row ? toSwapJob(row) : null
     },
 

@@ -1,7 +1,7 @@
 /** Records a job, where there is a place for it: the one statement of the store that looks before it writes. */
 import type { Kysely } from 'kysely'
 import { countOfTenant, countQueue, findPlace } from './counting.ts'
-import { type Act, type Engine, UncertainError } from './engine.ts'
+import { type Act, type Counts, type Engine, UncertainError } from './engine.ts'
 import { toNewRow, toSwapJob } from './job-row.ts'
 import type { CreatedJob, JobStore, NewSwapJob } from './job-store.ts'
 import type { Tables } from './tables.ts'
@@ -15,7 +15,7 @@ export function createRecordJob({
 }: Pick<Engine, 'writeQueue' | 'nextChange'>): JobStore['createJob'] {
   return (job, room, limits) => {
     const { idempotency } = job
-    const create: Act<CreatedJob> = async (trx, unseen) => {
+    const create: Act<CreatedJob> = async (trx, unseen, counts) => {
       if (idempotency) {
         const holder = await findByKey(trx, job.tenant, idempotency.key)
         const isExpired = holder?.row.finished_at != null && holder.row.finished_at + KEY_KEPT_MS <= job.createdAt
@@ -29,8 +29,8 @@ export function createRecordJob({
         if (same) return { kind: 'sameContent', job: toSwapJob(same) }
       }
       const [ofTenant, ofQueue] = await Promise.all([
-        countOfTenant(trx, job.tenant, limits),
-        countQueue(trx, room, job.createdAt),
+        countOnce(counts, `tenant ${job.tenant}`, async () => countOfTenant(trx, job.tenant, limits)),
+        countOnce(counts, 'queue', async () => countQueue(trx, room, job.createdAt)),
       ])
       const place = findPlace(ofTenant, ofQueue, room, limits, 0)
       if (place.kind !== findPlace(ofTenant, ofQueue, room, limits, unseen).kind) throw new UncertainError()
@@ -103,4 +103,15 @@ async function findByKey(trx: Kysely<Tables>, tenant: string, key: string) {
   if (!row) return null
   const { fingerprint, ...jobRow } = row
   return { row: jobRow, fingerprint }
+}
+
+/** Those who begin together find the same: each takes those before it into account by itself. */
+async function countOnce<T>(counts: Counts, what: string, count: () => Promise<T>): Promise<T> {
+  const known = counts.get(what)
+  // Whatever is kept under a name is of one kind.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  if (known) return known as Promise<T>
+  const counted = count()
+  counts.set(what, counted)
+  return counted
 }

@@ -22,7 +22,7 @@ async function explain(work: (engine: Engine) => Promise<unknown>): Promise<stri
     transformResult: async ({ result }) => result,
   }
   const db = engine.db.withPlugin(spy)
-  await work({ ...engine, db, writeQueue: async (_tenant, act) => act(db, 0) })
+  await work({ ...engine, db, writeQueue: async (_tenant, act) => act(db, 0, new Map()) })
   const plans: string[] = []
   for (const node of nodes) {
     const query = engine.db.getExecutor().compileQuery(node, { queryId: 'plan' })

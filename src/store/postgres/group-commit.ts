@@ -6,7 +6,7 @@
  */
 import { type Kysely, sql } from 'kysely'
 import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
-import { UncertainError, type Write } from '../engine.ts'
+import { type Counts, UncertainError, type Write } from '../engine.ts'
 import type { Tables } from '../tables.ts'
 
 /** The classes of the advisory locks: the queue's one, and one for each tenant. */
@@ -21,18 +21,19 @@ export type Transaction = <T>(act: (db: Kysely<Tables>) => Promise<T>) => Promis
 /** All at once; those that depend on others after them, one by one. */
 async function runTogether(group: readonly GroupedWrite[], db: Kysely<Tables>): Promise<(() => void)[]> {
   const keys = new Set<string>()
+  const counts: Counts = new Map()
   const settlements = await Promise.all(
     group.map(async ({ key, run }, unseen) => {
       if (key !== null && keys.has(key)) return null
       if (key !== null) keys.add(key)
-      return run(db, unseen).catch((error: unknown) => {
+      return run(db, unseen, counts).catch((error: unknown) => {
         if (error instanceof UncertainError) return null
         throw error
       })
     }),
   )
   const all: (() => void)[] = []
-  for (const [n, one] of group.entries()) all.push(settlements[n] ?? (await one.run(db, 0)))
+  for (const [n, one] of group.entries()) all.push(settlements[n] ?? (await one.run(db, 0, new Map())))
   return all
 }
 

@@ -26,7 +26,7 @@ export function createGroupCommit(database: Database, lock: WriteLock, db: Kysel
         for (const one of group) {
           savepoint.run()
           settlements.push(
-            await one.run(connection, 0).catch((error: unknown) => {
+            await one.run(connection, 0, new Map()).catch((error: unknown) => {
               undo.run()
               return () => one.fail(error)
             }),
