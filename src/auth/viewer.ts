@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../domain/errors.ts'
+import { readHeader } from '../lib/read-header.ts'
 
 export const SCOPES = ['swap:read', 'swap:write', 'swap:admin'] as const
 /** `swap:admin` holds the other two. */
@@ -35,9 +36,8 @@ export interface Credentials {
 }
 
 /** What the headers of a request show. */
-export function readCredentials({ headers }: IncomingMessage): Credentials {
-  const apiKey = headers['x-api-key']
-  return { authorization: headers.authorization ?? null, apiKey: typeof apiKey === 'string' ? apiKey : null }
+export function readCredentials(request: IncomingMessage): Credentials {
+  return { authorization: readHeader(request, 'authorization'), apiKey: readHeader(request, 'x-api-key') }
 }
 
 /** Resolves to null for whoever shows nothing, or something that is not good (any more). Never says which. */

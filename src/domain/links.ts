@@ -9,6 +9,11 @@ export function linkExpiresAt(link: string): number | null {
   return ex === undefined ? null : Number.parseInt(ex, 16) * 1_000
 }
 
+/** Whether there is a link, and it works at `now` as far as it says. */
+export function isLinkAlive(link: string | null, now: number): boolean {
+  return link !== null && (linkExpiresAt(link) ?? Infinity) > now
+}
+
 /** The earliest end among the links; null where none says. */
 export function linksExpireAt(links: readonly (string | null)[]): number | null {
   const ends = links.flatMap((link) => (link === null ? [] : (linkExpiresAt(link) ?? [])))
@@ -17,6 +22,5 @@ export function linksExpireAt(links: readonly (string | null)[]): number | null 
 
 /** The link to hand out at `now`: the CDN's, which is reachable from everywhere, else Discord's; null when both have ended. */
 export function bestLink(links: SwapLinks, now: number): string | null {
-  const works = (link: string | null) => link !== null && (linkExpiresAt(link) ?? Infinity) > now
-  return [links.cdnImage, links.discordImage].find(works) ?? null
+  return [links.cdnImage, links.discordImage].find((link) => isLinkAlive(link, now)) ?? null
 }

@@ -6,9 +6,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { GraphQLError } from 'graphql'
 import { readCredentials } from '../auth/viewer.ts'
-import { toLimitHeaders } from '../limits/limiter.ts'
+import { setLimitHeaders } from '../limits/limiter.ts'
 import { readBody } from '../lib/read-body.ts'
+import { readHeader } from '../lib/read-header.ts'
 import { readQuery } from '../lib/request-path.ts'
+import { sendText } from '../lib/send-text.ts'
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { checkDocumentText } from './document-limits.ts'
@@ -76,7 +78,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     }
     welcome(request.socket)
     const caller = await admission.count(viewer)
-    for (const [name, value] of Object.entries(toLimitHeaders(caller.allowance, now()))) response.setHeader(name, value)
+    setLimitHeaders(response, caller.allowance, now())
     return caller
   }
 
@@ -95,32 +97,27 @@ export function createFrontDoor(parts: FrontDoorParts) {
     }
     const caller = await admit(request, response)
     const body = isPost ? await read(request) : null
+    const wantsStream = wantsEventStream(request)
     // What is spent is said by Yoga; a stream is none of the lanes'.
-    const isOrdinary = !caller.allowance.isSpent && !wantsEventStream(request)
-    const format = body && isOrdinary ? lanes.formatOf(request, body) : null
+    const format = body && !caller.allowance.isSpent && !wantsStream ? lanes.formatOf(request, body) : null
     const key = body && format !== null ? lanes.keyOf(caller.viewer, body) : ''
     const kept = format !== null && lanes.findKept(key)
-    if (kept) return send(response, format, kept)
+    if (kept) return sendText(response, 200, format, kept)
     const params = body ? parseBody(body) : parseQuery(readQuery(request))
     if (!params) {
       throw new Refused(400, 'BAD_REQUEST', 'Send {"query": "…"}, with variables and operationName where needed.')
     }
-    const idempotencyHeader = request.headers['idempotency-key']
-    const idempotencyKey = typeof idempotencyHeader === 'string' ? idempotencyHeader : null
-    if (wantsEventStream(request)) {
+    const idempotencyKey = readHeader(request, 'idempotency-key')
+    if (wantsStream) {
       if (await eventStreams.open({ caller, params, idempotencyKey, mayChange: isPost }, response)) return
       throw new Refused(503, 'UNAVAILABLE', 'Too many streams. Try again later.', { 'retry-after': '5' })
     }
     const { operationName, variables } = params
     const query = find(params)
-    let admitted: Admitted = { caller }
-    if (format !== null) {
-      const asked = { caller, text: query, operationName: operationName ?? null, variables: variables ?? {} }
-      const written = await lanes.answer({ ...asked, idempotencyKey, key }, (useCases) => {
-        admitted = { caller, useCases }
-      })
-      if (written !== null) return send(response, format, written)
-    }
+    const asked = { caller, text: query, operationName: operationName ?? null, variables: variables ?? {} }
+    const written = format === null ? null : await lanes.answer({ ...asked, idempotencyKey, key })
+    if (format !== null && written?.kind === 'answered') return sendText(response, 200, format, written.text)
+    const admitted = { caller, ...(written?.kind === 'begun' && { useCases: written.useCases }) }
     const operation = { query, operationName, variables }
     if (!isPost) request.url = toAddress(operation)
     await yoga(isPost ? Object.assign(request, { body: operation }) : request, response, admitted)
@@ -154,12 +151,6 @@ export function createFrontDoor(parts: FrontDoorParts) {
       response.end(text)
     }
   }
-}
-
-/** In one write: of a text whose length is not known head and body go apart. */
-function send(response: ServerResponse, type: string, text: string): void {
-  response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
-  response.end(text)
 }
 
 /** The page loads what is inside it; only that others frame it is refused. */

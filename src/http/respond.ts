@@ -1,14 +1,9 @@
 import type { ServerResponse } from 'node:http'
+import { sendText } from '../lib/send-text.ts'
 
 /** Answers with a JSON document. */
 export function sendJson(response: ServerResponse, status: number, body: object): void {
   sendText(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`)
-}
-
-/** In one write: of a text whose length is not known head and body go apart. */
-function sendText(response: ServerResponse, status: number, type: string, text: string): void {
-  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
-  response.end(text)
 }
 
 /** Answers with an error that says what to do. */

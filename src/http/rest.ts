@@ -7,15 +7,16 @@ import type { Duplex } from 'node:stream'
 import { type Authenticate, readCredentials, type Viewer } from '../auth/viewer.ts'
 import { GatewayError } from '../domain/errors.ts'
 import type { StoredImage } from '../domain/image.ts'
-import { linkExpiresAt } from '../domain/links.ts'
+import { isLinkAlive } from '../domain/links.ts'
 import { toSwapDocument } from '../domain/swap-document.ts'
 import type { SwapJob, SwapLinks } from '../domain/swap-job.ts'
 import type { CreateSwap, CreateSwapOutcome } from '../jobs/create-swap.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Clock } from '../lib/clock.ts'
-import { readBody } from '../lib/read-body.ts'
+import { readHeader } from '../lib/read-header.ts'
+import { readJson } from '../lib/read-json.ts'
 import { readQuery } from '../lib/request-path.ts'
-import { type RequestLimiter, toLimitHeaders } from '../limits/limiter.ts'
+import { type RequestLimiter, setLimitHeaders } from '../limits/limiter.ts'
 import { sendJson } from './respond.ts'
 
 export const REST_PREFIX = '/insightFace/v1/'
@@ -52,7 +53,7 @@ export function createRestDoor(parts: RestDoorParts) {
     if (!viewer) throw new Refused(401, 'TT-API-KEY is missing or wrong.')
     welcome(request.socket)
     const allowance = await limiter.take(viewer.tenant)
-    for (const [name, value] of Object.entries(toLimitHeaders(allowance, clock.now()))) response.setHeader(name, value)
+    setLimitHeaders(response, allowance, clock.now())
     if (allowance.isSpent) throw new Refused(429, `More than ${allowance.limit} requests in a minute.`)
     return viewer
   }
@@ -79,9 +80,7 @@ export function createRestDoor(parts: RestDoorParts) {
 
   /** The upstream's links, as they came, for as long as they work; then the copy that is kept here. */
   const linksOf = async (viewer: Viewer, { links, copyId }: SwapJob): Promise<SwapLinks | null> => {
-    const cdnImage = links?.cdnImage ?? null
-    const works = cdnImage !== null && (linkExpiresAt(cdnImage) ?? Infinity) > clock.now()
-    if (copyId === null || works) return links
+    if (copyId === null || isLinkAlive(links?.cdnImage ?? null, clock.now())) return links
     const [copy] = await findImages(viewer, [copyId])
     return copy?.status === 'READY' ? { discordImage: null, ...links, cdnImage: addressOfImage(copy, {}) } : links
   }
@@ -146,21 +145,7 @@ function parameterError(name: string, why = ''): Refused {
 
 /** @throws {Refused} 413, 415 or 400. */
 async function readRecord(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const body = await readBody(request, MAX_BODY_BYTES)
-  if (body === null) throw new Refused(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`)
-  if (body.length === 0) return {}
-  if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? '')) {
-    throw new Refused(415, 'The body must be application/json.')
-  }
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'))
-    return typeof value === 'object' && value !== null ? { ...value } : {}
-  } catch {
-    throw new Refused(400, 'The body is not valid JSON.')
-  }
-}
-
-function readHeader({ headers }: IncomingMessage, name: string): string | null {
-  const value = headers[name]
-  return typeof value === 'string' ? value : null
+  const body = await readJson(request, MAX_BODY_BYTES)
+  if (body.kind === 'refused') throw new Refused(body.status, body.message)
+  return typeof body.value === 'object' && body.value !== null ? { ...body.value } : {}
 }

@@ -55,10 +55,9 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
     else full.delete(host)
   }
 
-  const attempt = async (webhook: Webhook) => {
+  const attempt = async (webhook: Webhook, host: string) => {
     const at = clock.now()
     const outcome = await sender.send(webhook, at)
-    const { host } = new URL(webhook.url)
     if (outcome.kind === 'answered') silent.delete(host)
     else if (silent.size < MAX_SILENT) silent.add(host)
     faultPoint('webhook-answered')
@@ -71,7 +70,7 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
     const { host } = new URL(webhook.url)
     count(host, 1)
     background.run('deliver a webhook', () =>
-      attempt(webhook).finally(() => {
+      attempt(webhook, host).finally(() => {
         count(host, -1)
         news.wake()
       }),

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http'
+
 /** How much of its requests a tenant has left in the minute under way. */
 export interface Allowance {
   readonly limit: number
@@ -14,11 +16,13 @@ export interface RequestLimiter {
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` where it is used up. */
-export function toLimitHeaders({ limit, remaining, resetAt, isSpent }: Allowance, now: number): Record<string, string> {
+export function setLimitHeaders(
+  response: ServerResponse,
+  { limit, remaining, resetAt, isSpent }: Allowance,
+  now: number,
+): void {
   const seconds = Math.max(1, Math.ceil((resetAt - now) / 1_000))
-  return {
-    'ratelimit-policy': `"tenant";q=${limit};w=60`,
-    ratelimit: `"tenant";r=${remaining};t=${seconds}`,
-    ...(isSpent && { 'retry-after': String(seconds) }),
-  }
+  response.setHeader('ratelimit-policy', `"tenant";q=${limit};w=60`)
+  response.setHeader('ratelimit', `"tenant";r=${remaining};t=${seconds}`)
+  if (isSpent) response.setHeader('retry-after', String(seconds))
 }

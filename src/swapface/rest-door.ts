@@ -9,7 +9,7 @@ import { isIPv6 } from 'node:net'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-import { readBody } from '../lib/read-body.ts'
+import { readJson } from '../lib/read-json.ts'
 import type { Log } from './log.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
@@ -135,23 +135,15 @@ async function findAnswer(request: IncomingMessage, routes: readonly Route[]): P
     path,
     query: rest.join('?'),
     headers: request.headers,
-    readJson: () => readJson(request),
+    readJson: () => readValue(request),
   })
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  // A body that is too long is left unread, not cut off together with our answer.
-  const body = await readBody(request, MAX_BODY_BYTES)
-  if (body === null) throw new Refusal(closing(toFailedAnswer(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`)))
-  if (body.length === 0) return undefined
-  if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? '')) {
-    throw new Refusal(toFailedAnswer(415, 'The body must be application/json.'))
-  }
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    throw new Refusal(toFailedAnswer(400, 'The body is not valid JSON.'))
-  }
+async function readValue(request: IncomingMessage): Promise<unknown> {
+  const body = await readJson(request, MAX_BODY_BYTES)
+  if (body.kind === 'read') return body.value
+  const answer = toFailedAnswer(body.status, body.message)
+  throw new Refusal(body.status === 413 ? closing(answer) : answer)
 }
 
 /** The rest of the request is not worth reading: the connection ends with the answer. */

@@ -9,8 +9,6 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   getArgumentValues,
-  getNamedType,
-  getOperationAST,
   getVariableValues,
   type GraphQLAbstractType,
   type GraphQLField,
@@ -23,7 +21,9 @@ import {
   isLeafType,
   isListType,
   isNonNullType,
+  isObjectType,
   Kind,
+  type OperationDefinitionNode,
   OperationTypeNode,
   print,
   type SelectionSetNode,
@@ -34,7 +34,7 @@ import { isDone, SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
 import type { Context } from '../context.ts'
 
 /** What stands in the way of a plan. */
-export class Uncommon extends Error {
+class Uncommon extends Error {
   override readonly name = 'Uncommon'
 }
 
@@ -88,10 +88,13 @@ const LASTING: Readonly<Record<string, ReadonlySet<string>>> = {
 const NO_INFO = null as unknown as GraphQLResolveInfo
 
 /** @param document valid for the schema. @returns null where the engine has to run it. */
-export function compile(schema: GraphQLSchema, document: DocumentNode, operationName: string | null): Plan | null {
-  const operation = getOperationAST(document, operationName)
-  const type = operation?.operation
-  if (!operation || !type || type === OperationTypeNode.SUBSCRIPTION || hasDirectives(document)) return null
+export function compile(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): Plan | null {
+  const type = operation.operation
+  if (type === OperationTypeNode.SUBSCRIPTION || hasDirectives(document)) return null
   const root = schema.getRootType(type)
   if (!root) return null
   try {
@@ -250,9 +253,8 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     }
     if (isLeafType(type)) return compileLeaf(type)
     if (isAbstractType(type)) return compileAbstract(type, sets)
-    const named = getNamedType(type)
-    if (!('isTypeOf' in named)) throw new Uncommon('no object')
-    return compileObject(named, sets)
+    if (!isObjectType(type)) throw new Uncommon('no object')
+    return compileObject(type, sets)
   }
 
   const compileAbstract = (type: GraphQLAbstractType, sets: readonly SelectionSetNode[]): Write => {

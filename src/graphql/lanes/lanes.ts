@@ -9,7 +9,7 @@
  * same, and slower.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { DocumentNode, GraphQLSchema } from 'graphql'
+import { type DocumentNode, getOperationAST, type GraphQLSchema, type OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
 import type { Caller } from '../caller.ts'
@@ -19,7 +19,6 @@ import { compile, type Plan } from './compile.ts'
 /** Compiled documents, and how long one may be. */
 const MAX_PLANS = 1_000
 const MAX_DOCUMENT_CHARS = 8_000
-const MAX_OPERATIONS = 10
 const MAX_BODY_BYTES = 16_384
 /** Answers that are kept: how many characters in all, with what was asked, and of one. */
 const MAX_KEPT_CHARS = 16_000_000
@@ -40,6 +39,11 @@ export interface LaneRequest {
   readonly key: string
 }
 
+export type LaneOutcome =
+  | { readonly kind: 'answered'; readonly text: string }
+  /** Yoga has to answer, with these use cases: they do nothing twice that has been done. */
+  | { readonly kind: 'begun'; readonly useCases: UseCases }
+
 export interface Lanes {
   /** The content type that Yoga has answered such a request with; null where it has not yet, and for what is too long. */
   formatOf(request: IncomingMessage, body: Buffer): string | null
@@ -52,19 +56,16 @@ export interface Lanes {
   isLearned(text: string): boolean
   /** Hears of each document that Yoga runs, and has found valid. */
   learn(document: DocumentNode): void
-  /**
-   * The answer; null where Yoga has to give it.
-   * @param remember is given what Yoga has to use instead, so that nothing is done twice.
-   */
-  answer(request: LaneRequest, remember: (useCases: UseCases) => void): Promise<string | null>
+  /** Null where Yoga has to answer, from the beginning. */
+  answer(request: LaneRequest): Promise<LaneOutcome | null>
   /** Images and links have been erased: what is kept may have them. */
   forget(): void
 }
 
 interface Learned {
   readonly document: DocumentNode
-  /** By the name of the operation; null where it cannot be compiled. */
-  readonly plans: Map<string | null, Plan | null>
+  /** Of each operation in it that was asked for; null where it cannot be compiled. */
+  readonly plans: Map<OperationDefinitionNode, Plan | null>
 }
 
 export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
@@ -90,12 +91,12 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
 
   const findPlan = (text: string, operationName: string | null): Plan | null => {
     const found = learned.get(text)
-    if (!found) return null
-    const plan = found.plans.get(operationName)
-    if (plan !== undefined) return plan
-    const compiled = compile(schema, found.document, operationName)
-    if (found.plans.size < MAX_OPERATIONS) found.plans.set(operationName, compiled)
-    return compiled
+    const operation = found && getOperationAST(found.document, operationName)
+    if (!operation) return null
+    const known = found.plans.get(operation)
+    const plan = known === undefined ? compile(schema, found.document, operation) : known
+    found.plans.set(operation, plan)
+    return plan
   }
 
   return {
@@ -115,7 +116,7 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
       if (text === undefined || text.length > MAX_DOCUMENT_CHARS || learned.has(text)) return
       learned.set(text, { document, plans: new Map() })
     },
-    answer: async (request, remember) => {
+    answer: async (request) => {
       const plan = findPlan(request.text, request.operationName)
       if (!plan) return null
       const erasuresBefore = erasures
@@ -125,11 +126,10 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
         const { text, isLasting } = await plan.run(context, request.variables)
         const answer = `{"data":${text}}`
         if (isLasting && erasures === erasuresBefore) kept.set(request.key, answer)
-        return answer
+        return { kind: 'answered', text: answer }
       } catch {
         // Whatever it was: Yoga meets it again, and knows what to say.
-        if (plan.type === 'mutation') remember(mine)
-        return null
+        return plan.type === 'mutation' ? { kind: 'begun', useCases: mine } : null
       }
     },
     forget: () => {
