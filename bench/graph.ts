@@ -4,9 +4,9 @@
  * `deliveries`: how many webhooks a second one receiver is given that takes 100 ms for each; `silence`: how late webhooks
  * are, with and without another receiver that never answers.
  */
-import { createServer, type ServerResponse } from 'node:http'
-import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
+import { openScriptedHost } from '../test/support/scripted-host.ts'
 import { throughSideDoor } from '../test/support/side-door.ts'
 import { seedJobs } from '../test/support/seed-jobs.ts'
 import { until } from '../test/support/until.ts'
@@ -120,27 +120,13 @@ async function lists(): Promise<Figures> {
 /** A receiver on loopback: when each event came, by job. */
 async function openReceiver(answer: (response: ServerResponse) => void) {
   const arrivals = new Map<string, { readonly at: number; readonly lateMs: number }>()
-  const server = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk))
-    request.on('end', () => {
-      const [, id = ''] = /"id":"([^"]+)"/.exec(body) ?? []
-      const [, endedAt = ''] = /"timestamp":"([^"]+)"/.exec(body) ?? []
-      if (!arrivals.has(id)) arrivals.set(id, { at: performance.now(), lateMs: Date.now() - Date.parse(endedAt) })
-      answer(response)
-    })
+  const { host, close } = await openScriptedHost(({ body }, response) => {
+    const [, id = ''] = /"id":"([^"]+)"/.exec(body) ?? []
+    const [, endedAt = ''] = /"timestamp":"([^"]+)"/.exec(body) ?? []
+    if (!arrivals.has(id)) arrivals.set(id, { at: performance.now(), lateMs: Date.now() - Date.parse(endedAt) })
+    answer(response)
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const address = server.address()
-  const host = typeof address === 'object' && address ? `127.0.0.1:${address.port}` : ''
-  return {
-    host,
-    arrivals,
-    close: () => {
-      server.close()
-      server.closeAllConnections()
-    },
-  }
+  return { host, arrivals, close }
 }
 
 async function deliveries(): Promise<Figures> {
@@ -163,7 +149,7 @@ async function deliveries(): Promise<Figures> {
     ]
   } finally {
     await gateway.close()
-    receiver.close()
+    await receiver.close()
   }
 }
 
@@ -208,7 +194,7 @@ async function silence(): Promise<Figures> {
     ]
   } finally {
     await gateway.close()
-    live.close()
-    silent.close()
+    await live.close()
+    await silent.close()
   }
 }

@@ -1,5 +1,4 @@
 /** Images in from a caller and out to a browser: what is kept is of our own making, and opens only for whoever may see it. */
-import { createHash } from 'node:crypto'
 import sharp from 'sharp'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { sendRaw } from '../security/stage.ts'
@@ -7,9 +6,8 @@ import { createFastClock } from '../support/fast-clock.ts'
 import { makeImage, makeManyFrames, REJECTED, withLargeProfile } from '../support/images.ts'
 import { openScriptedHost } from '../support/scripted-host.ts'
 import { closeAfterTest, openTestApp, type TestApp } from '../support/test-app.ts'
+import { sha256 } from '../support/sha256.ts'
 import { until } from '../support/until.ts'
-
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 const RESERVE = `mutation ($input: CreateSwapUploadInput!) { createSwapUpload(input: $input) {
   __typename

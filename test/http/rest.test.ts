@@ -1,11 +1,11 @@
 /** The upstream's own calls, served by the gateway: a client of the reference changes its base address, and nothing else. */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { openScriptedHost } from '../support/scripted-host.ts'
 import { hasPython, NOT_RUN } from '../support/python.ts'
 import { closeAfterTest, openTestApp, type TestApp, type TestAppOptions } from '../support/test-app.ts'
+import { sha256 } from '../support/sha256.ts'
 import { until } from '../support/until.ts'
 
 /** The addresses of the reference's samples. */
@@ -15,14 +15,13 @@ const SAMPLE = {
 }
 const SAMPLE_HOOK = 'https://webhook-test.com/10ffa7e6d1e6886e746d19a5458d167d'
 const KEY = 'the key of a'
-const digestOf = (key: string) => createHash('sha256').update(key).digest('hex')
 
 const openWithDoor = async ({ settings, ...options }: TestAppOptions = {}): Promise<TestApp> =>
   openTestApp({
     ...options,
     settings: {
       REST_DOOR: 'on',
-      API_KEYS: `a:${digestOf(KEY)},b:${digestOf('another')},reader:${digestOf('reading')}:read`,
+      API_KEYS: `a:${sha256(KEY)},b:${sha256('another')},reader:${sha256('reading')}:read`,
       ...settings,
     },
   })

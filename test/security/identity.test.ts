@@ -5,7 +5,8 @@ import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { subscribeSse } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
-import { CREATE, INPUT, ISSUER, KEY_LINES, KEYS, openStage, openWire, post, sha256, type Stage } from './stage.ts'
+import { CREATE, INPUT, ISSUER, KEY_LINES, KEYS, openStage, openWire, post, type Stage } from './stage.ts'
+import { sha256 } from '../support/sha256.ts'
 
 let stage: Stage
 beforeAll(async () => {

@@ -2,7 +2,6 @@
  * The started program as a stranger meets it: keys, an identity provider, one allowed origin, and everything that is off
  * by default off. One for a file of attacks.
  */
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -13,6 +12,7 @@ import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose'
 import { WebSocket } from 'ws'
 import { findFreePorts, type Program, startProgram } from '../e2e/program.ts'
+import { sha256 } from '../support/sha256.ts'
 import { type FakeUpstream, openFakeUpstream } from '../support/fake-upstream.ts'
 
 export const KEYS = {
@@ -47,8 +47,6 @@ export interface Stage {
   readonly publicKey: string
   close(): Promise<void>
 }
-
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 export const KEY_LINES = [
   `acme:${sha256(KEYS.acme)}`,

@@ -2,19 +2,18 @@
  * The lanes beside plain Yoga: whatever is asked, and however wrong, status, headers and body are the same to the byte.
  * `LANE_CASES=20000` runs the long form.
  */
-import { createHash } from 'node:crypto'
 import { assert, asyncProperty, integer } from 'fast-check'
 import { buildSchema } from 'graphql'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { openTestApp, type TestApp } from '../../support/test-app.ts'
 import { until } from '../../support/until.ts'
+import { sha256 } from '../../support/sha256.ts'
 import { type Asked, createRandom, makeAsked } from './documents.ts'
 
 const CASES = Number(process.env['LANE_CASES'] ?? 500)
 const OWN = 'key-of-a'
 const FOREIGN = 'key-of-b'
-const digestOf = (key: string) => createHash('sha256').update(key).digest('hex')
 const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'))
 
 /** Yoga reads both the same way; the lanes have nothing to do with what is so long. */
@@ -54,7 +53,7 @@ async function ask({ app }: TestApp, asked: Asked, accept: string, key = OWN): P
 
 async function openStage() {
   const gateway = await openTestApp({
-    settings: { API_KEYS: `a:${digestOf(OWN)},b:${digestOf(FOREIGN)}`, INTROSPECTION: 'on' },
+    settings: { API_KEYS: `a:${sha256(OWN)},b:${sha256(FOREIGN)}`, INTROSPECTION: 'on' },
   })
   const create = async (name: string, key = OWN): Promise<string> => {
     const { body } = await ask(
