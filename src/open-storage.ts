@@ -9,6 +9,7 @@ import { createRequestLimiter } from './limits/request-limiter.ts'
 import type { ImageStore } from './store/image-store.ts'
 import type { WebhookStore } from './store/webhook-store.ts'
 import type { JobStore } from './store/job-store.ts'
+import { createCachedJobStore } from './store/job-cache.ts'
 import { createImageStore } from './store/kysely-image-store.ts'
 import { createWebhookStore } from './store/kysely-webhook-store.ts'
 import { createJobStore } from './store/kysely-job-store.ts'
@@ -46,7 +47,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     const engine = await openSqlite(config.databasePath ?? '', databaseQueried)
     onClose(() => engine.db.destroy())
     return {
-      store: createJobStore(engine),
+      store: createCachedJobStore(createJobStore(engine), engine.countForeign),
       images: createImageStore(engine),
       webhooks: createWebhookStore(engine),
       bus: createMemoryBus(),

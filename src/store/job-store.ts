@@ -176,6 +176,11 @@ export interface JobStore {
    * another tenant's.
    */
   findOwnJobs(tenant: string, ids: readonly string[]): Promise<(SwapJob | null)[]>
+  /**
+   * Names what is stored of the tenant's jobs: as long as the name stays, nothing of it has changed. Null where that
+   * cannot be said without asking the database.
+   */
+  nameState(tenant: string): string | null
   /** Jobs of any tenant, in the order asked for; null for an unknown one. */
   findJobs(ids: readonly string[]): Promise<(SwapJob | null)[]>
   findByUpstreamId(upstreamId: string): Promise<SwapJob | null>

@@ -55,6 +55,8 @@ export function createJobStore(engine: Engine): JobStore {
       })
     },
 
+    nameState: () => null,
+
     findJobs: async (ids) => {
       const rows = await db.selectFrom('jobs').selectAll().where('id', 'in', ids).execute()
       const found = new Map(rows.map((row) => [row.id, toSwapJob(row)]))

@@ -4,7 +4,7 @@
  * time-out and a byte cap while its answer streams in, and follows no redirect. The key goes to the configured origin only.
  */
 import { buildConnector, Pool } from 'undici'
-import { readCapped } from '../lib/read-capped.ts'
+import { call } from './call.ts'
 import type { FetchOutcome, SubmitOutcome, Upstream } from './upstream.ts'
 import { parseFetchAnswer, parseSubmitAnswer, readHookId } from './wire.ts'
 
@@ -22,7 +22,6 @@ export interface RestUpstream extends Upstream {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
-const MAX_ANSWER_BYTES = 256 * 1024
 const FETCH_CONNECTIONS = 32
 
 /** The connection was never made: surely nothing was sent. */
@@ -77,23 +76,6 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
       await Promise.all([submits.destroy(), fetches.destroy()])
     },
   }
-}
-
-async function call(pool: Pool, timeoutMs: number, request: Parameters<Pool['request']>[0]) {
-  const response = await pool.request({ ...request, signal: AbortSignal.timeout(timeoutMs) })
-  const body = await readCapped(response.body, MAX_ANSWER_BYTES)
-  if (body === null) throw new Error('the answer is too long')
-  return {
-    httpStatus: response.statusCode,
-    // Packed although `identity` was asked for: not worth a decoder, and never a bomb.
-    body: response.headers['content-encoding'] === undefined ? body.toString('utf8') : '',
-    retryAfterMs: parseRetryAfterMs(response.headers['retry-after']),
-  }
-}
-
-/** `Retry-After` in its seconds form (RFC 9110, 10.2.3); an hour at most. */
-function parseRetryAfterMs(value: string | string[] | undefined): number | null {
-  return typeof value === 'string' && /^\d{1,6}$/.test(value) ? Math.min(Number(value), 3_600) * 1_000 : null
 }
 
 function markNotConnected(connect: buildConnector.connector): buildConnector.connector {

@@ -5,20 +5,15 @@
  * sorted into the failures below, which have our own words.
  */
 import type { SwapFailure, SwapFailureCode } from '../domain/swap-job.ts'
+import type { HttpAnswer } from './call.ts'
 import type { Echo, FetchOutcome, SubmitOutcome } from './upstream.ts'
-
-interface Answer {
-  readonly httpStatus: number
-  readonly body: string
-  readonly retryAfterMs: number | null
-}
 
 /** Longer ids than any seen are not ids. */
 const MAX_ID_CHARS = 200
 const MAX_WORD_CHARS = 64
 
 /** Reads the answer to a submit. A 2xx without a readable id is `unknown`: the job may exist all the same. */
-export function parseSubmitAnswer(answer: Answer): SubmitOutcome {
+export function parseSubmitAnswer(answer: HttpAnswer): SubmitOutcome {
   const { httpStatus } = answer
   const document = parseObject(answer.body)
   const refusal = (transient: boolean): SubmitOutcome => ({
@@ -40,7 +35,7 @@ export function parseSubmitAnswer(answer: Answer): SubmitOutcome {
 }
 
 /** Reads the answer to a fetch for `upstreamId`. */
-export function parseFetchAnswer(upstreamId: string, answer: Answer): FetchOutcome {
+export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer): FetchOutcome {
   const document = parseObject(answer.body)
   if (answer.httpStatus !== 200) {
     return nothing(`HTTP ${answer.httpStatus}`, answer.httpStatus >= 500 || answer.httpStatus === 429)

@@ -8,10 +8,7 @@ import {
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
-  getArgumentValues,
-  getVariableValues,
   type GraphQLAbstractType,
-  type GraphQLField,
   type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLOutputType,
@@ -32,11 +29,8 @@ import {
 } from 'graphql'
 import { isDone, SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
 import type { Context } from '../context.ts'
-
-/** What stands in the way of a plan. */
-class Uncommon extends Error {
-  override readonly name = 'Uncommon'
-}
+import { compileArguments, compileVariables } from './inputs.ts'
+import { Uncommon } from './uncommon.ts'
 
 /** The answer of a plan. */
 export interface Written {
@@ -104,13 +98,11 @@ export function compile(
     // One after the other, and no second one for an error to leave undone.
     if (!isOrdinary || (type === OperationTypeNode.MUTATION && fields.size > 1)) return null
     const write = compiler.compileObject(root, [operation.selectionSet])
-    const definitions = operation.variableDefinitions ?? []
+    const coerce = compileVariables(schema, operation)
     return {
       type,
       run: async (context, given) => {
-        const { coerced: variables } = getVariableValues(schema, definitions, given)
-        if (!variables) throw new Uncommon('the variables do not fit')
-        const run: Run = { context, variables, written: new Map(), doneJobs: 0 }
+        const run: Run = { context, variables: coerce(given), written: new Map(), doneJobs: 0 }
         const text = await write({}, run)
         return { text, isLasting: compiler.isLasting() && run.doneJobs === fields.size }
       },
@@ -134,7 +126,17 @@ function hasDirectives(document: DocumentNode): boolean {
 interface CompiledObject {
   /** Whether it is asked for in more than one place. */
   isShared: boolean
+  /** Of jobs that are as they were, for what depends on nothing else; null where it does. */
+  readonly kept: WeakMap<object, string> | null
   readonly write: Write
+}
+
+function writeKept(object: CompiledObject, kept: WeakMap<object, string>, job: object, run: Run): Text {
+  const known = kept.get(job)
+  if (known !== undefined) return known
+  const text = object.write(job, run)
+  if (typeof text === 'string') kept.set(job, text)
+  return text
 }
 
 function writeOnce(object: CompiledObject, value: unknown, run: Run): Text {
@@ -185,11 +187,18 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     const key = `${type.name} ${sets.map(print).join()}`
     const known = objects.get(key)
     if (known) known.isShared = true
-    const object = known ?? { isShared: false, write: compileFields(type, sets) }
+    const object = known ?? {
+      isShared: false,
+      kept: isOfJobAlone(type, collect(type, sets)) ? new WeakMap<object, string>() : null,
+      write: compileFields(type, sets),
+    }
     objects.set(key, object)
     const isJob = type.name === 'SwapJob'
     return (value, run) => {
-      if (isJob && isDoneJob(value)) run.doneJobs += 1
+      const isDone = isJob && isDoneJob(value)
+      if (isDone) run.doneJobs += 1
+      // What a finished one has may end with time.
+      if (!isDone && object.kept && isObject(value)) return writeKept(object, object.kept, value, run)
       return object.isShared ? writeOnce(object, value, run) : object.write(value, run)
     }
   }
@@ -218,7 +227,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     )
     const writeLate = async (value: unknown, run: Run) => prefix + (await write(await value, run))
     return (source, run) => {
-      const value: unknown = resolve(source, argsOf(run), run.context, NO_INFO)
+      const value: unknown = resolve(source, argsOf(run.variables), run.context, NO_INFO)
       if (isPromise(value)) return writeLate(value, run)
       const text = write(value, run)
       return typeof text === 'string' ? prefix + text : writeLate(value, run)
@@ -280,26 +289,6 @@ function compileLeaf(type: GraphQLLeafType): Write {
   }
 }
 
-type Arguments = Readonly<Record<string, unknown>>
-
-function compileArguments(field: GraphQLField<unknown, unknown>, node: FieldNode): (run: Run) => Arguments {
-  let isVariable = false
-  for (const argument of node.arguments ?? []) {
-    visit(argument, {
-      Variable: () => {
-        isVariable = true
-      },
-    })
-  }
-  if (isVariable) return ({ variables }) => getArgumentValues(field, node, variables)
-  try {
-    const args = getArgumentValues(field, node)
-    return () => args
-  } catch {
-    throw new Uncommon('arguments that do not fit')
-  }
-}
-
 function join<T>(members: readonly T[], write: (member: T) => Text, open: string, close: string): Text {
   const parts: Text[] = []
   const texts: string[] = []
@@ -325,16 +314,31 @@ async function joinLate(parts: readonly Text[], open: string, close: string): Pr
 
 /** What the engine's own resolver gives where there is none, for plain values. */
 function readProperty(source: unknown, name: string): unknown {
-  const value: unknown = typeof source === 'object' && source !== null ? Reflect.get(source, name) : undefined
+  const value: unknown = isObject(source) ? Reflect.get(source, name) : undefined
   if (typeof value === 'function') throw new Uncommon('a value that is to be called')
   return value
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+  return isObject(value) && 'then' in value && typeof value.then === 'function'
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+/** Whether all that is asked of it is in the job itself: no clock, no other row. A result is none of it until the end. */
+function isOfJobAlone({ name }: GraphQLObjectType, fields: ReadonlyMap<string, readonly FieldNode[]>): boolean {
+  return (
+    name === 'SwapJob' &&
+    [...fields.values()].every(([node]) => {
+      const field = node?.name.value ?? ''
+      return field === '__typename' || (field !== 'timeline' && LASTING[name]?.has(field))
+    })
+  )
 }
 
 function isDoneJob(value: unknown): boolean {
-  const status = typeof value === 'object' && value !== null && 'status' in value ? value.status : null
+  const status = isObject(value) && 'status' in value ? value.status : null
   return SWAP_JOB_STATUSES.some((one) => one === status && isDone(one))
 }

@@ -10,12 +10,17 @@ import { keepStatements } from './kept-statements.ts'
 import { migrations } from './migrations.ts'
 import { createWriteLock, whenLockIsFree } from './write-lock.ts'
 
+export interface SqliteEngine extends Engine {
+  /** Another number each time after another process has written: of the file's header in memory, no query. */
+  countForeign(): number
+}
+
 /**
  * Opens the embedded database, made and migrated where needed. WAL with `synchronous=FULL`: what is committed is on
  * disk, also after a power cut.
  * @param onQuery called once for each statement that reached the engine.
  */
-export async function openDatabase(path: string, onQuery: () => void): Promise<Engine> {
+export async function openDatabase(path: string, onQuery: () => void): Promise<SqliteEngine> {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const database = new Database(path)
   // A lock that is taken is waited for between calls, not within one that holds the event loop.
@@ -37,8 +42,10 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     throw error
   }
   const write = createGroupCommit(database, lock, db)
+  const foreign = database.prepare('pragma data_version').raw(true)
   return {
     db,
+    countForeign: oncePerTurn(() => Number(foreign.get())),
     write,
     // The one writer writes alone.
     writeQueue: write,
@@ -48,5 +55,18 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     skipLocked: (rows) => rows,
     isUpstreamIdTaken: (error) =>
       error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE',
+  }
+}
+
+/** Whoever asks within one turn of the event loop is told the same: nothing that has come in since then is known yet. */
+function oncePerTurn(read: () => number): () => number {
+  let known: number | null = null
+  return () => {
+    if (known !== null) return known
+    known = read()
+    setImmediate(() => {
+      known = null
+    })
+    return known
   }
 }

@@ -1,0 +1,98 @@
+/**
+ * Variables and arguments of a plan. What is given plainly is coerced here, by the types' own functions; whatever is
+ * missing, defaulted or nested is left to the engine's.
+ */
+import {
+  type ArgumentNode,
+  type FieldNode,
+  getArgumentValues,
+  getVariableValues,
+  type GraphQLArgument,
+  type GraphQLField,
+  type GraphQLLeafType,
+  type GraphQLSchema,
+  isLeafType,
+  isNonNullType,
+  Kind,
+  type OperationDefinitionNode,
+  typeFromAST,
+  visit,
+} from 'graphql'
+import { Uncommon } from './uncommon.ts'
+
+type Values = Readonly<Record<string, unknown>>
+
+/** @returns what gives an operation's variables, coerced, for those that a request brings; that throws where they do not fit. */
+export function compileVariables(schema: GraphQLSchema, operation: OperationDefinitionNode): (given: Values) => Values {
+  const definitions = operation.variableDefinitions ?? []
+  const leaves = new Map<string, GraphQLLeafType>()
+  for (const { type: node, variable } of definitions) {
+    const type = typeFromAST(schema, node)
+    const inner = isNonNullType(type) ? type.ofType : type
+    const name = variable.name.value
+    if (isLeafType(inner) && !name.startsWith('__')) leaves.set(name, inner)
+  }
+  const byEngine = (given: Values): Values => {
+    const { coerced } = getVariableValues(schema, definitions, given)
+    if (!coerced) throw new Uncommon('the variables do not fit')
+    return coerced
+  }
+  if (leaves.size < definitions.length) return byEngine
+  return (given) => {
+    const coerced: Record<string, unknown> = {}
+    for (const [name, type] of leaves) {
+      const value = Object.hasOwn(given, name) ? given[name] : null
+      if (value === null || value === undefined) return byEngine(given)
+      coerced[name] = type.parseValue(value)
+    }
+    return coerced
+  }
+}
+
+/** @returns what gives a field's arguments, for an operation's variables. */
+export function compileArguments(
+  field: GraphQLField<unknown, unknown>,
+  node: FieldNode,
+): (variables: Values) => Values {
+  const nodes = node.arguments ?? []
+  const byEngine = (variables?: Values): Values => getArgumentValues(field, node, variables)
+  if (!nodes.some(hasVariable)) {
+    try {
+      const args = byEngine()
+      return () => args
+    } catch {
+      throw new Uncommon('arguments that do not fit')
+    }
+  }
+  const plain = field.args.map((argument) => compileArgument(argument, nodes))
+  return (variables) => {
+    const args: Record<string, unknown> = {}
+    for (const { name, variable, value } of plain) {
+      if (variable === null) {
+        if (value !== undefined) args[name] = value
+        continue
+      }
+      const given = variable === '' ? undefined : variables[variable]
+      if (given === undefined || given === null) return byEngine(variables)
+      args[name] = given
+    }
+    return args
+  }
+}
+
+/** An argument that is given by a variable, `''` where it is by more than that; or the value that it always has. */
+function compileArgument({ name, defaultValue }: GraphQLArgument, nodes: readonly ArgumentNode[]) {
+  const value = nodes.find((node) => node.name.value === name)?.value
+  if (!value) return { name, variable: null, value: defaultValue }
+  return { name, variable: value.kind === Kind.VARIABLE ? value.name.value : '', value: undefined }
+}
+
+function hasVariable(argument: ArgumentNode): boolean {
+  let found = false
+  visit(argument, {
+    Variable: () => {
+      found = true
+    },
+  })
+  return found
+}

@@ -1,0 +1,103 @@
+/** One request of the upstream, and its answer: whole, within a time and a size, or not at all. */
+import type { Dispatcher } from 'undici'
+
+/** What is longer is no answer of this API. */
+const MAX_ANSWER_BYTES = 256 * 1024
+
+export interface HttpAnswer {
+  readonly httpStatus: number
+  readonly body: string
+  readonly retryAfterMs: number | null
+}
+
+/** The time was up: whether anything was sent is not known. */
+class TimeoutError extends Error {
+  override readonly name = 'TimeoutError'
+}
+
+/**
+ * @param timeoutMs from the call to the last byte of the answer. Rejects when it is over, or the answer is too long; the
+ * connection is given up then.
+ */
+export async function call(
+  dispatcher: Dispatcher,
+  timeoutMs: number,
+  request: Dispatcher.DispatchOptions,
+): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const handler = new AnswerReader(timeoutMs, resolve, reject)
+    dispatcher.dispatch(request, handler)
+  })
+}
+
+/** No stream and no signal, which cost more than all the rest of a small answer. */
+class AnswerReader implements Dispatcher.DispatchHandler {
+  readonly #resolve: (answer: HttpAnswer) => void
+  readonly #reject: (error: Error) => void
+  readonly #timer: NodeJS.Timeout
+  readonly #chunks: Buffer[] = []
+  #bytes = 0
+  #httpStatus = 0
+  #isPacked = false
+  #retryAfterMs: number | null = null
+  #controller: Dispatcher.DispatchController | null = null
+  /** Why it is given up; null while it is not. */
+  #failure: Error | null = null
+
+  constructor(timeoutMs: number, resolve: (answer: HttpAnswer) => void, reject: (error: Error) => void) {
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#timer = setTimeout(() => this.#giveUp(new TimeoutError('the time was up')), timeoutMs)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    // It has waited for a connection until nobody waited for it.
+    if (this.#failure) controller.abort(this.#failure)
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    httpStatus: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    this.#httpStatus = httpStatus
+    this.#isPacked = headers['content-encoding'] !== undefined
+    this.#retryAfterMs = parseRetryAfterMs(headers['retry-after'])
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.byteLength
+    if (this.#bytes > MAX_ANSWER_BYTES) this.#giveUp(new Error('the answer is too long'))
+    else this.#chunks.push(chunk)
+  }
+
+  onResponseEnd(): void {
+    clearTimeout(this.#timer)
+    const [first, ...rest] = this.#chunks
+    const bytes = first && rest.length === 0 ? first : Buffer.concat(this.#chunks, this.#bytes)
+    this.#resolve({
+      httpStatus: this.#httpStatus,
+      // Packed although `identity` was asked for: not worth a decoder, and never a bomb.
+      body: this.#isPacked ? '' : bytes.toString('utf8'),
+      retryAfterMs: this.#retryAfterMs,
+    })
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    clearTimeout(this.#timer)
+    this.#reject(this.#failure ?? error)
+  }
+
+  #giveUp(failure: Error): void {
+    clearTimeout(this.#timer)
+    this.#failure = failure
+    this.#reject(failure)
+    this.#controller?.abort(failure)
+  }
+}
+
+/** `Retry-After` in its seconds form (RFC 9110, 10.2.3); an hour at most. */
+function parseRetryAfterMs(value: string | string[] | undefined): number | null {
+  return typeof value === 'string' && /^\d{1,6}$/.test(value) ? Math.min(Number(value), 3_600) * 1_000 : null
+}
