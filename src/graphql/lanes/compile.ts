@@ -49,8 +49,6 @@ export interface Plan {
 interface Run {
   readonly context: Context
   readonly variables: Readonly<Record<string, unknown>>
-  /** What has been written of an object for a selection that is asked for in several places. */
-  readonly written: Map<object, Map<unknown, Text>>
   /** Jobs written so far that will not change. */
   doneJobs: number
 }
@@ -98,13 +96,14 @@ export function compile(
     // One after the other, and no second one for an error to leave undone.
     if (!isOrdinary || (type === OperationTypeNode.MUTATION && fields.size > 1)) return null
     const write = compiler.compileObject(root, [operation.selectionSet])
+    const asked = new Set([...fields.values()].map(sayWithoutAlias)).size
     const coerce = compileVariables(schema, operation)
     return {
       type,
       run: async (context, given) => {
-        const run: Run = { context, variables: coerce(given), written: new Map(), doneJobs: 0 }
+        const run: Run = { context, variables: coerce(given), doneJobs: 0 }
         const text = await write({}, run)
-        return { text, isLasting: compiler.isLasting() && run.doneJobs === fields.size }
+        return { text, isLasting: compiler.isLasting() && run.doneJobs === asked }
       },
     }
   } catch (error) {
@@ -124,8 +123,6 @@ function hasDirectives(document: DocumentNode): boolean {
 }
 
 interface CompiledObject {
-  /** Whether it is asked for in more than one place. */
-  isShared: boolean
   /** Of jobs that are as they were, for what depends on nothing else; null where it does. */
   readonly kept: WeakMap<object, string> | null
   readonly write: Write
@@ -139,12 +136,9 @@ function writeKept(object: CompiledObject, kept: WeakMap<object, string>, job: o
   return text
 }
 
-function writeOnce(object: CompiledObject, value: unknown, run: Run): Text {
-  const ofObject = run.written.get(object) ?? new Map<unknown, Text>()
-  run.written.set(object, ofObject)
-  const text = ofObject.get(value) ?? object.write(value, run)
-  ofObject.set(value, text)
-  return text
+/** What one field of an answer asks for, by whatever name it has there. */
+function sayWithoutAlias(nodes: readonly FieldNode[]): string {
+  return nodes.map(({ alias: _alias, ...node }) => print(node)).join()
 }
 
 function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
@@ -185,10 +179,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
   /** One for all places that ask an object of a type for the same, as many aliases do. */
   const compileObject = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Write => {
     const key = `${type.name} ${sets.map(print).join()}`
-    const known = objects.get(key)
-    if (known) known.isShared = true
-    const object = known ?? {
-      isShared: false,
+    const object = objects.get(key) ?? {
       kept: isOfJobAlone(type, collect(type, sets)) ? new WeakMap<object, string>() : null,
       write: compileFields(type, sets),
     }
@@ -199,23 +190,31 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
       if (isDone) run.doneJobs += 1
       // What a finished one has may end with time.
       if (!isDone && object.kept && isObject(value)) return writeKept(object, object.kept, value, run)
-      return object.isShared ? writeOnce(object, value, run) : object.write(value, run)
+      return object.write(value, run)
     }
   }
 
   const compileFields = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Write => {
-    const fields = [...collect(type, sets)].map(([key, nodes]) => compileField(type, key, nodes))
+    const fields = collect(type, sets)
+    // What is asked for under several names is looked for once.
+    const asked = new Map([...fields.values()].map((nodes) => [sayWithoutAlias(nodes), nodes]))
+    const order = [...asked.keys()]
+    const writers = [...asked.values()].map((nodes) => compileField(type, nodes))
+    const members = [...fields].map(([key, nodes]) => ({
+      prefix: `${JSON.stringify(key)}:`,
+      at: order.indexOf(sayWithoutAlias(nodes)),
+    }))
+    const assemble = (texts: readonly string[]) => `{${members.map(({ prefix, at }) => prefix + texts[at]).join()}}`
     return (value, run) => {
       if (type.isTypeOf && type.isTypeOf(value, run.context, NO_INFO) !== true) throw new Uncommon('another type')
-      return join(fields, (field) => field(value, run), '{', '}')
+      return writeAll(writers, (write) => write(value, run), assemble)
     }
   }
 
-  const compileField = (type: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): Write => {
+  const compileField = (type: GraphQLObjectType, nodes: readonly FieldNode[]): Write => {
     const [node] = nodes
     const name = node?.name.value ?? ''
-    const prefix = `${JSON.stringify(key)}:`
-    if (name === '__typename') return () => prefix + JSON.stringify(type.name)
+    if (name === '__typename') return () => JSON.stringify(type.name)
     const field = type.getFields()[name]
     if (!node || !field) throw new Uncommon(`no field ${name}`)
     if (!LASTING[type.name]?.has(name)) isLasting = false
@@ -225,12 +224,10 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
       field.type,
       nodes.flatMap(({ selectionSet }) => selectionSet ?? []),
     )
-    const writeLate = async (value: unknown, run: Run) => prefix + (await write(await value, run))
+    const writeLate = async (value: Promise<unknown>, run: Run) => write(await value, run)
     return (source, run) => {
       const value: unknown = resolve(source, argsOf(run.variables), run.context, NO_INFO)
-      if (isPromise(value)) return writeLate(value, run)
-      const text = write(value, run)
-      return typeof text === 'string' ? prefix + text : writeLate(value, run)
+      return isPromise(value) ? writeLate(value, run) : write(value, run)
     }
   }
 
@@ -257,7 +254,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
       return (value, run) => {
         if (!Array.isArray(value)) throw new Uncommon('not an array')
         const writeMember = (member: unknown) => (isPromise(member) ? writeLate(member, run) : write(member, run))
-        return join(value, writeMember, '[', ']')
+        return writeAll(value, writeMember, assembleList)
       }
     }
     if (isLeafType(type)) return compileLeaf(type)
@@ -289,7 +286,13 @@ function compileLeaf(type: GraphQLLeafType): Write {
   }
 }
 
-function join<T>(members: readonly T[], write: (member: T) => Text, open: string, close: string): Text {
+function assembleList(texts: readonly string[]): string {
+  return `[${texts.join()}]`
+}
+
+type Assemble = (texts: readonly string[]) => string
+
+function writeAll<T>(members: readonly T[], write: (member: T) => Text, assemble: Assemble): Text {
   const parts: Text[] = []
   const texts: string[] = []
   try {
@@ -303,13 +306,12 @@ function join<T>(members: readonly T[], write: (member: T) => Text, open: string
     for (const part of parts) if (typeof part !== 'string') part.catch(() => null)
     throw error
   }
-  return texts.length === parts.length ? open + texts.join() + close : joinLate(parts, open, close)
+  return texts.length === parts.length ? assemble(texts) : assembleLate(parts, assemble)
 }
 
-async function joinLate(parts: readonly Text[], open: string, close: string): Promise<string> {
-  const late = await Promise.all(parts.filter((part) => typeof part !== 'string'))
-  let next = 0
-  return open + parts.map((part) => (typeof part === 'string' ? part : late[next++])).join() + close
+async function assembleLate(parts: readonly Text[], assemble: Assemble): Promise<string> {
+  const [only] = parts
+  return assemble(parts.length === 1 && only !== undefined ? [await only] : await Promise.all(parts))
 }
 
 /** What the engine's own resolver gives where there is none, for plain values. */
