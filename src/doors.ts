@@ -1,12 +1,12 @@
-import type { RequestListener } from 'node:http'
 import type { GraphqlServer } from './graphql/server.ts'
 import type { Gate } from './http/gate.ts'
 import { sendError, sendJson } from './http/respond.ts'
+import type { Route } from './http/router.ts'
 import { readPath } from './lib/request-path.ts'
 
 type Upgrade = GraphqlServer['upgrade']
 
-const shutRoute: RequestListener = (request, response) => {
+const shutRoute: Route = (request, response) => {
   // A process that starts or drains is alive: whoever watches over it must not end it for that.
   if (readPath(request) === '/healthz') sendJson(response, 200, { status: 'alive' })
   else sendError(response, 503, 'UNAVAILABLE', 'Not ready. Try again in a moment.')
@@ -16,7 +16,7 @@ const shutUpgrade: Upgrade = (_request, socket) => {
 }
 
 interface Front {
-  readonly route: RequestListener
+  readonly route: Route
   readonly admits: Gate['admitsUpgrade']
   readonly upgrade: Upgrade
 }

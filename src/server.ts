@@ -1,6 +1,8 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { GraphqlServer } from './graphql/server.ts'
+import type { Route } from './http/router.ts'
+import { StandingResponse } from './lib/standing-response.ts'
 import { readPath } from './lib/request-path.ts'
 
 /**
@@ -33,7 +35,7 @@ export interface HttpServer {
 /** Listens for HTTP and WebSocket. @throws when the address cannot be had. */
 export async function listen(
   address: { readonly host: string; readonly port: number },
-  route: RequestListener,
+  route: Route,
   webSockets: {
     readonly path: string
     readonly admits: (request: IncomingMessage) => boolean
@@ -47,7 +49,7 @@ export async function listen(
   const endWhenQuiet = () => {
     if (closing && underWay.size === 0) server.closeAllConnections()
   }
-  const server = createServer(PATIENCE, (request, response) => {
+  const server = createServer({ ...PATIENCE, ServerResponse: StandingResponse }, (request, response) => {
     underWay.add(response)
     const leave = strangers.hold(request.socket)
     response.once('close', () => {

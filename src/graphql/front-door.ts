@@ -2,7 +2,7 @@
  * What every GraphQL request over HTTP passes before anything is parsed: method and content type, who asks, how often,
  * and how much. What is left over is one operation of a known caller, for the stream door or for Yoga.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { GraphQLError } from 'graphql'
 import { readCredentials } from '../auth/viewer.ts'
@@ -11,6 +11,7 @@ import { readBody } from '../lib/read-body.ts'
 import { readHeader } from '../lib/read-header.ts'
 import { readQuery } from '../lib/request-path.ts'
 import { sendText } from '../lib/send-text.ts'
+import type { StandingResponse } from '../lib/standing-response.ts'
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { checkDocumentText } from './document-limits.ts'
@@ -34,7 +35,7 @@ export interface Admitted {
 /** Yoga as it takes a Node request, whose body has been read. */
 export type AnswerRequest = (
   request: IncomingMessage & { readonly body?: object },
-  response: ServerResponse,
+  response: StandingResponse,
   admitted: Partial<Admitted>,
 ) => unknown
 
@@ -69,7 +70,7 @@ class Refused extends Error {
 export function createFrontDoor(parts: FrontDoorParts) {
   const { admission, findDocument, eventStreams, lanes, yoga, welcome, hasPage, now } = parts
 
-  const admit = async (request: IncomingMessage, response: ServerResponse): Promise<Caller> => {
+  const admit = async (request: IncomingMessage, response: StandingResponse): Promise<Caller> => {
     const viewer = await admission.authenticate(readCredentials(request))
     if (!viewer) {
       throw new Refused(401, 'UNAUTHENTICATED', 'Show an API key or a token: Authorization: Bearer …', {
@@ -82,7 +83,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     return caller
   }
 
-  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+  const answer = async (request: IncomingMessage, response: StandingResponse) => {
     const isPost = request.method === 'POST'
     if (hasPage && !isPost && wantsPage(request)) {
       response.setHeader('content-security-policy', PAGE_POLICY)
@@ -135,7 +136,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     }
   }
 
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  return async (request: IncomingMessage, response: StandingResponse): Promise<void> => {
     try {
       await answer(request, response)
     } catch (error) {

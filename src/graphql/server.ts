@@ -2,12 +2,13 @@
  * The graph behind its three doors: Yoga for plain HTTP, and streams over SSE and over WebSocket. All run the same
  * pipeline, so that parsing, validation, context and masking are the same on every road.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { DocumentNode, GraphQLSchema } from 'graphql'
 import { createLRUCache, createYoga, type YogaServerOptions } from 'graphql-yoga'
 import type { Authenticate } from '../auth/viewer.ts'
 import { REPEAT_AFTER_MS } from '../jobs/feed.ts'
+import type { StandingResponse } from '../lib/standing-response.ts'
 import { createWheel } from '../lib/wheel.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
 import { createAdmission } from './admission.ts'
@@ -58,7 +59,7 @@ export interface GraphqlServerParts {
 
 export interface GraphqlServer {
   /** Answers GraphQL over HTTP (POST, GET for queries) and SSE. */
-  readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>
+  readonly handle: (request: IncomingMessage, response: StandingResponse) => Promise<void>
   /** Takes a WebSocket upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Ends streams and sockets, spread over seconds, so that their clients come back so. */

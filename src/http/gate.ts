@@ -3,8 +3,9 @@
  * from. What is no browser sends neither `Origin` nor `Sec-Fetch-Site`, and passes. No answer may be read by a page of
  * another origin than ours and those that the operator allows.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { sendError } from './respond.ts'
+import type { StandingResponse } from '../lib/standing-response.ts'
 
 export interface GateOptions {
   /** How callers reach the gateway. */
@@ -20,7 +21,7 @@ export interface GateOptions {
 
 export interface Gate {
   /** False when the request has been answered: refused, or a preflight. */
-  admit(request: IncomingMessage, response: ServerResponse): boolean
+  admit(request: IncomingMessage, response: StandingResponse): boolean
   /** Whether a WebSocket may be opened from where the request comes. */
   admitsUpgrade(request: IncomingMessage): boolean
 }
@@ -44,11 +45,11 @@ const EXPOSED_HEADERS = 'ratelimit, ratelimit-policy, retry-after'
 export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): Gate {
   const { origin: publicOrigin, host: publicHost, protocol } = new URL(publicUrl)
   const allowed = new Set(allowedOrigins)
-  const headers = Object.entries({
+  const standing = Object.entries({
     ...HEADERS,
     ...(protocol === 'https:' && { 'strict-transport-security': 'max-age=31536000' }),
     vary: 'Origin',
-  })
+  }).flat()
 
   const isForUs = ({ headers: { host } }: IncomingMessage): boolean =>
     !isOpen || (host !== undefined && (host === publicHost || isLoopbackHost(host)))
@@ -65,7 +66,7 @@ export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): 
 
   return {
     admit: (request, response) => {
-      for (const [name, value] of headers) response.setHeader(name, value)
+      response.stand(standing)
       const offence = findOffence(request)
       if (offence === 'host') {
         sendError(response, 421, 'HOST_NOT_ALLOWED', 'Without API keys only this machine is served, by its own name.')

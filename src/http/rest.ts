@@ -2,7 +2,7 @@
  * The upstream's own two calls, for clients that know no GraphQL and have only their base address changed: `swap` and
  * `fetch` of its reference, with the gateway's keys, budgets and guarantees behind them. Ids are the gateway's.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Authenticate, readCredentials, type Viewer } from '../auth/viewer.ts'
 import { GatewayError } from '../domain/errors.ts'
@@ -14,6 +14,7 @@ import type { CreateSwap, CreateSwapOutcome } from '../jobs/create-swap.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Clock } from '../lib/clock.ts'
 import { readHeader } from '../lib/read-header.ts'
+import type { StandingResponse } from '../lib/standing-response.ts'
 import { readJson } from '../lib/read-json.ts'
 import { readQuery } from '../lib/request-path.ts'
 import { type RequestLimiter, setLimitHeaders } from '../limits/limiter.ts'
@@ -47,7 +48,7 @@ class Refused extends Error {
 export function createRestDoor(parts: RestDoorParts) {
   const { authenticate, limiter, welcome, createSwap, openReading, findImages, addressOfImage, clock } = parts
 
-  const admit = async (request: IncomingMessage, response: ServerResponse): Promise<Viewer> => {
+  const admit = async (request: IncomingMessage, response: StandingResponse): Promise<Viewer> => {
     const { authorization, apiKey } = readCredentials(request)
     const viewer = await authenticate({ authorization, apiKey: readHeader(request, 'tt-api-key') ?? apiKey })
     if (!viewer) throw new Refused(401, 'TT-API-KEY is missing or wrong.')
@@ -85,7 +86,7 @@ export function createRestDoor(parts: RestDoorParts) {
     return copy?.status === 'READY' ? { discordImage: null, ...links, cdnImage: addressOfImage(copy, {}) } : links
   }
 
-  const answer = async (request: IncomingMessage, response: ServerResponse, path: string): Promise<object> => {
+  const answer = async (request: IncomingMessage, response: StandingResponse, path: string): Promise<object> => {
     const call = path.slice(REST_PREFIX.length)
     if (call !== 'swap' && call !== 'fetch') throw new Refused(404, `Nothing is at ${path.slice(0, 100)}.`)
     const methods = call === 'swap' ? ['POST'] : ['GET', 'POST']
@@ -97,7 +98,7 @@ export function createRestDoor(parts: RestDoorParts) {
     return call === 'swap' ? submit(viewer, request) : fetchJob(viewer, request)
   }
 
-  return async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
+  return async (request: IncomingMessage, response: StandingResponse, path: string): Promise<void> => {
     try {
       sendJson(response, 200, await answer(request, response, path))
     } catch (error) {

@@ -1,29 +1,32 @@
 /** The addresses of the gateway: which door answers what. */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { readPath } from '../lib/request-path.ts'
 import { type Gate, IMAGES_PREFIX } from './gate.ts'
 import { REST_PREFIX } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
+import type { StandingResponse } from '../lib/standing-response.ts'
 
 export interface Doors {
   readonly gate: Pick<Gate, 'admit'>
-  readonly graphql: (request: IncomingMessage, response: ServerResponse) => Promise<void>
-  readonly hook: (request: IncomingMessage, response: ServerResponse, token: string) => Promise<void>
-  readonly upload: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>
-  readonly image: (request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>
+  readonly graphql: (request: IncomingMessage, response: StandingResponse) => Promise<void>
+  readonly hook: (request: IncomingMessage, response: StandingResponse, token: string) => Promise<void>
+  readonly upload: (request: IncomingMessage, response: StandingResponse, path: string) => Promise<void>
+  readonly image: (request: IncomingMessage, response: StandingResponse, path: string) => Promise<void>
   /** Null where it is not served. */
-  readonly rest: ((request: IncomingMessage, response: ServerResponse, path: string) => Promise<void>) | null
-  readonly page: (response: ServerResponse) => void
+  readonly rest: ((request: IncomingMessage, response: StandingResponse, path: string) => Promise<void>) | null
+  readonly page: (response: StandingResponse) => void
   /** Whether new traffic should come here; rejects or resolves to false when it should not. */
   readonly isReady: () => Promise<boolean>
   readonly onUnexpectedError: (error: unknown) => void
 }
 
+export type Route = (request: IncomingMessage, response: StandingResponse) => void
+
 const HOOK_PREFIX = '/hooks/swapface/'
 
 /** @returns a listener that answers every request, and never rejects. */
-export function createRouter(doors: Doors): RequestListener {
-  const route = async (request: IncomingMessage, response: ServerResponse) => {
+export function createRouter(doors: Doors): Route {
+  const route = async (request: IncomingMessage, response: StandingResponse) => {
     const path = readPath(request)
     if (path === '/graphql') await doors.graphql(request, response)
     else if (path.startsWith(HOOK_PREFIX)) await doors.hook(request, response, path.slice(HOOK_PREFIX.length))

@@ -6,7 +6,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import type { Pacer } from '../lib/pacer.ts'
-import { createSpacing } from '../lib/spacing.ts'
+import { createShortMemory } from '../lib/short-memory.ts'
 import type { Finding, Report } from '../domain/report.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { JobStore } from '../store/job-store.ts'
@@ -58,10 +58,15 @@ export interface Confirmer {
 
 export function createConfirmer(parts: ConfirmerParts): Confirmer {
   const { store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock } = parts
-  /** Fetches in the air, and confirmations that wait for their turn; by job id. */
+  /** Fetches in the air, confirmations that wait for their turn, and when each job was fetched last; by job id. */
   const flights = new Map<string, Promise<Confirmed>>()
   const waiting = new Map<string, Promise<Confirmed>>()
-  const spacing = createSpacing(FETCH_SPACING_MS, clock)
+  const lastFetchAt = createShortMemory<number>(FETCH_SPACING_MS, () => clock.now())
+
+  const spacingLeftMs = (jobId: string) => {
+    const last = lastFetchAt.get(jobId)
+    return last === undefined ? 0 : Math.max(0, last + FETCH_SPACING_MS - clock.now())
+  }
 
   const fetchAndApply = async (job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> => {
     const outcome = await upstream.fetch(upstreamId)
@@ -89,7 +94,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
 
   /** The breaker has let it through. */
   const fly = (job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> => {
-    spacing.note(job.id)
+    lastFetchAt.set(job.id, clock.now())
     const flight = fetchAndApply(job, upstreamId, source).finally(() => flights.delete(job.id))
     flights.set(job.id, flight)
     return flight
@@ -101,11 +106,11 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
       do {
         // What is in the air began before the news; its failure is its own callers' to hear.
         await flights.get(job.id)?.catch(() => null)
-        const spacingMs = spacing.leftMs(job.id)
+        const spacingMs = spacingLeftMs(job.id)
         if (spacingMs > 0) await clock.delay(spacingMs)
         await pacer.take()
         current = await store.findJob(job.id)
-      } while (flights.has(job.id) || spacing.leftMs(job.id) > 0)
+      } while (flights.has(job.id) || spacingLeftMs(job.id) > 0)
     } finally {
       waiting.delete(job.id)
     }
@@ -121,11 +126,11 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
       if (isDone(job.status) || job.upstreamId === null) return job
       const flight = flights.get(job.id)
       if (flight) return (await flight).job
-      if (spacing.leftMs(job.id) > 0 || breaker.isOpen() || !(await pacer.tryTake())) return job
+      if (spacingLeftMs(job.id) > 0 || breaker.isOpen() || !(await pacer.tryTake())) return job
       // Somebody else may have asked meanwhile.
       const other = flights.get(job.id)
       if (other) return (await other).job
-      if (spacing.leftMs(job.id) > 0 || !breaker.tryPass()) return job
+      if (spacingLeftMs(job.id) > 0 || !breaker.tryPass()) return job
       return (await fly(job, job.upstreamId, 'FETCH')).job
     },
 

@@ -8,26 +8,26 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
+    let isOver = false
+    const end = (body: Buffer | null) => {
+      isOver = true
+      resolve(body)
+    }
     const onData = (chunk: Buffer) => {
       bytes += chunk.byteLength
       chunks.push(chunk)
-      if (bytes > maxBytes) {
-        request.pause()
-        end(null)
-      }
+      if (bytes <= maxBytes) return
+      request.off('data', onData).pause()
+      end(null)
     }
-    const onEnd = () => end(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes))
+    // It closes after its end, too.
     const onClose = () => {
-      stop()
-      reject(new Error('the caller went away in the middle of its request'))
+      if (!isOver) reject(new Error('the caller went away in the middle of its request'))
     }
-    const stop = () => {
-      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
-    }
-    const end = (body: Buffer | null) => {
-      stop()
-      resolve(body)
-    }
-    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
+    request
+      .on('data', onData)
+      .on('end', () => end(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes)))
+      .on('close', onClose)
+      .on('error', onClose)
   })
 }

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { StandingResponse } from '../lib/standing-response.ts'
 
 /** How much of its requests a tenant has left in the minute under way. */
 export interface Allowance {
@@ -17,12 +17,16 @@ export interface RequestLimiter {
 
 /** draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` where it is used up. */
 export function setLimitHeaders(
-  response: ServerResponse,
+  response: StandingResponse,
   { limit, remaining, resetAt, isSpent }: Allowance,
   now: number,
 ): void {
   const seconds = Math.max(1, Math.ceil((resetAt - now) / 1_000))
-  response.setHeader('ratelimit-policy', `"tenant";q=${limit};w=60`)
-  response.setHeader('ratelimit', `"tenant";r=${remaining};t=${seconds}`)
-  if (isSpent) response.setHeader('retry-after', String(seconds))
+  response.stand([
+    'ratelimit-policy',
+    `"tenant";q=${limit};w=60`,
+    'ratelimit',
+    `"tenant";r=${remaining};t=${seconds}`,
+    ...(isSpent ? ['retry-after', String(seconds)] : []),
+  ])
 }

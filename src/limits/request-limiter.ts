@@ -2,23 +2,20 @@ import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { RequestLimiter } from './limiter.ts'
 
 export const MINUTE_S = 60
+/** How often what has ended is dropped. */
+const TIDY_EVERY_MS = 60_000
+
 /**
  * Counts for this process alone.
  * @param perMinute requests of one tenant.
  * @param now epoch milliseconds.
  */
 export function createRequestLimiter(perMinute: number, now: () => number): RequestLimiter {
-  const counter = new RateLimiterMemory({ points: perMinute, duration: MINUTE_S })
-  return {
-    take: async (tenant) => {
-      const { size, remaining, resetAt } = await consume(counter, tenant, 1, now)
-      return { limit: perMinute, remaining, resetAt, isSpent: size === 0 }
-    },
-  }
+  return createGrantingLimiter(new RateLimiterMemory({ points: perMinute, duration: MINUTE_S }), perMinute, now)
 }
 
 /** Requests that this process may let pass before `resetAt`. */
-export interface Grant {
+interface Grant {
   readonly size: number
   left: number
   /** Of the whole count, beside this grant. */
@@ -26,7 +23,55 @@ export interface Grant {
   readonly resetAt: number
 }
 
-export async function consume(
+/**
+ * Takes many requests out of the count at a time, and gives none back: the count is asked once for all of them.
+ * @param chunk how many.
+ */
+export function createGrantingLimiter(
+  counter: Pick<RateLimiterMemory, 'consume' | 'points'>,
+  chunk: number,
+  now: () => number,
+): RequestLimiter {
+  const limit = counter.points
+  const grants = new Map<string, Grant>()
+  const asked = new Map<string, Promise<void>>()
+  let tidiedAt = now()
+
+  const ask = async (tenant: string): Promise<void> => {
+    try {
+      grants.set(tenant, await consume(counter, tenant, chunk, now))
+    } finally {
+      asked.delete(tenant)
+    }
+  }
+  const tidy = () => {
+    if (now() - tidiedAt < TIDY_EVERY_MS) return
+    tidiedAt = now()
+    for (const [tenant, { resetAt }] of grants) if (resetAt <= tidiedAt) grants.delete(tenant)
+  }
+
+  return {
+    take: async (tenant) => {
+      for (;;) {
+        const grant = grants.get(tenant)
+        if (grant && grant.resetAt > now()) {
+          const isSpent = grant.left === 0
+          if (!isSpent) grant.left -= 1
+          // One that was given less than it asked for has had the last there was.
+          if (!isSpent || grant.size < chunk) {
+            return { limit, remaining: grant.remaining + grant.left, resetAt: grant.resetAt, isSpent }
+          }
+        }
+        const answer = asked.get(tenant) ?? ask(tenant)
+        asked.set(tenant, answer)
+        await answer
+        tidy()
+      }
+    },
+  }
+}
+
+async function consume(
   counter: Pick<RateLimiterMemory, 'consume' | 'points'>,
   tenant: string,
   points: number,

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible'
 import type { RequestLimiter } from './limiter.ts'
-import { consume, type Grant, MINUTE_S } from './request-limiter.ts'
+import { createGrantingLimiter, MINUTE_S } from './request-limiter.ts'
 
 /** A process takes this share of the count at a time: one statement for many requests. */
 const CHUNKS = 20
@@ -22,22 +22,5 @@ export function createSharedRequestLimiter(pool: Pool, perMinute: number, now: (
     // Until the database is back.
     insuranceLimiter: new RateLimiterMemory({ points: perMinute, duration: MINUTE_S }),
   })
-  const grants = new Map<string, Promise<Grant>>()
-
-  return {
-    take: async (tenant) => {
-      for (;;) {
-        const current = grants.get(tenant) ?? consume(counter, tenant, chunk, now)
-        grants.set(tenant, current)
-        const grant = await current
-        const isSpent = grant.size < chunk && grant.left === 0
-        if (grant.resetAt > now() && (grant.left > 0 || isSpent)) {
-          if (!isSpent) grant.left -= 1
-          return { limit: perMinute, remaining: grant.remaining + grant.left, resetAt: grant.resetAt, isSpent }
-        }
-        // Another request may have begun the next grant meanwhile.
-        if (grants.get(tenant) === current) grants.delete(tenant)
-      }
-    },
-  }
+  return createGrantingLimiter(counter, chunk, now)
 }

@@ -22,6 +22,7 @@ import { createPrepareOperation } from '../../src/graphql/operations.ts'
 import { createFindDocument } from '../../src/graphql/trusted-documents.ts'
 import { openWebSocketDoor, WEB_SOCKET_LIMITS, type WebSocketLimits } from '../../src/graphql/web-socket.ts'
 import { createFeedSource } from '../../src/jobs/feed.ts'
+import { StandingResponse } from '../../src/lib/standing-response.ts'
 import { createWheel } from '../../src/lib/wheel.ts'
 import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
 import { closeAfterTest } from './test-app.ts'
@@ -134,7 +135,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     limits: { ...WEB_SOCKET_LIMITS, ...limits },
   })
   const lines = new Set<Duplex>()
-  const server = createServer((request, response) => {
+  const server = createServer({ ServerResponse: StandingResponse }, (request, response) => {
     handle(request, response).catch(onUnexpectedError)
   }).on('upgrade', (request, line, head) => {
     lines.add(line)

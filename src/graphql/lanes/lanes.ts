@@ -12,6 +12,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type DocumentNode, getOperationAST, type GraphQLSchema, type OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
+import { createShortMemory } from '../../lib/short-memory.ts'
 import type { Caller } from '../caller.ts'
 import { createContext, type UseCases } from '../context.ts'
 import { compile, type Plan } from './compile.ts'
@@ -70,12 +71,13 @@ interface Learned {
 
 export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
   const learned = new LRUCache<string, Learned>({ max: MAX_PLANS })
-  const kept = new LRUCache<string, string>({
-    maxSize: MAX_KEPT_CHARS,
-    maxEntrySize: MAX_ANSWER_CHARS,
-    sizeCalculation: (answer, key) => answer.length + key.length,
-    ttl: KEPT_FOR_MS,
-  })
+  // Half of each: of what is kept, some is in its second half.
+  const kept = createShortMemory<string>(
+    KEPT_FOR_MS / 2,
+    () => performance.now(),
+    MAX_KEPT_CHARS / 2,
+    (key, answer) => key.length + answer.length,
+  )
   const formats = new LRUCache<string, string>({ max: MAX_FORMATS })
   const viewerKeys = new WeakMap<Viewer, string>()
   /** What was read before an erasure is not kept after it. */
@@ -125,7 +127,9 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
         const context = createContext(mine, request.caller, request.idempotencyKey)
         const { text, isLasting } = await plan.run(context, request.variables)
         const answer = `{"data":${text}}`
-        if (isLasting && erasures === erasuresBefore) kept.set(request.key, answer)
+        if (isLasting && erasures === erasuresBefore && answer.length <= MAX_ANSWER_CHARS) {
+          kept.set(request.key, flatten(answer))
+        }
         return { kind: 'answered', text: answer }
       } catch {
         // Whatever it was: Yoga meets it again, and knows what to say.
@@ -137,6 +141,11 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
       kept.clear()
     },
   }
+}
+
+/** In one piece: a text that was put together is walked through piece by piece each time it is sent. */
+function flatten(text: string): string {
+  return Buffer.from(text).toString()
 }
 
 /** Use cases that start a swap once, however often they are asked within one request. */

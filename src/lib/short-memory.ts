@@ -1,0 +1,51 @@
+/** Remembers things by name for a short time; forgetting costs nothing, for it is done to all that are old at once. */
+export interface ShortMemory<T> {
+  get(name: string): T | undefined
+  set(name: string, value: T): void
+  clear(): void
+}
+
+/**
+ * Each is remembered for at least `forMs`, and for less than twice as long.
+ * @param now in milliseconds, never going back.
+ * @param maxSize of what is remembered within `forMs`, as `sizeOf` counts it: beyond that it is forgotten sooner.
+ */
+export function createShortMemory<T>(
+  forMs: number,
+  now: () => number,
+  maxSize = Infinity,
+  sizeOf: (name: string, value: T) => number = () => 0,
+): ShortMemory<T> {
+  let recent = new Map<string, T>()
+  let earlier = new Map<string, T>()
+  let beganAt = now()
+  let size = 0
+
+  const turnOver = (kept: Map<string, T>, at: number) => {
+    earlier = kept
+    recent = new Map()
+    beganAt = at
+    size = 0
+  }
+  const age = () => {
+    const at = now()
+    const passedMs = at - beganAt
+    if (passedMs >= forMs) turnOver(passedMs < 2 * forMs ? recent : new Map(), at)
+  }
+
+  return {
+    get: (name) => {
+      age()
+      return recent.get(name) ?? earlier.get(name)
+    },
+    set: (name, value) => {
+      age()
+      size += sizeOf(name, value)
+      if (size > maxSize) turnOver(recent, beganAt)
+      recent.set(name, value)
+    },
+    clear: () => {
+      turnOver(new Map(), now())
+    },
+  }
+}
