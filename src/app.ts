@@ -244,6 +244,7 @@ export async function openApp({
         watcher,
         watchJobs: createWatchJobs({ store, bus, clock }),
         openReading: (viewer) => createReadJobs(viewer, store, confirmer),
+        nameState: (tenant) => store.nameState(tenant),
         listTimelines: (jobIds) => store.listTimelines(jobIds),
         now: () => clock.now(),
       },

@@ -44,6 +44,8 @@ export interface UseCases {
   /** Opens the reading of one request: its budget of upstream fetches is the request's. */
   readonly openReading: (viewer: Viewer) => ReadJobs
   readonly listTimelines: ListTimelines
+  /** Stays as long as nothing has changed of what is stored of a tenant's jobs; null where that cannot be said. */
+  readonly nameState: (tenant: string) => string | null
   /** Epoch milliseconds. */
   readonly now: () => number
 }

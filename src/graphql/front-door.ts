@@ -102,7 +102,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     // What is spent is said by Yoga; a stream is none of the lanes'.
     const format = body && !caller.allowance.isSpent && !wantsStream ? lanes.formatOf(request, body) : null
     const key = body && format !== null ? lanes.keyOf(caller.viewer, body) : ''
-    const kept = format !== null && lanes.findKept(key)
+    const kept = format !== null && lanes.findKept(caller.viewer, key)
     if (kept) return sendText(response, 200, format, kept)
     const params = body ? parseBody(body) : parseQuery(readQuery(request))
     if (!params) {

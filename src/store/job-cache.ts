@@ -37,15 +37,6 @@ export function createCachedJobStore(store: JobStore, countForeign: () => number
     if (now !== foreign) doubtAll()
     foreign = now
   }
-  /** Whatever becomes of the write, even where its commit is not known to have failed. */
-  const writing = async <T>(write: Promise<T>, touch: () => void): Promise<T> => {
-    try {
-      return await write
-    } finally {
-      touch()
-    }
-  }
-
   return {
     ...store,
 
@@ -88,5 +79,14 @@ export function createCachedJobStore(store: JobStore, countForeign: () => number
     },
     noteMirror: async (jobId, outcome) => writing(store.noteMirror(jobId, outcome), () => doubtSomebodys(jobId)),
     forgetJob: async (jobId, at) => writing(store.forgetJob(jobId, at), () => doubtSomebodys(jobId)),
+  }
+}
+
+/** Whatever becomes of the write, even where its commit is not known to have failed. */
+async function writing<T>(write: Promise<T>, touch: () => void): Promise<T> {
+  try {
+    return await write
+  } finally {
+    touch()
   }
 }

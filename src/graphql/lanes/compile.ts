@@ -30,14 +30,15 @@ import {
 import { isDone, SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
 import type { Context } from '../context.ts'
 import { compileArguments, compileVariables } from './inputs.ts'
+import { isOfJobAlone, isStored } from './stored-fields.ts'
 import { Uncommon } from './uncommon.ts'
 
 /** The answer of a plan. */
 export interface Written {
   /** The value of `data`. */
   readonly text: string
-  /** Whether it will be the same as long as the jobs in it are let be: all are done, and nothing else is in it. */
-  readonly isLasting: boolean
+  /** Until when it will be the same: as long as the jobs in it are let be, or nothing changes of what is stored. */
+  readonly holds: 'always' | 'while stored so' | 'now'
 }
 
 export interface Plan {
@@ -60,21 +61,6 @@ type Write = (value: unknown, run: Run) => Text
 /** What is compiled: the other root fields are rare, and what they change is not to be done twice. */
 const ROOT_FIELDS: ReadonlySet<string> = new Set(['swapJob', 'swapJobs', 'createSwap'])
 
-/** Fields that stay as they are when their job is done, by their types; addresses among them work for long enough. */
-const LASTING: Readonly<Record<string, ReadonlySet<string>>> = {
-  Query: new Set(['swapJob']),
-  SwapJob: new Set(
-    'id jobId status done version upstreamStatus failure charge clientReference tags timeline createdAt updatedAt submittedAt finishedAt result'.split(
-      ' ',
-    ),
-  ),
-  SwapFailure: new Set(['code', 'message', 'retryable']),
-  SwapCharge: new Set(['state', 'quota']),
-  SwapTimelineEntry: new Set(['version', 'status', 'at', 'source']),
-  SwapResult: new Set(['url', 'expiresAt', 'cdnImage', 'discordImage', 'linksExpireAt', 'copy']),
-  SwapResultCopy: new Set(['url', 'contentType', 'width', 'height', 'byteLength', 'sha256']),
-}
-
 /** No resolver of ours reads it; one that does fails here, and is left to the engine. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const NO_INFO = null as unknown as GraphQLResolveInfo
@@ -92,18 +78,23 @@ export function compile(
   try {
     const compiler = createCompiler(schema, document)
     const fields = compiler.collect(root, [operation.selectionSet])
-    const isOrdinary = [...fields.values()].every(([node]) => node && ROOT_FIELDS.has(node.name.value))
+    const names = namesOf(fields)
     // One after the other, and no second one for an error to leave undone.
-    if (!isOrdinary || (type === OperationTypeNode.MUTATION && fields.size > 1)) return null
+    if (!names.every((name) => ROOT_FIELDS.has(name)) || (type === OperationTypeNode.MUTATION && fields.size > 1))
+      return null
     const write = compiler.compileObject(root, [operation.selectionSet])
     const asked = new Set([...fields.values()].map(sayWithoutAlias)).size
     const coerce = compileVariables(schema, operation)
+    const isOfJobs = compiler.isOfStore() && names.every((name) => name === 'swapJob')
+    const isOfLists = compiler.isOfStore() && names.every((name) => name === 'swapJobs')
+    const holdsOf = ({ doneJobs }: Run): Written['holds'] =>
+      isOfJobs && doneJobs === asked ? 'always' : isOfLists ? 'while stored so' : 'now'
     return {
       type,
       run: async (context, given) => {
         const run: Run = { context, variables: coerce(given), doneJobs: 0 }
         const text = await write({}, run)
-        return { text, isLasting: compiler.isLasting() && run.doneJobs === asked }
+        return { text, holds: holdsOf(run) }
       },
     }
   } catch (error) {
@@ -136,6 +127,10 @@ function writeKept(object: CompiledObject, kept: WeakMap<object, string>, job: o
   return text
 }
 
+function namesOf(fields: ReadonlyMap<string, readonly FieldNode[]>): readonly string[] {
+  return [...fields.values()].map(([node]) => node?.name.value ?? '')
+}
+
 /** What one field of an answer asks for, by whatever name it has there. */
 function sayWithoutAlias(nodes: readonly FieldNode[]): string {
   return nodes.map(({ alias: _alias, ...node }) => print(node)).join()
@@ -146,7 +141,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   }
-  let isLasting = true
+  let isOfStore = true
   const objects = new Map<string, CompiledObject>()
 
   /** The fields that an object of `type` is asked for, in order, by the name each has in the answer. */
@@ -179,17 +174,17 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
   /** One for all places that ask an object of a type for the same, as many aliases do. */
   const compileObject = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Write => {
     const key = `${type.name} ${sets.map(print).join()}`
+    const isJob = type.name === 'SwapJob'
     const object = objects.get(key) ?? {
-      kept: isOfJobAlone(type, collect(type, sets)) ? new WeakMap<object, string>() : null,
+      kept: isJob && namesOf(collect(type, sets)).every(isOfJobAlone) ? new WeakMap<object, string>() : null,
       write: compileFields(type, sets),
     }
     objects.set(key, object)
-    const isJob = type.name === 'SwapJob'
     return (value, run) => {
-      const isDone = isJob && isDoneJob(value)
-      if (isDone) run.doneJobs += 1
+      const isOfDone = isJob && isDoneJob(value)
+      if (isOfDone) run.doneJobs += 1
       // What a finished one has may end with time.
-      if (!isDone && object.kept && isObject(value)) return writeKept(object, object.kept, value, run)
+      if (!isOfDone && object.kept && isObject(value)) return writeKept(object, object.kept, value, run)
       return object.write(value, run)
     }
   }
@@ -217,7 +212,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     if (name === '__typename') return () => JSON.stringify(type.name)
     const field = type.getFields()[name]
     if (!node || !field) throw new Uncommon(`no field ${name}`)
-    if (!LASTING[type.name]?.has(name)) isLasting = false
+    if (!isStored(type.name, name)) isOfStore = false
     const resolve = field.resolve ?? ((source: unknown) => readProperty(source, name))
     const argsOf = compileArguments(field, node)
     const write = compileValue(
@@ -275,7 +270,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     }
   }
 
-  return { collect, compileObject, isLasting: () => isLasting }
+  return { collect, compileObject, isOfStore: () => isOfStore }
 }
 
 function compileLeaf(type: GraphQLLeafType): Write {
@@ -310,8 +305,9 @@ function writeAll<T>(members: readonly T[], write: (member: T) => Text, assemble
 }
 
 async function assembleLate(parts: readonly Text[], assemble: Assemble): Promise<string> {
-  const [only] = parts
-  return assemble(parts.length === 1 && only !== undefined ? [await only] : await Promise.all(parts))
+  const late = await Promise.all(parts.filter((part) => typeof part !== 'string'))
+  let next = 0
+  return assemble(parts.map((part) => (typeof part === 'string' ? part : (late[next++] ?? ''))))
 }
 
 /** What the engine's own resolver gives where there is none, for plain values. */
@@ -327,17 +323,6 @@ function isPromise(value: unknown): value is Promise<unknown> {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
-}
-
-/** Whether all that is asked of it is in the job itself: no clock, no other row. A result is none of it until the end. */
-function isOfJobAlone({ name }: GraphQLObjectType, fields: ReadonlyMap<string, readonly FieldNode[]>): boolean {
-  return (
-    name === 'SwapJob' &&
-    [...fields.values()].every(([node]) => {
-      const field = node?.name.value ?? ''
-      return field === '__typename' || (field !== 'timeline' && LASTING[name]?.has(field))
-    })
-  )
 }
 
 function isDoneJob(value: unknown): boolean {

@@ -1,7 +1,7 @@
 /**
  * The fast road for what is asked most: a few shapes of queries, and `createSwap`, as JSON over POST. Two lanes:
  *
- * - answers that will not change are kept as text, and given again to who may see the same and sends the same bytes;
+ * - answers that have not changed are kept as text, and given again to who may see the same and sends the same bytes;
  * - documents that Yoga has run once are compiled, and run without it from then on.
  *
  * The rule: a lane answers exactly what Yoga would, or not at all. Whatever is out of the ordinary, errors above all, is
@@ -52,7 +52,7 @@ export interface Lanes {
   noteFormat(request: IncomingMessage, response: ServerResponse): void
   /** What names a request among those whose answers are kept. */
   keyOf(viewer: Viewer, body: Buffer): string
-  findKept(key: string): string | null
+  findKept(viewer: Viewer, key: string): string | null
   /** Whether the document has been run: it is within the limits then. */
   isLearned(text: string): boolean
   /** Hears of each document that Yoga runs, and has found valid. */
@@ -61,6 +61,12 @@ export interface Lanes {
   answer(request: LaneRequest): Promise<LaneOutcome | null>
   /** Images and links have been erased: what is kept may have them. */
   forget(): void
+}
+
+interface Kept {
+  readonly text: string
+  /** The state of the tenant's jobs that it holds for; null: of any. */
+  readonly state: string | null
 }
 
 interface Learned {
@@ -72,11 +78,11 @@ interface Learned {
 export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
   const learned = new LRUCache<string, Learned>({ max: MAX_PLANS })
   // Half of each: of what is kept, some is in its second half.
-  const kept = createShortMemory<string>(
+  const kept = createShortMemory<Kept>(
     KEPT_FOR_MS / 2,
     () => performance.now(),
     MAX_KEPT_CHARS / 2,
-    (key, answer) => key.length + answer.length,
+    (key, { text }) => key.length + text.length,
   )
   const formats = new LRUCache<string, string>({ max: MAX_FORMATS })
   const viewerKeys = new WeakMap<Viewer, string>()
@@ -111,7 +117,11 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
       if (isAnswer && accept.length <= MAX_ACCEPT_CHARS) formats.set(accept, type)
     },
     keyOf: (viewer, body) => viewerKeyOf(viewer) + body.toString('latin1'),
-    findKept: (key) => kept.get(key) ?? null,
+    findKept: (viewer, key) => {
+      const found = kept.get(key)
+      if (!found || (found.state !== null && found.state !== useCases.nameState(viewer.tenant))) return null
+      return found.text
+    },
     isLearned: (text) => learned.has(text),
     learn: (document) => {
       const text = document.loc?.source.body
@@ -125,10 +135,13 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
       const mine = plan.type === 'mutation' ? withoutRepeats(useCases) : useCases
       try {
         const context = createContext(mine, request.caller, request.idempotencyKey)
-        const { text, isLasting } = await plan.run(context, request.variables)
+        const stateBefore = useCases.nameState(request.caller.viewer.tenant)
+        const { text, holds } = await plan.run(context, request.variables)
         const answer = `{"data":${text}}`
-        if (isLasting && erasures === erasuresBefore && answer.length <= MAX_ANSWER_CHARS) {
-          kept.set(request.key, flatten(answer))
+        const state = holds === 'always' ? null : stateBefore
+        const isToBeKept = holds === 'always' || (holds === 'while stored so' && state !== null)
+        if (isToBeKept && erasures === erasuresBefore && answer.length <= MAX_ANSWER_CHARS) {
+          kept.set(request.key, { text: flatten(answer), state })
         }
         return { kind: 'answered', text: answer }
       } catch {
