@@ -1,7 +1,8 @@
 /** What is counted of the jobs, each no further than its limit: the cost does not grow with their number. */
 import { type Expression, type ExpressionBuilder, expressionBuilder, type Kysely, sql, type SqlBool } from 'kysely'
 import { isDone, SWAP_JOB_STATUSES, type SwapFailureCode } from '../domain/swap-job.ts'
-import type { CreatedJob, Room, TenantLimits } from './job-store.ts'
+import type { ContentRefusals, CreatedJob, Room, TenantLimits } from './job-store.ts'
+import { prepareQuery } from './prepared.ts'
 import type { Tables } from './tables.ts'
 
 export type Where = ExpressionBuilder<Tables, 'jobs'>
@@ -31,17 +32,28 @@ export function countInFlight(limit: number) {
   return add(countUpTo(limit, isOnQueue), '+', countUpTo(limit, isSending))
 }
 
-/** How full the queue is, and whether somebody waits who could be submitted now. */
-export async function countQueue(trx: Kysely<Tables>, room: Room, now: number) {
+interface QueueCounts {
+  readonly in_flight: number
+  readonly due: number
+  readonly waiting: number
+}
+
+const selectQueueCounts = prepareQuery((trx, { maxInFlight, maxWaiting, now }: Room & { readonly now: number }) => {
   const isDue = (where: Where) => where.and([isWaiting(where), where('not_before', '<=', now)])
   return trx
     .selectNoFrom([
-      countInFlight(room.maxInFlight).as('in_flight'),
+      countInFlight(maxInFlight).as('in_flight'),
       countUpTo(1, isDue).as('due'),
-      countUpTo(room.maxWaiting, isWaiting).as('waiting'),
+      countUpTo(maxWaiting, isWaiting).as('waiting'),
     ])
-    .$narrowType<{ in_flight: number; due: number; waiting: number }>()
-    .executeTakeFirstOrThrow()
+    .$narrowType<QueueCounts>()
+})
+
+/** How full the queue is, and whether somebody waits who could be submitted now. */
+export async function countQueue(trx: Kysely<Tables>, { maxInFlight, maxWaiting }: Room, now: number) {
+  const [counts] = await selectQueueCounts(trx, { maxInFlight, maxWaiting, now })
+  if (!counts) throw new TypeError('counts are one row')
+  return counts
 }
 
 /** Written out, not bound: the index of just these is used for no statement that could mean another code. */
@@ -52,28 +64,46 @@ export const isContentRefusal = (since: number) => (where: Where) =>
 
 const UNFINISHED_STATUSES = SWAP_JOB_STATUSES.filter((status) => !isDone(status))
 
+interface TenantCounts {
+  readonly refusals: number
+  readonly own_refusals: number
+  readonly unfinished: number
+}
+
+const selectTenantCounts = prepareQuery(
+  (
+    trx,
+    values: ContentRefusals & {
+      readonly tenant: string
+      readonly maxUnfinished: number
+    },
+  ) => {
+    const { tenant, maxUnfinished, since, maxPerTenant, maxOverall } = values
+    const isOwn = (where: Where) => where('tenant', '=', tenant)
+    const isRefusal = isContentRefusal(since)
+    // By their statuses: in the index of these, and not through all that the tenant has ever had.
+    const isUnfinished = (where: Where) => where.and([isOwn(where), where('status', 'in', UNFINISHED_STATUSES)])
+    return trx
+      .selectNoFrom([
+        countUpTo(maxOverall, isRefusal).as('refusals'),
+        countUpTo(maxPerTenant, (where) => where.and([isOwn(where), isRefusal(where)])).as('own_refusals'),
+        countUpTo(maxUnfinished, isUnfinished).as('unfinished'),
+      ])
+      .$narrowType<TenantCounts>()
+  },
+)
+
 /** What a tenant has had and has, as far as its limits go. */
 export async function countOfTenant(
   trx: Kysely<Tables>,
   tenant: string,
   { since, quota, maxUnfinished, contentRefusals }: TenantLimits,
 ) {
-  const isOwn = (where: Where) => where('tenant', '=', tenant)
-  const { maxPerTenant, maxOverall } = contentRefusals
-  const isRefusal = isContentRefusal(contentRefusals.since)
-  // By their statuses: in the index of these, and not through all that the tenant has ever had.
-  const isUnfinished = (where: Where) => where.and([isOwn(where), where('status', 'in', UNFINISHED_STATUSES)])
-  const [counts, spent] = await Promise.all([
-    trx
-      .selectNoFrom([
-        countUpTo(maxOverall, isRefusal).as('refusals'),
-        countUpTo(maxPerTenant, (where) => where.and([isOwn(where), isRefusal(where)])).as('own_refusals'),
-        countUpTo(maxUnfinished ?? 1, isUnfinished).as('unfinished'),
-      ])
-      .$narrowType<{ refusals: number; own_refusals: number; unfinished: number }>()
-      .executeTakeFirstOrThrow(),
+  const [[counts], spent] = await Promise.all([
+    selectTenantCounts(trx, { ...contentRefusals, tenant, maxUnfinished: maxUnfinished ?? 1 }),
     quota === null ? 0 : sumSpent(trx, tenant, since, quota.reserve),
   ])
+  if (!counts) throw new TypeError('counts are one row')
   return { ...counts, spent }
 }
 

@@ -1,11 +1,12 @@
-import { type CompiledQuery, type Expression, type Kysely, sql, type SqlBool, type UpdateObject } from 'kysely'
-import type { TimelineEntry } from '../domain/swap-job.ts'
-import { CONTENT_REFUSED, countInFlight, countUpTo, isContentRefusal, isWaiting, type Where } from './counting.ts'
+import { type CompiledQuery, type Kysely, sql, type UpdateObject } from 'kysely'
+import type { SwapJob, TimelineEntry } from '../domain/swap-job.ts'
+import { CONTENT_REFUSED, countInFlight, countUpTo, isContentRefusal, isWaiting } from './counting.ts'
 import { type Engine, UncertainError } from './engine.ts'
 import { toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createKeeping } from './keeping.ts'
 import { createLists } from './lists.ts'
 import { type JobStore, UpstreamIdTakenError } from './job-store.ts'
+import { prepareQuery } from './prepared.ts'
 import { createRecordJob } from './record-job.ts'
 import type { JobRow, Tables } from './tables.ts'
 
@@ -15,6 +16,10 @@ const MAX_KEPT_IDS = 100
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
 export function createJobStore(engine: Engine): JobStore {
   const { db, write, writeQueue } = engine
+
+  const moveExactly = prepareQuery((trx, change: Change) =>
+    updateExactly(trx, { ...change, change_seq: engine.nextChange() }),
+  )
 
   /** What is asked most, made into text once for each number of ids. */
   const readsById = new Map<number, CompiledQuery<JobRow>>()
@@ -85,18 +90,18 @@ export function createJobStore(engine: Engine): JobStore {
     applyDecision: async (job, decision, at, source, webhook) => {
       const columns = toPatchColumns(decision.patch)
       if (decision.kind === 'note') {
-        const row = await write(job.tenant, async (trx) => updateExactly(trx, job, columns))
+        const [row] = await write(job.tenant, async (trx) => noteExactly(trx, { ...columns, ...toWas(job) }))
         return row ? toSwapJob(row) : null
       }
       const version = job.version + 1
-      const move = { ...columns, status: decision.to, version, updated_at: at, change_seq: engine.nextChange() }
+      const move = { ...columns, status: decision.to, version, updated_at: at }
       try {
         const row = await write(job.tenant, async (trx) => {
           const entry = { job_id: job.id, version, status: decision.to, at, source }
-          const [moved] = await Promise.all([
-            updateExactly(trx, job, move),
-            insertWhenMoved(trx, 'job_timeline', entry, job.id, version),
-            webhook && insertWhenMoved(trx, 'webhooks', toNewWebhook(job, webhook, at), job.id, version),
+          const [[moved]] = await Promise.all([
+            moveExactly(trx, { ...move, ...toWas(job) }),
+            insertEntryWhenMoved(trx, { ...entry, movedTo: version }),
+            webhook && insertWebhookWhenMoved(trx, { ...toNewWebhook(job, webhook, at), movedTo: version }),
           ])
           return moved
         })
@@ -139,9 +144,9 @@ export function createJobStore(engine: Engine): JobStore {
       const row = await writeQueue(job.tenant, async (trx, unseen) => {
         // Those before it may be on their way to the place that it would find free.
         if (unseen > 0) throw new UncertainError()
-        return updateExactly(trx, job, columns, (where) =>
-          where(countInFlight(claim.maxInFlight), '<', claim.maxInFlight),
-        )
+        return updateExactly(trx, { ...columns, ...toWas(job) })
+          .where((where) => where(countInFlight(claim.maxInFlight), '<', claim.maxInFlight))
+          .executeTakeFirst()
       })
       return row ? toSwapJob(row) : null
     },
@@ -201,40 +206,47 @@ export function createJobStore(engine: Engine): JobStore {
   }
 }
 
-/** Writes where the row is as `job` says: same version, same fencing number. */
-async function updateExactly(
-  db: Kysely<Tables>,
-  job: { readonly id: string; readonly version: number; readonly fencing: number },
-  columns: UpdateObject<Tables, 'jobs'>,
-  condition: (where: Where) => Expression<SqlBool> = (where) => where.lit(true),
-): Promise<JobRow | undefined> {
+/** A row as it was when a change of it was decided on. */
+interface Was {
+  readonly wasId: string
+  readonly wasVersion: number
+  readonly wasFencing: number
+}
+
+function toWas({ id, version, fencing }: SwapJob): Was {
+  return { wasId: id, wasVersion: version, wasFencing: fencing }
+}
+
+type Change = Was & UpdateObject<Tables, 'jobs'>
+
+/** Writes where the row is as it was: same version, same fencing number. */
+function updateExactly(db: Kysely<Tables>, { wasId, wasVersion, wasFencing, ...columns }: Change) {
   return db
     .updateTable('jobs')
     .set(columns)
-    .where('id', '=', job.id)
-    .where('version', '=', job.version)
-    .where('fencing', '=', job.fencing)
-    .where(condition)
+    .where('id', '=', wasId)
+    .where('version', '=', wasVersion)
+    .where('fencing', '=', wasFencing)
     .returningAll()
-    .executeTakeFirst()
 }
+
+const noteExactly = prepareQuery(updateExactly)
+
+const insertEntryWhenMoved = prepareInsertWhenMoved('job_timeline')
+const insertWebhookWhenMoved = prepareInsertWhenMoved('webhooks')
 
 /**
  * Writes what belongs to a change, behind it and without waiting for its answer. Where somebody else has made the change
  * the row is there already.
  */
-async function insertWhenMoved<Table extends 'job_timeline' | 'webhooks'>(
-  db: Kysely<Tables>,
-  table: Table,
-  row: Tables[Table],
-  jobId: string,
-  version: number,
-): Promise<void> {
-  const names = Object.keys(row)
-  const values = Object.values(row)
-  await sql`
-    insert into ${sql.table(table)} (${sql.join(names.map((name) => sql.ref(name)))})
-    select ${sql.join(values)} from jobs where id = ${jobId} and version = ${version}
-    on conflict do nothing
-  `.execute(db)
+function prepareInsertWhenMoved<Table extends 'job_timeline' | 'webhooks'>(table: Table) {
+  return prepareQuery((db, { movedTo, ...row }: Tables[Table] & { readonly movedTo: number }) => {
+    const names = Object.keys(row).map((name) => sql.ref(name))
+    const insert = sql`
+      insert into ${sql.table(table)} (${sql.join(names)})
+      select ${sql.join(Object.values(row))} from jobs where id = ${row.job_id} and version = ${movedTo}
+      on conflict do nothing
+    `
+    return { compile: () => insert.compile(db) }
+  })
 }

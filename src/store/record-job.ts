@@ -4,7 +4,8 @@ import { countOfTenant, countQueue, findPlace } from './counting.ts'
 import { type Act, type Counts, type Engine, UncertainError } from './engine.ts'
 import { toNewRow, toSwapJob } from './job-row.ts'
 import type { CreatedJob, JobStore, NewSwapJob } from './job-store.ts'
-import type { Tables } from './tables.ts'
+import { prepareQuery } from './prepared.ts'
+import type { JobRow, Tables, TimelineRow } from './tables.ts'
 
 /** How long an idempotency key is kept after its job was done. */
 const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
@@ -13,6 +14,10 @@ export function createRecordJob({
   writeQueue,
   nextChange,
 }: Pick<Engine, 'writeQueue' | 'nextChange'>): JobStore['createJob'] {
+  const insertJob = prepareQuery((trx, row: Omit<JobRow, 'change_seq'>) =>
+    trx.insertInto('jobs').values({ ...row, change_seq: nextChange() }),
+  )
+
   return (job, room, limits) => {
     const { idempotency } = job
     const create: Act<CreatedJob> = async (trx, unseen, counts) => {
@@ -36,17 +41,15 @@ export function createRecordJob({
       if (place.kind !== findPlace(ofTenant, ofQueue, room, limits, unseen).kind) throw new UncertainError()
       if (place.kind !== 'free' && place.kind !== 'queue') return place
       const row = toNewRow(job, place.kind === 'free' && job.leaseUntil !== null)
-      const inserted = trx
-        .insertInto('jobs')
-        .values({ ...row, change_seq: nextChange() })
-        .execute()
       // Behind it, without waiting for its answer.
-      await Promise.all([inserted, ...insertParts(trx, job)])
+      await Promise.all([insertJob(trx, row), ...insertParts(trx, job)])
       return { kind: 'created', job: toSwapJob(row) }
     }
     return writeQueue(job.tenant, create, idempotency && JSON.stringify([job.tenant, idempotency.key]))
   }
 }
+
+const insertEntry = prepareQuery((trx, entry: TimelineRow) => trx.insertInto('job_timeline').values(entry))
 
 /** What stands in other tables of a job that is recorded. */
 function insertParts(
@@ -54,10 +57,7 @@ function insertParts(
   { id, tenant, createdAt, tags, idempotency }: NewSwapJob,
 ): Promise<unknown>[] {
   const parts: Promise<unknown>[] = [
-    trx
-      .insertInto('job_timeline')
-      .values({ job_id: id, version: 1, status: 'PENDING', at: createdAt, source: 'CALLER' })
-      .execute(),
+    insertEntry(trx, { job_id: id, version: 1, status: 'PENDING', at: createdAt, source: 'CALLER' }),
   ]
   if (tags.length > 0) {
     const rows = [...new Set(tags)].map((tag) => ({ job_id: id, tenant, tag, created_at: createdAt }))

@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from 'libsql'
 import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
-import type { Write } from '../engine.ts'
+import { type Counts, UncertainError, type Write } from '../engine.ts'
 import type { Tables } from '../tables.ts'
 import { whenLockIsFree, type WriteLock } from './write-lock.ts'
 
@@ -17,20 +17,32 @@ export function createGroupCommit(database: Database, lock: WriteLock, db: Kysel
   const savepoint = database.prepare('savepoint one')
   const undo = database.prepare('rollback to one')
 
+  /** Undone alone where it fails. Null where it depends on what was written since the counts. */
+  const carryOut = async (connection: Kysely<Tables>, one: GroupedWrite, unseen: number, counts: Counts) => {
+    savepoint.run()
+    try {
+      return await one.run(connection, unseen, counts)
+    } catch (error) {
+      undo.run()
+      return error instanceof UncertainError && unseen > 0 ? null : () => one.fail(error)
+    }
+  }
+
   /** Null when another process is writing. */
   const tryToCommit = async (group: readonly GroupedWrite[]): Promise<readonly (() => void)[] | null> =>
     db.connection().execute(async (connection) => {
       if (!lock.tryBegin()) return null
       try {
         const settlements: (() => void)[] = []
-        for (const one of group) {
-          savepoint.run()
-          settlements.push(
-            await one.run(connection, 0, new Map()).catch((error: unknown) => {
-              undo.run()
-              return () => one.fail(error)
-            }),
-          )
+        // What has been counted serves those after it too, as long as it makes no difference to them.
+        let [counts, countedAt]: [Counts, number] = [new Map(), 0]
+        for (const [n, one] of group.entries()) {
+          let settle = await carryOut(connection, one, n - countedAt, counts)
+          if (!settle) {
+            ;[counts, countedAt] = [new Map(), n]
+            settle = await carryOut(connection, one, 0, counts)
+          }
+          if (settle) settlements.push(settle)
         }
         lock.commit()
         return settlements
