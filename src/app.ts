@@ -27,6 +27,7 @@ import { createCreateSwap } from './jobs/create-swap.ts'
 import { createFindInputImage } from './jobs/input-images.ts'
 import { createHookAddresses } from './jobs/hook-addresses.ts'
 import { createReadJobs } from './jobs/read-jobs.ts'
+import { createLeases } from './jobs/leases.ts'
 import { createListJobs } from './jobs/list-jobs.ts'
 import { openReconciler } from './jobs/reconcile.ts'
 import { MAX_AT_ONE_RECEIVER, runWebhooks } from './jobs/deliver-webhooks.ts'
@@ -179,6 +180,7 @@ export async function openApp({
       breaker,
       maxInFlight,
       background,
+      leases: createLeases(store, background, clock),
       hookAddresses,
       telemetry,
       clock,

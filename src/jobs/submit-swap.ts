@@ -9,23 +9,16 @@ import type { Telemetry } from '../telemetry/events.ts'
 import type { SubmitOutcome, Upstream } from '../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { HookAddresses } from './hook-addresses.ts'
+import { type Leases, SUBMIT_LEASE_MS } from './leases.ts'
 import { toContentRefusals } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
-
-/**
- * How long a claim holds unless its submitter, which lives, renews it. When it is over without a report the submitter
- * is dead, and what it sent is unconfirmed.
- */
-export const SUBMIT_LEASE_MS = 12_000
-const RENEW_EVERY_MS = 4_000
-/** No submit takes longer: one that seems to is given up as if its process had died. */
-const RENEW_FOR_MS = 33_000
 
 export interface SubmitterParts {
   readonly store: Pick<JobStore, 'applyDecision' | 'claimSubmit' | 'findNextWaiting'>
   readonly breaker: UpstreamBreaker
   readonly maxInFlight: number
   readonly background: Background
+  readonly leases: Pick<Leases, 'hold'>
   readonly upstream: Pick<Upstream, 'submit'>
   readonly applyReport: ApplyReport
   readonly hookAddresses: HookAddresses
@@ -45,33 +38,30 @@ export interface Submitter {
 }
 
 export function createSubmitter(parts: SubmitterParts): Submitter {
-  const { store, upstream, applyReport, breaker, maxInFlight, background, hookAddresses, telemetry, clock, random } =
-    parts
-
-  /** Until `over` aborts, somebody else has moved the job, or too much time has passed. */
-  const keepLease = async (claimed: SwapJob, over: AbortSignal) => {
-    const until = clock.now() + RENEW_FOR_MS
-    while (clock.now() < until) {
-      await clock.delay(RENEW_EVERY_MS, over).catch(() => null)
-      if (over.aborted) return
-      const leaseUntil = clock.now() + SUBMIT_LEASE_MS
-      const note = { kind: 'note', patch: { leaseUntil, wakeAt: leaseUntil } } as const
-      const renewed = await store.applyDecision(claimed, note, clock.now(), 'SUBMIT').catch(() => claimed)
-      if (!renewed) return
-    }
-  }
+  const {
+    store,
+    upstream,
+    applyReport,
+    breaker,
+    maxInFlight,
+    background,
+    leases,
+    hookAddresses,
+    telemetry,
+    clock,
+    random,
+  } = parts
 
   const submit = async (claimed: SwapJob) => {
     if (claimed.leaseUntil === null || claimed.hookAddress === null) throw new TypeError('a submit needs a claim')
-    const over = new AbortController()
-    background.run('keep a lease', () => keepLease(claimed, over.signal))
+    const letGo = leases.hold(claimed)
     const outcome = await upstream
       .submit({
         targetImage: claimed.targetImageUrl,
         swapImage: claimed.swapImageUrl,
         hookUrl: claimed.hookAddress,
       })
-      .finally(() => over.abort())
+      .finally(letGo)
     faultPoint('submit-answered')
     if (outcome.kind === 'notSent' || outcome.kind === 'unknown') breaker.failed()
     else breaker.succeeded()

@@ -1,0 +1,62 @@
+import type { SwapJob } from '../domain/swap-job.ts'
+import type { Background } from '../lib/background.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { JobStore } from '../store/job-store.ts'
+
+/**
+ * How long a claim holds unless its submitter, which lives, renews it. When it is over without a report the submitter
+ * is dead, and what it sent is unconfirmed.
+ */
+export const SUBMIT_LEASE_MS = 12_000
+const RENEW_EVERY_MS = 4_000
+/** No submit takes longer: one that seems to is given up as if its process had died. */
+const RENEW_FOR_MS = 33_000
+
+/** Keeps the claims of this process alive, all of them together. */
+export interface Leases {
+  /** @returns what lets go of it. It is let go by itself when somebody else has moved the job, or after too long. */
+  hold(claimed: SwapJob): () => void
+}
+
+interface Held {
+  readonly claimed: SwapJob
+  readonly until: number
+}
+
+export function createLeases(store: Pick<JobStore, 'applyDecision'>, background: Background, clock: Clock): Leases {
+  const held = new Set<Held>()
+  let idle = new AbortController()
+
+  const renew = async (one: Held) => {
+    const now = clock.now()
+    const leaseUntil = now + SUBMIT_LEASE_MS
+    const note = { kind: 'note', patch: { leaseUntil, wakeAt: leaseUntil } } as const
+    const renewed =
+      now < one.until && (await store.applyDecision(one.claimed, note, now, 'SUBMIT').catch(() => one.claimed))
+    if (!renewed) held.delete(one)
+  }
+
+  /** One round at a time: it ends when nothing is held any more. */
+  const renewAll = async (over: AbortSignal) => {
+    while (!over.aborted && held.size > 0) {
+      await clock.delay(RENEW_EVERY_MS, over).catch(() => null)
+      if (!over.aborted) await Promise.all([...held].map(renew))
+    }
+  }
+
+  return {
+    hold: (claimed) => {
+      const one = { claimed, until: clock.now() + RENEW_FOR_MS }
+      held.add(one)
+      if (held.size === 1) {
+        idle.abort()
+        idle = new AbortController()
+        const { signal } = idle
+        background.run('keep leases', () => renewAll(signal))
+      }
+      return () => {
+        if (held.delete(one) && held.size === 0) idle.abort()
+      }
+    },
+  }
+}
