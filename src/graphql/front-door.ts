@@ -28,6 +28,8 @@ const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'applicatio
 /** What Yoga is given beside the request: who asks. */
 export interface Admitted {
   readonly caller: Caller
+  /** Where the lanes may keep the answer. */
+  readonly laneKey?: string
   /** Instead of the usual ones: those with which the request has been begun. */
   readonly useCases?: UseCases
 }
@@ -102,8 +104,8 @@ export function createFrontDoor(parts: FrontDoorParts) {
     // What is spent is said by Yoga; a stream is none of the lanes'.
     const format = body && !caller.allowance.isSpent && !wantsStream ? lanes.formatOf(request, body) : null
     const key = body && format !== null ? lanes.keyOf(caller.viewer, body) : ''
-    const kept = format !== null && lanes.findKept(caller.viewer, key)
-    if (kept) return sendText(response, 200, format, kept)
+    const kept = format === null ? null : lanes.findKept(request, caller.viewer, key)
+    if (kept) return sendText(response, kept.status, kept.type, kept.text)
     const params = body ? parseBody(body) : parseQuery(readQuery(request))
     if (!params) {
       throw new Refused(400, 'BAD_REQUEST', 'Send {"query": "…"}, with variables and operationName where needed.')
@@ -116,9 +118,17 @@ export function createFrontDoor(parts: FrontDoorParts) {
     const { operationName, variables } = params
     const query = find(params)
     const asked = { caller, text: query, operationName: operationName ?? null, variables: variables ?? {} }
-    const written = format === null ? null : await lanes.answer({ ...asked, idempotencyKey, key })
-    if (format !== null && written?.kind === 'answered') return sendText(response, 200, format, written.text)
-    const admitted = { caller, ...(written?.kind === 'begun' && { useCases: written.useCases }) }
+    const { accept = '' } = request.headers
+    const written = format === null ? null : await lanes.answer({ ...asked, idempotencyKey, accept, type: format, key })
+    if (written?.kind === 'answered') {
+      const { status, type, text } = written.answer
+      return sendText(response, status, type, text)
+    }
+    const admitted = {
+      caller,
+      ...(written && { useCases: written.useCases }),
+      ...(format !== null && { laneKey: key }),
+    }
     const operation = { query, operationName, variables }
     if (!isPost) request.url = toAddress(operation)
     await yoga(isPost ? Object.assign(request, { body: operation }) : request, response, admitted)

@@ -29,6 +29,8 @@ const KEPT_FOR_MS = 5_000
 /** Spellings of `Accept`. */
 const MAX_FORMATS = 20
 const MAX_ACCEPT_CHARS = 100
+/** The status of a request that cannot be run. */
+export const REFUSED = 400
 
 export interface LaneRequest {
   readonly caller: Caller
@@ -36,12 +38,15 @@ export interface LaneRequest {
   readonly operationName: string | null
   readonly variables: Readonly<Record<string, unknown>>
   readonly idempotencyKey: string | null
+  /** `Accept`, and the content type that goes with it. */
+  readonly accept: string
+  readonly type: string
   /** Where the answer is kept, should it last. */
   readonly key: string
 }
 
 export type LaneOutcome =
-  | { readonly kind: 'answered'; readonly text: string }
+  | { readonly kind: 'answered'; readonly answer: Answer }
   /** Yoga has to answer, with these use cases: they do nothing twice that has been done. */
   | { readonly kind: 'begun'; readonly useCases: UseCases }
 
@@ -52,7 +57,9 @@ export interface Lanes {
   noteFormat(request: IncomingMessage, response: ServerResponse): void
   /** What names a request among those whose answers are kept. */
   keyOf(viewer: Viewer, body: Buffer): string
-  findKept(viewer: Viewer, key: string): string | null
+  findKept(request: IncomingMessage, viewer: Viewer, key: string): Answer | null
+  /** Keeps what Yoga has said of a request that cannot be run: to the same bytes it says the same. */
+  keepRefusal(key: string, accept: string | null, answer: Answer): void
   /** Whether the document has been run: it is within the limits then. */
   isLearned(text: string): boolean
   /** Hears of each document that Yoga runs, and has found valid. */
@@ -63,10 +70,18 @@ export interface Lanes {
   forget(): void
 }
 
-interface Kept {
+export interface Answer {
+  readonly status: number
+  readonly type: string
   readonly text: string
+}
+
+interface Kept {
+  readonly answer: Answer
   /** The state of the tenant's jobs that it holds for; null: of any. */
   readonly state: string | null
+  /** The spelling of `Accept` that it is for. */
+  readonly accept: string
 }
 
 interface Learned {
@@ -82,12 +97,16 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
     KEPT_FOR_MS / 2,
     () => performance.now(),
     MAX_KEPT_CHARS / 2,
-    (key, { text }) => key.length + text.length,
+    (key, { answer }) => key.length + answer.text.length,
   )
   const formats = new LRUCache<string, string>({ max: MAX_FORMATS })
   const viewerKeys = new WeakMap<Viewer, string>()
   /** What was read before an erasure is not kept after it. */
   let erasures = 0
+
+  const keep = (key: string, one: Kept) => {
+    if (one.answer.text.length <= MAX_ANSWER_CHARS && one.accept.length <= MAX_ACCEPT_CHARS) kept.set(key, one)
+  }
 
   const viewerKeyOf = (viewer: Viewer): string => {
     const known = viewerKeys.get(viewer)
@@ -113,15 +132,19 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
     noteFormat: ({ headers: { accept = '' } }, response) => {
       const type = response.getHeader('content-type')
       // What is answered as a stream says nothing of how an answer is.
-      const isAnswer = response.statusCode === 200 && typeof type === 'string' && type.startsWith('application/')
+      const isAnswer =
+        (response.statusCode === 200 || response.statusCode === REFUSED) &&
+        typeof type === 'string' &&
+        type.startsWith('application/')
       if (isAnswer && accept.length <= MAX_ACCEPT_CHARS) formats.set(accept, type)
     },
     keyOf: (viewer, body) => viewerKeyOf(viewer) + body.toString('latin1'),
-    findKept: (viewer, key) => {
+    findKept: ({ headers: { accept = '' } }, viewer, key) => {
       const found = kept.get(key)
-      if (!found || (found.state !== null && found.state !== useCases.nameState(viewer.tenant))) return null
-      return found.text
+      if (found?.accept !== accept) return null
+      return found.state === null || found.state === useCases.nameState(viewer.tenant) ? found.answer : null
     },
+    keepRefusal: (key, accept, answer) => keep(key, { answer, state: null, accept: accept ?? '' }),
     isLearned: (text) => learned.has(text),
     learn: (document) => {
       const text = document.loc?.source.body
@@ -137,13 +160,13 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
         const context = createContext(mine, request.caller, request.idempotencyKey)
         const stateBefore = useCases.nameState(request.caller.viewer.tenant)
         const { text, holds } = await plan.run(context, request.variables)
-        const answer = `{"data":${text}}`
+        const answer = { status: 200, type: request.type, text: `{"data":${text}}` }
         const state = holds === 'always' ? null : stateBefore
         const isToBeKept = holds === 'always' || (holds === 'while stored so' && state !== null)
-        if (isToBeKept && erasures === erasuresBefore && answer.length <= MAX_ANSWER_CHARS) {
-          kept.set(request.key, { text: flatten(answer), state })
+        if (isToBeKept && erasures === erasuresBefore) {
+          keep(request.key, { answer: { ...answer, text: flatten(answer.text) }, state, accept: request.accept })
         }
-        return { kind: 'answered', text: answer }
+        return { kind: 'answered', answer }
       } catch {
         // Whatever it was: Yoga meets it again, and knows what to say.
         return plan.type === 'mutation' ? { kind: 'begun', useCases: mine } : null
