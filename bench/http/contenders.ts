@@ -1,13 +1,11 @@
 /** The gateway, its limit and its peers, before upstreams that have the same jobs. */
 import { deepStrictEqual } from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { FAKE_KEY, type FakeUpstream } from '../../test/support/fake-upstream.ts'
+import type { FakeUpstream } from '../../test/support/fake-upstream.ts'
 import { openBenchGateway } from '../realtime/gateway.ts'
-import { type MeasuredProcess, startProcess } from '../realtime/process.ts'
+import type { MeasuredProcess } from '../realtime/process.ts'
 import { type Answer, type Load, post } from './ask.ts'
 import { makeJobs, openTwin } from './bench-jobs.ts'
+import { ENVIRONMENT, openStage, PEERS } from './stage.ts'
 import type { Scenario } from './scenarios.ts'
 
 export interface Contender {
@@ -24,14 +22,6 @@ export interface Contest {
   readonly contenders: readonly [Contender, ...Contender[]]
   close(): Promise<void>
 }
-
-const PEERS = {
-  'Yoga as it comes': 'yoga',
-  'Apollo 5 (Fastify)': 'apollo',
-  'Mercurius + JIT': 'mercurius',
-}
-/** As the image runs it; the peers are faster so, too. */
-const ENVIRONMENT = { NODE_ENV: 'production' }
 
 /** @throws where a contender does not answer as the gateway does. */
 export async function openContest(scenario: Scenario): Promise<Contest> {
@@ -55,26 +45,15 @@ async function assemble(scenario: Scenario, closers: (() => Promise<unknown>)[])
   const jobs = [first, ...rest] as const
   const twin = await openTwin(gateway.upstream)
   closers.push(twin.close)
-  const folder = await mkdtemp(join(tmpdir(), 'swapface-http-'))
-  closers.push(async () => rm(folder, { recursive: true, force: true }))
 
   const load = scenario.loadOf(jobs)
   const answer = await post(gateway.url, load.first)
-  const setupFile = join(folder, 'setup.json')
-  // As setup.mjs describes it.
-  const setup = {
-    jobs,
-    answer,
-    upstreamUrl: twin.url,
-    upstreamKey: FAKE_KEY,
-    hookUrl: gateway.upstream.accepted[0]?.hookUrl,
-    databaseFile: join(folder, 'proxy.db'),
-  }
-  await writeFile(setupFile, JSON.stringify(setup))
+  const hookUrl = gateway.upstream.accepted[0]?.hookUrl
+  const stage = await openStage({ jobs, answer, upstreamUrl: twin.url, hookUrl })
+  closers.push(stage.close)
 
   const start = async (name: string, file: string): Promise<Contender> => {
-    const server = await startProcess(`bench/http/${file}.mjs`, { ...ENVIRONMENT, SETUP_FILE: setupFile })
-    closers.push(async () => server.stop('SIGKILL'))
+    const server = await stage.start(`http/${file}`)
     return { name, server, upstream: twin, status: check(scenario, name, answer, await post(server.url, load.first)) }
   }
   const contenders: [Contender, ...Contender[]] = [
