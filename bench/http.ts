@@ -1,10 +1,10 @@
 /**
  * What a request over HTTP costs, beside the least it could cost and beside other servers:
  * `npx tsx bench/http.ts [scenario …]` prints one Markdown table. `BENCH_SECONDS` is the length of a turn (3),
- * `BENCH_ROUNDS` how many each contender has (3), `BENCH_JOBS` how many unfinished jobs are asked for (200). The servers
- * are processes of their own; the load and the upstream share the machine with them, so read CPU and ratios.
+ * `BENCH_ROUNDS` how many each contender has (3), `BENCH_JOBS` how many unfinished jobs are asked for (200),
+ * `BENCH_STORED` how many finished ones the gateway has stored besides (0). The servers are processes of their own; the load and the upstream share the machine with them, so read CPU and ratios.
  */
-import { openContest } from './http/contenders.ts'
+import { openContest, STORED } from './http/contenders.ts'
 import { COLUMNS, measure } from './http/measure.ts'
 import { ROUNDS, takeTurns } from './http/rounds.ts'
 import { type Scenario, scenarios } from './http/scenarios.ts'
@@ -32,7 +32,8 @@ process.exit(0)
 async function run(name: string, scenario: Scenario): Promise<Section> {
   const { contenders, load, close } = await openContest(scenario)
   try {
-    return toSection(name, COLUMNS, await takeTurns(contenders, async (contender) => measure(contender, load)))
+    const label = STORED > 0 ? `${name}, ${STORED.toLocaleString('en')} stored` : name
+    return toSection(label, COLUMNS, await takeTurns(contenders, async (contender) => measure(contender, load)))
   } finally {
     await close()
   }

@@ -3,6 +3,7 @@ import { deepStrictEqual } from 'node:assert/strict'
 import type { FakeUpstream } from '../../test/support/fake-upstream.ts'
 import { openBenchGateway } from '../realtime/gateway.ts'
 import type { MeasuredProcess } from '../realtime/process.ts'
+import { storeJobs } from '../realtime/stored-jobs.ts'
 import { type Answer, type Load, post } from './ask.ts'
 import { makeJobs, openTwin } from './bench-jobs.ts'
 import { ENVIRONMENT, openStage, PEERS } from './stage.ts'
@@ -15,6 +16,9 @@ export interface Contender {
   /** With which it answers. */
   readonly status: number
 }
+
+/** Finished jobs that the gateway has stored before the scenario begins. */
+export const STORED = Number(process.env['BENCH_STORED'] ?? 0)
 
 export interface Contest {
   readonly load: Load
@@ -40,6 +44,7 @@ export async function openContest(scenario: Scenario): Promise<Contest> {
 async function assemble(scenario: Scenario, closers: (() => Promise<unknown>)[]): Promise<Omit<Contest, 'close'>> {
   const gateway = await openBenchGateway({ settings: { ...ENVIRONMENT, ...scenario.settings } })
   closers.push(gateway.close)
+  if (STORED > 0) await storeJobs(gateway, STORED)
   const [first, ...rest] = await makeJobs(gateway, scenario.jobs)
   if (!first) throw new TypeError('a scenario has a job at least')
   const jobs = [first, ...rest] as const
