@@ -1,7 +1,7 @@
 /** The jobs of a scenario: made at the gateway, and read back so that the others can be given the same. */
 import Database from 'libsql'
 import { z } from 'zod'
-import { FAKE_KEY, type FakeUpstream, openFakeUpstream } from '../../test/support/fake-upstream.ts'
+import { type AcceptedJob, FAKE_KEY, type FakeUpstream, openFakeUpstream } from '../../test/support/fake-upstream.ts'
 import { until } from '../../test/support/until.ts'
 import { makeMany } from '../realtime/clients.ts'
 import type { BenchGateway } from '../realtime/gateway.ts'
@@ -88,9 +88,15 @@ export async function openTwin(original: FakeUpstream): Promise<FakeUpstream> {
     return id === undefined ? {} : { id }
   })
   // One after the other: the nth submit gets the nth id.
-  for (const { targetImage, swapImage, hookUrl } of given) {
-    const body = JSON.stringify({ targetImage, swapImage, hookUrl })
-    await fetch(`${twin.url}/insightFace/v1/swap`, { method: 'POST', headers: { 'tt-api-key': FAKE_KEY }, body })
-  }
+  for (const job of given) await submitTo(twin, job)
   return twin
+}
+
+/** Straight at an upstream, as the gateway would. */
+export async function submitTo(
+  upstream: FakeUpstream,
+  { targetImage, swapImage, hookUrl }: Pick<AcceptedJob, 'targetImage' | 'swapImage' | 'hookUrl'>,
+): Promise<void> {
+  const body = JSON.stringify({ targetImage, swapImage, hookUrl })
+  await fetch(`${upstream.url}/insightFace/v1/swap`, { method: 'POST', headers: { 'tt-api-key': FAKE_KEY }, body })
 }

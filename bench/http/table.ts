@@ -18,6 +18,8 @@ export interface Column<T> {
 export interface Section {
   readonly titles: readonly string[]
   readonly rows: readonly string[]
+  /** Whether they show that a promise was broken. */
+  readonly isBroken?: boolean
 }
 
 /** @param measured the limit first. */

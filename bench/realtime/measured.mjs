@@ -11,6 +11,10 @@ const answers = {
     for (let n = 0; n < 3; n += 1) globalThis.gc?.()
     return { heapBytes: process.memoryUsage().heapUsed }
   },
+  cpu: () => {
+    const { user, system } = process.cpuUsage()
+    return { us: user + system }
+  },
   watchLoop: () => {
     lag.reset()
     lag.enable()
