@@ -21,6 +21,8 @@ export interface LiveContender {
   readonly name: string
   readonly server: MeasuredProcess
   createJobs(count: number): Promise<readonly WatchedJob[]>
+  /** Starts it again where its jobs outlive it: what making them has left behind is gone then. */
+  restart(): Promise<unknown>
   openLine(): Promise<Line>
   /** Resolves when the server has answered that it has heard of it. */
   finish(job: WatchedJob): Promise<void>
@@ -75,8 +77,11 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
 
   const ours: LiveContender = {
     name: '**gateway**',
-    server: gateway.process,
+    get server() {
+      return gateway.process
+    },
     createJobs: gateway.createJobs,
+    restart: gateway.restart,
     openLine: async () => openLine(gateway.url),
     finish: async ({ id, accepted }) => gateway.finish({ id, accepted: known(accepted) }),
     hasJustAsked: ({ accepted }) => hasJustAsked(gateway.upstream, accepted?.id),
@@ -94,6 +99,7 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
           named += 1
           return { id: `job_${String(named).padStart(expected.jobId.length - 'job_'.length, '0')}`, accepted: null }
         }),
+      restart: async () => null,
       openLine: async () => openLine(server.url),
       finish: async ({ id }) => {
         const body = expected.texts.map((text) => text.replaceAll(expected.jobId, id))
@@ -111,6 +117,7 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
       name,
       server,
       createJobs: createJobMaker([server.url], upstream),
+      restart: async () => null,
       openLine: async () => openLine(server.url),
       finish: async ({ accepted }) => {
         const job = known(accepted)

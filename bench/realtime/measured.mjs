@@ -8,7 +8,7 @@ const lag = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 const answers = {
   /** Garbage is gone, so that memory is what is held. */
   collect: () => {
-    for (let n = 0; n < 3; n += 1) globalThis.gc?.()
+    for (let n = 0; n < 3; n += 1) globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
     return { heapBytes: process.memoryUsage().heapUsed }
   },
   cpu: () => {

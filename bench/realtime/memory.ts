@@ -38,15 +38,16 @@ export async function measureMemory(name: string, watchers: number, wire: Wire):
   )
 }
 
-async function measure({ createJobs, openLine, server }: LiveContender, watchers: number): Promise<Turn> {
-  const jobs = await createJobs(watchers)
-  const before = await server.memory()
+async function measure(contender: LiveContender, watchers: number): Promise<Turn> {
+  const jobs = await contender.createJobs(watchers)
+  await contender.restart()
+  const before = await contender.server.memory()
   const lines = await makeMany(watchers, async (n) => {
-    const line = await openLine()
+    const line = await contender.openLine()
     await line.watch(jobs[n]?.id ?? '')
     return line
   })
-  const after = await server.memory()
+  const after = await contender.server.memory()
   for (const line of lines) line.close()
   return {
     residentBytes: (after.resident - before.resident) / watchers,
