@@ -41,6 +41,9 @@ export async function connectClient(url: string): Promise<WireClient> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
     perMessageDeflate: false,
   })
+  // Whoever waits for something hears that it will not come; nobody else minds.
+  const closed = rejectWhenClosed(socket)
+  closed.catch(() => undefined)
   const first = new Map<string, () => void>()
   const client: WireClient = {
     socket,
@@ -52,12 +55,12 @@ export async function connectClient(url: string): Promise<WireClient> {
         first.set(id, resolve)
       })
       client.ask(id, payload)
-      await seen
+      await Promise.race([seen, closed])
     },
   }
   await once(socket, 'open')
   socket.send('{"type":"connection_init"}')
-  await once(socket, 'message')
+  await Promise.race([once(socket, 'message'), closed])
   listen(socket, (type, id, text, at) => {
     if (type === 'complete') client.onComplete(id, text)
     else {
@@ -67,6 +70,11 @@ export async function connectClient(url: string): Promise<WireClient> {
     }
   })
   return client
+}
+
+async function rejectWhenClosed(socket: WebSocket): Promise<never> {
+  const [code, reason] = (await once(socket, 'close')) as [number, Buffer]
+  throw new Error(`closed with ${code} ${reason.toString('utf8')}`)
 }
 
 /** Reads what matters of each message: what it is, whose, and when it came. @throws where it is an error. */

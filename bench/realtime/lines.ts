@@ -72,8 +72,9 @@ export async function openStreamLine(url: string): Promise<Line> {
             rest = events.pop() ?? ''
             for (const event of events) hear(event, at)
           })
-          // Cut when the line is closed.
-          response.on('error', () => undefined)
+          // Cut when the line is closed; whoever still waits hears of it.
+          response.on('error', reject)
+          response.once('close', () => reject(new Error('the stream has ended')))
         })
         current.on('error', reject)
         current.end(JSON.stringify(watchJob(jobId)))

@@ -101,7 +101,8 @@ export async function startProcess(file: string, env: Readonly<Record<string, st
   const ask = async (question: string): Promise<unknown> => {
     const answered = once(child, 'message')
     child.send(question)
-    const [answer] = (await answered) as unknown[]
+    const [answer = null] = (await Promise.race([answered, ended])) ?? []
+    if (answer === null) throw new Error(`${file} has ended`)
     return answer
   }
   return {
