@@ -27,27 +27,36 @@ export interface Setup {
 export interface Stage {
   /** What a contender needs to find the setup. */
   readonly environment: Readonly<Record<string, string>>
-  /** @param file below `bench/`, without its ending. */
-  start(file: string): Promise<MeasuredProcess>
+  /**
+   * @param file below `bench/`, without its ending.
+   * @param over where its setup differs from that of the others.
+   */
+  start(file: string, over?: Partial<Setup>): Promise<MeasuredProcess>
   close(): Promise<void>
 }
 
 export async function openStage(setup: Setup): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'swapface-stage-'))
-  const setupFile = join(folder, 'setup.json')
   const databaseFile = join(folder, 'limit.db')
-  await writeFile(setupFile, JSON.stringify({ jobs: [], ...setup, upstreamKey: FAKE_KEY, databaseFile }))
-  const environment = { ...ENVIRONMENT, SETUP_FILE: setupFile }
+  let written = 0
+  const write = async (over: Partial<Setup>) => {
+    written += 1
+    const setupFile = join(folder, `setup-${written}.json`)
+    const whole = { jobs: [], ...setup, ...over, upstreamKey: FAKE_KEY, databaseFile }
+    await writeFile(setupFile, JSON.stringify(whole))
+    return { ...ENVIRONMENT, SETUP_FILE: setupFile }
+  }
+  const environment = await write({})
   const running: MeasuredProcess[] = []
   return {
     environment,
-    start: async (file) => {
-      const server = await startProcess(`bench/${file}.mjs`, environment)
+    start: async (file, over) => {
+      const server = await startProcess(`bench/${file}.mjs`, over ? await write(over) : environment)
       running.push(server)
       return server
     },
     close: async () => {
-      await Promise.all(running.map(async (server) => server.stop('SIGKILL')))
+      await Promise.all(running.filter((one) => one.isAlive()).map(async (one) => one.stop('SIGKILL')))
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -5,6 +5,7 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import { type FakeUpstream, openFakeUpstream } from '../../test/support/fake-upstream.ts'
 import { until } from '../../test/support/until.ts'
+import type { ShownJob } from '../http/bench-jobs.ts'
 import { ENVIRONMENT, openStage, PEERS } from '../http/stage.ts'
 import { openBenchGateway } from './gateway.ts'
 import { type BenchJob, createJobMaker } from './job-maker.ts'
@@ -21,8 +22,8 @@ export interface LiveContender {
   readonly name: string
   readonly server: MeasuredProcess
   createJobs(count: number): Promise<readonly WatchedJob[]>
-  /** Starts it again where its jobs outlive it: what making them has left behind is gone then. */
-  restart(): Promise<unknown>
+  /** Starts it again, with these jobs: what making them has left behind is gone then. */
+  restart(jobs: readonly WatchedJob[]): Promise<unknown>
   openLine(): Promise<Line>
   /** Resolves when the server has answered that it has heard of it. */
   finish(job: WatchedJob): Promise<void>
@@ -99,6 +100,7 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
           named += 1
           return { id: `job_${String(named).padStart(expected.jobId.length - 'job_'.length, '0')}`, accepted: null }
         }),
+      // It has none.
       restart: async () => null,
       openLine: async () => openLine(server.url),
       finish: async ({ id }) => {
@@ -111,18 +113,23 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
   const { join: joinAs } = expected
 
   const openPeer = async (name: keyof typeof PEERS): Promise<LiveContender> => {
-    const server = await stage.start(`http/peers/${PEERS[name]}`)
-    const hookUrl = `${server.url}/hooks`
+    const file = `http/peers/${PEERS[name]}`
+    let server = await stage.start(file)
     return {
       name,
-      server,
+      get server() {
+        return server
+      },
       createJobs: createJobMaker([server.url], upstream),
-      restart: async () => null,
+      restart: async (jobs) => {
+        await server.stop('SIGKILL')
+        server = await stage.start(file, { jobs: jobs.map(toShown) })
+      },
       openLine: async () => openLine(server.url),
       finish: async ({ accepted }) => {
         const job = known(accepted)
         job.state = { status: 'SUCCESS' }
-        const status = await upstream.sendHook({ ...job, hookUrl })
+        const status = await upstream.sendHook({ ...job, hookUrl: `${server.url}/hooks` })
         if (status !== 200) throw new Error(`${name} answers a hook with ${status}`)
       },
       hasJustAsked: () => false,
@@ -157,6 +164,21 @@ async function tryOut(contender: LiveContender): Promise<LastTexts & Pick<Line, 
   line.close()
   const [last = ''] = texts
   return { jobId: job.id, texts, result: toGist(line.resultOf(last), job.id), join: line.join }
+}
+
+/** As a peer has it that has just made it. */
+function toShown({ id, accepted }: WatchedJob): ShownJob {
+  return {
+    id,
+    jobId: known(accepted).id,
+    status: 'ON_QUEUE',
+    done: false,
+    version: 2,
+    createdAt: new Date().toISOString(),
+    result: null,
+    failure: null,
+    charge: { state: 'PENDING', quota: null },
+  }
 }
 
 /** Each names its jobs in its own way. */

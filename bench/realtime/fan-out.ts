@@ -65,7 +65,7 @@ async function tellAll(contender: LiveContender, lines: readonly Line[]): Promis
   await makeMany(lines.length, async (n) => lines[n]?.watch(job.id))
   await until(() => !contender.hasJustAsked(job), AT_MOST)
   // The garbage of those who came is not the event's.
-  await contender.server.memory()
+  await contender.server.collect()
   const before = await contender.server.cpuUs()
   await contender.finish(job)
   await until(() => ended === lines.length, AT_MOST)

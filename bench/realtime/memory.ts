@@ -1,8 +1,12 @@
 /** What subscriptions hold while nothing happens, each on a socket of its own and of a job of its own. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { ROUNDS } from '../http/rounds.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { makeMany } from './clients.ts'
 import { type LiveContender, openLiveContest, type Wire } from './contest.ts'
+
+/** Pages that V8 keeps for young objects go back when it has been quiet for some seconds. */
+const SETTLE_MS = 8_000
 
 interface Turn {
   /** Of each subscription, with its socket: of the process, and of that what objects hold. */
@@ -40,13 +44,15 @@ export async function measureMemory(name: string, watchers: number, wire: Wire):
 
 async function measure(contender: LiveContender, watchers: number): Promise<Turn> {
   const jobs = await contender.createJobs(watchers)
-  await contender.restart()
+  await contender.restart(jobs)
+  await delay(SETTLE_MS)
   const before = await contender.server.memory()
   const lines = await makeMany(watchers, async (n) => {
     const line = await contender.openLine()
     await line.watch(jobs[n]?.id ?? '')
     return line
   })
+  await delay(SETTLE_MS)
   const after = await contender.server.memory()
   for (const line of lines) line.close()
   return {

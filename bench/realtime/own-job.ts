@@ -73,7 +73,7 @@ async function measure(contender: LiveContender, jobs: readonly WatchedJob[]) {
     return line
   })
   const ended = shuffle(jobs).slice(0, Math.min(jobs.length, HOOKS_PER_SECOND * SECONDS))
-  await contender.server.memory()
+  await contender.server.collect()
   const before = await contender.server.cpuUs()
   await paced(ended, (job) => {
     if (contender.hasJustAsked(job)) held.add(job)
