@@ -7,17 +7,21 @@ import { type LiveContender, openLiveContest, type Wire } from './contest.ts'
 
 /** Pages that V8 keeps for young objects go back when it has been quiet for some seconds. */
 const SETTLE_MS = 8_000
+const FURTHER = 5
 
 interface Turn {
   /** Of each subscription, with its socket: of the process, and of that what objects hold. */
   readonly residentBytes: number
   readonly heapBytes: number
+  /** Of each further subscription on such a socket, of the process. */
+  readonly furtherBytes: number
 }
 
 const COLUMNS: readonly Column<Turn>[] = [
   { title: 'KiB a subscription', digits: 1, valueOf: ({ residentBytes }) => residentBytes / 1_024 },
   { title: "its / limit's", digits: 2, valueOf: (turn, limit) => turn.residentBytes / limit.residentBytes },
   { title: 'KiB held by objects', digits: 1, valueOf: ({ heapBytes }) => heapBytes / 1_024 },
+  { title: 'KiB a further one on its socket', digits: 1, valueOf: ({ furtherBytes }) => furtherBytes / 1_024 },
 ]
 
 /** In each round with new processes: what one has held once it may keep. */
@@ -54,9 +58,15 @@ async function measure(contender: LiveContender, watchers: number): Promise<Turn
   })
   await delay(SETTLE_MS)
   const after = await contender.server.memory()
+  for (let more = 1; more <= FURTHER; more += 1) {
+    await makeMany(watchers, async (n) => lines[n]?.watch(jobs[(n + more) % watchers]?.id ?? ''))
+  }
+  await delay(SETTLE_MS)
+  const withFurther = await contender.server.memory()
   for (const line of lines) line.close()
   return {
     residentBytes: (after.resident - before.resident) / watchers,
     heapBytes: (after.heap - before.heap) / watchers,
+    furtherBytes: (withFurther.resident - after.resident) / watchers / FURTHER,
   }
 }

@@ -95,16 +95,18 @@ export async function startProcess(file: string, env: Readonly<Record<string, st
   )
   let isAlive = true
   const ended = (async () => {
-    await once(child, 'exit')
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
     isAlive = false
+    return `${file} has ended (${code ?? signal})`
   })()
   const url = await readAddress(child, file)
   const read = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8')
   const ask = async (question: string): Promise<unknown> => {
     const answered = once(child, 'message')
     child.send(question)
-    const [answer = null] = (await Promise.race([answered, ended])) ?? []
-    if (answer === null) throw new Error(`${file} has ended`)
+    const heard = (await Promise.race([answered, ended])) as unknown
+    if (typeof heard === 'string') throw new Error(heard)
+    const [answer] = heard as unknown[]
     return answer
   }
   return {
