@@ -7,11 +7,11 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openScriptedHost } from '../test/support/scripted-host.ts'
-import { throughSideDoor } from '../test/support/side-door.ts'
 import { seedJobs } from '../test/support/seed-jobs.ts'
 import { until } from '../test/support/until.ts'
 import { type Figures, median, pair, percentile } from './realtime/figures.ts'
 import { type BenchGateway, openBenchGateway } from './realtime/gateway.ts'
+import { finishOne } from './realtime/stored-jobs.ts'
 
 const STORED = 100_000
 const PAGE = 20
@@ -51,16 +51,6 @@ async function ask(gateway: BenchGateway, query: string, variables: object) {
   const { data, errors } = (await response.json()) as Answer
   if (!data) throw new Error(JSON.stringify(errors))
   return data.swapJobs.edges
-}
-
-/** One job that is done, and told of where it has a hook; what is seeded is copied from it. */
-async function finishOne(gateway: BenchGateway, input: object): Promise<void> {
-  const [job] = await gateway.createJobs(1, input)
-  if (!job) throw new Error('no job')
-  await gateway.finish(job)
-  await throughSideDoor(gateway.databaseUrl, async ({ query }) =>
-    until(async () => (await query(`select id from jobs where status = 'SUCCESS'`)).length === 1),
-  )
 }
 
 async function lists(): Promise<Figures> {

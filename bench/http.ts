@@ -1,15 +1,15 @@
 /**
  * What a request over HTTP costs, beside the least it could cost and beside other servers:
  * `npx tsx bench/http.ts [scenario …]` prints one Markdown table. `BENCH_SECONDS` is the length of a turn (3),
- * `BENCH_ROUNDS` how many each contender has (3), `BENCH_JOBS` how many unfinished jobs are asked for (200). The servers
- * are processes of their own; the load and the upstream share the machine with them, so read CPU and ratios.
+ * `BENCH_ROUNDS` how many each contender has (3), `BENCH_JOBS` how many unfinished jobs are asked for (200),
+ * `BENCH_STORED` how many finished ones the gateway has stored besides (0). The servers are processes of their own; the load and the upstream share the machine with them, so read CPU and ratios.
  */
-import { type Contest, openContest } from './http/contenders.ts'
-import { measure, type Turn } from './http/measure.ts'
+import { openContest, STORED } from './http/contenders.ts'
+import { COLUMNS, measure } from './http/measure.ts'
+import { ROUNDS, takeTurns } from './http/rounds.ts'
 import { type Scenario, scenarios } from './http/scenarios.ts'
-import { toRows, toTable } from './http/table.ts'
+import { type Section, toSection, toTables } from './http/table.ts'
 
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 const NOTE = `Medians of ${ROUNDS} rounds, from the least to the most in brackets. CPU is the kernel's account of the
 server's process, all threads. Limits and peers know no callers, limits or logs. A limit sends the gateway's headers;
 peers send fewer, and keep jobs in memory only: of all but the gateway, \`bare-proxy-write\` alone writes to disk. The
@@ -19,35 +19,22 @@ const chosen = process.argv.slice(2)
 const unknown = chosen.filter((name) => !(name in scenarios))
 if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: there are ${Object.keys(scenarios).join(', ')}`)
 
-const rows: string[] = []
+const sections: Section[] = []
 for (const [name, scenario] of Object.entries(scenarios)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue
-  rows.push(...(await run(name, scenario)))
+  const section = await run(name, scenario)
+  process.stderr.write(`${section.rows.join('\n')}\n`)
+  sections.push(section)
 }
-console.log(`${toTable(rows)}\n\n${NOTE}`)
+console.log(`${toTables(sections)}\n\n${NOTE}`)
 process.exit(0)
 
-async function run(name: string, scenario: Scenario): Promise<string[]> {
-  const contest = await openContest(scenario)
+async function run(name: string, scenario: Scenario): Promise<Section> {
+  const { contenders, load, close } = await openContest(scenario)
   try {
-    const records = await takeTurns(contest)
-    const [limit] = records
-    const measured = limit ? toRows(name, limit, records) : []
-    process.stderr.write(`${measured.join('\n')}\n`)
-    return measured
+    const label = STORED > 0 ? `${name}, ${STORED.toLocaleString('en')} stored` : name
+    return toSection(label, COLUMNS, await takeTurns(contenders, async (contender) => measure(contender, load)))
   } finally {
-    await contest.close()
+    await close()
   }
-}
-
-async function takeTurns({ contenders, load }: Contest) {
-  const records = contenders.map(({ name }) => ({ name, turns: [] as Turn[] }))
-  for (let round = 0; round <= ROUNDS; round += 1) {
-    for (const [n, contender] of contenders.entries()) {
-      const turn = await measure(contender, load)
-      // The first round warms up.
-      if (round > 0) records[n]?.turns.push(turn)
-    }
-  }
-  return records
 }

@@ -78,7 +78,7 @@ try {
   const served = Buffer.from(await (await fetch(address)).arrayBuffer())
   const file = join(folder, 'same.jpg')
   await writeFile(file, served)
-  const bare = await startProcess('bench/realtime/bare-file.mjs', { FILE: file })
+  const bare = await startProcess('bench/realtime/limits/bare-file.mjs', { FILE: file })
   const rates: { ours: number[]; bare: number[] } = { ours: [], bare: [] }
   const cpus: { ours: number[]; bare: number[] } = { ours: [], bare: [] }
   for (let round = 0; round <= ROUNDS; round += 1) {

@@ -12,7 +12,8 @@ import { until } from '../test/support/until.ts'
 import { connectClient, makeMany, watchJob } from './realtime/clients.ts'
 import { type Figures, kilobytes, milliseconds, pair } from './realtime/figures.ts'
 import { cpuMsOfAll } from './realtime/process.ts'
-import { type BenchGateway, type BenchJob, betweenLooks, openBenchGateway } from './realtime/gateway.ts'
+import { type BenchGateway, betweenLooks, openBenchGateway } from './realtime/gateway.ts'
+import type { BenchJob } from './realtime/job-maker.ts'
 
 const EVENTS = 500
 const EVENTS_PER_SECOND = 100

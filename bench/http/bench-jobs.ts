@@ -1,7 +1,7 @@
 /** The jobs of a scenario: made at the gateway, and read back so that the others can be given the same. */
 import Database from 'libsql'
 import { z } from 'zod'
-import { FAKE_KEY, type FakeUpstream, openFakeUpstream } from '../../test/support/fake-upstream.ts'
+import { type AcceptedJob, FAKE_KEY, type FakeUpstream, openFakeUpstream } from '../../test/support/fake-upstream.ts'
 import { until } from '../../test/support/until.ts'
 import { makeMany } from '../realtime/clients.ts'
 import type { BenchGateway } from '../realtime/gateway.ts'
@@ -46,7 +46,7 @@ export interface JobCounts {
   readonly unfinished?: number
 }
 
-/** @returns newest first; the finished ones are so for good. */
+/** @returns newest first, without what was stored before; the finished ones are so for good. */
 export async function makeJobs(gateway: BenchGateway, counts: JobCounts): Promise<ShownJob[]> {
   const { finished = 0, unfinished = 0 } = counts
   const ended = await gateway.createJobs(finished)
@@ -56,7 +56,7 @@ export async function makeJobs(gateway: BenchGateway, counts: JobCounts): Promis
   // What the upstream calls their state is written down once, with the first answer.
   await makeMany(unfinished, async (n) => post(gateway.url, toAsk(READ, { id: young[n]?.id })))
   return until(async () => {
-    const jobs = await listJobs(gateway.url)
+    const jobs = await listJobs(gateway.url, finished + unfinished)
     return jobs.filter(({ done }) => done).length === finished && jobs
   }, AT_MOST)
 }
@@ -68,13 +68,13 @@ function putLooksOff(databaseUrl: string): void {
   database.close()
 }
 
-async function listJobs(url: string): Promise<ShownJob[]> {
+async function listJobs(url: string, count: number): Promise<ShownJob[]> {
   const jobs: ShownJob[] = []
   for (let after: string | null = null; ;) {
     const { body } = await post(url, toAsk(LIST, { after }))
     const { nodes, pageInfo } = pageSchema.parse(JSON.parse(body)).data.swapJobs
     jobs.push(...nodes)
-    if (!pageInfo.hasNextPage) return jobs
+    if (!pageInfo.hasNextPage || jobs.length >= count) return jobs.slice(0, count)
     after = pageInfo.endCursor
   }
 }
@@ -88,9 +88,15 @@ export async function openTwin(original: FakeUpstream): Promise<FakeUpstream> {
     return id === undefined ? {} : { id }
   })
   // One after the other: the nth submit gets the nth id.
-  for (const { targetImage, swapImage, hookUrl } of given) {
-    const body = JSON.stringify({ targetImage, swapImage, hookUrl })
-    await fetch(`${twin.url}/insightFace/v1/swap`, { method: 'POST', headers: { 'tt-api-key': FAKE_KEY }, body })
-  }
+  for (const job of given) await submitTo(twin, job)
   return twin
+}
+
+/** Straight at an upstream, as the gateway would. */
+export async function submitTo(
+  upstream: FakeUpstream,
+  { targetImage, swapImage, hookUrl }: Pick<AcceptedJob, 'targetImage' | 'swapImage' | 'hookUrl'>,
+): Promise<void> {
+  const body = JSON.stringify({ targetImage, swapImage, hookUrl })
+  await fetch(`${upstream.url}/insightFace/v1/swap`, { method: 'POST', headers: { 'tt-api-key': FAKE_KEY }, body })
 }

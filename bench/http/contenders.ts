@@ -1,13 +1,12 @@
 /** The gateway, its limit and its peers, before upstreams that have the same jobs. */
 import { deepStrictEqual } from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { FAKE_KEY, type FakeUpstream } from '../../test/support/fake-upstream.ts'
+import type { FakeUpstream } from '../../test/support/fake-upstream.ts'
 import { openBenchGateway } from '../realtime/gateway.ts'
-import { type MeasuredProcess, startProcess } from '../realtime/process.ts'
+import type { MeasuredProcess } from '../realtime/process.ts'
+import { storeJobs } from '../realtime/stored-jobs.ts'
 import { type Answer, type Load, post } from './ask.ts'
 import { makeJobs, openTwin } from './bench-jobs.ts'
+import { ENVIRONMENT, openStage, PEERS } from './stage.ts'
 import type { Scenario } from './scenarios.ts'
 
 export interface Contender {
@@ -18,20 +17,15 @@ export interface Contender {
   readonly status: number
 }
 
+/** Finished jobs that the gateway has stored before the scenario begins. */
+export const STORED = Number(process.env['BENCH_STORED'] ?? 0)
+
 export interface Contest {
   readonly load: Load
   /** The limit first. */
   readonly contenders: readonly [Contender, ...Contender[]]
   close(): Promise<void>
 }
-
-const PEERS = {
-  'Yoga as it comes': 'yoga',
-  'Apollo 5 (Fastify)': 'apollo',
-  'Mercurius + JIT': 'mercurius',
-}
-/** As the image runs it; the peers are faster so, too. */
-const ENVIRONMENT = { NODE_ENV: 'production' }
 
 /** @throws where a contender does not answer as the gateway does. */
 export async function openContest(scenario: Scenario): Promise<Contest> {
@@ -50,31 +44,21 @@ export async function openContest(scenario: Scenario): Promise<Contest> {
 async function assemble(scenario: Scenario, closers: (() => Promise<unknown>)[]): Promise<Omit<Contest, 'close'>> {
   const gateway = await openBenchGateway({ settings: { ...ENVIRONMENT, ...scenario.settings } })
   closers.push(gateway.close)
+  if (STORED > 0) await storeJobs(gateway, STORED)
   const [first, ...rest] = await makeJobs(gateway, scenario.jobs)
   if (!first) throw new TypeError('a scenario has a job at least')
   const jobs = [first, ...rest] as const
   const twin = await openTwin(gateway.upstream)
   closers.push(twin.close)
-  const folder = await mkdtemp(join(tmpdir(), 'swapface-http-'))
-  closers.push(async () => rm(folder, { recursive: true, force: true }))
 
   const load = scenario.loadOf(jobs)
   const answer = await post(gateway.url, load.first)
-  const setupFile = join(folder, 'setup.json')
-  // As setup.mjs describes it.
-  const setup = {
-    jobs,
-    answer,
-    upstreamUrl: twin.url,
-    upstreamKey: FAKE_KEY,
-    hookUrl: gateway.upstream.accepted[0]?.hookUrl,
-    databaseFile: join(folder, 'proxy.db'),
-  }
-  await writeFile(setupFile, JSON.stringify(setup))
+  const hookUrl = gateway.upstream.accepted[0]?.hookUrl
+  const stage = await openStage({ jobs, answer, upstreamUrl: twin.url, hookUrl })
+  closers.push(stage.close)
 
   const start = async (name: string, file: string): Promise<Contender> => {
-    const server = await startProcess(`bench/http/${file}.mjs`, { ...ENVIRONMENT, SETUP_FILE: setupFile })
-    closers.push(async () => server.stop('SIGKILL'))
+    const server = await stage.start(`http/${file}`)
     return { name, server, upstream: twin, status: check(scenario, name, answer, await post(server.url, load.first)) }
   }
   const contenders: [Contender, ...Contender[]] = [

@@ -4,6 +4,7 @@ import autocannon from 'autocannon'
 import type { FakeUpstream } from '../../test/support/fake-upstream.ts'
 import { CONNECTIONS, type Load } from './ask.ts'
 import type { Contender } from './contenders.ts'
+import type { Column } from './table.ts'
 
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3)
 /** For what has begun when the connections are cut. */
@@ -16,6 +17,14 @@ export interface Turn {
   readonly p99Ms: number
   readonly upstreamCalls: number
 }
+
+export const COLUMNS: readonly Column<Turn>[] = [
+  { title: 'CPU µs a request', valueOf: ({ cpuUs }) => cpuUs },
+  { title: "limit's CPU / its CPU", digits: 2, valueOf: ({ cpuUs }, limit) => limit.cpuUs / cpuUs },
+  { title: 'requests/s', valueOf: ({ perSecond }) => perSecond },
+  { title: 'p99 ms', valueOf: ({ p99Ms }) => p99Ms },
+  { title: 'upstream calls a request', digits: 2, valueOf: ({ upstreamCalls }) => upstreamCalls },
+]
 
 /** @throws where a request is not answered as the first one was. */
 export async function measure(contender: Contender, load: Load): Promise<Turn> {

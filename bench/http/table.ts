@@ -1,51 +1,65 @@
 /** What was measured, as rows of one table. */
 import { median, percentile } from '../realtime/figures.ts'
-import type { Turn } from './measure.ts'
-
-const COLUMNS = [
-  'scenario',
-  'contender',
-  'CPU µs a request',
-  "limit's CPU / its CPU",
-  'requests/s',
-  'p99 ms',
-  'upstream calls a request',
-]
 
 /** A contender's turns, one for each round. */
-export interface Measured {
+export interface Measured<T> {
   readonly name: string
-  readonly turns: readonly Turn[]
+  readonly turns: readonly T[]
 }
 
-export function toRows(scenario: string, limit: Measured, contenders: readonly Measured[]): string[] {
-  return contenders.map(({ name, turns }) => {
-    const ratios = turns.map(({ cpuUs }, round) => (limit.turns[round]?.cpuUs ?? Number.NaN) / cpuUs)
-    return toRow([
-      scenario,
-      name,
-      spread(turns.map(({ cpuUs }) => cpuUs)),
-      spread(ratios, 2),
-      spread(turns.map(({ perSecond }) => perSecond)),
-      spread(turns.map(({ p99Ms }) => p99Ms)),
-      spread(
-        turns.map(({ upstreamCalls }) => upstreamCalls),
-        2,
-      ),
-    ])
-  })
+/** What a column says of a turn, beside the limit's turn of the same round; NaN where it has nothing to say. */
+export interface Column<T> {
+  readonly title: string
+  readonly digits?: number
+  readonly valueOf: (turn: T, limit: T) => number
 }
 
-export function toTable(rows: readonly string[]): string {
-  return [toRow(COLUMNS), toRow(COLUMNS.map(() => '---')), ...rows].join('\n')
+/** Rows of one scenario. Those that have the same titles go into one table. */
+export interface Section {
+  readonly titles: readonly string[]
+  readonly rows: readonly string[]
+  /** Whether they show that a promise was broken. */
+  readonly isBroken?: boolean
 }
 
-function toRow(cells: readonly string[]): string {
+/** @param measured the limit first. */
+export function toSection<T>(
+  scenario: string,
+  columns: readonly Column<T>[],
+  measured: readonly Measured<T>[],
+): Section {
+  const limit = measured[0]?.turns ?? []
+  const toCell = (turns: readonly T[], { valueOf, digits = 0 }: Column<T>) =>
+    spread(
+      turns.map((turn, round) => valueOf(turn, limit[round] ?? turn)),
+      digits,
+    )
+  return {
+    titles: ['scenario', 'contender', ...columns.map(({ title }) => title)],
+    rows: measured.map(({ name, turns }) => toRow([scenario, name, ...columns.map((column) => toCell(turns, column))])),
+  }
+}
+
+/** One table for each run of sections with the same titles. */
+export function toTables(sections: readonly Section[]): string {
+  const lines: string[] = []
+  let last = ''
+  for (const { titles, rows } of sections) {
+    const head = toRow(titles)
+    if (head !== last) lines.push(...(last === '' ? [] : ['']), head, toRow(titles.map(() => '---')))
+    lines.push(...rows)
+    last = head
+  }
+  return lines.join('\n')
+}
+
+export function toRow(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`
 }
 
 /** The median, and from where to where. */
-function spread(values: readonly number[], digits = 0): string {
+function spread(values: readonly number[], digits: number): string {
+  if (values.some(Number.isNaN)) return '-'
   const [middle, least, most] = [median(values), percentile(values, 0), percentile(values, 1)].map((value) =>
     value.toFixed(digits),
   )

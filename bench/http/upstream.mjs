@@ -8,7 +8,7 @@ const headers = { 'tt-api-key': setup.upstreamKey, 'content-type': 'application/
 
 /**
  * @param {string} jobId
- * @returns {Promise<{ status: string }>}
+ * @returns {Promise<{ status: string, data: { quota: number, cdnImage: string } | null }>}
  */
 export async function fetchJob(jobId) {
   return call({ method: 'GET', path: `/insightFace/v1/fetch?jobId=${jobId}`, headers })

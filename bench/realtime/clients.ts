@@ -29,7 +29,7 @@ export interface WireClient {
   readonly socket: WebSocket
   /** Called with each `next`, the operation's id first. */
   onNext: (id: string, text: string, at: number) => void
-  onComplete: (id: string) => void
+  onComplete: (id: string, text: string) => void
   /** Resolves with the first event. */
   subscribe(id: string, payload: Subscription): Promise<void>
   /** Does not wait for anything. */
@@ -41,6 +41,9 @@ export async function connectClient(url: string): Promise<WireClient> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
     perMessageDeflate: false,
   })
+  // Whoever waits for something hears that it will not come; nobody else minds.
+  const closed = rejectWhenClosed(socket)
+  closed.catch(() => undefined)
   const first = new Map<string, () => void>()
   const client: WireClient = {
     socket,
@@ -52,14 +55,14 @@ export async function connectClient(url: string): Promise<WireClient> {
         first.set(id, resolve)
       })
       client.ask(id, payload)
-      await seen
+      await Promise.race([seen, closed])
     },
   }
   await once(socket, 'open')
   socket.send('{"type":"connection_init"}')
-  await once(socket, 'message')
+  await Promise.race([once(socket, 'message'), closed])
   listen(socket, (type, id, text, at) => {
-    if (type === 'complete') client.onComplete(id)
+    if (type === 'complete') client.onComplete(id, text)
     else {
       client.onNext(id, text, at)
       first.get(id)?.()
@@ -69,21 +72,19 @@ export async function connectClient(url: string): Promise<WireClient> {
   return client
 }
 
-/** Reads what matters of each message: what it is, whose, and when it came. */
-export function listen(socket: WebSocket, hear: (type: string, id: string, text: string, at: number) => void): void {
-  socket.on('message', (data: Buffer) => {
-    const at = performance.now()
-    const text = data.toString('latin1')
-    const [, id = ''] = /"id":"([^"]+)"}$/.exec(text) ?? []
-    hear(text.startsWith('{"type":"complete"') ? 'complete' : 'next', id, text, at)
-  })
+async function rejectWhenClosed(socket: WebSocket): Promise<never> {
+  const [code, reason] = (await once(socket, 'close')) as [number, Buffer]
+  throw new Error(`closed with ${code} ${reason.toString('utf8')}`)
 }
 
-/** A client of the bare server, and its place there. */
-export async function connectPeer(url: string): Promise<{ readonly socket: WebSocket; readonly place: string }> {
-  const socket = new WebSocket(url.replace('http', 'ws'), { perMessageDeflate: false })
-  await once(socket, 'open')
-  socket.send('hello')
-  const [place] = (await once(socket, 'message')) as [Buffer]
-  return { socket, place: place.toString() }
+/** Reads what matters of each message: what it is, whose, and when it came. @throws where it is an error. */
+function listen(socket: WebSocket, hear: (type: string, id: string, text: string, at: number) => void): void {
+  socket.on('message', (data: Buffer) => {
+    const at = performance.now()
+    const text = data.toString('utf8')
+    // Each server has an order of members of its own.
+    const { type, id } = JSON.parse(text) as { readonly type: string; readonly id: string }
+    if (type === 'error') throw new Error(text)
+    hear(type, id, text, at)
+  })
 }

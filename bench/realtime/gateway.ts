@@ -4,15 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { findFreePort } from '../../test/faults/gateway-process.ts'
-import { type AcceptedJob, type FakeUpstream, FAKE_KEY, openFakeUpstream } from '../../test/support/fake-upstream.ts'
+import { type FakeUpstream, FAKE_KEY, openFakeUpstream } from '../../test/support/fake-upstream.ts'
 import { until } from '../../test/support/until.ts'
-import { makeMany } from './clients.ts'
+import { type BenchJob, createJobMaker } from './job-maker.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
-
-export interface BenchJob {
-  readonly id: string
-  readonly accepted: AcceptedJob
-}
 
 export interface BenchGateway {
   /** The first, and its address. */
@@ -22,6 +17,8 @@ export interface BenchGateway {
   readonly urls: readonly string[]
   readonly databaseUrl: string
   readonly upstream: FakeUpstream
+  /** With which the first was started. */
+  readonly environment: Readonly<Record<string, string>>
   /** Jobs that the upstream works on until they are finished here. */
   createJobs(count: number, input?: object): Promise<BenchJob[]>
   /** The upstream is done with it, and says so with its hook; resolves when that was answered. */
@@ -29,8 +26,6 @@ export interface BenchGateway {
   restart(): Promise<MeasuredProcess>
   close(): Promise<void>
 }
-
-const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }`
 
 export interface BenchGatewayOptions {
   /** Instead of an embedded one. */
@@ -48,48 +43,28 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
   const databaseUrl = options.databaseUrl ?? `file:${folder}/gateway.db`
   const processCount = options.processes ?? 1
   const hookPort = await findFreePort()
-  const start = async (n: number, port: number) =>
-    startProcess('dist/main.js', {
-      PORT: String(port),
-      PUBLIC_URL: `http://127.0.0.1:${hookPort}`,
-      DATA_DIR: join(folder, String(n)),
-      DATABASE_URL: n > 0 && n === processCount - 1 ? (options.databaseUrlOfLast ?? databaseUrl) : databaseUrl,
-      GATEWAY_SECRET: 'the secret of all processes',
-      TTAPI_KEY: FAKE_KEY,
-      TTAPI_URL: upstream.url,
-      GRAPHIQL: 'off',
-      TENANT_REQUESTS_PER_MINUTE: '100000000',
-      LOG_LEVEL: 'silent',
-      MAX_IN_FLIGHT: '100000',
-      FETCH_PER_SECOND: '100000',
-      ...options.settings,
-    })
+  const environmentOf = (n: number, port: number): Readonly<Record<string, string>> => ({
+    PORT: String(port),
+    PUBLIC_URL: `http://127.0.0.1:${hookPort}`,
+    DATA_DIR: join(folder, String(n)),
+    DATABASE_URL: n > 0 && n === processCount - 1 ? (options.databaseUrlOfLast ?? databaseUrl) : databaseUrl,
+    GATEWAY_SECRET: 'the secret of all processes',
+    TTAPI_KEY: FAKE_KEY,
+    TTAPI_URL: upstream.url,
+    GRAPHIQL: 'off',
+    TENANT_REQUESTS_PER_MINUTE: '100000000',
+    LOG_LEVEL: 'silent',
+    MAX_IN_FLIGHT: '100000',
+    FETCH_PER_SECOND: '100000',
+    ...options.settings,
+  })
+  const start = async (n: number, port: number) => startProcess('dist/main.js', environmentOf(n, port))
   const ports = [hookPort]
   while (ports.length < processCount) ports.push(await findFreePort())
   const running: MeasuredProcess[] = []
   for (const [n, port] of ports.entries()) running.push(await start(n, port))
-  let created = 0
-
   // What a process prints is the address that all are reached by.
   const urls = ports.map((port) => `http://127.0.0.1:${port}`)
-
-  const createJob = async (over: object): Promise<BenchJob> => {
-    created += 1
-    const targetImage = `https://example.com/${created}.jpg`
-    const input = { targetImage: { url: targetImage }, swapImage: { url: 'https://example.com/face.jpg' }, ...over }
-    const response = await fetch(`${urls[created % urls.length]}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: CREATE, variables: { input } }),
-    })
-    const { data } = (await response.json()) as {
-      readonly data: { readonly createSwap: { readonly job: { readonly id: string } } }
-    }
-    // Among the last ones: it has just come.
-    const accepted = upstream.accepted.findLast((job) => job.targetImage === targetImage)
-    if (!accepted) throw new Error('the upstream has not taken the job')
-    return { id: data.createSwap.job.id, accepted }
-  }
 
   const first = () => {
     const [one] = running
@@ -106,7 +81,8 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
     urls,
     databaseUrl,
     upstream,
-    createJobs: (count, input = {}) => makeMany(count, async () => createJob(input)),
+    environment: environmentOf(0, hookPort),
+    createJobs: createJobMaker(urls, upstream),
     finish: async ({ accepted }) => {
       accepted.state = { status: 'SUCCESS' }
       await upstream.sendHook(accepted)

@@ -6,10 +6,19 @@ const lag = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 
 /** @type {Record<string, () => object>} */
 const answers = {
-  /** Garbage is gone, so that memory is what is held. */
+  /** What is garbage now is not collected while something is measured. */
   collect: () => {
-    for (let n = 0; n < 3; n += 1) globalThis.gc?.()
+    globalThis.gc?.()
+    return {}
+  },
+  /** All garbage is gone, and the pages that it was on, so that memory is what is held. */
+  memory: () => {
+    for (let n = 0; n < 3; n += 1) globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
     return { heapBytes: process.memoryUsage().heapUsed }
+  },
+  cpu: () => {
+    const { user, system } = process.cpuUsage()
+    return { us: user + system }
   },
   watchLoop: () => {
     lag.reset()

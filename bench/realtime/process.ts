@@ -7,6 +7,10 @@ export interface MeasuredProcess {
   readonly url: string
   /** Milliseconds of CPU since the start, of all its threads. */
   cpuMs(): number
+  /** The same account to a microsecond, for what is short: the process itself is asked for it. */
+  cpuUs(): Promise<number>
+  /** Collects garbage now, so that what follows is not charged for what was before. */
+  collect(): Promise<unknown>
   /** After it has collected what it can. */
   memory(): Promise<Memory>
   /** Begins to watch how late its event loop is. */
@@ -38,6 +42,16 @@ function readTicks(stat: string): { readonly own: number; readonly ofChildren: n
   return { own: user + system, ofChildren: childrenUser + childrenSystem }
 }
 
+/** Milliseconds of CPU of a process so far, of all its threads. */
+export function cpuMsOf(pid: number | undefined): number {
+  return readTicks(readFileSync(`/proc/${pid}/stat`, 'utf8')).own * TICK_MS
+}
+
+/** Milliseconds of CPU of those processes that this one has started and that have ended. */
+export function cpuMsOfEndedChildren(): number {
+  return readTicks(readFileSync('/proc/self/stat', 'utf8')).ofChildren * TICK_MS
+}
+
 /** Milliseconds of CPU of every process of this machine with that name so far, of those that have ended too. */
 export function cpuMsOfAll(name: string): number {
   let ticks = 0
@@ -51,6 +65,19 @@ export function cpuMsOfAll(name: string): number {
     }
   }
   return ticks * TICK_MS
+}
+
+/** The address that a server prints once it takes connections. @throws where it ends before that. */
+export async function readAddress(child: ChildProcess, file: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      text = text.slice(-10_000) + chunk
+      const ready = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0]
+      if (ready !== undefined) resolve(ready)
+    })
+    child.once('exit', (code, signal) => reject(new Error(`${file} ended (${code ?? signal}):\n${text}`)))
+  })
 }
 
 /**
@@ -68,23 +95,18 @@ export async function startProcess(file: string, env: Readonly<Record<string, st
   )
   let isAlive = true
   const ended = (async () => {
-    await once(child, 'exit')
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
     isAlive = false
+    return `${file} has ended (${code ?? signal})`
   })()
-  const url = await new Promise<string>((resolve, reject) => {
-    let text = ''
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      text = text.slice(-10_000) + chunk
-      const ready = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0]
-      if (ready !== undefined) resolve(ready)
-    })
-    child.once('exit', () => reject(new Error(`${file} ended:\n${text}`)))
-  })
+  const url = await readAddress(child, file)
   const read = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8')
   const ask = async (question: string): Promise<unknown> => {
     const answered = once(child, 'message')
     child.send(question)
-    const [answer] = (await answered) as unknown[]
+    const heard = (await Promise.race([answered, ended])) as unknown
+    if (typeof heard === 'string') throw new Error(heard)
+    const [answer] = heard as unknown[]
     return answer
   }
   return {
@@ -93,9 +115,11 @@ export async function startProcess(file: string, env: Readonly<Record<string, st
       await ask('watchLoop')
     },
     readLoop: async () => (await ask('readLoop')) as LoopLag,
-    cpuMs: () => readTicks(read('stat')).own * TICK_MS,
+    cpuMs: () => cpuMsOf(child.pid),
+    cpuUs: async () => ((await ask('cpu')) as { readonly us: number }).us,
+    collect: async () => ask('collect'),
     memory: async () => {
-      const { heapBytes } = (await ask('collect')) as { readonly heapBytes: number }
+      const { heapBytes } = (await ask('memory')) as { readonly heapBytes: number }
       return { resident: Number(/^VmRSS:\s+(\d+) kB$/m.exec(read('status'))?.[1]) * 1_024, heap: heapBytes }
     },
     isAlive: () => isAlive,

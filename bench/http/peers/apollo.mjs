@@ -1,11 +1,26 @@
-/** Apollo Server over Fastify, as the integration's page shows it. */
+/** Apollo Server over Fastify, as the integration's page shows it, with graphql-ws as its pages say. */
 import { ApolloServer } from '@apollo/server'
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify'
 import Fastify from 'fastify'
+import { useServer } from 'graphql-ws/use/ws'
+import { WebSocketServer } from 'ws'
 import { createContext, resolvers, typeDefs } from './jobs.mjs'
+import { publishHook, Subscription } from './pub-sub.mjs'
 
 const fastify = Fastify()
-const apollo = new ApolloServer({ typeDefs, resolvers, plugins: [fastifyApolloDrainPlugin(fastify)] })
+/** @type {import('@apollo/server').ApolloServerPlugin} */
+const sockets = {
+  serverWillStart: async ({ schema }) => {
+    const server = new WebSocketServer({ server: fastify.server, path: '/graphql' })
+    useServer({ schema, context: createContext }, server)
+  },
+}
+const plugins = [fastifyApolloDrainPlugin(fastify), sockets]
+const apollo = new ApolloServer({ typeDefs, resolvers: { ...resolvers, Subscription }, plugins })
 await apollo.start()
 await fastify.register(fastifyApollo(apollo), { context: async () => createContext() })
+fastify.post('/hooks', async ({ body }) => {
+  void publishHook(body)
+  return ''
+})
 process.stdout.write(`${await fastify.listen({ port: 0, host: '127.0.0.1' })}\n`)

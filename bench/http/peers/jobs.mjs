@@ -20,6 +20,10 @@ export const typeDefs = /* GraphQL */ `
     createSwap(input: CreateSwapInput!): CreateSwapResult!
   }
 
+  type Subscription {
+    swapJobUpdated(id: ID!): SwapJob!
+  }
+
   type SwapJob {
     id: ID!
     status: SwapJobStatus!
@@ -106,6 +110,8 @@ export const typeDefs = /* GraphQL */ `
 
 /** By id, oldest first. */
 const jobs = new Map(setup.jobs.toReversed().map((job) => [job.id, job]))
+/** The job of an upstream's id. */
+const idOf = new Map(setup.jobs.map(({ id, jobId }) => [jobId, id]))
 
 /** A loader for each request. */
 export function createContext() {
@@ -165,7 +171,29 @@ async function createJob(targetImage, swapImage) {
     charge: { state: 'PENDING', quota: null },
   }
   jobs.set(job.id, job)
+  idOf.set(job.jobId, job.id)
   return job
+}
+
+/** @param {string} id */
+export function findJob(id) {
+  return jobs.get(id)
+}
+
+/**
+ * Takes a hook: asks the upstream once, and keeps what it says.
+ * @param {string} jobId the upstream's
+ * @returns {Promise<import('../setup.mjs').Job | null>} as it is then; null where that is nothing new
+ */
+export async function confirmJob(jobId) {
+  const job = jobs.get(idOf.get(jobId) ?? '')
+  if (!job || job.done) return null
+  const { status, data } = await fetchJob(jobId)
+  if (status !== 'SUCCESS') return null
+  const charge = { state: 'CHARGED', quota: data.quota }
+  const ended = { ...job, status, done: true, version: job.version + 1, result: { url: data.cdnImage }, charge }
+  jobs.set(job.id, ended)
+  return ended
 }
 
 /** @param {import('../setup.mjs').Job} job */

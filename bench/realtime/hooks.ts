@@ -1,0 +1,123 @@
+/** True hooks of unfinished jobs that nobody watches: from the POST to the row that lasts. */
+import { type AcceptedJob, type FakeUpstream, openFakeUpstream, toDocument } from '../../test/support/fake-upstream.ts'
+import { type SideDoor, throughSideDoor } from '../../test/support/side-door.ts'
+import { until } from '../../test/support/until.ts'
+import { post } from '../http/ask.ts'
+import { submitTo } from '../http/bench-jobs.ts'
+import { takeTurns } from '../http/rounds.ts'
+import { ENVIRONMENT, openStage } from '../http/stage.ts'
+import { type Column, type Section, toSection } from '../http/table.ts'
+import { makeMany } from './clients.ts'
+import { openBenchGateway } from './gateway.ts'
+import type { MeasuredProcess } from './process.ts'
+
+const HOOKS = Number(process.env['BENCH_HOOKS'] ?? 1_000)
+const AT_ONCE = 32
+const AT_MOST = { timeoutMs: 60_000 }
+
+interface Contender {
+  readonly name: string
+  readonly server: MeasuredProcess
+  readonly upstream: FakeUpstream
+  /** What the upstream has taken, with the address that its hook goes to. */
+  createJobs(count: number): Promise<readonly AcceptedJob[]>
+  /** Resolves when the outcome of so many jobs in all is in the database. */
+  untilStored(count: number): Promise<unknown>
+}
+
+interface Turn {
+  /** For each hook. */
+  readonly cpuUs: number
+  readonly perSecond: number
+}
+
+const COLUMNS: readonly Column<Turn>[] = [
+  { title: 'CPU µs a hook', valueOf: ({ cpuUs }) => cpuUs },
+  { title: "limit's CPU / its CPU", digits: 2, valueOf: ({ cpuUs }, limit) => limit.cpuUs / cpuUs },
+  { title: 'hooks/s', valueOf: ({ perSecond }) => perSecond },
+]
+
+export async function measureHooks(name: string): Promise<Section> {
+  const gateway = await openBenchGateway({ settings: ENVIRONMENT })
+  const upstream = await openFakeUpstream()
+  try {
+    const [first] = await gateway.createJobs(1)
+    if (!first) throw new TypeError('a job was asked for')
+    first.accepted.state = { status: 'SUCCESS' }
+    const body = JSON.stringify(toDocument(first.accepted))
+    const answer = await post(gateway.url, { path: new URL(first.accepted.hookUrl).pathname, body })
+    const stage = await openStage({ answer, upstreamUrl: upstream.url })
+    try {
+      const limit = await stage.start('realtime/limits/bare-hook-write')
+      const contenders: readonly Contender[] = [
+        {
+          name: 'limit: bare-hook-write',
+          server: limit,
+          upstream,
+          createJobs: async (count) => submitAll(upstream, count, `${limit.url}/hooks`),
+          // It answers no hook before.
+          untilStored: async () => null,
+        },
+        {
+          name: '**gateway**',
+          server: gateway.process,
+          upstream: gateway.upstream,
+          createJobs: async (count) => (await gateway.createJobs(count)).map(({ accepted }) => accepted),
+          untilStored: async (count) =>
+            throughSideDoor(gateway.databaseUrl, async (door) =>
+              // The first one is stored as well.
+              until(async () => (await countDone(door)) === count + 1, AT_MOST),
+            ),
+        },
+      ]
+      const sent = new Map<Contender, number>()
+      const turn = async (contender: Contender) => {
+        const count = (sent.get(contender) ?? 0) + HOOKS
+        sent.set(contender, count)
+        return measure(contender, count)
+      }
+      return toSection(name, COLUMNS, await takeTurns(contenders, turn))
+    } finally {
+      await stage.close()
+    }
+  } finally {
+    await Promise.all([gateway.close(), upstream.close()])
+  }
+}
+
+/** @param total hooks of all turns so far, with those of this one. */
+async function measure({ name, server, upstream, createJobs, untilStored }: Contender, total: number): Promise<Turn> {
+  const jobs = await createJobs(HOOKS)
+  for (const job of jobs) job.state = { status: 'SUCCESS' }
+  const left = [...jobs]
+  const from = performance.now()
+  const before = await server.cpuUs()
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (let job = left.pop(); job; job = left.pop()) {
+        const status = await upstream.sendHook(job)
+        if (status !== 200) throw new Error(`${name} answers a hook with ${status}`)
+      }
+    }),
+  )
+  await untilStored(total)
+  const seconds = (performance.now() - from) / 1_000
+  return { cpuUs: ((await server.cpuUs()) - before) / HOOKS, perSecond: HOOKS / seconds }
+}
+
+async function countDone({ query }: SideDoor): Promise<number> {
+  const [row] = await query(`select count(*) as done from jobs where status = 'SUCCESS'`)
+  return (row as { readonly done: number }).done
+}
+
+async function submitAll(upstream: FakeUpstream, count: number, hookUrl: string): Promise<readonly AcceptedJob[]> {
+  const from = upstream.accepted.length
+  await makeMany(count, async (n) =>
+    submitTo(upstream, {
+      targetImage: `https://example.com/${n}.jpg`,
+      swapImage: 'https://example.com/face.jpg',
+      hookUrl,
+    }),
+  )
+  return upstream.accepted.slice(from)
+}

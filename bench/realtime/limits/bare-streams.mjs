@@ -1,0 +1,21 @@
+/** The limit of watching over SSE: a bare `node:http` server that writes the bytes it is told to. */
+import { listen } from '../../http/listen.mjs'
+import { createToldServer, createWatchers } from './told.mjs'
+
+const HEADERS = { 'content-type': 'text/event-stream; charset=utf-8' }
+
+/** @type {ReturnType<typeof createWatchers<import('node:http').ServerResponse>>} */
+const watchers = createWatchers()
+
+const server = createToldServer(
+  (job, bytes) => {
+    for (const response of watchers.take(job)) response.end(bytes)
+  },
+  (_request, response, body) => {
+    const { id } = JSON.parse(body).variables
+    watchers.add(id, response)
+    response.once('close', () => watchers.remove(id, response))
+    response.writeHead(200, HEADERS).write('event: next\ndata: {}\n\n')
+  },
+)
+listen(server)

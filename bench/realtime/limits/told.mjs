@@ -1,0 +1,45 @@
+/** What both limits of watching share: they send what they are told to, to whom they are told to. */
+import { createServer } from 'node:http'
+import { buffer, text } from 'node:stream/consumers'
+
+/** Who watches, by the name of a job. @template T */
+export function createWatchers() {
+  /** @type {Map<string, Set<T>>} */
+  const watchers = new Map()
+  return {
+    /** @param {string} job @param {T} one */
+    add: (job, one) => {
+      const all = watchers.get(job)
+      if (all) all.add(one)
+      else watchers.set(job, new Set([one]))
+    },
+    /** @param {string} job @param {T} one */
+    remove: (job, one) => {
+      watchers.get(job)?.delete(one)
+    },
+    /** An event is the last one. @param {string} job */
+    take: (job) => {
+      const all = watchers.get(job) ?? []
+      watchers.delete(job)
+      return all
+    },
+  }
+}
+
+/**
+ * `POST /send?to=JOB` is answered, and then its body sent to all who watch that job.
+ * @param {(job: string, bytes: Buffer) => void} send
+ * @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse, body: string) => void} [other]
+ */
+export function createToldServer(send, other) {
+  return createServer((request, response) => {
+    const [path, job = ''] = request.url?.split('?to=') ?? []
+    const take = async () => {
+      if (path !== '/send') return other?.(request, response, await text(request))
+      const bytes = await buffer(request)
+      response.end()
+      send(job, bytes)
+    }
+    void take()
+  })
+}

@@ -1,0 +1,72 @@
+/** What subscriptions hold while nothing happens, each on a socket of its own and of a job of its own. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { ROUNDS } from '../http/rounds.ts'
+import { type Column, type Section, toSection } from '../http/table.ts'
+import { makeMany } from './clients.ts'
+import { type LiveContender, openLiveContest, type Wire } from './contest.ts'
+
+/** Pages that V8 keeps for young objects go back when it has been quiet for some seconds. */
+const SETTLE_MS = 8_000
+const FURTHER = 5
+
+interface Turn {
+  /** Of each subscription, with its socket: of the process, and of that what objects hold. */
+  readonly residentBytes: number
+  readonly heapBytes: number
+  /** Of each further subscription on such a socket, of the process. */
+  readonly furtherBytes: number
+}
+
+const COLUMNS: readonly Column<Turn>[] = [
+  { title: 'KiB a subscription', digits: 1, valueOf: ({ residentBytes }) => residentBytes / 1_024 },
+  { title: "its / limit's", digits: 2, valueOf: (turn, limit) => turn.residentBytes / limit.residentBytes },
+  { title: 'KiB held by objects', digits: 1, valueOf: ({ heapBytes }) => heapBytes / 1_024 },
+  { title: 'KiB a further one on its socket', digits: 1, valueOf: ({ furtherBytes }) => furtherBytes / 1_024 },
+]
+
+/** In each round with new processes: what one has held once it may keep. */
+export async function measureMemory(name: string, watchers: number, wire: Wire): Promise<Section> {
+  const records = new Map<string, Turn[]>()
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const { contenders, close } = await openLiveContest(wire)
+    try {
+      for (const contender of contenders) {
+        const turns = records.get(contender.name) ?? []
+        turns.push(await measure(contender, watchers))
+        records.set(contender.name, turns)
+      }
+    } finally {
+      await close()
+    }
+  }
+  return toSection(
+    name,
+    COLUMNS,
+    [...records].map(([contender, turns]) => ({ name: contender, turns })),
+  )
+}
+
+async function measure(contender: LiveContender, watchers: number): Promise<Turn> {
+  const jobs = await contender.createJobs(watchers)
+  await contender.restart(jobs)
+  await delay(SETTLE_MS)
+  const before = await contender.server.memory()
+  const lines = await makeMany(watchers, async (n) => {
+    const line = await contender.openLine()
+    await line.watch(jobs[n]?.id ?? '')
+    return line
+  })
+  await delay(SETTLE_MS)
+  const after = await contender.server.memory()
+  for (let more = 1; more <= FURTHER; more += 1) {
+    await makeMany(watchers, async (n) => lines[n]?.watch(jobs[(n + more) % watchers]?.id ?? ''))
+  }
+  await delay(SETTLE_MS)
+  const withFurther = await contender.server.memory()
+  for (const line of lines) line.close()
+  return {
+    residentBytes: (after.resident - before.resident) / watchers,
+    heapBytes: (after.heap - before.heap) / watchers,
+    furtherBytes: (withFurther.resident - after.resident) / watchers / FURTHER,
+  }
+}

@@ -1,0 +1,90 @@
+/** From the start of a process to its first answered query; beside Node, which does nothing. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { openFakeUpstream } from '../../test/support/fake-upstream.ts'
+import { post, toAsk } from '../http/ask.ts'
+import { STORED } from '../http/contenders.ts'
+import { takeTurns } from '../http/rounds.ts'
+import { ENVIRONMENT, openStage, PEERS } from '../http/stage.ts'
+import { type Column, type Section, toSection } from '../http/table.ts'
+import { type BenchGateway, openBenchGateway } from './gateway.ts'
+import { cpuMsOf, cpuMsOfEndedChildren, readAddress } from './process.ts'
+import { storeJobs } from './stored-jobs.ts'
+
+const STARTS = 5
+const MANY = STORED > 0 ? STORED : 100_000
+/** Needs whatever jobs are kept in. */
+const QUERY = '{ swapJobs(first: 1) { edges { node { id } } } }'
+
+interface Turn {
+  readonly ms: number
+  readonly cpuMs: number
+}
+
+interface Contender {
+  readonly name: string
+  start(): Promise<Turn>
+}
+
+const COLUMNS: readonly Column<Turn>[] = [
+  { title: 'ms to the first answer', valueOf: ({ ms }) => ms },
+  { title: 'CPU ms', valueOf: ({ cpuMs }) => cpuMs },
+  { title: "its CPU ms - the limit's", valueOf: ({ cpuMs }, limit) => cpuMs - limit.cpuMs },
+]
+
+export async function measureStartUp(name: string): Promise<Section> {
+  const [empty, full] = [
+    await openBenchGateway({ settings: ENVIRONMENT }),
+    await openBenchGateway({ settings: ENVIRONMENT }),
+  ]
+  const upstream = await openFakeUpstream()
+  const stage = await openStage({ upstreamUrl: upstream.url })
+  try {
+    await storeJobs(full, MANY)
+    const contenders: Contender[] = [
+      { name: "limit: node -e ''", start: startNothing },
+      await toContender('**gateway**', empty),
+      await toContender(`**gateway**, ${MANY.toLocaleString('en')} stored`, full),
+    ]
+    for (const [peer, file] of Object.entries(PEERS)) {
+      contenders.push({ name: peer, start: async () => start(`bench/http/peers/${file}.mjs`, stage.environment) })
+    }
+    return toSection(name, COLUMNS, await takeTurns(contenders, async (one) => one.start(), STARTS))
+  } finally {
+    await Promise.all([empty.close(), full.close(), stage.close(), upstream.close()])
+  }
+}
+
+/** Ends the process that has made the database; those that are measured come after it. */
+async function toContender(name: string, { process: first, environment }: BenchGateway): Promise<Contender> {
+  await first.stop()
+  return { name, start: async () => start('dist/main.js', environment) }
+}
+
+async function start(file: string, environment: Readonly<Record<string, string>>): Promise<Turn> {
+  const from = performance.now()
+  const child = run([file], environment)
+  try {
+    const { status, body } = await post(await readAddress(child, file), toAsk(QUERY))
+    const turn = { ms: performance.now() - from, cpuMs: cpuMsOf(child.pid) }
+    if (status !== 200 || body.includes('"errors"')) throw new Error(`${file}: ${status} ${body}`)
+    return turn
+  } finally {
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  }
+}
+
+async function startNothing(): Promise<Turn> {
+  const [from, cpuMs] = [performance.now(), cpuMsOfEndedChildren()]
+  await once(run(['-e', ''], {}), 'exit')
+  return { ms: performance.now() - from, cpuMs: cpuMsOfEndedChildren() - cpuMs }
+}
+
+/** As it is, without what measures other processes from within. */
+function run(args: readonly string[], environment: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, args, {
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+}

@@ -1,0 +1,21 @@
+/** A gateway that has a past: thousands of finished jobs, copied from one that it has really done. */
+import { seedJobs } from '../../test/support/seed-jobs.ts'
+import { throughSideDoor } from '../../test/support/side-door.ts'
+import { until } from '../../test/support/until.ts'
+import type { BenchGateway } from './gateway.ts'
+
+/** One job that is done, and told of where it has a hook; what is seeded is copied from it. */
+export async function finishOne(gateway: BenchGateway, input: object = {}): Promise<void> {
+  const [job] = await gateway.createJobs(1, input)
+  if (!job) throw new Error('no job')
+  await gateway.finish(job)
+  await throughSideDoor(gateway.databaseUrl, async ({ query }) =>
+    until(async () => (await query(`select id from jobs where status = 'SUCCESS'`)).length === 1),
+  )
+}
+
+/** Stores `count` jobs in a gateway that has none, each older than what comes after. */
+export async function storeJobs(gateway: BenchGateway, count: number): Promise<void> {
+  await finishOne(gateway)
+  await seedJobs(gateway.databaseUrl, count - 1, { created_at: 'created_at - n' })
+}
