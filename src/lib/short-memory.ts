@@ -40,8 +40,9 @@ export function createShortMemory<T>(
     },
     set: (name, value) => {
       age()
-      size += sizeOf(name, value)
-      if (size > maxSize) turnOver(recent, beganAt)
+      const own = sizeOf(name, value)
+      if (size + own > maxSize) turnOver(recent, beganAt)
+      size += own
       recent.set(name, value)
     },
     clear: () => {

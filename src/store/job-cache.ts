@@ -28,7 +28,7 @@ export function createCachedJobStore(store: JobStore, countForeign: () => number
     changeOfAll = changes += 1
     jobs.delete(id)
   }
-  const doubt = ({ id, tenant }: Pick<SwapJob, 'id' | 'tenant'>) => {
+  const doubt = ({ id, tenant }: JobName) => {
     changesOf.set(tenant, (changes += 1))
     jobs.delete(id)
   }
@@ -37,24 +37,42 @@ export function createCachedJobStore(store: JobStore, countForeign: () => number
     if (now !== foreign) doubtAll()
     foreign = now
   }
+  const find = (id: string, tenant?: string): SwapJob | null => {
+    const job = jobs.get(id)
+    return job && (tenant === undefined || job.tenant === tenant) ? job : null
+  }
+  /** What is not kept is read, and kept unless anything has changed meanwhile. */
+  const findAll = async (
+    ids: readonly string[],
+    tenant: string | undefined,
+    read: (missing: readonly string[]) => Promise<readonly (SwapJob | null)[]>,
+  ): Promise<(SwapJob | null)[]> => {
+    lookAbroad()
+    const found = ids.map((id) => find(id, tenant))
+    const missing = ids.filter((_id, n) => found[n] === null)
+    if (missing.length === 0) return found
+    const before = changes
+    const others = await read(missing)
+    if (changes === before) for (const job of others) if (job) jobs.set(job.id, job)
+    let next = 0
+    return found.map((job) => job ?? others[next++] ?? null)
+  }
+
+  /** Whatever becomes of the write, even where its commit is not known to have failed, the job is no longer as it was. */
+  const writing = async <T>(job: JobName, write: Promise<T>, writtenOf: (result: T) => SwapJob | null): Promise<T> => {
+    const before = changeOfAll
+    const result = await write.finally(() => doubt(job))
+    const written = writtenOf(result)
+    if (written && changeOfAll === before) jobs.set(written.id, written)
+    return result
+  }
+
   return {
     ...store,
 
-    findOwnJobs: async (tenant, ids) => {
-      lookAbroad()
-      const found = ids.map((id) => {
-        const job = jobs.get(id)
-        return job?.tenant === tenant ? job : null
-      })
-      const missing = ids.filter((_id, n) => found[n] === null)
-      if (missing.length === 0) return found
-      const before = changes
-      const read = await store.findOwnJobs(tenant, missing)
-      // What was read before a change is not kept after it.
-      if (changes === before) for (const job of read) if (job) jobs.set(job.id, job)
-      let next = 0
-      return found.map((job) => job ?? read[next++] ?? null)
-    },
+    findJob: async (id) => (await findAll([id], undefined, async () => [await store.findJob(id)]))[0] ?? null,
+    findJobs: async (ids) => findAll(ids, undefined, async (missing) => store.findJobs(missing)),
+    findOwnJobs: async (tenant, ids) => findAll(ids, tenant, async (missing) => store.findOwnJobs(tenant, missing)),
 
     nameState: (tenant) => {
       lookAbroad()
@@ -63,9 +81,10 @@ export function createCachedJobStore(store: JobStore, countForeign: () => number
       return `${changeOfAll}.${changesOf.get(tenant)}`
     },
 
-    createJob: async (job, room, limits) => writing(store.createJob(job, room, limits), () => doubt(job)),
-    applyDecision: async (job, ...rest) => writing(store.applyDecision(job, ...rest), () => doubt(job)),
-    claimSubmit: async (job, claim) => writing(store.claimSubmit(job, claim), () => doubt(job)),
+    createJob: async (job, room, limits) =>
+      writing(job, store.createJob(job, room, limits), (made) => (made.kind === 'created' ? made.job : null)),
+    applyDecision: async (job, ...rest) => writing(job, store.applyDecision(job, ...rest), (written) => written),
+    claimSubmit: async (job, claim) => writing(job, store.claimSubmit(job, claim), (claimed) => claimed),
     claimDue: async (now, until, limit) => {
       try {
         const claimed = await store.claimDue(now, until, limit)
@@ -77,16 +96,9 @@ export function createCachedJobStore(store: JobStore, countForeign: () => number
         throw error
       }
     },
-    noteMirror: async (jobId, outcome) => writing(store.noteMirror(jobId, outcome), () => doubtSomebodys(jobId)),
-    forgetJob: async (jobId, at) => writing(store.forgetJob(jobId, at), () => doubtSomebodys(jobId)),
+    noteMirror: async (jobId, outcome) => store.noteMirror(jobId, outcome).finally(() => doubtSomebodys(jobId)),
+    forgetJob: async (jobId, at) => store.forgetJob(jobId, at).finally(() => doubtSomebodys(jobId)),
   }
 }
 
-/** Whatever becomes of the write, even where its commit is not known to have failed. */
-async function writing<T>(write: Promise<T>, touch: () => void): Promise<T> {
-  try {
-    return await write
-  } finally {
-    touch()
-  }
-}
+type JobName = Pick<SwapJob, 'id' | 'tenant'>

@@ -35,7 +35,7 @@ export function createJobStore(engine: Engine): JobStore {
     createJob: createRecordJob(engine),
 
     findJob: async (id) => {
-      const row = await db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst()
+      const [row] = await selectJob(db, { id })
       return row ? toSwapJob(row) : null
     },
 
@@ -205,6 +205,10 @@ export function createJobStore(engine: Engine): JobStore {
     },
   }
 }
+
+const selectJob = prepareQuery((db, { id }: { readonly id: string }) =>
+  db.selectFrom('jobs').selectAll().where('id', '=', id),
+)
 
 /** A row as it was when a change of it was decided on. */
 interface Was {

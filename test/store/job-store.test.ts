@@ -13,6 +13,7 @@ import {
   UpstreamIdTakenError,
 } from '../../src/store/job-store.ts'
 import type { Engine } from '../../src/store/engine.ts'
+import { createCachedJobStore } from '../../src/store/job-cache.ts'
 import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
@@ -20,21 +21,31 @@ import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
 import { makeNewSwapJob } from '../support/jobs.ts'
 
+interface Opened {
+  readonly engine: Engine
+  readonly store: JobStore
+}
+
 /** Makes an empty database, and gives what opens it: once for each process that uses it. */
-const ENGINES: Record<string, () => Promise<() => Promise<Engine>>> = {
+const ENGINES: Record<string, () => Promise<() => Promise<Opened>>> = {
   SQLite: async () => {
     const path = join(await makeDataDir(), 'gateway.db')
-    return async () => openSqlite(path, () => {})
+    return async () => {
+      const engine = await openSqlite(path, () => {})
+      return { engine, store: createCachedJobStore(createJobStore(engine), engine.countForeign) }
+    }
   },
   PostgreSQL: async () => {
     const { url, drop } = await createDatabase()
     closeAfterTest(drop)
-    return async () =>
-      openPostgres(
+    return async () => {
+      const engine = await openPostgres(
         url,
         () => {},
         () => {},
       )
+      return { engine, store: createJobStore(engine) }
+    }
   },
 }
 
@@ -62,10 +73,10 @@ const enqueue = (upstreamId: string) =>
   ({ kind: 'transition', to: 'ON_QUEUE', patch: { upstreamId, leaseUntil: null, wakeAt: NOW + 2_000 } }) as const
 
 describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) => {
-  const openWith = async (open: () => Promise<Engine>) => {
-    const engine = await open()
+  const openWith = async (open: () => Promise<Opened>) => {
+    const { engine, store } = await open()
     closeAfterTest(() => engine.db.destroy())
-    return { db: engine.db, store: createJobStore(engine) }
+    return { db: engine.db, store }
   }
   const openStore = async () => openWith(await makeDatabase())
   /** Two processes on one database. */
@@ -320,8 +331,8 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
   test('opens again on what was written', async () => {
     const open = await makeDatabase()
     const first = await open()
-    const job = await createOne(createJobStore(first))
-    await first.db.destroy()
+    const job = await createOne(first.store)
+    await first.engine.db.destroy()
     const { store } = await openWith(open)
     expect(await store.findJob(job.id)).toEqual(job)
   })

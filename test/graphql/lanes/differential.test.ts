@@ -6,7 +6,7 @@ import { assert, asyncProperty, integer } from 'fast-check'
 import { buildSchema } from 'graphql'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { openTestApp, type TestApp } from '../../support/test-app.ts'
+import { makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../../support/test-app.ts'
 import { until } from '../../support/until.ts'
 import { sha256 } from '../../support/sha256.ts'
 import { type Asked, createRandom, makeAsked } from './documents.ts'
@@ -52,7 +52,9 @@ async function ask({ app }: TestApp, asked: Asked, accept: string, key = OWN): P
 }
 
 async function openStage() {
+  const dataDir = await makeDataDir()
   const gateway = await openTestApp({
+    dataDir,
     settings: { API_KEYS: `a:${sha256(OWN)},b:${sha256(FOREIGN)}`, INTROSPECTION: 'on' },
   })
   const create = async (name: string, key = OWN): Promise<string> => {
@@ -79,6 +81,7 @@ async function openStage() {
   await ask(gateway, { query: '{ __typename }' }, SHORT)
   return {
     gateway,
+    dataDir,
     ids: [done, failed, foreign, open, first.id, 'job_00000000000000000000000000', '', 'ü"\\'],
   }
 }
@@ -216,4 +219,28 @@ test('the lanes are used: a finished job that was asked for is not read again', 
   // What looks after unfinished jobs asks the store meanwhile.
   const used = gateway.queries() - before
   expect(used).toBeLessThan(25)
+})
+
+test('a list is not read again as long as nothing has changed, and is never an old one', async () => {
+  const { gateway, dataDir } = await openStage()
+  const asked = { query: '{ swapJobs { nodes { id status } totalCount } }' }
+  const total = async () => /"totalCount":(\d+)/.exec((await ask(gateway, asked, SHORT)).body)?.[1]
+  for (let n = 0; n < 3; n += 1) expect(await total()).toBe('3')
+  await ask(gateway, { query: CREATE, variables: { input: inputOf('another') } }, SHORT)
+  for (let n = 0; n < 3; n += 1) expect(await total()).toBe('4')
+  // As another program that uses the same database does it.
+  const door = await openSideDoorOf(dataDir)
+  await door.exec("update jobs set tenant = 'b' where tags = '[]'")
+  for (let n = 0; n < 3; n += 1) expect(await total()).toBe('3')
+})
+
+test('a request that cannot be run is refused the same way to each caller and in each form', async () => {
+  const { gateway } = await openStage()
+  const asked = { query: '{ swapJob(id: "x") { nope } }' }
+  const first = await ask(gateway, asked, SHORT)
+  expect(first).toMatchObject({ status: 400 })
+  for (let n = 0; n < 3; n += 1) expect(await ask(gateway, asked, SHORT)).toEqual(first)
+  // A client that takes nothing else is told with 200 (GraphQL over HTTP, 6.4.1).
+  for (let n = 0; n < 3; n += 1) expect((await ask(gateway, asked, 'application/json')).status).toBe(200)
+  expect((await ask(gateway, asked, SHORT, 'wrong')).status).toBe(401)
 })
