@@ -33,7 +33,7 @@ const FLOORS: Record<string, Floor> = {
   'address guard': { files: ['lib/address-guard.ts'], mayImport: [], packages: ['undici'] },
   domain: { files: ['domain/'], mayImport: ['lib/'], packages: [] },
   contracts: { files: CONTRACTS, mayImport: ['domain/', 'lib/'], packages: [] },
-  store: { files: ['store/'], mayImport: ['domain/', 'lib/'], packages: ['kysely', 'libsql', 'pg'] },
+  store: { files: ['store/'], mayImport: ['domain/', 'lib/'], packages: ['kysely', 'libsql', 'lru-cache', 'pg'] },
   journal: { files: ['journal/'], mayImport: ['domain/', 'lib/'], packages: [] },
   bus: { files: ['bus/'], mayImport: ['domain/', 'lib/'], packages: ['pg'] },
   upstream: { files: ['upstream/'], mayImport: ['domain/', 'lib/'], packages: ['undici'] },
