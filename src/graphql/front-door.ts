@@ -104,7 +104,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     // What is spent is said by Yoga; a stream is none of the lanes'.
     const format = body && !caller.allowance.isSpent && !wantsStream ? lanes.formatOf(request, body) : null
     const key = body && format !== null ? lanes.keyOf(caller.viewer, body) : ''
-    const kept = format === null ? null : lanes.findKept(request, caller.viewer, key)
+    const kept = format === null ? null : await lanes.recall(request, caller.viewer, key)
     if (kept) return sendText(response, kept.status, kept.type, kept.text)
     const params = body ? parseBody(body) : parseQuery(readQuery(request))
     if (!params) {

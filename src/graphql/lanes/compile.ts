@@ -37,8 +37,10 @@ import { Uncommon } from './uncommon.ts'
 export interface Written {
   /** The value of `data`. */
   readonly text: string
-  /** Until when it will be the same: as long as the jobs in it are let be, or nothing changes of what is stored. */
-  readonly holds: 'always' | 'while stored so' | 'now'
+  /** How long it is the same: while the jobs in it are let be, nothing changes of what is stored, or of its jobs. */
+  readonly holds: 'always' | 'while stored so' | 'while its jobs are so' | 'now'
+  /** Its jobs, where these are all there is to it. */
+  readonly ids: readonly string[]
 }
 
 export interface Plan {
@@ -87,20 +89,32 @@ export function compile(
     const coerce = compileVariables(schema, operation)
     const isOfJobs = compiler.isOfStore() && names.every((name) => name === 'swapJob')
     const isOfLists = compiler.isOfStore() && names.every((name) => name === 'swapJobs')
-    const holdsOf = ({ doneJobs }: Run): Written['holds'] =>
-      isOfJobs && doneJobs === asked ? 'always' : isOfLists ? 'while stored so' : 'now'
+    const findIds = isOfJobs && compiler.isOfJobsAlone() ? compileIds(root, [...fields.values()]) : null
+    const holdsOf = ({ doneJobs }: Run): Written['holds'] => {
+      if (isOfJobs && doneJobs === asked) return 'always'
+      return isOfLists ? 'while stored so' : findIds ? 'while its jobs are so' : 'now'
+    }
     return {
       type,
       run: async (context, given) => {
         const run: Run = { context, variables: coerce(given), doneJobs: 0 }
         const text = await write({}, run)
-        return { text, holds: holdsOf(run) }
+        return { text, holds: holdsOf(run), ids: findIds?.(run.variables) ?? [] }
       },
     }
   } catch (error) {
     if (error instanceof Uncommon) return null
     throw error
   }
+}
+
+/** @returns what says which jobs are asked for, where nothing but their ids is given; null where there is more to it. */
+function compileIds(root: GraphQLObjectType, fields: readonly (readonly FieldNode[])[]) {
+  const field = root.getFields()['swapJob']
+  const nodes = fields.flatMap(([node]) => node ?? [])
+  if (!field || nodes.some((node) => node.arguments?.length !== 1)) return null
+  const readers = nodes.map((node) => compileArguments(field, node))
+  return (variables: Run['variables']) => [...new Set(readers.map((read) => String(read(variables)['id'])))]
 }
 
 function hasDirectives(document: DocumentNode): boolean {
@@ -142,6 +156,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   }
   let isOfStore = true
+  let isOfJobsAlone = true
   const objects = new Map<string, CompiledObject>()
 
   /** The fields that an object of `type` is asked for, in order, by the name each has in the answer. */
@@ -180,6 +195,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
       write: compileFields(type, sets),
     }
     objects.set(key, object)
+    if (isJob && !object.kept) isOfJobsAlone = false
     return (value, run) => {
       const isOfDone = isJob && isDoneJob(value)
       if (isOfDone) run.doneJobs += 1
@@ -270,7 +286,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     }
   }
 
-  return { collect, compileObject, isOfStore: () => isOfStore }
+  return { collect, compileObject, isOfStore: () => isOfStore, isOfJobsAlone: () => isOfJobsAlone }
 }
 
 function compileLeaf(type: GraphQLLeafType): Write {

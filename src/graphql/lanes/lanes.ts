@@ -11,24 +11,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type DocumentNode, getOperationAST, type GraphQLSchema, type OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache'
-import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
-import { createShortMemory } from '../../lib/short-memory.ts'
+import type { Viewer } from '../../auth/viewer.ts'
 import type { Caller } from '../caller.ts'
-import { createContext, type UseCases } from '../context.ts'
-import { compile, type Plan } from './compile.ts'
+import { type Context, createContext, type UseCases } from '../context.ts'
+import { compile, type Plan, type Written } from './compile.ts'
+import { type Answer, type Condition, createKeptAnswers, MAX_ACCEPT_CHARS } from './kept-answers.ts'
 
 /** Compiled documents, and how long one may be. */
 const MAX_PLANS = 1_000
 const MAX_DOCUMENT_CHARS = 8_000
 const MAX_BODY_BYTES = 16_384
-/** Answers that are kept: how many characters in all, with what was asked, and of one. */
-const MAX_KEPT_CHARS = 16_000_000
-const MAX_ANSWER_CHARS = 64_000
-/** What another process has erased is given for at most this long; an address ends no sooner than hours after it was made. */
-const KEPT_FOR_MS = 5_000
 /** Spellings of `Accept`. */
 const MAX_FORMATS = 20
-const MAX_ACCEPT_CHARS = 100
 /** The status of a request that cannot be run. */
 export const REFUSED = 400
 
@@ -57,7 +51,8 @@ export interface Lanes {
   noteFormat(request: IncomingMessage, response: ServerResponse): void
   /** What names a request among those whose answers are kept. */
   keyOf(viewer: Viewer, body: Buffer): string
-  findKept(request: IncomingMessage, viewer: Viewer, key: string): Answer | null
+  /** What was answered to the same request, where it would be answered the same now. */
+  recall(request: IncomingMessage, viewer: Viewer, key: string): Promise<Answer | null>
   /** Keeps what Yoga has said of a request that cannot be run: to the same bytes it says the same. */
   keepRefusal(key: string, accept: string | null, answer: Answer): void
   /** Whether the document has been run: it is within the limits then. */
@@ -70,20 +65,6 @@ export interface Lanes {
   forget(): void
 }
 
-export interface Answer {
-  readonly status: number
-  readonly type: string
-  readonly text: string
-}
-
-interface Kept {
-  readonly answer: Answer
-  /** The state of the tenant's jobs that it holds for; null: of any. */
-  readonly state: string | null
-  /** The spelling of `Accept` that it is for. */
-  readonly accept: string
-}
-
 interface Learned {
   readonly document: DocumentNode
   /** Of each operation in it that was asked for; null where it cannot be compiled. */
@@ -92,29 +73,10 @@ interface Learned {
 
 export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
   const learned = new LRUCache<string, Learned>({ max: MAX_PLANS })
-  // Half of each: of what is kept, some is in its second half.
-  const kept = createShortMemory<Kept>(
-    KEPT_FOR_MS / 2,
-    () => performance.now(),
-    MAX_KEPT_CHARS / 2,
-    (key, { answer }) => key.length + answer.text.length,
-  )
+  const kept = createKeptAnswers(useCases)
   const formats = new LRUCache<string, string>({ max: MAX_FORMATS })
-  const viewerKeys = new WeakMap<Viewer, string>()
   /** What was read before an erasure is not kept after it. */
   let erasures = 0
-
-  const keep = (key: string, one: Kept) => {
-    if (one.answer.text.length <= MAX_ANSWER_CHARS && one.accept.length <= MAX_ACCEPT_CHARS) kept.set(key, one)
-  }
-
-  const viewerKeyOf = (viewer: Viewer): string => {
-    const known = viewerKeys.get(viewer)
-    if (known !== undefined) return known
-    const key = toViewerKey(viewer)
-    viewerKeys.set(viewer, key)
-    return key
-  }
 
   const findPlan = (text: string, operationName: string | null): Plan | null => {
     const found = learned.get(text)
@@ -138,13 +100,9 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
         type.startsWith('application/')
       if (isAnswer && accept.length <= MAX_ACCEPT_CHARS) formats.set(accept, type)
     },
-    keyOf: (viewer, body) => viewerKeyOf(viewer) + body.toString('latin1'),
-    findKept: ({ headers: { accept = '' } }, viewer, key) => {
-      const found = kept.get(key)
-      if (found?.accept !== accept) return null
-      return found.state === null || found.state === useCases.nameState(viewer.tenant) ? found.answer : null
-    },
-    keepRefusal: (key, accept, answer) => keep(key, { answer, state: null, accept: accept ?? '' }),
+    keyOf: kept.keyOf,
+    recall: async ({ headers: { accept = '' } }, viewer, key) => kept.recall(viewer, key, accept).catch(() => null),
+    keepRefusal: (key, accept, answer) => kept.keep(key, accept ?? '', answer, { kind: 'always' }),
     isLearned: (text) => learned.has(text),
     learn: (document) => {
       const text = document.loc?.source.body
@@ -158,14 +116,11 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
       const mine = plan.type === 'mutation' ? withoutRepeats(useCases) : useCases
       try {
         const context = createContext(mine, request.caller, request.idempotencyKey)
-        const stateBefore = useCases.nameState(request.caller.viewer.tenant)
-        const { text, holds } = await plan.run(context, request.variables)
-        const answer = { status: 200, type: request.type, text: `{"data":${text}}` }
-        const state = holds === 'always' ? null : stateBefore
-        const isToBeKept = holds === 'always' || (holds === 'while stored so' && state !== null)
-        if (isToBeKept && erasures === erasuresBefore) {
-          keep(request.key, { answer: { ...answer, text: flatten(answer.text) }, state, accept: request.accept })
-        }
+        const state = useCases.nameState(request.caller.viewer.tenant)
+        const written = await plan.run(context, request.variables)
+        const answer = { status: 200, type: request.type, text: `{"data":${written.text}}` }
+        const condition = await findCondition(written, context, state)
+        if (condition && erasures === erasuresBefore) kept.keep(request.key, request.accept, answer, condition)
         return { kind: 'answered', answer }
       } catch {
         // Whatever it was: Yoga meets it again, and knows what to say.
@@ -179,9 +134,19 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
   }
 }
 
-/** In one piece: a text that was put together is walked through piece by piece each time it is sent. */
-function flatten(text: string): string {
-  return Buffer.from(text).toString()
+/**
+ * As long as what the answer may be given again; null: not at all.
+ * @param state of the tenant's jobs before they were read; null where it has no name, nor do jobs last that are read.
+ */
+async function findCondition(
+  { holds, ids }: Written,
+  { loaders }: Context,
+  state: string | null,
+): Promise<Condition | null> {
+  if (holds === 'always') return { kind: 'always' }
+  if (holds === 'now' || state === null) return null
+  if (holds === 'while stored so') return { kind: 'stored', state }
+  return { kind: 'jobs', ids, jobs: await Promise.all(ids.map(async (id) => loaders.job.load(id))) }
 }
 
 /** Use cases that start a swap once, however often they are asked within one request. */
