@@ -2,7 +2,8 @@
  * What a request over HTTP costs, beside the least it could cost and beside other servers:
  * `npx tsx bench/http.ts [scenario …]` prints one Markdown table. `BENCH_SECONDS` is the length of a turn (3),
  * `BENCH_ROUNDS` how many each contender has (3), `BENCH_JOBS` how many unfinished jobs are asked for (200),
- * `BENCH_STORED` how many finished ones the gateway has stored besides (0). The servers are processes of their own; the load and the upstream share the machine with them, so read CPU and ratios.
+ * `BENCH_STORED` how many finished ones the gateway has stored besides (0). The servers are processes of their own; the load
+ * and the upstream share the machine with them, so read CPU and ratios.
  */
 import { openContest, STORED } from './http/contenders.ts'
 import { COLUMNS, measure } from './http/measure.ts'
@@ -12,8 +13,8 @@ import { type Section, toSection, toTables } from './http/table.ts'
 
 const NOTE = `Medians of ${ROUNDS} rounds, from the least to the most in brackets. CPU is the kernel's account of the
 server's process, all threads. Limits and peers know no callers, limits or logs. A limit sends the gateway's headers;
-peers send fewer, and keep jobs in memory only: of all but the gateway, \`bare-proxy-write\` alone writes to disk. The
-gateway asks the upstream for one job once a second at most.`
+peers send fewer, and answer from memory; what they write is a new job, twice, as \`bare-proxy-write\` does. The gateway
+asks the upstream for one job once a second at most.`
 
 const chosen = process.argv.slice(2)
 const unknown = chosen.filter((name) => !(name in scenarios))

@@ -3,7 +3,8 @@ import Database from 'libsql'
 import { setup } from '../setup.mjs'
 
 export function openDatabase() {
-  const database = new Database(setup.databaseFile)
+  // Each process has its own.
+  const database = new Database(`${setup.databaseFile}-${process.pid}`)
   database.exec('pragma journal_mode = wal; pragma synchronous = full')
   return database
 }
@@ -29,5 +30,27 @@ export function createGroupCommit(database) {
         for (const one of group) one.resolve()
       })
     })
+  }
+}
+
+/** Jobs on disk: before they are sent, and again when the upstream has them. */
+export function openJobs() {
+  const database = openDatabase()
+  database.exec('create table jobs (id text primary key, target text, swap text, status text, job_id text)')
+  const insert = database.prepare("insert into jobs (id, target, swap, status) values (?, ?, ?, 'PENDING')")
+  const update = database.prepare("update jobs set status = 'ON_QUEUE', job_id = ? where id = ?")
+  const commit = createGroupCommit(database)
+  return {
+    /**
+     * @param {string} id
+     * @param {string} targetImage
+     * @param {string} swapImage
+     */
+    record: async (id, targetImage, swapImage) => commit(() => insert.run(id, targetImage, swapImage)),
+    /**
+     * @param {string} id
+     * @param {string} jobId the upstream's
+     */
+    accept: async (id, jobId) => commit(() => update.run(jobId, id)),
   }
 }

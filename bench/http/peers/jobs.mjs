@@ -1,9 +1,10 @@
 /**
  * What all peers serve: the part of our schema that the scenarios ask for, over jobs in memory. A finished job is
- * answered from here, the upstream is asked for any other; nothing is written to disk.
+ * answered from here, the upstream is asked for any other; only a new one is written to disk.
  */
 import { randomUUID } from 'node:crypto'
 import DataLoader from 'dataloader'
+import { openJobs } from '../limits/durable.mjs'
 import { fetchJob, submitSwap } from '../upstream.mjs'
 import { setup } from '../setup.mjs'
 
@@ -153,15 +154,24 @@ async function readJob(id) {
   return { ...job, status, done: status !== 'ON_QUEUE' }
 }
 
+/** @type {ReturnType<typeof openJobs> | undefined} */
+let stored
+
 /**
+ * On disk before it is sent, as a swap that is paid for has to be.
  * @param {string} targetImage
  * @param {string} swapImage
  */
 async function createJob(targetImage, swapImage) {
+  stored ??= openJobs()
+  const id = `job_${randomUUID()}`
+  await stored.record(id, targetImage, swapImage)
+  const jobId = await submitSwap(targetImage, swapImage)
+  await stored.accept(id, jobId)
   /** @type {import('../setup.mjs').Job} */
   const job = {
-    id: `job_${randomUUID()}`,
-    jobId: await submitSwap(targetImage, swapImage),
+    id,
+    jobId,
     status: 'ON_QUEUE',
     done: false,
     version: 2,
