@@ -5,7 +5,7 @@ import { type Engine, UncertainError } from './engine.ts'
 import { toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createKeeping } from './keeping.ts'
 import { createLists } from './lists.ts'
-import { type JobStore, UpstreamIdTakenError } from './job-store.ts'
+import { type ContentRefusals, type JobStore, UpstreamIdTakenError } from './job-store.ts'
 import { prepareQuery } from './prepared.ts'
 import { createRecordJob } from './record-job.ts'
 import type { JobRow, Tables } from './tables.ts'
@@ -111,25 +111,8 @@ export function createJobStore(engine: Engine): JobStore {
       }
     },
 
-    findNextWaiting: async (now, { since, maxPerTenant, maxOverall }) => {
-      const row = await db
-        .selectFrom('jobs')
-        .selectAll()
-        .where(isWaiting)
-        .where('not_before', '<=', now)
-        .where((where) => where(countUpTo(maxOverall, isContentRefusal(since)), '<', maxOverall))
-        .where('tenant', 'not in', ({ selectFrom }) =>
-          selectFrom('jobs as refused')
-            .select('refused.tenant')
-            .where('refused.failure_code', '=', CONTENT_REFUSED)
-            .where('refused.finished_at', '>=', since)
-            .groupBy('refused.tenant')
-            .having(({ fn }) => fn.countAll(), '>=', maxPerTenant),
-        )
-        .orderBy('created_at')
-        .orderBy('id')
-        .limit(1)
-        .executeTakeFirst()
+    findNextWaiting: async (now, refusals) => {
+      const [row] = await selectNextWaiting(db, { ...refusals, now })
       return row ? toSwapJob(row) : null
     },
 
@@ -209,6 +192,27 @@ export function createJobStore(engine: Engine): JobStore {
 const selectJob = prepareQuery((db, { id }: { readonly id: string }) =>
   db.selectFrom('jobs').selectAll().where('id', '=', id),
 )
+
+const selectNextWaiting = prepareQuery((db, values: ContentRefusals & { readonly now: number }) => {
+  const { now, since, maxPerTenant, maxOverall } = values
+  return db
+    .selectFrom('jobs')
+    .selectAll()
+    .where(isWaiting)
+    .where('not_before', '<=', now)
+    .where((where) => where(countUpTo(maxOverall, isContentRefusal(since)), '<', maxOverall))
+    .where('tenant', 'not in', ({ selectFrom }) =>
+      selectFrom('jobs as refused')
+        .select('refused.tenant')
+        .where('refused.failure_code', '=', CONTENT_REFUSED)
+        .where('refused.finished_at', '>=', since)
+        .groupBy('refused.tenant')
+        .having(({ fn }) => fn.countAll(), '>=', maxPerTenant),
+    )
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(1)
+})
 
 /** A row as it was when a change of it was decided on. */
 interface Was {

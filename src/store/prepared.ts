@@ -24,15 +24,14 @@ export function prepareQuery<Values extends object, Row>(
     const { adapter } = db.getExecutor()
     const ofEngine = kept.get(adapter) ?? new Map<string, CompiledQuery<Row>>()
     kept.set(adapter, ofEngine)
-    const given = new Map(Object.entries(values))
-    const names = [...given.keys()]
+    const names = Object.keys(values)
     const shape = names.join()
     const placeholders = () => Object.fromEntries(names.map((name) => [name, new Placeholder(name)]))
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     const query = ofEngine.get(shape) ?? build(db, placeholders() as Values).compile()
     ofEngine.set(shape, query)
     const parameters = query.parameters.map((parameter) =>
-      parameter instanceof Placeholder ? given.get(parameter.name) : parameter,
+      parameter instanceof Placeholder ? (Reflect.get(values, parameter.name) as unknown) : parameter,
     )
     return (await db.executeQuery<Row>({ ...query, parameters })).rows
   }

@@ -5,7 +5,7 @@
  * Each write sees those before it, and is undone alone when it fails. None is answered before the commit: what has
  * resolved is on disk.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from 'libsql'
 import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
@@ -13,8 +13,12 @@ import { type Counts, UncertainError, type Write } from '../engine.ts'
 import type { Tables } from '../tables.ts'
 import { whenLockIsFree, type WriteLock } from './write-lock.ts'
 
+const LONGEST_REST_MS = 5
+
 export function createGroupCommit(database: Database, lock: WriteLock, db: Kysely<Tables>): Write {
   const savepoint = database.prepare('savepoint one')
+  /** As long as the last commit has taken there is no other: half of the time at least is everybody else's. */
+  let restUntil = 0
   const undo = database.prepare('rollback to one')
 
   /** Undone alone where it fails. Null where it depends on what was written since the counts. */
@@ -44,7 +48,10 @@ export function createGroupCommit(database: Database, lock: WriteLock, db: Kysel
           }
           if (settle) settlements.push(settle)
         }
+        const from = performance.now()
         lock.commit()
+        const tookMs = performance.now() - from
+        restUntil = from + tookMs + Math.min(tookMs, LONGEST_REST_MS)
         return settlements
       } catch (error) {
         lock.rollback()
@@ -55,6 +62,8 @@ export function createGroupCommit(database: Database, lock: WriteLock, db: Kysel
   return createGroupedWrites(async (waiting) => {
     // Whatever has come in is handled before this resolves: all of it shares the commit.
     await nextTurn()
+    const restMs = restUntil - performance.now()
+    if (restMs > 0) await delay(restMs)
     const group = waiting.splice(0)
     try {
       for (const settle of await whenLockIsFree(async () => tryToCommit(group))) settle()
