@@ -96,6 +96,16 @@ test.each(Object.entries(ODD_ANSWERS))('a fetch that brings %s does not fail the
   expect(data.a0.status).toBe('ON_QUEUE')
 })
 
+test('gives a job by `node` that `nodes` is loading in the same operation', async () => {
+  const gateway = await openTestApp()
+  const [id = ''] = await createJobs(gateway, 1)
+  const { data, errors } = await gateway.graphql(
+    `{ nodes(ids: ["${id}", "job_none"]) { __typename } node(id: "${id}") { __typename id } }`,
+  )
+  expect(errors).toBeUndefined()
+  expect(data).toEqual({ nodes: [{ __typename: 'SwapJob' }, null], node: { __typename: 'SwapJob', id } })
+})
+
 test("finds the caller's own job by its upstream id too, by `node` and by `nodes`", async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)

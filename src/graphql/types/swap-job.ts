@@ -11,6 +11,7 @@ import {
   isDone,
 } from '../../domain/swap-job.ts'
 import type { Progress } from '../../jobs/service-status.ts'
+import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
 import { SwapResult } from './swap-result.ts'
 import { SwapUploadType } from './upload.ts'
@@ -127,7 +128,7 @@ const SwapProgress = builder.objectRef<Progress>('SwapProgress').implement({
 export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
   description: 'A face swap, from the moment it was asked for. The entity other subgraphs may refer to.',
   id: { resolve: (job) => job.id, description: 'Global id; known before the upstream has answered.' },
-  loadMany: (ids, { loaders }) => ids.map((id) => loaders.job.load(id)),
+  loadMany: (ids, { loaders }) => ids.map(async (id) => branded('SwapJob', await loaders.job.load(id))),
   fields: (t) => ({
     jobId: t.exposeString('upstreamId', { nullable: true, description: "The upstream's id; null until it is known." }),
     status: t.expose('status', { type: SwapJobStatus }),

@@ -1,4 +1,5 @@
 import { IMAGE_STATUSES, type StoredImage } from '../../domain/image.ts'
+import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
 
 export const SwapUploadContentType = builder.enumType('SwapUploadContentType', {
@@ -13,7 +14,7 @@ const SwapUploadStatus = builder.enumType('SwapUploadStatus', { values: IMAGE_ST
 
 export const SwapUploadType = builder.node(builder.objectRef<StoredImage>('SwapUpload'), {
   id: { resolve: (upload) => upload.id },
-  loadMany: (ids, { loaders }) => ids.map((id) => loaders.upload.load(id)),
+  loadMany: (ids, { loaders }) => ids.map(async (id) => branded('SwapUpload', await loaders.upload.load(id))),
   fields: (t) => ({
     status: t.expose('status', { type: SwapUploadStatus }),
     contentType: t.expose('contentType', { type: SwapUploadContentType }),
