@@ -1,10 +1,8 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { createShortMemory } from '../lib/short-memory.ts'
 import type { RequestLimiter } from './limiter.ts'
 
 export const MINUTE_S = 60
-/** How often what has ended is dropped. */
-const TIDY_EVERY_MS = 60_000
-
 /**
  * Counts for this process alone.
  * @param perMinute requests of one tenant.
@@ -33,9 +31,9 @@ export function createGrantingLimiter(
   now: () => number,
 ): RequestLimiter {
   const limit = counter.points
-  const grants = new Map<string, Grant>()
+  // None holds for longer than a minute.
+  const grants = createShortMemory<Grant>(MINUTE_S * 1_000, now)
   const asked = new Map<string, Promise<void>>()
-  let tidiedAt = now()
 
   const ask = async (tenant: string): Promise<void> => {
     try {
@@ -43,11 +41,6 @@ export function createGrantingLimiter(
     } finally {
       asked.delete(tenant)
     }
-  }
-  const tidy = () => {
-    if (now() - tidiedAt < TIDY_EVERY_MS) return
-    tidiedAt = now()
-    for (const [tenant, { resetAt }] of grants) if (resetAt <= tidiedAt) grants.delete(tenant)
   }
 
   return {
@@ -65,7 +58,6 @@ export function createGrantingLimiter(
         const answer = asked.get(tenant) ?? ask(tenant)
         asked.set(tenant, answer)
         await answer
-        tidy()
       }
     },
   }
