@@ -1,4 +1,4 @@
-import { type CompiledQuery, type Kysely, sql, type UpdateObject } from 'kysely'
+import { type Kysely, sql, type UpdateObject } from 'kysely'
 import type { SwapJob, TimelineEntry } from '../domain/swap-job.ts'
 import { CONTENT_REFUSED, countInFlight, countUpTo, isContentRefusal, isWaiting } from './counting.ts'
 import { type Engine, UncertainError } from './engine.ts'
@@ -8,7 +8,7 @@ import { createLists } from './lists.ts'
 import { type ContentRefusals, type JobStore, UpstreamIdTakenError } from './job-store.ts'
 import { prepareQuery } from './prepared.ts'
 import { createRecordJob } from './record-job.ts'
-import type { JobRow, Tables } from './tables.ts'
+import type { Tables } from './tables.ts'
 
 /** Reads of so many jobs at most are kept as text. */
 const MAX_KEPT_IDS = 100
@@ -21,16 +21,6 @@ export function createJobStore(engine: Engine): JobStore {
     updateExactly(trx, { ...change, change_seq: engine.nextChange() }),
   )
 
-  /** What is asked most, made into text once for each number of ids. */
-  const readsById = new Map<number, CompiledQuery<JobRow>>()
-  const readById = async (tenant: string, ids: readonly string[]): Promise<JobRow[]> => {
-    const known = readsById.get(ids.length)
-    const read =
-      known ?? db.selectFrom('jobs').selectAll().where('tenant', '=', tenant).where('id', 'in', ids).compile()
-    if (!known && ids.length <= MAX_KEPT_IDS) readsById.set(ids.length, read)
-    return (await db.executeQuery<JobRow>({ ...read, parameters: [tenant, ...ids] })).rows
-  }
-
   return {
     createJob: createRecordJob(engine),
 
@@ -41,7 +31,10 @@ export function createJobStore(engine: Engine): JobStore {
 
     findOwnJobs: async (tenant, ids) => {
       // One index after the other: what looks for either kind of id at once searches both for every one.
-      const byId = await readById(tenant, ids)
+      const byId =
+        ids.length <= MAX_KEPT_IDS
+          ? await selectOwnJobs(db, { tenant, ...Object.fromEntries(ids.entries()) })
+          : await ownJobs(db, tenant, ids).execute()
       const found = new Map(byId.map((row) => [row.id, row]))
       const others = ids.filter((id) => !found.has(id))
       const byUpstreamId =
@@ -188,6 +181,16 @@ export function createJobStore(engine: Engine): JobStore {
     },
   }
 }
+
+function ownJobs(db: Kysely<Tables>, tenant: string, ids: readonly string[]) {
+  return db.selectFrom('jobs').selectAll().where('tenant', '=', tenant).where('id', 'in', ids)
+}
+
+/** Once for each number of ids, which stand under their places. */
+const selectOwnJobs = prepareQuery(
+  (db, { tenant, ...ids }: { readonly tenant: string; readonly [place: number]: string }) =>
+    ownJobs(db, tenant, Object.values(ids)),
+)
 
 const selectJob = prepareQuery((db, { id }: { readonly id: string }) =>
   db.selectFrom('jobs').selectAll().where('id', '=', id),

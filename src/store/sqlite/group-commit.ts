@@ -17,9 +17,9 @@ const LONGEST_REST_MS = 5
 
 export function createGroupCommit(database: Database, lock: WriteLock, db: Kysely<Tables>): Write {
   const savepoint = database.prepare('savepoint one')
+  const undo = database.prepare('rollback to one')
   /** As long as the last commit has taken there is no other: half of the time at least is everybody else's. */
   let restUntil = 0
-  const undo = database.prepare('rollback to one')
 
   /** Undone alone where it fails. Null where it depends on what was written since the counts. */
   const carryOut = async (connection: Kysely<Tables>, one: GroupedWrite, unseen: number, counts: Counts) => {
