@@ -119,14 +119,14 @@ export function createFrontDoor(parts: FrontDoorParts) {
     const query = find(params)
     const asked = { caller, text: query, operationName: operationName ?? null, variables: variables ?? {} }
     const { accept = '' } = request.headers
-    const written = format === null ? null : await lanes.answer({ ...asked, idempotencyKey, accept, type: format, key })
-    if (written?.kind === 'answered') {
-      const { status, type, text } = written.answer
+    const outcome = format === null ? null : await lanes.answer({ ...asked, idempotencyKey, accept, type: format, key })
+    if (outcome?.kind === 'answered') {
+      const { status, type, text } = outcome.answer
       return sendText(response, status, type, text)
     }
     const admitted = {
       caller,
-      ...(written && { useCases: written.useCases }),
+      ...(outcome && { useCases: outcome.useCases }),
       ...(format !== null && { laneKey: key }),
     }
     const operation = { query, operationName, variables }

@@ -14,7 +14,7 @@ import { toContentRefusals } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 export interface SubmitterParts {
-  readonly store: Pick<JobStore, 'applyDecision' | 'claimSubmit' | 'findNextWaiting'>
+  readonly store: Pick<JobStore, 'claimSubmit' | 'findNextWaiting'>
   readonly breaker: UpstreamBreaker
   readonly maxInFlight: number
   readonly background: Background

@@ -12,7 +12,7 @@ export class StandingResponse<Request extends IncomingMessage = IncomingMessage>
     this.#standing = this.#standing.length === 0 ? headers : [...this.#standing, ...headers]
   }
 
-  /** Head and body in one, where no header has been set before. @param headers names and values in turn. */
+  /** @param headers where they are a list, names and values in turn, and none that stands already. */
   override writeHead(status: number, reason?: string, headers?: Headers): this
   override writeHead(status: number, headers?: Headers): this
   override writeHead(status: number, reasonOrHeaders?: string | Headers, more?: Headers): this {

@@ -25,11 +25,10 @@ import {
   print,
   type SelectionSetNode,
   typeFromAST,
-  visit,
 } from 'graphql'
 import { isDone, SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
 import type { Context } from '../context.ts'
-import { compileArguments, compileVariables } from './inputs.ts'
+import { compileArguments, compileVariables, contains } from './inputs.ts'
 import { isOfJobAlone, isStored } from './stored-fields.ts'
 import { Uncommon } from './uncommon.ts'
 
@@ -74,7 +73,7 @@ export function compile(
   operation: OperationDefinitionNode,
 ): Plan | null {
   const type = operation.operation
-  if (type === OperationTypeNode.SUBSCRIPTION || hasDirectives(document)) return null
+  if (type === OperationTypeNode.SUBSCRIPTION || contains(document, Kind.DIRECTIVE)) return null
   const root = schema.getRootType(type)
   if (!root) return null
   try {
@@ -115,16 +114,6 @@ function compileIds(root: GraphQLObjectType, fields: readonly (readonly FieldNod
   if (!field || nodes.some((node) => node.arguments?.length !== 1)) return null
   const readers = nodes.map((node) => compileArguments(field, node))
   return (variables: Run['variables']) => [...new Set(readers.map((read) => String(read(variables)['id'])))]
-}
-
-function hasDirectives(document: DocumentNode): boolean {
-  let found = false
-  visit(document, {
-    Directive: () => {
-      found = true
-    },
-  })
-  return found
 }
 
 interface CompiledObject {

@@ -4,6 +4,7 @@
  */
 import {
   type ArgumentNode,
+  type ASTNode,
   type FieldNode,
   getArgumentValues,
   getVariableValues,
@@ -56,7 +57,7 @@ export function compileArguments(
 ): (variables: Values) => Values {
   const nodes = node.arguments ?? []
   const byEngine = (variables?: Values): Values => getArgumentValues(field, node, variables)
-  if (!nodes.some(hasVariable)) {
+  if (!nodes.some((argument) => contains(argument, Kind.VARIABLE))) {
     try {
       const args = byEngine()
       return () => args
@@ -87,11 +88,12 @@ function compileArgument({ name, defaultValue }: GraphQLArgument, nodes: readonl
   return { name, variable: value.kind === Kind.VARIABLE ? value.name.value : '', value: undefined }
 }
 
-function hasVariable(argument: ArgumentNode): boolean {
+/** Whether a node of that kind stands anywhere in it. */
+export function contains(node: ASTNode, kind: Kind): boolean {
   let found = false
-  visit(argument, {
-    Variable: () => {
-      found = true
+  visit(node, {
+    enter: (inner) => {
+      if (inner.kind === kind) found = true
     },
   })
   return found
