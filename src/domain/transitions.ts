@@ -58,12 +58,17 @@ type Patch = Partial<
   >
 >
 
+/** What changes without a new version, and without anybody being told. */
+export type Note = Partial<
+  Pick<SwapJob, 'upstreamStatus' | 'leaseUntil' | 'notBefore' | 'fetches' | 'wakeAt' | 'failedSeenAt'>
+>
+
 /** What a report does to a job. */
 export type Decision =
   /** The job moves to `to`: a new version, a timeline entry, `patch`. */
   | { readonly kind: 'transition'; readonly to: SwapJobStatus; readonly patch: Patch }
   /** The job stays where it is; only its bookkeeping changes. */
-  | { readonly kind: 'note'; readonly patch: Patch }
+  | { readonly kind: 'note'; readonly patch: Note }
   /** Nothing changes. */
   | { readonly kind: 'none' }
 
@@ -216,7 +221,7 @@ function enqueue(
 }
 
 function finish(job: SwapJob, to: SwapJobStatus, at: number, patch: Patch): Decision {
-  const closed = {
+  const closed: Patch = {
     purgeAt: at + keptForMs(job.keepDays),
     finishedAt: at,
     leaseUntil: null,
@@ -224,7 +229,7 @@ function finish(job: SwapJob, to: SwapJobStatus, at: number, patch: Patch): Deci
     deadlineAt: null,
     failedSeenAt: null,
   }
-  return { kind: 'transition', to, patch: { ...patch, ...closed } }
+  return { kind: 'transition', to, patch: Object.assign(closed, patch) }
 }
 
 const HOUR_MS = 60 * 60 * 1_000
@@ -234,12 +239,12 @@ function keptForMs(keepDays: number): number {
   return Math.max(HOUR_MS, keepDays * 24 * HOUR_MS)
 }
 
-function note(patch: Patch): Decision {
+function note(patch: Note): Decision {
   return Object.keys(patch).length === 0 ? NOTHING : { kind: 'note', patch }
 }
 
 /** Only a scheduled fetch moves the schedule on: a query that asks often must not make the next look later. */
-function scheduleNext(job: SwapJob, report: Report, { random, isWatched }: Circumstances): Patch {
+function scheduleNext(job: SwapJob, report: Report, { random, isWatched }: Circumstances): Note {
   if (report.source !== 'RECONCILER') return {}
   const fetches = job.fetches + 1
   return { fetches, wakeAt: nextWakeAt(job.deadlineAt, report.at + nextFetchDelayMs(fetches, random, isWatched)) }

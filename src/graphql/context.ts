@@ -17,7 +17,7 @@ import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Watcher } from '../jobs/watch-job.ts'
 import type { WatchJobs } from '../jobs/watch-jobs.ts'
 import type { ListTimelines, Loaders, LoaderSources } from './loaders.ts'
-import { createLoaders } from './loaders.ts'
+import { OperationLoaders } from './loaders.ts'
 
 /** The use cases that the graph is a face of. */
 export interface UseCases {
@@ -63,7 +63,7 @@ export interface Context {
 
 export function createContext(useCases: UseCases, caller: Caller, idempotencyKey: string | null): Context {
   const { viewer, allowance } = caller
-  const loaders = createLoaders({
+  const loaders = new OperationLoaders({
     openReading: () => useCases.openReading(viewer),
     listTimelines: useCases.listTimelines,
     findUploads: async (ids) => useCases.findUploads(viewer, ids),

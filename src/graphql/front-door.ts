@@ -117,9 +117,19 @@ export function createFrontDoor(parts: FrontDoorParts) {
     }
     const { operationName, variables } = params
     const query = find(params)
-    const asked = { caller, text: query, operationName: operationName ?? null, variables: variables ?? {} }
-    const { accept = '' } = request.headers
-    const outcome = format === null ? null : await lanes.answer({ ...asked, idempotencyKey, accept, type: format, key })
+    const outcome =
+      format === null
+        ? null
+        : await lanes.answer({
+            caller,
+            text: query,
+            operationName: operationName ?? null,
+            variables: variables ?? {},
+            idempotencyKey,
+            accept: request.headers.accept ?? '',
+            type: format,
+            key,
+          })
     if (outcome?.kind === 'answered') {
       const { status, type, text } = outcome.answer
       return sendText(response, status, type, text)

@@ -35,40 +35,44 @@ export interface LoaderSources {
   readonly findWebhooks: (jobIds: readonly string[]) => Promise<(WebhookWithAttempts | null)[]>
 }
 
-export function createLoaders({
-  openReading,
-  listTimelines,
-  findUploads,
-  findImages,
-  findWebhooks,
-}: LoaderSources): Loaders {
-  let job: Loaders['job'] | null = null
-  let timeline: Loaders['timeline'] | null = null
-  let upload: Loaders['upload'] | null = null
-  let image: Loaders['image'] | null = null
-  let webhook: Loaders['webhook'] | null = null
-  return {
-    get job() {
-      return (job ??= new DataLoader(openReading(), { maxBatchSize: MAX_BATCH }))
-    },
-    get timeline() {
-      return (timeline ??= new DataLoader(listTimelines, { maxBatchSize: MAX_BATCH }))
-    },
-    get upload() {
-      return (upload ??= new DataLoader(findUploads, { maxBatchSize: MAX_BATCH }))
-    },
-    get image() {
-      return (image ??= new DataLoader(findImages, { maxBatchSize: MAX_BATCH }))
-    },
-    get webhook() {
-      return (webhook ??= new DataLoader(findWebhooks, { maxBatchSize: MAX_BATCH }))
-    },
-    renew: () => {
-      job = null
-      timeline = null
-      upload = null
-      image = null
-      webhook = null
-    },
+/** A class, for there is one for each operation: what gives its members is made once. */
+export class OperationLoaders implements Loaders {
+  readonly #sources: LoaderSources
+  #job: Loaders['job'] | null = null
+  #timeline: Loaders['timeline'] | null = null
+  #upload: Loaders['upload'] | null = null
+  #image: Loaders['image'] | null = null
+  #webhook: Loaders['webhook'] | null = null
+
+  constructor(sources: LoaderSources) {
+    this.#sources = sources
+  }
+
+  get job() {
+    return (this.#job ??= new DataLoader(this.#sources.openReading(), { maxBatchSize: MAX_BATCH }))
+  }
+
+  get timeline() {
+    return (this.#timeline ??= new DataLoader(this.#sources.listTimelines, { maxBatchSize: MAX_BATCH }))
+  }
+
+  get upload() {
+    return (this.#upload ??= new DataLoader(this.#sources.findUploads, { maxBatchSize: MAX_BATCH }))
+  }
+
+  get image() {
+    return (this.#image ??= new DataLoader(this.#sources.findImages, { maxBatchSize: MAX_BATCH }))
+  }
+
+  get webhook() {
+    return (this.#webhook ??= new DataLoader(this.#sources.findWebhooks, { maxBatchSize: MAX_BATCH }))
+  }
+
+  renew(): void {
+    this.#job = null
+    this.#timeline = null
+    this.#upload = null
+    this.#image = null
+    this.#webhook = null
   }
 }

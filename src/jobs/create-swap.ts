@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import { GatewayError } from '../domain/errors.ts'
@@ -99,7 +99,8 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     }
     const createdAt = clock.now()
     const id = createId('job', createdAt)
-    const fingerprint = fingerprintOf(input)
+    const idempotency =
+      input.idempotencyKey == null ? null : { key: input.idempotencyKey, fingerprint: fingerprintOf(input) }
     const newJob: NewSwapJob = {
       id,
       tenant: viewer.tenant,
@@ -120,7 +121,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       createdAt,
       hookAddress: hookAddresses.addressOf(id),
       leaseUntil: breaker.isTripped() ? null : createdAt + SUBMIT_LEASE_MS,
-      idempotency: input.idempotencyKey == null ? null : { key: input.idempotencyKey, fingerprint },
+      idempotency,
     }
     const limits = toTenantLimits(budget, createdAt)
     const stored = await store.createJob(newJob, room, limits).catch((error: unknown) => {
@@ -139,7 +140,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       const remaining = isRefused ? 0 : stored.remaining
       return { kind: 'quotaExceeded', remaining, isRefused, resetAt: endOfDay(createdAt) }
     }
-    if (stored.kind === 'existing' && stored.fingerprint !== fingerprint) {
+    if (stored.kind === 'existing' && stored.fingerprint !== idempotency?.fingerprint) {
       return { kind: 'keyConflict', job: stored.job }
     }
     if (stored.kind === 'created') bus.publish(stored.job)
@@ -179,5 +180,5 @@ function fingerprintOf(input: CreateSwapInput): string {
 }
 
 function digestOf(parts: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+  return hash('sha256', JSON.stringify(parts), 'base64url')
 }

@@ -100,11 +100,11 @@ export async function countOfTenant(
   { since, quota, maxUnfinished, contentRefusals }: TenantLimits,
 ) {
   const [[counts], spent] = await Promise.all([
-    selectTenantCounts(trx, { ...contentRefusals, tenant, maxUnfinished: maxUnfinished ?? 1 }),
+    selectTenantCounts(trx, { tenant, maxUnfinished: maxUnfinished ?? 1, ...contentRefusals }),
     quota === null ? 0 : sumSpent(trx, tenant, since, quota.reserve),
   ])
   if (!counts) throw new TypeError('counts are one row')
-  return { ...counts, spent }
+  return { spent, ...counts }
 }
 
 /** What there is for a new job: a place upstream (`free`), one in the queue, or what stands against it. */

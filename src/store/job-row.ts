@@ -50,31 +50,68 @@ export function toSwapJob(row: Omit<JobRow, 'change_seq'>): SwapJob {
   }
 }
 
-/** The columns that a decision's patch writes: only those it names. */
-export function toPatchColumns(patch: Exclude<Decision, { kind: 'none' }>['patch']): Partial<JobRow> {
-  const { links, failure, charge, ...plain } = patch
+/** What notes change: the version of a job says all the rest. */
+export const NOTED_COLUMNS = [
+  'upstream_status',
+  'lease_until',
+  'not_before',
+  'fetches',
+  'wake_at',
+  'failed_seen_at',
+] as const satisfies readonly (keyof JobRow)[]
+
+/** A job that was changed, and what its row has beside the change that was made. */
+export function toChangedJob(
+  job: SwapJob,
+  row: Pick<JobRow, (typeof NOTED_COLUMNS)[number]>,
+  { status, version, updatedAt }: Pick<SwapJob, 'status' | 'version' | 'updatedAt'>,
+  patch: Partial<SwapJob>,
+): SwapJob {
   return {
-    ...(plain.upstreamId !== undefined && { upstream_id: plain.upstreamId }),
-    ...(plain.upstreamStatus !== undefined && { upstream_status: plain.upstreamStatus }),
-    ...(plain.submittedAt !== undefined && { submitted_at: plain.submittedAt }),
-    ...(plain.finishedAt !== undefined && { finished_at: plain.finishedAt }),
-    ...(plain.leaseUntil !== undefined && { lease_until: plain.leaseUntil }),
-    ...(plain.notBefore !== undefined && { not_before: plain.notBefore }),
-    ...(plain.fetches !== undefined && { fetches: plain.fetches }),
-    ...(plain.wakeAt !== undefined && { wake_at: plain.wakeAt }),
-    ...(plain.deadlineAt !== undefined && { deadline_at: plain.deadlineAt }),
-    ...(plain.failedSeenAt !== undefined && { failed_seen_at: plain.failedSeenAt }),
-    ...(plain.copyId !== undefined && { copy_id: plain.copyId }),
-    ...(plain.mirrorFailure !== undefined && { mirror_failure: plain.mirrorFailure }),
-    ...(plain.purgeAt !== undefined && { purge_at: plain.purgeAt }),
-    ...(links && { cdn_image: links.cdnImage, discord_image: links.discordImage }),
-    ...(failure && {
-      failure_code: failure.code,
-      failure_message: failure.message,
-      failure_retryable: failure.retryable ? 1 : 0,
-    }),
-    ...(charge && { charge_state: charge.state, charge_quota: charge.quota }),
+    ...job,
+    ...patch,
+    status,
+    version,
+    updatedAt,
+    upstreamStatus: row.upstream_status,
+    leaseUntil: row.lease_until,
+    notBefore: row.not_before,
+    fetches: row.fetches,
+    wakeAt: row.wake_at,
+    failedSeenAt: row.failed_seen_at,
   }
+}
+
+/** The columns that a decision's patch writes: only those it names. */
+export function toPatchColumns(patch: Extract<Decision, { kind: 'transition' }>['patch']): Partial<JobRow> {
+  const columns: Partial<JobRow> = {}
+  if (patch.upstreamId !== undefined) columns.upstream_id = patch.upstreamId
+  if (patch.upstreamStatus !== undefined) columns.upstream_status = patch.upstreamStatus
+  if (patch.submittedAt !== undefined) columns.submitted_at = patch.submittedAt
+  if (patch.finishedAt !== undefined) columns.finished_at = patch.finishedAt
+  if (patch.leaseUntil !== undefined) columns.lease_until = patch.leaseUntil
+  if (patch.notBefore !== undefined) columns.not_before = patch.notBefore
+  if (patch.fetches !== undefined) columns.fetches = patch.fetches
+  if (patch.wakeAt !== undefined) columns.wake_at = patch.wakeAt
+  if (patch.deadlineAt !== undefined) columns.deadline_at = patch.deadlineAt
+  if (patch.failedSeenAt !== undefined) columns.failed_seen_at = patch.failedSeenAt
+  if (patch.copyId !== undefined) columns.copy_id = patch.copyId
+  if (patch.mirrorFailure !== undefined) columns.mirror_failure = patch.mirrorFailure
+  if (patch.purgeAt !== undefined) columns.purge_at = patch.purgeAt
+  if (patch.links) {
+    columns.cdn_image = patch.links.cdnImage
+    columns.discord_image = patch.links.discordImage
+  }
+  if (patch.failure) {
+    columns.failure_code = patch.failure.code
+    columns.failure_message = patch.failure.message
+    columns.failure_retryable = patch.failure.retryable ? 1 : 0
+  }
+  if (patch.charge) {
+    columns.charge_state = patch.charge.state
+    columns.charge_quota = patch.charge.quota
+  }
+  return columns
 }
 
 /** The row of a job to be recorded. */

@@ -2,7 +2,7 @@ import { type Kysely, sql, type UpdateObject } from 'kysely'
 import type { SwapJob, TimelineEntry } from '../domain/swap-job.ts'
 import { CONTENT_REFUSED, countInFlight, countUpTo, isContentRefusal, isWaiting } from './counting.ts'
 import { type Engine, UncertainError } from './engine.ts'
-import { toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
+import { NOTED_COLUMNS, toChangedJob, toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createKeeping } from './keeping.ts'
 import { createLists } from './lists.ts'
 import { type ContentRefusals, type JobStore, UpstreamIdTakenError } from './job-store.ts'
@@ -18,7 +18,7 @@ export function createJobStore(engine: Engine): JobStore {
   const { db, write, writeQueue } = engine
 
   const moveExactly = prepareQuery((trx, change: Change) =>
-    updateExactly(trx, { ...change, change_seq: engine.nextChange() }),
+    updateExactly(trx, { ...change, change_seq: engine.nextChange() }).returning(NOTED_COLUMNS),
   )
 
   return {
@@ -81,31 +81,34 @@ export function createJobStore(engine: Engine): JobStore {
     },
 
     applyDecision: async (job, decision, at, source, webhook) => {
+      // Added to what is there, here and below: a copy that is given more members costs microseconds.
       const columns = toPatchColumns(decision.patch)
       if (decision.kind === 'note') {
-        const [row] = await write(job.tenant, async (trx) => noteExactly(trx, { ...columns, ...toWas(job) }))
-        return row ? toSwapJob(row) : null
+        const change = Object.assign(columns, toWas(job))
+        const [row] = await write(job.tenant, async (trx) => noteExactly(trx, change))
+        return row ? toChangedJob(job, row, job, decision.patch) : null
       }
       const version = job.version + 1
-      const move = { ...columns, status: decision.to, version, updated_at: at }
+      const moved = { status: decision.to, version, updatedAt: at }
+      const change = Object.assign(columns, { status: decision.to, version, updated_at: at }, toWas(job))
       try {
         const row = await write(job.tenant, async (trx) => {
-          const entry = { job_id: job.id, version, status: decision.to, at, source }
-          const [[moved]] = await Promise.all([
-            moveExactly(trx, { ...move, ...toWas(job) }),
-            insertEntryWhenMoved(trx, { ...entry, movedTo: version }),
+          const entry = { job_id: job.id, version, status: decision.to, at, source, movedTo: version }
+          const [[found]] = await Promise.all([
+            moveExactly(trx, change),
+            insertEntryWhenMoved(trx, entry),
             webhook && insertWebhookWhenMoved(trx, { ...toNewWebhook(job, webhook, at), movedTo: version }),
           ])
-          return moved
+          return found
         })
-        return row ? toSwapJob(row) : null
+        return row ? toChangedJob(job, row, moved, decision.patch) : null
       } catch (error) {
         throw engine.isUpstreamIdTaken(error) ? new UpstreamIdTakenError() : error
       }
     },
 
     findNextWaiting: async (now, refusals) => {
-      const [row] = await selectNextWaiting(db, { ...refusals, now })
+      const [row] = await selectNextWaiting(db, { now, ...refusals })
       return row ? toSwapJob(row) : null
     },
 
@@ -122,6 +125,7 @@ export function createJobStore(engine: Engine): JobStore {
         if (unseen > 0) throw new UncertainError()
         return updateExactly(trx, { ...columns, ...toWas(job) })
           .where((where) => where(countInFlight(claim.maxInFlight), '<', claim.maxInFlight))
+          .returningAll()
           .executeTakeFirst()
       })
       return row ? toSwapJob(row) : null
@@ -238,10 +242,9 @@ function updateExactly(db: Kysely<Tables>, { wasId, wasVersion, wasFencing, ...c
     .where('id', '=', wasId)
     .where('version', '=', wasVersion)
     .where('fencing', '=', wasFencing)
-    .returningAll()
 }
 
-const noteExactly = prepareQuery(updateExactly)
+const noteExactly = prepareQuery((db, change: Change) => updateExactly(db, change).returning(NOTED_COLUMNS))
 
 const insertEntryWhenMoved = prepareInsertWhenMoved('job_timeline')
 const insertWebhookWhenMoved = prepareInsertWhenMoved('webhooks')

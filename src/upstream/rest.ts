@@ -3,7 +3,8 @@
  * connection which the other side closed while idle can never make an outcome ambiguous. Each call has a total
  * time-out and a byte cap while its answer streams in, and follows no redirect. The key goes to the configured origin only.
  */
-import { buildConnector, Pool } from 'undici'
+import type { Socket } from 'node:net'
+import { buildConnector, errors, Pool } from 'undici'
 import { call } from './call.ts'
 import type { FetchOutcome, SubmitOutcome, Upstream } from './upstream.ts'
 import { parseFetchAnswer, parseSubmitAnswer, readHookId } from './wire.ts'
@@ -31,12 +32,13 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
   const base = new URL(options.url)
   const path = `${base.pathname.replace(/\/$/, '')}/insightFace/v1`
   const headers = { 'tt-api-key': options.key, 'accept-encoding': 'identity', accept: 'application/json' }
+  const submitHeaders = { 'content-type': 'application/json', ...headers }
   const submits = new Pool(base.origin, {
     // A connection for each: a submit that waited in the pool until its time was up could not be told from one whose
     // answer was lost.
     connections: null,
     pipelining: 0,
-    connect: markNotConnected(buildConnector({ timeout: CONNECT_TIMEOUT_MS })),
+    connect: connectForOnce(buildConnector({ timeout: CONNECT_TIMEOUT_MS })),
   })
   const fetches = new Pool(base.origin, { connections: FETCH_CONNECTIONS, connect: { timeout: CONNECT_TIMEOUT_MS } })
 
@@ -47,7 +49,7 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
           await call(submits, options.submitTimeoutMs, {
             method: 'POST',
             path: `${path}/swap`,
-            headers: { ...headers, 'content-type': 'application/json' },
+            headers: submitHeaders,
             body: JSON.stringify(request),
           }),
         )
@@ -78,13 +80,21 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
   }
 }
 
-function markNotConnected(connect: buildConnector.connector): buildConnector.connector {
+/** Tells what was never connected, and ends what was without a fuss. */
+function connectForOnce(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     connect(options, (...[error, socket]) => {
-      if (error) callback(new NotConnectedError('no connection', { cause: error }), null)
-      else callback(null, socket)
+      if (error) return callback(new NotConnectedError('no connection', { cause: error }), null)
+      endQuietly(socket)
+      callback(null, socket)
     })
   }
+}
+
+/** A connection that is used up is ended with an error, and Node writes the stack of each: dearer than the call was. */
+function endQuietly(socket: Socket): void {
+  const destroy = socket.destroy.bind(socket)
+  socket.destroy = (error) => destroy(error instanceof errors.InformationalError ? undefined : error)
 }
 
 /** A reason for logs: error codes only, never a text that might carry an address or a key. */

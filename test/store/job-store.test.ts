@@ -273,6 +273,24 @@ describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) 
       'HOOK',
     )
     expect(failed?.failure).toEqual(failure)
+    expect(await store.findJobs([job.id, other.id])).toEqual([done, failed])
+  })
+
+  test('gives a job back as its row is, where notes have come since it was read', async () => {
+    const { store } = await openStore()
+    const job = await createOne(store)
+    const patch = { upstreamStatus: 'X', wakeAt: 7, fetches: 3, failedSeenAt: 5, leaseUntil: NOW + 1, notBefore: 9 }
+    await store.applyDecision(job, { kind: 'note', patch }, NOW, 'FETCH')
+    const noted = await store.applyDecision(job, { kind: 'note', patch: { fetches: 4 } }, NOW, 'FETCH')
+    expect(noted).toEqual({ ...job, ...patch, fetches: 4 })
+    const moved = await store.applyDecision(
+      job,
+      { kind: 'transition', to: 'ON_QUEUE', patch: { upstreamId: 'U1' } },
+      NOW,
+      'SUBMIT',
+    )
+    expect(moved).toEqual({ ...noted, status: 'ON_QUEUE', version: 2, upstreamId: 'U1' })
+    expect(await store.findJob(job.id)).toEqual(moved)
   })
 
   test('never changes a final status, whoever asks the engine for it', async () => {

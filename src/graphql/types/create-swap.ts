@@ -129,7 +129,8 @@ builder.mutationField('createSwap', (t) =>
     args: { input: t.arg({ type: CreateSwapInput, required: true }) },
     resolve: async (_root, { input }, { viewer, allowance, idempotencyKey, useCases }) => {
       if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
-      const withKey = { ...input, idempotencyKey: input.idempotencyKey ?? idempotencyKey }
+      const withKey = { idempotencyKey, ...input }
+      withKey.idempotencyKey ??= idempotencyKey
       return toResult(await useCases.createSwap(viewer, withKey), useCases.now())
     },
   }),

@@ -15,39 +15,65 @@ import { whenLockIsFree, type WriteLock } from './write-lock.ts'
 
 const LONGEST_REST_MS = 5
 
-export function createGroupCommit(database: Database, lock: WriteLock, db: Kysely<Tables>): Write {
+/** @param alone the database as `db` has it to itself. */
+export function createGroupCommit(
+  database: Database,
+  lock: WriteLock,
+  db: Kysely<Tables>,
+  alone: Kysely<Tables>,
+): Write {
   const savepoint = database.prepare('savepoint one')
   const undo = database.prepare('rollback to one')
   /** As long as the last commit has taken there is no other: half of the time at least is everybody else's. */
   let restUntil = 0
 
-  /** Undone alone where it fails. Null where it depends on what was written since the counts. */
-  const carryOut = async (connection: Kysely<Tables>, one: GroupedWrite, unseen: number, counts: Counts) => {
+  /** Undone alone where it fails. */
+  const carryOut = async (one: GroupedWrite) => {
     savepoint.run()
     try {
-      return await one.run(connection, unseen, counts)
+      return await one.run(alone, 0, new Map())
     } catch (error) {
       undo.run()
-      return error instanceof UncertainError && unseen > 0 ? null : () => one.fail(error)
+      return () => one.fail(error)
+    }
+  }
+
+  /** @throws where one fails: then it is not known what the others would have come to without it. */
+  const carryOutTogether = async (group: readonly GroupedWrite[]) => {
+    const settlements: (() => void)[] = []
+    // What has been counted serves those after it too, as long as it makes no difference to them.
+    let [counts, countedAt]: [Counts, number] = [new Map(), 0]
+    for (const [n, one] of group.entries()) {
+      const unseen = n - countedAt
+      const settle = await one.run(alone, unseen, counts).catch((error: unknown) => {
+        if (error instanceof UncertainError && unseen > 0) return null
+        throw error
+      })
+      if (!settle) [counts, countedAt] = [new Map(), n]
+      settlements.push(settle ?? (await one.run(alone, 0, counts)))
+    }
+    return settlements
+  }
+
+  /** One that fails is rare: only then is it worth its while to be able to undo each alone. */
+  const carryOutAll = async (group: readonly GroupedWrite[]) => {
+    savepoint.run()
+    try {
+      return await carryOutTogether(group)
+    } catch {
+      undo.run()
+      const settlements: (() => void)[] = []
+      for (const one of group) settlements.push(await carryOut(one))
+      return settlements
     }
   }
 
   /** Null when another process is writing. */
   const tryToCommit = async (group: readonly GroupedWrite[]): Promise<readonly (() => void)[] | null> =>
-    db.connection().execute(async (connection) => {
+    db.connection().execute(async () => {
       if (!lock.tryBegin()) return null
       try {
-        const settlements: (() => void)[] = []
-        // What has been counted serves those after it too, as long as it makes no difference to them.
-        let [counts, countedAt]: [Counts, number] = [new Map(), 0]
-        for (const [n, one] of group.entries()) {
-          let settle = await carryOut(connection, one, n - countedAt, counts)
-          if (!settle) {
-            ;[counts, countedAt] = [new Map(), n]
-            settle = await carryOut(connection, one, 0, counts)
-          }
-          if (settle) settlements.push(settle)
-        }
+        const settlements = await carryOutAll(group)
         const from = performance.now()
         lock.commit()
         const tookMs = performance.now() - from

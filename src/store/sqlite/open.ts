@@ -5,6 +5,7 @@ import Database from 'libsql'
 import type { Engine } from '../engine.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../tables.ts'
+import { openAlone } from './alone.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { keepStatements } from './kept-statements.ts'
 import { migrations } from './migrations.ts'
@@ -28,10 +29,8 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<S
     'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5; pragma foreign_keys = on',
   )
   const lock = createWriteLock(database)
-  const db = new Kysely<Tables>({
-    dialect: new SqliteDialect({ database: keepStatements(database) }),
-    log: onQuery,
-  })
+  const kept = keepStatements(database)
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: kept }), log: onQuery })
   try {
     // Not the migrator's own transaction: that begins with a read, and two that start at once would both migrate.
     await whenLockIsFree(async () => lock.tryBegin() || null)
@@ -41,7 +40,7 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<S
     await db.destroy()
     throw error
   }
-  const write = createGroupCommit(database, lock, db)
+  const write = createGroupCommit(database, lock, db, await openAlone(db, kept, onQuery))
   const foreign = database.prepare('pragma data_version').raw(true)
   return {
     db,
