@@ -157,18 +157,16 @@ export function openMirror(parts: MirrorParts): Mirror {
           return { copyId: null, mirrorFailure: failure }
         })
         .finally(() => underWay.delete(job.id))
-      background.run('keep a copy of a result', async () => {
-        await making
-      })
-      const late = new AbortController()
-      const waited = clock.delay(AWAITED_MS, late.signal).then(
-        () => {
+      return new Promise((resolve) => {
+        const cancel = clock.after(AWAITED_MS, () => {
           isLate = true
-          return NOT_YET
-        },
-        () => NOT_YET,
-      )
-      return Promise.race([making, waited]).finally(() => late.abort())
+          resolve(NOT_YET)
+        })
+        background.run('keep a copy of a result', async () => {
+          resolve(await making)
+          cancel()
+        })
+      })
     },
   }
 }

@@ -9,11 +9,20 @@ export interface Clock {
   now(): number
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. Never keeps the process alive. */
   delay(ms: number, signal?: AbortSignal): Promise<void>
+  /**
+   * Calls `act` after `ms`, unless what it gives has been called before: a wait that usually ends early costs less so than
+   * one that is aborted. Never keeps the process alive.
+   */
+  after(ms: number, act: () => void): () => void
 }
 
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
   delay: async (ms, signal) => {
     await delay(ms, undefined, { ref: false, ...(signal ? { signal } : {}) })
+  },
+  after: (ms, act) => {
+    const timer = setTimeout(act, ms).unref()
+    return () => clearTimeout(timer)
   },
 }

@@ -8,7 +8,7 @@ export interface Pacer {
   take(signal?: AbortSignal): Promise<void>
 }
 
-export function createPacer(perSecond: number, clock: Clock): Pacer {
+export function createPacer(perSecond: number, clock: Pick<Clock, 'now' | 'delay'>): Pacer {
   const intervalMs = 1_000 / perSecond
   /** When the turn after the last one given begins; never further back than a second's worth of turns. */
   let nextAt = -Infinity

@@ -8,21 +8,31 @@ export interface WakeableDelay {
 }
 
 /** @param stopping ends every wait when it aborts. */
-export function createWakeableDelay(clock: Clock, stopping: AbortSignal): WakeableDelay {
+export function createWakeableDelay(clock: Pick<Clock, 'after'>, stopping: AbortSignal): WakeableDelay {
   let isWoken = false
-  let waker: AbortController | null = null
+  let end: (() => void) | null = null
+
+  const sleep = async (ms: number) =>
+    new Promise<void>((resolve) => {
+      const cancel = clock.after(ms, () => end?.())
+      end = () => {
+        cancel()
+        stopping.removeEventListener('abort', wake)
+        end = null
+        resolve()
+      }
+      stopping.addEventListener('abort', wake)
+    })
+  const wake = () => {
+    isWoken = true
+    end?.()
+  }
+
   return {
     wait: async (ms) => {
-      if (!isWoken) {
-        waker = new AbortController()
-        await clock.delay(ms, AbortSignal.any([stopping, waker.signal])).catch(() => null)
-        waker = null
-      }
+      if (!isWoken && !stopping.aborted) await sleep(ms)
       isWoken = false
     },
-    wake: () => {
-      isWoken = true
-      waker?.abort()
-    },
+    wake,
   }
 }

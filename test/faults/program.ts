@@ -17,7 +17,7 @@ import { createFastClock } from '../support/fast-clock.ts'
 function createSharedClock(factor: number, origin: number): Clock {
   const ahead = (Date.now() - origin) * (factor - 1)
   const clock = createFastClock(factor)
-  return { now: () => Math.floor(clock.now() + ahead), delay: clock.delay }
+  return { ...clock, now: () => Math.floor(clock.now() + ahead) }
 }
 
 // From the first moment: when the run is gone, nobody is left who could end this one.

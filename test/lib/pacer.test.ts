@@ -5,7 +5,7 @@ import { createPacer } from '../../src/lib/pacer.ts'
 /** A clock that stands, and jumps by what is waited for. */
 function createJumpingClock() {
   let now = 1_000_000
-  const clock: Clock = {
+  const clock: Pick<Clock, 'now' | 'delay'> = {
     now: () => now,
     delay: async (ms) => {
       now = Math.max(now, now + ms)

@@ -1,10 +1,15 @@
 /** Writes to the embedded database: together on disk, each for itself when it fails, and patient with other processes. */
 import { join } from 'node:path'
 import Database from 'libsql'
-import { sql } from 'kysely'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Kysely, sql, SqliteDialect } from 'kysely'
 import { expect, test } from 'vitest'
+import { createGroupCommit } from '../../src/store/sqlite/group-commit.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
+import { createWriteLock } from '../../src/store/sqlite/write-lock.ts'
+import type { Tables } from '../../src/store/tables.ts'
 import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
 
 async function openTwice() {
   const path = join(await makeDataDir(), 'gateway.db')
@@ -40,6 +45,37 @@ test('what comes in one turn is on disk together when the first is answered, eac
   await writes[0]
   expect(seenByOther()).toEqual([1, 2, 3])
   expect(await Promise.all(writes)).toEqual([[1], [1, 2], [1, 2, 3]])
+})
+
+test('a write is answered when the disk has it, the event loop goes on until then, and what comes meanwhile waits', async () => {
+  const database = new Database(':memory:')
+  database.exec('create table notes (n integer primary key)')
+  const syncs: (() => void)[] = []
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
+  closeAfterTest(() => db.destroy())
+  const write = createGroupCommit({
+    database,
+    lock: createWriteLock(database),
+    db,
+    alone: db,
+    sync: async () => new Promise((resolve) => syncs.push(resolve)),
+  })
+  const answered: number[] = []
+  const keep = async (n: number) => {
+    await write('local', async () => database.prepare('insert into notes values (?)').run(n))
+    answered.push(n)
+  }
+  const writes = [keep(1), keep(2)]
+  await until(() => syncs.length === 1)
+  writes.push(keep(3))
+  await nextTurn()
+  expect([answered, syncs.length]).toEqual([[], 1])
+  syncs.shift()?.()
+  await until(() => syncs.length === 1)
+  expect(answered).toEqual([1, 2])
+  syncs.shift()?.()
+  await Promise.all(writes)
+  expect(answered).toEqual([1, 2, 3])
 })
 
 test('a write that fails is undone alone', async () => {

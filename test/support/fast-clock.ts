@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Clock } from '../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 
 /** A clock that runs `factor` times as fast as the wall's, so that schedules of seconds and minutes can be lived through. */
 export function createFastClock(factor: number): Clock {
   const start = Date.now()
   return {
     now: () => Math.floor(start + (Date.now() - start) * factor),
+    after: (ms, act) => systemClock.after(ms / factor, act),
     delay: async (ms, signal) => {
       await delay(ms / factor, undefined, { ref: false, ...(signal && { signal }) })
     },

@@ -4,8 +4,8 @@ import { type Clock, systemClock } from '../../src/lib/clock.ts'
 export function createStepClock(): Clock & { step(ms: number): void } {
   let now = Date.now()
   return {
+    ...systemClock,
     now: () => now,
-    delay: systemClock.delay,
     step: (ms) => {
       now += ms
     },

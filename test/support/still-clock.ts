@@ -8,4 +8,5 @@ export const stillClock: Clock = {
     if (!signal.aborted) await once(signal, 'abort')
     throw signal.reason
   },
+  after: () => () => {},
 }

@@ -1,11 +1,11 @@
 /**
- * One commit for all writes of a turn of the event loop. A commit waits for the disk, and the process waits with it;
+ * One commit for all writes of a turn of the event loop. The commit waits for the disk, and the process does not;
  * whoever comes meanwhile rides on the next one.
  *
- * Each write sees those before it, and is undone alone when it fails. None is answered before the commit: what has
- * resolved is on disk.
+ * Each write sees those before it, and is undone alone when it fails. None is answered before the disk has the commit:
+ * what has resolved is there.
  */
-import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from 'libsql'
 import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
@@ -13,19 +13,19 @@ import { type Counts, UncertainError, type Write } from '../engine.ts'
 import type { Tables } from '../tables.ts'
 import { whenLockIsFree, type WriteLock } from './write-lock.ts'
 
-const LONGEST_REST_MS = 5
+export interface GroupCommitParts {
+  readonly database: Pick<Database, 'prepare'>
+  readonly lock: WriteLock
+  readonly db: Kysely<Tables>
+  /** The database as one has it who has been given the connection of `db`. */
+  readonly alone: Kysely<Tables>
+  /** Puts on disk what has been committed. */
+  readonly sync: () => Promise<void>
+}
 
-/** @param alone the database as `db` has it to itself. */
-export function createGroupCommit(
-  database: Database,
-  lock: WriteLock,
-  db: Kysely<Tables>,
-  alone: Kysely<Tables>,
-): Write {
+export function createGroupCommit({ database, lock, db, alone, sync }: GroupCommitParts): Write {
   const savepoint = database.prepare('savepoint one')
   const undo = database.prepare('rollback to one')
-  /** As long as the last commit has taken there is no other: half of the time at least is everybody else's. */
-  let restUntil = 0
 
   /** Undone alone where it fails. */
   const carryOut = async (one: GroupedWrite) => {
@@ -74,10 +74,7 @@ export function createGroupCommit(
       if (!lock.tryBegin()) return null
       try {
         const settlements = await carryOutAll(group)
-        const from = performance.now()
         lock.commit()
-        const tookMs = performance.now() - from
-        restUntil = from + tookMs + Math.min(tookMs, LONGEST_REST_MS)
         return settlements
       } catch (error) {
         lock.rollback()
@@ -88,11 +85,11 @@ export function createGroupCommit(
   return createGroupedWrites(async (waiting) => {
     // Whatever has come in is handled before this resolves: all of it shares the commit.
     await nextTurn()
-    const restMs = restUntil - performance.now()
-    if (restMs > 0) await delay(restMs)
     const group = waiting.splice(0)
     try {
-      for (const settle of await whenLockIsFree(async () => tryToCommit(group))) settle()
+      const settlements = await whenLockIsFree(async () => tryToCommit(group))
+      await sync()
+      for (const settle of settlements) settle()
     } catch (error) {
       for (const one of group) one.fail(error)
     }

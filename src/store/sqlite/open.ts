@@ -9,6 +9,7 @@ import { openAlone } from './alone.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { keepStatements } from './kept-statements.ts'
 import { migrations } from './migrations.ts'
+import { NO_WAL_FILE, openWalFile } from './wal-file.ts'
 import { createWriteLock, whenLockIsFree } from './write-lock.ts'
 
 export interface SqliteEngine extends Engine {
@@ -17,8 +18,9 @@ export interface SqliteEngine extends Engine {
 }
 
 /**
- * Opens the embedded database, made and migrated where needed. WAL with `synchronous=FULL`: what is committed is on
- * disk, also after a power cut.
+ * Opens the embedded database, made and migrated where needed. The engine itself puts what is committed on disk when it
+ * empties its WAL (`synchronous=NORMAL`); before that each commit is put there by us, off the event loop, and is answered
+ * after it.
  * @param onQuery called once for each statement that reached the engine.
  */
 export async function openDatabase(path: string, onQuery: () => void): Promise<SqliteEngine> {
@@ -26,21 +28,25 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<S
   const database = new Database(path)
   // A lock that is taken is waited for between calls, not within one that holds the event loop.
   database.exec(
-    'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5; pragma foreign_keys = on',
+    'pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5; pragma foreign_keys = on',
   )
   const lock = createWriteLock(database)
-  const kept = keepStatements(database)
+  let wal = NO_WAL_FILE
+  const kept = keepStatements(database, () => wal.close())
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: kept }), log: onQuery })
   try {
     // Not the migrator's own transaction: that begins with a read, and two that start at once would both migrate.
     await whenLockIsFree(async () => lock.tryBegin() || null)
     await migrate(db, migrations, true)
     lock.commit()
+    // There since it was first read.
+    if (path !== ':memory:') wal = openWalFile(path)
+    await wal.sync()
   } catch (error) {
     await db.destroy()
     throw error
   }
-  const write = createGroupCommit(database, lock, db, await openAlone(db, kept, onQuery))
+  const write = createGroupCommit({ database, lock, db, alone: await openAlone(db, kept, onQuery), sync: wal.sync })
   const foreign = database.prepare('pragma data_version').raw(true)
   return {
     db,
