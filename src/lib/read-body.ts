@@ -20,7 +20,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
       request.off('data', onData).pause()
       end(null)
     }
-    // It closes after its end, too.
+    // It closes after its end, and after an error, too.
     const onClose = () => {
       if (!isOver) reject(new Error('the caller went away in the middle of its request'))
     }
@@ -28,6 +28,5 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
       .on('data', onData)
       .on('end', () => end(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes)))
       .on('close', onClose)
-      .on('error', onClose)
   })
 }

@@ -61,8 +61,7 @@ export function createKeptAnswers({
     return key
   }
 
-  const isStillSo = async (viewer: Viewer, condition: Condition): Promise<boolean> => {
-    if (condition.kind === 'always') return true
+  const isStillSo = async (viewer: Viewer, condition: Exclude<Condition, { kind: 'always' }>): Promise<boolean> => {
     if (condition.kind === 'stored') return nameState(viewer.tenant) === condition.state
     // One that has changed is another object.
     const jobs = await openReading(viewer)(condition.ids)
@@ -74,7 +73,8 @@ export function createKeptAnswers({
     recall: async (viewer, key, accept) => {
       const found = kept.get(key)
       if (found?.accept !== accept) return null
-      return (await isStillSo(viewer, found.condition)) ? found.answer : null
+      if (found.condition.kind === 'always') return found.answer
+      return (await isStillSo(viewer, found.condition).catch(() => false)) ? found.answer : null
     },
     keep: (key, accept, answer, condition) => {
       if (answer.text.length > MAX_ANSWER_CHARS || accept.length > MAX_ACCEPT_CHARS) return

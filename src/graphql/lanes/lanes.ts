@@ -101,7 +101,7 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
       if (isAnswer && accept.length <= MAX_ACCEPT_CHARS) formats.set(accept, type)
     },
     keyOf: kept.keyOf,
-    recall: async ({ headers: { accept = '' } }, viewer, key) => kept.recall(viewer, key, accept).catch(() => null),
+    recall: async ({ headers: { accept = '' } }, viewer, key) => kept.recall(viewer, key, accept),
     keepRefusal: (key, accept, answer) => kept.keep(key, accept ?? '', answer, { kind: 'always' }),
     isLearned: (text) => learned.has(text),
     learn: (document) => {
