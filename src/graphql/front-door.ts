@@ -186,8 +186,9 @@ function wantsPage({ headers }: IncomingMessage): boolean {
 
 /** A GET has no body, and where it names a type all the same it is one that a page cannot send without asking. */
 function hasJsonType({ headers }: IncomingMessage, isPost: boolean): boolean {
-  const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase()
-  return type === undefined ? !isPost : JSON_TYPES.has(type)
+  const type = headers['content-type']
+  if (type === undefined) return !isPost
+  return JSON_TYPES.has(type) || JSON_TYPES.has(type.split(';')[0]?.trim().toLowerCase() ?? '')
 }
 
 /** NaN where it is not said before. */

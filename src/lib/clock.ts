@@ -16,8 +16,10 @@ export interface Clock {
   after(ms: number, act: () => void): () => void
 }
 
+const STARTED_AT = performance.timeOrigin
+
 export const systemClock: Clock = {
-  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  now: () => Math.floor(STARTED_AT + performance.now()),
   delay: async (ms, signal) => {
     await delay(ms, undefined, { ref: false, ...(signal ? { signal } : {}) })
   },
