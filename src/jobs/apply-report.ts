@@ -8,6 +8,7 @@ import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import { type Deadlines, type Decision, decide, isArrow } from '../domain/transitions.ts'
 import { type JobStore, type NewWebhook, UpstreamIdTakenError } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
+import { lookSoon } from './look-soon.ts'
 
 export interface ApplyReportParts {
   readonly store: Pick<JobStore, 'applyDecision' | 'findJob'>
@@ -37,7 +38,8 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
   const apply: ApplyReport = async (job, report) => {
     let current = job
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const decision = decide(current, report, { deadlines, random: random(), isWatched: bus.isWatched(current.id) })
+      const isWatched = bus.isWatched(current.id)
+      const decision = decide(current, report, { deadlines, random: random(), isWatched })
       if (decision.kind === 'none') {
         if (contradicts(current, report)) telemetry.evidenceTooLate(current, report)
         return current
@@ -63,6 +65,8 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
         faultPoint('report-applied')
         if (!isInFlight(written)) onRoom()
         if (webhook) onWebhook()
+        // Somebody has come since it was decided when to look next.
+        if (!isWatched && bus.isWatched(written.id)) await lookSoon(store, written, report.at)
         if (decision.kind === 'transition') {
           telemetry.jobMoved(written, report)
           bus.publish(written)

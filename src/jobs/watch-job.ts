@@ -7,11 +7,11 @@
 import DataLoader from 'dataloader'
 import { requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
-import { WATCHED_EVERY_MS } from '../domain/poll-schedule.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createWakeSignal } from '../lib/wake-signal.ts'
 import type { JobStore } from '../store/job-store.ts'
+import { lookSoon } from './look-soon.ts'
 import { findVisibleJobs } from './read-jobs.ts'
 import { createFeedSource, type Feed, type FeedSource } from './feed.ts'
 
@@ -52,13 +52,6 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
     return read
   }
 
-  /** A job that is watched from now on is looked at soon, even where its schedule has grown long. */
-  const lookSoon = async (job: SwapJob) => {
-    const soon = clock.now() + WATCHED_EVERY_MS
-    if (job.status !== 'ON_QUEUE' || job.wakeAt === null || job.wakeAt <= soon) return
-    await store.applyDecision(job, { kind: 'note', patch: { wakeAt: soon } }, clock.now(), 'CALLER')
-  }
-
   const openFeed = (jobId: string, ring: () => void): Feed<SwapJob> => {
     const detach = bus.subscribeJob(jobId, ring)
     let shownVersion = 0
@@ -67,6 +60,8 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
       read: async () => {
         const job = await readJob(jobId)
         if (job && job.version <= shownVersion) return null
+        // Watched already: a look that has not been decided on by now takes account of it by itself.
+        if (job && shownVersion === 0) await lookSoon(store, job, clock.now())
         isOver = !job || isDone(job.status)
         shownVersion = job?.version ?? shownVersion
         return job
@@ -104,7 +99,6 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
       requireScope(viewer, 'swap:read')
       const [job = null] = await findVisibleJobs(store, viewer, [id])
       if (!job) return null
-      await lookSoon(job)
       return createFeedSource((ring) => openFeed(job.id, ring))
     },
     awaitDone: async (job, waitMs) => (waitMs <= 0 || isDone(job.status) ? job : awaitDone(job, waitMs)),

@@ -1,0 +1,58 @@
+/** Whoever begins to watch a job while it is looked at waits for the next look no longer than anybody else. */
+import { expect, test } from 'vitest'
+import { createMemoryBus } from '../../src/bus/memory.ts'
+import { WATCHED_EVERY_MS } from '../../src/domain/poll-schedule.ts'
+import { createApplyReport } from '../../src/jobs/apply-report.ts'
+import { createJobStore } from '../../src/store/kysely-job-store.ts'
+import { openDatabase } from '../../src/store/sqlite/open.ts'
+import { makeNewSwapJob } from '../support/jobs.ts'
+import { closeAfterTest } from '../support/test-app.ts'
+
+const NOW = 1_700_000_000_000
+const LIMITS = {
+  since: 0,
+  quota: null,
+  maxUnfinished: null,
+  contentRefusals: { since: 0, maxPerTenant: 2, maxOverall: 3 },
+}
+
+async function openJob() {
+  const engine = await openDatabase(':memory:', () => {})
+  closeAfterTest(() => engine.db.destroy())
+  const store = createJobStore(engine)
+  const made = await store.createJob(makeNewSwapJob('job_1', NOW), { maxInFlight: 1, maxWaiting: 1 }, LIMITS)
+  if (made.kind !== 'created') throw new Error(made.kind)
+  const patch = { upstreamId: 'U1', leaseUntil: null, fetches: 9, deadlineAt: NOW + 900_000 }
+  const job = await store.applyDecision(made.job, { kind: 'transition', to: 'ON_QUEUE', patch }, NOW, 'SUBMIT')
+  if (!job) throw new Error('the job has gone elsewhere')
+  return { store, job }
+}
+
+test.each(['before', 'while'])('who begins %s the look is written down', async (when) => {
+  const { store, job } = await openJob()
+  const bus = createMemoryBus()
+  const watchWhen = (moment: string) => {
+    if (moment !== when) return
+    const detach = bus.subscribeJob(job.id, () => {})
+    closeAfterTest(async () => detach())
+  }
+  const applyReport = createApplyReport({
+    bus,
+    store: {
+      ...store,
+      applyDecision: async (...args) => {
+        watchWhen('while')
+        return store.applyDecision(...args)
+      },
+    },
+    onRoom: () => {},
+    onWebhook: () => {},
+    telemetry: { jobMoved: () => {}, evidenceTooLate: () => {}, upstreamIdTaken: () => {} },
+    deadlines: { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 900_000 },
+    random: () => 0.5,
+  })
+  watchWhen('before')
+  const finding = { kind: 'unfinished', upstreamId: 'U1', word: 'ON_QUEUE' } as const
+  await applyReport(job, { source: 'RECONCILER', at: NOW, fencing: job.fencing, finding })
+  expect((await store.findJob(job.id))?.wakeAt).toBeLessThanOrEqual(NOW + WATCHED_EVERY_MS)
+})
