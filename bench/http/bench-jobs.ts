@@ -64,6 +64,8 @@ export async function makeJobs(gateway: BenchGateway, counts: JobCounts): Promis
 /** As if the jobs were minutes old: the looks at thousands of young ones are no part of answering for them. */
 function putLooksOff(databaseUrl: string): void {
   const database = new Database(databaseUrl.replace('file:', ''))
+  // The gateway writes as well.
+  database.exec('pragma busy_timeout = 5000')
   database.prepare("update jobs set fetches = 11, wake_at = wake_at + 300000 where status = 'ON_QUEUE'").run()
   database.close()
 }

@@ -303,7 +303,9 @@ export function readUpstream({
 
 /** What is stored, read past the program. */
 export async function readStore(databaseUrl: string): Promise<Pick<History, 'jobs' | 'timeline'>> {
-  return throughSideDoor(databaseUrl, async ({ query }) => {
+  return throughSideDoor(databaseUrl, async ({ query, exec }) => {
+    // Both as they were at one moment: what is read may still be at work.
+    await exec(databaseUrl.startsWith('file:') ? 'begin' : 'begin isolation level repeatable read')
     const jobs = await query(
       `select id, status, version, upstream_id as "upstreamId", target_image_url as "targetImage",
        hook_address as "hookAddress", charge_state as "chargeState", charge_quota as "chargeQuota" from jobs`,
