@@ -221,7 +221,7 @@ function enqueue(
 }
 
 function finish(job: SwapJob, to: SwapJobStatus, at: number, patch: Patch): Decision {
-  const closed: Patch = {
+  const closed = {
     purgeAt: at + keptForMs(job.keepDays),
     finishedAt: at,
     leaseUntil: null,
@@ -229,7 +229,7 @@ function finish(job: SwapJob, to: SwapJobStatus, at: number, patch: Patch): Deci
     deadlineAt: null,
     failedSeenAt: null,
   }
-  return { kind: 'transition', to, patch: Object.assign(closed, patch) }
+  return { kind: 'transition', to, patch: Object.assign({}, patch, closed) }
 }
 
 const HOUR_MS = 60 * 60 * 1_000

@@ -65,11 +65,12 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
         faultPoint('report-applied')
         if (!isInFlight(written)) onRoom()
         if (webhook) onWebhook()
-        // Somebody has come since it was decided when to look next.
-        if (!isWatched && bus.isWatched(written.id)) await lookSoon(store, written, report.at)
         if (decision.kind === 'transition') {
           telemetry.jobMoved(written, report)
           bus.publish(written)
+        } else if (!isWatched && bus.isWatched(written.id)) {
+          // Somebody has come since it was decided when to look next.
+          await lookSoon(store, written, report.at)
         }
         return written
       }

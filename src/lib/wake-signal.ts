@@ -1,3 +1,5 @@
+import { type Clock, systemClock } from './clock.ts'
+
 /**
  * A mailbox with one slot and no content: however often it is rung before somebody looks, one look answers all.
  * Whoever waits reads the newest state afterwards, so a slow reader holds nothing back and misses nothing that is
@@ -14,14 +16,15 @@ export interface WakeSignal {
   close(): void
 }
 
-export function createWakeSignal(): WakeSignal {
+/** @param after what times a wait. */
+export function createWakeSignal(after: Clock['after'] = systemClock.after): WakeSignal {
   let rung = false
   let closed = false
   let settle: ((woken: boolean) => void) | null = null
-  let timer: NodeJS.Timeout | undefined
+  let cancel: (() => void) | null = null
 
   const finish = (woken: boolean) => {
-    clearTimeout(timer)
+    cancel?.()
     const waiting = settle
     settle = null
     if (woken) rung = false
@@ -41,7 +44,7 @@ export function createWakeSignal(): WakeSignal {
       }
       return new Promise((resolve) => {
         settle = resolve
-        timer = setTimeout(finish, timeoutMs, false)
+        cancel = after(timeoutMs, () => finish(false))
       })
     },
     close: () => {

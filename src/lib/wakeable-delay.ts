@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts'
+import { createWakeSignal } from './wake-signal.ts'
 
 /** A wait that ends with its time, or as soon as somebody has news; news that came before the wait ends it at once. */
 export interface WakeableDelay {
@@ -9,30 +10,14 @@ export interface WakeableDelay {
 
 /** @param stopping ends every wait when it aborts. */
 export function createWakeableDelay(clock: Pick<Clock, 'after'>, stopping: AbortSignal): WakeableDelay {
-  let isWoken = false
-  let end: (() => void) | null = null
-
-  const sleep = async (ms: number) =>
-    new Promise<void>((resolve) => {
-      const cancel = clock.after(ms, () => end?.())
-      end = () => {
-        cancel()
-        stopping.removeEventListener('abort', wake)
-        end = null
-        resolve()
-      }
-      stopping.addEventListener('abort', wake)
-    })
-  const wake = () => {
-    isWoken = true
-    end?.()
-  }
-
+  const signal = createWakeSignal(clock.after)
   return {
     wait: async (ms) => {
-      if (!isWoken && !stopping.aborted) await sleep(ms)
-      isWoken = false
+      if (stopping.aborted) return
+      stopping.addEventListener('abort', signal.close)
+      await signal.wait(ms)
+      stopping.removeEventListener('abort', signal.close)
     },
-    wake,
+    wake: signal.ring,
   }
 }

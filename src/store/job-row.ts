@@ -1,4 +1,4 @@
-import type { Decision } from '../domain/transitions.ts'
+import type { Decision, Note } from '../domain/transitions.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { NewSwapJob, NewWebhook } from './job-store.ts'
 import type { JobRow, WebhookRow } from './tables.ts'
@@ -50,29 +50,19 @@ export function toSwapJob(row: Omit<JobRow, 'change_seq'>): SwapJob {
   }
 }
 
-/** What notes change: the version of a job says all the rest. */
-export const NOTED_COLUMNS = [
-  'upstream_status',
-  'lease_until',
-  'not_before',
-  'fetches',
-  'wake_at',
-  'failed_seen_at',
-] as const satisfies readonly (keyof JobRow)[]
+/** Where what notes change is: the version of a job says all the rest. */
+const NOTED = {
+  upstreamStatus: 'upstream_status',
+  leaseUntil: 'lease_until',
+  notBefore: 'not_before',
+  fetches: 'fetches',
+  wakeAt: 'wake_at',
+  failedSeenAt: 'failed_seen_at',
+} as const satisfies Record<keyof Note, keyof JobRow>
+export const NOTED_COLUMNS = Object.values(NOTED)
 
-/** A job that was changed, and what its row has beside the change that was made. */
-export function toChangedJob(
-  job: SwapJob,
-  row: Pick<JobRow, (typeof NOTED_COLUMNS)[number]>,
-  { status, version, updatedAt }: Pick<SwapJob, 'status' | 'version' | 'updatedAt'>,
-  patch: Partial<SwapJob>,
-): SwapJob {
+function toNote(row: NotedRow): Required<Note> {
   return {
-    ...job,
-    ...patch,
-    status,
-    version,
-    updatedAt,
     upstreamStatus: row.upstream_status,
     leaseUntil: row.lease_until,
     notBefore: row.not_before,
@@ -80,6 +70,18 @@ export function toChangedJob(
     wakeAt: row.wake_at,
     failedSeenAt: row.failed_seen_at,
   }
+}
+
+type NotedRow = Pick<JobRow, (typeof NOTED)[keyof Note]>
+
+/** A job that was changed, and what its row has beside the change that was made. */
+export function toChangedJob(
+  job: SwapJob,
+  row: NotedRow,
+  { status, version, updatedAt }: Pick<SwapJob, 'status' | 'version' | 'updatedAt'>,
+  patch: Partial<SwapJob>,
+): SwapJob {
+  return { ...job, ...patch, status, version, updatedAt, ...toNote(row) }
 }
 
 /** The columns that a decision's patch writes: only those it names. */

@@ -5,16 +5,10 @@ import { WATCHED_EVERY_MS } from '../../src/domain/poll-schedule.ts'
 import { createApplyReport } from '../../src/jobs/apply-report.ts'
 import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
-import { makeNewSwapJob } from '../support/jobs.ts'
+import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
 import { closeAfterTest } from '../support/test-app.ts'
 
 const NOW = 1_700_000_000_000
-const LIMITS = {
-  since: 0,
-  quota: null,
-  maxUnfinished: null,
-  contentRefusals: { since: 0, maxPerTenant: 2, maxOverall: 3 },
-}
 
 async function openJob() {
   const engine = await openDatabase(':memory:', () => {})

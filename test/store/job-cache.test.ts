@@ -7,17 +7,11 @@ import { createCachedJobStore } from '../../src/store/job-cache.ts'
 import type { JobStore } from '../../src/store/job-store.ts'
 import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
-import { makeNewSwapJob } from '../support/jobs.ts'
+import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
 import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
 
 const NOW = 1_700_000_000_000
 const ROOM = { maxInFlight: 100, maxWaiting: 100 }
-const LIMITS = {
-  since: 0,
-  quota: null,
-  maxUnfinished: null,
-  contentRefusals: { since: 0, maxPerTenant: 2, maxOverall: 3 },
-}
 const TENANT = makeNewSwapJob('', NOW).tenant
 
 async function openTwo() {

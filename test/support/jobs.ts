@@ -1,6 +1,14 @@
 import type { SwapJob } from '../../src/domain/swap-job.ts'
 import type { NewSwapJob } from '../../src/store/job-store.ts'
 
+/** A tenant that has no more than a few refusals against it. */
+export const LIMITS = {
+  since: 0,
+  quota: null,
+  maxUnfinished: null,
+  contentRefusals: { since: 0, maxPerTenant: 2, maxOverall: 3 },
+}
+
 const NO_ORIGIN = { uploadId: null, resultOf: null }
 
 /** What every job has that its test says nothing of. */

@@ -129,8 +129,7 @@ builder.mutationField('createSwap', (t) =>
     args: { input: t.arg({ type: CreateSwapInput, required: true }) },
     resolve: async (_root, { input }, { viewer, allowance, idempotencyKey, useCases }) => {
       if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
-      const withKey = { idempotencyKey, ...input }
-      withKey.idempotencyKey ??= idempotencyKey
+      const withKey = Object.assign({}, input, { idempotencyKey: input.idempotencyKey ?? idempotencyKey })
       return toResult(await useCases.createSwap(viewer, withKey), useCases.now())
     },
   }),
