@@ -78,11 +78,17 @@ function countEnds({ callers }: Rig): Record<string, number> {
   return ends
 }
 
+/**
+ * A refusal that comes after the claim's lease is that of a submitter who was taken for dead: the swap is UNCONFIRMED.
+ * On this clock a lease is seconds of the wall's, which a busy machine takes no process away for.
+ */
+const UNHURRIED = 4
+
 const refusalScenarios = REFUSALS.map(({ name, answer, endsAs }): Scenario => ({
   name,
   times: { short: 2, long: 20 },
   run: async (times) => {
-    const rig = await openRig()
+    const rig = await openRig({ clockFactor: UNHURRIED })
     try {
       scriptFirst(rig, () => ({ kind: 'answer', ...answer }), GOOD)
       rig.wish(times)
