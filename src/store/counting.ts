@@ -7,8 +7,11 @@ import type { Tables } from './tables.ts'
 
 export type Where = ExpressionBuilder<Tables, 'jobs'>
 
+/** As the indexes of unfinished jobs say it: what names them otherwise is looked for in all that there have ever been. */
+export const isUnfinished = (where: Where) => where('finished_at', 'is', null)
+
 export const isWaiting = (where: Where) =>
-  where.and([where('wake_at', 'is not', null), where('status', '=', 'PENDING'), where('lease_until', 'is', null)])
+  where.and([isUnfinished(where), where('status', '=', 'PENDING'), where('lease_until', 'is', null)])
 
 /** How many jobs there are of a kind, counted no further than `limit`. */
 export function countUpTo(limit: number, condition: (where: Where) => Expression<SqlBool>) {
@@ -22,9 +25,9 @@ export function countUpTo(limit: number, condition: (where: Where) => Expression
   return selectFrom(some).select(({ fn }) => fn.countAll<number>().as('count'))
 }
 
-const isOnQueue = (where: Where) => where.and([where('wake_at', 'is not', null), where('status', '=', 'ON_QUEUE')])
+const isOnQueue = (where: Where) => where.and([isUnfinished(where), where('status', '=', 'ON_QUEUE')])
 const isSending = (where: Where) =>
-  where.and([where('wake_at', 'is not', null), where('status', '=', 'PENDING'), where('lease_until', 'is not', null)])
+  where.and([isUnfinished(where), where('status', '=', 'PENDING'), where('lease_until', 'is not', null)])
 
 /** Jobs that are, or may be, at the upstream; each kind is counted in the queue's index, no further than `limit`. */
 export function countInFlight(limit: number) {
@@ -82,12 +85,12 @@ const selectTenantCounts = prepareQuery(
     const isOwn = (where: Where) => where('tenant', '=', tenant)
     const isRefusal = isContentRefusal(since)
     // By their statuses: in the index of these, and not through all that the tenant has ever had.
-    const isUnfinished = (where: Where) => where.and([isOwn(where), where('status', 'in', UNFINISHED_STATUSES)])
+    const isOwnUnfinished = (where: Where) => where.and([isOwn(where), where('status', 'in', UNFINISHED_STATUSES)])
     return trx
       .selectNoFrom([
         countUpTo(maxOverall, isRefusal).as('refusals'),
         countUpTo(maxPerTenant, (where) => where.and([isOwn(where), isRefusal(where)])).as('own_refusals'),
-        countUpTo(maxUnfinished, isUnfinished).as('unfinished'),
+        countUpTo(maxUnfinished, isOwnUnfinished).as('unfinished'),
       ])
       .$narrowType<TenantCounts>()
   },

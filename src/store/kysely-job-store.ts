@@ -1,6 +1,6 @@
 import { type Kysely, sql, type UpdateObject } from 'kysely'
 import type { SwapJob, TimelineEntry } from '../domain/swap-job.ts'
-import { CONTENT_REFUSED, countInFlight, countUpTo, isContentRefusal, isWaiting } from './counting.ts'
+import { CONTENT_REFUSED, countInFlight, countUpTo, isContentRefusal, isUnfinished, isWaiting } from './counting.ts'
 import { type Engine, UncertainError } from './engine.ts'
 import { NOTED_COLUMNS, toChangedJob, toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createKeeping } from './keeping.ts'
@@ -161,7 +161,7 @@ export function createJobStore(engine: Engine): JobStore {
         .where('tenant', '=', tenant)
         .where('change_seq', '>', after)
         .where('change_seq', '<=', upTo)
-        .$if(unfinished, (query) => query.where('wake_at', 'is not', null))
+        .$if(unfinished, (query) => query.where(isUnfinished))
         .orderBy('change_seq')
         .limit(limit)
         .execute()

@@ -5,7 +5,7 @@
 import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
 import type { JobFilter } from '../domain/job-filter.ts'
 import { isDone, SWAP_JOB_STATUSES, type SwapJobStatus } from '../domain/swap-job.ts'
-import { countUpTo, isWaiting, type Where } from './counting.ts'
+import { countUpTo, isUnfinished, isWaiting, type Where } from './counting.ts'
 import { toSwapJob } from './job-row.ts'
 import type { JobStore, ListRange } from './job-store.ts'
 import type { Engine } from './engine.ts'
@@ -65,7 +65,7 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
         .selectFrom('jobs')
         .select(({ fn }) => fn.countAll<number>().as('count'))
         .where('tenant', '=', tenant)
-        .where('wake_at', 'is not', null)
+        .where(isUnfinished)
         .executeTakeFirstOrThrow()
       return count
     },

@@ -206,5 +206,21 @@ export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unk
         `.execute(db)
       },
     },
+    '0008-narrower-indexes': {
+      up: async (db: Kysely<unknown>) => {
+        // What hangs on `wake_at` is written anew with each look at a job; and what has no value needs no entry.
+        for (const name of ['jobs_unfinished', 'jobs_queue', 'jobs_purge_at', 'jobs_upstream_id']) {
+          await db.schema.dropIndex(name).execute()
+        }
+        await sql`create index jobs_unfinished on jobs (tenant, change_seq) where finished_at is null`.execute(db)
+        await sql`create index jobs_queue on jobs (status, lease_until, created_at) where finished_at is null`.execute(
+          db,
+        )
+        await sql`
+          create index jobs_purge_at on jobs (purge_at) where purge_at is not null and forgotten_at is null
+        `.execute(db)
+        await sql`create unique index jobs_upstream_id on jobs (upstream_id) where upstream_id is not null`.execute(db)
+      },
+    },
   }
 }

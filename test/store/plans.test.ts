@@ -92,3 +92,36 @@ test('what a new swap is checked against is counted in indexes of just that', as
     expect(search).not.toMatch(/SCAN jobs$/)
   }
 })
+
+const jobsOf = async (work: (store: ReturnType<typeof createJobStore>) => Promise<unknown>) =>
+  explain((engine) => work(createJobStore(engine)))
+
+test.each<[string, () => Promise<string[]>, RegExp]>([
+  [
+    'the next that waits',
+    async () => jobsOf((store) => store.findNextWaiting(1, { since: 0, maxPerTenant: 2, maxOverall: 3 })),
+    /jobs_queue \(status=\? AND lease_until=\?\)/,
+  ],
+  [
+    'the unfinished ones of a tenant, in the order of their changes',
+    async () => jobsOf((store) => store.listChanges('a', { after: 0, upTo: 9, limit: 10, unfinished: true })),
+    /jobs_unfinished \(tenant=\? AND change_seq>\? AND change_seq<\?\)/,
+  ],
+  [
+    'how many are unfinished',
+    async () => explain((engine) => createLists(engine).countUnfinished('a')),
+    /jobs_unfinished/,
+  ],
+  ['by the upstream’s id', async () => jobsOf((store) => store.findByUpstreamId('u')), /jobs_upstream_id/],
+  [
+    'own ones by the upstream’s ids',
+    async () => jobsOf((store) => store.findOwnJobs('a', ['u', 'v'])),
+    /jobs_upstream_id \(upstream_id=\?\)/,
+  ],
+  ['what is to be erased', async () => jobsOf((store) => store.listToForget(1, 10)), /jobs_purge_at \(purge_at/],
+  ['what is due', async () => jobsOf((store) => store.claimDue(1, 2, 10)), /jobs_wake_at \(wake_at/],
+])('%s: in an index of just these', async (_what, explained, index) => {
+  const steps = (await explained()).flatMap((plan) => plan.split(' | '))
+  expect(steps.some((step) => index.test(step))).toBe(true)
+  expect(steps.filter((step) => /^SCAN jobs$|TEMP B-TREE FOR (?!RIGHT PART)/.test(step))).toEqual([])
+})
