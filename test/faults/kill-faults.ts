@@ -115,7 +115,8 @@ const killAt = (point: FaultPoint): Scenario => ({
         if (isRecovered) recoveriesMs.push(performance.now() - killedAt)
       }
       const isLong = times > SHORT
-      if (isLong) await rig.settle(90_000)
+      // While something goes on, jobs would be read at one moment and what callers saw of them at the next.
+      await (isLong ? rig.settle(90_000) : rig.gateway.kill())
       const { length } = recoveriesMs
       return toResult(
         await rig.check(isLong),
