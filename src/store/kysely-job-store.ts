@@ -108,6 +108,9 @@ export function createJobStore(engine: Engine): JobStore {
     },
 
     findNextWaiting: async (now, refusals) => {
+      // Mostly nothing waits, and then that is all there is to ask.
+      const [some] = await selectSomeWaiting(db, {})
+      if (!some) return null
       const [row] = await selectNextWaiting(db, { now, ...refusals })
       return row ? toSwapJob(row) : null
     },
@@ -198,6 +201,14 @@ const selectOwnJobs = prepareQuery(
 
 const selectJob = prepareQuery((db, { id }: { readonly id: string }) =>
   db.selectFrom('jobs').selectAll().where('id', '=', id),
+)
+
+const selectSomeWaiting = prepareQuery((db, _values: object) =>
+  db
+    .selectFrom('jobs')
+    .select(({ lit }) => lit(1).as('one'))
+    .where(isWaiting)
+    .limit(1),
 )
 
 const selectNextWaiting = prepareQuery((db, values: ContentRefusals & { readonly now: number }) => {

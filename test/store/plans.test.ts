@@ -73,15 +73,16 @@ test.each<[string, JobFilter, RegExp]>([
   }
 })
 
+const LIMITS = {
+  since: 0,
+  quota: null,
+  maxUnfinished: 5,
+  contentRefusals: { since: 0, maxPerTenant: 2, maxOverall: 3 },
+}
+
 test('what a new swap is checked against is counted in indexes of just that', async () => {
   const room = { maxInFlight: 10, maxWaiting: 10 }
-  const limits = {
-    since: 0,
-    quota: null,
-    maxUnfinished: 5,
-    contentRefusals: { since: 0, maxPerTenant: 2, maxOverall: 3 },
-  }
-  const plans = await explain((engine) => createJobStore(engine).createJob(makeNewSwapJob('job_1', 1), room, limits))
+  const plans = await explain((engine) => createJobStore(engine).createJob(makeNewSwapJob('job_1', 1), room, LIMITS))
   const counts = plans.filter((plan) => plan.includes('SCALAR SUBQUERY') && /INDEX/.test(plan))
   const searches = counts.flatMap((plan) => plan.split(' | ')).filter((step) => /jobs/.test(step))
   expect(searches.length).toBeGreaterThanOrEqual(6)
@@ -99,8 +100,12 @@ const jobsOf = async (work: (store: ReturnType<typeof createJobStore>) => Promis
 test.each<[string, () => Promise<string[]>, RegExp]>([
   [
     'the next that waits',
-    async () => jobsOf((store) => store.findNextWaiting(1, { since: 0, maxPerTenant: 2, maxOverall: 3 })),
-    /jobs_queue \(status=\? AND lease_until=\?\)/,
+    async () =>
+      jobsOf(async (store) => {
+        await store.createJob(makeNewSwapJob('job_1', 1), { maxInFlight: 0, maxWaiting: 10 }, LIMITS)
+        expect(await store.findNextWaiting(1, LIMITS.contentRefusals)).not.toBeNull()
+      }),
+    /SEARCH jobs USING INDEX jobs_queue \(status=\? AND lease_until=\?\)/,
   ],
   [
     'the unfinished ones of a tenant, in the order of their changes',
