@@ -173,6 +173,7 @@ export async function openApp({
     })
     const { addresses: imageAddresses, forgetter, mirror } = imageKeeping
     const confirmer = createConfirmer({ store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock })
+    const leases = createLeases(store, background, clock)
     const submitter = createSubmitter({
       store,
       upstream,
@@ -180,7 +181,7 @@ export async function openApp({
       breaker,
       maxInFlight,
       background,
-      leases: createLeases(store, background, clock),
+      leases,
       hookAddresses,
       telemetry,
       clock,
@@ -266,7 +267,17 @@ export async function openApp({
       await server.close()
     })
 
-    const reconciler = openReconciler({ store, confirmer, applyReport, breaker, hooks, background, telemetry, clock })
+    const reconciler = openReconciler({
+      store,
+      confirmer,
+      applyReport,
+      breaker,
+      hooks,
+      leases,
+      background,
+      telemetry,
+      clock,
+    })
     closers.add(() => reconciler.close())
     const { gatewaySecrets } = secrets
     const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER })

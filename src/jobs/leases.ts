@@ -5,7 +5,7 @@ import type { JobStore } from '../store/job-store.ts'
 
 /**
  * How long a claim holds unless its submitter, which lives, renews it. When it is over without a report the submitter
- * is dead, and what it sent is unconfirmed.
+ * is taken for dead by all but its own process, and what it sent is unconfirmed.
  */
 export const SUBMIT_LEASE_MS = 12_000
 const RENEW_EVERY_MS = 4_000
@@ -16,6 +16,8 @@ const RENEW_FOR_MS = 33_000
 export interface Leases {
   /** @returns what lets go of it. It is let go by itself when somebody else has moved the job, or after too long. */
   hold(claimed: SwapJob): () => void
+  /** Whether this process is submitting the job: it knows better than a lease that it could not renew in time. */
+  isHeld(jobId: string): boolean
 }
 
 interface Held {
@@ -24,8 +26,11 @@ interface Held {
 }
 
 export function createLeases(store: Pick<JobStore, 'applyDecision'>, background: Background, clock: Clock): Leases {
-  const held = new Set<Held>()
+  /** By job. */
+  const held = new Map<string, Held>()
   let idle = new AbortController()
+
+  const release = (one: Held) => held.get(one.claimed.id) === one && held.delete(one.claimed.id)
 
   const renew = async (one: Held) => {
     const now = clock.now()
@@ -33,21 +38,21 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
     const note = { kind: 'note', patch: { leaseUntil, wakeAt: leaseUntil } } as const
     const renewed =
       now < one.until && (await store.applyDecision(one.claimed, note, now, 'SUBMIT').catch(() => one.claimed))
-    if (!renewed) held.delete(one)
+    if (!renewed) release(one)
   }
 
   /** One round at a time: it ends when nothing is held any more. */
   const renewAll = async (over: AbortSignal) => {
     while (!over.aborted && held.size > 0) {
       await clock.delay(RENEW_EVERY_MS, over).catch(() => null)
-      if (!over.aborted) await Promise.all([...held].map(renew))
+      if (!over.aborted) await Promise.all([...held.values()].map(renew))
     }
   }
 
   return {
     hold: (claimed) => {
       const one = { claimed, until: clock.now() + RENEW_FOR_MS }
-      held.add(one)
+      held.set(claimed.id, one)
       if (held.size === 1) {
         idle.abort()
         idle = new AbortController()
@@ -55,8 +60,9 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
         background.run('keep leases', () => renewAll(signal))
       }
       return () => {
-        if (held.delete(one) && held.size === 0) idle.abort()
+        if (release(one) && held.size === 0) idle.abort()
       }
     },
+    isHeld: (jobId) => held.has(jobId),
   }
 }

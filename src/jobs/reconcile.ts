@@ -12,6 +12,7 @@ import type { Telemetry } from '../telemetry/events.ts'
 import type { HookTaker } from './accept-hook.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { Confirmer } from './confirm-swap.ts'
+import type { Leases } from './leases.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 const SWEEP_EVERY_MS = 500
@@ -28,6 +29,7 @@ export interface ReconcilerParts {
   readonly applyReport: ApplyReport
   readonly breaker: Pick<UpstreamBreaker, 'isOpen'>
   readonly hooks: Pick<HookTaker, 'isFollowing'>
+  readonly leases: Pick<Leases, 'isHeld'>
   readonly background: Background
   readonly telemetry: Pick<Telemetry, 'backgroundFailed' | 'jobParked'>
   readonly clock: Clock
@@ -40,7 +42,7 @@ export interface Reconciler {
 
 /** Starts sweeping at once: what a crash left unfinished is taken up with the first sweep. */
 export function openReconciler(parts: ReconcilerParts): Reconciler {
-  const { store, confirmer, applyReport, breaker, hooks, background, telemetry, clock } = parts
+  const { store, confirmer, applyReport, breaker, hooks, leases, background, telemetry, clock } = parts
   let atWork = 0
   /** Looks in a row that failed, by job id. */
   const strikes = new Map<string, number>()
@@ -53,7 +55,8 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
       finding,
     })
     if (job.status === 'PENDING' && job.leaseUntil !== null) {
-      if (clock.now() >= job.leaseUntil) await applyReport(job, report({ kind: 'unconfirmed' }))
+      const isOver = clock.now() >= job.leaseUntil && !leases.isHeld(job.id)
+      if (isOver) await applyReport(job, report({ kind: 'unconfirmed' }))
       return
     }
     const isParked = (strikes.get(job.id) ?? 0) >= STRIKES_TO_PARK

@@ -52,16 +52,12 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
     random,
   } = parts
 
-  const submit = async (claimed: SwapJob) => {
-    if (claimed.leaseUntil === null || claimed.hookAddress === null) throw new TypeError('a submit needs a claim')
-    const letGo = leases.hold(claimed)
-    const outcome = await upstream
-      .submit({
-        targetImage: claimed.targetImageUrl,
-        swapImage: claimed.swapImageUrl,
-        hookUrl: claimed.hookAddress,
-      })
-      .finally(letGo)
+  const send = async (claimed: SwapJob, hookUrl: string) => {
+    const outcome = await upstream.submit({
+      targetImage: claimed.targetImageUrl,
+      swapImage: claimed.swapImageUrl,
+      hookUrl,
+    })
     faultPoint('submit-answered')
     if (outcome.kind === 'notSent' || outcome.kind === 'unknown') breaker.failed()
     else breaker.succeeded()
@@ -71,6 +67,12 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
     const job = await applyReport(claimed, { source: 'SUBMIT', at, fencing: claimed.fencing, finding })
     faultPoint('submit-recorded')
     return job
+  }
+
+  const submit = async (claimed: SwapJob) => {
+    if (claimed.leaseUntil === null || claimed.hookAddress === null) throw new TypeError('a submit needs a claim')
+    const letGo = leases.hold(claimed)
+    return send(claimed, claimed.hookAddress).finally(letGo)
   }
 
   /** @returns whether another may follow. */

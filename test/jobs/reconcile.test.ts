@@ -82,6 +82,36 @@ test('a submit that takes longer than its lease is not given up while its proces
   expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
 })
 
+test('a process that stood still for longer than a lease does not give up its own submit', async () => {
+  const clock = createFastClock(10)
+  let [aheadMs, sweeps] = [0, 0]
+  const gateway = await openTestApp({
+    clock: {
+      ...clock,
+      now: () => clock.now() + aheadMs,
+      delay: async (ms, signal) => {
+        if (ms === 500) sweeps += 1
+        return clock.delay(ms, signal)
+      },
+    },
+  })
+  let release: (value: unknown) => void = () => {}
+  const held = new Promise((resolve) => {
+    release = resolve
+  })
+  gateway.upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const creating = createJob(gateway)
+  await until(() => gateway.upstream.accepted[0])
+  const sweptBefore = sweeps
+  aheadMs = 15_000
+  // Before the lease is renewed, which is every 4 s.
+  await until(() => sweeps >= sweptBefore + 3)
+  finish(gateway)
+  release(null)
+  const job = await watchToEnd(gateway, await creating)
+  expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
+})
+
 test('a submit whose process died is not sent again: it is UNCONFIRMED, until its hook or its deadline', async () => {
   const dataDir = await makeDataDir()
   const upstream = await openFakeUpstream()
