@@ -14,15 +14,24 @@ const RENEW_FOR_MS = 33_000
 
 /** Keeps the claims of this process alive, all of them together. */
 export interface Leases {
-  /** @returns what lets go of it. It is let go by itself when somebody else has moved the job, or after too long. */
-  hold(claimed: SwapJob): () => void
+  hold(claimed: SwapJob): Hold
   /** Whether this process is submitting the job: it knows better than a lease that it could not renew in time. */
   isHeld(jobId: string): boolean
+}
+
+/** Ends by itself when somebody else has moved the job, or after too long. */
+export interface Hold {
+  /** Renews the claim no more; resolves once none is under way: what is written then has the last word on it. */
+  rest(): Promise<void>
+  /** What came of the submit is written down. */
+  letGo(): void
 }
 
 interface Held {
   readonly claimed: SwapJob
   readonly until: number
+  isRenewed: boolean
+  renewal: Promise<void>
 }
 
 export function createLeases(store: Pick<JobStore, 'applyDecision'>, background: Background, clock: Clock): Leases {
@@ -34,24 +43,29 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
 
   const renew = async (one: Held) => {
     const now = clock.now()
-    const leaseUntil = now + SUBMIT_LEASE_MS
-    const note = { kind: 'note', patch: { leaseUntil, wakeAt: leaseUntil } } as const
-    const renewed =
-      now < one.until && (await store.applyDecision(one.claimed, note, now, 'SUBMIT').catch(() => one.claimed))
-    if (!renewed) release(one)
+    if (now >= one.until) release(one)
+    else if (one.isRenewed) {
+      const leaseUntil = now + SUBMIT_LEASE_MS
+      const note = { kind: 'note', patch: { leaseUntil, wakeAt: leaseUntil } } as const
+      const renewed = await store.applyDecision(one.claimed, note, now, 'SUBMIT').catch(() => one.claimed)
+      if (!renewed) release(one)
+    }
   }
 
   /** One round at a time: it ends when nothing is held any more. */
   const renewAll = async (over: AbortSignal) => {
     while (!over.aborted && held.size > 0) {
       await clock.delay(RENEW_EVERY_MS, over).catch(() => null)
-      if (!over.aborted) await Promise.all([...held.values()].map(renew))
+      if (over.aborted) return
+      const all = [...held.values()]
+      for (const one of all) one.renewal = renew(one)
+      await Promise.all(all.map(async ({ renewal }) => renewal))
     }
   }
 
   return {
     hold: (claimed) => {
-      const one = { claimed, until: clock.now() + RENEW_FOR_MS }
+      const one = { claimed, until: clock.now() + RENEW_FOR_MS, isRenewed: true, renewal: Promise.resolve() }
       held.set(claimed.id, one)
       if (held.size === 1) {
         idle.abort()
@@ -59,8 +73,14 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
         const { signal } = idle
         background.run('keep leases', () => renewAll(signal))
       }
-      return () => {
-        if (release(one) && held.size === 0) idle.abort()
+      return {
+        rest: async () => {
+          one.isRenewed = false
+          await one.renewal
+        },
+        letGo: () => {
+          if (release(one) && held.size === 0) idle.abort()
+        },
       }
     },
     isHeld: (jobId) => held.has(jobId),

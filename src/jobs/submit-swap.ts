@@ -9,7 +9,7 @@ import type { Telemetry } from '../telemetry/events.ts'
 import type { SubmitOutcome, Upstream } from '../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { HookAddresses } from './hook-addresses.ts'
-import { type Leases, SUBMIT_LEASE_MS } from './leases.ts'
+import { type Hold, type Leases, SUBMIT_LEASE_MS } from './leases.ts'
 import { toContentRefusals } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
@@ -52,13 +52,14 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
     random,
   } = parts
 
-  const send = async (claimed: SwapJob, hookUrl: string) => {
+  const send = async (claimed: SwapJob, hookUrl: string, hold: Hold) => {
     const outcome = await upstream.submit({
       targetImage: claimed.targetImageUrl,
       swapImage: claimed.swapImageUrl,
       hookUrl,
     })
     faultPoint('submit-answered')
+    await hold.rest()
     if (outcome.kind === 'notSent' || outcome.kind === 'unknown') breaker.failed()
     else breaker.succeeded()
     telemetry.submitEnded(claimed, outcome.kind, 'reason' in outcome ? outcome.reason : null)
@@ -71,8 +72,8 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
 
   const submit = async (claimed: SwapJob) => {
     if (claimed.leaseUntil === null || claimed.hookAddress === null) throw new TypeError('a submit needs a claim')
-    const letGo = leases.hold(claimed)
-    return send(claimed, claimed.hookAddress).finally(letGo)
+    const hold = leases.hold(claimed)
+    return send(claimed, claimed.hookAddress, hold).finally(hold.letGo)
   }
 
   /** @returns whether another may follow. */
