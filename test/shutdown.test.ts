@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { CreateSwapDocument, SwapJobDocument, WatchSwapJobDocument } from '../src/graphql/generated.ts'
+import { holdSubmit } from './support/hold-submit.ts'
 import { makeDataDir, openTestApp, subscribeSse } from './support/test-app.ts'
 import { openFakeUpstream } from './support/fake-upstream.ts'
 import { closeAfterTest } from './support/test-app.ts'
@@ -9,15 +10,11 @@ const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { 
 
 test('a stop waits for the submit that is under way, records it, and answers its caller', async () => {
   const { app, graphql, upstream } = await openTestApp()
-  let release: (value: unknown) => void = () => {}
-  const held = new Promise((resolve) => {
-    release = resolve
-  })
-  upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const release = holdSubmit(upstream)
   const answer = graphql(CreateSwapDocument.toString(), { input: INPUT })
   await until(() => upstream.accepted[0])
   const closed = app.close()
-  release(null)
+  release()
   expect((await answer).data.createSwap.job).toMatchObject({ status: 'ON_QUEUE', jobId: upstream.accepted[0]?.id })
   await closed
 })
@@ -27,11 +24,7 @@ test('a stop records a submit whose caller is long gone', async () => {
   const upstream = await openFakeUpstream()
   closeAfterTest(() => upstream.close())
   const first = await openTestApp({ dataDir, upstream })
-  let release: (value: unknown) => void = () => {}
-  const held = new Promise((resolve) => {
-    release = resolve
-  })
-  upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const release = holdSubmit(upstream)
   const hangUp = new AbortController()
   const request = fetch(`${first.app.url}/graphql`, {
     method: 'POST',
@@ -43,7 +36,7 @@ test('a stop records a submit whose caller is long gone', async () => {
   hangUp.abort()
   await request
   const closed = first.app.close()
-  release(null)
+  release()
   await closed
   const second = await openTestApp({ dataDir, upstream })
   const { data } = await second.graphql(SwapJobDocument.toString(), { id: accepted.id })

@@ -57,9 +57,8 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
     while (!over.aborted && held.size > 0) {
       await clock.delay(RENEW_EVERY_MS, over).catch(() => null)
       if (over.aborted) return
-      const all = [...held.values()]
-      for (const one of all) one.renewal = renew(one)
-      await Promise.all(all.map(async ({ renewal }) => renewal))
+      const renewals = [...held.values()].map((one) => (one.renewal = renew(one)))
+      await Promise.all(renewals)
     }
   }
 

@@ -78,10 +78,7 @@ function countEnds({ callers }: Rig): Record<string, number> {
   return ends
 }
 
-/**
- * A refusal that comes after the claim's lease is that of a submitter who was taken for dead: the swap is UNCONFIRMED.
- * On this clock a lease is seconds of the wall's, which a busy machine takes no process away for.
- */
+/** A submit is given up after 33 s of the program's clock: a busy machine takes no process away for as long as that is here. */
 const UNHURRIED = 4
 
 const refusalScenarios = REFUSALS.map(({ name, answer, endsAs }): Scenario => ({

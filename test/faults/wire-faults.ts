@@ -173,8 +173,8 @@ const downForAMinute: Scenario = {
   name: 'upstream down for a minute and back',
   times: { short: 1, long: 10 },
   run: (times) =>
-    // Every swap is to be sent: at the usual speed a busy machine takes longer to record a refused connection than the
-    // submit's lease lasts.
+    // Every swap is to be sent: at the usual speed a busy machine may take longer to record a refused connection than a
+    // submit is waited for.
     withRig({ clockFactor: 10 }, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { CreateSwapDocument, SwapJobDocument } from '../../src/graphql/generated.ts'
+import { holdSubmit } from '../support/hold-submit.ts'
 import { openTestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
@@ -165,11 +166,7 @@ test('does not believe an id that the upstream has given to another job', async 
 
 test('goes on when the caller hangs up before the answer', async () => {
   const { app, graphql, upstream } = await openTestApp()
-  let release: (value: unknown) => void = () => {}
-  const held = new Promise((resolve) => {
-    release = resolve
-  })
-  upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const release = holdSubmit(upstream)
   const hangUp = new AbortController()
   const request = fetch(`${app.url}/graphql`, {
     method: 'POST',
@@ -180,7 +177,7 @@ test('goes on when the caller hangs up before the answer', async () => {
   await until(() => upstream.accepted.length === 1)
   hangUp.abort()
   expect(await request).toBe('hung up')
-  release(null)
+  release()
   const job = await until(async () => {
     const { data } = await graphql(CREATE, { input: { ...IMAGES, idempotencyKey: 'k1' } })
     return data.createSwap.job.status === 'ON_QUEUE' && data.createSwap.job

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { CreateSwapDocument, WatchSwapJobDocument } from '../../src/graphql/generated.ts'
 import { connectWire } from '../support/live-stage.ts'
+import { holdSubmit } from '../support/hold-submit.ts'
 import { closeAfterTest, openTestApp, subscribeSse, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
@@ -89,11 +90,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
 
 test('a subscription opened before the submit was answered sees PENDING, then all the rest', async () => {
   const gateway = await openTestApp()
-  let release: (value: unknown) => void = () => {}
-  const held = new Promise((resolve) => {
-    release = resolve
-  })
-  gateway.upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const release = holdSubmit(gateway.upstream)
   const creating = createJob(gateway, { ...INPUT, idempotencyKey: 'k1' })
   await until(() => gateway.upstream.accepted[0])
   const again = await gateway.graphql(CreateSwapDocument.toString(), { input: { ...INPUT, idempotencyKey: 'k1' } })
@@ -101,7 +98,7 @@ test('a subscription opened before the submit was answered sees PENDING, then al
   const statuses: string[] = []
   for await (const { data } of subscribeSse(gateway.app.url, WATCH, { id })) {
     statuses.push(data.swapJobUpdated.status)
-    if (data.swapJobUpdated.status === 'PENDING') release(null)
+    if (data.swapJobUpdated.status === 'PENDING') release()
     if (data.swapJobUpdated.status === 'ON_QUEUE') {
       const { accepted } = await creating
       accepted.state = { status: 'SUCCESS' }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../../src/graphql/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'
+import { holdSubmit } from '../support/hold-submit.ts'
 import {
   closeAfterTest,
   makeDataDir,
@@ -95,11 +96,7 @@ test('a process that stood still for longer than a lease does not give up its ow
       },
     },
   })
-  let release: (value: unknown) => void = () => {}
-  const held = new Promise((resolve) => {
-    release = resolve
-  })
-  gateway.upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const release = holdSubmit(gateway.upstream)
   const creating = createJob(gateway)
   await until(() => gateway.upstream.accepted[0])
   const sweptBefore = sweeps
@@ -107,7 +104,7 @@ test('a process that stood still for longer than a lease does not give up its ow
   // Before the lease is renewed, which is every 4 s.
   await until(() => sweeps >= sweptBefore + 3)
   finish(gateway)
-  release(null)
+  release()
   const job = await watchToEnd(gateway, await creating)
   expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
 })
@@ -116,11 +113,7 @@ test('a submit whose process died is not sent again: it is UNCONFIRMED, until it
   const dataDir = await makeDataDir()
   const upstream = await openFakeUpstream()
   closeAfterTest(() => upstream.close())
-  let release: (value: unknown) => void = () => {}
-  const held = new Promise((resolve) => {
-    release = resolve
-  })
-  upstream.planSubmits({ kind: 'acceptAfter', until: () => held })
+  const release = holdSubmit(upstream)
   // The first process is left in the middle of its submit, as one that hangs would be.
   const first = await openTestApp({ dataDir, upstream })
   const creating = createJob(first).catch(() => '')
@@ -139,7 +132,7 @@ test('a submit whose process died is not sent again: it is UNCONFIRMED, until it
   await until(() =>
     second.events.some(({ name, args }) => name === 'jobMoved' && JSON.stringify(args).includes('"SUCCESS"')),
   )
-  release(null)
+  release()
   const job = await watchToEnd(second, await creating)
   expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'UNCONFIRMED', 'SUCCESS'])
   expect(upstream.submits).toBe(1)
