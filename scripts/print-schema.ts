@@ -1,6 +1,9 @@
 // Prints the published contract from the code that serves it.
 import { writeFileSync } from 'node:fs'
-import { printStandaloneSdl, printSubgraphSdl } from '../src/graphql/schema.ts'
+import { createSchema } from '../src/graphql/schema.ts'
+import { printStandaloneSdl, printSubgraphSdl } from '../src/graphql/sdl.ts'
 
-writeFileSync('schema/schema.graphql', printStandaloneSdl())
-writeFileSync('schema/subgraph.graphql', printSubgraphSdl())
+const schema = createSchema()
+
+writeFileSync('schema/schema.graphql', printStandaloneSdl(schema))
+writeFileSync('schema/subgraph.graphql', printSubgraphSdl(schema))

@@ -53,11 +53,8 @@ const FLOORS: Record<string, Floor> = {
     files: ['graphql/'],
     mayImport: ['jobs/', ...CONTRACTS, 'telemetry/events.ts', 'domain/', 'lib/'],
     packages: [
-      '@apollo/subgraph',
       '@graphql-yoga/render-graphiql',
       '@pothos/core',
-      '@pothos/plugin-directives',
-      '@pothos/plugin-federation',
       '@pothos/plugin-relay',
       'dataloader',
       'graphql',

@@ -1,6 +1,4 @@
 import SchemaBuilder from '@pothos/core'
-import DirectivesPlugin from '@pothos/plugin-directives'
-import FederationPlugin from '@pothos/plugin-federation'
 import RelayPlugin from '@pothos/plugin-relay'
 import type { Context } from './context.ts'
 
@@ -13,9 +11,11 @@ export const builder = new SchemaBuilder<{
     DateTime: { Input: number; Output: number }
     URL: { Input: string; Output: string }
     ID: { Input: string; Output: string }
+    /** What a federation router refers to an object by: `__typename` and the fields of a key. */
+    _Any: { Input: unknown; Output: never }
   }
 }>({
-  plugins: [RelayPlugin, DirectivesPlugin, FederationPlugin],
+  plugins: [RelayPlugin],
   defaultFieldNullability: false,
   relay: {
     encodeGlobalID: (_typename, id) => String(id),

@@ -138,6 +138,21 @@ test('resolves references of a federation router in one batch, null for the unkn
   expect(gateway.queries() - before).toBe(2)
 })
 
+test('answers the good representations of an `_entities` call beside bad ones, each of which gets its own error', async () => {
+  const gateway = await openTestApp({ clock: stillClock })
+  const [id = ''] = await createJobs(gateway, 1)
+  const { data, errors } = await gateway.graphql(
+    'query ($of: [_Any!]!) { _entities(representations: $of) { __typename ... on SwapJob { id } } }',
+    { of: [{ __typename: 'SwapJob', id }, { __typename: 'Toaster', id }, { __typename: 'SwapJob' }, 'SwapJob'] },
+  )
+  expect(data._entities).toEqual([{ __typename: 'SwapJob', id }, null, null, null])
+  expect(errors?.map(({ path, extensions }) => [path, extensions?.code])).toEqual([
+    [['_entities', 1], 'INVALID_INPUT'],
+    [['_entities', 2], 'INVALID_INPUT'],
+    [['_entities', 3], 'INVALID_INPUT'],
+  ])
+})
+
 test('holds a query for `waitMs`, and refuses a wait out of range', async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)

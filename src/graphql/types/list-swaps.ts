@@ -5,7 +5,7 @@ import { SwapJobType } from './swap-job.ts'
 import { SwapJobFilter } from './watch-swaps.ts'
 
 const PageInfo = builder.objectRef<JobPage>('PageInfo').implement({
-  shareable: true,
+  extensions: { federation: '@shareable' },
   fields: (t) => ({
     hasNextPage: t.exposeBoolean('hasNextPage'),
     hasPreviousPage: t.exposeBoolean('hasPreviousPage'),

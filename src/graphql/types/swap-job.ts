@@ -127,6 +127,7 @@ const SwapProgress = builder.objectRef<Progress>('SwapProgress').implement({
 /** The entity: readable from here by `node`, and from other subgraphs by its id. */
 export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
   description: 'A face swap, from the moment it was asked for. The entity other subgraphs may refer to.',
+  extensions: { federation: '@key(fields: "id")' },
   id: { resolve: (job) => job.id, description: 'Global id; known before the upstream has answered.' },
   loadMany: (ids, { loaders }) => ids.map(async (id) => branded('SwapJob', await loaders.job.load(id))),
   fields: (t) => ({
@@ -248,11 +249,6 @@ builder.objectField(SwapJobType, 'retryOf', (t) =>
     resolve: ({ retryOf }, _args, { loaders }) => (retryOf === null ? null : loaders.job.load(retryOf)),
   }),
 )
-
-builder.asEntity(SwapJobType, {
-  key: builder.selection<{ id: string }>('id'),
-  resolveReference: ({ id }, { loaders }) => loaders.job.load(id),
-})
 
 /** Enum values with their descriptions; the record is checked to name every value. */
 function describeValues<const Value extends string>(

@@ -13,6 +13,7 @@ export const SwapUploadContentType = builder.enumType('SwapUploadContentType', {
 const SwapUploadStatus = builder.enumType('SwapUploadStatus', { values: IMAGE_STATUSES })
 
 export const SwapUploadType = builder.node(builder.objectRef<StoredImage>('SwapUpload'), {
+  extensions: { federation: '@key(fields: "id")' },
   id: { resolve: (upload) => upload.id },
   loadMany: (ids, { loaders }) => ids.map(async (id) => branded('SwapUpload', await loaders.upload.load(id))),
   fields: (t) => ({
@@ -24,9 +25,4 @@ export const SwapUploadType = builder.node(builder.objectRef<StoredImage>('SwapU
     rejection: t.exposeString('rejection', { nullable: true, description: 'Why it was refused.' }),
     purgeAt: t.expose('purgeAt', { type: 'DateTime' }),
   }),
-})
-
-builder.asEntity(SwapUploadType, {
-  key: builder.selection<{ id: string }>('id'),
-  resolveReference: ({ id }, { loaders }) => loaders.upload.load(id),
 })
