@@ -1,10 +1,12 @@
-# The gateway as a container: what it needs to run, under a user that is not root.
+# The gateway as a container: the built program and the packages it cannot bundle, under a user that is not root.
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY packages/swapface/package.json ./packages/swapface/
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY scripts ./scripts
 COPY src ./src
+COPY packages/swapface ./packages/swapface
 RUN npm run build
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
@@ -13,10 +15,13 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-COPY portraits ./portraits
+COPY --from=build /app/packages/swapface/package.json ./packages/swapface/
+COPY --from=build /app/packages/swapface/dist ./packages/swapface/dist
+COPY --from=build /app/packages/swapface/portraits ./packages/swapface/portraits
+COPY schema ./schema
 RUN mkdir /data && chown node:node /data
 USER node
-# Beyond this machine it serves nobody without API_KEYS (or JWTs) and GATEWAY_SECRET, and says so.
+# Beyond this machine the gateway refuses to start without API_KEYS (or JWTs) and GATEWAY_SECRET.
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
 VOLUME /data
 HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT ?? 4000}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** The faults take longest and mostly wait: begun first, they run beside everything else. */
+/** Fault scenarios take longest and mostly wait: started first, they run beside everything else. */
 class FaultsFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // The sequencer's own, which returns a promise.
@@ -12,38 +12,68 @@ class FaultsFirst extends BaseSequencer {
 }
 
 function isFaults({ moduleId }: TestSpecification): boolean {
-  return moduleId.includes('/test/faults/faults.test.ts')
+  return moduleId.includes('/test/faults/')
 }
 
-const ON_BOTH_ENGINES = ['clients', 'faults', 'graphql', 'http', 'jobs', 'races'].map(
-  (folder) => `test/${folder}/**/*.test.ts`,
-)
+/** Compares the fast path with Yoga over thousands of generated documents. */
+const DIFFERENTIAL = ['test/graphql/lanes/**/*.test.ts']
+/** Code that exists for PostgreSQL alone. */
+const POSTGRES_ONLY = [
+  'test/bus/postgres.test.ts',
+  'test/limits/shared-request-limiter.test.ts',
+  'test/store/copy.test.ts',
+  'test/store/postgres-wire.test.ts',
+  'test/store/schema.test.ts',
+  'test/store/shared-pacer.test.ts',
+]
+const ON_BOTH_DATABASES = [
+  ...['clients', 'faults', 'graphql', 'http', 'jobs', 'races'].map((folder) => `test/${folder}/**/*.test.ts`),
+  'test/store/job-store.test.ts',
+]
 
 export default defineConfig({
   resolve: {
-    // Vite would resolve graphql's ESM build beside the CommonJS build that Node gives to Pothos and Yoga: two
-    // copies, and `instanceof GraphQLSchema` fails across them.
-    alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }],
+    alias: [
+      // Vite would resolve graphql's ESM build beside the CommonJS build that Node gives to Pothos and Yoga: two
+      // copies, and `instanceof GraphQLSchema` fails across them.
+      { find: /^graphql$/, replacement: 'graphql/index.js' },
+      {
+        find: 'swapface-gateway-engine',
+        replacement: new URL('packages/swapface/src/index.ts', import.meta.url).pathname,
+      },
+    ],
   },
   test: {
     projects: [
-      { extends: true, test: { name: 'embedded', include: ['test/**/*.test.ts'] } },
-      // The same promises again, kept in PostgreSQL.
+      {
+        extends: true,
+        test: {
+          name: 'embedded',
+          include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+          exclude: [...DIFFERENTIAL, ...POSTGRES_ONLY],
+        },
+      },
+      { extends: true, test: { name: 'differential', include: DIFFERENTIAL } },
       {
         extends: true,
         test: {
           name: 'postgres',
-          include: ON_BOTH_ENGINES,
-          // What they compare is above the store.
-          exclude: ['test/graphql/lanes/**', 'test/clients/recipes.test.ts'],
+          include: [...ON_BOTH_DATABASES, ...POSTGRES_ONLY],
+          // These compare what is above the store.
+          exclude: [...DIFFERENTIAL, 'test/clients/recipes.test.ts'],
           env: { TEST_ENGINE: 'postgres' },
+          globalSetup: ['test/support/build.ts', 'test/support/postgres-server.ts'],
         },
       },
     ],
-    globalSetup: ['test/support/build.ts', 'test/support/postgres-server.ts'],
-    // What a test may take when the machine is busy; alone none takes ten seconds.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    globalSetup: ['test/support/build.ts'],
+    setupFiles: ['test/support/after-each.ts'],
+    // One copy of the program for all files of a worker: loading it takes longer than most files run.
+    isolate: false,
+    pool: 'forks',
+    // For a busy machine; alone, no test takes ten seconds.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     maxWorkers: 2,
     maxConcurrency: 3,
     sequence: { sequencer: FaultsFirst },

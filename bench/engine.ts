@@ -14,9 +14,9 @@ import { pathToFileURL } from 'node:url'
 
 import sharp from 'sharp'
 
-import { openSwapEngine } from '../src/swapface/engine/engine.ts'
-import { createSwapper, type SwapTimes } from '../src/swapface/engine/swapper.ts'
-import { readPortrait } from '../src/swapface/portraits.ts'
+import { openSwapEngine } from '../packages/swapface/src/engine/engine.ts'
+import { createSwapper, type SwapTimes } from '../packages/swapface/src/engine/swapper.ts'
+import { readPortrait } from '../packages/swapface/src/portraits.ts'
 
 const SIZES = [512, 1024, 4000]
 const WARM_UP = 10

@@ -1,13 +1,18 @@
-// Builds dist/ when it is missing or older than what it is built from. Runs after an install and before a start,
-// so that both are one command from a fresh clone; where the compiler is not installed (a production install) it
-// leaves dist/ as it is.
+// Builds what is missing or older than its sources. Runs after an install and before a start, so that both are one
+// command from a fresh clone. Without the bundler (a production install) what is built stays as it is.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
-const BUILT = 'dist/main.js'
+const BUILT = ['dist/main.js', 'packages/swapface/dist/index.js']
+const SOURCES = ['src', 'packages/swapface/src', 'packages/swapface/build.mjs', 'scripts', 'package-lock.json']
 
+/**
+ * When anything at or below a path was last changed.
+ * @param {string} path
+ * @returns {number} epoch milliseconds
+ */
 function newestMs(path) {
   const stat = statSync(path)
   if (!stat.isDirectory()) return stat.mtimeMs
@@ -15,16 +20,14 @@ function newestMs(path) {
 }
 
 function isStale() {
-  if (!existsSync(BUILT)) return true
-  const builtMs = statSync(BUILT).mtimeMs
-  return ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].some(
-    (path) => existsSync(path) && newestMs(path) > builtMs,
-  )
+  if (!BUILT.every(existsSync)) return true
+  const builtMs = Math.min(...BUILT.map((path) => statSync(path).mtimeMs))
+  return SOURCES.some((path) => existsSync(path) && newestMs(path) > builtMs)
 }
 
-function hasCompiler() {
+function hasBundler() {
   try {
-    createRequire(import.meta.url).resolve('typescript/package.json')
+    createRequire(import.meta.url).resolve('esbuild/package.json')
     return true
   } catch {
     return false
@@ -32,12 +35,10 @@ function hasCompiler() {
 }
 
 if (existsSync('src/main.ts') && isStale()) {
-  if (!hasCompiler()) {
-    if (!existsSync(BUILT))
-      console.error(
-        'dist/ is missing and the compiler is not installed: run `npm ci` without --omit=dev, then `npm run build`.',
-      )
-    process.exit(existsSync(BUILT) || process.env.npm_lifecycle_event === 'prepare' ? 0 : 1)
+  if (!hasBundler()) {
+    if (!existsSync('dist/main.js'))
+      console.error('dist/ is missing and cannot be built: run `npm ci` without --omit=dev, then `npm run build`.')
+    process.exit(existsSync('dist/main.js') || process.env['npm_lifecycle_event'] === 'prepare' ? 0 : 1)
   }
   const built = spawnSync('npm', ['run', '--silent', 'build'], {
     stdio: 'inherit',

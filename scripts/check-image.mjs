@@ -7,18 +7,18 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const READY_WITHIN_MS = 60_000
 
 const root = mkdtempSync(join(tmpdir(), 'swapface-image-'))
 const context = process.cwd()
-const kept = new Set(
-  readFileSync('.dockerignore', 'utf8')
-    .split('\n')
-    .flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : [])),
-)
+const rules = readFileSync('.dockerignore', 'utf8').split('\n').filter(Boolean)
+/** What .dockerignore lets into the build. */
+const included = rules.flatMap((rule) => (rule.startsWith('!') ? [rule.slice(1)] : []))
+/** Names of folders that it leaves out wherever they are. */
+const excluded = new Set(rules.flatMap((rule) => (rule.startsWith('**/') ? [rule.slice('**/'.length)] : [])))
 /** @type {Map<string, string>} */
 const stages = new Map()
 let stage = ''
@@ -36,10 +36,13 @@ function copy(words) {
   const from = words[0]?.startsWith('--from=') ? (words.shift() ?? '').slice('--from='.length) : null
   const to = words.pop() ?? ''
   for (const word of words) {
-    if (from === null && !kept.has(word)) throw new Error(`COPY ${word}: .dockerignore leaves it out`)
+    const isIncluded = included.some((path) => word === path || word.startsWith(`${path}/`))
+    if (from === null && !isIncluded) throw new Error(`COPY ${word}: .dockerignore leaves it out`)
     const source = from === null ? join(context, word) : join(stages.get(from) ?? '', word)
-    cpSync(source, to.endsWith('/') ? join(inStage(to), word.split('/').at(-1) ?? '') : inStage(to), {
+    cpSync(source, to.endsWith('/') ? join(inStage(to), basename(word)) : inStage(to), {
       recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) => from !== null || !excluded.has(basename(path)),
     })
   }
 }
@@ -58,7 +61,7 @@ async function start() {
   server.close()
   const url = `http://127.0.0.1:${port}`
   const env = {
-    PATH: process.env.PATH,
+    PATH: process.env['PATH'],
     ...settings,
     DATA_DIR: join(root, 'data'),
     PORT: String(port),

@@ -1,7 +1,7 @@
-// Everything that can be said of the code without running it: types, lint, format, and whether what is generated is
-// what the code generates. Each is run, also when one before it fails; the exit code says whether all are clean.
+// Everything that can be said of the code without running it: types, lint, format, and whether the generated files are
+// what the code generates. Each check runs even if one before it failed; the exit code says whether all passed.
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
 const GENERATED = [
   'schema/schema.graphql',
@@ -10,22 +10,34 @@ const GENERATED = [
   'src/graphql/generated.ts',
 ]
 
+/**
+ * @param {string} title
+ * @param {string} command
+ * @param {string[]} args
+ */
 function run(title, command, args) {
   process.stdout.write(`\n== ${title}\n`)
   return spawnSync(command, args, { stdio: 'inherit', shell: process.platform === 'win32' }).status === 0
 }
 
+function checkBench() {
+  if (existsSync('bench/node_modules')) return run('types of bench', 'npx', ['tsc', '-p', 'bench'])
+  process.stdout.write('\n== types of bench: skipped, because its packages are not installed (npm ci --prefix bench)\n')
+  return process.env['CI'] === undefined
+}
+
 function isUpToDate() {
-  const before = GENERATED.map((path) => readFileSync(path, 'utf8'))
+  const before = GENERATED.map((path) => [path, readFileSync(path, 'utf8')])
   if (!run('generated files', 'npm', ['run', '--silent', 'codegen'])) return false
-  const stale = GENERATED.filter((path, index) => readFileSync(path, 'utf8') !== before[index])
-  for (const [index, path] of GENERATED.entries()) writeFileSync(path, before[index])
-  for (const path of stale) console.error(`${path} is not what the code prints: run \`npm run codegen\`.`)
+  const stale = before.filter(([path = '', text]) => readFileSync(path, 'utf8') !== text)
+  for (const [path = '', text = ''] of before) writeFileSync(path, text)
+  for (const [path] of stale) console.error(`${path} is not what the code prints: run \`npm run codegen\`.`)
   return stale.length === 0
 }
 
 const results = [
   run('types', 'npx', ['tsc', '-p', 'tsconfig.json']),
+  checkBench(),
   run('lint', 'npx', ['oxlint', '--type-aware', '--deny-warnings']),
   run('format', 'npx', ['oxfmt', '--check']),
   isUpToDate(),

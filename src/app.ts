@@ -4,6 +4,7 @@
  * goes.
  */
 import { readFileSync } from 'node:fs'
+import type { SwapFaceEvent } from 'swapface-gateway-engine'
 import { hasScope } from './auth/viewer.ts'
 import { createWatchTokens } from './auth/watch-tokens.ts'
 import { type Config, isLoopback } from './config/config.ts'
@@ -50,7 +51,6 @@ import { openEmbedded } from './open-embedded.ts'
 import { openImages } from './open-images.ts'
 import { openStorage } from './open-storage.ts'
 import { listen } from './server.ts'
-import type { SwapFaceOptions } from './swapface/swapface.ts'
 import type { Telemetry } from './telemetry/events.ts'
 import { openWebhookSender } from './webhooks/http.ts'
 import { openRestUpstream } from './upstream/rest.ts'
@@ -64,8 +64,8 @@ export interface AppParts {
   readonly config: Config
   readonly secrets: Secrets
   readonly telemetry: Telemetry
-  /** What the embedded upstream reports of itself. */
-  readonly upstreamLog: NonNullable<SwapFaceOptions['log']>
+  /** Called with what the embedded upstream reports of itself. */
+  readonly upstreamLog: (event: SwapFaceEvent) => void
   readonly clock?: Clock
 }
 
@@ -120,11 +120,11 @@ export async function openApp({
     const { allowedOrigins, authenticates } = config
     const gate = createGate({ publicUrl, allowedOrigins, isOpen: !authenticates })
     const watchTokens = createWatchTokens(secrets.gatewaySecrets, () => clock.now())
-    const { authenticate, closeKeys } = openAuthentication(config, secrets, watchTokens, telemetry)
+    const { authenticate, closeKeys } = await openAuthentication(config, secrets, watchTokens, telemetry)
     closers.add(closeKeys)
 
-    const embedded =
-      config.upstreamUrl === null ? await openEmbedded(config, secrets, publicUrl, upstreamLog, closers.add) : null
+    const embedded = config.upstreamUrl === null ? await openEmbedded(config, secrets, publicUrl, upstreamLog) : null
+    if (embedded) closers.add(() => embedded.close())
     const upstreamUrl = embedded?.url ?? config.upstreamUrl ?? ''
     const upstream = openRestUpstream({
       url: upstreamUrl,
@@ -230,7 +230,7 @@ export async function openApp({
       stopping: stopping.signal,
     })
 
-    const graphql = await openGraphqlServer({
+    const graphql = openGraphqlServer({
       schema: createSchema(),
       useCases: {
         createSwap,
@@ -309,6 +309,7 @@ export async function openApp({
     const doorsBehind = { graphql: graphql.handle, hook, page, rest, ...imageKeeping.doors }
     const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
     doors.open({ route, admits: gate.admitsUpgrade, upgrade: graphql.upgrade })
+    embedded?.warmUp()
 
     return {
       url,

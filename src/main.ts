@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   if (values.FAULT_AT !== undefined) armFaultPoint(values.FAULT_AT)
   const config = toConfig(values)
   const secrets = readSecrets(values, config.dataDir)
-  const logger = createLogger(config.logLevel, listSecrets(secrets))
+  const logger = await createLogger(config.logLevel, listSecrets(secrets))
   const app = await openApp({
     config,
     secrets,

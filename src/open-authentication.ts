@@ -1,6 +1,5 @@
 import { ApiKeysError, openApiKeys } from './auth/api-keys.ts'
 import { createAuthenticate } from './auth/authenticate.ts'
-import { createJwtVerifier } from './auth/jwt.ts'
 import type { Authenticate } from './auth/viewer.ts'
 import type { WatchTokens } from './auth/watch-tokens.ts'
 import type { Config } from './config/config.ts'
@@ -9,16 +8,17 @@ import type { Secrets } from './config/secrets.ts'
 import type { Telemetry } from './telemetry/events.ts'
 
 /** Who callers are is told by what is set: API keys, JWTs, or nothing. @throws {SettingError} for keys that cannot be used. */
-export function openAuthentication(
+export async function openAuthentication(
   { jwt }: Config,
   { apiKeys }: Secrets,
   watchTokens: WatchTokens,
   { backgroundFailed }: Telemetry,
-): { readonly authenticate: Authenticate; readonly closeKeys: () => void } {
+): Promise<{ readonly authenticate: Authenticate; readonly closeKeys: () => void }> {
   try {
     const keys = apiKeys === null ? null : openApiKeys(apiKeys, (error) => backgroundFailed('read the API keys', error))
+    const verifier = jwt && (await import('./auth/jwt.ts')).createJwtVerifier(jwt)
     return {
-      authenticate: createAuthenticate({ watchTokens, apiKeys: keys, jwt: jwt && createJwtVerifier(jwt) }),
+      authenticate: createAuthenticate({ watchTokens, apiKeys: keys, jwt: verifier }),
       closeKeys: () => keys?.close(),
     }
   } catch (error) {

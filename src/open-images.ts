@@ -8,7 +8,7 @@ import type { UseCases } from './graphql/context.ts'
 import { createImageDoor } from './http/images.ts'
 import type { Doors } from './http/router.ts'
 import { createUploadDoor } from './http/uploads.ts'
-import { createSharpCodec } from './images/sharp.ts'
+import type { ImageCodec } from './images/image-codec.ts'
 import { createForgetter, type Forgetter } from './jobs/forget-swaps.ts'
 import { createImageAddresses, type ImageAddresses, imageAddressEndsAt } from './jobs/image-addresses.ts'
 import { createKeptImages } from './jobs/kept-images.ts'
@@ -16,6 +16,7 @@ import { type Mirror, openMirror } from './jobs/mirror-result.ts'
 import { createUploads } from './jobs/uploads.ts'
 import type { Background } from './lib/background.ts'
 import type { Clock } from './lib/clock.ts'
+import { lazy } from './lib/lazy.ts'
 import type { ImageStore } from './store/image-store.ts'
 import type { JobStore } from './store/job-store.ts'
 import type { Telemetry } from './telemetry/events.ts'
@@ -51,7 +52,7 @@ export function openImages(parts: ImagesParts): Images {
   const now = () => clock.now()
   const addresses = createImageAddresses(publicUrl, secrets.gatewaySecrets)
   const blobs = openBlobs(config, secrets)
-  const codec = createSharpCodec()
+  const codec = createLazyCodec()
   const kept = createKeptImages({ images, blobs, codec, clock })
   const source = openResultSource({ allowedHosts })
   onClose(() => source.close())
@@ -76,6 +77,15 @@ export function openImages(parts: ImagesParts): Images {
       upload: createUploadDoor({ addresses, uploads, now }),
       image: createImageDoor({ addresses, findImage, kept, authenticate, now }),
     },
+  }
+}
+
+/** Loads the codec and its native library with the first image. */
+function createLazyCodec(): ImageCodec {
+  const load = lazy(async () => (await import('./images/sharp.ts')).createSharpCodec())
+  return {
+    clean: async (bytes) => (await load()).clean(bytes),
+    transform: async (bytes, view) => (await load()).transform(bytes, view),
   }
 }
 

@@ -5,11 +5,13 @@ import { buildSchema, GraphQLError, parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
 import { settings } from '../src/config/settings.ts'
 
+type Versions = Readonly<Record<string, string>>
+
 interface Manifest {
-  readonly scripts: Readonly<Record<string, string>>
-  readonly dependencies: Readonly<Record<string, string>>
-  readonly devDependencies: Readonly<Record<string, string>>
-  readonly overrides: Readonly<Record<string, string>>
+  readonly scripts: Versions
+  readonly dependencies: Versions
+  readonly devDependencies: Versions
+  readonly overrides: Versions
 }
 
 interface Block {
@@ -22,6 +24,8 @@ interface Block {
 const read = (path: string) => readFileSync(path, 'utf8')
 
 const manifest = JSON.parse(read('package.json')) as Manifest
+const engine = JSON.parse(read('packages/swapface/package.json')) as Manifest
+const bench = JSON.parse(read('bench/package.json')) as Manifest
 const documents = [
   ...readdirSync('.').filter((name) => name.endsWith('.md')),
   ...readdirSync('docs', { recursive: true, encoding: 'utf8' })
@@ -60,7 +64,7 @@ const withoutBlocks = (file: string) => read(file).replaceAll(/^```[\s\S]*?^```$
 
 /** Text in backticks that is a path of this repository: `src/app.ts`, `schema/operations/`. */
 function namedPaths(file: string): string[] {
-  return [...withoutBlocks(file).matchAll(/`((?:src|test|schema|scripts|bench|docs|\.ci)\/[\w./-]*)`/g)].map(
+  return [...withoutBlocks(file).matchAll(/`((?:src|test|schema|scripts|bench|docs|packages|\.ci)\/[\w./-]*)`/g)].map(
     ([, path = '']) => path,
   )
 }
@@ -74,26 +78,53 @@ test("README's table of settings is the one that is read at the start", () => {
   expect(rows).toEqual(Object.fromEntries(expected))
 })
 
+/** Packages that a bundle contains, as `name@version`, with their licences. */
+function bundledPackages(...files: readonly string[]): Map<string, string> {
+  const found = files.flatMap((file) => [...read(file).matchAll(/^(\S+@\d\S*) \((.+)\)$/gm)])
+  return new Map(found.map(([, name = '', licence = '']) => [name, licence]))
+}
+
+const BUNDLES = ['dist/THIRD_PARTY_LICENSES.txt', 'packages/swapface/dist/THIRD_PARTY_LICENSES.txt']
+const nameOf = (package_: string) => package_.slice(0, package_.lastIndexOf('@'))
+const bundled = new Set([...bundledPackages(...BUNDLES).keys()].map(nameOf))
+const builtWith = { ...manifest.devDependencies, ...engine.devDependencies }
+const pick = (packages: Versions, isWanted: (name: string) => boolean) =>
+  Object.keys(packages).filter(isWanted).toSorted()
+
 test.each([
-  ['What the program runs on', manifest.dependencies],
-  ['What it is built and tested with', manifest.devDependencies],
-])('DEPENDENCIES.md, "%s": names what package.json names, under its licence', (heading, packages) => {
+  ['Installed with the program', pick({ ...manifest.dependencies, ...engine.dependencies }, () => true)],
+  ['Bundled into the program', pick(builtWith, (name) => bundled.has(name))],
+  ['What it is built and tested with', pick(builtWith, (name) => !bundled.has(name))],
+])('DEPENDENCIES.md, "%s": names the packages of package.json under their licences', (heading, packages) => {
   const rows = tableRows(section('DEPENDENCIES.md', heading))
-  expect(rows.map(([name]) => name)).toEqual(Object.keys(packages))
+  expect(rows.map(([name]) => name)).toEqual(packages)
   const licences = rows.map(([name, cells]) => [name, cells.at(-1)])
   const declared = rows.map(([name]) => [name, licenceOf(name)])
   expect(licences).toEqual(declared)
 })
 
-test('DEPENDENCIES.md counts the licences of all that the program runs on', () => {
+test('DEPENDENCIES.md names every package of the benchmarks', () => {
+  const rows = tableRows(section('DEPENDENCIES.md', 'Packages of the benchmarks'))
+  expect(rows.map(([name]) => name)).toEqual(Object.keys(bench.dependencies))
+})
+
+test('DEPENDENCIES.md counts the licences of everything that is installed with or bundled into the program', () => {
   const { packages } = JSON.parse(read('package-lock.json')) as {
-    readonly packages: Readonly<Record<string, { license?: string; dev?: boolean; devOptional?: boolean }>>
+    readonly packages: Readonly<
+      Record<string, { license?: string; dev?: boolean; devOptional?: boolean; link?: boolean }>
+    >
   }
+  const installed = Object.entries(packages).filter(
+    ([path, { dev, devOptional, link }]) => path.startsWith('node_modules/') && !dev && !devOptional && !link,
+  )
   const counts: Record<string, number> = {}
-  for (const [path, { license = 'none', dev, devOptional }] of Object.entries(packages)) {
-    if (path !== '' && !dev && !devOptional) counts[license] = (counts[license] ?? 0) + 1
+  for (const licence of [
+    ...installed.map(([, { license = 'none' }]) => license),
+    ...bundledPackages(...BUNDLES).values(),
+  ]) {
+    counts[licence] = (counts[licence] ?? 0) + 1
   }
-  const rows = tableRows(section('DEPENDENCIES.md', 'Licences of all that the program runs on'))
+  const rows = tableRows(section('DEPENDENCIES.md', 'Licences of everything installed or bundled'))
   expect(Object.fromEntries(rows.map(([name, [count = '']]) => [name, Number.parseInt(count, 10)]))).toEqual(counts)
 })
 

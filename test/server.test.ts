@@ -1,9 +1,11 @@
 /** Connections of peers who do not show who they are. */
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { listen } from '../src/server.ts'
-import { closeAfterTest } from './support/test-app.ts'
+import { closeAfterTest } from './support/close-after-test.ts'
+import { until } from './support/until.ts'
 
 async function openServer(route: Parameters<typeof listen>[1]) {
   const webSockets = { path: '/graphql', admits: () => true, upgrade: () => undefined }
@@ -21,6 +23,13 @@ async function openServer(route: Parameters<typeof listen>[1]) {
   return { server, socket, heard: () => text }
 }
 
+/** Waits until a connection that was opened later, and says nothing, has been ended for it. */
+async function outlast({ port }: { readonly port: number }): Promise<void> {
+  const later = connect(port, '127.0.0.1')
+  later.on('error', () => null)
+  await once(later, 'close')
+}
+
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
 test('a stranger’s connection ends after a while, however much it says', async () => {
@@ -32,10 +41,12 @@ test('a stranger’s connection ends after a while, however much it says', async
 })
 
 test('but not in the middle of an answer', async () => {
-  const { socket, heard } = await openServer((_request, response) => {
-    setTimeout(() => response.end('a late answer'), 600)
-  })
+  const responses: ServerResponse[] = []
+  const { server, socket, heard } = await openServer((_request, response) => responses.push(response))
   socket.write(REQUEST)
+  await until(() => responses.length === 1)
+  await outlast(server)
+  responses[0]?.end('a late answer')
   await once(socket, 'close')
   expect(heard()).toContain('a late answer')
 })
@@ -47,9 +58,7 @@ test('somebody who is known stays', async () => {
   })
   socket.write(REQUEST)
   await once(socket, 'data')
-  await new Promise((resolve) => {
-    setTimeout(resolve, 500)
-  })
+  await outlast(server)
   socket.write(REQUEST)
   await once(socket, 'data')
   expect(heard().match(/hello/g)).toHaveLength(2)

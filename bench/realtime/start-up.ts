@@ -7,11 +7,13 @@ import { STORED } from '../http/contenders.ts'
 import { takeTurns } from '../http/rounds.ts'
 import { ENVIRONMENT, openStage, PEERS } from '../http/stage.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
+import { median } from './figures.ts'
 import { type BenchGateway, openBenchGateway } from './gateway.ts'
 import { cpuMsOf, cpuMsOfEndedChildren, readAddress } from './process.ts'
 import { storeJobs } from './stored-jobs.ts'
 
 const STARTS = 5
+const YOGA: keyof typeof PEERS = 'Yoga as it comes'
 const MANY = STORED > 0 ? STORED : 100_000
 /** Needs whatever jobs are kept in. */
 const QUERY = '{ swapJobs(first: 1) { edges { node { id } } } }'
@@ -49,7 +51,10 @@ export async function measureStartUp(name: string): Promise<Section> {
     for (const [peer, file] of Object.entries(PEERS)) {
       contenders.push({ name: peer, start: async () => start(`bench/http/peers/${file}.mjs`, stage.environment) })
     }
-    return toSection(name, COLUMNS, await takeTurns(contenders, async (one) => one.start(), STARTS))
+    const measured = await takeTurns(contenders, async (one) => one.start(), STARTS)
+    const yoga = median(measured.find((one) => one.name === YOGA)?.turns.map(({ ms }) => ms) ?? [])
+    const ratio: Column<Turn> = { title: "its ms / Yoga's", digits: 2, valueOf: ({ ms }) => ms / yoga }
+    return toSection(name, [...COLUMNS, ratio], measured)
   } finally {
     await Promise.all([empty.close(), full.close(), stage.close(), upstream.close()])
   }

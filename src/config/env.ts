@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { loadEnvFile } from 'node:process'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { settings, type SettingValues } from './settings.ts'
 
 /** A setting that cannot be used; the message names it and says what is wrong, never its value. */

@@ -2,7 +2,7 @@
  * Every setting: its name, what it means, its default, and how its text is read. `--help` prints this table and the
  * start reads it, so the two cannot differ.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { LOG_LEVELS } from '../telemetry/logger.ts'
 
 interface Setting<T> {

@@ -72,7 +72,7 @@ interface ContextParts extends Admitted {
   readonly idempotencyKey?: string | null
 }
 
-export async function openGraphqlServer(parts: GraphqlServerParts): Promise<GraphqlServer> {
+export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   const { schema, authenticate, limiter, introspection, graphiql, onUnexpectedError, welcome, random } = parts
   const lanes = createLanes(schema, parts.useCases)
   const useCases: UseCases = { ...parts.useCases, forgetter: forgetKept(parts.useCases.forgetter, lanes) }
@@ -100,7 +100,7 @@ export async function openGraphqlServer(parts: GraphqlServerParts): Promise<Grap
       useLanes(lanes),
       useRequestErrorStatus(),
     ],
-    ...(await graphiqlOptions(graphiql)),
+    ...graphiqlOptions(graphiql),
   })
 
   const findDocument = createFindDocument(parts.trustedDocuments)
@@ -164,14 +164,16 @@ function createNoCache() {
   return { get: () => undefined, set: () => {} }
 }
 
-async function graphiqlOptions(
+function graphiqlOptions(
   graphiql: GraphqlServerParts['graphiql'],
-): Promise<Pick<YogaServerOptions<object, Context>, 'graphiql' | 'renderGraphiQL'>> {
+): Pick<YogaServerOptions<object, Context>, 'graphiql' | 'renderGraphiQL'> {
   if (!graphiql) return { graphiql: false }
-  // Megabytes of page that only this one address needs.
-  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
   const defaultQuery = writeExample(graphiql.exampleImages)
-  return { graphiql: { title: 'swapface-gateway', defaultQuery, subscriptionsProtocol: 'WS' }, renderGraphiQL }
+  return {
+    graphiql: { title: 'swapface-gateway', defaultQuery, subscriptionsProtocol: 'WS' },
+    // Nine megabytes of page, loaded when a browser asks for it.
+    renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
+  }
 }
 
 function writeExample({ targetImage, swapImage }: ExampleImages): string {

@@ -1,5 +1,5 @@
 /** What a caller may ask for, checked as a whole: every issue is reported, not only the first. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { HOOK_FORMATS } from '../domain/swap-job.ts'
 
 export const SWAP_INPUT_ISSUE_CODES = [

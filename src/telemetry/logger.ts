@@ -1,5 +1,4 @@
 import { type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
 import type { Telemetry } from './events.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -15,7 +14,7 @@ const SECRET_TEXT =
  * JSON lines on standard output; readable text where that is a terminal.
  * @param secrets texts that are taken out of every line, whatever brought them there.
  */
-export function createLogger(level: LogLevel, secrets: readonly string[]): Logger {
+export async function createLogger(level: LogLevel, secrets: readonly string[]): Promise<Logger> {
   const options = {
     level,
     base: null,
@@ -23,9 +22,9 @@ export function createLogger(level: LogLevel, secrets: readonly string[]): Logge
     redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: HIDDEN },
     hooks: { streamWrite: createSecretHider(secrets) },
   }
-  return process.stdout.isTTY
-    ? pino(options, pretty({ sync: true, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' }))
-    : pino(options)
+  if (!process.stdout.isTTY) return pino(options)
+  const { default: pretty } = await import('pino-pretty')
+  return pino(options, pretty({ sync: true, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' }))
 }
 
 const HIDDEN = '[hidden]'

@@ -1,12 +1,11 @@
 /** Wake-ups between processes on one PostgreSQL, with the wire to it in our hand. */
-import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openPostgresBus } from '../../src/bus/postgres.ts'
 import { createBackground } from '../../src/lib/background.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
-import { closeAfterTest } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 import { until } from '../support/until.ts'
 
 /** What a look finds: the test's own list of changes. */
@@ -15,6 +14,7 @@ type Places = { place: number; id: string; tenant: string }[]
 function openBus(url: string, places: Places = []) {
   const stopping = new AbortController()
   const failures: string[] = []
+  let looks = 0
   const background = createBackground(() => {})
   closeAfterTest(async () => {
     stopping.abort()
@@ -22,11 +22,13 @@ function openBus(url: string, places: Places = []) {
   })
   const bus = openPostgresBus({
     url,
-    listPlaces: async (after, limit) =>
-      places
+    listPlaces: async (after, limit) => {
+      looks += 1
+      return places
         .filter(({ place }) => place > after)
         .toSorted((a, b) => b.place - a.place)
-        .slice(0, limit),
+        .slice(0, limit)
+    },
     background,
     clock: systemClock,
     stopping: stopping.signal,
@@ -34,7 +36,17 @@ function openBus(url: string, places: Places = []) {
   })
   const heard: string[] = []
   const hear = (id: string) => bus.subscribeJob(id, () => heard.push(id))
-  return { bus, heard, hear, failures }
+  return { bus, heard, hear, failures, looks: () => looks }
+}
+
+/** Waits until both have received all notifications sent so far: PostgreSQL delivers them in the order of their commits. */
+async function settle(...buses: readonly ReturnType<typeof openBus>[]): Promise<void> {
+  for (const [n, { bus, heard, hear }] of buses.entries()) {
+    const id = `job_settled_${n}_${heard.length}`
+    hear(id)
+    for (const other of buses) if (other.bus !== bus) other.bus.publish({ id, tenant: 'settled' })
+    await until(() => heard.includes(id))
+  }
 }
 
 async function openWire() {
@@ -59,12 +71,12 @@ test('what one process publishes wakes the others: each listener of the job and 
   })
   expect(mine.length).toBeGreaterThan(0)
   expect(other).toEqual([])
-  await delay(200)
+  await settle(there, here)
   const before = { mine: mine.length, tenant: tenant.length }
   here.bus.publish({ id: 'job_1', tenant: 'a tenant\nwith ü' })
   await until(() => tenant.length > before.tenant)
-  // The publisher's own notification comes back to it, and is not told again.
-  await delay(100)
+  // The publisher's own notification comes back to it, and must not wake its listeners a second time.
+  await settle(there, here)
   expect({ mine: mine.length, tenant: tenant.length }).toEqual({ mine: before.mine + 1, tenant: before.tenant + 1 })
 })
 
@@ -111,28 +123,25 @@ test('a wire that is cut without a word is found by the heartbeat; until then a 
   await proxy.fail({ kind: 'blackHole', direction: 'both' })
   here.bus.publish({ id: 'job_2', tenant: 'a' })
   places.push({ place: 2, id: 'job_2', tenant: 'a' })
-  await until(() => there.heard.includes('job_2'), { timeoutMs: 5_000 })
-  await until(() => there.failures.includes('listen for changes'), { timeoutMs: 10_000 })
+  await until(() => there.heard.includes('job_2'))
+  await until(() => there.failures.includes('listen for changes'))
   await proxy.heal()
-  await until(() => proxy.connections > connections, { timeoutMs: 10_000 })
+  await until(() => proxy.connections > connections)
   const before = there.heard.length
-  await until(
-    () => {
-      here.bus.publish({ id: 'job_1', tenant: 'a' })
-      return there.heard.length > before
-    },
-    { timeoutMs: 10_000 },
-  )
+  await until(() => {
+    here.bus.publish({ id: 'job_1', tenant: 'a' })
+    return there.heard.length > before
+  })
   expect(here.failures).toEqual([])
 }, 30_000)
 
 test('a change that becomes visible after one with a later place is told all the same', async () => {
   const { url } = await openWire()
   const places: Places = [{ place: 1, id: 'job_old', tenant: 'a' }]
-  const { heard, hear, failures } = openBus(url, places)
+  const { heard, hear, failures, looks } = openBus(url, places)
   hear('job_early')
   hear('job_late')
-  await delay(100)
+  await until(() => looks() > 0)
   places.push({ place: 3, id: 'job_late', tenant: 'a' })
   await until(() => heard.includes('job_late'))
   places.push({ place: 2, id: 'job_early', tenant: 'a' })

@@ -6,7 +6,7 @@ import { createClient as createSseClient } from 'graphql-sse'
 import { createClient as createWsClient, type Sink as WsSink } from 'graphql-ws'
 import { Network, Observable } from 'relay-runtime'
 import { WebSocket } from 'ws'
-import { closeAfterTest } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 export const WATCH = `subscription Watch($id: ID!) {
   swapJobUpdated(id: $id) { id status version done }

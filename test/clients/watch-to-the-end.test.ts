@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { CreateSwapDocument } from '../../src/graphql/generated.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'
-import { closeAfterTest, makeDataDir, openTestApp, type TestApp } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir, openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 import { CLIENTS, type Seen } from './drivers.ts'
 

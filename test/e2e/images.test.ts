@@ -27,8 +27,7 @@ afterEach(async () => {
 const start = async (env: Record<string, string> = {}) => startProgram({ dataDir, ...ports, env })
 
 /** Resolves once the program has died where it was told to. */
-const died = async (program: Program) =>
-  until(async () => !(await fetch(`${program.url}/healthz`).catch(() => null)), { timeoutMs: 10_000 })
+const died = async (program: Program) => until(async () => !(await fetch(`${program.url}/healthz`).catch(() => null)))
 
 test('the three commands of the README put a file in and get a lasting result out', async () => {
   const program = await start()
@@ -48,7 +47,7 @@ test('the three commands of the README put a file in and get a lasting result ou
 
 test('a crash between the bytes and their row leaves a place that is still free, and no half image', async () => {
   const first = await start({ FAULT_AT: 'image-put' })
-  const bytes = readFileSync('portraits/ada.jpg')
+  const bytes = readFileSync('packages/swapface/portraits/ada.jpg')
   const { data } = await postGraphql(
     first.url,
     `mutation { createSwapUpload(input: { contentType: IMAGE_JPEG, byteLength: ${bytes.byteLength} }) { ... on CreateSwapUploadSuccess { upload { id } put { url } } } }`,

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
-import { buildSync } from 'esbuild'
 import { until } from '../support/until.ts'
 
 /** Secrets that are looked for wherever the program writes or answers. */
@@ -47,23 +46,10 @@ export interface GatewayProcess {
   kill(): Promise<void>
 }
 
-const PROGRAM = resolve(`node_modules/.cache/faults/program-${process.pid}.mjs`)
+/** Where `test/support/build.ts` puts the program that is started here. */
+export const FAULT_PROGRAM = { folder: 'dist-test', name: 'program' } as const
 
-/** The program as one file that Node runs as it is: a loader would compile all of it at each start. */
-function buildProgram(): string {
-  if (!existsSync(PROGRAM)) {
-    buildSync({
-      entryPoints: ['test/faults/program.ts'],
-      outfile: PROGRAM,
-      bundle: true,
-      packages: 'external',
-      platform: 'node',
-      format: 'esm',
-    })
-    process.once('exit', () => rmSync(PROGRAM, { force: true }))
-  }
-  return PROGRAM
-}
+const PROGRAM = resolve(FAULT_PROGRAM.folder, `${FAULT_PROGRAM.name}.js`)
 
 const READY_WITHIN_MS = 60_000
 const children = new Set<ChildProcess>()
@@ -71,7 +57,7 @@ const children = new Set<ChildProcess>()
 /** Starts the program and waits until it says that it is ready. */
 export async function startGateway(options: GatewayOptions): Promise<GatewayProcess> {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [buildProgram()], {
+  const child = spawn(process.execPath, [PROGRAM], {
     env: {
       PATH: process.env['PATH'],
       PORT: String(options.port),

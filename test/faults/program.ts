@@ -27,7 +27,7 @@ const env = process.env
 const values = parseSettings(env)
 const config = toConfig(values)
 const secrets = readSecrets(values, config.dataDir)
-const logger = createLogger(config.logLevel, listSecrets(secrets))
+const logger = await createLogger(config.logLevel, listSecrets(secrets))
 if (env['FAULT_AT']) armFaultPoint(env['FAULT_AT'])
 
 const app = await openApp({

@@ -4,6 +4,7 @@
  * `TEST_DATABASE_URL`, or one from npm.
  */
 import { parseArgs } from 'node:util'
+import { buildFaultProgram } from '../support/build.ts'
 import { startPostgres } from '../support/postgres.ts'
 import { isOnPostgres } from '../support/side-door.ts'
 import { killLeftGateways } from './gateway-process.ts'
@@ -42,6 +43,7 @@ async function runOne(scenario: Scenario): Promise<void> {
 }
 
 const isChosen = (name: string) => new RegExp(values.only ?? '').test(name)
+await buildFaultProgram()
 const server = isOnPostgres ? await startPostgres() : null
 if (server) process.env['TEST_DATABASE_URL'] = server.url
 const chosen = scenarios.filter(({ name, times }) => isChosen(name) && (!values.short || times.short > 0))

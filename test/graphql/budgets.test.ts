@@ -1,7 +1,8 @@
 /** What a tenant may do in a minute, in a day, and at one time; what is one too much is sent nowhere. */
 import { describe, expect, test } from 'vitest'
 import { FAKE_KEY, openFakeUpstream } from '../support/fake-upstream.ts'
-import { closeAfterTest, makeDataDir, openTestApp, subscribeSse, type TestApp } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir, openTestApp, subscribeSse, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
@@ -76,7 +77,7 @@ describe('units a day', () => {
     if (!accepted) throw new Error('nothing was sent')
     accepted.state = { status: 'FAILED', message: 'no face' }
     await gateway.upstream.sendHook(accepted)
-    await until(async () => 'job' in (await create(gateway)), { timeoutMs: 10_000 })
+    await until(async () => 'job' in (await create(gateway)))
     expect(await create(gateway)).toMatchObject({ remaining: 1 })
   })
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { localViewer } from '../../src/auth/authenticate.ts'
 import { connectWire, openLiveStage } from '../support/live-stage.ts'
-import { closeAfterTest, subscribeSse } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { subscribeSse } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const WATCH = 'subscription ($tag: String) { watched(tag: $tag) { text version } }'
@@ -123,11 +124,15 @@ test('a reader that stops reading is given the newest state when it goes on, and
 })
 
 test('SSE ends when what the viewer has shown ends', async () => {
-  const { url } = await openLiveStage({ viewer: { ...localViewer, expiresAt: Date.now() + 300 } })
+  let now = 0
+  const { url } = await openLiveStage({ viewer: { ...localViewer, expiresAt: 100 }, now: () => now })
   const seen: unknown[] = []
   await expect(
     (async () => {
-      for await (const event of subscribeSse(url, WATCH, {})) seen.push(event)
+      for await (const event of subscribeSse(url, WATCH, {})) {
+        seen.push(event)
+        now = 100
+      }
     })(),
   ).rejects.toThrow('terminated')
   expect(seen).toHaveLength(1)

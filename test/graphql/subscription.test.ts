@@ -5,7 +5,8 @@ import { WebSocket } from 'ws'
 import { CreateSwapDocument, WatchSwapJobDocument } from '../../src/graphql/generated.ts'
 import { connectWire } from '../support/live-stage.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
-import { closeAfterTest, openTestApp, subscribeSse, type TestApp } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { openTestApp, subscribeSse, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const WATCH = WatchSwapJobDocument.toString()

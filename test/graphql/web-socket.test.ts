@@ -59,11 +59,13 @@ describe('closes a socket whose client', () => {
   })
 
   test('has shown something that ends now', async () => {
-    const { url } = await openLiveStage({ viewer: { ...localViewer, expiresAt: Date.now() + 300 } })
+    let now = 0
+    const { url } = await openLiveStage({ viewer: { ...localViewer, expiresAt: 100 }, now: () => now })
     const { init, subscribe, messages, closed } = connectWire(url)
     await init()
     subscribe('1', WATCH)
     await until(() => messages.some(({ type }) => type === 'next'))
+    now = 100
     expect(await closed).toEqual({ code: 4403, reason: 'Forbidden' })
   })
 

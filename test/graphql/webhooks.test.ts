@@ -5,7 +5,8 @@ import { MAX_AT_ONE_RECEIVER } from '../../src/jobs/deliver-webhooks.ts'
 import { toWebhookSecrets } from '../../src/webhooks/secrets.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openScriptedHost, type SeenRequest } from '../support/scripted-host.ts'
-import { closeAfterTest, makeDataDir, openTestApp, type TestApp, type TestAppOptions } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir, openTestApp, type TestApp, type TestAppOptions } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
@@ -100,7 +101,7 @@ test('what is not taken is sent again on the schedule: the same id, the same byt
   const gateway = await openWith([receiver], { clock: createFastClock(100) })
   const { job } = await create(gateway, receiver.url)
   await end(gateway)
-  await until(() => receiver.requests.length === 3, { timeoutMs: 10_000 })
+  await until(() => receiver.requests.length === 3)
   const [first, second, third] = receiver.requests
   for (const request of [second, third]) {
     expect(request?.body).toBe(first?.body)
@@ -137,7 +138,7 @@ test('when the schedule is over it is said, and can be asked for again under the
   const gateway = await openWith([receiver], { clock: createFastClock(20_000) })
   const { job } = await create(gateway, receiver.url)
   await end(gateway)
-  await until(async () => (await hookOf(gateway, job.id)).state === 'EXHAUSTED', { timeoutMs: 20_000 })
+  await until(async () => (await hookOf(gateway, job.id)).state === 'EXHAUSTED')
   // More where one took longer than its claim by a clock that runs this fast.
   expect((await hookOf(gateway, job.id)).attempts.length).toBeGreaterThanOrEqual(8)
   expect(gateway.events.some(({ name }) => name === 'webhookExhausted')).toBe(true)
@@ -183,7 +184,7 @@ describe('a receiver', () => {
     const gateway = await openWith([dead, alive])
     for (let n = 0; n < 150; n += 1) await create(gateway, n < 100 ? dead.url : alive.url)
     await Promise.all(gateway.upstream.accepted.map(async (_job, n) => end(gateway, n)))
-    await until(() => alive.requests.length === 50, { timeoutMs: 10_000 })
+    await until(() => alive.requests.length === 50)
     expect(dead.requests.length).toBeLessThanOrEqual(MAX_AT_ONE_RECEIVER)
   })
 
@@ -196,7 +197,7 @@ describe('a receiver', () => {
     await until(() => receiver.requests.length === 1)
     await before.app.close()
     const after = await openWith([receiver], { dataDir, upstream: before.upstream })
-    await until(() => receiver.requests.length === 2, { timeoutMs: 28_000 })
+    await until(() => receiver.requests.length === 2)
     expect(receiver.requests[1]?.body).toBe(receiver.requests[0]?.body)
     await until(async () => (await hookOf(after, job.id)).state === 'DELIVERED')
     expect(receiver.requests[1]?.headers['webhook-id']).toBe(receiver.requests[0]?.headers['webhook-id'])

@@ -4,7 +4,8 @@ import { CreateSwapDocument } from '../../src/graphql/generated.ts'
 import { openDiskHookJournal } from '../../src/journal/disk.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'
-import { closeAfterTest, makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }

@@ -5,7 +5,8 @@ import { sendRaw } from '../security/stage.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { makeImage, makeManyFrames, REJECTED, withLargeProfile } from '../support/images.ts'
 import { openScriptedHost } from '../support/scripted-host.ts'
-import { closeAfterTest, openTestApp, type TestApp } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { openTestApp, type TestApp } from '../support/test-app.ts'
 import { sha256 } from '../support/sha256.ts'
 import { until } from '../support/until.ts'
 
@@ -276,7 +277,7 @@ describe('an image is delivered', () => {
     }
     const { put: target } = await reserve(keyed, await makeImage())
     // Of a length that was not announced: until its end it is refused for that, and never taken.
-    await until(async () => (await put(target.url, Buffer.alloc(1))).status === 410, { timeoutMs: 10_000 })
+    await until(async () => (await put(target.url, Buffer.alloc(1))).status === 410)
     expect(Date.parse(target.expiresAt)).toBeLessThan(clock.now())
   })
 
@@ -312,7 +313,7 @@ describe('a result', () => {
     if (!accepted) throw new Error('nothing was sent')
     accepted.state = { ...FINISHED, links: { cdnImage: link(host.url), discordImage: `${host.url}/late.jpg?ex=1` } }
     await app.upstream.sendHook(accepted)
-    await until(async () => (await read(app, made.job.id)).status === 'SUCCESS', { timeoutMs: 10_000 })
+    await until(async () => (await read(app, made.job.id)).status === 'SUCCESS')
     return { app, host, id: String(made.job.id) }
   }
 

@@ -4,7 +4,8 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { openScriptedHost } from '../support/scripted-host.ts'
 import { hasPython, NOT_RUN } from '../support/python.ts'
-import { closeAfterTest, openTestApp, type TestApp, type TestAppOptions } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { openTestApp, type TestApp, type TestAppOptions } from '../support/test-app.ts'
 import { sha256 } from '../support/sha256.ts'
 import { until } from '../support/until.ts'
 
@@ -88,13 +89,10 @@ test('what failed, and what is not known, is FAILED to such a client', async () 
   const jobId = await submit(gateway)
   const accepted = gateway.upstream.accepted.at(-1)
   if (accepted) accepted.state = { status: 'FAILED', message: 'no face' }
-  const failed = await until(
-    async () => {
-      const { body } = await call(gateway, 'fetch', { jobId })
-      return body.status === 'FAILED' && body
-    },
-    { timeoutMs: 9_000 },
-  )
+  const failed = await until(async () => {
+    const { body } = await call(gateway, 'fetch', { jobId })
+    return body.status === 'FAILED' && body
+  })
   expect(failed).toEqual({ status: 'FAILED', message: expect.any(String), jobId, data: null })
 })
 

@@ -8,7 +8,7 @@ import { createWebhookStore } from '../../src/store/kysely-webhook-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import type { SendOutcome } from '../../src/webhooks/webhook-sender.ts'
 import { createStepClock } from '../support/step-clock.ts'
-import { closeAfterTest } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 import { makeNewSwapJob } from '../support/jobs.ts'
 import { until } from '../support/until.ts'
 

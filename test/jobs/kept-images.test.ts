@@ -8,7 +8,8 @@ import { createKeptImages } from '../../src/jobs/kept-images.ts'
 import { createImageStore } from '../../src/store/kysely-image-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import type { StoredImage } from '../../src/domain/image.ts'
-import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir } from '../support/test-app.ts'
 
 const HOUR = 60 * 60 * 1_000
 

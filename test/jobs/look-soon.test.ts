@@ -6,7 +6,7 @@ import { createApplyReport } from '../../src/jobs/apply-report.ts'
 import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
-import { closeAfterTest } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 const NOW = 1_700_000_000_000
 

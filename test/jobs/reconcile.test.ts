@@ -3,14 +3,8 @@ import { CreateSwapDocument } from '../../src/graphql/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
-import {
-  closeAfterTest,
-  makeDataDir,
-  openTestApp,
-  subscribeSse,
-  type TestApp,
-  type TestAppOptions,
-} from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir, openTestApp, subscribeSse, type TestApp, type TestAppOptions } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }

@@ -2,7 +2,8 @@ import { appendFile, copyFile, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type DiskHookJournal, openDiskHookJournal } from '../../src/journal/disk.ts'
-import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const note = (n: number) => ({ jobId: `job_${n}`, upstreamId: `U${n}` })

@@ -4,7 +4,7 @@ import { createSharedRequestLimiter } from '../../src/limits/shared-request-limi
 import { openDatabase } from '../../src/store/postgres/open.ts'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
-import { closeAfterTest } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 async function openProcess(url: string, perMinute: number) {
   const { db, pool } = await openDatabase(

@@ -7,7 +7,8 @@ import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
 import { createDatabase } from '../support/postgres.ts'
-import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir } from '../support/test-app.ts'
 import { makeNewSwapJob } from '../support/jobs.ts'
 
 const NOW = 1_700_000_000_000

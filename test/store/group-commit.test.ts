@@ -8,7 +8,8 @@ import { createGroupCommit } from '../../src/store/sqlite/group-commit.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import { createWriteLock } from '../../src/store/sqlite/write-lock.ts'
 import type { Tables } from '../../src/store/tables.ts'
-import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 async function openTwice() {

@@ -8,7 +8,8 @@ import type { JobStore } from '../../src/store/job-store.ts'
 import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
-import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir } from '../support/test-app.ts'
 
 const NOW = 1_700_000_000_000
 const ROOM = { maxInFlight: 100, maxWaiting: 100 }

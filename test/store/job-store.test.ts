@@ -1,4 +1,4 @@
-/** One suite for the contract of the store, over each engine. */
+/** One suite for the contract of the store; each engine runs it in its own project (`vitest.config.ts`). */
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
@@ -18,7 +18,9 @@ import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
 import { createDatabase } from '../support/postgres.ts'
-import { closeAfterTest, makeDataDir } from '../support/test-app.ts'
+import { isOnPostgres } from '../support/side-door.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir } from '../support/test-app.ts'
 import { makeNewSwapJob } from '../support/jobs.ts'
 
 interface Opened {
@@ -26,27 +28,28 @@ interface Opened {
   readonly store: JobStore
 }
 
-/** Makes an empty database, and gives what opens it: once for each process that uses it. */
-const ENGINES: Record<string, () => Promise<() => Promise<Opened>>> = {
-  SQLite: async () => {
-    const path = join(await makeDataDir(), 'gateway.db')
-    return async () => {
-      const engine = await openSqlite(path, () => {})
-      return { engine, store: createCachedJobStore(createJobStore(engine), engine.countForeign) }
-    }
-  },
-  PostgreSQL: async () => {
-    const { url, drop } = await createDatabase()
-    closeAfterTest(drop)
-    return async () => {
-      const engine = await openPostgres(
-        url,
-        () => {},
-        () => {},
-      )
-      return { engine, store: createJobStore(engine) }
-    }
-  },
+/** Makes an empty database, and returns what opens it: called once for each process that uses it. */
+const makeDatabase = isOnPostgres ? makePostgres : makeSqlite
+
+async function makeSqlite(): Promise<() => Promise<Opened>> {
+  const path = join(await makeDataDir(), 'gateway.db')
+  return async () => {
+    const engine = await openSqlite(path, () => {})
+    return { engine, store: createCachedJobStore(createJobStore(engine), engine.countForeign) }
+  }
+}
+
+async function makePostgres(): Promise<() => Promise<Opened>> {
+  const { url, drop } = await createDatabase()
+  closeAfterTest(drop)
+  return async () => {
+    const engine = await openPostgres(
+      url,
+      () => {},
+      () => {},
+    )
+    return { engine, store: createJobStore(engine) }
+  }
 }
 
 const NOW = 1_700_000_000_000
@@ -72,7 +75,7 @@ async function createOne(store: JobStore, over: Partial<NewSwapJob> = {}): Promi
 const enqueue = (upstreamId: string) =>
   ({ kind: 'transition', to: 'ON_QUEUE', patch: { upstreamId, leaseUntil: null, wakeAt: NOW + 2_000 } }) as const
 
-describe.each(Object.entries(ENGINES))('the store on %s', (_name, makeDatabase) => {
+describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
   const openWith = async (open: () => Promise<Opened>) => {
     const { engine, store } = await open()
     closeAfterTest(() => engine.db.destroy())

@@ -7,7 +7,7 @@ import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { createLists } from '../../src/store/lists.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import { makeNewSwapJob } from '../support/jobs.ts'
-import { closeAfterTest } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 /** How the engine goes about each statement that `work` causes; parameters are bound, as they are when it runs. */
 async function explain(work: (engine: Engine) => Promise<unknown>): Promise<string[]> {

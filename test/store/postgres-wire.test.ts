@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { openDatabase } from '../../src/store/postgres/open.ts'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
-import { closeAfterTest } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 import { until } from '../support/until.ts'
 
 async function openThroughWire() {
@@ -44,11 +44,9 @@ test('idle connections that are cut are replaced', async () => {
   expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }])
 })
 
-test('where nobody answers a statement fails within seconds', { timeout: 20_000 }, async () => {
+test('a statement fails with a time-out when the database stops answering', async () => {
   const { db, wire } = await openThroughWire()
   await wire.fail({ kind: 'blackHole', direction: 'both' })
-  const from = performance.now()
   await expect(sql`select 1`.execute(db)).rejects.toThrow(/timeout/i)
-  expect(performance.now() - from).toBeLessThan(8_000)
   await wire.heal()
 })

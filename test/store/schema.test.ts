@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
 import { createDatabase } from '../support/postgres.ts'
-import { closeAfterTest } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 async function open() {
   const { url, drop } = await createDatabase()

@@ -25,7 +25,7 @@ import { createFeedSource } from '../../src/jobs/feed.ts'
 import { StandingResponse } from '../../src/lib/standing-response.ts'
 import { createWheel } from '../../src/lib/wheel.ts'
 import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
-import { closeAfterTest } from './test-app.ts'
+import { closeAfterTest } from './close-after-test.ts'
 
 /** One value that is watched: each subscriber is given the newest. */
 export interface Watched {
@@ -43,10 +43,12 @@ export interface LiveStageOptions {
   readonly viewer?: Viewer
   readonly limits?: Partial<WebSocketLimits>
   readonly repeatAfterMs?: number
+  /** Epoch milliseconds; the system's by default. */
+  readonly now?: () => number
 }
 
 export async function openLiveStage(options: LiveStageOptions = {}) {
-  const { viewer = localViewer, limits = {}, repeatAfterMs = 30_000 } = options
+  const { viewer = localViewer, limits = {}, repeatAfterMs = 30_000, now: tellTime = Date.now } = options
   const rings = new Set<() => void>()
   let given = 0
   let executed = 0
@@ -110,7 +112,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   })
   const repeats = createWheel(repeatAfterMs, Math.random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
-  const clock = { now: () => Date.now() }
+  const clock = { now: tellTime }
   const admission = createAdmission(async () => viewer, createRequestLimiter(1_000_000, clock.now))
   const eventStreams = openEventStreamDoor({ prepare, live, ...clock })
   const handle = createFrontDoor({

@@ -5,24 +5,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach } from 'vitest'
 import { type App, openApp } from '../../src/app.ts'
 import { toConfig } from '../../src/config/config.ts'
 import { parseSettings } from '../../src/config/env.ts'
 import { readSecrets } from '../../src/config/secrets.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
-import { createClosers } from '../../src/lib/closers.ts'
 import type { Telemetry } from '../../src/telemetry/events.ts'
+import { closeAfterTest } from './close-after-test.ts'
 import { findDatabase, isOnPostgres, openSideDoor, type SideDoor } from './side-door.ts'
 import { FAKE_KEY, type FakeUpstream, openFakeUpstream } from './fake-upstream.ts'
-
-const closers = createClosers()
-afterEach(() => closers.closeAll())
-
-/** Closes `owner` after the test. */
-export function closeAfterTest(close: () => Promise<void> | void): void {
-  closers.add(close)
-}
 
 export interface TestApp {
   readonly app: App
@@ -53,7 +44,7 @@ export interface TestAppOptions {
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const upstream = options.upstream ?? (await openFakeUpstream())
-  if (!options.upstream) closers.add(() => upstream.close())
+  if (!options.upstream) closeAfterTest(() => upstream.close())
   const dataDir = options.dataDir ?? (await makeDataDir())
   const values = parseSettings({
     PORT: '0',
@@ -97,7 +88,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     upstreamLog: () => {},
     ...(options.clock && { clock: options.clock }),
   })
-  closers.add(() => app.close())
+  closeAfterTest(() => app.close())
   return {
     app,
     upstream,
@@ -113,7 +104,7 @@ const databases = new Map<string, Awaited<ReturnType<typeof findDatabase>>>()
 
 async function settingsOfEngine(dataDir: string) {
   const database = databases.get(dataDir) ?? (await findDatabase(dataDir))
-  if (!databases.has(dataDir)) closers.add(() => database.drop())
+  if (!databases.has(dataDir)) closeAfterTest(() => database.drop())
   databases.set(dataDir, database)
   return { DATABASE_URL: database.url, ...(isOnPostgres && { GATEWAY_SECRET: 'a secret for all processes' }) }
 }
@@ -121,13 +112,13 @@ async function settingsOfEngine(dataDir: string) {
 /** The database that a gateway on `dataDir` uses, from beside it; closed after the test. */
 export async function openSideDoorOf(dataDir: string): Promise<SideDoor> {
   const door = await openSideDoor((await settingsOfEngine(dataDir)).DATABASE_URL)
-  closers.add(() => door.close())
+  closeAfterTest(() => door.close())
   return door
 }
 
 export async function makeDataDir(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'swapface-test-'))
-  closers.add(() => rm(dir, { recursive: true, force: true }))
+  closeAfterTest(() => rm(dir, { recursive: true, force: true }))
   return dir
 }
 

@@ -3,12 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
 
 /**
- * Resolves with the first truthy value that `condition` gives, asking every `everyMs` (20); rejects after `timeoutMs`
- * (5,000), or when `condition` throws. The only wait by time that a test needs.
+ * Resolves with the first truthy value that `condition` gives, asking every `everyMs` (20). Rejects after `timeoutMs`
+ * (20,000: a bound for a busy machine, never an expectation), or when `condition` throws.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 5000, everyMs = 20 }: { timeoutMs?: number; everyMs?: number } = {},
+  { timeoutMs = 20_000, everyMs = 20 }: { timeoutMs?: number; everyMs?: number } = {},
 ): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   for (;;) {

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { openRestUpstream } from '../../src/upstream/rest.ts'
-import { closeAfterTest } from '../support/test-app.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 
 const REQUEST = { targetImage: 'https://t/1', swapImage: 'https://s/1', hookUrl: 'https://gateway/hooks/1' }
 
@@ -133,16 +133,11 @@ const LOST_ANSWERS: Record<string, RequestListener> = {
   },
 }
 
-test.each(Object.entries(LOST_ANSWERS))(
-  '%s: a submit is unknown, a fetch says nothing, both within the time-out',
-  async (_name, answer) => {
-    const upstream = await openAgainst(answer)
-    const started = performance.now()
-    expect((await upstream.submit(REQUEST)).kind).toBe('unknown')
-    expect((await upstream.fetch('U1')).kind).toBe('nothing')
-    expect(performance.now() - started).toBeLessThan(3_000)
-  },
-)
+test.each(Object.entries(LOST_ANSWERS))('%s: a submit is unknown, a fetch says nothing', async (_name, answer) => {
+  const upstream = await openAgainst(answer)
+  expect((await upstream.submit(REQUEST)).kind).toBe('unknown')
+  expect((await upstream.fetch('U1')).kind).toBe('nothing')
+})
 
 test('waits as long as the upstream asks, in seconds, an hour at most', async () => {
   const answers = ['7', '999999', 'Wed, 21 Oct 2026 07:28:00 GMT']

@@ -6,9 +6,9 @@
  */
 import { request, type Dispatcher } from 'undici'
 
-import { AddressRefused, type AddressGuard } from '../lib/address-guard.ts'
-import { findImageType } from '../lib/image-type.ts'
-import { readCapped } from '../lib/read-capped.ts'
+import { AddressRefused, type AddressGuard } from '../../../src/lib/address-guard.ts'
+import { findImageType } from '../../../src/lib/image-type.ts'
+import { readCapped } from '../../../src/lib/read-capped.ts'
 
 const MAX_REDIRECTS = 3
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])

@@ -7,8 +7,8 @@
  */
 import { request, type Dispatcher } from 'undici'
 
-import type { AddressGuard } from '../lib/address-guard.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { AddressGuard } from '../../../src/lib/address-guard.ts'
+import type { Clock } from '../../../src/lib/clock.ts'
 import type { JobDocument } from './job-document.ts'
 import type { Job, JobTable } from './job-table.ts'
 import type { Log } from './log.ts'

@@ -9,7 +9,7 @@
  * counted before each notification is sent: a crash may lose one, never add one.
  */
 import Database from 'libsql'
-import { z } from 'zod'
+import * as z from 'zod'
 
 import type { ResultPaths } from './result-links.ts'
 

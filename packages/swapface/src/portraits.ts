@@ -5,5 +5,5 @@ export const PORTRAIT_NAMES = ['ada', 'kofi', 'mei', 'nora', 'omar', 'zola', 'hu
 
 /** The portrait of that name, a JPEG of 640 x 800. */
 export async function readPortrait(name: (typeof PORTRAIT_NAMES)[number]): Promise<Uint8Array> {
-  return readFile(new URL(`../../portraits/${name}.jpg`, import.meta.url))
+  return readFile(new URL(`../portraits/${name}.jpg`, import.meta.url))
 }

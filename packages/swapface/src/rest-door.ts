@@ -9,7 +9,7 @@ import { isIPv6 } from 'node:net'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-import { readJson } from '../lib/read-json.ts'
+import { readJson } from '../../../src/lib/read-json.ts'
 import type { Log } from './log.ts'
 
 const MAX_BODY_BYTES = 64 * 1024

@@ -9,9 +9,9 @@ import { join } from 'node:path'
 
 import { Agent, buildConnector } from 'undici'
 
-import { createAddressGuard, createGuardedConnector } from '../lib/address-guard.ts'
-import { systemClock, type Clock } from '../lib/clock.ts'
-import { createClosers } from '../lib/closers.ts'
+import { createAddressGuard, createGuardedConnector } from '../../../src/lib/address-guard.ts'
+import { systemClock, type Clock } from '../../../src/lib/clock.ts'
+import { createClosers } from '../../../src/lib/closers.ts'
 import { createDownload } from './download.ts'
 import type { SwapEngine } from './engine-contract.ts'
 import { openSwapEngine } from './engine/engine.ts'

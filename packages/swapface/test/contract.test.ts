@@ -2,9 +2,9 @@ import { request } from 'node:http'
 
 import { afterEach, describe, expect, test } from 'vitest'
 
-import { createClosers } from '../../src/lib/closers.ts'
-import { API_KEY, openStage } from '../support/swapface-stage.ts'
-import { until } from '../support/until.ts'
+import { createClosers } from '../../../src/lib/closers.ts'
+import { API_KEY, openStage } from './support/swapface-stage.ts'
+import { until } from '../../../test/support/until.ts'
 
 const SWAP = '/insightFace/v1/swap'
 const FETCH = '/insightFace/v1/fetch'

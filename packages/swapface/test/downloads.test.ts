@@ -3,11 +3,11 @@ import type { ServerResponse } from 'node:http'
 import { Agent, buildConnector } from 'undici'
 import { afterEach, expect, test } from 'vitest'
 
-import { createAddressGuard, createGuardedConnector, type Resolve } from '../../src/lib/address-guard.ts'
-import { createClosers } from '../../src/lib/closers.ts'
-import { createDownload, ImageRefused } from '../../src/swapface/download.ts'
-import { openScriptedHost } from '../support/scripted-host.ts'
-import { JPEG_START, openStage } from '../support/swapface-stage.ts'
+import { createAddressGuard, createGuardedConnector, type Resolve } from '../../../src/lib/address-guard.ts'
+import { createClosers } from '../../../src/lib/closers.ts'
+import { createDownload, ImageRefused } from '../src/download.ts'
+import { openScriptedHost } from '../../../test/support/scripted-host.ts'
+import { JPEG_START, openStage } from './support/swapface-stage.ts'
 
 const MAX_BYTES = 2_000_000
 const closers = createClosers()

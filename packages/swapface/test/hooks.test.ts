@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'vitest'
 
-import { createClosers } from '../../src/lib/closers.ts'
-import { openScriptedHost } from '../support/scripted-host.ts'
-import { openStage } from '../support/swapface-stage.ts'
-import { until } from '../support/until.ts'
+import { createClosers } from '../../../src/lib/closers.ts'
+import { openScriptedHost } from '../../../test/support/scripted-host.ts'
+import { openStage } from './support/swapface-stage.ts'
+import { until } from '../../../test/support/until.ts'
 
 const closers = createClosers()
 afterEach(() => closers.closeAll())
@@ -74,7 +74,7 @@ test('a hook that never answers exactly 200 is notified three times, and one tha
   const stage = await openStage(closers, { allowedPrivateHosts, hookTimeoutMs: 300, log })
   const jobIds = await Promise.all([...receivers, forbidden].map(({ url }) => stage.submit({ hookUrl: url })))
 
-  await until(() => attempts.length === 3 * jobIds.length, { timeoutMs: 8000 })
+  await until(() => attempts.length === 3 * jobIds.length)
   await stage.reopen()
   const done = await Promise.all(jobIds.map((jobId) => stage.fetchDone(jobId)))
   expect(done.map(({ status }) => status)).toEqual(done.map(() => 'SUCCESS'))
@@ -106,7 +106,7 @@ test('a hook owed when the service ends is sent after the next start, with its c
   const jobId = await stage.submit({ hookUrl: receiver.url })
   await until(() => receiver.requests.length === 2)
   await stage.reopen()
-  await until(() => attempts.some(({ isDelivered }) => isDelivered), { timeoutMs: 8000 })
+  await until(() => attempts.some(({ isDelivered }) => isDelivered))
   expect(attempts).toEqual([
     { attempt: 1, isDelivered: false },
     { attempt: 3, isDelivered: true },

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
-import { createClosers } from '../../src/lib/closers.ts'
-import { createPortraitRoutes } from '../../src/swapface/portrait-routes.ts'
-import { PORTRAIT_NAMES } from '../../src/swapface/portraits.ts'
-import { openRestDoor } from '../../src/swapface/rest-door.ts'
+import { createClosers } from '../../../src/lib/closers.ts'
+import { createPortraitRoutes } from '../src/portrait-routes.ts'
+import { PORTRAIT_NAMES } from '../src/portraits.ts'
+import { openRestDoor } from '../src/rest-door.ts'
 
 const closers = createClosers()
 afterEach(() => closers.closeAll())

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
-import { drawPortrait, PORTRAIT_NAMES as DRAWN_NAMES } from '../../portraits/generator/draw-portrait.ts'
-import { PORTRAIT_NAMES, readPortrait } from '../../src/swapface/portraits.ts'
+import { drawPortrait, PORTRAIT_NAMES as DRAWN_NAMES } from '../tools/draw-portrait.ts'
+import { PORTRAIT_NAMES, readPortrait } from '../src/portraits.ts'
 
 const pixels = async (jpeg: Uint8Array) => sharp(jpeg).raw().toBuffer()
 

@@ -1,10 +1,10 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { createClosers } from '../../src/lib/closers.ts'
-import { openSwapEngine } from '../../src/swapface/engine/engine.ts'
-import { openScriptedHost, type ScriptedHost } from '../support/scripted-host.ts'
-import { openStage, type Stage } from '../support/swapface-stage.ts'
+import { createClosers } from '../../../src/lib/closers.ts'
+import { openSwapEngine } from '../src/engine/engine.ts'
+import { openScriptedHost, type ScriptedHost } from '../../../test/support/scripted-host.ts'
+import { openStage, type Stage } from './support/swapface-stage.ts'
 
 const closers = createClosers()
 let stage: Stage

@@ -1,23 +1,23 @@
 /**
  * Swaps pairs of faces, lays template, face and result side by side on one sheet, and prints how like the results are.
  *
- *   npx tsx scripts/contact-sheet.ts                        the project's portraits: docs/contact-sheet.jpg, docs/swap.jpg
- *   npx tsx scripts/contact-sheet.ts <folder> <sheet.jpg>   each picture of a folder with the next one's face
+ *   npx tsx packages/swapface/tools/contact-sheet.ts                        the portraits: docs/contact-sheet.jpg, docs/swap.jpg
+ *   npx tsx packages/swapface/tools/contact-sheet.ts <folder> <sheet.jpg>   each picture of a folder with the next one's face
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import sharp from 'sharp'
 
-import { alignShape, FACE_OVAL } from '../src/swapface/engine/pose.ts'
-import { decodeImage } from '../src/swapface/engine/decode.ts'
-import { MESH_UV } from '../src/swapface/engine/mesh-tables.ts'
-import { drawPolygon } from '../src/swapface/engine/mask.ts'
-import type { FaceMesh } from '../src/swapface/engine/mesh.ts'
-import type { Picture } from '../src/swapface/engine/picture.ts'
-import { createPyramid } from '../src/swapface/engine/pyramid.ts'
-import { createSwapper, findFaces, type Swapper } from '../src/swapface/engine/swapper.ts'
-import { readPortrait } from '../src/swapface/portraits.ts'
+import { alignShape, FACE_OVAL } from '../src/engine/pose.ts'
+import { decodeImage } from '../src/engine/decode.ts'
+import { MESH_UV } from '../src/engine/mesh-tables.ts'
+import { drawPolygon } from '../src/engine/mask.ts'
+import type { FaceMesh } from '../src/engine/mesh.ts'
+import type { Picture } from '../src/engine/picture.ts'
+import { createPyramid } from '../src/engine/pyramid.ts'
+import { createSwapper, findFaces, type Swapper } from '../src/engine/swapper.ts'
+import { readPortrait } from '../src/portraits.ts'
 
 interface Pair {
   readonly name: string

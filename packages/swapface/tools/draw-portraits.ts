@@ -1,8 +1,8 @@
-// Draws the project's portraits anew: portraits/*.jpg are what portraits/generator makes.
+// Draws the package's portraits again: `npx tsx packages/swapface/tools/draw-portraits.ts`.
 import { writeFile } from 'node:fs/promises'
-import { drawPortrait, PORTRAIT_NAMES } from '../portraits/generator/draw-portrait.ts'
+import { drawPortrait, PORTRAIT_NAMES } from './draw-portrait.ts'
 
 for (const name of PORTRAIT_NAMES) {
-  await writeFile(`portraits/${name}.jpg`, await drawPortrait(name))
+  await writeFile(new URL(`../portraits/${name}.jpg`, import.meta.url), await drawPortrait(name))
   console.log(`portraits/${name}.jpg`)
 }

@@ -17,7 +17,9 @@ import { SwapUploadType } from './upload.ts'
 type EntityName = 'SwapJob' | 'SwapUpload'
 
 /** How each type with a `@key` is found; every key is an `id`. */
-const FIND_ENTITY: Readonly<Record<EntityName, (id: string, context: Context) => Promise<SwapJob | StoredImage | null>>> = {
+const FIND_ENTITY: Readonly<
+  Record<EntityName, (id: string, context: Context) => Promise<SwapJob | StoredImage | null>>
+> = {
   SwapJob: async (id, { loaders }) => loaders.job.load(id),
   SwapUpload: async (id, { loaders }) => loaders.upload.load(id),
 }

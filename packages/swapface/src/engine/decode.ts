@@ -5,7 +5,7 @@
  */
 import sharp from 'sharp'
 
-import { findImageType } from '../../lib/image-type.ts'
+import { findImageType } from '../../../../src/lib/image-type.ts'
 import { SwapRefusal } from '../engine-contract.ts'
 import type { Picture } from './picture.ts'
 

@@ -5,11 +5,12 @@
  */
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
-import type * as Wasm from '@tensorflow/tfjs-backend-wasm'
-import type * as Converter from '@tensorflow/tfjs-converter'
-import type * as Core from '@tensorflow/tfjs-core'
+import * as wasm from '@tensorflow/tfjs-backend-wasm'
+import * as converter from '@tensorflow/tfjs-converter'
+import * as tf from '@tensorflow/tfjs-core'
 
 export const DETECTOR_SIZE = 256
 export const MESH_SIZE = 192
@@ -47,22 +48,16 @@ interface ModelFile {
 }
 
 export async function openFaceModels(): Promise<FaceModels> {
-  const require = createRequire(import.meta.url)
-  // The CommonJS builds are one file each; loading the ESM builds means a thousand small files and a second of start.
-  const tf: typeof Core = require('@tensorflow/tfjs-core')
-  const { loadGraphModel }: typeof Converter = require('@tensorflow/tfjs-converter')
-  const wasm: typeof Wasm = require('@tensorflow/tfjs-backend-wasm')
-
-  wasm.setWasmPaths(join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm')), '/'))
+  const { modelsDir, wasmDir } = findAssets()
+  wasm.setWasmPaths(wasmDir)
   await tf.setBackend('wasm')
   await tf.ready()
 
-  const folder = join(dirname(require.resolve('@vladmandic/human')), '..', 'models')
-  async function load(name: string): Promise<Converter.GraphModel> {
-    const file: ModelFile = JSON.parse(await readFile(join(folder, `${name}.json`), 'utf8'))
+  async function load(name: string): Promise<converter.GraphModel> {
+    const file: ModelFile = JSON.parse(await readFile(join(modelsDir, `${name}.json`), 'utf8'))
     const paths = file.weightsManifest.flatMap((group) => group.paths)
-    const weights = await Promise.all(paths.map((path) => readFile(join(folder, path))))
-    return loadGraphModel({
+    const weights = await Promise.all(paths.map((path) => readFile(join(modelsDir, path))))
+    return converter.loadGraphModel({
       load: async () => ({
         modelTopology: file.modelTopology,
         format: file.format,
@@ -75,7 +70,7 @@ export async function openFaceModels(): Promise<FaceModels> {
   const mesh = await load('facemesh')
   let spentMs = 0
 
-  function run(model: Converter.GraphModel, input: Float32Array, size: number): Map<number, Float32Array> {
+  function run(model: converter.GraphModel, input: Float32Array, size: number): Map<number, Float32Array> {
     const began = performance.now()
     const outputs = new Map<number, Float32Array>()
     tf.tidy(() => {
@@ -106,6 +101,19 @@ export async function openFaceModels(): Promise<FaceModels> {
     },
     countTensors: () => tf.memory().numTensors,
     inferenceMs: () => spentMs,
+  }
+}
+
+/** The engine's binary files: beside the built program, or in the packages that `build.mjs` copies them from. */
+function findAssets(): { readonly modelsDir: string; readonly wasmDir: string } {
+  if (import.meta.url.endsWith('.js')) {
+    const assets = fileURLToPath(new URL('./assets/', import.meta.url))
+    return { modelsDir: assets, wasmDir: assets }
+  }
+  const require = createRequire(import.meta.url)
+  return {
+    modelsDir: fileURLToPath(new URL('../models/', pathToFileURL(require.resolve('@vladmandic/human')))),
+    wasmDir: fileURLToPath(new URL('./', pathToFileURL(require.resolve('@tensorflow/tfjs-backend-wasm')))),
   }
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 
-import { blendDifference } from '../../../src/swapface/engine/blend.ts'
-import { pasteChange, planCrop, readCrop, toCropPoints } from '../../../src/swapface/engine/crop.ts'
-import { drawPolygon } from '../../../src/swapface/engine/mask.ts'
-import { solveMembrane } from '../../../src/swapface/engine/membrane.ts'
-import { createFloatPicture, createPlane, type FloatPicture } from '../../../src/swapface/engine/picture.ts'
-import { createPyramid } from '../../../src/swapface/engine/pyramid.ts'
-import { matchDetail, measureDetail } from '../../../src/swapface/engine/sharpness.ts'
+import { blendDifference } from '../../src/engine/blend.ts'
+import { pasteChange, planCrop, readCrop, toCropPoints } from '../../src/engine/crop.ts'
+import { drawPolygon } from '../../src/engine/mask.ts'
+import { solveMembrane } from '../../src/engine/membrane.ts'
+import { createFloatPicture, createPlane, type FloatPicture } from '../../src/engine/picture.ts'
+import { createPyramid } from '../../src/engine/pyramid.ts'
+import { matchDetail, measureDetail } from '../../src/engine/sharpness.ts'
 
 function fill(size: number, value: (x: number, y: number) => number): FloatPicture {
   const picture = createFloatPicture(size, size)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
-import { blurPlane, growPlane, narrowPlane, shrinkPicture, widenPlane } from '../../../src/swapface/engine/blur.ts'
-import { createPlane, type Plane } from '../../../src/swapface/engine/picture.ts'
+import { blurPlane, growPlane, narrowPlane, shrinkPicture, widenPlane } from '../../src/engine/blur.ts'
+import { createPlane, type Plane } from '../../src/engine/picture.ts'
 
 function createDot(size: number): Plane {
   const plane = createPlane(size, size)

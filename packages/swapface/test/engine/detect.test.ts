@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { decodeDetections, joinFaces, wrapAngle, type DetectedFace } from '../../../src/swapface/engine/detect.ts'
+import { decodeDetections, joinFaces, wrapAngle, type DetectedFace } from '../../src/engine/detect.ts'
 
 const face = (part: Partial<DetectedFace>): DetectedFace => ({
   x: 100,

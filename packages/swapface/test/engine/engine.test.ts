@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 
-import { openSwapEngine, SwapRefusal, type SwapEngineOptions } from '../../../src/swapface/engine/engine.ts'
-import { readPortrait } from '../../../src/swapface/portraits.ts'
+import { openSwapEngine, SwapRefusal, type SwapEngineOptions } from '../../src/engine/engine.ts'
+import { readPortrait } from '../../src/portraits.ts'
 
 const open: ReturnType<typeof openSwapEngine>[] = []
 

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 
-import { openSwapEngine, SwapRefusal } from '../../../src/swapface/engine/engine.ts'
-import { readPortrait } from '../../../src/swapface/portraits.ts'
+import { openSwapEngine, SwapRefusal } from '../../src/engine/engine.ts'
+import { readPortrait } from '../../src/portraits.ts'
 import { ODD_IMAGES } from './odd-images.ts'
 
 const engine = openSwapEngine()

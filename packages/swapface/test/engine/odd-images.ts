@@ -3,8 +3,8 @@ import { crc32, deflateSync } from 'node:zlib'
 
 import sharp, { type Sharp } from 'sharp'
 
-import type { SwapRefusalCode } from '../../../src/swapface/engine/engine.ts'
-import { createRandom } from '../../../portraits/generator/random.ts'
+import type { SwapRefusalCode } from '../../src/engine/engine.ts'
+import { createRandom } from '../../tools/random.ts'
 
 export type Outcome = 'SWAPPED' | SwapRefusalCode
 

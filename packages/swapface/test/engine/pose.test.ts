@@ -1,15 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
-import { MESH_TRIANGLES, MESH_UV } from '../../../src/swapface/engine/mesh-tables.ts'
-import { MESH_POINTS, MIRROR_POINT, toFaceMesh } from '../../../src/swapface/engine/mesh.ts'
-import {
-  alignShape,
-  FACE_OVAL,
-  findMouthOpenness,
-  findYaw,
-  mixShapes,
-  toDonorFace,
-} from '../../../src/swapface/engine/pose.ts'
+import { MESH_TRIANGLES, MESH_UV } from '../../src/engine/mesh-tables.ts'
+import { MESH_POINTS, MIRROR_POINT, toFaceMesh } from '../../src/engine/mesh.ts'
+import { alignShape, FACE_OVAL, findMouthOpenness, findYaw, mixShapes, toDonorFace } from '../../src/engine/pose.ts'
 
 /** A face made of the flat mesh on a rounded front, 200 pixels wide, turned and then moved. */
 function createFace(yaw: number, scale = 200, shift = 0): Float32Array {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
-import type { Picture } from '../../../src/swapface/engine/picture.ts'
-import { chooseLevel, createPyramid, getLevel, sampleGrid, toSquareGrid } from '../../../src/swapface/engine/pyramid.ts'
+import type { Picture } from '../../src/engine/picture.ts'
+import { chooseLevel, createPyramid, getLevel, sampleGrid, toSquareGrid } from '../../src/engine/pyramid.ts'
 
 /** Red grows to the right, green downward. */
 function createRamp(width: number, height: number): Picture {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 
-import { toLightness, toTone, writeRgb, writeTone } from '../../../src/swapface/engine/colour.ts'
-import { createFloatPicture, createPlane, type FloatPicture } from '../../../src/swapface/engine/picture.ts'
-import { findSkin, fitSkin } from '../../../src/swapface/engine/skin.ts'
-import { addFilm, addLight, applyTone, createLightField, planToneShift } from '../../../src/swapface/engine/tone.ts'
+import { toLightness, toTone, writeRgb, writeTone } from '../../src/engine/colour.ts'
+import { createFloatPicture, createPlane, type FloatPicture } from '../../src/engine/picture.ts'
+import { findSkin, fitSkin } from '../../src/engine/skin.ts'
+import { addFilm, addLight, applyTone, createLightField, planToneShift } from '../../src/engine/tone.ts'
 
 function fill(
   width: number,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 
-import { carryValues, findFacing } from '../../../src/swapface/engine/facing.ts'
-import { MESH_TRIANGLES, MESH_UV } from '../../../src/swapface/engine/mesh-tables.ts'
-import { MESH_POINTS } from '../../../src/swapface/engine/mesh.ts'
-import { createPyramid } from '../../../src/swapface/engine/pyramid.ts'
-import { drawField, FIELD_VALUES, measureStep, readDonor } from '../../../src/swapface/engine/warp.ts'
+import { carryValues, findFacing } from '../../src/engine/facing.ts'
+import { MESH_TRIANGLES, MESH_UV } from '../../src/engine/mesh-tables.ts'
+import { MESH_POINTS } from '../../src/engine/mesh.ts'
+import { createPyramid } from '../../src/engine/pyramid.ts'
+import { drawField, FIELD_VALUES, measureStep, readDonor } from '../../src/engine/warp.ts'
 
 const SIZE = 120
 

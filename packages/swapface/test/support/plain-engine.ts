@@ -1,4 +1,4 @@
-import type { SwapEngine } from '../../src/swapface/engine-contract.ts'
+import type { SwapEngine } from '../../src/engine-contract.ts'
 
 export interface PlainEngine extends SwapEngine {
   /** The targets in the order in which the engine was given them. */

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 
 import { z } from 'zod'
 
-import type { Closers } from '../../src/lib/closers.ts'
-import { openSwapFace, type SwapFace, type SwapFaceOptions } from '../../src/swapface/swapface.ts'
+import type { Closers } from '../../../../src/lib/closers.ts'
+import { openSwapFace, type SwapFace, type SwapFaceOptions } from '../../src/swapface.ts'
 import { createPlainEngine, type PlainEngine } from './plain-engine.ts'
-import { openScriptedHost, type ScriptedHost } from './scripted-host.ts'
-import { until } from './until.ts'
+import { openScriptedHost, type ScriptedHost } from '../../../../test/support/scripted-host.ts'
+import { until } from '../../../../test/support/until.ts'
 
 /** The first bytes of a JPEG file: enough for everything but the real engine. */
 export const JPEG_START = Buffer.from('ffd8ffe000104a464946', 'hex')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
-import { fitSimilarity, readAligned, toCropGrid, toTemplate } from '../../../../src/swapface/engine/onnx/align.ts'
-import { createPyramid } from '../../../../src/swapface/engine/pyramid.ts'
+import { fitSimilarity, readAligned, toCropGrid, toTemplate } from '../../../src/engine/onnx/align.ts'
+import { createPyramid } from '../../../src/engine/pyramid.ts'
 
 /** The template's points turned by 30 degrees, three times as large, and moved. */
 function turn(points: Float32Array): Float32Array {

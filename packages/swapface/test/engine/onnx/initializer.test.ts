@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
-import { toSource } from '../../../../src/swapface/engine/onnx/identity.ts'
-import { readLastInitializer } from '../../../../src/swapface/engine/onnx/initializer.ts'
+import { toSource } from '../../../src/engine/onnx/identity.ts'
+import { readLastInitializer } from '../../../src/engine/onnx/initializer.ts'
 import { EMAP, writeModel, writeSwapper } from './tiny-onnx.ts'
 
 const readFrom =

@@ -9,11 +9,11 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, describe, expect, test } from 'vitest'
 
-import { DIGITAL_SOURCE_TYPE, SOFTWARE_NAME } from '../../../../src/swapface/engine/encode.ts'
-import { openSwapEngine, type EmbeddedSwapEngine } from '../../../../src/swapface/engine/engine.ts'
-import { loadRuntime } from '../../../../src/swapface/engine/onnx/runtime.ts'
-import { readPortrait } from '../../../../src/swapface/portraits.ts'
-import { openTestApp } from '../../../support/test-app.ts'
+import { DIGITAL_SOURCE_TYPE, SOFTWARE_NAME } from '../../../src/engine/encode.ts'
+import { openSwapEngine, type EmbeddedSwapEngine } from '../../../src/engine/engine.ts'
+import { loadRuntime } from '../../../src/engine/onnx/runtime.ts'
+import { readPortrait } from '../../../src/portraits.ts'
+import { openTestApp } from '../../../../../test/support/test-app.ts'
 import { makeModels, toDetectorOutputs, writeDetector, writeEmbedder, writeModel, writeSwapper } from './tiny-onnx.ts'
 
 const isInstalled = canResolve('onnxruntime-node')

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 
-import { readAligned, type Similarity } from '../../../../src/swapface/engine/onnx/align.ts'
-import { pasteFace, SWAP_SIZE } from '../../../../src/swapface/engine/onnx/paste.ts'
-import type { Picture } from '../../../../src/swapface/engine/picture.ts'
-import { createPyramid } from '../../../../src/swapface/engine/pyramid.ts'
+import { readAligned, type Similarity } from '../../../src/engine/onnx/align.ts'
+import { pasteFace, SWAP_SIZE } from '../../../src/engine/onnx/paste.ts'
+import type { Picture } from '../../../src/engine/picture.ts'
+import { createPyramid } from '../../../src/engine/pyramid.ts'
 
 const PLACES = SWAP_SIZE * SWAP_SIZE
 

@@ -6,8 +6,8 @@ import {
   SCRFD_OUTPUTS,
   suppressOverlaps,
   type ScrfdFace,
-} from '../../../../src/swapface/engine/onnx/scrfd.ts'
-import { createPyramid } from '../../../../src/swapface/engine/pyramid.ts'
+} from '../../../src/engine/onnx/scrfd.ts'
+import { createPyramid } from '../../../src/engine/pyramid.ts'
 import { FACE_POINTS, toDetectorOutputs } from './tiny-onnx.ts'
 
 function faceAt(left: number, top: number, side: number, score: number): ScrfdFace {

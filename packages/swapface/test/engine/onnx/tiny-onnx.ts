@@ -9,7 +9,7 @@ import { join } from 'node:path'
 
 import { onTestFinished } from 'vitest'
 
-import { SCRFD_OUTPUTS } from '../../../../src/swapface/engine/onnx/scrfd.ts'
+import { SCRFD_OUTPUTS } from '../../../src/engine/onnx/scrfd.ts'
 
 export interface TinyTensor {
   readonly name: string

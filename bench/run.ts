@@ -1,0 +1,37 @@
+/**
+ * `npm run bench [-- scenario …]`: all benchmarks, or those that are named. Each prints Markdown tables; what they
+ * measure, and the variables that shorten them, stand in `bench/http.ts`, `bench/realtime.ts`, `bench/engine.ts` and
+ * `bench/first-swap.ts`.
+ */
+import { spawnSync } from 'node:child_process'
+import { scenarios as httpScenarios } from './http/scenarios.ts'
+import { scenarios as realtimeScenarios } from './realtime/scenarios.ts'
+
+const SCRIPTS: readonly {
+  readonly file: string
+  readonly scenarios: readonly string[]
+  readonly takesNames: boolean
+}[] = [
+  { file: 'bench/http.ts', scenarios: Object.keys(httpScenarios), takesNames: true },
+  { file: 'bench/realtime.ts', scenarios: Object.keys(realtimeScenarios), takesNames: true },
+  { file: 'bench/first-swap.ts', scenarios: ['first-swap'], takesNames: false },
+  { file: 'bench/engine.ts', scenarios: ['engine'], takesNames: false },
+]
+
+const chosen = process.argv.slice(2)
+const known = SCRIPTS.flatMap(({ scenarios }) => scenarios)
+const unknown = chosen.filter((name) => !known.includes(name))
+if (unknown.length > 0) {
+  console.error(`Unknown: ${unknown.join(', ')}. The scenarios are ${known.join(', ')}.`)
+  process.exit(1)
+}
+let isBroken = false
+for (const { file, scenarios, takesNames } of SCRIPTS) {
+  const names = chosen.filter((name) => scenarios.includes(name))
+  if (chosen.length > 0 && names.length === 0) continue
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', file, ...(takesNames ? names : [])], {
+    stdio: 'inherit',
+  })
+  isBroken ||= status !== 0
+}
+process.exit(isBroken ? 1 : 0)

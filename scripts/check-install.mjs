@@ -1,0 +1,90 @@
+/**
+ * Installs what a deployment installs, with and without the embedded upstream, in empty folders: prints how much disk
+ * each takes, fails above its limit, and starts both. Needs a built checkout.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+
+const INSTALLS = [
+  { command: 'npm ci --omit=dev', maxMb: 110, firstWords: 'swapface-gateway is ready.' },
+  {
+    command: 'npm ci --omit=dev --workspaces=false',
+    maxMb: 75,
+    firstWords: 'swapface-gateway cannot start: TTAPI_KEY is not set, and the embedded upstream is not installed',
+  },
+]
+const FILES = ['package.json', 'package-lock.json', 'dist', 'schema', 'packages/swapface']
+/** What a checkout has and a deployment has not. */
+const LEFT_OUT = /node_modules|packages\/swapface\/(?:src|test|tools)/
+
+/** @type {string[]} */
+const problems = []
+for (const { command, maxMb, firstWords } of INSTALLS) {
+  const folder = mkdtempSync(join(tmpdir(), 'swapface-install-'))
+  try {
+    for (const file of FILES) {
+      cpSync(file, join(folder, file), { recursive: true, filter: (path) => !LEFT_OUT.test(path) })
+    }
+    const [program = '', ...words] = command.split(' ')
+    await run(program, [...words, '--ignore-scripts', '--no-audit', '--no-fund'], folder)
+    const mb = sizeOf(folder) / 1e6
+    console.log(`${command}: ${mb.toFixed(1)} MB (at most ${maxMb})`)
+    if (mb > maxMb) problems.push(`${command} takes ${mb.toFixed(1)} MB`)
+    const said = await readStart(folder)
+    if (!said.includes(firstWords)) problems.push(`${command}, then a start: ${said}`)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+for (const problem of problems) console.error(problem)
+process.exit(problems.length === 0 ? 0 : 1)
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} cwd
+ */
+async function run(command, args, cwd) {
+  const child = spawn(command, args, {
+    cwd,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  })
+  const [code] = await once(child, 'exit')
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: exit code ${code}`)
+}
+
+/**
+ * What the program prints until it is ready or ends.
+ * @param {string} folder
+ */
+async function readStart(folder) {
+  const child = spawn(process.execPath, ['dist/main.js'], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], PORT: '0', LOCAL_UPSTREAM_PORT: '0', LOG_LEVEL: 'warn' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const errors = text(child.stderr)
+  let output = ''
+  for await (const chunk of child.stdout) {
+    output += String(chunk)
+    if (output.includes('is ready.')) break
+  }
+  if (child.exitCode === null) child.kill('SIGTERM')
+  return output + (await errors)
+}
+
+/**
+ * Bytes of all files below a folder; links count as themselves.
+ * @param {string} path
+ * @returns {number}
+ */
+function sizeOf(path) {
+  const stat = lstatSync(path)
+  if (!stat.isDirectory()) return stat.size
+  return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
+}

@@ -1,0 +1,22 @@
+// @ts-nocheck: undici declares no types for its inner modules.
+/**
+ * The parts of undici that the programs use, for the bundle. Undici's own entry also loads a browser's fetch, WebSocket
+ * and caches, and Node's modules under them: a sixth of the gateway's start. The bundler refuses an import that is not
+ * exported here.
+ */
+import Dispatcher from 'undici/lib/dispatcher/dispatcher.js'
+import Agent from 'undici/lib/dispatcher/agent.js'
+import Pool from 'undici/lib/dispatcher/pool.js'
+import buildConnector from 'undici/lib/core/connect.js'
+import errors from 'undici/lib/core/errors.js'
+import api from 'undici/lib/api/index.js'
+
+Object.assign(Dispatcher.prototype, api)
+
+/** As undici's: the request of a URL. A dispatcher must be given; there is no global one. */
+function request(url, { dispatcher, ...options }) {
+  const { origin, pathname, search } = new URL(url)
+  return dispatcher.request({ method: 'GET', ...options, origin, path: `${pathname}${search}` })
+}
+
+export { Agent, buildConnector, Dispatcher, errors, Pool, request }

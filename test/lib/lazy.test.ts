@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { lazy } from '../../src/lib/lazy.ts'
+
+test('loads once, at the first call, for callers at the same time as well', async () => {
+  let loads = 0
+  const get = lazy(async () => (loads += 1))
+  expect(loads).toBe(0)
+  expect(await Promise.all([get(), get()])).toEqual([1, 1])
+  expect(await get()).toBe(1)
+})
+
+test('tries again after a load that failed', async () => {
+  let loads = 0
+  const get = lazy(async () => {
+    loads += 1
+    if (loads === 1) throw new Error('not yet')
+    return loads
+  })
+  await expect(get()).rejects.toThrow('not yet')
+  expect(await get()).toBe(2)
+})
