@@ -5,8 +5,9 @@ export function openDatabaseFile(path: string): Database.Database {
   try {
     return new Database(path)
   } catch (error) {
-    // The one error that libsql passes on without its code.
-    if (error instanceof Error && !('code' in error)) Object.assign(error, { code: 'SQLITE_CANTOPEN' })
+    // The one error that libsql passes on with an empty code.
+    if (error instanceof Error && 'code' in error && error.code === '')
+      Object.assign(error, { code: 'SQLITE_CANTOPEN' })
     throw error
   }
 }
