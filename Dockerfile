@@ -14,9 +14,11 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY portraits ./portraits
-RUN mkdir /data && chown node:node /data
+COPY schema ./schema
+# A new volume takes over the owner of the folder that it is mounted on.
+RUN mkdir /data /images && chown node:node /data /images
 USER node
-# Beyond this machine it serves nobody without API_KEYS (or JWTs) and GATEWAY_SECRET, and says so.
+# Without API_KEYS (or JWTs) and GATEWAY_SECRET it does not start on 0.0.0.0, and says so.
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
 VOLUME /data
 HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT ?? 4000}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
