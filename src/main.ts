@@ -17,7 +17,7 @@ const EXIT_WITHIN_MS = 2_000
 const SAME_SIGNAL_MS = 1_000
 
 /** Known once the settings are read; a start that fails later names the setting by it. */
-let config: Config | null = null
+let known: Config | null = null
 
 async function main(args: readonly string[]): Promise<void> {
   const [first] = args
@@ -27,7 +27,8 @@ async function main(args: readonly string[]): Promise<void> {
 
   const { values, unknown } = readEnv()
   if (values.FAULT_AT !== undefined) arm(values.FAULT_AT)
-  config = toConfig(values)
+  const config = toConfig(values)
+  known = config
   const dataDir = await openDataDir(config.dataDir)
   const secrets = readSecrets(values, config.dataDir)
   const logger = createLogger(config.logLevel, listSecrets(secrets))
@@ -142,7 +143,7 @@ ${post} -H 'accept: text/event-stream' -d '{"query":"${watch}","variables":{"id"
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  writeSync(process.stderr.fd, `swapface-gateway cannot start: ${toStartLine(error, config)}\n`)
+  writeSync(process.stderr.fd, `swapface-gateway cannot start: ${toStartLine(error, known)}\n`)
   process.exitCode = 1
   // A call that waits for a file system which does not answer would keep even process.exit() from ending.
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), EXIT_WITHIN_MS).unref()

@@ -104,7 +104,11 @@ export const settings = {
     'file:DATA_DIR/gateway.db',
     'the embedded database, as file:path; or postgres://user:password@host/database, for several processes',
   ),
-  DATA_DIR: setting(z.string().min(1).default('./data'), './data', 'folder for everything that is kept'),
+  DATA_DIR: setting(
+    z.string().min(1).default('./data'),
+    './data',
+    'folder for everything that is kept; of one process',
+  ),
   BLOB_URL: setting(
     z
       .string()
@@ -114,7 +118,7 @@ export const settings = {
       )
       .optional(),
     'file:DATA_DIR/images',
-    'where images are kept: a folder, or an S3-compatible store',
+    'where images are kept: a folder, or an S3-compatible store; several processes need a shared one',
   ),
   AWS_ACCESS_KEY_ID: setting(keyText.optional(), null, 'key of the S3-compatible store; with the next one'),
   AWS_SECRET_ACCESS_KEY: setting(keyText.optional(), null, 'its secret'),
@@ -125,7 +129,7 @@ export const settings = {
   ),
   API_KEYS: setting(
     z.string().optional(),
-    null,
+    'none; with TTAPI_KEY and a PUBLIC_URL beyond loopback one is created, kept in DATA_DIR',
     'comma-separated tenant:sha256hex or tenant:sha256hex:read+write+admin, or file:path with one a line, read again when it changes',
   ),
   JWKS_URL: setting(anyHttpUrl.optional(), null, 'keys of the JWTs that are taken as bearer tokens; with the next two'),

@@ -47,7 +47,12 @@ const sigstop: Scenario = {
     // Hooks come through this one, which knows who is up.
     const front = await openFaultProxy(await findFreePort())
     try {
-      const options = { watches: false, patienceMs: 3_000, settings: { PUBLIC_URL: front.url } }
+      // A hook that the first has taken is followed when it goes on: later than the default on a busy machine.
+      const options = {
+        watches: false,
+        patienceMs: 3_000,
+        settings: { PUBLIC_URL: front.url, UNCONFIRMED_DEADLINE_S: '3600' },
+      }
       return await withRig(options, async (rig) =>
         withFolder(async (folder) => {
           const folders = [rig.dataDir, folder]
