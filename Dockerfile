@@ -19,9 +19,10 @@ COPY --from=build /app/packages/swapface/package.json ./packages/swapface/
 COPY --from=build /app/packages/swapface/dist ./packages/swapface/dist
 COPY --from=build /app/packages/swapface/portraits ./packages/swapface/portraits
 COPY schema ./schema
-RUN mkdir /data && chown node:node /data
+# A new volume takes the owner of the folder that it is mounted on.
+RUN mkdir /data /images && chown node:node /data /images
 USER node
-# Beyond this machine the gateway refuses to start without API_KEYS (or JWTs) and GATEWAY_SECRET.
+# Without API_KEYS (or JWTs) and GATEWAY_SECRET the gateway refuses to start on 0.0.0.0, and says so.
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
 VOLUME /data
 HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT ?? 4000}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

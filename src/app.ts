@@ -76,7 +76,7 @@ export interface App {
   readonly publicUrl: string
   /** The upstream that is used; `embedded` where it was started here. */
   readonly upstream: { readonly url: string; readonly embedded: boolean }
-  /** Two images for a first swap: portraits of the embedded upstream, or made-up addresses. */
+  /** Two images for a first swap: portraits of the embedded upstream, or placeholders, which are refused and cost nothing. */
   readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
   /** Lets what is under way end, then closes everything. */
   close(): Promise<void>
@@ -117,8 +117,8 @@ export async function openApp({
     closers.add(() => server.close())
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`
     const publicUrl = config.publicUrl ?? url
-    const { allowedOrigins, authenticates } = config
-    const gate = createGate({ publicUrl, allowedOrigins, isOpen: !authenticates })
+    const { allowedOrigins, authenticates, checksHost } = config
+    const gate = createGate({ publicUrl, allowedOrigins, checksHost, isOpen: !authenticates })
     const watchTokens = createWatchTokens(secrets.gatewaySecrets, () => clock.now())
     const { authenticate, closeKeys } = await openAuthentication(config, secrets, watchTokens, telemetry)
     closers.add(closeKeys)
@@ -137,8 +137,8 @@ export async function openApp({
     const portraits = embedded?.portraits ?? []
     const [targetImage, swapImage] = portraits.map((portrait) => portrait.url)
     const exampleImages = {
-      targetImage: targetImage ?? 'https://example.com/template.jpg',
-      swapImage: swapImage ?? 'https://example.com/face.jpg',
+      targetImage: targetImage ?? 'TARGET_IMAGE_URL',
+      swapImage: swapImage ?? 'SWAP_IMAGE_URL',
     }
 
     const hookAddresses = createHookAddresses(publicUrl, secrets.gatewaySecrets)

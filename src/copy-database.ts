@@ -1,8 +1,12 @@
 /** The process that moves from one machine to many: `npm run copy-database -- <file:path> <postgres://…>`. */
 import { existsSync } from 'node:fs'
+import { parseSettings, SettingError } from './config/env.ts'
 import { isPostgresUrl } from './config/settings.ts'
 import { copyToPostgres, NotEmptyError } from './store/copy.ts'
+import { ForeignDatabaseError } from './store/migrate.ts'
+import { describeConnectProblem } from './store/postgres/connect-problem.ts'
 import { openDatabase as openPostgres } from './store/postgres/open.ts'
+import { FileLockedError } from './store/sqlite/file-lock.ts'
 import { openDatabase as openSqlite } from './store/sqlite/open.ts'
 
 const USAGE = `Usage: npm run copy-database -- file:./data/gateway.db postgres://user:password@host/database
@@ -15,13 +19,17 @@ async function main([from = '', to = '']: readonly string[]): Promise<void> {
   const path = from.replace(/^file:/, '')
   if (!from.startsWith('file:') || !isPostgresUrl(to)) throw new UsageError(USAGE)
   if (!existsSync(path)) throw new UsageError(`There is no database at ${path}.`)
-  const source = await openSqlite(path, () => {})
+  // A password that is not percent-encoded is found here.
+  parseSettings({ DATABASE_URL: to })
+  const source = await openSource(path)
   try {
     const target = await openPostgres(
       to,
       () => {},
       () => {},
-    )
+    ).catch((error: unknown) => {
+      throw new UsageError(`The PostgreSQL cannot be used: ${describeConnectProblem(error)}.`)
+    })
     try {
       const counts = new Map<string, number>()
       await copyToPostgres(source, target, (table, rows) => {
@@ -38,10 +46,20 @@ async function main([from = '', to = '']: readonly string[]): Promise<void> {
   }
 }
 
+async function openSource(path: string) {
+  try {
+    return await openSqlite(path, () => {})
+  } catch (error) {
+    if (error instanceof FileLockedError) throw new UsageError(`A gateway uses ${path}. Stop it first.`)
+    if (error instanceof ForeignDatabaseError) throw new UsageError(`${path} is not a database of this gateway.`)
+    throw error
+  }
+}
+
 class UsageError extends Error {}
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  const isSettled = error instanceof UsageError || error instanceof NotEmptyError
+  const isSettled = [UsageError, NotEmptyError, SettingError].some((kind) => error instanceof kind)
   process.stderr.write(`${error instanceof Error ? (isSettled ? error.message : error.stack) : String(error)}\n`)
   process.exitCode = 1
 })

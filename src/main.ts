@@ -1,24 +1,39 @@
 /** The process: environment → configuration → app, signals, exit code. */
+import { readFileSync, writeSync } from 'node:fs'
 import { type App, openApp } from './app.ts'
 import { type Config, isLoopback, toConfig } from './config/config.ts'
-import { readEnv, SettingError } from './config/env.ts'
-import { listSecrets, readSecrets } from './config/secrets.ts'
+import { openDataDir } from './config/data-dir.ts'
+import { SettingError } from './config/env.ts'
+import { readEnv } from './config/read-env.ts'
+import { listSecrets, readSecrets, type Secrets } from './config/secrets.ts'
 import { describeSettings } from './config/settings.ts'
+import { toStartLine } from './config/start-error.ts'
 import { armFaultPoint } from './lib/fault-points.ts'
 import { createLogger, createTelemetry } from './telemetry/logger.ts'
 
 const STOP_WITHIN_MS = 30_000
+const EXIT_WITHIN_MS = 2_000
+/** A terminal sends Ctrl-C to all processes of its group, and npm passes it on once more: one wish to stop, two signals. */
+const SAME_SIGNAL_MS = 1_000
 
-async function main(): Promise<void> {
-  if (process.argv.includes('--help') || process.argv.includes('-h')) {
-    process.stdout.write(`${helpText()}\n`)
-    return
-  }
-  const values = readEnv()
-  if (values.FAULT_AT !== undefined) armFaultPoint(values.FAULT_AT)
+/** Known once the settings are read; a start that fails later names the setting by it. */
+let known: Config | null = null
+
+async function main(args: readonly string[]): Promise<void> {
+  const [first] = args
+  if (args.includes('--help') || args.includes('-h')) return print(helpText())
+  if (first === '--version' || first === '-v') return print(readVersion())
+  if (first !== undefined) throw new SettingError(`"${first}"`, 'is not an argument of this program. See --help.')
+
+  const { values, unknown } = readEnv()
+  if (values.FAULT_AT !== undefined) arm(values.FAULT_AT)
   const config = toConfig(values)
+  known = config
+  const dataDir = await openDataDir(config.dataDir)
   const secrets = readSecrets(values, config.dataDir)
   const logger = await createLogger(config.logLevel, listSecrets(secrets))
+  for (const { name, nearest } of unknown)
+    logger.warn(`${name} is not a setting and is ignored. Did you mean ${nearest}?`)
   const app = await openApp({
     config,
     secrets,
@@ -28,21 +43,51 @@ async function main(): Promise<void> {
       else logger.debug(rest, `embedded upstream: ${event}`)
     },
   })
-  process.stdout.write(`${welcomeText(app, config)}\n`)
-  if (!app.upstream.embedded && isLoopback(new URL(app.publicUrl).hostname)) {
-    logger.warn('the upstream cannot send hooks to a loopback PUBLIC_URL: results come by polling, and later')
+  print(welcomeText(app, config, secrets))
+  for (const warning of listWarnings(app, config, secrets)) logger.warn(warning)
+  const close = async () => {
+    await app.close()
+    dataDir.release()
   }
-  stopOn(['SIGINT', 'SIGTERM'], app, (error) => logger.error({ err: error }, 'could not stop cleanly'))
+  stopOn(['SIGINT', 'SIGTERM'], close, (error) => logger.error({ err: error }, 'could not stop cleanly'))
 }
 
-/** The first signal drains and closes; a second one, or a drain that takes too long, ends the process at once. */
-function stopOn(signals: readonly NodeJS.Signals[], app: App, onFailure: (error: unknown) => void): void {
-  let stopping = false
+function listWarnings(app: App, { blobUrl }: Config, { postgresUrl }: Secrets): readonly string[] {
+  const isDeaf = !app.upstream.embedded && isLoopback(new URL(app.publicUrl).hostname)
+  const isApart = postgresUrl !== null && blobUrl.startsWith('file:')
+  return [
+    ...(isDeaf ? ['the upstream cannot send hooks to a loopback PUBLIC_URL: results come by polling, and later'] : []),
+    ...(isApart
+      ? [
+          'BLOB_URL is a folder: all processes that share the PostgreSQL must see the same one, on a shared volume or as s3://…, or each answers 404 for the images of the others',
+        ]
+      : []),
+  ]
+}
+
+function arm(spec: string): void {
+  try {
+    armFaultPoint(spec)
+  } catch (error) {
+    throw error instanceof TypeError ? new SettingError('FAULT_AT', error.message) : error
+  }
+}
+
+/** The first signal drains and closes; one more after a second, or a drain that takes too long, ends the process at once. */
+function stopOn(
+  signals: readonly NodeJS.Signals[],
+  close: () => Promise<void>,
+  onFailure: (error: unknown) => void,
+): void {
+  let stoppingSince: number | null = null
   const stop = () => {
-    if (stopping) process.exit(1)
-    stopping = true
+    if (stoppingSince !== null) {
+      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1)
+      return
+    }
+    stoppingSince = performance.now()
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref()
-    app.close().catch((error: unknown) => {
+    close().catch((error: unknown) => {
       onFailure(error)
       process.exitCode = 1
     })
@@ -50,31 +95,44 @@ function stopOn(signals: readonly NodeJS.Signals[], app: App, onFailure: (error:
   for (const signal of signals) process.on(signal, stop)
 }
 
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function readVersion(): string {
+  const parsed: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : 'unknown'
+}
+
 function helpText(): string {
   return `swapface-gateway: one typed GraphQL graph over TTAPI's SwapFace API.
 
-Usage: npm start            serve
-       npm start -- --help  this text
+Usage: npm start               serve
+       npm start -- --help     this text
+       npm start -- --version  the version
 
 Settings (environment; .env is read where present):
 ${describeSettings()}`
 }
 
-function welcomeText({ publicUrl, upstream, exampleImages }: App, { graphiql, authenticates }: Config): string {
-  const key = authenticates ? " -H 'authorization: Bearer YOUR_KEY'" : ''
+function welcomeText({ publicUrl, upstream, exampleImages }: App, config: Config, { createdApiKey }: Secrets): string {
+  const key = config.authenticates ? ` -H 'authorization: Bearer ${createdApiKey ?? 'YOUR_KEY'}'` : ''
   const post = `curl -sN ${publicUrl}/graphql${key} -H 'content-type: application/json'`
   const { targetImage, swapImage } = exampleImages
   const input = `{ targetImage: { url: \\"${targetImage}\\" }, swapImage: { url: \\"${swapImage}\\" } }`
   const create = `mutation { createSwap(input: ${input}) { ... on CreateSwapSuccess { job { id status } } ... on SwapError { code message } } }`
   const watch = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { status done result { url } failure { message } } }'
+  const start = upstream.embedded
+    ? 'Start a swap:'
+    : `Start a swap, which the upstream charges, with the addresses of your images in place of ${targetImage} and ${swapImage}:`
   return `
 swapface-gateway is ready.
 
   Page       ${publicUrl}/
-  GraphQL    ${publicUrl}/graphql${graphiql ? '  (GraphiQL in a browser)' : ''}
+  GraphQL    ${publicUrl}/graphql${config.graphiql ? '  (GraphiQL in a browser)' : ''}
   Upstream   ${upstream.url}${upstream.embedded ? '  (embedded; swaps on this machine, no key needed)' : ''}
-
-Start a swap:
+${createdApiKey === null ? '' : `  API key    ${createdApiKey}  (created here, kept in DATA_DIR/api-key; API_KEYS replaces it)\n`}
+${start}
 
 ${post} -d '{"query":"${create}"}'
 
@@ -84,11 +142,9 @@ ${post} -H 'accept: text/event-stream' -d '{"query":"${watch}","variables":{"id"
 `
 }
 
-main().catch((error: unknown) => {
-  const isSettled =
-    error instanceof SettingError || (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')
-  process.stderr.write(
-    `swapface-gateway cannot start: ${error instanceof Error ? (isSettled ? error.message : error.stack) : String(error)}\n`,
-  )
+main(process.argv.slice(2)).catch((error: unknown) => {
+  writeSync(process.stderr.fd, `swapface-gateway cannot start: ${toStartLine(error, known)}\n`)
   process.exitCode = 1
+  // A call that waits for a file system which does not answer would keep even process.exit() from ending.
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), EXIT_WITHIN_MS).unref()
 })

@@ -1,6 +1,7 @@
 import type { EventBus } from './bus/event-bus.ts'
 import { createMemoryBus } from './bus/memory.ts'
 import type { Config } from './config/config.ts'
+import { SettingError } from './config/env.ts'
 import type { Background } from './lib/background.ts'
 import { type Clock, systemClock } from './lib/clock.ts'
 import { createPacer, type Pacer } from './lib/pacer.ts'
@@ -47,7 +48,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     const engine = await openSqlite(config.databasePath ?? '', databaseQueried)
     onClose(() => engine.db.destroy())
     return {
-      store: createCachedJobStore(createJobStore(engine), engine.countForeign),
+      store: createCachedJobStore(createJobStore(engine)),
       images: createImageStore(engine),
       webhooks: createWebhookStore(engine),
       bus: createMemoryBus(),
@@ -56,14 +57,25 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     }
   }
   // Loaded only where it is used.
-  const [{ openDatabase }, { createSharedRequestLimiter }, { createSharedPacer }, { openPostgresBus }] =
-    await Promise.all([
-      import('./store/postgres/open.ts'),
-      import('./limits/shared-request-limiter.ts'),
-      import('./store/postgres/pacer.ts'),
-      import('./bus/postgres.ts'),
-    ])
-  const engine = await openDatabase(postgresUrl, databaseQueried, (error) => onFailure('keep a connection', error))
+  const [
+    { openDatabase },
+    { describeConnectProblem },
+    { createSharedRequestLimiter },
+    { createSharedPacer },
+    { openPostgresBus },
+  ] = await Promise.all([
+    import('./store/postgres/open.ts'),
+    import('./store/postgres/connect-problem.ts'),
+    import('./limits/shared-request-limiter.ts'),
+    import('./store/postgres/pacer.ts'),
+    import('./bus/postgres.ts'),
+  ])
+  const engine = await openDatabase(postgresUrl, databaseQueried, (error) =>
+    onFailure('keep a connection', error),
+  ).catch((error: unknown) => {
+    const { host } = new URL(postgresUrl)
+    throw new SettingError('DATABASE_URL', `cannot be used: PostgreSQL at ${host}: ${describeConnectProblem(error)}.`)
+  })
   onClose(() => engine.db.destroy())
   const store = createJobStore(engine)
   const { listPlaces } = store

@@ -218,7 +218,7 @@ test('the table would notice', () => {
 })
 
 describe.each([
-  ['process.env', /\bprocess\.env\b/, ['config/env.ts']],
+  ['process.env', /\bprocess\.env\b/, ['config/read-env.ts']],
   ['console', /\bconsole\./, []],
   ['Date.now', /\bDate\.now\b|\bnew Date\(\)/, []],
   ['Math.random', /\bMath\.random\b|\brandom\b.*= Math/, ['app.ts']],

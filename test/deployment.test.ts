@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { toConfig } from '../src/config/config.ts'
+import { parseSettings } from '../src/config/env.ts'
 import { settings } from '../src/config/settings.ts'
 
 interface Service {
@@ -9,6 +11,7 @@ interface Service {
   readonly build?: string
   readonly ports?: readonly string[]
   readonly environment?: Readonly<Record<string, string | number>>
+  readonly env_file?: readonly { readonly path: string; readonly required: boolean }[]
   readonly volumes?: readonly string[]
 }
 
@@ -18,15 +21,56 @@ interface Compose {
   readonly volumes: object
 }
 
+function volumeAt({ volumes = [] }: Service, path: string): string | undefined {
+  return volumes.find((volume) => volume.endsWith(`:${path}`))?.split(':')[0]
+}
+
+/** `${NAME}`, `${NAME:-default}` and `${NAME:?message}`, as Compose replaces them. */
+function interpolate(text: string, env: Readonly<Record<string, string>>): string {
+  return text.replaceAll(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
+    const value = env[name]
+    if (!value && kind === '?') throw new Error(rest)
+    return value || (kind === '-' ? rest : '')
+  })
+}
+
 const compose = parse(readFileSync('compose.yaml', 'utf8'), { merge: true }) as Compose
 const gateways = Object.values(compose.services).filter(({ build }) => build !== undefined)
 
-test('the gateways of compose.yaml are given settings that there are, and differ in their folder', () => {
+test('the gateways of compose.yaml are given known settings, and differ in the volume of DATA_DIR', () => {
   expect(gateways).toHaveLength(2)
   for (const { environment } of gateways) {
     expect(Object.keys(settings)).toEqual(expect.arrayContaining(Object.keys(environment ?? {})))
   }
-  expect(new Set(gateways.map(({ volumes }) => volumes?.[0])).size).toBe(2)
+  expect(new Set(gateways.map((gateway) => volumeAt(gateway, '/data'))).size).toBe(2)
+})
+
+test('the gateways of compose.yaml share one volume of images, which BLOB_URL names unless the operator sets it', () => {
+  for (const gateway of gateways) {
+    expect(gateway.environment?.['BLOB_URL']).toBe('${BLOB_URL:-file:/images}')
+    expect(volumeAt(gateway, '/images')).toBe('images')
+  }
+  for (const gateway of gateways) expect(Object.keys(compose.volumes)).toContain(volumeAt(gateway, '/data'))
+  expect(Object.keys(compose.volumes)).toContain('images')
+})
+
+test('the settings that compose.yaml gives pass the check of the start, with two values that an operator would set', () => {
+  const given = {
+    POSTGRES_PASSWORD: '0a1b2c',
+    GATEWAY_SECRET: 'a secret of sixteen',
+    API_KEYS: `acme:${'ab'.repeat(32)}`,
+  }
+  const env: Record<string, string> = { ...given, PUBLIC_URL: 'https://swap.example.com', TTAPI_KEY: 'k' }
+  for (const { environment = {} } of gateways) {
+    const values = Object.entries(environment).map(([name, value]) => [name, interpolate(String(value), env)] as const)
+    const config = toConfig(parseSettings(Object.fromEntries(values)))
+    expect(config).toMatchObject({ host: '0.0.0.0', port: 4000, dataDir: '/data', blobUrl: 'file:/images' })
+    expect([config.databasePath, config.authenticates]).toEqual([null, true])
+  }
+})
+
+test('every setting in .env reaches the gateways of compose.yaml', () => {
+  for (const { env_file } of gateways) expect(env_file).toEqual([{ path: '.env', required: false }])
 })
 
 test('the front knows every gateway, and nothing is published beyond this machine', () => {
@@ -45,6 +89,20 @@ test('no secret has a default, and images are named with their versions', () => 
   for (const { image } of Object.values(compose.services)) {
     if (image !== undefined) expect(image).toMatch(/:\d/)
   }
+})
+
+test('the image has all files that the program and its settings name, and volumes that its user can write to', () => {
+  const dockerfile = readFileSync('Dockerfile', 'utf8')
+  const ignored = readFileSync('.dockerignore', 'utf8').split('\n')
+  for (const folder of ['portraits', 'schema']) {
+    expect(dockerfile).toMatch(new RegExp(`^COPY ${folder} \\./${folder}$`, 'm'))
+    expect(ignored).toContain(`!${folder}`)
+  }
+  // All that COPY takes from the build's context is let through.
+  for (const [, sources = ''] of dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)) {
+    for (const source of sources.split(' ')) expect(ignored).toContain(`!${source.replace('./', '')}`)
+  }
+  expect(dockerfile).toMatch(/^RUN mkdir \/data \/images && chown node:node \/data \/images$/m)
 })
 
 test('the image runs as a user that is not root, on Node 24', () => {

@@ -4,11 +4,12 @@
  * stay when their last blob goes: taking one away would race with a put into it.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, type Stats } from 'node:fs'
+import { closeSync, fsyncSync, openSync, type Stats } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { systemClock } from '../lib/clock.ts'
 import { syncFolder, writeAndSync } from '../lib/durable-file.ts'
+import { makeFolderSync } from '../lib/make-folder.ts'
 import { checkKey, checkRange, isKey } from './blob-key.ts'
 import type { BlobStore, StoredBlob } from './blob-store.ts'
 
@@ -120,8 +121,8 @@ function isOld(stats: Stats): boolean {
 }
 
 function makeRoot(root: string): void {
-  const first = mkdirSync(root, { recursive: true, mode: 0o700 })
-  if (first === undefined || process.platform === 'win32') return
+  const first = makeFolderSync(root)
+  if (first === null || process.platform === 'win32') return
   for (let made = root; ; made = dirname(made)) {
     const descriptor = openSync(dirname(made), 'r')
     try {

@@ -1,4 +1,6 @@
+import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
+import { parseAllowedHost } from '../lib/address-guard.ts'
 import type { Deadlines } from '../domain/transitions.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
 import { SettingError } from './env.ts'
@@ -22,8 +24,10 @@ export interface Config {
   readonly allowedPrivateHosts: readonly string[]
   /** Origins of web pages that may call, beside our own. */
   readonly allowedOrigins: readonly string[]
-  /** Whether callers show who they are; where not, they are those of this machine. */
+  /** Whether callers need a credential; if not, they are the users of this machine. */
   readonly authenticates: boolean
+  /** Whether requests are answered only for the hosts of PUBLIC_URL and loopback: as long as the operator sets no keys. */
+  readonly checksHost: boolean
   /** Where tokens of an identity provider are verified; null where none are taken. */
   readonly jwt: { readonly jwksUrl: string; readonly issuer: string; readonly audience: string } | null
   readonly graphiql: boolean
@@ -43,31 +47,40 @@ export interface Config {
 
 /** @throws {SettingError} where settings contradict each other or would be unsafe. */
 export function toConfig(values: SettingValues): Config {
-  const loopback = isLoopback(values.HOST)
+  const host = parseHost(values.HOST)
+  const loopback = isLoopback(host)
   const jwt = readJwt(values)
-  const authenticates = values.API_KEYS !== undefined || jwt !== null
-  if (!loopback && !authenticates) {
+  const hasKeys = values.API_KEYS !== undefined || jwt !== null
+  if (!loopback && !hasKeys) {
     throw new SettingError(
       'API_KEYS',
-      'must be set (or JWKS_URL, JWT_ISSUER and JWT_AUDIENCE) where HOST is no loopback address: the gateway spends money for whoever reaches it.',
+      'must be set (or JWKS_URL, JWT_ISSUER and JWT_AUDIENCE) if HOST is not a loopback address: anyone who reaches the gateway could spend.',
     )
   }
   if (!loopback && values.GATEWAY_SECRET === undefined) {
     throw new SettingError(
       'GATEWAY_SECRET',
-      'must be set where HOST is no loopback address: at least 16 characters, such as `openssl rand -base64 32` prints.',
+      'must be set if HOST is not a loopback address: at least 16 characters, such as `openssl rand -base64 32` prints.',
     )
+  }
+  if (host.includes('%') && values.PUBLIC_URL === undefined) {
+    throw new SettingError('PUBLIC_URL', 'must be set if HOST is an address with a zone')
+  }
+  requirePair(values, 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY')
+  requirePair(values, 'AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID')
+  if (values.TTAPI_KEY === undefined && values.PORT !== 0 && values.PORT === values.LOCAL_UPSTREAM_PORT) {
+    throw new SettingError('LOCAL_UPSTREAM_PORT', `must differ from PORT: both are ${values.PORT}`)
   }
   const dataDir = resolve(values.DATA_DIR)
   const isOnPostgres = isPostgresUrl(values.DATABASE_URL ?? '')
   if (isOnPostgres && values.GATEWAY_SECRET === undefined) {
     throw new SettingError(
       'GATEWAY_SECRET',
-      'must be set where DATABASE_URL is a PostgreSQL: a hook that one process asked for may come to another. All of them need the same.',
+      'must be set if DATABASE_URL is a PostgreSQL, and be the same for all processes: a hook that one asked for may reach another.',
     )
   }
   return Object.freeze({
-    host: values.HOST,
+    host,
     port: values.PORT,
     publicUrl: values.PUBLIC_URL ?? null,
     upstreamUrl: values.TTAPI_KEY === undefined ? null : values.TTAPI_URL,
@@ -78,9 +91,10 @@ export function toConfig(values: SettingValues): Config {
     dataDir,
     blobUrl: values.BLOB_URL ?? `file:${join(dataDir, 'images')}`,
     modelsDir: values.SWAPFACE_MODELS_DIR === undefined ? null : resolve(values.SWAPFACE_MODELS_DIR),
-    allowedPrivateHosts: parseList(values.ALLOWED_PRIVATE_HOSTS),
+    allowedPrivateHosts: parseList(values.ALLOWED_PRIVATE_HOSTS).map(checkPrivateHost),
     allowedOrigins: parseList(values.ALLOWED_ORIGINS).map(parseOrigin),
-    authenticates,
+    authenticates: hasKeys || isPublicWithoutKeys(values),
+    checksHost: !hasKeys,
     jwt,
     graphiql: values.GRAPHIQL === undefined ? loopback : values.GRAPHIQL === 'on',
     restDoor: values.REST_DOOR === 'on',
@@ -98,6 +112,47 @@ export function toConfig(values: SettingValues): Config {
     },
     logLevel: values.LOG_LEVEL,
   })
+}
+
+/**
+ * Whether the gateway creates an API key of its own: it can spend, it can be reached from elsewhere, and the operator
+ * has configured no credentials.
+ */
+export function isPublicWithoutKeys({ TTAPI_KEY, PUBLIC_URL, API_KEYS, JWKS_URL }: SettingValues): boolean {
+  if (TTAPI_KEY === undefined || PUBLIC_URL === undefined || isLoopback(new URL(PUBLIC_URL).hostname)) return false
+  return API_KEYS === undefined && JWKS_URL === undefined
+}
+
+/** An address or a name, as it is listened on: IPv6 without its brackets. */
+function parseHost(text: string): string {
+  const host = /^\[(.*)\]$/.exec(text)?.[1] ?? text.toLowerCase()
+  if (isIP(host) > 0) return host
+  if (host.includes('/'))
+    throw new SettingError('HOST', 'must be a name or an address, without http:// and without a path')
+  if (host.includes(':')) throw new SettingError('HOST', 'must be a name or an address; the port is set with PORT')
+  // Labels of letters, digits and hyphens (RFC 1123); four numbers would be an address, were they in range.
+  if (!/^(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?$/.test(host) || /(?:^|\.)\d+$/.test(host)) {
+    throw new SettingError('HOST', 'must be a name or an address, such as 127.0.0.1, ::1, localhost or 0.0.0.0')
+  }
+  return host
+}
+
+function checkPrivateHost(entry: string): string {
+  try {
+    parseAllowedHost(entry)
+    return entry
+  } catch {
+    throw new SettingError(
+      'ALLOWED_PRIVATE_HOSTS',
+      'must list hosts such as 10.0.0.5, images.internal or [::1]:8080: host or host:port, without a scheme, a path or *',
+    )
+  }
+}
+
+function requirePair(values: SettingValues, name: keyof SettingValues, other: keyof SettingValues): void {
+  if (values[name] !== undefined && values[other] === undefined) {
+    throw new SettingError(other, `must be set: ${name} is set, and is of no use without it`)
+  }
 }
 
 function parseList(text = ''): string[] {

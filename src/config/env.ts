@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { loadEnvFile } from 'node:process'
 import type * as z from 'zod'
 import { settings, type SettingValues } from './settings.ts'
 
@@ -11,21 +9,20 @@ export class SettingError extends Error {
   }
 }
 
+/** Control characters but those that a list over several lines has. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL_CHARACTER = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/
+
 /**
- * Reads every setting from the environment, and from `.env` where there is one (what is set already wins). An empty
- * text counts as not set.
+ * Reads every setting; an empty text counts as not set.
  * @throws {SettingError} for the first value that cannot be used.
  */
-export function readEnv(): SettingValues {
-  if (existsSync('.env')) loadEnvFile('.env')
-  return parseSettings(process.env)
-}
-
-/** @throws {SettingError} for the first value that cannot be used. */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): SettingValues {
   const values: Record<string, unknown> = {}
   for (const [name, { schema }] of Object.entries<{ readonly schema: z.ZodType }>(settings)) {
-    const parsed = schema.safeParse(env[name]?.trim() || undefined)
+    const text = env[name]?.trim() || undefined
+    if (text !== undefined && CONTROL_CHARACTER.test(text)) throw new SettingError(name, 'contains a control character')
+    const parsed = schema.safeParse(text)
     if (!parsed.success) throw new SettingError(name, parsed.error.issues[0]?.message ?? 'is not valid')
     values[name] = parsed.data
   }

@@ -1,28 +1,37 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Config, isPublicWithoutKeys } from './config.ts'
 import { SettingError } from './env.ts'
 import { isPostgresUrl, type SettingValues } from './settings.ts'
+import { describeFileProblem } from './start-error.ts'
 
 /** A shorter text is part of others by chance: hiding it would spoil every line. */
 const MIN_HIDDEN_CHARS = 6
+const MIN_SECRET_CHARS = 16
 
 /** What must never be logged, kept apart from `Config`. */
 export interface Secrets {
   /** Goes to the upstream's origin only. */
   readonly upstreamKey: string
-  /** With its password; null where the database is embedded. */
+  /** With its password; null if the database is embedded. */
   readonly postgresUrl: string | null
-  /** Of an S3-compatible store; null where none are given. */
+  /** Of an S3-compatible store; null if none are given. */
   readonly blobCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null
-  /** Digests of keys, or the file that lists them; null where there are none. */
+  /** Digests of keys, or the file that lists them; null if there are none. */
   readonly apiKeys: string | null
+  /** The API key that the gateway created for itself, in clear; null if API_KEYS or JWTs are configured, or none is needed. */
+  readonly createdApiKey: string | null
   /** The first signs, all verify. */
   readonly gatewaySecrets: readonly [string, ...string[]]
 }
 
-/** Reads the secrets; makes the gateway's own on the first start and keeps it in `dataDir`, readable by its owner only. */
+/**
+ * Reads the secrets. On the first start it creates the ones that the gateway needs and the settings do not give, and
+ * keeps them in `dataDir`, readable by their owner only. The caller must hold the lock of `dataDir`.
+ */
 export function readSecrets(values: SettingValues, dataDir: string): Secrets {
+  const createdApiKey = isPublicWithoutKeys(values) ? readOrCreate(dataDir, 'api-key') : null
   return {
     upstreamKey: values.TTAPI_KEY ?? values.LOCAL_UPSTREAM_KEY,
     postgresUrl: isPostgresUrl(values.DATABASE_URL ?? '') ? (values.DATABASE_URL ?? null) : null,
@@ -30,41 +39,69 @@ export function readSecrets(values: SettingValues, dataDir: string): Secrets {
       values.AWS_ACCESS_KEY_ID === undefined || values.AWS_SECRET_ACCESS_KEY === undefined
         ? null
         : { accessKeyId: values.AWS_ACCESS_KEY_ID, secretAccessKey: values.AWS_SECRET_ACCESS_KEY },
-    apiKeys: values.API_KEYS ?? null,
-    gatewaySecrets: values.GATEWAY_SECRET ? parseList(values.GATEWAY_SECRET) : [readOrMakeSecret(dataDir)],
+    apiKeys: createdApiKey === null ? (values.API_KEYS ?? null) : toApiKeys(createdApiKey),
+    createdApiKey,
+    gatewaySecrets: readGatewaySecrets(values) ?? [readOrCreate(dataDir, 'gateway-secret')],
   }
 }
 
-/** Each as a text that must not be written anywhere. */
-export function listSecrets({ upstreamKey, postgresUrl, blobCredentials, gatewaySecrets }: Secrets): readonly string[] {
-  const password = postgresUrl === null ? '' : decodeURIComponent(new URL(postgresUrl).password)
-  return [upstreamKey, password, blobCredentials?.secretAccessKey ?? '', ...gatewaySecrets].filter(
-    (secret) => secret.length >= MIN_HIDDEN_CHARS,
-  )
+/** The secrets that sign, without creating any; null before the first start. */
+export function findGatewaySecrets(values: SettingValues, { dataDir }: Config): Secrets['gatewaySecrets'] | null {
+  const kept = readGatewaySecrets(values) ?? findKept(dataDir, 'gateway-secret')
+  return typeof kept === 'string' ? [kept] : kept
 }
 
-function parseList(text: string): readonly [string, ...string[]] {
-  const [first, ...rest] = text.split(',').map((part) => part.trim())
-  if (!first || [first, ...rest].some((part) => part.length < 16)) {
-    throw new SettingError('GATEWAY_SECRET', 'must have at least 16 characters in each part')
+/** Each as a text that must not be written anywhere. */
+export function listSecrets(secrets: Secrets): readonly string[] {
+  const { upstreamKey, postgresUrl, blobCredentials, createdApiKey, gatewaySecrets } = secrets
+  const password = postgresUrl === null ? '' : decodeURIComponent(new URL(postgresUrl).password)
+  const all = [upstreamKey, password, blobCredentials?.secretAccessKey ?? '', createdApiKey ?? '', ...gatewaySecrets]
+  return all.filter((secret) => secret.length >= MIN_HIDDEN_CHARS)
+}
+
+/** The tenant and the scopes that callers of a gateway without keys have. */
+function toApiKeys(key: string): string {
+  return `local:${createHash('sha256').update(key).digest('hex')}:read+write+admin`
+}
+
+function readGatewaySecrets({ GATEWAY_SECRET }: SettingValues): readonly [string, ...string[]] | null {
+  if (GATEWAY_SECRET === undefined) return null
+  const [first, ...rest] = GATEWAY_SECRET.split(',').map((part) => part.trim())
+  if (!first || [first, ...rest].some((part) => part.length < MIN_SECRET_CHARS)) {
+    throw new SettingError('GATEWAY_SECRET', `must have at least ${MIN_SECRET_CHARS} characters in each part`)
   }
   return [first, ...rest]
 }
 
-function readOrMakeSecret(dataDir: string): string {
-  const path = join(dataDir, 'gateway-secret')
-  if (!existsSync(path)) {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    const draft = `${path}.${process.pid}`
-    writeFileSync(draft, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true })
-    try {
-      // Whole or not at all, and never over another's: of two processes that start at once, both read the same.
-      linkSync(draft, path)
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    } finally {
-      unlinkSync(draft)
-    }
+function readOrCreate(dataDir: string, name: string): string {
+  const kept = findKept(dataDir, name)
+  if (kept !== null) return kept
+  const secret = randomBytes(32).toString('base64url')
+  const path = join(dataDir, name)
+  try {
+    // All of it or nothing after a crash. Nobody else can create it meanwhile: this process holds the folder's lock.
+    writeFileSync(`${path}.part`, secret, { mode: 0o600, flush: true })
+    renameSync(`${path}.part`, path)
+  } catch (error) {
+    throw new SettingError('DATA_DIR', `cannot be used: ${name} cannot be written, ${describeFileProblem(error)}.`)
   }
-  return readFileSync(path, 'utf8').trim()
+  return secret
+}
+
+/** Null if there is no such file. @throws {SettingError} if it does not hold a secret. */
+function findKept(dataDir: string, name: string): string | null {
+  let text: string
+  try {
+    text = readFileSync(join(dataDir, name), 'utf8').trim()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw new SettingError('DATA_DIR', `cannot be used: ${name} cannot be read, ${describeFileProblem(error)}.`)
+  }
+  if (text.length < MIN_SECRET_CHARS || !/^[\x21-\x7e]+$/.test(text)) {
+    throw new SettingError(
+      'DATA_DIR',
+      `cannot be used: its file ${name} does not hold a secret. Restore it from a backup, or delete it to have a new one created.`,
+    )
+  }
+  return text
 }

@@ -17,27 +17,55 @@ function setting<T>(schema: z.ZodType<T>, fallback: string | null, meaning: stri
   return { schema, default: fallback, meaning }
 }
 
+/** Decimal digits only: `Number` would take 1e3, 0x10 and Infinity as well. */
+const decimal = (problem: string, allowsFraction: boolean) =>
+  z
+    .string()
+    .regex(allowsFraction ? /^\d{1,9}(?:\.\d{1,9})?$/ : /^\d{1,9}$/, `${problem}, in digits`)
+    .transform(Number)
+
 const port = (fallback: number) =>
-  z.coerce
-    .number({ error: 'must be a port number' })
-    .int('must be a whole number')
-    .min(0, 'must be 0 to 65535')
-    .max(65_535, 'must be 0 to 65535')
+  decimal('must be a port number', false)
+    .refine((value) => value <= 65_535, 'must be 0 to 65535')
     .default(fallback)
 
-const seconds = (fallback: number) =>
-  z.coerce.number({ error: 'must be a number of seconds' }).positive('must be more than 0').default(fallback)
+const positive = (problem: string) => decimal(problem, true).refine((value) => value > 0, 'must be more than 0')
 
+const seconds = (fallback: number) => positive('must be a number of seconds').default(fallback)
+
+const count = decimal('must be a whole number', false).refine((value) => value >= 1, 'must be at least 1')
+
+/** As it was given, but for a slash at its end. */
 const httpUrl = z
   .string()
-  .refine((value) => /^https?:\/\//i.test(value) && URL.canParse(value), 'must be an absolute http(s) address')
+  .refine(isPlainHttpUrl, 'must be an absolute http(s) address, without a user name, a query or a #')
+  .transform((value) => value.replace(/\/+$/, ''))
+
+function isPlainHttpUrl(text: string): boolean {
+  // `URL` would drop line breaks, and read a backslash as a slash.
+  if (!/^https?:\/\/[^\s\\?#@]+$/i.test(text) || !URL.canParse(text)) return false
+  return new URL(text).hostname !== ''
+}
+
+/** Where a query is part of the address. */
+const anyHttpUrl = z
+  .string()
+  .refine((value) => /^https?:\/\/[^\s\\]+$/i.test(value) && URL.canParse(value), 'must be an absolute http(s) address')
+
+/** What can be sent in a header: a key that was copied with a line break or a typographic quote would fail each call. */
+const keyText = z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without blanks')
 
 const onOff = z.enum(['on', 'off'], { error: 'must be "on" or "off"' }).optional()
 
-const count = z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(1, 'must be at least 1')
-
 export function isPostgresUrl(url: string): boolean {
   return /^postgres(ql)?:\/\//.test(url)
+}
+
+/** Whether it reads as it was meant: what ends the password too early leaves an @ further back, or a port of letters. */
+function isEncodedUrl(text: string): boolean {
+  if (/[\s\\]/.test(text) || !URL.canParse(text)) return false
+  const { username, password, pathname, search, hash } = new URL(text)
+  return !/%(?![0-9a-f]{2})/i.test(username + password) && !/[@#]/.test(pathname + search + hash)
 }
 
 export const settings = {
@@ -45,7 +73,7 @@ export const settings = {
   PORT: setting(port(4000), '4000', 'port to listen on; 0 takes a free one'),
   PUBLIC_URL: setting(httpUrl.optional(), 'http://HOST:PORT', 'how the upstream and callers reach this gateway'),
   TTAPI_KEY: setting(
-    z.string().min(1).optional(),
+    keyText.optional(),
     null,
     'key of the real upstream; without it the embedded upstream is started and used',
   ),
@@ -55,11 +83,7 @@ export const settings = {
     'base address of the real upstream',
   ),
   LOCAL_UPSTREAM_PORT: setting(port(4010), '4010', 'port of the embedded upstream, on 127.0.0.1'),
-  LOCAL_UPSTREAM_KEY: setting(
-    z.string().min(1).default('local-dev-key'),
-    'local-dev-key',
-    'key of the embedded upstream',
-  ),
+  LOCAL_UPSTREAM_KEY: setting(keyText.default('local-dev-key'), 'local-dev-key', 'key of the embedded upstream'),
   SWAPFACE_MODELS_DIR: setting(
     z.string().min(1).optional(),
     null,
@@ -69,14 +93,22 @@ export const settings = {
     z
       .string()
       .refine(
-        (value) => value.startsWith('file:') || (isPostgresUrl(value) && URL.canParse(value)),
+        (value) => value.startsWith('file:') || isPostgresUrl(value),
         'must be "file:" and a path, or "postgres://user:password@host/database"',
+      )
+      .refine(
+        (value) => !isPostgresUrl(value) || isEncodedUrl(value),
+        'must have special characters in its password percent-encoded: %25 for %, %2F for /, %23 for #, %3F for ?, %40 for @',
       )
       .optional(),
     'file:DATA_DIR/gateway.db',
     'the embedded database, as file:path; or postgres://user:password@host/database, for several processes',
   ),
-  DATA_DIR: setting(z.string().min(1).default('./data'), './data', 'folder for everything that is kept'),
+  DATA_DIR: setting(
+    z.string().min(1).default('./data'),
+    './data',
+    'folder for everything that is kept; of one process',
+  ),
   BLOB_URL: setting(
     z
       .string()
@@ -86,10 +118,10 @@ export const settings = {
       )
       .optional(),
     'file:DATA_DIR/images',
-    'where images are kept: a folder, or an S3-compatible store',
+    'where images are kept: a folder, or an S3-compatible store; several processes need a shared one',
   ),
-  AWS_ACCESS_KEY_ID: setting(z.string().min(1).optional(), null, 'key of the S3-compatible store; with the next one'),
-  AWS_SECRET_ACCESS_KEY: setting(z.string().min(1).optional(), null, 'its secret'),
+  AWS_ACCESS_KEY_ID: setting(keyText.optional(), null, 'key of the S3-compatible store; with the next one'),
+  AWS_SECRET_ACCESS_KEY: setting(keyText.optional(), null, 'its secret'),
   GATEWAY_SECRET: setting(
     z.string().min(16, 'must have at least 16 characters').optional(),
     'made on first start, kept in DATA_DIR',
@@ -97,10 +129,10 @@ export const settings = {
   ),
   API_KEYS: setting(
     z.string().optional(),
-    null,
+    'none; with TTAPI_KEY and a PUBLIC_URL beyond loopback one is created, kept in DATA_DIR',
     'comma-separated tenant:sha256hex or tenant:sha256hex:read+write+admin, or file:path with one a line, read again when it changes',
   ),
-  JWKS_URL: setting(httpUrl.optional(), null, 'keys of the JWTs that are taken as bearer tokens; with the next two'),
+  JWKS_URL: setting(anyHttpUrl.optional(), null, 'keys of the JWTs that are taken as bearer tokens; with the next two'),
   JWT_ISSUER: setting(z.string().min(1).optional(), null, 'who must have issued them'),
   JWT_AUDIENCE: setting(z.string().min(1).optional(), null, 'whom they must be meant for'),
   ALLOWED_ORIGINS: setting(
@@ -130,7 +162,7 @@ export const settings = {
   TENANT_MAX_IN_FLIGHT: setting(count.optional(), null, 'unfinished swaps of one tenant, waiting ones included'),
   MAX_IN_FLIGHT: setting(count.default(10), '10', 'swaps at the upstream at one time; the others wait'),
   FETCH_PER_SECOND: setting(
-    z.coerce.number({ error: 'must be a number' }).positive('must be more than 0').default(20),
+    positive('must be a number').default(20),
     '20',
     'fetches upstream a second, for all swaps together',
   ),

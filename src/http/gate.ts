@@ -13,9 +13,11 @@ export interface GateOptions {
   /** Origins of pages that may call, beside our own. */
   readonly allowedOrigins: readonly string[]
   /**
-   * Whether nobody has to show who he is: then only what is addressed to this machine is taken, for a page may have its
-   * own name lead to it (DNS rebinding).
+   * Whether only the hosts of `publicUrl` and loopback are served, because the operator has set no keys: a page may make
+   * its own name resolve to this machine (DNS rebinding).
    */
+  readonly checksHost: boolean
+  /** Whether callers need no credential. Then a request to a loopback host must come from this machine itself. */
   readonly isOpen: boolean
 }
 
@@ -42,7 +44,31 @@ const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
 }
 const EXPOSED_HEADERS = 'ratelimit, ratelimit-policy, retry-after'
 
-export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): Gate {
+type Offence = 'host' | 'proxy' | 'origin'
+
+const REFUSALS: Readonly<
+  Record<Offence, { readonly status: number; readonly code: string; readonly message: string }>
+> = {
+  host: {
+    status: 421,
+    code: 'HOST_NOT_ALLOWED',
+    message:
+      'This gateway has no API_KEYS, so it serves only the host of PUBLIC_URL and loopback. Set PUBLIC_URL, or API_KEYS, to use this host.',
+  },
+  proxy: {
+    status: 421,
+    code: 'PROXY_NOT_ALLOWED',
+    message:
+      'This request came through a proxy, and without API_KEYS the gateway serves only this machine. Set API_KEYS to serve others.',
+  },
+  origin: {
+    status: 403,
+    code: 'ORIGIN_NOT_ALLOWED',
+    message: 'Pages of this origin may not call. Allow it with ALLOWED_ORIGINS.',
+  },
+}
+
+export function createGate({ publicUrl, allowedOrigins, checksHost, isOpen }: GateOptions): Gate {
   const { origin: publicOrigin, host: publicHost, protocol } = new URL(publicUrl)
   const allowed = new Set(allowedOrigins)
   const standing = Object.entries({
@@ -51,15 +77,20 @@ export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): 
     vary: 'Origin',
   }).flat()
 
-  const isForUs = ({ headers: { host } }: IncomingMessage): boolean =>
-    !isOpen || (host !== undefined && (host === publicHost || isLoopbackHost(host)))
+  const findHostOffence = ({ headers }: IncomingMessage): 'host' | 'proxy' | null => {
+    const { host = '' } = headers
+    if (!checksHost) return null
+    if (isLoopbackHost(host)) return isOpen && isForwarded(headers) ? 'proxy' : null
+    return host === publicHost ? null : 'host'
+  }
   const isOwn = (origin: string, host: string | undefined): boolean =>
     origin === publicOrigin || (URL.canParse(origin) && new URL(origin).host === host)
 
   /** Why it is refused; null for what may come in. */
-  const findOffence = (request: IncomingMessage): 'host' | 'origin' | null => {
+  const findOffence = (request: IncomingMessage): Offence | null => {
     const { origin, host } = request.headers
-    if (!isForUs(request)) return 'host'
+    const hostOffence = findHostOffence(request)
+    if (hostOffence) return hostOffence
     if (origin !== undefined) return isOwn(origin, host) || allowed.has(origin) ? null : 'origin'
     return isFromOtherSite(request) && !isForImage(request) ? 'origin' : null
   }
@@ -68,17 +99,9 @@ export function createGate({ publicUrl, allowedOrigins, isOpen }: GateOptions): 
     admit: (request, response) => {
       response.stand(standing)
       const offence = findOffence(request)
-      if (offence === 'host') {
-        sendError(response, 421, 'HOST_NOT_ALLOWED', 'Without API keys only this machine is served, by its own name.')
-        return false
-      }
       if (offence) {
-        sendError(
-          response,
-          403,
-          'ORIGIN_NOT_ALLOWED',
-          'Pages of this origin may not call. Allow it with ALLOWED_ORIGINS.',
-        )
+        const { status, code, message } = REFUSALS[offence]
+        sendError(response, status, code, message)
         return false
       }
       const { origin } = request.headers
@@ -106,6 +129,14 @@ function isFromOtherSite({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site']
   if (site === undefined || site === 'same-origin' || site === 'none') return false
   return headers['sec-fetch-mode'] !== 'navigate' || headers['sec-fetch-dest'] !== 'document'
+}
+
+/** Proxies, tunnels and CDNs say with these that they pass on another machine's request. */
+const FORWARDING_HEADERS =
+  /^(?:forwarded|via|x-forwarded(?:-.*)?|x-real-ip|x-original-host|true-client-ip|cf-.*|cdn-loop)$/
+
+function isForwarded(headers: IncomingMessage['headers']): boolean {
+  return Object.keys(headers).some((name) => FORWARDING_HEADERS.test(name))
 }
 
 function isLoopbackHost(host: string): boolean {

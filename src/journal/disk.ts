@@ -1,12 +1,14 @@
 /**
- * The hook journal as a file, one for each process: a line of JSON for each note, appended and synced. Notes that come
- * while a sync is under way share the next one. Lines of settled notes go when the file is written anew, and all go
- * when all are settled. A line that a crash cut off is one that was never answered. What a process left behind that is
- * no more is taken over by the next that starts; twice, when two start at once, which does no harm.
+ * The hook journal as a file: a line of JSON for each note, appended and synced. Notes that come while a sync is under
+ * way share the next one. Lines of settled notes go when the file is rewritten, and all go when all are settled. A line
+ * that a crash cut off was never acknowledged. The folder belongs to one process (the lock of DATA_DIR), so every
+ * journal in it is either this one's or left by a process that has ended.
  */
-import { randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { constants } from 'node:fs'
+import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { syncFolder } from '../lib/durable-file.ts'
+import { makeFolder } from '../lib/make-folder.ts'
 import { type HookJournal, type HookNote, noteKey } from './hook-journal.ts'
 
 export interface DiskHookJournal extends HookJournal {
@@ -19,19 +21,20 @@ const MAX_NOTES = 100_000
 /** A file of more lines than this, and of more than twice what is unsettled, is written anew. */
 const MANY_LINES = 10_000
 
-/** The journals that this process has open. */
-const openHere = new Set<string>()
+const FILE_NAME = 'hooks.journal'
 
-/** @throws when the file cannot be written. */
+/**
+ * Opens the journal in `dir` and takes over what earlier processes left unsettled there. The caller must hold the lock
+ * of `dir`.
+ * @throws if the file cannot be written.
+ */
 export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  const orphans = await listOrphans(dir)
-  const left = parseLines((await Promise.all(orphans.map(readLeft))).join('\n'))
-  const path = join(dir, `hooks-${process.pid}-${randomBytes(4).toString('hex')}.journal`)
-  let file = await open(path, 'a')
-  openHere.add(path)
-  if (left.length > 0) await appendLines(file, left)
-  await Promise.all(orphans.map(removeFile))
+  await makeFolder(dir)
+  const earlier = await listJournals(dir)
+  const left = parseLines((await Promise.all(earlier.map(async (path) => readFile(path, 'utf8')))).join('\n'))
+  const path = join(dir, FILE_NAME)
+  let file = await rewrite(path, left)
+  await Promise.all(earlier.filter((one) => one !== path).map(async (one) => unlink(one)))
   /** Not settled yet; the promise resolves when the note is on disk. */
   const kept = new Map<string, { readonly note: HookNote; readonly synced: Promise<void> }>()
   for (const note of left) kept.set(noteKey(note), { note, synced: Promise.resolve() })
@@ -66,11 +69,9 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
       lines = 0
     } else if (lines > MANY_LINES && lines > 2 * kept.size) {
       const notes = [...kept.values()].map(({ note }) => note)
-      const draft = await open(`${path}.draft`, 'w')
-      await appendLines(draft, notes)
-      await rename(`${path}.draft`, path)
-      await file.close()
-      file = draft
+      const replaced = file
+      file = await rewrite(path, notes)
+      await replaced.close()
       lines = notes.length
     }
   }
@@ -102,45 +103,29 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
     close: async () => {
       await lastWork
       await file.close()
-      if (kept.size === 0) await removeFile(path)
-      openHere.delete(path)
+      if (kept.size === 0) await unlink(path)
     },
   }
 }
 
-/** The files of processes that are no more. */
-async function listOrphans(dir: string): Promise<string[]> {
+/** Versions before this one had a file for each process: `hooks-<process>-<random>.journal`. */
+async function listJournals(dir: string): Promise<string[]> {
   const names = await readdir(dir)
-  return names.flatMap((name) => {
-    const pid = /^hooks-(\d+)-[0-9a-f]+\.journal$/.exec(name)?.[1]
-    const path = join(dir, name)
-    return pid === undefined || openHere.has(path) || isAnother(Number(pid)) ? [] : [path]
-  })
+  return names.filter((name) => /^hooks(?:-[\w-]+)?\.journal$/.test(name)).map((name) => join(dir, name))
 }
 
-/** Whether a process other than this one has the number. */
-function isAnother(pid: number): boolean {
-  if (pid === process.pid) return false
+/** Replaces the file: after a crash it is the old one or the new one, whole. */
+async function rewrite(path: string, notes: readonly HookNote[]): Promise<FileHandle> {
+  const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants
+  // Appended to, so that what comes after a truncation is not written behind a hole.
+  const draft = await open(`${path}.draft`, O_APPEND | O_CREAT | O_TRUNC | O_WRONLY, 0o600)
   try {
-    process.kill(pid, 0)
-    return true
+    if (notes.length > 0) await appendLines(draft, notes)
+    await rename(`${path}.draft`, path)
+    await syncFolder(dirname(path))
+    return draft
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
-}
-
-async function readLeft(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(ifMissing(''))
-}
-
-async function removeFile(path: string): Promise<void> {
-  await unlink(path).catch(ifMissing(undefined))
-}
-
-/** Another process that starts at the same moment has taken the file over as well. */
-function ifMissing<T>(value: T): (error: unknown) => T {
-  return (error) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return value
+    await draft.close()
     throw error
   }
 }

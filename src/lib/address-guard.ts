@@ -129,11 +129,14 @@ export function createGuardedConnector<Target extends ConnectTarget>(
   }
 }
 
-function parseAllowedHost(entry: string): string {
-  const match = /^(?<host>\[[^\]]*\]|[^:/?#@[\]\s*]+)(?::(?<port>\d{1,5}))?$/.exec(entry)
+/** The entry as a URL writes it. @throws {TypeError} if it is not a `host` or `host:port`. */
+export function parseAllowedHost(entry: string): string {
+  const match = /^(?<host>\[[^\]]*\]|[^:/?#@[\]\s*\\]+)(?::(?<port>\d{1,5}))?$/.exec(entry)
   const host = match?.groups?.['host'] ?? ''
-  if (!URL.canParse(`http://${host}`)) throw new TypeError(`"${entry}" is not a host or host:port`)
   const port = match?.groups?.['port']
+  if (!URL.canParse(`http://${host}`) || Number(port ?? 0) > 65_535) {
+    throw new TypeError(`"${entry}" is not a host or host:port`)
+  }
   return new URL(`http://${host}`).hostname + (port === undefined ? '' : `:${Number(port)}`)
 }
 

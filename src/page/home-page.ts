@@ -70,8 +70,8 @@ export function createHomePage(facts: HomePageFacts): {
 function toHtml({ publicUrl, upstreamUrl, embedded, graphiql, portraits }: HomePageFacts): string {
   const [template, face = template] = portraits
   const input = {
-    targetImage: { url: template?.url ?? 'https://example.com/template.jpg' },
-    swapImage: { url: face?.url ?? 'https://example.com/face.jpg' },
+    targetImage: { url: template?.url ?? 'TARGET_IMAGE_URL' },
+    swapImage: { url: face?.url ?? 'SWAP_IMAGE_URL' },
   }
   const where = embedded
     ? 'Here the swaps are done on this machine: no key is needed, and no picture leaves it.'

@@ -1,6 +1,6 @@
 /**
- * Jobs as they were last read, for an engine that can tell for next to nothing whether another process has written: what
- * this one writes it knows itself. A job is given from here only while the row is surely as it was.
+ * A read cache of jobs in front of the store of the embedded database. This process is the only one that writes to that
+ * database, so every change passes through here and invalidates what it touched. A cached job always equals its row.
  */
 import { LRUCache } from 'lru-cache'
 import type { SwapJob } from '../domain/swap-job.ts'
@@ -10,44 +10,38 @@ import type { JobStore } from './job-store.ts'
 const MAX_JOBS = 20_000
 const MAX_TENANTS = 10_000
 
-/** @param countForeign another number each time after another process has written. */
-export function createCachedJobStore(store: JobStore, countForeign: () => number): JobStore {
+/** @param store of a database that no other process writes to. */
+export function createCachedJobStore(store: JobStore): JobStore {
   const jobs = new LRUCache<string, SwapJob>({ max: MAX_JOBS })
-  /** Counts what may have changed a row; of each tenant, where it stood at the last change. */
+  /** Counts invalidations; `changesOf` has the count at each tenant's last one. */
   let changes = 0
   const changesOf = new LRUCache<string, number>({ max: MAX_TENANTS })
-  /** Where it stood when all tenants' jobs were in doubt. */
+  /** The count at the last invalidation that concerned all tenants. */
   let changeOfAll = 0
-  let foreign = countForeign()
 
-  const doubtAll = () => {
+  const invalidateAll = () => {
     changeOfAll = changes += 1
     jobs.clear()
   }
-  const doubtSomebodys = (id: string) => {
+  /** For a write that does not say whose job it is. */
+  const invalidateId = (id: string) => {
     changeOfAll = changes += 1
     jobs.delete(id)
   }
-  const doubt = ({ id, tenant }: JobName) => {
+  const invalidate = ({ id, tenant }: JobName) => {
     changesOf.set(tenant, (changes += 1))
     jobs.delete(id)
-  }
-  const lookAbroad = () => {
-    const now = countForeign()
-    if (now !== foreign) doubtAll()
-    foreign = now
   }
   const find = (id: string, tenant?: string): SwapJob | null => {
     const job = jobs.get(id)
     return job && (tenant === undefined || job.tenant === tenant) ? job : null
   }
-  /** What is not kept is read, and kept unless anything has changed meanwhile. */
+  /** Reads the jobs that are not cached, and caches them unless anything has changed meanwhile. */
   const findAll = async (
     ids: readonly string[],
     tenant: string | undefined,
     read: (missing: readonly string[]) => Promise<readonly (SwapJob | null)[]>,
   ): Promise<(SwapJob | null)[]> => {
-    lookAbroad()
     const found = ids.map((id) => find(id, tenant))
     const missing = ids.filter((_id, n) => found[n] === null)
     if (missing.length === 0) return found
@@ -58,10 +52,10 @@ export function createCachedJobStore(store: JobStore, countForeign: () => number
     return found.map((job) => job ?? others[next++] ?? null)
   }
 
-  /** Whatever becomes of the write, even where its commit is not known to have failed, the job is no longer as it was. */
+  /** Invalidates the job even if the write fails: the commit may have reached the disk all the same. */
   const writing = async <T>(job: JobName, write: Promise<T>, writtenOf: (result: T) => SwapJob | null): Promise<T> => {
     const before = changeOfAll
-    const result = await write.finally(() => doubt(job))
+    const result = await write.finally(() => invalidate(job))
     const written = writtenOf(result)
     if (written && changeOfAll === before) jobs.set(written.id, written)
     return result
@@ -75,8 +69,7 @@ export function createCachedJobStore(store: JobStore, countForeign: () => number
     findOwnJobs: async (tenant, ids) => findAll(ids, tenant, async (missing) => store.findOwnJobs(tenant, missing)),
 
     nameState: (tenant) => {
-      lookAbroad()
-      // One that was dropped has no name that it had before.
+      // A tenant that was evicted gets a new name, never one that it had before.
       if (!changesOf.has(tenant)) changesOf.set(tenant, (changes += 1))
       return `${changeOfAll}.${changesOf.get(tenant)}`
     },
@@ -88,16 +81,16 @@ export function createCachedJobStore(store: JobStore, countForeign: () => number
     claimDue: async (now, until, limit) => {
       try {
         const claimed = await store.claimDue(now, until, limit)
-        for (const job of claimed) doubt(job)
+        for (const job of claimed) invalidate(job)
         return claimed
       } catch (error) {
-        // Which they were is not known.
-        doubtAll()
+        // It is not known which jobs it claimed.
+        invalidateAll()
         throw error
       }
     },
-    noteMirror: async (jobId, outcome) => store.noteMirror(jobId, outcome).finally(() => doubtSomebodys(jobId)),
-    forgetJob: async (jobId, at) => store.forgetJob(jobId, at).finally(() => doubtSomebodys(jobId)),
+    noteMirror: async (jobId, outcome) => store.noteMirror(jobId, outcome).finally(() => invalidateId(jobId)),
+    forgetJob: async (jobId, at) => store.forgetJob(jobId, at).finally(() => invalidateId(jobId)),
   }
 }
 

@@ -1,10 +1,20 @@
 import { type Kysely, type Migration, Migrator, sql } from 'kysely'
 import type { Tables } from './tables.ts'
 
+/** The database holds tables that this program did not create. */
+export class ForeignDatabaseError extends Error {
+  override readonly name = 'ForeignDatabaseError'
+
+  constructor() {
+    super('the database belongs to another program')
+  }
+}
+
 /**
  * Carries out what has not been yet. Migrations that a newer version has carried out are let be: it takes nothing away
  * that this one needs, so that processes can be replaced one after the other.
- * @param disableTransactions for whoever has begun one.
+ * @param disableTransactions if the caller has begun one.
+ * @throws {ForeignDatabaseError}
  */
 export async function migrate(
   db: Kysely<Tables>,
@@ -12,7 +22,9 @@ export async function migrate(
   disableTransactions: boolean,
 ): Promise<void> {
   // Before the migrator begins: it holds on to the connection, and an embedded database has one.
-  const newer = (await listExecuted(db)).filter((name) => !(name in migrations))
+  const executed = await listExecuted(db)
+  if (executed.length > 0 && !executed.some((name) => name in migrations)) throw new ForeignDatabaseError()
+  const newer = executed.filter((name) => !(name in migrations))
   const all = { ...migrations, ...Object.fromEntries(newer.map((name) => [name, { up: async () => {} }])) }
   const provider = { getMigrations: async () => all }
   const { error } = await new Migrator({ db, provider, disableTransactions }).migrateToLatest()
@@ -21,7 +33,11 @@ export async function migrate(
 
 async function listExecuted(db: Kysely<Tables>): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
-  if (!tables.some(({ name }) => name === 'kysely_migration')) return []
+  if (!tables.some(({ name }) => name === 'kysely_migration')) {
+    // A server's database may hold other programs' tables as well; a file may not. (Only a server has schemas.)
+    if (tables.some(({ schema }) => schema === undefined)) throw new ForeignDatabaseError()
+    return []
+  }
   const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db)
   return rows.map(({ name }) => name)
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { resolve } from 'node:path'
 import { until } from '../support/until.ts'
 
 /** The built program as a process of its own. */
@@ -11,8 +12,12 @@ export interface Program {
   output(): string
   /** Milliseconds from the start to "ready". */
   readonly readyAfterMs: number
+  /** Sends it a signal, and does not wait. */
+  signal(name: NodeJS.Signals): void
   /** Ends it as a crash would. */
   kill(): Promise<void>
+  /** Its exit code, once it has ended; null if a signal ended it. */
+  ended(): Promise<number | null>
   /** Asks it to stop; its exit code. */
   stop(): Promise<number | null>
 }
@@ -65,11 +70,47 @@ export async function startProgram({ dataDir, port, upstreamPort, env = {} }: Pr
     upstreamUrl: `http://127.0.0.1:${upstreamPort}`,
     output: () => output,
     readyAfterMs: performance.now() - startedAt,
+    signal: (name) => {
+      child.kill(name)
+    },
     kill: async () => {
       await end('SIGKILL')
     },
+    ended: async () => {
+      await exited
+      return child.exitCode
+    },
     stop: () => end('SIGTERM'),
   }
+}
+
+export interface FailedStart {
+  readonly code: number | null
+  readonly output: string
+  /** What it printed, by line. */
+  readonly lines: readonly string[]
+}
+
+/** Runs the program with nothing set but `env`, and waits until it ends by itself. */
+export async function runProgram(
+  env: Record<string, string | undefined>,
+  { args = [], cwd = '.' }: { readonly args?: readonly string[]; readonly cwd?: string } = {},
+): Promise<FailedStart> {
+  const child = spawn(process.execPath, [resolve('dist/main.js'), ...args], {
+    cwd,
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  programs.add(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (data: Buffer) => {
+      output += data.toString()
+    })
+  }
+  await once(child, 'close')
+  programs.delete(child)
+  return { code: child.exitCode, output, lines: output.trim().split('\n') }
 }
 
 /** Ends whatever a failed test has left running. */

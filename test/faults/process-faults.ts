@@ -1,5 +1,8 @@
 /** Processes that are stopped, doubled, or away for long. */
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { openFaultProxy } from '../support/fault-proxy.ts'
 import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
@@ -10,7 +13,7 @@ import { holdFor, settleAndTime, withRig } from './wire-faults.ts'
 
 const LEASE_MS = 12_000
 
-/** Not in the middle of a write: while the embedded database is locked nobody else could go on, nor even start. */
+/** Stops the process while it holds no lock of the database: others could not go on until it is continued. */
 async function stopBetweenWrites(gateway: Rig['gateway'], { databaseUrl }: Rig): Promise<void> {
   await until(
     async () => {
@@ -27,6 +30,16 @@ async function stopBetweenWrites(gateway: Rig['gateway'], { databaseUrl }: Rig):
   )
 }
 
+/** A folder for one more process, removed after the work. */
+async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'swapface-faults-'))
+  try {
+    return await work(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
 const sigstop: Scenario = {
   name: 'SIGSTOP over a lease, a second process goes on',
   times: { short: 1, long: 20 },
@@ -34,83 +47,126 @@ const sigstop: Scenario = {
     // Hooks come through this one, which knows who is up.
     const front = await openFaultProxy(await findFreePort())
     try {
-      return await withRig({ watches: false, patienceMs: 3_000, settings: { PUBLIC_URL: front.url } }, async (rig) => {
-        const recoveriesMs: number[] = []
-        front.forwardTo(Number(new URL(rig.gateway.url).port))
-        for (let round = 0; round < times; round += 1) {
-          const first = rig.gateway
-          const release = new AbortController()
-          // The answers to these submits come when the first process is back; hooks of every second one come before.
-          rig.upstream.scriptJobs((_, n) => ({
-            ...GOOD,
-            ...(n % 2 === 0 && { hooks: { copies: 1 } }),
-            submit: { kind: 'acceptAfter', until: () => once(release.signal, 'abort') },
-            states: [{ afterMs: 300, state: { status: 'SUCCESS' } }],
-          }))
-          const before = rig.upstream.accepted.length
-          rig.wish(4)
-          await until(() => rig.upstream.accepted.length === before + 4, { timeoutMs: 10_000 })
-          await stopBetweenWrites(first, rig)
-          front.forwardTo(await findFreePort())
-          const second = await rig.start({ port: await findFreePort() })
-          front.forwardTo(Number(new URL(second.url).port))
-          await holdFor(rig, LEASE_MS + 10_000)
-          rig.upstream.scriptJobs(() => GOOD)
-          rig.wish(2)
-          release.abort()
-          first.signal('SIGCONT')
-          recoveriesMs.push(...(await settleAndTime(rig)))
-          await first.kill()
-        }
-        return toResult(await rig.check(), { injected: times, recoveriesMs })
-      })
+      // A hook that the first has taken is followed when it goes on: later than the default on a busy machine.
+      const options = {
+        watches: false,
+        patienceMs: 3_000,
+        settings: { PUBLIC_URL: front.url, UNCONFIRMED_DEADLINE_S: '3600' },
+      }
+      return await withRig(options, async (rig) =>
+        withFolder(async (folder) => {
+          const folders = [rig.dataDir, folder]
+          const recoveriesMs: number[] = []
+          front.forwardTo(Number(new URL(rig.gateway.url).port))
+          for (let round = 0; round < times; round += 1) {
+            const first = rig.gateway
+            const release = new AbortController()
+            // The answers to these submits come when the first process is back; hooks of every second one come before.
+            rig.upstream.scriptJobs((_, n) => ({
+              ...GOOD,
+              ...(n % 2 === 0 && { hooks: { copies: 1 } }),
+              submit: { kind: 'acceptAfter', until: () => once(release.signal, 'abort') },
+              states: [{ afterMs: 300, state: { status: 'SUCCESS' } }],
+            }))
+            const before = rig.upstream.accepted.length
+            rig.wish(4)
+            await until(() => rig.upstream.accepted.length === before + 4, { timeoutMs: 10_000 })
+            await stopBetweenWrites(first, rig)
+            front.forwardTo(await findFreePort())
+            const second = await rig.start({ port: await findFreePort(), dataDir: folders[(round + 1) % 2] ?? '' })
+            front.forwardTo(Number(new URL(second.url).port))
+            await holdFor(rig, LEASE_MS + 10_000)
+            rig.upstream.scriptJobs(() => GOOD)
+            rig.wish(2)
+            release.abort()
+            first.signal('SIGCONT')
+            recoveriesMs.push(...(await settleAndTime(rig)))
+            await first.kill()
+          }
+          return toResult(await rig.check(), { injected: times, recoveriesMs })
+        }),
+      )
     } finally {
       await front.close()
     }
   },
 }
 
+const stoppedAlone: Scenario = {
+  name: 'SIGSTOP over a lease, a second process on the same folder is refused',
+  times: { short: 1, long: 10 },
+  run: async (times) =>
+    withRig({ watches: false }, async (rig) => {
+      const recoveriesMs: number[] = []
+      const complaints: (string | false)[] = []
+      for (let round = 0; round < times; round += 1) {
+        const release = new AbortController()
+        rig.upstream.scriptJobs(() => ({
+          ...GOOD,
+          submit: { kind: 'acceptAfter', until: () => once(release.signal, 'abort') },
+        }))
+        const before = rig.upstream.accepted.length
+        rig.wish(2)
+        await until(() => rig.upstream.accepted.length === before + 2, { timeoutMs: 10_000 })
+        rig.gateway.signal('SIGSTOP')
+        const refusal = await rig.start({ port: await findFreePort() }).then(() => 'it started', String)
+        complaints.push(!refusal.includes('in use by another gateway process') && `the second process: ${refusal}`)
+        await holdFor(rig, LEASE_MS + 10_000)
+        rig.gateway.signal('SIGCONT')
+        release.abort()
+        recoveriesMs.push(...(await settleAndTime(rig)))
+      }
+      return toResult(await rig.check(), { injected: times, recoveriesMs }, ...complaints)
+    }),
+}
+
 const besideAnother: Scenario = {
-  name: 'kill -9 with a taken hook, beside a second process on the same data',
+  name: 'kill -9 with a taken hook, beside a second process on the same database',
   times: { short: 1, long: 10 },
   run: (times) =>
     // Three starts, which take half an hour of the program's clock where the machine is busy.
-    withRig({ watches: false, settings: { UNCONFIRMED_DEADLINE_S: '3600' } }, async (rig) => {
-      const recoveriesMs: number[] = []
-      let port = Number(new URL(rig.gateway.url).port)
-      for (let round = 0; round < times; round += 1) {
-        const first = rig.gateway
-        rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
-        rig.wish(2)
-        await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 10_000 })
-        const jobs = rig.upstream.accepted.slice(-2)
-        const otherPort = await findFreePort()
-        await rig.start({ port: otherPort })
-        // The first has taken the hooks and cannot ask yet, when it dies.
-        const held = new Set(jobs.map(({ id }) => id))
-        rig.upstream.failFetches((id) => (held.has(id) ? { status: 503, body: '' } : null))
-        for (const job of jobs) job.state = { status: 'SUCCESS' }
-        await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
-        await first.kill()
-        // The second takes hooks of its own, and is done with them.
-        rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 0 } }))
-        await rig.callers.wish()
-        const own = rig.upstream.accepted.at(-1)
-        if (own) {
-          const path = new URL(own.hookUrl).pathname
-          await (
-            await fetch(rig.gateway.url + path, { method: 'POST', body: JSON.stringify({ jobId: own.id }) })
-          ).text()
+    withRig({ watches: false, settings: { UNCONFIRMED_DEADLINE_S: '3600' } }, async (rig) =>
+      withFolder(async (folder) => {
+        const recoveriesMs: number[] = []
+        let port = Number(new URL(rig.gateway.url).port)
+        const folders = [rig.dataDir, folder] as const
+        for (let round = 0; round < times; round += 1) {
+          const first = rig.gateway
+          rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
+          rig.wish(2)
+          await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0), {
+            timeoutMs: 10_000,
+          })
+          const jobs = rig.upstream.accepted.slice(-2)
+          const otherPort = await findFreePort()
+          await rig.start({ port: otherPort, dataDir: folders[1] })
+          // The first has taken the hooks and cannot ask yet, when it dies.
+          const held = new Set(jobs.map(({ id }) => id))
+          rig.upstream.failFetches((id) => (held.has(id) ? { status: 503, body: '' } : null))
+          for (const job of jobs) job.state = { status: 'SUCCESS' }
+          await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
+          await first.kill()
+          // The second takes hooks of its own, and is done with them.
+          rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 0 } }))
+          await rig.callers.wish()
+          const own = rig.upstream.accepted.at(-1)
+          if (own) {
+            const path = new URL(own.hookUrl).pathname
+            await (
+              await fetch(rig.gateway.url + path, { method: 'POST', body: JSON.stringify({ jobId: own.id }) })
+            ).text()
+          }
+          rig.upstream.failFetches(null)
+          const second = rig.gateway
+          // What the first has acknowledged is in its folder.
+          await rig.start({ port, dataDir: folders[0] })
+          recoveriesMs.push(...(await settleAndTime(rig, 25_000)))
+          await second.kill()
+          port = Number(new URL(rig.gateway.url).port)
         }
-        rig.upstream.failFetches(null)
-        const second = rig.gateway
-        await rig.start({ port })
-        recoveriesMs.push(...(await settleAndTime(rig, 25_000)))
-        await second.kill()
-        port = Number(new URL(rig.gateway.url).port)
-      }
-      return toResult(await rig.check(), { injected: times, recoveriesMs })
-    }),
+        return toResult(await rig.check(), { injected: times, recoveriesMs })
+      }),
+    ),
 }
 
 const awayForLong: Scenario = {
@@ -185,4 +241,9 @@ const restart: Scenario = {
     ),
 }
 
-export const processFaults: readonly Scenario[] = [sigstop, besideAnother, awayForLong, restart]
+/** Several processes share a PostgreSQL only. */
+export const processFaults: readonly Scenario[] = [
+  ...(isOnPostgres ? [sigstop, besideAnother] : [stoppedAlone]),
+  awayForLong,
+  restart,
+]

@@ -6,6 +6,7 @@
  */
 import { openApp } from '../../src/app.ts'
 import { toConfig } from '../../src/config/config.ts'
+import { openDataDir } from '../../src/config/data-dir.ts'
 import { parseSettings } from '../../src/config/env.ts'
 import { listSecrets, readSecrets } from '../../src/config/secrets.ts'
 import type { Clock } from '../../src/lib/clock.ts'
@@ -26,6 +27,8 @@ process.on('disconnect', () => process.exit())
 const env = process.env
 const values = parseSettings(env)
 const config = toConfig(values)
+// Until the process ends.
+await openDataDir(config.dataDir)
 const secrets = readSecrets(values, config.dataDir)
 const logger = await createLogger(config.logLevel, listSecrets(secrets))
 if (env['FAULT_AT']) armFaultPoint(env['FAULT_AT'])

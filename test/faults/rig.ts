@@ -50,6 +50,8 @@ export interface StartChange {
   readonly faultAt?: string
   readonly upstreamUrl?: string
   readonly port?: number
+  /** One folder belongs to one living process. */
+  readonly dataDir?: string
   readonly settings?: Readonly<Record<string, string>>
 }
 
@@ -86,7 +88,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     const start = async (change: StartChange = {}) => {
       const gateway = await startGateway({
         port: change.port ?? port,
-        dataDir,
+        dataDir: change.dataDir ?? dataDir,
         upstreamUrl: change.upstreamUrl ?? options.upstreamUrl ?? proxy.url,
         clockFactor,
         clockOrigin,

@@ -1,4 +1,4 @@
-import { appendFile, copyFile, readdir, readFile } from 'node:fs/promises'
+import { appendFile, copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type DiskHookJournal, openDiskHookJournal } from '../../src/journal/disk.ts'
@@ -11,16 +11,16 @@ const note = (n: number) => ({ jobId: `job_${n}`, upstreamId: `U${n}` })
 async function openJournal() {
   const dir = await makeDataDir()
   const journal = await openDiskHookJournal(dir)
-  return { dir, journal, text: async () => readFile(await pathOf(dir), 'utf8') }
+  return { dir, journal, text: async () => readFile(pathOf(dir), 'utf8') }
 }
 
-const pathOf = async (dir: string) => join(dir, (await readdir(dir)).find((name) => name.endsWith('.journal')) ?? '')
+const pathOf = (dir: string) => join(dir, 'hooks.journal')
 
-/** The journal as the next process finds it, when the one that wrote it is no more. */
+/** The journal as the next process finds it after a crash. */
 const reopen = async (dir: string): Promise<DiskHookJournal> => {
-  const path = await pathOf(dir)
-  await copyFile(path, join(dir, 'hooks-999999999-00.journal'))
-  const journal = await openDiskHookJournal(dir)
+  const next = await makeDataDir()
+  for (const name of await readdir(dir)) await copyFile(join(dir, name), join(next, name))
+  const journal = await openDiskHookJournal(next)
   closeAfterTest(() => journal.close())
   return journal
 }
@@ -78,8 +78,9 @@ test('a line that a crash cut off is not a note, and spoils none', async () => {
   const { dir, journal } = await openJournal()
   await journal.keep(note(1))
   await journal.close()
-  await appendFile(await pathOf(dir), '\n{"jobId":"job_2","upstre')
-  const again = await reopen(dir)
+  await appendFile(pathOf(dir), '\n{"jobId":"job_2","upstre')
+  const again = await openDiskHookJournal(dir)
+  closeAfterTest(() => again.close())
   expect(again.left).toEqual([note(1)])
   await again.keep(note(3))
   expect((await reopen(dir)).left).toEqual([note(1), note(3)])
@@ -91,14 +92,34 @@ test('says so when it cannot be written', async () => {
   await expect(journal.keep(note(1))).rejects.toThrow(/closed|EBADF/i)
 })
 
-test('a journal of a process that is alive is left alone', async () => {
-  const { dir, journal } = await openJournal()
+test('takes over the journals that earlier versions kept for each process, and removes them', async () => {
+  const dir = await makeDataDir()
+  // A number that a living process has again, as after a restart of a container.
+  await writeFile(join(dir, `hooks-${process.pid}-00.journal`), `\n${JSON.stringify(note(1))}`)
+  await writeFile(join(dir, `hooks-${process.ppid}-0f.journal`), `\n${JSON.stringify(note(2))}`)
+  const journal = await openDiskHookJournal(dir)
+  closeAfterTest(() => journal.close())
+  expect(journal.left).toEqual(expect.arrayContaining([note(1), note(2)]))
+  expect(await readdir(dir)).toEqual(['hooks.journal'])
+  expect((await reopen(dir)).left).toHaveLength(2)
+})
+
+test('a draft that a crash left behind is not taken for notes', async () => {
+  const dir = await makeDataDir()
+  await writeFile(join(dir, 'hooks.journal.draft'), `\n${JSON.stringify(note(1))}`)
+  const journal = await openDiskHookJournal(dir)
+  closeAfterTest(() => journal.close())
+  await journal.keep(note(2))
+  expect([journal.left, (await reopen(dir)).left]).toEqual([[], [note(2)]])
+})
+
+test('writes at the start of the file again after everything was settled', async () => {
+  const { dir, journal, text } = await openJournal()
   closeAfterTest(() => journal.close())
   await journal.keep(note(1))
-  const second = await openDiskHookJournal(dir)
-  expect(second.left).toEqual([])
-  await second.keep(note(2))
-  second.settle(note(2))
-  await second.close()
-  expect((await reopen(dir)).left).toEqual([note(1)])
+  journal.settle(note(1))
+  await until(async () => (await text()) === '' || null)
+  await journal.keep(note(2))
+  expect(await text()).toBe(`\n${JSON.stringify(note(2))}`)
+  expect((await reopen(dir)).left).toEqual([note(2)])
 })

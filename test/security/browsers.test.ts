@@ -1,7 +1,9 @@
 /** What a page of another origin can make its visitor's browser send: nothing of it is run, and nothing can be read. */
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openTestApp } from '../support/test-app.ts'
+import { makeDataDir, openTestApp } from '../support/test-app.ts'
 import { ALLOWED_ORIGIN, KEYS, openStage, openWire, post, read, sendRaw, type Stage } from './stage.ts'
 
 let stage: Stage
@@ -138,5 +140,72 @@ describe('a gateway that knows no keys', () => {
       const ask = `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
       expect(await sendRaw(Number(port), ask)).toMatch(/^HTTP\/1\.1 200/)
     }
+  })
+
+  test.each([
+    ['Forwarded', 'for=203.0.113.9'],
+    ['Via', '1.1 tunnel'],
+    ['X-Forwarded-For', '203.0.113.9'],
+    ['X-Forwarded-Host', 'swap.example.com'],
+    ['X-Forwarded-Proto', 'https'],
+    ['X-Real-IP', '203.0.113.9'],
+    ['CF-Connecting-IP', '203.0.113.9'],
+  ])('does not take a request with %s for one of this machine, over HTTP and WebSocket', async (name, value) => {
+    const { app } = await openTestApp()
+    const { status, text } = await post(app.url, { query: '{ __typename }' }, { [name]: value })
+    expect([status, text]).toEqual([421, expect.stringContaining('Set API_KEYS')])
+    expect(await openWire(app.url, { [name]: value }).closed).toBe(0)
+  })
+})
+
+describe('a gateway that can spend and be reached, and has no keys configured', () => {
+  const open = async () => {
+    const settings = { PUBLIC_URL: 'https://swap.example.com' }
+    const dataDir = await makeDataDir()
+    const gateway = await openTestApp({ dataDir, settings })
+    const key = readFileSync(join(dataDir, 'api-key'), 'utf8')
+    const { port } = new URL(gateway.app.url)
+    /** As a proxy, a tunnel or a process of this machine may present the host. */
+    const ask = async (host: string, headers: Record<string, string> = {}) => {
+      const body = JSON.stringify({ query: MUTATION })
+      const lines = Object.entries({ 'content-type': 'application/json', 'content-length': body.length, ...headers })
+      const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+      const answer = await sendRaw(
+        Number(port),
+        `POST /graphql HTTP/1.1\r\nHost: ${host}\r\n${head}Connection: close\r\n\r\n${body}`,
+      )
+      return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1])
+    }
+    return { gateway, key, port, ask }
+  }
+
+  test('requires its key for every host, also for loopback', async () => {
+    const { gateway, key, port, ask } = await open()
+    const hosts = ['swap.example.com', `127.0.0.1:${port}`, `localhost:${port}`, '127.0.0.1', `[::1]:${port}`]
+    for (const host of hosts) expect([host, await ask(host)]).toEqual([host, 401])
+    expect(gateway.upstream.submits).toBe(0)
+    for (const host of hosts) expect([host, await ask(host, { authorization: `Bearer ${key}` })]).toEqual([host, 200])
+    expect(gateway.upstream.submits).toBe(hosts.length)
+  })
+
+  test('is reached through a proxy with its key, whatever headers that adds', async () => {
+    const { key, port, ask } = await open()
+    const headers = { authorization: `Bearer ${key}`, 'x-forwarded-for': '203.0.113.9', via: '1.1 proxy' }
+    expect([await ask('swap.example.com', headers), await ask(`127.0.0.1:${port}`, headers)]).toEqual([200, 200])
+  })
+
+  test('is not there for another host, with or without its key', async () => {
+    const { key, ask } = await open()
+    expect([await ask('evil.example'), await ask('evil.example', { authorization: `Bearer ${key}` })]).toEqual([
+      421, 421,
+    ])
+  })
+
+  test('closes a WebSocket that does not present its key', async () => {
+    const { gateway } = await open()
+    const wire = openWire(gateway.app.url, {})
+    await once(wire.socket, 'open')
+    wire.socket.send('{"type":"connection_init"}')
+    expect(await wire.closed).toBe(4403)
   })
 })

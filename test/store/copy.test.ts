@@ -1,5 +1,6 @@
 /** Moving from the embedded database to PostgreSQL, with the command as it is run. */
 import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -29,7 +30,6 @@ async function openBoth() {
   const { url, drop } = await createDatabase()
   closeAfterTest(drop)
   const source = await openSqlite(path, () => {})
-  closeAfterTest(() => source.db.destroy())
   const store = createJobStore(source)
   await Promise.all(
     Array.from({ length: JOBS }, async (_unused, n) =>
@@ -45,11 +45,16 @@ async function openBoth() {
       ),
     ),
   )
-  return { path, url, store }
+  return { path, url, store, close: async () => source.db.destroy() }
 }
 
-test('everything is there afterwards, in the same order of changes; a second time is refused', async () => {
-  const { path, url, store } = await openBoth()
+test('copy-database is refused while a gateway runs, then copies everything in the same order of changes, once', async () => {
+  const { path, url, store, close } = await openBoth()
+  const range = { after: 0, upTo: Number.MAX_SAFE_INTEGER, limit: 10_000, unfinished: false }
+  const ids = (await store.listPlaces(0, 10)).map(({ id }) => id)
+  const [changes, timelines] = await Promise.all([store.listChanges('a', range), store.listTimelines(ids)])
+  await expect(run(`file:${path}`, url)).rejects.toThrow('A gateway uses')
+  await close()
   const { stdout } = await run(`file:${path}`, url)
   expect(stdout).toBe(`Copied: jobs ${JOBS}, job_timeline ${JOBS}, idempotency_keys ${JOBS}, job_tags ${JOBS}.\n`)
   const target = await openPostgres(
@@ -59,10 +64,8 @@ test('everything is there afterwards, in the same order of changes; a second tim
   )
   closeAfterTest(() => target.db.destroy())
   const copied = createJobStore(target)
-  const range = { after: 0, upTo: Number.MAX_SAFE_INTEGER, limit: 10_000, unfinished: false }
-  expect(await copied.listChanges('a', range)).toEqual(await store.listChanges('a', range))
-  const ids = (await store.listPlaces(0, 10)).map(({ id }) => id)
-  expect(await copied.listTimelines(ids)).toEqual(await store.listTimelines(ids))
+  expect(await copied.listChanges('a', range)).toEqual(changes)
+  expect(await copied.listTimelines(ids)).toEqual(timelines)
   const last = await copied.findLastChange('a')
   const [job] = await copied.findJobs(ids)
   if (!job) throw new Error('no job')
@@ -75,4 +78,9 @@ test('everything is there afterwards, in the same order of changes; a second tim
 test('says how it is used, and what is not there', async () => {
   await expect(run()).rejects.toThrow('Usage: npm run copy-database')
   await expect(run('file:/nowhere/gateway.db', 'postgres://localhost/x')).rejects.toThrow('There is no database at')
+  const path = join(await makeDataDir(), 'text')
+  writeFileSync(path, 'This is no database, whatever its name says. '.repeat(100))
+  const badPassword = run(`file:${path}`, 'postgres://user:50%off@localhost/x')
+  await expect(badPassword).rejects.toThrow(/DATABASE_URL must have special characters .* percent-encoded/)
+  await expect(run(`file:${path}`, 'postgres://localhost/x')).rejects.toThrow('not a database of this gateway')
 })

@@ -16,6 +16,7 @@ import type { Engine } from '../../src/store/engine.ts'
 import { createCachedJobStore } from '../../src/store/job-cache.ts'
 import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
+import { FileLockedError } from '../../src/store/sqlite/file-lock.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { isOnPostgres } from '../support/side-door.ts'
@@ -35,7 +36,7 @@ async function makeSqlite(): Promise<() => Promise<Opened>> {
   const path = join(await makeDataDir(), 'gateway.db')
   return async () => {
     const engine = await openSqlite(path, () => {})
-    return { engine, store: createCachedJobStore(createJobStore(engine), engine.countForeign) }
+    return { engine, store: createCachedJobStore(createJobStore(engine)) }
   }
 }
 
@@ -82,10 +83,11 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     return { db: engine.db, store }
   }
   const openStore = async () => openWith(await makeDatabase())
-  /** Two processes on one database. */
+  /** Two processes on one database; the embedded one has one process, which is then asked from two sides. */
   const openTwo = async () => {
     const open = await makeDatabase()
-    return Promise.all([openWith(open), openWith(open)])
+    const [first, second] = [openWith(open), isOnPostgres ? openWith(open) : null]
+    return Promise.all([first, second ?? first])
   }
 
   test('gives a job back as it was recorded, claimed for its first submit', async () => {
@@ -358,13 +360,21 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(await store.findJob(job.id)).toEqual(job)
   })
 
-  test('two processes that open an empty database at once migrate it once', async () => {
+  test.runIf(isOnPostgres)('two processes that open an empty database at once migrate it once', async () => {
     const [first, second] = await openTwo()
     const job = await createOne(first.store)
     expect(await second.store.findJob(job.id)).toEqual(job)
   })
 
-  test('a version opens what a newer one has migrated, and works beside it', async () => {
+  test.runIf(!isOnPostgres)('a second owner of the database is refused until the first has closed it', async () => {
+    const open = await makeDatabase()
+    const first = await open()
+    await expect(open()).rejects.toThrow(FileLockedError)
+    await first.engine.db.destroy()
+    await openWith(open)
+  })
+
+  test.runIf(isOnPostgres)('a version opens what a newer one has migrated, and works beside it', async () => {
     const open = await makeDatabase()
     const newer = await openWith(open)
     const executed = sql`insert into kysely_migration values ('9999-of-a-newer-version', '2030-01-01T00:00:00.000Z')`

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type App, openApp } from '../../src/app.ts'
 import { toConfig } from '../../src/config/config.ts'
+import { openDataDir } from '../../src/config/data-dir.ts'
 import { parseSettings } from '../../src/config/env.ts'
 import { readSecrets } from '../../src/config/secrets.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
@@ -57,6 +58,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     ...options.settings,
   })
   const config = toConfig(values)
+  const lock = await openDataDir(config.dataDir)
   const events: { name: keyof Telemetry; args: unknown[] }[] = []
   let queries = 0
   const record =
@@ -64,7 +66,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     (...args: unknown[]) => {
       events.push({ name, args })
     }
-  const app = await openApp({
+  const opened = await openApp({
     config,
     secrets: readSecrets(values, config.dataDir),
     telemetry: {
@@ -87,7 +89,17 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     },
     upstreamLog: () => {},
     ...(options.clock && { clock: options.clock }),
+  }).catch((error: unknown) => {
+    lock.release()
+    throw error
   })
+  const app = {
+    ...opened,
+    close: async () => {
+      await opened.close()
+      lock.release()
+    },
+  }
   closeAfterTest(() => app.close())
   return {
     app,

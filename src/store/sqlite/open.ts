@@ -1,56 +1,63 @@
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Kysely, sql, SqliteDialect } from 'kysely'
-import Database from 'libsql'
+import type { Database } from 'libsql'
+import { makeFolderSync } from '../../lib/make-folder.ts'
 import type { Engine } from '../engine.ts'
-import { migrate } from '../migrate.ts'
+import { ForeignDatabaseError, migrate } from '../migrate.ts'
 import type { Tables } from '../tables.ts'
 import { openAlone } from './alone.ts'
+import { acquireFileLock, type FileLock } from './file-lock.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { keepStatements } from './kept-statements.ts'
 import { migrations } from './migrations.ts'
 import { NO_WAL_FILE, openWalFile } from './wal-file.ts'
+import { openDatabaseFile } from './open-file.ts'
 import { createWriteLock, whenLockIsFree } from './write-lock.ts'
 
-export interface SqliteEngine extends Engine {
-  /** Another number each time after another process has written: of the file's header in memory, no query. */
-  countForeign(): number
-}
+const UNLOCKED: FileLock = { release: () => {} }
 
 /**
- * Opens the embedded database, made and migrated where needed. The engine itself puts what is committed on disk when it
- * empties its WAL (`synchronous=NORMAL`); before that each commit is put there by us, off the event loop, and is answered
- * after it.
+ * Opens the embedded database, made and migrated where needed. It belongs to one process at a time: a lock on the file
+ * `<path>.lock` is held until it is closed. The engine itself puts what is committed on disk when it empties its WAL
+ * (`synchronous=NORMAL`); before that each commit is put there by us, off the event loop, and is answered after it.
  * @param onQuery called once for each statement that reached the engine.
+ * @throws {FileLockedError} if another process has it open.
+ * @throws {ForeignDatabaseError} if it is the database of another program.
  */
-export async function openDatabase(path: string, onQuery: () => void): Promise<SqliteEngine> {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const database = new Database(path)
-  // A lock that is taken is waited for between calls, not within one that holds the event loop.
-  database.exec(
-    'pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5; pragma foreign_keys = on',
-  )
-  const lock = createWriteLock(database)
+export async function openDatabase(path: string, onQuery: () => void): Promise<Engine> {
+  const isFile = path !== ':memory:'
+  if (isFile) makeFolderSync(dirname(path))
+  const processLock = isFile ? acquireFileLock(`${path}.lock`) : UNLOCKED
   let wal = NO_WAL_FILE
-  const kept = keepStatements(database, () => wal.close())
+  let database: Database
+  try {
+    database = openFile(path)
+  } catch (error) {
+    processLock.release()
+    throw error
+  }
+  const lock = createWriteLock(database)
+  const kept = keepStatements(database, () => {
+    wal.close()
+    processLock.release()
+  })
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: kept }), log: onQuery })
   try {
-    // Not the migrator's own transaction: that begins with a read, and two that start at once would both migrate.
+    // In one transaction of our own: the migrator's begins with a read, and another program may write after it.
     await whenLockIsFree(async () => lock.tryBegin() || null)
     await migrate(db, migrations, true)
     lock.commit()
     // There since it was first read.
-    if (path !== ':memory:') wal = openWalFile(path)
+    if (isFile) wal = openWalFile(path)
     await wal.sync()
   } catch (error) {
     await db.destroy()
+    processLock.release()
     throw error
   }
   const write = createGroupCommit({ database, lock, db, alone: await openAlone(db, kept, onQuery), sync: wal.sync })
-  const foreign = database.prepare('pragma data_version').raw(true)
   return {
     db,
-    countForeign: oncePerTurn(() => Number(foreign.get())),
     write,
     // The one writer writes alone.
     writeQueue: write,
@@ -63,15 +70,19 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<S
   }
 }
 
-/** Whoever asks within one turn of the event loop is told the same: nothing that has come in since then is known yet. */
-function oncePerTurn(read: () => number): () => number {
-  let known: number | null = null
-  return () => {
-    if (known !== null) return known
-    known = read()
-    setImmediate(() => {
-      known = null
-    })
-    return known
+/** @throws {ForeignDatabaseError} if the file is no SQLite database. */
+function openFile(path: string): Database {
+  const database = openDatabaseFile(path)
+  try {
+    // A lock that is taken is waited for between calls, not within one that holds the event loop.
+    database.exec(
+      'pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5; pragma foreign_keys = on',
+    )
+    return database
+  } catch (error) {
+    database.close()
+    throw error instanceof Error && 'code' in error && error.code === 'SQLITE_NOTADB'
+      ? new ForeignDatabaseError()
+      : error
   }
 }

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { parseSettings, SettingError } from './env.ts'
+import { parseEnvFile } from './env-file.ts'
+import { settings, type SettingValues } from './settings.ts'
+import { describeFileProblem } from './start-error.ts'
+
+export interface Environment {
+  readonly values: SettingValues
+  /** Names that are set and are no settings, but look like one; each with the setting it resembles most. */
+  readonly unknown: readonly { readonly name: string; readonly nearest: string }[]
+}
+
+/**
+ * Reads every setting from the environment, and from `.env` in the working folder if there is one; the environment wins.
+ * @throws {SettingError} for the first value, or line of `.env`, that cannot be used.
+ */
+export function readEnv(): Environment {
+  // Into the process's own environment: libraries read theirs from there.
+  for (const [name, value] of Object.entries(readFile())) process.env[name] ??= value
+  return { values: parseSettings(process.env), unknown: findUnknown(Object.keys(process.env)) }
+}
+
+function readFile(): Record<string, string> {
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync('.env')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    throw new SettingError('.env', `cannot be read: ${describeFileProblem(error)}`)
+  }
+  return parseEnvFile(bytes)
+}
+
+/** Names that begin with one of these are meant for us. */
+const OWN_PREFIXES = [
+  'TTAPI_',
+  'LOCAL_UPSTREAM_',
+  'SWAPFACE_',
+  'GATEWAY_',
+  'TENANT_',
+  'JWT_',
+  'JWKS_',
+  'ALLOWED_',
+  'TRUSTED_',
+  'ON_QUEUE_',
+  'UNCONFIRMED_',
+]
+
+/** Kubernetes sets these for every service, so for one called `gateway` as well. */
+const OF_KUBERNETES = /_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT$|_PORT_\d+_(?:TCP|UDP)(?:_\w+)?$/
+
+const MAX_NAME_CHARS = 60
+
+/** @param names of all that is set. */
+export function findUnknown(names: readonly string[]): Environment['unknown'] {
+  const known = Object.keys(settings)
+  const isPlausible = (name: string) => name.length <= MAX_NAME_CHARS && !known.includes(name)
+  return names.filter(isPlausible).flatMap((name) => {
+    const upper = name.toUpperCase().replaceAll('-', '_')
+    if (OF_KUBERNETES.test(upper)) return []
+    const near = findNearest(upper, known)
+    // One edit in four characters: HOME is not HOST.
+    if (near && near.edits <= Math.min(3, Math.floor(upper.length / 4))) return [{ name, nearest: near.setting }]
+    const prefix = OWN_PREFIXES.find((one) => upper.startsWith(one))
+    const related = prefix === undefined ? [] : known.filter((setting) => setting.startsWith(prefix))
+    return related.length > 0 ? [{ name, nearest: findNearest(upper, related)?.setting ?? '' }] : []
+  })
+}
+
+function findNearest(name: string, among: readonly string[]) {
+  const [nearest] = among
+    .map((setting) => ({ setting, edits: countEdits(name, setting) }))
+    .toSorted((a, b) => a.edits - b.edits)
+  return nearest ?? null
+}
+
+/** The Levenshtein distance. */
+function countEdits(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_unused, n) => n)
+  for (let i = 1; i <= from.length; i += 1) {
+    const next = [i]
+    for (let j = 1; j <= to.length; j += 1) {
+      const substituted = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)
+      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
+}

@@ -1,0 +1,45 @@
+/**
+ * A lock between processes that the kernel releases when its holder dies, however it dies. It is an exclusive SQLite
+ * transaction on an empty file, so it works wherever the embedded database works: Linux, macOS and Windows.
+ */
+import type { Database } from 'libsql'
+import { openDatabaseFile } from './open-file.ts'
+
+/** Another process, or another owner in this one, holds the lock. */
+export class FileLockedError extends Error {
+  override readonly name = 'FileLockedError'
+}
+
+export interface FileLock {
+  release(): void
+}
+
+/** A connection that is garbage-collected would be closed, and its lock be lost. */
+const held = new Set<Database>()
+
+/**
+ * Takes the lock at `path` without waiting; the file is created if needed, stays empty, and is never deleted (a deleted
+ * file could be locked by two processes at once). Nothing else may open it: on POSIX systems, closing any handle of a
+ * file drops all of the process's locks on it.
+ * @throws {FileLockedError}
+ * @throws if the file cannot be opened, or its file system has no locks.
+ */
+export function acquireFileLock(path: string): FileLock {
+  const database = openDatabaseFile(path)
+  try {
+    // Nothing is written, so no journal is needed beside the file.
+    database.exec('pragma busy_timeout = 0; pragma journal_mode = memory')
+    database.exec('begin exclusive')
+  } catch (error) {
+    database.close()
+    const isLocked = error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY'
+    throw isLocked ? new FileLockedError(`another process holds ${path}`) : error
+  }
+  held.add(database)
+  return {
+    release: () => {
+      // The second time there is nothing left to release.
+      if (held.delete(database)) database.close()
+    },
+  }
+}

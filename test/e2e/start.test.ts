@@ -1,0 +1,257 @@
+/** What an operator sees when a start fails: one line that names the setting, and nothing else. */
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import Database from 'libsql'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { FAKE_KEY, openFakeUpstream } from '../support/fake-upstream.ts'
+import { holdSubmit } from '../support/hold-submit.ts'
+import { createDatabase } from '../support/postgres.ts'
+import { postGraphql } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+import { findFreePorts, killLeftPrograms, runProgram, startProgram } from './program.ts'
+
+let dataDir = ''
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'swapface-start-'))
+})
+afterEach(async () => rm(dataDir, { recursive: true, force: true }))
+afterAll(killLeftPrograms)
+
+const KEYS = { API_KEYS: `acme:${'ab'.repeat(32)}`, GATEWAY_SECRET: 'a secret of sixteen' }
+const POSTGRES = { GATEWAY_SECRET: 'a secret of sixteen' }
+
+async function failToStart(env: Record<string, string>): Promise<string> {
+  const { code, lines, output } = await runProgram({
+    PORT: '0',
+    LOCAL_UPSTREAM_PORT: '0',
+    DATA_DIR: join(dataDir, 'data'),
+    ...env,
+  })
+  expect([code, output]).toEqual([1, expect.stringMatching(/^swapface-gateway cannot start: [A-Z._]+ .*\n$/)])
+  expect(lines).toHaveLength(1)
+  return lines[0]?.slice('swapface-gateway cannot start: '.length) ?? ''
+}
+
+/** A port on which something else listens; free again after `work`. */
+async function withTakenPort(work: (port: string) => Promise<void>): Promise<void> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  try {
+    await work(String(typeof address === 'object' ? address?.port : 0))
+  } finally {
+    await once(server.close(), 'close')
+  }
+}
+
+test.each([
+  [{ HOST: 'http://127.0.0.1' }, 'HOST must be a name or an address, without http://'],
+  [{ HOST: 'no-such-host.invalid', ...KEYS }, 'HOST "no-such-host.invalid" cannot be resolved'],
+  [{ HOST: '192.0.2.1', ...KEYS }, 'HOST "192.0.2.1" is not an address of this machine'],
+  [{ FAULT_AT: 'nowhere' }, 'FAULT_AT must be one of'],
+  [{ ALLOWED_PRIVATE_HOSTS: 'http://10.0.0.5' }, 'ALLOWED_PRIVATE_HOSTS must list hosts'],
+  [{ TTAPI_KEY: 'a\u0007b' }, 'TTAPI_KEY contains a control character'],
+  [{ AWS_ACCESS_KEY_ID: 'a' }, 'AWS_SECRET_ACCESS_KEY must be set'],
+  [{ API_KEYS: 'file:/nowhere/keys' }, 'API_KEYS names a file that cannot be read'],
+  [{ SWAPFACE_MODELS_DIR: '/nowhere' }, 'SWAPFACE_MODELS_DIR is set. The neural models cannot be used'],
+  [{ BLOB_URL: 's3://bucket' }, 'BLOB_URL cannot be used'],
+  [{ BLOB_URL: 'file:/dev/null/images' }, 'BLOB_URL cannot be used: a part of the path is a file'],
+  [{ DATA_DIR: '/dev/null' }, 'DATA_DIR cannot be used: a part of the path is a file'],
+  [{ DATABASE_URL: 'postgres://u:50%off@127.0.0.1/x' }, 'DATABASE_URL must have special characters in its password'],
+  [
+    { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x', ...POSTGRES },
+    'DATABASE_URL cannot be used: PostgreSQL at 127.0.0.1:1: nothing listens there',
+  ],
+  [
+    { DATABASE_URL: 'postgres://u:secret@no-such-host.invalid/x', ...POSTGRES },
+    'DATABASE_URL cannot be used: PostgreSQL at no-such-host.invalid: its host name cannot be resolved',
+  ],
+])('%j stops the start with one line', async (env, line) => {
+  const said = await failToStart(env)
+  expect(said).toContain(line)
+  expect(said).not.toMatch(/secret@|50%off|:secret/)
+})
+
+test('a port in use stops the start with a line that names PORT', async () => {
+  await withTakenPort(async (port) => {
+    expect(await failToStart({ PORT: port })).toBe(
+      `PORT ${port} is in use by another process. Stop that one, or choose another port.`,
+    )
+  })
+})
+
+test('a port in use stops the start with a line that names LOCAL_UPSTREAM_PORT', async () => {
+  await withTakenPort(async (port) => {
+    expect(await failToStart({ LOCAL_UPSTREAM_PORT: port })).toBe(
+      `LOCAL_UPSTREAM_PORT ${port} is in use by another process. Stop that one, or choose another port.`,
+    )
+  })
+})
+
+test('the data of another program is refused and left as it is', async () => {
+  const folder = join(dataDir, 'data')
+  mkdirSync(folder)
+  const database = new Database(join(folder, 'gateway.db'))
+  database.exec('create table jobs (id text)')
+  database.close()
+  expect(await failToStart({})).toBe('DATA_DIR leads to a database of another program. Choose another place.')
+  const again = new Database(join(folder, 'gateway.db'))
+  expect(again.prepare('select name from sqlite_master').all()).toEqual([{ name: 'jobs' }])
+  again.close()
+
+  writeFileSync(join(folder, 'gateway.db'), 'a text, and no database at all. '.repeat(100))
+  expect(await failToStart({})).toBe('DATA_DIR leads to a database of another program. Choose another place.')
+})
+
+test('PostgreSQL with a folder of images warns that BLOB_URL must be shared', { timeout: 60_000 }, async () => {
+  const { url, drop } = await createDatabase()
+  try {
+    const missing = new URL(url)
+    missing.pathname = '/no_such_database'
+    expect(await failToStart({ DATABASE_URL: missing.href, ...POSTGRES })).toMatch(
+      /^DATABASE_URL cannot be used: PostgreSQL at \S+: it has no database of that name\.$/,
+    )
+    const env = { DATABASE_URL: url, ...POSTGRES }
+    const program = await startProgram({ dataDir, ...(await findFreePorts()), env })
+    await until(() =>
+      program.output().includes('BLOB_URL is a folder: all processes that share the PostgreSQL must see'),
+    )
+    await program.stop()
+  } finally {
+    await drop()
+  }
+})
+
+test('a folder in place of the database stops the start', async () => {
+  mkdirSync(join(dataDir, 'folder'))
+  expect(await failToStart({ DATABASE_URL: `file:${join(dataDir, 'folder')}` })).toBe(
+    'DATABASE_URL cannot be used: the file cannot be opened: it is a folder, or this user may not write there.',
+  )
+})
+
+test('a secret file that is empty stops the start', async () => {
+  writeFileSync(join(dataDir, 'gateway-secret'), '')
+  expect(await failToStart({ DATA_DIR: dataDir })).toMatch(/^DATA_DIR cannot be used: its file gateway-secret/)
+})
+
+describe('while a gateway runs', () => {
+  test('a second one on its DATA_DIR is refused; after kill -9 the next one starts', { timeout: 60_000 }, async () => {
+    const first = await startProgram({ dataDir, ...(await findFreePorts()) })
+    expect(await failToStart({ DATA_DIR: dataDir })).toMatch(/^DATA_DIR is in use by another gateway process\./)
+    await first.kill()
+    const next = await startProgram({ dataDir, ...(await findFreePorts()) })
+    expect(await next.stop()).toBe(0)
+  })
+
+  test('a second one on its database is refused, though its DATA_DIR is another', { timeout: 60_000 }, async () => {
+    const first = await startProgram({ dataDir, ...(await findFreePorts()) })
+    const DATABASE_URL = `file:${join(dataDir, 'gateway.db')}`
+    expect(await failToStart({ DATABASE_URL })).toMatch(/^DATABASE_URL names a database that another gateway process/)
+    expect(await first.stop()).toBe(0)
+  })
+})
+
+describe('.env', () => {
+  const startIn = async (bytes: string | Buffer) => {
+    writeFileSync(join(dataDir, '.env'), bytes)
+    return runProgram({}, { cwd: dataDir })
+  }
+
+  test('is read with a byte order mark', async () => {
+    expect((await startIn('\uFEFFPORT=nope\r\n')).output).toContain('cannot start: PORT must be a port number')
+  })
+
+  test('in UTF-16 stops the start', async () => {
+    const { code, lines } = await startIn(Buffer.from('\uFEFFPORT=1\n', 'utf16le'))
+    expect([code, lines]).toEqual([1, [expect.stringContaining('.env is UTF-16')]])
+  })
+
+  test('that is a folder stops the start', async () => {
+    mkdirSync(join(dataDir, '.env'))
+    const { code, lines } = await runProgram({}, { cwd: dataDir })
+    expect([code, lines]).toEqual([1, [expect.stringContaining('.env cannot be read: it is a folder')]])
+  })
+})
+
+test('a mistyped setting is named at the start, with the one it resembles', { timeout: 60_000 }, async () => {
+  const program = await startProgram({ dataDir, ...(await findFreePorts()), env: { TTAPI_KEYS: 'x' } })
+  await until(() => program.output().includes('TTAPI_KEYS'))
+  expect(program.output()).toContain('TTAPI_KEYS is not a setting and is ignored. Did you mean TTAPI_KEY?')
+  await program.stop()
+})
+
+test(
+  'the banner of a gateway that can spend has a key that works, and a swap that costs nothing as printed',
+  { timeout: 60_000 },
+  async () => {
+    const ports = await findFreePorts()
+    const program = await startProgram({
+      dataDir,
+      ...ports,
+      env: { TTAPI_KEY: 'k', TTAPI_URL: 'http://127.0.0.1:1', PUBLIC_URL: 'https://swap.example.com' },
+    })
+    const [, key = ''] = /API key +(\S+)/.exec(program.output()) ?? []
+    const [, printed = ''] = /^curl .* -d '(.*)'$/m.exec(program.output()) ?? []
+    const response = await fetch(`${program.url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: printed,
+    })
+    expect([response.status, await response.json()]).toMatchObject([
+      200,
+      { data: { createSwap: { code: 'INVALID_INPUT' } } },
+    ])
+    expect(program.output()).toContain(`-H 'authorization: Bearer ${key}'`)
+    await program.stop()
+  },
+)
+
+test(
+  'Ctrl-C, which npm passes on again, lets a submit under way end and answers its caller',
+  { timeout: 60_000 },
+  async () => {
+    const upstream = await openFakeUpstream()
+    const program = await startProgram({
+      dataDir,
+      ...(await findFreePorts()),
+      env: { TTAPI_KEY: FAKE_KEY, TTAPI_URL: upstream.url },
+    })
+    try {
+      const release = holdSubmit(upstream)
+      const images =
+        'targetImage: { url: "https://example.com/a.jpg" }, swapImage: { url: "https://example.com/b.jpg" }'
+      const answer = postGraphql(
+        program.url,
+        `mutation { createSwap(input: { ${images} }) { ... on CreateSwapSuccess { job { status } } } }`,
+      )
+      await until(() => upstream.accepted.length === 1)
+      for (let n = 0; n < 3; n += 1) program.signal('SIGINT')
+      // It no longer takes requests: the signals have arrived.
+      await until(async () => (await fetch(`${program.url}/healthz`).catch(() => null))?.ok !== true)
+      release()
+      expect((await answer).data).toEqual({ createSwap: { job: { status: 'ON_QUEUE' } } })
+      expect(await program.stop()).toBe(0)
+    } finally {
+      await upstream.close()
+    }
+  },
+)
+
+describe('arguments', () => {
+  test('--version prints the version of the package', async () => {
+    const { code, output } = await runProgram({}, { args: ['--version'], cwd: dataDir })
+    expect([code, output]).toEqual([0, `${process.env['npm_package_version'] ?? '0.1.0'}\n`])
+  })
+
+  test('an unknown argument is refused with a hint at --help', async () => {
+    const { code, lines } = await runProgram({}, { args: ['--prot', '4001'] })
+    expect([code, lines]).toEqual([
+      1,
+      ['swapface-gateway cannot start: "--prot" is not an argument of this program. See --help.'],
+    ])
+  })
+})
