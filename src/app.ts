@@ -9,7 +9,7 @@ import { createWatchTokens } from './auth/watch-tokens.ts'
 import { type Config, isLoopback } from './config/config.ts'
 import { SettingError } from './config/env.ts'
 import type { Secrets } from './config/secrets.ts'
-import { createSchema } from './graphql/schema.ts'
+import { createSchema, printStandaloneSdl } from './graphql/schema.ts'
 import { GRAPHQL_PATH, openGraphqlServer } from './graphql/server.ts'
 import { parseManifest } from './graphql/trusted-documents.ts'
 import { createGate } from './http/gate.ts'
@@ -17,6 +17,7 @@ import { createHookDoor } from './http/hook.ts'
 import { createPageDoor } from './http/page.ts'
 import { createRestDoor } from './http/rest.ts'
 import { createRouter } from './http/router.ts'
+import { createSchemaFile } from './http/schema-file.ts'
 import { openDiskHookJournal } from './journal/disk.ts'
 import { openHookTaker } from './jobs/accept-hook.ts'
 import { createApplyReport } from './jobs/apply-report.ts'
@@ -306,7 +307,8 @@ export async function openApp({
           clock,
         })
       : null
-    const doorsBehind = { graphql: graphql.handle, hook, page, rest, ...imageKeeping.doors }
+    const schemaFile = createSchemaFile(config.introspection ? printStandaloneSdl : null)
+    const doorsBehind = { graphql: graphql.handle, hook, page, schemaFile, rest, ...imageKeeping.doors }
     const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
     doors.open({ route, admits: gate.admitsUpgrade, upgrade: graphql.upgrade })
 
