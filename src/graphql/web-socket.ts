@@ -23,8 +23,9 @@ import { createCounts } from '../lib/counts.ts'
 import { type Admission, readInitCredentials } from './admission.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
-import type { PrepareOperation } from './operations.ts'
+import type { OperationParams, PrepareOperation } from './operations.ts'
 import { toParams } from './params.ts'
+import { RequestError } from './request-error.ts'
 
 const CONNECTION_INIT_WAIT_MS = 3_000
 const PING_EVERY_MS = 12_000
@@ -148,8 +149,8 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       running.set(id, own)
       /** False once the client has completed it, or has gone. */
       const isWanted = () => running.get(id) === own
-      const params = toParams(payload)
-      if (!params) return close(CloseCode.BadRequest, 'Invalid message')
+      const params = parsePayload(payload)
+      if (params instanceof RequestError) return close(CloseCode.BadRequest, params.message)
       const operation = await prepare(await admission.count(as), params, null)
       if (!isWanted()) return
       if ('errors' in operation) return fail(id, operation.errors)
@@ -273,6 +274,15 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       clearTimeout(grace)
       pings.close()
     },
+  }
+}
+
+function parsePayload(payload: unknown): OperationParams | RequestError {
+  try {
+    return toParams(payload)
+  } catch (error) {
+    if (error instanceof RequestError) return error
+    throw error
   }
 }
 
