@@ -8,6 +8,7 @@ import { type Caller, refuseWhenSpent } from './caller.ts'
 import type { Admitted } from './front-door.ts'
 import { type Context, createContext, type UseCases } from './context.ts'
 import { checkDocumentText } from './document-limits.ts'
+import { withoutHttp, withoutHttpInErrors } from './errors.ts'
 import type { FindDocument } from './trusted-documents.ts'
 
 /** A request for one operation, as a caller sends it: the text of its document, or a digest that names it. */
@@ -54,7 +55,8 @@ export interface PrepareParts {
 }
 
 export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
-  const { yoga, useCases, findDocument, maskError, hideSuggestions } = parts
+  const { yoga, useCases, findDocument, hideSuggestions } = parts
+  const maskError = (error: unknown) => withoutHttp(parts.maskError(error))
   return async (caller, params, idempotencyKey) => {
     try {
       const query = findDocument(params)
@@ -75,7 +77,8 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
         caller,
         args,
         newContext: createContextFactory(useCases, caller, idempotencyKey),
-        execute: async () => enveloped.execute({ ...args, contextValue: await enveloped.contextFactory() }),
+        execute: async () =>
+          withoutHttpInErrors(await enveloped.execute({ ...args, contextValue: await enveloped.contextFactory() })),
       }
     } catch (error) {
       return { errors: [maskError(error)] }
