@@ -87,7 +87,7 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
     noServer: true,
     maxPayload: limits.maxFrameBytes,
     perMessageDeflate: false,
-    handleProtocols: (offered) => offered.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) && GRAPHQL_TRANSPORT_WS_PROTOCOL,
+    handleProtocols: () => GRAPHQL_TRANSPORT_WS_PROTOCOL,
   })
   const pings = createWheel(PING_EVERY_MS, random)
   const inTurn = createTurns(UPGRADES_PER_TURN)
@@ -260,6 +260,8 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
 
   return {
     upgrade: (request, socket, head) => {
+      const refusal = findProtocolRefusal(request)
+      if (refusal !== null) return refuseUpgrade(socket, refusal)
       const shown = readCredentials(request)
       inTurn(() => sockets.handleUpgrade(request, socket, head, (webSocket) => connect(webSocket, socket, shown)))
     },
@@ -277,6 +279,27 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
   }
 }
 
+/** Why the subprotocols that a handshake offers cannot be spoken; null if one of them can. */
+function findProtocolRefusal({ headers }: IncomingMessage): string | null {
+  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? []
+  if (offered.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL)) return null
+  return offered.includes(OLD_PROTOCOL)
+    ? `The subprotocol ${OLD_PROTOCOL} of subscriptions-transport-ws is not supported. Offer ${GRAPHQL_TRANSPORT_WS_PROTOCOL} (npm package graphql-ws).`
+    : `Offer the WebSocket subprotocol ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`
+}
+
+/** Answers a handshake with 400 and a reason, for developer tools and logs of proxies: browsers show pages neither. */
+function refuseUpgrade(socket: Duplex, message: string): void {
+  const body = JSON.stringify({ errors: [{ message, extensions: { code: 'SUBPROTOCOL_NOT_SUPPORTED' } }] })
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
 function parsePayload(payload: unknown): OperationParams | RequestError {
   try {
     return toParams(payload)
@@ -286,6 +309,8 @@ function parsePayload(payload: unknown): OperationParams | RequestError {
   }
 }
 
+/** What subscriptions-transport-ws called its protocol. */
+const OLD_PROTOCOL = 'graphql-ws'
 const NOTHING = Buffer.alloc(0)
 const NEXT_PREFIX = '{"type":"next","payload":'
 
