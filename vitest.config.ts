@@ -35,7 +35,14 @@ export default defineConfig({
           name: 'postgres',
           include: ON_BOTH_ENGINES,
           // What they compare is above the store.
-          exclude: ['test/graphql/lanes/**', 'test/clients/recipes.test.ts'],
+          exclude: [
+            'test/graphql/lanes/**',
+            'test/graphql/introspection.test.ts',
+            'test/graphql/request-errors.test.ts',
+            'test/clients/compilers.test.ts',
+            'test/clients/persisted-queries.test.ts',
+            'test/clients/recipes.test.ts',
+          ],
           env: { TEST_ENGINE: 'postgres' },
         },
       },
