@@ -62,6 +62,13 @@ export interface FrontDoorParts {
   readonly now: () => number
 }
 
+/** One request that is answered in one piece, unless it turns out to be a subscription. */
+interface SingleRequest extends StreamRequest {
+  readonly type: ResponseType
+  /** Names the request in the lanes; null if they have no part in it. */
+  readonly key: string | null
+}
+
 export function createFrontDoor(parts: FrontDoorParts) {
   const { admission, findDocument, eventStreams, lanes, yoga, welcome, hasPage, now } = parts
 
@@ -97,37 +104,18 @@ export function createFrontDoor(parts: FrontDoorParts) {
     throw new RequestError(503, 'UNAVAILABLE', 'Too many streams are open. Try again later.', { 'retry-after': '5' })
   }
 
-  const answer = async (request: IncomingMessage, response: StandingResponse) => {
-    const isPost = request.method === 'POST'
-    if (hasPage && !isPost && wantsPage(request)) {
-      response.setHeader('content-security-policy', PAGE_POLICY)
-      await yoga(request, response, {})
-      return
-    }
-    if (!isPost && request.method !== 'GET')
-      throw new RequestError(405, 'METHOD_NOT_ALLOWED', 'Send POST or GET.', { allow: 'GET, POST' })
-    checkContentHeaders(request, isPost)
-    const accepted = negotiate(request.headers.accept)
-    const { takesStream, prefersStream } = accepted
-    if (accepted.type === null && !takesStream) throw new RequestError(406, 'NOT_ACCEPTABLE', NOT_ACCEPTABLE)
-    // Reading a small body before authentication costs nothing: Node holds it in memory anyway.
-    const small = isPost && isSmallBody(request) ? await readGraphqlBody(request) : null
-    const caller = await admit(request, response)
-    const body = small ?? (isPost ? await readGraphqlBody(request) : null)
-    const type = prefersStream ? null : accepted.type
-    const contentType = type && toContentType(type)
-    // Yoga answers a caller whose requests are used up.
-    const inLane = body !== null && contentType !== null && !caller.allowance.isSpent && lanes.takes(body)
-    const key = inLane ? lanes.keyOf(caller.viewer, body) : null
-    const kept = key === null || contentType === null ? null : await lanes.recall(caller.viewer, key, contentType)
-    if (kept) return sendText(response, kept.status, kept.type, kept.text)
-    const params = body ? parseBody(body) : parseQuery(readQuery(request))
-    const idempotencyKey = readHeader(request, 'idempotency-key')
-    const streamRequest = { caller, params, idempotencyKey, mayChange: isPost }
-    if (type === null || contentType === null) return stream(streamRequest, response)
+  /** Runs an operation that is answered in one piece: in the lanes if they know its document, in Yoga otherwise. */
+  const execute = async (
+    { caller, params, idempotencyKey, mayChange, type, key }: SingleRequest,
+    request: IncomingMessage,
+    response: StandingResponse,
+  ): Promise<unknown> => {
     const { operationName, variables } = params
     const query = find(params, type)
-    if (takesStream && isSubscription(query, operationName)) return stream(streamRequest, response)
+    if (negotiate(request.headers.accept).takesStream && isSubscription(query, operationName)) {
+      return stream({ caller, params, idempotencyKey, mayChange }, response)
+    }
+    const operation = { query, operationName, variables }
     const outcome =
       key === null
         ? null
@@ -137,23 +125,50 @@ export function createFrontDoor(parts: FrontDoorParts) {
             operationName,
             variables: variables ?? {},
             idempotencyKey,
-            type: contentType,
+            type: toContentType(type),
             key,
           })
     if (outcome?.kind === 'answered') {
-      const { status, type: answeredAs, text } = outcome.answer
-      return sendText(response, status, answeredAs, text)
+      const { answer } = outcome
+      return sendText(response, answer.status, answer.type, answer.text)
     }
     const admitted = {
       caller,
       ...(outcome && { useCases: outcome.useCases }),
       ...(key !== null && { laneKey: key }),
     }
-    const operation = { query, operationName, variables }
-    if (!isPost) request.url = toAddress(operation)
     // Yoga's own negotiation ignores weights.
     request.headers.accept = type
-    await yoga(isPost ? Object.assign(request, { body: operation }) : request, response, admitted)
+    if (mayChange) return yoga(Object.assign(request, { body: operation }), response, admitted)
+    request.url = toAddress(operation)
+    return yoga(request, response, admitted)
+  }
+
+  const answer = async (request: IncomingMessage, response: StandingResponse): Promise<unknown> => {
+    const isPost = request.method === 'POST'
+    if (hasPage && !isPost && wantsPage(request)) {
+      response.setHeader('content-security-policy', PAGE_POLICY)
+      return yoga(request, response, {})
+    }
+    if (!isPost && request.method !== 'GET')
+      throw new RequestError(405, 'METHOD_NOT_ALLOWED', 'Send POST or GET.', { allow: 'GET, POST' })
+    checkContentHeaders(request, isPost)
+    const { type, takesStream, prefersStream } = negotiate(request.headers.accept)
+    if (type === null && !takesStream) throw new RequestError(406, 'NOT_ACCEPTABLE', NOT_ACCEPTABLE)
+    // Reading a small body before authentication costs nothing: Node holds it in memory anyway.
+    const small = isPost && isSmallBody(request) ? await readGraphqlBody(request) : null
+    const caller = await admit(request, response)
+    const body = small ?? (isPost ? await readGraphqlBody(request) : null)
+    const isSingle = type !== null && !prefersStream
+    // Yoga answers a caller whose requests are used up.
+    const inLane = body !== null && isSingle && !caller.allowance.isSpent && lanes.takes(body)
+    const key = inLane ? lanes.keyOf(caller.viewer, body) : null
+    const kept = key !== null && isSingle ? await lanes.recall(caller.viewer, key, toContentType(type)) : null
+    if (kept) return sendText(response, kept.status, kept.type, kept.text)
+    const params = body ? parseBody(body) : parseQuery(readQuery(request))
+    const idempotencyKey = readHeader(request, 'idempotency-key')
+    const operation = { caller, params, idempotencyKey, mayChange: isPost }
+    return isSingle ? execute({ ...operation, type, key }, request, response) : stream(operation, response)
   }
 
   return async (request: IncomingMessage, response: StandingResponse): Promise<void> => {

@@ -95,7 +95,7 @@ async function expectSame(gateway: TestApp, asked: Asked, key = OWN, accept = JS
   }
 }
 
-test(`${CASES} documents made by chance are answered the same`, { timeout: 10_000 + CASES * 50 }, async () => {
+test(`${CASES} documents made by chance are answered the same`, { timeout: 120_000 + CASES * 50 }, async () => {
   const { gateway, ids } = await openStage()
   let good = 0
   await assert(
