@@ -59,8 +59,15 @@ export default defineConfig({
         test: {
           name: 'postgres',
           include: [...ON_BOTH_DATABASES, ...POSTGRES_ONLY],
-          // These compare what is above the store.
-          exclude: [...DIFFERENTIAL, 'test/clients/recipes.test.ts'],
+          // These test what is above the store.
+          exclude: [
+            ...DIFFERENTIAL,
+            'test/graphql/introspection.test.ts',
+            'test/graphql/request-errors.test.ts',
+            'test/clients/compilers.test.ts',
+            'test/clients/persisted-queries.test.ts',
+            'test/clients/recipes.test.ts',
+          ],
           env: { TEST_ENGINE: 'postgres' },
           globalSetup: ['test/support/build.ts', 'test/support/postgres-server.ts'],
         },

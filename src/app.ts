@@ -11,6 +11,7 @@ import { type Config, isLoopback } from './config/config.ts'
 import { SettingError } from './config/env.ts'
 import type { Secrets } from './config/secrets.ts'
 import { createSchema } from './graphql/schema.ts'
+import { printStandaloneSdl } from './graphql/sdl.ts'
 import { GRAPHQL_PATH, openGraphqlServer } from './graphql/server.ts'
 import { parseManifest } from './graphql/trusted-documents.ts'
 import { createGate } from './http/gate.ts'
@@ -18,6 +19,7 @@ import { createHookDoor } from './http/hook.ts'
 import { createPageDoor } from './http/page.ts'
 import { createRestDoor } from './http/rest.ts'
 import { createRouter } from './http/router.ts'
+import { createSchemaFile } from './http/schema-file.ts'
 import { openDiskHookJournal } from './journal/disk.ts'
 import { openHookTaker } from './jobs/accept-hook.ts'
 import { createApplyReport } from './jobs/apply-report.ts'
@@ -230,8 +232,9 @@ export async function openApp({
       stopping: stopping.signal,
     })
 
+    const schema = createSchema()
     const graphql = openGraphqlServer({
-      schema: createSchema(),
+      schema,
       useCases: {
         createSwap,
         // Whoever made the job may let others watch it.
@@ -306,7 +309,8 @@ export async function openApp({
           clock,
         })
       : null
-    const doorsBehind = { graphql: graphql.handle, hook, page, rest, ...imageKeeping.doors }
+    const schemaFile = createSchemaFile(config.introspection ? () => printStandaloneSdl(schema) : null)
+    const doorsBehind = { graphql: graphql.handle, hook, page, schemaFile, rest, ...imageKeeping.doors }
     const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
     doors.open({ route, admits: gate.admitsUpgrade, upgrade: graphql.upgrade })
     embedded?.warmUp()

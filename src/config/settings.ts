@@ -146,7 +146,11 @@ export const settings = {
     'comma-separated host or host:port of images that may be used although the address is private; adds to the default',
   ),
   GRAPHIQL: setting(onOff, 'on for a loopback HOST', 'the GraphiQL page at /graphql'),
-  INTROSPECTION: setting(onOff, 'on for a loopback HOST', 'the schema may be asked for, and errors suggest names'),
+  INTROSPECTION: setting(
+    onOff,
+    'on for a loopback HOST',
+    'introspection, the schema at /schema.graphql, and names suggested in errors',
+  ),
   REST_DOOR: setting(
     onOff,
     'off',

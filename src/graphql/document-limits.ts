@@ -28,6 +28,13 @@ export const DOCUMENT_LIMITS = {
 } as const
 
 /**
+ * Introspection is exempt from the depth limit only: the standard query is 13 levels deep. MaxIntrospectionDepthRule of
+ * graphql-js, one of its specified rules, bounds the lists nested in it.
+ */
+const INTROSPECTION_FIELDS: ReadonlySet<string> = new Set(['__schema', '__type'])
+const UNLIMITED = Number.NEGATIVE_INFINITY
+
+/**
  * Refuses a text of too many tokens without making tokens of it: as cheap for the longest as for one at the limit.
  * @throws {GraphQLError} that names the limit.
  */
@@ -103,9 +110,11 @@ export function checkDocument(document: DocumentNode): void {
   }
   const count = createCount(fragments)
   for (const definition of document.definitions) {
-    // Also fragments that nobody spreads: validation looks at them as well.
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) count.visit([definition.selectionSet], 1)
-    else if (definition.kind === Kind.OPERATION_DEFINITION) {
+    // Unused fragments too: validation looks at them as well.
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) {
+      const isIntrospection = definition.typeCondition.name.value.startsWith('__')
+      count.visit([definition.selectionSet], isIntrospection ? UNLIMITED : 1)
+    } else if (definition.kind === Kind.OPERATION_DEFINITION) {
       count.noteDirectives(definition.directives)
       const rootFields = count.visit([definition.selectionSet], 1)
       const limit = definition.operation === OperationTypeNode.MUTATION ? 'mutationRootFields' : 'queryRootFields'
@@ -154,9 +163,8 @@ function createCount(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
     if (byName.size > 0) expectAtMost('depth', depth, 'levels')
     for (const same of byName.values()) {
       const below = same.flatMap(({ selectionSet }) => selectionSet ?? [])
-      // How deep the schema may be asked for is limited by a rule of the engine's own.
-      const isAboutSchema = same[0]?.name.value.startsWith('__')
-      if (below.length > 0) visit(below, isAboutSchema ? Number.NEGATIVE_INFINITY : depth + 1)
+      const isIntrospection = INTROSPECTION_FIELDS.has(same[0]?.name.value ?? '')
+      if (below.length > 0) visit(below, isIntrospection ? UNLIMITED : depth + 1)
     }
     return [...byName.values()].reduce((total, same) => total + same.length, 0)
   }
@@ -168,7 +176,7 @@ function expectAtMost(limit: keyof typeof DOCUMENT_LIMITS, count: number, what: 
   const most = DOCUMENT_LIMITS[limit]
   if (count > most) {
     throw new GraphQLError(`The document has more than ${most} ${what}.`, {
-      extensions: { code: 'DOCUMENT_TOO_LARGE', http: { status: 400 } },
+      extensions: { code: 'DOCUMENT_TOO_LARGE' },
     })
   }
 }

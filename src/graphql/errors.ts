@@ -2,7 +2,7 @@
  * What leaves in the `errors` list. Over HTTP, SSE and WebSocket alike, and whatever `NODE_ENV` says: a call that
  * failed as expected keeps its message and gets its code; anything else becomes one plain sentence.
  */
-import { GraphQLError } from 'graphql'
+import { type ExecutionResult, GraphQLError } from 'graphql'
 import { GatewayError, type GatewayErrorCode } from '../domain/errors.ts'
 
 const HTTP_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
@@ -29,7 +29,8 @@ export function createErrorMask(onUnexpected: (error: unknown) => void): (error:
       return new GraphQLError(message, { ...at, extensions: { code, ...http } })
     }
     onUnexpected(original)
-    return new GraphQLError('Unexpected error.', { ...at, extensions: { code: 'INTERNAL_SERVER_ERROR' } })
+    const http = path ? {} : { http: { status: 500 } }
+    return new GraphQLError('Unexpected error.', { ...at, extensions: { code: 'INTERNAL_SERVER_ERROR', ...http } })
   }
 }
 
@@ -43,4 +44,18 @@ function withCode(error: GraphQLError): GraphQLError {
 export function withExtensions(error: GraphQLError, extensions: Record<string, unknown>): GraphQLError {
   const { message, nodes = null, source = null, positions = null, path = null } = error
   return new GraphQLError(message, { nodes, source, positions, path, extensions })
+}
+
+/**
+ * The same error without `extensions.http`. Yoga turns that member into a status and removes it; SSE and WebSocket have
+ * neither, and send extensions as they are.
+ */
+export function withoutHttp(error: GraphQLError): GraphQLError {
+  if (!('http' in error.extensions)) return error
+  const { http: _http, ...extensions } = error.extensions
+  return withExtensions(error, extensions)
+}
+
+export function withoutHttpInErrors(result: ExecutionResult): ExecutionResult {
+  return result.errors ? { ...result, errors: result.errors.map(withoutHttp) } : result
 }

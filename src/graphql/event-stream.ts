@@ -4,7 +4,7 @@
  * it for dead. What cannot be run is a `next` with its errors, as the protocol has it: a client that only knows
  * streams sees why.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { closeSpread } from '../lib/close-spread.ts'
 import { createCounts } from '../lib/counts.ts'
 import type { Caller } from './caller.ts'
@@ -29,7 +29,7 @@ export interface EventStreamDoorParts {
   readonly now: () => number
 }
 
-/** One request that wants a stream. */
+/** One request that is answered with a stream. */
 export interface StreamRequest {
   readonly caller: Caller
   readonly params: OperationParams
@@ -43,11 +43,6 @@ export interface EventStreamDoor {
   open(request: StreamRequest, response: ServerResponse): Promise<boolean>
   /** Cuts every stream, one after the other: an end without `complete` is one after which clients connect again. */
   close(): Promise<void>
-}
-
-/** Whether a request wants its answer as a stream before anything else. */
-export function wantsEventStream(request: IncomingMessage): boolean {
-  return /^\s*text\/event-stream\s*(?:[;,]|$)/i.test(request.headers.accept ?? '')
 }
 
 export function openEventStreamDoor({ prepare, live, now }: EventStreamDoorParts): EventStreamDoor {
@@ -67,7 +62,7 @@ export function openEventStreamDoor({ prepare, live, now }: EventStreamDoorParts
     if (response.destroyed) return
     if ('errors' in operation) say({ errors: operation.errors })
     else if (operation.type === 'mutation' && !mayChange)
-      say({ errors: [{ message: 'A mutation is sent with POST.' }] })
+      say({ errors: [{ message: 'Send a mutation with POST.', extensions: { code: 'METHOD_NOT_ALLOWED' } }] })
     else if (operation.type === 'subscription') {
       const sink = {
         isReady: () => !response.writableNeedDrain,

@@ -4,27 +4,33 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { GraphQLError } from 'graphql'
+import { getOperationAST, GraphQLError, OperationTypeNode, parse } from 'graphql'
 import { readCredentials } from '../auth/viewer.ts'
 import { setLimitHeaders } from '../limits/limiter.ts'
-import { readBody } from '../lib/read-body.ts'
 import { readHeader } from '../lib/read-header.ts'
 import { readQuery } from '../lib/request-path.ts'
 import { sendText } from '../lib/send-text.ts'
 import type { StandingResponse } from '../lib/standing-response.ts'
+import {
+  EVENT_STREAM_TYPE,
+  GRAPHQL_RESPONSE_TYPE,
+  JSON_TYPE,
+  negotiate,
+  type ResponseType,
+  toContentType,
+  toDocumentErrorStatus,
+} from './accept.ts'
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { checkDocumentText } from './document-limits.ts'
-import { type EventStreamDoor, wantsEventStream } from './event-stream.ts'
+import type { EventStreamDoor, StreamRequest } from './event-stream.ts'
 import type { UseCases } from './context.ts'
 import type { Lanes } from './lanes/lanes.ts'
 import type { OperationParams } from './operations.ts'
 import { parseBody, parseQuery } from './params.ts'
+import { checkContentHeaders, isSmallBody, readGraphqlBody } from './request-body.ts'
+import { RequestError } from './request-error.ts'
 import type { FindDocument } from './trusted-documents.ts'
-
-const MAX_BODY_BYTES = 256 * 1024
-const SMALL_BODY_BYTES = 16 * 1024
-const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/graphql+json'])
 
 /** What Yoga is given beside the request: who asks. */
 export interface Admitted {
@@ -56,18 +62,11 @@ export interface FrontDoorParts {
   readonly now: () => number
 }
 
-/** A request that is not answered, and why. */
-class Refused extends Error {
-  readonly status: number
-  readonly code: string
-  readonly headers: Readonly<Record<string, string>>
-
-  constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
-    super(message)
-    this.status = status
-    this.code = code
-    this.headers = headers
-  }
+/** One request that is answered in one piece, unless it turns out to be a subscription. */
+interface SingleRequest extends StreamRequest {
+  readonly type: ResponseType
+  /** Names the request in the lanes; null if they have no part in it. */
+  readonly key: string | null
 }
 
 export function createFrontDoor(parts: FrontDoorParts) {
@@ -76,7 +75,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
   const admit = async (request: IncomingMessage, response: StandingResponse): Promise<Caller> => {
     const viewer = await admission.authenticate(readCredentials(request))
     if (!viewer) {
-      throw new Refused(401, 'UNAUTHENTICATED', 'Show an API key or a token: Authorization: Bearer …', {
+      throw new RequestError(401, 'UNAUTHENTICATED', 'Send an API key or a token: Authorization: Bearer …', {
         'www-authenticate': 'Bearer realm="swapface-gateway"',
       })
     }
@@ -86,131 +85,139 @@ export function createFrontDoor(parts: FrontDoorParts) {
     return caller
   }
 
-  const answer = async (request: IncomingMessage, response: StandingResponse) => {
-    const isPost = request.method === 'POST'
-    if (hasPage && !isPost && wantsPage(request)) {
-      response.setHeader('content-security-policy', PAGE_POLICY)
-      await yoga(request, response, {})
-      return
-    }
-    if (!isPost && request.method !== 'GET')
-      throw new Refused(405, 'METHOD_NOT_ALLOWED', 'Send POST or GET.', { allow: 'GET, POST' })
-    if (!hasJsonType(request, isPost)) {
-      // What a web page of any origin can send without asking first (CORS "simple" requests), and what nobody sends.
-      throw new Refused(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send GraphQL as application/json.')
-    }
-    // Before it is known who asks, where Node would hold it for us anyway: in one go it costs less.
-    const small = isPost && readLength(request) <= SMALL_BODY_BYTES ? await read(request) : null
-    const caller = await admit(request, response)
-    const body = small ?? (isPost ? await read(request) : null)
-    const wantsStream = wantsEventStream(request)
-    // What is spent is said by Yoga; a stream is none of the lanes'.
-    const format = body && !caller.allowance.isSpent && !wantsStream ? lanes.formatOf(request, body) : null
-    const key = body && format !== null ? lanes.keyOf(caller.viewer, body) : ''
-    const kept = format === null ? null : await lanes.recall(request, caller.viewer, key)
-    if (kept) return sendText(response, kept.status, kept.type, kept.text)
-    const params = body ? parseBody(body) : parseQuery(readQuery(request))
-    if (!params) {
-      throw new Refused(400, 'BAD_REQUEST', 'Send {"query": "…"}, with variables and operationName where needed.')
-    }
-    const idempotencyKey = readHeader(request, 'idempotency-key')
-    if (wantsStream) {
-      if (await eventStreams.open({ caller, params, idempotencyKey, mayChange: isPost }, response)) return
-      throw new Refused(503, 'UNAVAILABLE', 'Too many streams. Try again later.', { 'retry-after': '5' })
-    }
-    const { operationName, variables } = params
-    const query = find(params)
-    const outcome =
-      format === null
-        ? null
-        : await lanes.answer({
-            caller,
-            text: query,
-            operationName: operationName ?? null,
-            variables: variables ?? {},
-            idempotencyKey,
-            accept: request.headers.accept ?? '',
-            type: format,
-            key,
-          })
-    if (outcome?.kind === 'answered') {
-      const { status, type, text } = outcome.answer
-      return sendText(response, status, type, text)
-    }
-    const admitted = {
-      caller,
-      ...(outcome && { useCases: outcome.useCases }),
-      ...(format !== null && { laneKey: key }),
-    }
-    const operation = { query, operationName, variables }
-    if (!isPost) request.url = toAddress(operation)
-    await yoga(isPost ? Object.assign(request, { body: operation }) : request, response, admitted)
-    if (isPost) lanes.noteFormat(request, response)
-  }
-
-  const find = (params: OperationParams): string => {
+  /** The document to run. @throws {RequestError} with the status of a document that cannot run. */
+  const find = (params: OperationParams, type: ResponseType): string => {
     try {
       const text = findDocument(params)
       if (!lanes.isLearned(text)) checkDocumentText(text)
       return text
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error
-      throw new Refused(400, String(error.extensions['code']), error.message)
+      const status = toDocumentErrorStatus(type)
+      const headers = { 'content-type': toContentType(type) }
+      throw new RequestError(status, String(error.extensions['code']), error.message, headers)
     }
+  }
+
+  const stream = async (request: StreamRequest, response: StandingResponse): Promise<void> => {
+    if (await eventStreams.open(request, response)) return
+    throw new RequestError(503, 'UNAVAILABLE', 'Too many streams are open. Try again later.', { 'retry-after': '5' })
+  }
+
+  /** Runs an operation that is answered in one piece: in the lanes if they know its document, in Yoga otherwise. */
+  const execute = async (
+    { caller, params, idempotencyKey, mayChange, type, key }: SingleRequest,
+    request: IncomingMessage,
+    response: StandingResponse,
+  ): Promise<unknown> => {
+    const { operationName, variables } = params
+    const query = find(params, type)
+    if (negotiate(request.headers.accept).takesStream && isSubscription(query, operationName)) {
+      return stream({ caller, params, idempotencyKey, mayChange }, response)
+    }
+    const operation = { query, operationName, variables }
+    const outcome =
+      key === null
+        ? null
+        : await lanes.answer({
+            caller,
+            text: query,
+            operationName,
+            variables: variables ?? {},
+            idempotencyKey,
+            type: toContentType(type),
+            key,
+          })
+    if (outcome?.kind === 'answered') {
+      const { answer } = outcome
+      return sendText(response, answer.status, answer.type, answer.text)
+    }
+    const admitted = {
+      caller,
+      ...(outcome && { useCases: outcome.useCases }),
+      ...(key !== null && { laneKey: key }),
+    }
+    // Yoga's own negotiation ignores weights.
+    request.headers.accept = type
+    if (mayChange) return yoga(Object.assign(request, { body: operation }), response, admitted)
+    request.url = toAddress(operation)
+    return yoga(request, response, admitted)
+  }
+
+  const answer = async (request: IncomingMessage, response: StandingResponse): Promise<unknown> => {
+    const isPost = request.method === 'POST'
+    if (hasPage && !isPost && wantsPage(request)) {
+      response.setHeader('content-security-policy', PAGE_POLICY)
+      return yoga(request, response, {})
+    }
+    if (!isPost && request.method !== 'GET')
+      throw new RequestError(405, 'METHOD_NOT_ALLOWED', 'Send POST or GET.', { allow: 'GET, POST' })
+    checkContentHeaders(request, isPost)
+    const { type, takesStream, prefersStream } = negotiate(request.headers.accept)
+    if (type === null && !takesStream) throw new RequestError(406, 'NOT_ACCEPTABLE', NOT_ACCEPTABLE)
+    // Reading a small body before authentication costs nothing: Node holds it in memory anyway.
+    const small = isPost && isSmallBody(request) ? await readGraphqlBody(request) : null
+    const caller = await admit(request, response)
+    const body = small ?? (isPost ? await readGraphqlBody(request) : null)
+    const isSingle = type !== null && !prefersStream
+    // Yoga answers a caller whose requests are used up.
+    const inLane = body !== null && isSingle && !caller.allowance.isSpent && lanes.takes(body)
+    const key = inLane ? lanes.keyOf(caller.viewer, body) : null
+    const kept = key !== null && isSingle ? await lanes.recall(caller.viewer, key, toContentType(type)) : null
+    if (kept) return sendText(response, kept.status, kept.type, kept.text)
+    const params = body ? parseBody(body) : parseQuery(readQuery(request))
+    const idempotencyKey = readHeader(request, 'idempotency-key')
+    const operation = { caller, params, idempotencyKey, mayChange: isPost }
+    return isSingle ? execute({ ...operation, type, key }, request, response) : stream(operation, response)
   }
 
   return async (request: IncomingMessage, response: StandingResponse): Promise<void> => {
     try {
       await answer(request, response)
     } catch (error) {
-      if (!(error instanceof Refused)) throw error
+      if (!(error instanceof RequestError)) throw error
       const { status, headers, code, message } = error
       const text = JSON.stringify({ errors: [{ message, extensions: { code } }] })
-      const length = Buffer.byteLength(text)
       response.writeHead(status, {
+        'content-type': toContentType(JSON_TYPE),
         ...headers,
-        'content-type': 'application/json; charset=utf-8',
-        'content-length': length,
+        'content-length': Buffer.byteLength(text),
       })
       response.end(text)
     }
   }
 }
 
-/** The page loads what is inside it; only that others frame it is refused. */
+/** The page loads its own scripts; other pages may not frame it. */
 const PAGE_POLICY = "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+
+const NOT_ACCEPTABLE = `The accept header names no type that can be served. Accept ${GRAPHQL_RESPONSE_TYPE} or ${JSON_TYPE}; for a subscription, accept ${EVENT_STREAM_TYPE} (SSE) or use a WebSocket with the subprotocol graphql-transport-ws.`
 
 function wantsPage({ headers }: IncomingMessage): boolean {
   return headers.accept?.includes('text/html') === true
 }
 
-/** A GET has no body, and where it names a type all the same it is one that a page cannot send without asking. */
-function hasJsonType({ headers }: IncomingMessage, isPost: boolean): boolean {
-  const type = headers['content-type']
-  if (type === undefined) return !isPost
-  return JSON_TYPES.has(type) || JSON_TYPES.has(type.split(';')[0]?.trim().toLowerCase() ?? '')
-}
-
-/** NaN where it is not said before. */
-function readLength({ headers }: IncomingMessage): number {
-  return Number(headers['content-length'])
-}
-
-async function read(request: IncomingMessage): Promise<Buffer> {
-  // A body that is too long is left unread, not cut off together with our answer.
-  const isTooLong = readLength(request) > MAX_BODY_BYTES
-  const body = isTooLong ? null : await readBody(request, MAX_BODY_BYTES)
-  if (body === null) {
-    throw new Refused(413, 'TOO_LARGE', `A request has at most ${MAX_BODY_BYTES} bytes.`, { connection: 'close' })
+/** Whether the named operation is a subscription. A document that cannot be parsed is none: Yoga says what is wrong. */
+function isSubscription(text: string, operationName: string | null): boolean {
+  if (!text.includes('subscription')) return false
+  try {
+    return (
+      getOperationAST(parse(text, { noLocation: true }), operationName)?.operation === OperationTypeNode.SUBSCRIPTION
+    )
+  } catch {
+    return false
   }
-  return body
 }
 
-function toAddress({ query, operationName, variables }: Omit<OperationParams, 'documentId'>): string {
+function toAddress({
+  query,
+  operationName,
+  variables,
+}: Pick<OperationParams, 'query' | 'operationName' | 'variables'>): string {
   const search = new URLSearchParams({
     query: query ?? '',
-    ...(operationName != null && { operationName }),
-    ...(variables != null && { variables: JSON.stringify(variables) }),
+    ...(operationName !== null && { operationName }),
+    ...(variables !== null && { variables: JSON.stringify(variables) }),
   })
   return `/graphql?${search.toString()}`
 }

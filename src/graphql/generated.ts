@@ -137,13 +137,13 @@ export type CreateSwapMutationVariables = Exact<{
 export type CreateSwapMutation = { createSwap:
     | { __typename: 'CreateSwapSuccess', reused: SwapReuse, job: { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } } }
     | { __typename: 'SwapBusyError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
-    | { __typename: 'SwapIdempotencyConflictError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, holder: { id: string } | null }
+    | { __typename: 'SwapIdempotencyConflictError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, job: { id: string } }
     | { __typename: 'SwapInvalidInputError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, issues: Array<{ path: Array<string>, code: SwapInputIssueCode, message: string }> }
     | { __typename: 'SwapNotFoundError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
     | { __typename: 'SwapQuotaExceededError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
     | { __typename: 'SwapRateLimitedError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
     | { __typename: 'SwapStateError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null }
-    | { __typename: 'SwapUpstreamError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, refused: { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } } | null }
+    | { __typename: 'SwapUpstreamError', code: SwapErrorCode, message: string, retryable: boolean, retryAfterMs: number | null, job: { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } } }
    };
 
 export type JobStateFragment = { id: string, jobId: string | null, status: SwapJobStatus, done: boolean, version: number, upstreamStatus: string | null, result: { url: string | null, expiresAt: string | null, cdnImage: string | null, discordImage: string | null, linksExpireAt: string | null } | null, failure: { code: SwapFailureCode, message: string, retryable: boolean } | null, charge: { state: SwapChargeState, quota: number | null } };
@@ -232,12 +232,12 @@ export const CreateSwapDocument = new TypedDocumentString(`
       }
     }
     ... on SwapIdempotencyConflictError {
-      holder: job {
+      job {
         id
       }
     }
     ... on SwapUpstreamError {
-      refused: job {
+      job {
         ...JobState
       }
     }

@@ -7,6 +7,7 @@ import { createSourceEventStream, type DocumentNode, execute, type GraphQLError 
 import { toViewerKey } from '../auth/viewer.ts'
 import type { Feed, FeedSource } from '../jobs/feed.ts'
 import type { Wheel } from '../lib/wheel.ts'
+import { withoutHttp } from './errors.ts'
 import type { Operation, Unrunnable } from './operations.ts'
 
 /** Where the events of one subscription go. */
@@ -47,7 +48,9 @@ interface Group {
   readonly newContext: Operation['newContext']
 }
 
-export function createLiveOperations({ repeats, maskError, onUnexpectedError }: LiveOperationsParts): LiveOperations {
+export function createLiveOperations(parts: LiveOperationsParts): LiveOperations {
+  const { repeats, onUnexpectedError } = parts
+  const maskError = (error: unknown) => withoutHttp(parts.maskError(error))
   const groups = new WeakMap<DocumentNode, Map<string, Group>>()
   /** Of each event that somebody still holds, what it became for each group. */
   const payloads = new WeakMap<object, Map<Group, Promise<Buffer>>>()

@@ -8,14 +8,18 @@ import { type Caller, refuseWhenSpent } from './caller.ts'
 import type { Admitted } from './front-door.ts'
 import { type Context, createContext, type UseCases } from './context.ts'
 import { checkDocumentText } from './document-limits.ts'
+import { withoutHttp, withoutHttpInErrors } from './errors.ts'
 import type { FindDocument } from './trusted-documents.ts'
 
-/** A request for one operation, as a caller sends it. Its document is given by its text or by its id. */
+/** A request for one operation, as a caller sends it: the text of its document, or a digest that names it. */
 export interface OperationParams {
   readonly query: string | null
+  /** Of a trusted document. */
   readonly documentId: string | null
-  readonly operationName?: string | null | undefined
-  readonly variables?: Record<string, unknown> | null | undefined
+  /** Of automatic persisted queries: `extensions.persistedQuery.sha256Hash`. */
+  readonly persistedQueryHash: string | null
+  readonly operationName: string | null
+  readonly variables: Record<string, unknown> | null
 }
 
 /** One operation that may be run. */
@@ -51,7 +55,8 @@ export interface PrepareParts {
 }
 
 export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
-  const { yoga, useCases, findDocument, maskError, hideSuggestions } = parts
+  const { yoga, useCases, findDocument, hideSuggestions } = parts
+  const maskError = (error: unknown) => withoutHttp(parts.maskError(error))
   return async (caller, params, idempotencyKey) => {
     try {
       const query = findDocument(params)
@@ -60,7 +65,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
       const document = enveloped.parse(query)
       const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
       if (errors.length > 0) return { errors: errors.map(maskError) }
-      const { operationName = null, variables = null } = params
+      const { operationName, variables } = params
       const definition = getOperationAST(document, operationName)
       if (!definition) return { errors: [maskError(new GraphQLError(sayWhichOperation(operationName)))] }
       const refusal = refuseWhenSpent(caller, definition.operation)
@@ -72,7 +77,8 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
         caller,
         args,
         newContext: createContextFactory(useCases, caller, idempotencyKey),
-        execute: async () => enveloped.execute({ ...args, contextValue: await enveloped.contextFactory() }),
+        execute: async () =>
+          withoutHttpInErrors(await enveloped.execute({ ...args, contextValue: await enveloped.contextFactory() })),
       }
     } catch (error) {
       return { errors: [maskError(error)] }

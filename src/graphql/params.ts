@@ -1,46 +1,89 @@
+/**
+ * The parameters of one GraphQL request: out of a JSON body, the query of a GET, or the payload of a `subscribe` message.
+ * Anything malformed throws a RequestError whose code and message name the member that is wrong.
+ */
+import { RequestError } from './request-error.ts'
 import type { OperationParams } from './operations.ts'
 
 const MAX_NAME_CHARS = 128
 
-/** The parameters of a POST's body; null for what is none. */
-export function parseBody(body: Buffer): OperationParams | null {
-  try {
-    return toParams(JSON.parse(body.toString('utf8')))
-  } catch {
-    return null
-  }
+/** Refuses bytes that are not UTF-8, and skips a byte order mark (RFC 8259, 8.1). */
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** @throws {RequestError} */
+export function parseBody(body: Buffer): OperationParams {
+  if (body.byteLength === 0) throw malformed('INVALID_JSON', 'The body is empty. Send {"query": "…"}.')
+  return toParams(parseJson(decode(body), 'The body is not valid JSON.'))
 }
 
-/** The parameters in the query of a GET's address; null for what is none. */
-export function parseQuery(search: URLSearchParams): OperationParams | null {
-  try {
-    const { variables, extensions, ...rest } = Object.fromEntries(search)
-    return toParams({
-      ...rest,
-      ...(variables && { variables: JSON.parse(variables) as unknown }),
-      ...(extensions && { extensions: JSON.parse(extensions) as unknown }),
-    })
-  } catch {
-    return null
-  }
+/** @throws {RequestError} */
+export function parseQuery(search: URLSearchParams): OperationParams {
+  const { variables, extensions, ...rest } = Object.fromEntries(search)
+  return toParams({
+    ...rest,
+    ...(variables && { variables: parseJson(variables, 'The parameter `variables` is not valid JSON.', 'VARIABLES') }),
+    ...(extensions && {
+      extensions: parseJson(extensions, 'The parameter `extensions` is not valid JSON.', 'EXTENSIONS'),
+    }),
+  })
 }
 
-/** One request, never a list of them. Other members than these are let be. */
-export function toParams(value: unknown): OperationParams | null {
-  if (!isObject(value)) return null
-  const { query, documentId, operationName, variables, extensions } = value
-  if (!isTextOrNone(query) || !isTextOrNone(documentId) || !isTextOrNone(operationName)) return null
-  if (operationName && operationName.length > MAX_NAME_CHARS) return null
-  if ((variables != null && !isObject(variables)) || (extensions != null && !isObject(extensions))) return null
-  const persisted = extensions?.['persistedQuery']
+/** Unknown members are ignored. @throws {RequestError} */
+export function toParams(value: unknown): OperationParams {
+  if (Array.isArray(value)) {
+    throw malformed('BATCHING_NOT_SUPPORTED', 'Batches are not supported. Send one operation per request.')
+  }
+  if (!isObject(value)) throw malformed('INVALID_BODY', 'The body must be a JSON object: {"query": "…"}.')
+  // Clients that send a digest may leave the text empty.
+  const query = readText(value, 'query', 'INVALID_QUERY') || null
+  const documentId = readText(value, 'documentId', 'INVALID_DOCUMENT_ID')
+  const operationName = readText(value, 'operationName', 'INVALID_OPERATION_NAME')
+  if (operationName !== null && operationName.length > MAX_NAME_CHARS) {
+    throw malformed('INVALID_OPERATION_NAME', `\`operationName\` has at most ${MAX_NAME_CHARS} characters.`)
+  }
+  const variables = readObject(value, 'variables', 'INVALID_VARIABLES')
+  const persisted = readObject(value, 'extensions', 'INVALID_EXTENSIONS')?.['persistedQuery']
   const hash = isObject(persisted) ? persisted['sha256Hash'] : null
-  const id = documentId ?? (typeof hash === 'string' ? hash : null)
-  if (query == null && id === null) return null
-  return { query: query ?? null, documentId: id, operationName, variables }
+  const persistedQueryHash = typeof hash === 'string' ? hash : null
+  if (query === null && documentId === null && persistedQueryHash === null) {
+    throw malformed('MISSING_QUERY', 'The document is missing. Send it as `query`.')
+  }
+  return { query, documentId, persistedQueryHash, operationName, variables }
 }
 
-function isTextOrNone(value: unknown): value is string | null | undefined {
-  return value == null || typeof value === 'string'
+function decode(body: Buffer): string {
+  try {
+    return utf8.decode(body)
+  } catch {
+    throw malformed('INVALID_JSON', 'The body is not valid JSON: it must be encoded in UTF-8.')
+  }
+}
+
+function parseJson(text: string, message: string, what: 'JSON' | 'VARIABLES' | 'EXTENSIONS' = 'JSON'): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    throw malformed(`INVALID_${what}`, message)
+  }
+}
+
+function readText(value: Record<string, unknown>, name: string, code: string): string | null {
+  const text = value[name] ?? null
+  if (text !== null && typeof text !== 'string') throw malformed(code, `\`${name}\` must be a string.`)
+  return text
+}
+
+function readObject(value: Record<string, unknown>, name: string, code: string): Record<string, unknown> | null {
+  const object = value[name] ?? null
+  if (typeof object === 'string') {
+    throw malformed(code, `\`${name}\` was sent as a string. Send a JSON object, not JSON inside a string.`)
+  }
+  if (object !== null && !isObject(object)) throw malformed(code, `\`${name}\` must be a JSON object.`)
+  return object
+}
+
+function malformed(code: string, message: string): RequestError {
+  return new RequestError(400, code, message)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

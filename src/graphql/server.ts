@@ -25,6 +25,7 @@ import { useDocumentLimits } from './plugins/use-document-limits.ts'
 import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
 import { createFindDocument } from './trusted-documents.ts'
 import { useRequestErrorStatus } from './plugins/use-request-error-status.ts'
+import { useSubscriptionRefusal } from './plugins/use-subscription-refusal.ts'
 import { openWebSocketDoor } from './web-socket.ts'
 
 export const GRAPHQL_PATH = '/graphql'
@@ -97,6 +98,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
       useDocumentLimits(),
       ...(introspection ? [] : [useSchemaSecrecy()]),
       useBudget(),
+      useSubscriptionRefusal(),
       useLanes(lanes),
       useRequestErrorStatus(),
     ],

@@ -1,27 +1,33 @@
 /**
- * The documents that may run, where the operator has listed them: an object of SHA-256 and text, as
- * `npm run codegen` prints of `schema/operations`. A request names one by its digest, or sends its text.
+ * Trusted documents: the operator may list the only documents that run, as an object of SHA-256 and text, which
+ * `npm run codegen` prints for `schema/operations`. A request names a document by its digest or sends its text.
+ *
+ * Digests of automatic persisted queries name trusted documents too. Without a manifest, and only then, the answer is
+ * `PersistedQueryNotSupported`: clients compare the message and the code, then send the text and stop sending digests.
+ * With a manifest an unknown digest is refused, so that clients do not send the text.
  */
 import { createHash } from 'node:crypto'
 import { GraphQLError } from 'graphql'
+import type { OperationParams } from './operations.ts'
 
 /**
- * The text to run.
- * @throws {GraphQLError} for what is not listed.
+ * Returns the text to run.
+ * @throws {GraphQLError} if there is no text, or the manifest does not list the document.
  */
-export type FindDocument = (request: { readonly query: string | null; readonly documentId: string | null }) => string
+export type FindDocument = (request: Pick<OperationParams, 'query' | 'documentId' | 'persistedQueryHash'>) => string
 
 /** @param manifest null: any document may run. */
 export function createFindDocument(manifest: ReadonlyMap<string, string> | null): FindDocument {
-  return ({ query, documentId }) => {
+  return ({ query, documentId, persistedQueryHash }) => {
     if (!manifest) {
-      if (query === null) throw refusal('This gateway knows no documents by name. Send `query`.', 'DOCUMENT_NOT_FOUND')
-      return query
+      if (query !== null) return query
+      if (documentId === null) throw refusal('PersistedQueryNotSupported', 'PERSISTED_QUERY_NOT_SUPPORTED')
+      throw refusal('This gateway has no trusted documents. Send the text as `query`.', 'DOCUMENT_NOT_FOUND')
     }
-    const id = documentId?.replace(/^sha256:/, '') ?? digest(query ?? '')
+    const id = (documentId ?? persistedQueryHash)?.replace(/^sha256:/, '') ?? digest(query ?? '')
     const document = manifest.get(id)
     if (document === undefined) {
-      throw refusal('Only the documents that this gateway has been given run here.', 'DOCUMENT_NOT_TRUSTED')
+      throw refusal("Only documents in this gateway's manifest of trusted documents can run.", 'DOCUMENT_NOT_TRUSTED')
     }
     return document
   }

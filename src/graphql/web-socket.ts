@@ -23,8 +23,9 @@ import { createCounts } from '../lib/counts.ts'
 import { type Admission, readInitCredentials } from './admission.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
-import type { PrepareOperation } from './operations.ts'
+import type { OperationParams, PrepareOperation } from './operations.ts'
 import { toParams } from './params.ts'
+import { RequestError } from './request-error.ts'
 
 const CONNECTION_INIT_WAIT_MS = 3_000
 const PING_EVERY_MS = 12_000
@@ -86,7 +87,7 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
     noServer: true,
     maxPayload: limits.maxFrameBytes,
     perMessageDeflate: false,
-    handleProtocols: (offered) => offered.has(GRAPHQL_TRANSPORT_WS_PROTOCOL) && GRAPHQL_TRANSPORT_WS_PROTOCOL,
+    handleProtocols: () => GRAPHQL_TRANSPORT_WS_PROTOCOL,
   })
   const pings = createWheel(PING_EVERY_MS, random)
   const inTurn = createTurns(UPGRADES_PER_TURN)
@@ -148,8 +149,8 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       running.set(id, own)
       /** False once the client has completed it, or has gone. */
       const isWanted = () => running.get(id) === own
-      const params = toParams(payload)
-      if (!params) return close(CloseCode.BadRequest, 'Invalid message')
+      const params = parsePayload(payload)
+      if (params instanceof RequestError) return close(CloseCode.BadRequest, params.message)
       const operation = await prepare(await admission.count(as), params, null)
       if (!isWanted()) return
       if ('errors' in operation) return fail(id, operation.errors)
@@ -259,6 +260,8 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
 
   return {
     upgrade: (request, socket, head) => {
+      const refusal = findProtocolRefusal(request)
+      if (refusal !== null) return refuseUpgrade(socket, refusal)
       const shown = readCredentials(request)
       inTurn(() => sockets.handleUpgrade(request, socket, head, (webSocket) => connect(webSocket, socket, shown)))
     },
@@ -276,6 +279,38 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
   }
 }
 
+/** Why the subprotocols that a handshake offers cannot be spoken; null if one of them can. */
+function findProtocolRefusal({ headers }: IncomingMessage): string | null {
+  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? []
+  if (offered.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL)) return null
+  return offered.includes(OLD_PROTOCOL)
+    ? `The subprotocol ${OLD_PROTOCOL} of subscriptions-transport-ws is not supported. Offer ${GRAPHQL_TRANSPORT_WS_PROTOCOL} (npm package graphql-ws).`
+    : `Offer the WebSocket subprotocol ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`
+}
+
+/** Answers a handshake with 400 and a reason, for developer tools and logs of proxies: browsers show pages neither. */
+function refuseUpgrade(socket: Duplex, message: string): void {
+  const body = JSON.stringify({ errors: [{ message, extensions: { code: 'SUBPROTOCOL_NOT_SUPPORTED' } }] })
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+function parsePayload(payload: unknown): OperationParams | RequestError {
+  try {
+    return toParams(payload)
+  } catch (error) {
+    if (error instanceof RequestError) return error
+    throw error
+  }
+}
+
+/** What subscriptions-transport-ws called its protocol. */
+const OLD_PROTOCOL = 'graphql-ws'
 const NOTHING = Buffer.alloc(0)
 const NEXT_PREFIX = '{"type":"next","payload":'
 

@@ -4,6 +4,7 @@ import { readPath } from '../lib/request-path.ts'
 import { type Gate, IMAGES_PREFIX } from './gate.ts'
 import { REST_PREFIX } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
+import { SCHEMA_PATH } from './schema-file.ts'
 import type { StandingResponse } from '../lib/standing-response.ts'
 
 export interface Doors {
@@ -15,6 +16,7 @@ export interface Doors {
   /** Null where it is not served. */
   readonly rest: ((request: IncomingMessage, response: StandingResponse, path: string) => Promise<void>) | null
   readonly page: (response: StandingResponse) => void
+  readonly schemaFile: (request: IncomingMessage, response: StandingResponse) => void
   /** Whether new traffic should come here; rejects or resolves to false when it should not. */
   readonly isReady: () => Promise<boolean>
   readonly onUnexpectedError: (error: unknown) => void
@@ -33,6 +35,7 @@ export function createRouter(doors: Doors): Route {
     else if (path.startsWith(IMAGES_PREFIX)) await doors.image(request, response, path)
     else if (path.startsWith('/uploads/')) await doors.upload(request, response, path)
     else if (doors.rest && path.startsWith(REST_PREFIX)) await doors.rest(request, response, path)
+    else if (path === SCHEMA_PATH) doors.schemaFile(request, response)
     else if (path === '/healthz') sendJson(response, 200, { status: 'alive' })
     else if (path === '/readyz') {
       const ready = await doors.isReady().catch(() => false)

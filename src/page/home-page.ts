@@ -28,7 +28,7 @@ export interface Portrait {
 export const START_DOCUMENT = `mutation Start($input: CreateSwapInput!) {
   createSwap(input: $input) {
     ... on CreateSwapSuccess { job { id } }
-    ... on SwapUpstreamError { refused: job { id } }
+    ... on SwapUpstreamError { job { id } }
     ... on SwapInvalidInputError {
       issues { path message }
     }

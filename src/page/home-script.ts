@@ -148,7 +148,7 @@ async function swap() {
   $('result').classList.remove('stale')
   say('Sending…')
   const outcome = await start(toInput())
-  const job = outcome.job ?? outcome.refused
+  const job = outcome.job
   if (job) {
     lastId = job.id
     describeRequests()

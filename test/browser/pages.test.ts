@@ -71,18 +71,15 @@ describe.skipIf(executablePath === undefined)('in a browser', () => {
     await page.close()
   })
 
-  test('GraphiQL comes up under its policy, and answers', async () => {
-    const { page } = await open(`${program.url}/graphql`)
-    await page.waitForSelector('.graphiql-container')
-    const answer = await page.evaluate(async () => {
-      const response = await fetch('/graphql', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: '{"query":"{ __schema { queryType { name } } }"}',
-      })
-      return (await response.json()) as unknown
-    })
-    expect(answer).toEqual({ data: { __schema: { queryType: { name: 'Query' } } } })
+  test('GraphiQL reads the schema and shows it in its documentation pane', async () => {
+    const { page, errors } = await open(`${program.url}/graphql`)
+    await page.click('button[aria-label="Show Documentation Explorer"]')
+    // The root types are listed once the introspection query is answered.
+    await page.click('.graphiql-doc-explorer-type-name:text-is("Query")')
+    await page.waitForSelector('.graphiql-doc-explorer-title:text-is("Query")')
+    const fields = await page.locator('.graphiql-doc-explorer-field-name').allTextContents()
+    expect(fields).toEqual(expect.arrayContaining(['node', 'swapJob', 'swapJobs', 'swapService', 'swapUsage']))
+    expect(errors).toEqual([])
     await page.close()
   })
 

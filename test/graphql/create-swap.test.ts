@@ -91,7 +91,7 @@ test('refuses a key that comes with another input, names the job that has it, an
     __typename: 'SwapIdempotencyConflictError',
     code: 'IDEMPOTENCY_KEY_REUSED',
     retryable: false,
-    holder: { id: first.data.createSwap.job.id },
+    job: { id: first.data.createSwap.job.id },
   })
   expect(upstream.submits).toBe(1)
 })
@@ -105,7 +105,7 @@ test('records a sure refusal as FAILED, not charged, and answers the same when a
       __typename: 'SwapUpstreamError',
       code: 'UPSTREAM_REFUSED',
       retryable: true,
-      refused: {
+      job: {
         status: 'FAILED',
         failure: { code: 'UPSTREAM_QUOTA_EXHAUSTED' },
         charge: { state: 'NOT_CHARGED', quota: null },
@@ -247,9 +247,12 @@ const BAD_TYPES = {
   'a number for an address': { ...IMAGES, swapImage: { url: 7 } },
 }
 
+/** The media type as which a document that cannot run gets 400. */
+const STRICT = { accept: 'application/graphql-response+json' }
+
 test.each(Object.entries(BAD_TYPES))('answers 400 with the place in the document for %s', async (_name, input) => {
   const { graphql, upstream } = await openTestApp()
-  const { status, data, errors } = await graphql(CREATE, { input })
+  const { status, data, errors } = await graphql(CREATE, { input }, STRICT)
   expect({ status, data }).toEqual({ status: 400, data: undefined })
   expect(errors).toMatchObject([{ locations: [{ line: 2 }], extensions: { code: 'BAD_USER_INPUT' } }])
   expect(upstream.submits).toBe(0)
@@ -259,6 +262,8 @@ test('answers 400 with the place for a literal that the types refuse', async () 
   const { graphql } = await openTestApp()
   const { status, errors } = await graphql(
     'mutation { createSwap(input: { targetImage: { url: "https://a.example" } }) { __typename } }',
+    {},
+    STRICT,
   )
   expect(status).toBe(400)
   expect(errors).toMatchObject([{ locations: [{ line: 1 }], extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }])

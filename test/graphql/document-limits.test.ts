@@ -70,6 +70,7 @@ test.each([
   ['root fields', (n: number) => `{ ${Array.from({ length: n }, (_u, i) => `b${i}`).join(' ')} }`, 100],
   ['levels', (n: number) => `${'{ a '.repeat(n)}${'}'.repeat(n)}`, 10],
   ['directives', (n: number) => `{ a ${'@b '.repeat(n)} }`, 10],
+  ['levels in a fragment', (n: number) => `fragment F on Job ${'{ a '.repeat(n)}${'}'.repeat(n)}`, 10],
   [
     'root fields in a mutation',
     (n: number) => `mutation { ${Array.from({ length: n }, (_u, i) => `b${i}`).join(' ')} }`,
@@ -80,3 +81,24 @@ test.each([
   expect(() => checkDocument(parse(write(most)))).not.toThrow()
   expect(() => checkDocument(parse(write(most + 1)))).toThrow('more than')
 })
+
+test.each([
+  ['a fragment on a type of introspection', (selection: string) => `fragment F on __Type ${selection}`],
+  ['__schema', (selection: string) => `{ __schema { types ${selection} } }`],
+  ['__type', (selection: string) => `{ __type(name: "A") ${selection} }`],
+])('%s is exempt from the depth limit, and from no other', (_what, write) => {
+  const nest = (inner: string, levels: number) => `${'{ ofType '.repeat(levels)}{ ${inner} }${' }'.repeat(levels)}`
+  expect(() => checkDocument(parse(write(nest('name', 30))))).not.toThrow()
+  const aliases = Array.from({ length: 101 }, (_u, n) => `a${n}: name`).join(' ')
+  expect(() => checkDocument(parse(write(nest(aliases, 30))))).toThrow('more than 100 aliases')
+  expect(() => checkDocument(parse(write(nest('name '.repeat(21), 30))))).toThrow('more than 20 fields of one name')
+  expect(() => checkDocument(parse(write(nest('name @a '.repeat(11), 30))))).toThrow('more than 10 directives')
+})
+
+test.each(['__typename', '__other', '_service'])(
+  '%s does not exempt what is nested in it from the depth limit',
+  (name) => {
+    const selection = `${'{ a '.repeat(10)}${'}'.repeat(10)}`
+    expect(() => checkDocument(parse(`{ ${name} ${selection} }`))).toThrow('more than 10 levels')
+  },
+)

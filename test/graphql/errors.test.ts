@@ -1,10 +1,12 @@
 import { rmSync } from 'node:fs'
 import { GraphQLError } from 'graphql'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GatewayError } from '../../src/domain/errors.ts'
 import { createErrorMask } from '../../src/graphql/errors.ts'
 import { CreateSwapDocument, WatchSwapJobDocument } from '../../src/graphql/generated.ts'
+import { connectWire } from '../support/live-stage.ts'
 import { makeDataDir, openSideDoorOf, openTestApp, subscribeSse } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
@@ -22,6 +24,13 @@ test('an unexpected error becomes one plain sentence, and is heard here', () => 
   })
   expect(JSON.stringify(masked)).not.toContain('SQLITE')
   expect(heard).toEqual([secret])
+})
+
+test('an unexpected error that leaves no answer has status 500; one of a field leaves the status alone', () => {
+  const mask = createErrorMask(() => {})
+  expect(mask(new Error('x')).extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } })
+  const ofField = new GraphQLError('x', { originalError: new Error('x'), path: ['a'] })
+  expect(mask(ofField).extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR' })
 })
 
 test('a failed call keeps its words and gets its code', () => {
@@ -59,3 +68,50 @@ test.each(['development', 'production', 'test'])(
     rmSync(dataDir, { recursive: true })
   },
 )
+
+describe('the status that an error has over HTTP is in none of its extensions', () => {
+  const DOCUMENTS = {
+    'of a document that does not parse': '{ nope',
+    'of a document that is not valid': '{ nope }',
+    'of a document that is too deep': `${'{ a '.repeat(11)}${'}'.repeat(11)}`,
+    'of a document with too many tokens': `{ ${'a '.repeat(2_001)} }`,
+    'of variables that do not fit': 'query ($id: ID!) { swapJob(id: $id) { id } }',
+    'of a subscription whose variables do not fit': 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id } }',
+    'of a subscription to a job that does not exist': 'subscription { swapJobUpdated(id: "job_x") { id } }',
+    'of a field that fails': '{ swapJob(id: "x", waitMs: -1) { id } }',
+  }
+
+  const overSse = async (url: string, query: string): Promise<unknown> => {
+    const events = []
+    for await (const event of subscribeSse(url, query, {})) events.push(event)
+    return events[0]?.errors
+  }
+  const overWebSocket = async (url: string, query: string): Promise<unknown> => {
+    const { init, subscribe, messages } = connectWire(url)
+    await init()
+    subscribe('1', query)
+    const { type, payload } = await until(() => messages.find(({ id }) => id === '1'))
+    // A field that fails comes in an execution result.
+    return type === 'error' ? payload : (payload as { readonly errors?: unknown }).errors
+  }
+
+  test.each(Object.entries(DOCUMENTS))('%s, over SSE and WebSocket', async (_what, query) => {
+    const { app } = await openTestApp()
+    for (const errors of [await overSse(app.url, query), await overWebSocket(app.url, query)]) {
+      expect(errors).toMatchObject([{ extensions: { code: expect.stringMatching(/^[A-Z_]+$/) } }])
+      expect(JSON.stringify(errors)).not.toContain('"http"')
+    }
+  })
+
+  test.each(['{ __typename }', 'subscription { swapJobsUpdated { kind } }'])(
+    'of %s when the requests of the caller are used up, over SSE and WebSocket',
+    async (query) => {
+      const { app, graphql } = await openTestApp({ settings: { TENANT_REQUESTS_PER_MINUTE: '1' } })
+      await graphql('{ __typename }')
+      for (const errors of [await overSse(app.url, query), await overWebSocket(app.url, query)]) {
+        expect(errors).toMatchObject([{ extensions: { code: 'RATE_LIMITED' } }])
+        expect(JSON.stringify(errors)).not.toContain('"http"')
+      }
+    },
+  )
+})

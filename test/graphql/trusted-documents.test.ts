@@ -18,7 +18,7 @@ beforeEach(async () => {
 async function post(body: object) {
   const response = await fetch(`${gateway.app.url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
     body: JSON.stringify(body),
   })
   return { status: response.status, json: (await response.json()) as Record<string, any> } // oxlint-disable-line typescript/no-explicit-any
@@ -40,16 +40,20 @@ test.each<[string, (id: string, text: string) => object]>([
   expect([status, json]).toEqual([200, { data: { swapJob: null } }])
 })
 
-test('any other is refused, whatever it is', async () => {
+test('a document that is not listed is refused, however it is named', async () => {
   for (const body of [
     { query: '{ __typename }' },
     { query: `${SwapJobDocument.toString()} ` },
     { documentId: 'a'.repeat(64) },
     { documentId: idOf(SwapJobDocument.toString()).slice(1) },
     { documentId: '__proto__' },
+    { extensions: { persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } } },
+    { query: '{ __typename }', extensions: { persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } } },
   ]) {
     const { status, json } = await post(body)
     expect([status, json['errors'][0].extensions.code]).toEqual([400, 'DOCUMENT_NOT_TRUSTED'])
+    // Clients of automatic persisted queries answer these words by sending the text.
+    expect(JSON.stringify(json)).not.toMatch(/PersistedQuery|PERSISTED_QUERY/)
   }
 })
 

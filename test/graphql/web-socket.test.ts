@@ -1,3 +1,5 @@
+import { type IncomingMessage, request as httpRequest } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { localViewer } from '../../src/auth/authenticate.ts'
 import { connectWire, openLiveStage } from '../support/live-stage.ts'
@@ -84,6 +86,61 @@ describe('closes a socket whose client', () => {
     next.subscribe('1', WATCH)
     await until(() => next.messages.some(({ type }) => type === 'next'))
   })
+})
+
+describe('the handshake', () => {
+  const shake = async (url: string, protocols: string | null): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const request = httpRequest(`${url}/graphql`, {
+        headers: {
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-version': '13',
+          'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+          ...(protocols !== null && { 'sec-websocket-protocol': protocols }),
+        },
+      })
+      request.on('response', resolve).on('error', reject)
+      request.on('upgrade', (response, socket) => {
+        socket.destroy()
+        resolve(response)
+      })
+      request.end()
+    })
+
+  test.each([
+    [
+      'offers only graphql-ws',
+      'graphql-ws',
+      /graphql-ws of subscriptions-transport-ws is not supported.*graphql-transport-ws/,
+    ],
+    ['offers another subprotocol', 'mqtt', /Offer the WebSocket subprotocol graphql-transport-ws/],
+    ['offers no subprotocol', null, /Offer the WebSocket subprotocol graphql-transport-ws/],
+  ])('of a client that %s is refused with 400 and a reason', async (_what, protocols, reason) => {
+    const { url } = await openLiveStage()
+    const response = await shake(url, protocols)
+    expect([response.statusCode, response.headers['content-type']]).toEqual([400, 'application/json; charset=utf-8'])
+    const { errors } = (await json(response)) as { errors: readonly { message: string; extensions: object }[] }
+    expect(errors[0]?.message).toMatch(reason)
+    expect(errors[0]?.extensions).toEqual({ code: 'SUBPROTOCOL_NOT_SUPPORTED' })
+  })
+
+  test.each(['graphql-transport-ws', 'graphql-ws, graphql-transport-ws', 'graphql-transport-ws,graphql-ws'])(
+    'of a client that offers %s chooses graphql-transport-ws',
+    async (protocols) => {
+      const { url } = await openLiveStage()
+      const { statusCode, headers } = await shake(url, protocols)
+      expect([statusCode, headers['sec-websocket-protocol']]).toEqual([101, 'graphql-transport-ws'])
+    },
+  )
+})
+
+test('a malformed subscribe closes the socket with a reason that names the member', async () => {
+  const { url } = await openLiveStage()
+  const { init, send, closed } = connectWire(url)
+  await init()
+  send({ type: 'subscribe', id: '1', payload: { query: WATCH, operationName: 'A'.repeat(129) } })
+  expect(await closed).toEqual({ code: 4400, reason: '`operationName` has at most 128 characters.' })
 })
 
 test('an operation too many is told so, and the others go on', async () => {

@@ -107,7 +107,7 @@ describe('a path', () => {
 describe('a body', () => {
   test.each<[string, string | Buffer, Record<string, string>, number]>([
     ['of more than 256 kB', `{"query":"{ __typename } #${'x'.repeat(300_000)}"}`, {}, 413],
-    ['that is compressed', gzipSync(BODY), { 'content-encoding': 'gzip' }, 400],
+    ['that is compressed', gzipSync(BODY), { 'content-encoding': 'gzip' }, 415],
     ['that is no JSON', '{"query":', {}, 400],
     ['that is not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]), {}, 400],
     ['that is nested 100,000 deep', '['.repeat(100_000), {}, 400],
@@ -117,7 +117,12 @@ describe('a body', () => {
     ['whose variables are a list', '{"query":"{ __typename }","variables":[1]}', {}, 400],
     ['whose variables are a text', '{"query":"{ __typename }","variables":"{}"}', {}, 400],
     ['whose extensions are a text', '{"query":"{ __typename }","extensions":"{}"}', {}, 400],
-    ['that names a document nobody knows', `{"documentId":"${'a'.repeat(64)}"}`, {}, 400],
+    [
+      'that names a document that does not exist',
+      `{"documentId":"${'a'.repeat(64)}"}`,
+      { accept: 'application/graphql-response+json' },
+      400,
+    ],
     ['in another charset’s bytes', Buffer.from('{"query":"{ __typename }"}', 'utf16le'), {}, 400],
   ])('%s', async (_what, body, headers, status) => {
     const response = await fetch(`${stage.url}/graphql`, {

@@ -9,7 +9,6 @@ const MAX_CHARS = 16_000_000
 const MAX_ANSWER_CHARS = 64_000
 /** What another process has erased is given for at most this long; an address ends no sooner than hours after it was made. */
 const KEPT_FOR_MS = 5_000
-export const MAX_ACCEPT_CHARS = 100
 
 export interface Answer {
   readonly status: number
@@ -28,15 +27,14 @@ export type Condition =
 interface Kept {
   readonly answer: Answer
   readonly condition: Condition
-  /** The spelling of `Accept` that it is for. */
-  readonly accept: string
 }
 
 export interface KeptAnswers {
   /** What names a request among others. */
   keyOf(viewer: Viewer, body: Buffer): string
-  recall(viewer: Viewer, key: string, accept: string): Promise<Answer | null>
-  keep(key: string, accept: string, answer: Answer, condition: Condition): void
+  /** @param type the content type of the answer. */
+  recall(viewer: Viewer, key: string, type: string): Promise<Answer | null>
+  keep(key: string, answer: Answer, condition: Condition): void
   clear(): void
 }
 
@@ -70,15 +68,15 @@ export function createKeptAnswers({
 
   return {
     keyOf: (viewer, body) => viewerKeyOf(viewer) + body.toString('latin1'),
-    recall: async (viewer, key, accept) => {
+    recall: async (viewer, key, type) => {
       const found = kept.get(key)
-      if (found?.accept !== accept) return null
+      if (found?.answer.type !== type) return null
       if (found.condition.kind === 'always') return found.answer
       return (await isStillSo(viewer, found.condition).catch(() => false)) ? found.answer : null
     },
-    keep: (key, accept, answer, condition) => {
-      if (answer.text.length > MAX_ANSWER_CHARS || accept.length > MAX_ACCEPT_CHARS) return
-      kept.set(key, { answer: { ...answer, text: flatten(answer.text) }, condition, accept })
+    keep: (key, answer, condition) => {
+      if (answer.text.length > MAX_ANSWER_CHARS) return
+      kept.set(key, { answer: { ...answer, text: flatten(answer.text) }, condition })
     },
     clear: kept.clear,
   }

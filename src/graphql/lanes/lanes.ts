@@ -8,23 +8,18 @@
  * left to Yoga, which asks again; only what a mutation has done is not done twice. Without the lanes every answer is the
  * same, and slower.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type DocumentNode, getOperationAST, type GraphQLSchema, type OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import type { Viewer } from '../../auth/viewer.ts'
 import type { Caller } from '../caller.ts'
 import { type Context, createContext, type UseCases } from '../context.ts'
 import { compile, type Plan, type Written } from './compile.ts'
-import { type Answer, type Condition, createKeptAnswers, MAX_ACCEPT_CHARS } from './kept-answers.ts'
+import { type Answer, type Condition, createKeptAnswers } from './kept-answers.ts'
 
 /** Compiled documents, and how long one may be. */
 const MAX_PLANS = 1_000
 const MAX_DOCUMENT_CHARS = 8_000
 const MAX_BODY_BYTES = 16_384
-/** Spellings of `Accept`. */
-const MAX_FORMATS = 20
-/** The status of a request that cannot be run. */
-export const REFUSED = 400
 
 export interface LaneRequest {
   readonly caller: Caller
@@ -32,8 +27,7 @@ export interface LaneRequest {
   readonly operationName: string | null
   readonly variables: Readonly<Record<string, unknown>>
   readonly idempotencyKey: string | null
-  /** `Accept`, and the content type that goes with it. */
-  readonly accept: string
+  /** The content type of the answer. */
   readonly type: string
   /** Where the answer is kept, should it last. */
   readonly key: string
@@ -45,16 +39,14 @@ export type LaneOutcome =
   | { readonly kind: 'begun'; readonly useCases: UseCases }
 
 export interface Lanes {
-  /** The content type that Yoga has answered such a request with; null where it has not yet, and for what is too long. */
-  formatOf(request: IncomingMessage, body: Buffer): string | null
-  /** Remembers it, of an answer that Yoga has just given. */
-  noteFormat(request: IncomingMessage, response: ServerResponse): void
+  /** False for a body that is too long to be worth keeping. */
+  takes(body: Buffer): boolean
   /** What names a request among those whose answers are kept. */
   keyOf(viewer: Viewer, body: Buffer): string
   /** What was answered to the same request, where it would be answered the same now. */
-  recall(request: IncomingMessage, viewer: Viewer, key: string): Promise<Answer | null>
+  recall(viewer: Viewer, key: string, type: string): Promise<Answer | null>
   /** Keeps what Yoga has said of a request that cannot be run: to the same bytes it says the same. */
-  keepRefusal(key: string, accept: string | null, answer: Answer): void
+  keepRefusal(key: string, answer: Answer): void
   /** Whether the document has been run: it is within the limits then. */
   isLearned(text: string): boolean
   /** Hears of each document that Yoga runs, and has found valid. */
@@ -74,7 +66,6 @@ interface Learned {
 export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
   const learned = new LRUCache<string, Learned>({ max: MAX_PLANS })
   const kept = createKeptAnswers(useCases)
-  const formats = new LRUCache<string, string>({ max: MAX_FORMATS })
   /** What was read before an erasure is not kept after it. */
   let erasures = 0
 
@@ -89,20 +80,10 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
   }
 
   return {
-    formatOf: ({ headers: { accept = '' } }, body) =>
-      body.byteLength > MAX_BODY_BYTES ? null : (formats.get(accept) ?? null),
-    noteFormat: ({ headers: { accept = '' } }, response) => {
-      const type = response.getHeader('content-type')
-      // What is answered as a stream says nothing of how an answer is.
-      const isAnswer =
-        (response.statusCode === 200 || response.statusCode === REFUSED) &&
-        typeof type === 'string' &&
-        type.startsWith('application/')
-      if (isAnswer && accept.length <= MAX_ACCEPT_CHARS) formats.set(accept, type)
-    },
+    takes: (body) => body.byteLength <= MAX_BODY_BYTES,
     keyOf: kept.keyOf,
-    recall: async ({ headers: { accept = '' } }, viewer, key) => kept.recall(viewer, key, accept),
-    keepRefusal: (key, accept, answer) => kept.keep(key, accept ?? '', answer, { kind: 'always' }),
+    recall: kept.recall,
+    keepRefusal: (key, answer) => kept.keep(key, answer, { kind: 'always' }),
     isLearned: (text) => learned.has(text),
     learn: (document) => {
       const text = document.loc?.source.body
@@ -120,7 +101,7 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
         const written = await plan.run(context, request.variables)
         const answer = { status: 200, type: request.type, text: `{"data":${written.text}}` }
         const condition = await findCondition(written, context, state)
-        if (condition && erasures === erasuresBefore) kept.keep(request.key, request.accept, answer, condition)
+        if (condition && erasures === erasuresBefore) kept.keep(request.key, answer, condition)
         return { kind: 'answered', answer }
       } catch {
         // Whatever it was: Yoga meets it again, and knows what to say.

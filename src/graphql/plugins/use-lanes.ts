@@ -1,16 +1,23 @@
-/** Tells the lanes of each document that is run, having been found valid, and of each request that cannot be run. */
+/** Tells the lanes of each valid document that is executed, and of each request whose document cannot run. */
 import type { Plugin } from 'graphql-yoga'
 import type { Admitted } from '../front-door.ts'
-import { type Lanes, REFUSED } from '../lanes/lanes.ts'
+import type { Lanes } from '../lanes/lanes.ts'
+import { isRequestError } from './use-request-error-status.ts'
 
 export function useLanes(lanes: Pick<Lanes, 'learn' | 'keepRefusal'>): Plugin<object, Admitted> {
+  const refused = new WeakSet<Request>()
   return {
     onExecute: ({ args }) => lanes.learn(args.document),
+    onResultProcess: ({ request, result }) => {
+      if (isRequestError(result)) refused.add(request)
+    },
     onResponse: async ({ request, response, serverContext: { laneKey } }) => {
+      const { status } = response
       const type = response.headers.get('content-type')
-      if (laneKey === undefined || response.status !== REFUSED || type === null) return
-      const text = await response.clone().text()
-      lanes.keepRefusal(laneKey, request.headers.get('accept'), { status: REFUSED, type, text })
+      // Other statuses (429, 503) pass; those two are what a document deserves.
+      const isLasting = refused.has(request) && (status === 200 || status === 400)
+      if (laneKey === undefined || type === null || !isLasting) return
+      lanes.keepRefusal(laneKey, { status, type, text: await response.clone().text() })
     },
   }
 }

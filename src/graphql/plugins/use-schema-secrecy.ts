@@ -1,21 +1,16 @@
 /**
- * For a gateway whose schema is not to be asked for: no introspection, no `_service` of federation, and no names
- * suggested in errors. `__typename` stays.
+ * Disables introspection, `_service` of federation, and suggestions of names in errors. `__typename` stays.
  */
-import {
-  type ASTVisitor,
-  GraphQLError,
-  NoSchemaIntrospectionCustomRule,
-  validate,
-  type ValidationContext,
-} from 'graphql'
+import { type ASTVisitor, GraphQLError, validate, type ValidationContext } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
+
+/** The fields of the query type that lead to the schema. */
+const SCHEMA_FIELDS: ReadonlySet<string> = new Set(['__schema', '__type', '_service'])
 
 export function useSchemaSecrecy(): Plugin {
   return {
     onValidate: ({ addValidationRule, setValidationFn }) => {
-      addValidationRule(NoSchemaIntrospectionCustomRule)
-      addValidationRule(noServiceRule)
+      addValidationRule(noIntrospectionRule)
       setValidationFn((schema, document, rules, options) =>
         validate(schema, document, rules, { ...options, hideSuggestions: true }),
       )
@@ -30,11 +25,16 @@ export function useSchemaSecrecy(): Plugin {
   }
 }
 
-function noServiceRule(context: ValidationContext): ASTVisitor {
+/** Reports once, however many fields ask: graphql's own rule has an error for each field of an introspection query. */
+function noIntrospectionRule(context: ValidationContext): ASTVisitor {
+  const query = context.getSchema().getQueryType()
+  let isReported = false
   return {
     Field: (node) => {
-      if (node.name.value !== '_service' || context.getParentType()?.name !== 'Query') return
-      context.reportError(new GraphQLError('The schema of this gateway is not to be asked for.', { nodes: node }))
+      if (isReported || !SCHEMA_FIELDS.has(node.name.value) || context.getParentType() !== query) return
+      isReported = true
+      const message = 'Introspection is disabled. Set INTROSPECTION=on to enable it.'
+      context.reportError(new GraphQLError(message, { nodes: node }))
     },
   }
 }

@@ -67,7 +67,7 @@ export const SwapIdempotencyConflictError = builder
     description: 'The idempotency key was used with another input. Nothing was sent.',
     interfaces: [SwapError],
     fields: (t) => ({
-      job: t.expose('job', { type: SwapJobType, nullable: true, description: 'The job that has the key.' }),
+      job: t.expose('job', { type: SwapJobType, description: 'The job that has the key.' }),
     }),
   })
 
@@ -85,7 +85,7 @@ export const SwapUpstreamError = builder
     description: "The upstream's answer was no. Never used when the answer was lost: that is a job in UNCONFIRMED.",
     interfaces: [SwapError],
     fields: (t) => ({
-      job: t.expose('job', { type: SwapJobType, nullable: true, description: 'The job, recorded as FAILED.' }),
+      job: t.expose('job', { type: SwapJobType, description: 'The job, recorded as FAILED.' }),
     }),
   })
 
@@ -96,7 +96,7 @@ export const SwapQuotaExceededError = builder
     interfaces: [SwapError],
     fields: (t) => ({
       remaining: t.exposeInt('remaining', { nullable: true }),
-      resetAt: t.expose('resetAt', { type: 'DateTime', nullable: true }),
+      resetAt: t.expose('resetAt', { type: 'DateTime' }),
     }),
   })
 

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { sendText } from '../lib/send-text.ts'
+import { sendError } from './respond.ts'
+
+export const SCHEMA_PATH = '/schema.graphql'
+
+/**
+ * `GET /schema.graphql`: the schema in SDL, for code generators, linters and people. Like the other pages it needs no
+ * credentials: it is the published contract, not data.
+ * @param printSdl called once, at the first request; null if introspection is disabled.
+ */
+export function createSchemaFile(printSdl: (() => string) | null) {
+  let file: { readonly sdl: string; readonly etag: string } | null = null
+
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD')
+      return sendError(response, 405, 'METHOD_NOT_ALLOWED', 'Read the schema with GET.')
+    }
+    if (!printSdl) {
+      const message = 'Introspection is disabled, so the schema is not served. Set INTROSPECTION=on to enable it.'
+      return sendError(response, 404, 'INTROSPECTION_DISABLED', message)
+    }
+    file ??= toFile(printSdl())
+    response.setHeader('etag', file.etag)
+    response.setHeader('cache-control', 'no-cache')
+    if (matches(request.headers['if-none-match'], file.etag)) response.writeHead(304).end()
+    else sendText(response, 200, 'text/plain; charset=utf-8', file.sdl)
+  }
+}
+
+function toFile(sdl: string) {
+  return { sdl, etag: `"${createHash('sha256').update(sdl).digest('base64url')}"` }
+}
+
+/** Weak comparison (RFC 9110, 13.1.2): a proxy that compresses may have made the tag weak. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? []
+  return tags.includes(etag) || tags.includes('*')
+}
