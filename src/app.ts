@@ -118,7 +118,7 @@ export async function openApp({
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`
     const publicUrl = config.publicUrl ?? url
     const { allowedOrigins, authenticates } = config
-    const gate = createGate({ publicUrl, allowedOrigins, isOpen: !authenticates })
+    const gate = createGate({ publicUrl, allowedOrigins, isOpen: !authenticates, onRefused: telemetry.originRefused })
     const watchTokens = createWatchTokens(secrets.gatewaySecrets, () => clock.now())
     const { authenticate, closeKeys } = openAuthentication(config, secrets, watchTokens, telemetry)
     closers.add(closeKeys)
@@ -308,7 +308,7 @@ export async function openApp({
       : null
     const doorsBehind = { graphql: graphql.handle, hook, page, rest, ...imageKeeping.doors }
     const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
-    doors.open({ route, admits: gate.admitsUpgrade, upgrade: graphql.upgrade })
+    doors.open({ route, refuseUpgrade: gate.refuseUpgrade, upgrade: graphql.upgrade })
 
     return {
       url,

@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { GraphqlServer } from './graphql/server.ts'
+import type { Offence } from './http/gate.ts'
 import type { Route } from './http/router.ts'
 import { StandingResponse } from './lib/standing-response.ts'
 import { readPath } from './lib/request-path.ts'
@@ -38,7 +39,8 @@ export async function listen(
   route: Route,
   webSockets: {
     readonly path: string
-    readonly admits: (request: IncomingMessage) => boolean
+    /** Why a WebSocket must not be opened; null if it may. */
+    readonly refuseUpgrade: (request: IncomingMessage) => Offence | null
     readonly upgrade: GraphqlServer['upgrade']
   },
   strangerMs: number = STRANGER_MS,
@@ -63,10 +65,12 @@ export async function listen(
   server.on('connection', strangers.add)
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
-    if (readPath(request) !== webSockets.path) refuse(socket, '404 Not Found')
-    else if (!webSockets.admits(request)) refuse(socket, '403 Forbidden')
+    const offence = findOffence(request)
+    if (offence) refuse(socket, offence)
     else webSockets.upgrade(request, socket, head)
   })
+  const findOffence = (request: IncomingMessage) =>
+    readPath(request) === webSockets.path ? webSockets.refuseUpgrade(request) : NOT_FOUND
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(address.port, address.host, () => {
@@ -133,6 +137,21 @@ function isStream(response: ServerResponse): boolean {
   return response.headersSent && !response.writableEnded
 }
 
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+interface Refusal {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+}
+
+const NOT_FOUND: Refusal = { status: 404, code: 'NOT_FOUND', message: 'WebSockets are opened at /graphql.' }
+
+function refuse(socket: Duplex, { status, code, message }: Refusal): void {
+  const body = `${JSON.stringify({ error: { code, message } })}\n`
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

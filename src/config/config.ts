@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import type { Deadlines } from '../domain/transitions.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
+import { parseAllowedOrigin } from './allowed-origins.ts'
 import { SettingError } from './env.ts'
 import { isPostgresUrl, type SettingValues } from './settings.ts'
 
@@ -20,7 +21,7 @@ export interface Config {
   /** Folder of the operator's own face-swap models; null for the built-in ones. */
   readonly modelsDir: string | null
   readonly allowedPrivateHosts: readonly string[]
-  /** Origins of web pages that may call, beside our own. */
+  /** Origins of web pages that may call in addition to the gateway's own, in lower case. */
   readonly allowedOrigins: readonly string[]
   /** Whether callers show who they are; where not, they are those of this machine. */
   readonly authenticates: boolean
@@ -79,7 +80,7 @@ export function toConfig(values: SettingValues): Config {
     blobUrl: values.BLOB_URL ?? `file:${join(dataDir, 'images')}`,
     modelsDir: values.SWAPFACE_MODELS_DIR === undefined ? null : resolve(values.SWAPFACE_MODELS_DIR),
     allowedPrivateHosts: parseList(values.ALLOWED_PRIVATE_HOSTS),
-    allowedOrigins: parseList(values.ALLOWED_ORIGINS).map(parseOrigin),
+    allowedOrigins: parseList(values.ALLOWED_ORIGINS).map(parseAllowedOrigin),
     authenticates,
     jwt,
     graphiql: values.GRAPHIQL === undefined ? loopback : values.GRAPHIQL === 'on',
@@ -105,18 +106,6 @@ function parseList(text = ''): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean)
-}
-
-function parseOrigin(text: string): string {
-  const origin = URL.canParse(text) ? new URL(text).origin : 'null'
-  // A wildcard, a path or a scheme that has no origins would allow something else than it seems to.
-  if (origin !== text.replace(/\/$/, '').toLowerCase() || origin === 'null' || origin.includes('*')) {
-    throw new SettingError(
-      'ALLOWED_ORIGINS',
-      'must list origins such as https://app.example.com: scheme, host and port, without a path or *',
-    )
-  }
-  return origin
 }
 
 function readJwt({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: SettingValues): Config['jwt'] {
