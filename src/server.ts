@@ -2,9 +2,12 @@ import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES }
 import type { Duplex } from 'node:stream'
 import type { GraphqlServer } from './graphql/server.ts'
 import type { Offence } from './http/gate.ts'
+import { sendError } from './http/respond.ts'
 import type { Route } from './http/router.ts'
+import { asksForWebSocket, ignoreUpgrade } from './lib/ignore-upgrade.ts'
 import { StandingResponse } from './lib/standing-response.ts'
 import { readPath } from './lib/request-path.ts'
+import { normaliseTarget } from './lib/request-target.ts'
 
 /**
  * What slow and broken peers may take: the head of a request, all of it (what is held open, waitMs and streams, is an
@@ -59,18 +62,28 @@ export async function listen(
       underWay.delete(response)
       endWhenQuiet()
     })
-    route(request, response)
+    if (normaliseTarget(request)) route(request, response)
+    else sendError(response, 400, BAD_HOST.code, BAD_HOST.message)
   })
   server.maxConnections = MAX_CONNECTIONS
   server.on('connection', strangers.add)
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
+    if (!asksForWebSocket(request)) {
+      // Answers to requests that came before it on this connection go first.
+      const last = [...underWay].findLast(({ req }) => req.socket === socket)
+      if (last) last.once('close', () => ignoreUpgrade(server, request, socket, head))
+      else ignoreUpgrade(server, request, socket, head)
+      return
+    }
     const offence = findOffence(request)
     if (offence) refuse(socket, offence)
     else webSockets.upgrade(request, socket, head)
   })
-  const findOffence = (request: IncomingMessage) =>
-    readPath(request) === webSockets.path ? webSockets.refuseUpgrade(request) : NOT_FOUND
+  const findOffence = (request: IncomingMessage) => {
+    if (!normaliseTarget(request)) return BAD_HOST
+    return readPath(request) === webSockets.path ? webSockets.refuseUpgrade(request) : NOT_FOUND
+  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(address.port, address.host, () => {
@@ -107,6 +120,8 @@ function createStrangers(afterMs: number) {
   const strangers = new WeakMap<Duplex, Stranger>()
   return {
     add: (connection: Duplex): void => {
+      // A connection whose offer of another protocol was ignored is announced twice.
+      if (strangers.has(connection)) return
       const end = () => {
         stranger.isOver = true
         if (stranger.underWay === 0) connection.destroy()
@@ -143,6 +158,7 @@ interface Refusal {
   readonly message: string
 }
 
+const BAD_HOST: Refusal = { status: 400, code: 'BAD_HOST', message: 'Send one Host header, with a host and a port.' }
 const NOT_FOUND: Refusal = { status: 404, code: 'NOT_FOUND', message: 'WebSockets are opened at /graphql.' }
 
 function refuse(socket: Duplex, { status, code, message }: Refusal): void {

@@ -15,7 +15,7 @@ import type { StandingResponse } from '../lib/standing-response.ts'
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { checkDocumentText } from './document-limits.ts'
-import { type EventStreamDoor, wantsEventStream } from './event-stream.ts'
+import { type EventStreamDoor, STREAM_HEADERS, wantsEventStream } from './event-stream.ts'
 import type { UseCases } from './context.ts'
 import type { Lanes } from './lanes/lanes.ts'
 import type { OperationParams } from './operations.ts'
@@ -88,13 +88,16 @@ export function createFrontDoor(parts: FrontDoorParts) {
 
   const answer = async (request: IncomingMessage, response: StandingResponse) => {
     const isPost = request.method === 'POST'
+    const isHead = request.method === 'HEAD'
+    // The page is rendered as for GET; Node omits the body.
+    if (isHead) request.method = 'GET'
     if (hasPage && !isPost && wantsPage(request)) {
       response.setHeader('content-security-policy', PAGE_POLICY)
       await yoga(request, response, {})
       return
     }
     if (!isPost && request.method !== 'GET')
-      throw new Refused(405, 'METHOD_NOT_ALLOWED', 'Send POST or GET.', { allow: 'GET, POST' })
+      throw new Refused(405, 'METHOD_NOT_ALLOWED', 'Send POST or GET.', { allow: 'GET, HEAD, POST' })
     if (!hasJsonType(request, isPost)) {
       // What a web page of any origin can send without asking first (CORS "simple" requests), and what nobody sends.
       throw new Refused(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send GraphQL as application/json.')
@@ -113,6 +116,8 @@ export function createFrontDoor(parts: FrontDoorParts) {
     if (!params) {
       throw new Refused(400, 'BAD_REQUEST', 'Send {"query": "…"}, with variables and operationName where needed.')
     }
+    // Only the head would be sent, so the operation is not executed.
+    if (isHead) return response.writeHead(200, wantsStream ? STREAM_HEADERS : {}).end()
     const idempotencyKey = readHeader(request, 'idempotency-key')
     if (wantsStream) {
       if (await eventStreams.open({ caller, params, idempotencyKey, mayChange: isPost }, response)) return

@@ -32,6 +32,7 @@ export function createHookDoor(hooks: HookTaker) {
     }
     switch (await hooks.accept(jobId, body.toString('utf8'))) {
       case 'notKept':
+        response.setHeader('retry-after', '1')
         sendError(response, 503, 'UNAVAILABLE', 'The hook could not be written down. Send it again.')
         return
       case 'kept':

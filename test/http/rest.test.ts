@@ -129,7 +129,9 @@ test.each<[string, string, unknown, Record<string, string>, number, RegExp]>([
   ['no jobId', 'fetch', {}, {}, 400, /'jobId' parameter error!/],
   ['no such call', 'info', {}, {}, 404, /Nothing is at/],
   ['not JSON by its type', 'swap', SAMPLE, { 'content-type': 'text/plain' }, 415, /application\/json/],
-  ['too much', 'swap', { ...SAMPLE, more: 'x'.repeat(70_000) }, {}, 413, /larger than/],
+  ['too much', 'swap', { ...SAMPLE, more: 'x'.repeat(140_000) }, {}, 413, /larger than/],
+  ['a list', 'swap', [SAMPLE], {}, 400, /must be a JSON object/],
+  ['a compressed body', 'swap', SAMPLE, { 'content-encoding': 'gzip' }, 415, /Content-Encoding/],
 ])('%s is refused with a document of the reference, and nothing is sent', async (...row) => {
   const [, path, body, headers, status, message] = row
   const gateway = await openWithDoor()
@@ -138,12 +140,23 @@ test.each<[string, string, unknown, Record<string, string>, number, RegExp]>([
   expect(gateway.upstream.submits).toBe(0)
 })
 
+test('a body with a byte order mark is read', async () => {
+  const gateway = await openWithDoor()
+  const { status } = await fetch(`${gateway.app.url}/insightFace/v1/swap`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'TT-API-KEY': KEY, 'content-encoding': 'identity' },
+    body: `\uFEFF${JSON.stringify(SAMPLE)}`,
+  })
+  expect(status).toBe(200)
+})
+
 test('limits of the tenant hold here as well', async () => {
   const gateway = await openWithDoor({
     settings: { TENANT_REQUESTS_PER_MINUTE: '3', TENANT_MAX_IN_FLIGHT: '1', TENANT_QUOTA_PER_DAY: '100' },
   })
   await submit(gateway)
-  expect((await call(gateway, 'swap', SAMPLE)).status).toBe(499)
+  const full = await call(gateway, 'swap', SAMPLE)
+  expect([full.status, full.headers.get('retry-after')]).toEqual([499, '5'])
   await call(gateway, 'fetch', { jobId: 'x' })
   const spent = await call(gateway, 'swap', SAMPLE)
   expect(spent.status).toBe(429)
