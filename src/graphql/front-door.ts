@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import { GraphQLError } from 'graphql'
 import { readCredentials } from '../auth/viewer.ts'
 import { setLimitHeaders } from '../limits/limiter.ts'
+import { discardBody } from '../lib/discard-body.ts'
 import { readBody } from '../lib/read-body.ts'
 import { readHeader } from '../lib/read-header.ts'
 import { readQuery } from '../lib/request-path.ts'
@@ -178,6 +179,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
         'content-length': length,
       })
       response.end(text)
+      discardBody(request)
     }
   }
 }
@@ -202,11 +204,10 @@ function readLength({ headers }: IncomingMessage): number {
 }
 
 async function read(request: IncomingMessage): Promise<Buffer> {
-  // A body that is too long is left unread, not cut off together with our answer.
   const isTooLong = readLength(request) > MAX_BODY_BYTES
   const body = isTooLong ? null : await readBody(request, MAX_BODY_BYTES)
   if (body === null) {
-    throw new Refused(413, 'TOO_LARGE', `A request has at most ${MAX_BODY_BYTES} bytes.`, { connection: 'close' })
+    throw new Refused(413, 'TOO_LARGE', `A request has at most ${MAX_BODY_BYTES} bytes.`)
   }
   return body
 }

@@ -13,6 +13,7 @@ import type { SwapJob, SwapLinks } from '../domain/swap-job.ts'
 import type { CreateSwap, CreateSwapOutcome } from '../jobs/create-swap.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Clock } from '../lib/clock.ts'
+import { discardBody } from '../lib/discard-body.ts'
 import { readHeader } from '../lib/read-header.ts'
 import type { StandingResponse } from '../lib/standing-response.ts'
 import { readJson } from '../lib/read-json.ts'
@@ -84,7 +85,7 @@ export function createRestDoor(parts: RestDoorParts) {
 
   const fetchJob = async (viewer: Viewer, request: IncomingMessage): Promise<object> => {
     const jobId = readQuery(request).get('jobId') ?? (await readRecord(request))['jobId']
-    if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId')
+    if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId', 'It must be a text, and not empty.')
     const [job] = await openReading(viewer)([jobId])
     if (!job) throw new Refused(404, 'There is no job with this jobId.')
     return toSwapDocument(job, await linksOf(viewer, job))
@@ -113,10 +114,9 @@ export function createRestDoor(parts: RestDoorParts) {
       sendJson(response, 200, await answer(request, response, path))
     } catch (error) {
       const { status, message } = toRefused(error)
-      // What is left of a body is not read.
-      if (!request.complete) response.setHeader('connection', 'close')
       if (status === 499 || status === 503) response.setHeader('retry-after', BUSY_RETRY_S)
       sendJson(response, status, { status: 'FAILED', message, data: null })
+      discardBody(request)
     }
   }
 }

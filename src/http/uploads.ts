@@ -3,6 +3,7 @@ import type { StoredImage } from '../domain/image.ts'
 import type { ImageAddresses } from '../jobs/image-addresses.ts'
 import type { Uploads } from '../jobs/uploads.ts'
 import { readBody } from '../lib/read-body.ts'
+import { discardBody } from '../lib/discard-body.ts'
 import { isPlain } from '../lib/read-json.ts'
 import { readQuery } from '../lib/request-path.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
@@ -31,8 +32,14 @@ export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
     }
     const asked = addresses.parseUpload(path, readQuery(request))
     const upload = asked && (await uploads.find(asked.id))
-    if (!asked || !upload) return sendNotFound(response)
-    if (upload.status !== 'AWAITING_BYTES') return answer(response, upload)
+    if (!asked || !upload) {
+      sendNotFound(response)
+      return discardBody(request)
+    }
+    if (upload.status !== 'AWAITING_BYTES') {
+      answer(response, upload)
+      return discardBody(request)
+    }
     if (asked.endsAt <= now()) return refuse(response, 410, 'ENDED', 'This address has ended. Reserve another upload.')
     const { 'content-type': type, 'content-length': length } = request.headers
     if (type?.trim().toLowerCase() !== upload.contentType) {
@@ -66,8 +73,7 @@ function refuseLength(response: ServerResponse, { byteLength }: StoredImage): vo
   refuse(response, 400, 'WRONG_LENGTH', `Send exactly ${byteLength} bytes, the length that was announced.`)
 }
 
-/** The rest of the body is not read. */
 function refuse(response: ServerResponse, status: number, code: string, message: string): void {
-  response.setHeader('connection', 'close')
   sendError(response, status, code, message)
+  discardBody(response.req)
 }

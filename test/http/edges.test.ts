@@ -1,7 +1,9 @@
 /** Request forms that proxies, load balancers and other clients send (RFC 9110, 9112), as they are on the wire. */
+import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { sendRaw } from '../security/stage.ts'
-import { openTestApp, type TestApp } from '../support/test-app.ts'
+import { closeAfterTest, openTestApp, type TestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
 
 const QUERY = '{"query":"{ __typename }"}'
 const GET = `/graphql?query=${encodeURIComponent('{ __typename }')}`
@@ -190,6 +192,55 @@ describe('a body', () => {
   test('with an expectation that no server knows is refused with 417', async () => {
     const headers = ['Host: localhost', 'Content-Length: 0', 'Expect: a-miracle']
     expect(statusOf(await send(await openTestApp(), 'POST /graphql', headers))).toBe(417)
+  })
+})
+
+describe('a request that is refused before its body has arrived', () => {
+  test.each([
+    ['POST /graphql', 'application/json', 300_000, 413],
+    ['POST /graphql', 'text/plain', 300_000, 415],
+    ['POST /insightFace/v1/swap', 'application/json', 300_000, 413],
+    ['PUT /uploads/img_00000000000000000000000000', 'image/png', 300_000, 404],
+  ])(
+    '%s of type %s: the rest is read, and the connection serves the next request',
+    async (line, type, length, status) => {
+      const { app } = await openTestApp({ settings: { REST_DOOR: 'on' } })
+      const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
+      closeAfterTest(() => {
+        socket.destroy()
+      })
+      let heard = ''
+      socket.on('data', (data) => {
+        heard += data.toString('latin1')
+      })
+      socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`)
+      // Enough to be found too long, where that is what is wrong.
+      socket.write('x'.repeat(length - 1))
+      await until(() => heard.startsWith(`HTTP/1.1 ${status}`))
+      socket.write('xGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      await until(() => heard.endsWith('{"status":"alive"}\n'))
+    },
+  )
+
+  test('is cut off after 32 MiB', async () => {
+    const { app } = await openTestApp()
+    const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
+    socket.on('error', () => null).resume()
+    const closed = new Promise((resolve) => {
+      socket.once('close', resolve)
+    })
+    const head = ['POST /graphql HTTP/1.1', 'Host: localhost', 'Content-Type: text/plain', 'Content-Length: 1000000000']
+    socket.write(`${head.join('\r\n')}\r\n\r\n`)
+    const block = Buffer.alloc(1024 * 1024)
+    for (let sent = 0; sent < 200 && socket.writable; sent += 1) {
+      if (socket.write(block)) continue
+      const drained = new Promise((resolve) => {
+        socket.once('drain', resolve)
+      })
+      await Promise.race([drained, closed])
+    }
+    await closed
+    expect(socket.bytesWritten).toBeLessThan(100 * 1024 * 1024)
   })
 })
 
