@@ -70,10 +70,12 @@ export async function listen(
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
     if (!asksForWebSocket(request)) {
+      const serve = () => ignoreUpgrade(server, request, socket, head)
       // Answers to requests that came before it on this connection go first.
-      const last = [...underWay].findLast(({ req }) => req.socket === socket)
-      if (last) last.once('close', () => ignoreUpgrade(server, request, socket, head))
-      else ignoreUpgrade(server, request, socket, head)
+      let last: ServerResponse | null = null
+      for (const response of underWay) if (response.req.socket === socket) last = response
+      if (last) last.once('close', serve)
+      else serve()
       return
     }
     const offence = findOffence(request)

@@ -15,6 +15,7 @@ export function asksForWebSocket({ headers }: IncomingMessage): boolean {
  * connection, so the request is written again without the offer and parsed a second time.
  */
 export function ignoreUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  if (socket.destroyed) return
   const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
   const { rawHeaders } = request
   for (let n = 0; n < rawHeaders.length; n += 2) {

@@ -1,7 +1,7 @@
 /** Images in from a caller and out to a browser: what is kept is of our own making, and opens only for whoever may see it. */
 import { Readable } from 'node:stream'
 import sharp from 'sharp'
-import { request as send } from 'undici'
+import { request as sendStream } from 'undici'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { sendRaw } from '../security/stage.ts'
 import { createFastClock } from '../support/fast-clock.ts'
@@ -126,7 +126,7 @@ describe('an upload', () => {
     const bytes = await makeImage()
     const { put: target } = await reserve(gateway, bytes)
     const putChunks = async (...chunks: Uint8Array[]) =>
-      send(target.url, { method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: Readable.from(chunks) })
+      sendStream(target.url, { method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: Readable.from(chunks) })
     expect((await putChunks(bytes, Buffer.alloc(1))).statusCode).toBe(400)
     expect((await putChunks(bytes.subarray(1))).statusCode).toBe(400)
     expect((await putChunks(bytes.subarray(0, 10), bytes.subarray(10))).statusCode).toBe(200)

@@ -169,8 +169,8 @@ test('a key is shared with GraphQL, but not where the hook would be sent in the 
   const gateway = await openWithDoor()
   const create = async (over: object) => {
     const input = { targetImage: { url: SAMPLE.targetImage }, swapImage: { url: SAMPLE.swapImage }, ...over }
-    const query = 'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { __typename } }'
-    return (await gateway.graphql(query, { input }, { 'x-api-key': KEY })).data.createSwap.__typename
+    const query = 'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { kind: __typename } }'
+    return (await gateway.graphql(query, { input }, { 'x-api-key': KEY })).data.createSwap.kind
   }
   await call(gateway, 'swap', SAMPLE, { 'Idempotency-Key': 'without a hook' })
   expect(await create({ idempotencyKey: 'without a hook' })).toBe('CreateSwapSuccess')

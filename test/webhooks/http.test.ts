@@ -14,7 +14,7 @@ test('a webhook receiver’s Retry-After counts as seconds or as an HTTP date, a
   const guard = createAddressGuard({ allowedHosts: [host.host] })
   const sender = openWebhookSender({ gatewaySecrets: ['a secret of sixteen'], guard, connections: 1 })
   closeAfterTest(() => sender.close())
-  const webhook = { id: 'evt_1', jobId: 'job_1', tenant: 'acme', body: '{}', state: 'PENDING', tries: 1 } as const
+  const webhook = { id: 'evt_1', jobId: 'job_1', tenant: 'acme', body: '{}', state: 'WAITING', tries: 1 } as const
   const answersTo = async (retryAfter: string) =>
     sender.send({ ...webhook, url: `${host.url}/${encodeURIComponent(retryAfter)}` }, AT)
   for (const [retryAfter, retryAfterMs] of [
