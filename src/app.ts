@@ -120,7 +120,8 @@ export async function openApp({
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`
     const publicUrl = config.publicUrl ?? url
     const { allowedOrigins, authenticates, checksHost } = config
-    const gate = createGate({ publicUrl, allowedOrigins, checksHost, isOpen: !authenticates })
+    const isOpen = !authenticates
+    const gate = createGate({ publicUrl, allowedOrigins, checksHost, isOpen, onRefused: telemetry.originRefused })
     const watchTokens = createWatchTokens(secrets.gatewaySecrets, () => clock.now())
     const { authenticate, closeKeys } = await openAuthentication(config, secrets, watchTokens, telemetry)
     closers.add(closeKeys)
@@ -312,7 +313,7 @@ export async function openApp({
     const schemaFile = createSchemaFile(config.introspection ? () => printStandaloneSdl(schema) : null)
     const doorsBehind = { graphql: graphql.handle, hook, page, schemaFile, rest, ...imageKeeping.doors }
     const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
-    doors.open({ route, admits: gate.admitsUpgrade, upgrade: graphql.upgrade })
+    doors.open({ route, refuseUpgrade: gate.refuseUpgrade, upgrade: graphql.upgrade })
     embedded?.warmUp()
 
     return {

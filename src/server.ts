@@ -1,9 +1,13 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { GraphqlServer } from './graphql/server.ts'
+import type { Offence } from './http/gate.ts'
+import { sendError } from './http/respond.ts'
 import type { Route } from './http/router.ts'
+import { asksForWebSocket, ignoreUpgrade } from './lib/ignore-upgrade.ts'
 import { StandingResponse } from './lib/standing-response.ts'
 import { readPath } from './lib/request-path.ts'
+import { normaliseTarget } from './lib/request-target.ts'
 
 /**
  * What slow and broken peers may take: the head of a request, all of it (what is held open, waitMs and streams, is an
@@ -38,7 +42,8 @@ export async function listen(
   route: Route,
   webSockets: {
     readonly path: string
-    readonly admits: (request: IncomingMessage) => boolean
+    /** Why a WebSocket must not be opened; null if it may. */
+    readonly refuseUpgrade: (request: IncomingMessage) => Offence | null
     readonly upgrade: GraphqlServer['upgrade']
   },
   strangerMs: number = STRANGER_MS,
@@ -57,16 +62,30 @@ export async function listen(
       underWay.delete(response)
       endWhenQuiet()
     })
-    route(request, response)
+    if (normaliseTarget(request)) route(request, response)
+    else sendError(response, 400, BAD_HOST.code, BAD_HOST.message)
   })
   server.maxConnections = MAX_CONNECTIONS
   server.on('connection', strangers.add)
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
-    if (readPath(request) !== webSockets.path) refuse(socket, '404 Not Found')
-    else if (!webSockets.admits(request)) refuse(socket, '403 Forbidden')
+    if (!asksForWebSocket(request)) {
+      const serve = () => ignoreUpgrade(server, request, socket, head)
+      // Answers to requests that came before it on this connection go first.
+      let last: ServerResponse | null = null
+      for (const response of underWay) if (response.req.socket === socket) last = response
+      if (last) last.once('close', serve)
+      else serve()
+      return
+    }
+    const offence = findOffence(request)
+    if (offence) refuse(socket, offence)
     else webSockets.upgrade(request, socket, head)
   })
+  const findOffence = (request: IncomingMessage) => {
+    if (!normaliseTarget(request)) return BAD_HOST
+    return readPath(request) === webSockets.path ? webSockets.refuseUpgrade(request) : NOT_FOUND
+  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(address.port, address.host, () => {
@@ -103,6 +122,8 @@ function createStrangers(afterMs: number) {
   const strangers = new WeakMap<Duplex, Stranger>()
   return {
     add: (connection: Duplex): void => {
+      // A connection whose offer of another protocol was ignored is announced twice.
+      if (strangers.has(connection)) return
       const end = () => {
         stranger.isOver = true
         if (stranger.underWay === 0) connection.destroy()
@@ -133,6 +154,22 @@ function isStream(response: ServerResponse): boolean {
   return response.headersSent && !response.writableEnded
 }
 
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+interface Refusal {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+}
+
+const BAD_HOST: Refusal = { status: 400, code: 'BAD_HOST', message: 'Send one Host header, with a host and a port.' }
+const NOT_FOUND: Refusal = { status: 404, code: 'NOT_FOUND', message: 'WebSockets are opened at /graphql.' }
+
+function refuse(socket: Duplex, { status, code, message }: Refusal): void {
+  const body = `${JSON.stringify({ error: { code, message } })}\n`
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

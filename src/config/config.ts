@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { parseAllowedHost } from '../lib/address-guard.ts'
 import type { Deadlines } from '../domain/transitions.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
+import { parseAllowedOrigin } from './allowed-origins.ts'
 import { SettingError } from './env.ts'
 import { isPostgresUrl, type SettingValues } from './settings.ts'
 
@@ -22,7 +23,7 @@ export interface Config {
   /** Folder of the operator's own face-swap models; null for the built-in ones. */
   readonly modelsDir: string | null
   readonly allowedPrivateHosts: readonly string[]
-  /** Origins of web pages that may call, beside our own. */
+  /** Origins of web pages that may call in addition to the gateway's own, in lower case. */
   readonly allowedOrigins: readonly string[]
   /** Whether callers need a credential; if not, they are the users of this machine. */
   readonly authenticates: boolean
@@ -92,7 +93,7 @@ export function toConfig(values: SettingValues): Config {
     blobUrl: values.BLOB_URL ?? `file:${join(dataDir, 'images')}`,
     modelsDir: values.SWAPFACE_MODELS_DIR === undefined ? null : resolve(values.SWAPFACE_MODELS_DIR),
     allowedPrivateHosts: parseList(values.ALLOWED_PRIVATE_HOSTS).map(checkPrivateHost),
-    allowedOrigins: parseList(values.ALLOWED_ORIGINS).map(parseOrigin),
+    allowedOrigins: parseList(values.ALLOWED_ORIGINS).map(parseAllowedOrigin),
     authenticates: hasKeys || isPublicWithoutKeys(values),
     checksHost: !hasKeys,
     jwt,
@@ -160,18 +161,6 @@ function parseList(text = ''): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean)
-}
-
-function parseOrigin(text: string): string {
-  const origin = URL.canParse(text) ? new URL(text).origin : 'null'
-  // A wildcard, a path or a scheme that has no origins would allow something else than it seems to.
-  if (origin !== text.replace(/\/$/, '').toLowerCase() || origin === 'null' || origin.includes('*')) {
-    throw new SettingError(
-      'ALLOWED_ORIGINS',
-      'must list origins such as https://app.example.com: scheme, host and port, without a path or *',
-    )
-  }
-  return origin
 }
 
 function readJwt({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: SettingValues): Config['jwt'] {

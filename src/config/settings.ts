@@ -137,8 +137,8 @@ export const settings = {
   JWT_AUDIENCE: setting(z.string().min(1).optional(), null, 'whom they must be meant for'),
   ALLOWED_ORIGINS: setting(
     z.string().optional(),
-    'this gateway’s own origin',
-    'comma-separated origins of web pages (https://app.example.com) that may call it',
+    'the gateway’s own origin; without keys on loopback, every loopback origin too',
+    'comma-separated origins of web pages and packaged apps that may call the gateway: https://app.example.com, capacitor://localhost',
   ),
   ALLOWED_PRIVATE_HOSTS: setting(
     z.string().optional(),

@@ -14,9 +14,11 @@ import type { OperationParams, PrepareOperation } from './operations.ts'
 
 const MAX_STREAMS_PER_TENANT = 20_000
 
-const HEADERS = {
+export const STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
-  // Proxies that buffer by default (nginx) hold a stream back until it ends.
+  // A proxy that compresses would hold events back until it has a block to compress.
+  'cache-control': 'no-cache, no-transform',
+  // nginx buffers responses by default, and would hold a stream back until it ends.
   'x-accel-buffering': 'no',
 } as const
 
@@ -95,7 +97,7 @@ export function openEventStreamDoor({ prepare, live, now }: EventStreamDoorParts
         streamsOf.add(tenant, -1)
         return false
       }
-      response.writeHead(200, HEADERS)
+      response.writeHead(200, STREAM_HEADERS)
       response.flushHeaders()
       streams.add(response)
       response.once('close', () => {

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import { getOperationAST, GraphQLError, OperationTypeNode, parse } from 'graphql'
 import { readCredentials } from '../auth/viewer.ts'
 import { setLimitHeaders } from '../limits/limiter.ts'
+import { discardBody } from '../lib/discard-body.ts'
 import { readHeader } from '../lib/read-header.ts'
 import { readQuery } from '../lib/request-path.ts'
 import { sendText } from '../lib/send-text.ts'
@@ -23,7 +24,7 @@ import {
 import type { Admission } from './admission.ts'
 import type { Caller } from './caller.ts'
 import { checkDocumentText } from './document-limits.ts'
-import type { EventStreamDoor, StreamRequest } from './event-stream.ts'
+import { type EventStreamDoor, STREAM_HEADERS, type StreamRequest } from './event-stream.ts'
 import type { UseCases } from './context.ts'
 import type { Lanes } from './lanes/lanes.ts'
 import type { OperationParams } from './operations.ts'
@@ -146,12 +147,15 @@ export function createFrontDoor(parts: FrontDoorParts) {
 
   const answer = async (request: IncomingMessage, response: StandingResponse): Promise<unknown> => {
     const isPost = request.method === 'POST'
+    const isHead = request.method === 'HEAD'
+    // The page is rendered as for GET; Node omits the body.
+    if (isHead) request.method = 'GET'
     if (hasPage && !isPost && wantsPage(request)) {
       response.setHeader('content-security-policy', PAGE_POLICY)
       return yoga(request, response, {})
     }
     if (!isPost && request.method !== 'GET')
-      throw new RequestError(405, 'METHOD_NOT_ALLOWED', 'Send POST or GET.', { allow: 'GET, POST' })
+      throw new RequestError(405, 'METHOD_NOT_ALLOWED', 'Send POST or GET.', { allow: 'GET, HEAD, POST' })
     checkContentHeaders(request, isPost)
     const { type, takesStream, prefersStream } = negotiate(request.headers.accept)
     if (type === null && !takesStream) throw new RequestError(406, 'NOT_ACCEPTABLE', NOT_ACCEPTABLE)
@@ -166,6 +170,8 @@ export function createFrontDoor(parts: FrontDoorParts) {
     const kept = key !== null && isSingle ? await lanes.recall(caller.viewer, key, toContentType(type)) : null
     if (kept) return sendText(response, kept.status, kept.type, kept.text)
     const params = body ? parseBody(body) : parseQuery(readQuery(request))
+    // Only the head would be sent, so the operation is not executed.
+    if (isHead) return response.writeHead(200, isSingle ? {} : STREAM_HEADERS).end()
     const idempotencyKey = readHeader(request, 'idempotency-key')
     const operation = { caller, params, idempotencyKey, mayChange: isPost }
     return isSingle ? execute({ ...operation, type, key }, request, response) : stream(operation, response)
@@ -184,6 +190,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
         'content-length': Buffer.byteLength(text),
       })
       response.end(text)
+      discardBody(request)
     }
   }
 }

@@ -4,11 +4,11 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 export type CreateSwapInput = {
-  /** At most 255 characters. */
+  /** At most 255 characters. An empty text counts as absent. */
   clientReference?: string | null | undefined;
-  /** Told when the job is done: a signed POST (Standard Webhooks), repeated with the same id until a 2xx. */
+  /** Receives a signed POST (Standard Webhooks) when the job is done, repeated with the same id until a 2xx. At most 8192 characters. An empty text counts as absent. */
   hookUrl?: string | null | undefined;
-  /** 1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Where absent, an `Idempotency-Key` header counts. */
+  /** 1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Only `waitMs` and `reuseSameContent` may differ. If absent, the `Idempotency-Key` header is used. */
   idempotencyKey?: string | null | undefined;
   /** Days until images and links are erased (0 to 30). 0: an hour after the end. */
   keepDays?: number | null | undefined;
@@ -16,7 +16,7 @@ export type CreateSwapInput = {
   reuseSameContent?: boolean | null | undefined;
   /** The image the face is taken from. */
   swapImage: SwapImageInput;
-  /** At most 10, 64 characters each. */
+  /** At most 10, 64 characters each. Empty texts are dropped. */
   tags?: Array<string> | null | undefined;
   /** The template image whose face is replaced. */
   targetImage: SwapImageInput;
@@ -73,7 +73,7 @@ export type SwapImageInput =
   resultOf: string; uploadId?: never; url?: never; }
   |  { resultOf?: never;   /** The id of a finished upload. */
   uploadId: string; url?: never; }
-  |  { resultOf?: never; uploadId?: never;   /** A public http(s) address of a jpg, jpeg, png or webp. */
+  |  { resultOf?: never; uploadId?: never;   /** A public http(s) address of a jpg, jpeg, png or webp, at most 8192 characters. */
   url: string; };
 
 export type SwapImageKind =
@@ -82,14 +82,22 @@ export type SwapImageKind =
   | 'URL';
 
 export type SwapInputIssueCode =
+  | 'ADDRESS_HAS_BACKSLASH'
+  | 'ADDRESS_HAS_CONTROL_CHARACTER'
+  | 'ADDRESS_HAS_CREDENTIALS'
+  | 'ADDRESS_HAS_SPACE'
   | 'ADDRESS_NOT_ALLOWED'
+  | 'DATA_URL_NOT_SUPPORTED'
   | 'EXACTLY_ONE_REQUIRED'
   | 'IMAGE_TOO_LARGE'
   | 'IMAGE_TYPE_NOT_ALLOWED'
   | 'JOB_NOT_SUCCESSFUL'
   | 'NOT_HTTP_URL'
   | 'OUT_OF_RANGE'
+  | 'PORT_NOT_ALLOWED'
   | 'REQUIRED'
+  | 'SCHEME_NOT_SUPPORTED'
+  | 'SCHEME_REQUIRED'
   | 'TOO_LONG'
   | 'TOO_MANY'
   | 'UPLOAD_NOT_READY';

@@ -49,13 +49,10 @@ export function isSmallBody(request: IncomingMessage): boolean {
 
 /** @throws {RequestError} 413. */
 export async function readGraphqlBody(request: IncomingMessage): Promise<Buffer> {
-  // A body that is too long is left unread, so that the answer arrives before the connection closes.
   const isTooLong = readLength(request) > MAX_BODY_BYTES
   const body = isTooLong ? null : await readBody(request, MAX_BODY_BYTES)
   if (body === null) {
-    throw new RequestError(413, 'TOO_LARGE', `A request body has at most ${MAX_BODY_BYTES} bytes.`, {
-      connection: 'close',
-    })
+    throw new RequestError(413, 'TOO_LARGE', `A request body has at most ${MAX_BODY_BYTES} bytes.`)
   }
   return body
 }

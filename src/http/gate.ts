@@ -1,34 +1,37 @@
 /**
- * What every request passes before a door: the headers that every answer has, and where in the browser's world it comes
- * from. What is no browser sends neither `Origin` nor `Sec-Fetch-Site`, and passes. No answer may be read by a page of
- * another origin than ours and those that the operator allows.
+ * The checks that every request passes before its handler: the headers that every response carries, the host that the
+ * request is addressed to, and the web page that it comes from. Clients other than browsers send neither `Origin` nor
+ * `Sec-Fetch-Site` and pass. Pages of other origins can read no response, except those of allowed origins.
  */
 import type { IncomingMessage } from 'node:http'
-import { sendError } from './respond.ts'
+import { isLoopbackHost, normaliseHost } from '../lib/request-host.ts'
 import type { StandingResponse } from '../lib/standing-response.ts'
+import { createOriginPolicy, type OriginPolicyOptions } from './origin-policy.ts'
+import { sendError } from './respond.ts'
 
-export interface GateOptions {
-  /** How callers reach the gateway. */
-  readonly publicUrl: string
-  /** Origins of pages that may call, beside our own. */
-  readonly allowedOrigins: readonly string[]
+export interface GateOptions extends OriginPolicyOptions {
   /**
    * Whether only the hosts of `publicUrl` and loopback are served, because the operator has set no keys: a page may make
    * its own name resolve to this machine (DNS rebinding).
    */
   readonly checksHost: boolean
-  /** Whether callers need no credential. Then a request to a loopback host must come from this machine itself. */
-  readonly isOpen: boolean
+}
+
+/** Why a request is refused. */
+export interface Offence {
+  readonly status: 403 | 421
+  readonly code: string
+  readonly message: string
 }
 
 export interface Gate {
-  /** False when the request has been answered: refused, or a preflight. */
+  /** False if the request has been answered: it was refused, or it was a preflight. */
   admit(request: IncomingMessage, response: StandingResponse): boolean
-  /** Whether a WebSocket may be opened from where the request comes. */
-  admitsUpgrade(request: IncomingMessage): boolean
+  /** Why a WebSocket must not be opened; null if it may. */
+  refuseUpgrade(request: IncomingMessage): Offence | null
 }
 
-/** Never sniffed, framed, referred to or kept by others; what is not a page loads nothing. */
+/** Never sniffed, framed, sent as referrer or stored by caches; content other than pages loads nothing. */
 const HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -38,61 +41,70 @@ const HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'private, no-store',
 }
 const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
-  'access-control-allow-methods': 'GET, POST, PUT, OPTIONS',
-  'access-control-allow-headers': 'authorization, content-type, idempotency-key, x-api-key',
+  'access-control-allow-methods': 'GET, HEAD, POST, PUT, OPTIONS',
   'access-control-max-age': '600',
+  vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
 }
 const EXPOSED_HEADERS = 'ratelimit, ratelimit-policy, retry-after'
+/** What a preflight allows that asks for no header. */
+const DEFAULT_REQUEST_HEADERS = 'authorization, content-type, idempotency-key, x-api-key'
+const MAX_REQUESTED_CHARS = 2_048
 
-type Offence = 'host' | 'proxy' | 'origin'
-
-const REFUSALS: Readonly<
-  Record<Offence, { readonly status: number; readonly code: string; readonly message: string }>
-> = {
-  host: {
-    status: 421,
-    code: 'HOST_NOT_ALLOWED',
-    message:
-      'This gateway has no API_KEYS, so it serves only the host of PUBLIC_URL and loopback. Set PUBLIC_URL, or API_KEYS, to use this host.',
-  },
-  proxy: {
-    status: 421,
-    code: 'PROXY_NOT_ALLOWED',
-    message:
-      'This request came through a proxy, and without API_KEYS the gateway serves only this machine. Set API_KEYS to serve others.',
-  },
-  origin: {
-    status: 403,
-    code: 'ORIGIN_NOT_ALLOWED',
-    message: 'Pages of this origin may not call. Allow it with ALLOWED_ORIGINS.',
-  },
+const OTHER_HOST: Offence = {
+  status: 421,
+  code: 'HOST_NOT_ALLOWED',
+  message:
+    'This gateway has no API_KEYS, so it serves only the host of PUBLIC_URL and loopback. Set PUBLIC_URL, or API_KEYS, to use this host.',
+}
+const PROXIED: Offence = {
+  status: 421,
+  code: 'PROXY_NOT_ALLOWED',
+  message:
+    'This request came through a proxy, and without API_KEYS the gateway serves only this machine. Set API_KEYS to serve others.',
+}
+const OTHER_ORIGIN: Offence = {
+  status: 403,
+  code: 'ORIGIN_NOT_ALLOWED',
+  message: 'Pages of this origin may not call the gateway. Add the origin to ALLOWED_ORIGINS.',
+}
+const NO_ORIGIN: Offence = {
+  status: 403,
+  code: 'ORIGIN_NOT_ALLOWED',
+  message:
+    'The page has no origin (it is a local file or a sandboxed frame), so it cannot be allowed. Serve it over http or https.',
+}
+const OTHER_SITE: Offence = {
+  status: 403,
+  code: 'CROSS_SITE_REQUEST',
+  message:
+    'A page of another site may only embed images. Call the gateway with fetch, from an origin in ALLOWED_ORIGINS.',
 }
 
-export function createGate({ publicUrl, allowedOrigins, checksHost, isOpen }: GateOptions): Gate {
-  const { origin: publicOrigin, host: publicHost, protocol } = new URL(publicUrl)
-  const allowed = new Set(allowedOrigins)
+export function createGate(options: GateOptions): Gate {
+  const { publicUrl, isOpen, checksHost } = options
+  const { host: publicHost, protocol } = new URL(publicUrl)
+  const origins = createOriginPolicy(options)
   const standing = Object.entries({
     ...HEADERS,
     ...(protocol === 'https:' && { 'strict-transport-security': 'max-age=31536000' }),
     vary: 'Origin',
   }).flat()
 
-  const findHostOffence = ({ headers }: IncomingMessage): 'host' | 'proxy' | null => {
-    const { host = '' } = headers
+  const findHostOffence = ({ headers }: IncomingMessage): Offence | null => {
     if (!checksHost) return null
-    if (isLoopbackHost(host)) return isOpen && isForwarded(headers) ? 'proxy' : null
-    return host === publicHost ? null : 'host'
+    const { host = '' } = headers
+    const asked = normaliseHost(host, protocol)
+    if (asked !== null && isLoopbackHost(asked)) return isOpen && isForwarded(headers) ? PROXIED : null
+    return host === publicHost || asked === publicHost ? null : OTHER_HOST
   }
-  const isOwn = (origin: string, host: string | undefined): boolean =>
-    origin === publicOrigin || (URL.canParse(origin) && new URL(origin).host === host)
 
-  /** Why it is refused; null for what may come in. */
   const findOffence = (request: IncomingMessage): Offence | null => {
     const { origin, host } = request.headers
     const hostOffence = findHostOffence(request)
     if (hostOffence) return hostOffence
-    if (origin !== undefined) return isOwn(origin, host) || allowed.has(origin) ? null : 'origin'
-    return isFromOtherSite(request) && !isForImage(request) ? 'origin' : null
+    if (origin === undefined) return isFromOtherSite(request) && !isForImage(request) ? OTHER_SITE : null
+    if (origins.allows(origin, host)) return null
+    return origin === 'null' ? NO_ORIGIN : OTHER_ORIGIN
   }
 
   return {
@@ -100,31 +112,41 @@ export function createGate({ publicUrl, allowedOrigins, checksHost, isOpen }: Ga
       response.stand(standing)
       const offence = findOffence(request)
       if (offence) {
-        const { status, code, message } = REFUSALS[offence]
-        sendError(response, status, code, message)
+        sendError(response, offence.status, offence.code, offence.message)
         return false
       }
       const { origin } = request.headers
-      if (origin !== undefined && allowed.has(origin)) {
+      if (origin !== undefined) {
         response.setHeader('access-control-allow-origin', origin)
         response.setHeader('access-control-expose-headers', EXPOSED_HEADERS)
       }
       if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return true
-      response.writeHead(204, PREFLIGHT_HEADERS).end()
+      const allowed = toAllowedHeaders(request.headers['access-control-request-headers'])
+      response.writeHead(204, { ...PREFLIGHT_HEADERS, 'access-control-allow-headers': allowed }).end()
       return false
     },
-    admitsUpgrade: (request) => findOffence(request) === null,
+    refuseUpgrade: findOffence,
   }
 }
 
-/** Signed addresses of images are made to be put into pages, wherever these are from. */
+/**
+ * The header names that a preflight asks for, all of which an allowed origin may send: client libraries add names of
+ * their own, and none of them gives a page more than the gateway's credentials do.
+ */
+function toAllowedHeaders(requested: string | undefined): string {
+  if (requested === undefined || requested.length > MAX_REQUESTED_CHARS) return DEFAULT_REQUEST_HEADERS
+  const names = requested.split(',').map((name) => name.trim())
+  return names.every((name) => /^[!#$%&'*+.^_`|~\w-]+$/.test(name)) ? names.join(', ') : DEFAULT_REQUEST_HEADERS
+}
+
+/** Signed addresses of images are made to be embedded in pages of any site. */
 export const IMAGES_PREFIX = '/images/'
 
 function isForImage({ url, method }: IncomingMessage): boolean {
   return url?.startsWith(IMAGES_PREFIX) === true && (method === 'GET' || method === 'HEAD')
 }
 
-/** What a page of another site has its visitor's browser ask for without a script; a link that is followed is not. */
+/** Requests that a page of another site causes without a script (embedded content, frames); following a link is allowed. */
 function isFromOtherSite({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site']
   if (site === undefined || site === 'same-origin' || site === 'none') return false
@@ -137,8 +159,4 @@ const FORWARDING_HEADERS =
 
 function isForwarded(headers: IncomingMessage['headers']): boolean {
   return Object.keys(headers).some((name) => FORWARDING_HEADERS.test(name))
-}
-
-function isLoopbackHost(host: string): boolean {
-  return /^(?:localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::\d+)?$/i.test(host)
 }

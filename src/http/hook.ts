@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HookTaker } from '../jobs/accept-hook.ts'
 import { faultPoint } from '../lib/fault-points.ts'
+import { discardBody } from '../lib/discard-body.ts'
 import { readBody } from '../lib/read-body.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
@@ -23,15 +24,15 @@ export function createHookDoor(hooks: HookTaker) {
       sendNotFound(response)
       return
     }
-    // A body that is too long is left unread, not cut off together with our answer.
     const body = await readBody(request, MAX_HOOK_BYTES)
     if (body === null) {
-      response.setHeader('connection', 'close')
       sendError(response, 413, 'TOO_LARGE', `A hook has at most ${MAX_HOOK_BYTES} bytes.`)
+      discardBody(request)
       return
     }
     switch (await hooks.accept(jobId, body.toString('utf8'))) {
       case 'notKept':
+        response.setHeader('retry-after', '1')
         sendError(response, 503, 'UNAVAILABLE', 'The hook could not be written down. Send it again.')
         return
       case 'kept':

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { type Authenticate, hasScope, readCredentials } from '../auth/viewer.ts'
 import type { ByteRange } from '../blob/blob-store.ts'
@@ -6,6 +6,7 @@ import type { StoredImage } from '../domain/image.ts'
 import type { ImageAddresses, ImageView } from '../jobs/image-addresses.ts'
 import type { KeptImages } from '../jobs/kept-images.ts'
 import { readQuery } from '../lib/request-path.ts'
+import { checkPreconditions, isRangeWanted } from './conditional.ts'
 import { sendError, sendNotFound } from './respond.ts'
 
 export interface ImageDoorParts {
@@ -17,12 +18,12 @@ export interface ImageDoorParts {
   readonly now: () => number
 }
 
-/** How long an image may be kept by whoever came with a key and not with a signature. */
+/** How long a client may cache an image that it read with credentials instead of a signature. */
 const UNSIGNED_MAX_AGE_S = 300
 
 /**
- * `GET /images/:id.:format`: for whoever has an address that is signed and not over, and for the tenant itself. What may
- * not be seen looks like what is not there. The bytes are always of our own making, of the type that the address says.
+ * `GET /images/:id.:format`: for requests with an unexpired signature, and for the tenant that owns the image. Any other
+ * request gets the answer for an unknown image. The bytes are always encoded by the gateway, in the type that the path names.
  */
 export function createImageDoor({ addresses, findImage, kept, authenticate, now }: ImageDoorParts) {
   const maySee = async (request: IncomingMessage, { tenant }: StoredImage): Promise<boolean> => {
@@ -36,6 +37,8 @@ export function createImageDoor({ addresses, findImage, kept, authenticate, now 
       sendError(response, 405, 'METHOD_NOT_ALLOWED', 'An image is read with GET.')
       return
     }
+    // Signed addresses are made to be embedded in any page, and cross-origin isolated pages embed nothing without it.
+    response.setHeader('cross-origin-resource-policy', 'cross-origin')
     const asked = addresses.parse(path, readQuery(request))
     const image = asked && (await findImage(asked.view.id))
     const isSigned = asked?.endsAt != null && asked.endsAt > now()
@@ -47,21 +50,37 @@ export function createImageDoor({ addresses, findImage, kept, authenticate, now 
     }
     const etag = `"${image.sha256}${describe(asked.view)}"`
     const maxAgeS = isSigned ? Math.floor(((asked.endsAt ?? 0) - now()) / 1_000) : UNSIGNED_MAX_AGE_S
-    response.setHeader('etag', etag)
-    response.setHeader('cache-control', `private, max-age=${maxAgeS}, immutable`)
-    response.setHeader('accept-ranges', 'bytes')
-    if (request.headers['if-none-match']?.split(/\s*,\s*/).includes(etag)) {
-      response.writeHead(304).end()
-      return
+    /** Of the image itself: an error must not be cached as the image is. */
+    const validators = {
+      etag,
+      'cache-control': `private, max-age=${maxAgeS}, immutable`,
+      'accept-ranges': 'bytes',
+      ...(!isSigned && { vary: 'Origin, Authorization, X-API-Key' }),
     }
-    await send(request, response, image, asked.view)
+    switch (checkPreconditions(request.headers, etag)) {
+      case 'notModified':
+        response.writeHead(304, validators).end()
+        return
+      case 'failed':
+        sendError(response, 412, 'PRECONDITION_FAILED', 'If-Match names another entity tag than the image has.')
+        return
+      case 'proceed':
+        await send(request, response, image, asked.view, validators)
+    }
   }
 
-  async function send(request: IncomingMessage, response: ServerResponse, image: StoredImage, view: ImageView) {
+  async function send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    image: StoredImage,
+    view: ImageView,
+    validators: OutgoingHttpHeaders & { readonly etag: string },
+  ) {
     const whole = await kept.open(image, view)
     if (!whole) return sendNotFound(response)
     const length = whole.byteLength
-    const range = parseRange(request.headers.range ?? '', length)
+    const isPart = request.method === 'GET' && isRangeWanted(request.headers, validators.etag)
+    const range = isPart ? parseRange(request.headers.range ?? '', length) : null
     if (range) whole.stream.destroy()
     if (range === 'unsatisfiable') {
       response.setHeader('content-range', `bytes */${length}`)
@@ -70,6 +89,7 @@ export function createImageDoor({ addresses, findImage, kept, authenticate, now 
     const blob = range ? await kept.open(image, view, range) : whole
     if (!blob) return sendNotFound(response)
     response.writeHead(range ? 206 : 200, {
+      ...validators,
       'content-type': view.type,
       'content-length': range ? range.end - range.start + 1 : length,
       ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${length}` }),
@@ -85,9 +105,9 @@ function describe({ type, width }: ImageView): string {
   return `-${type.split('/')[1]}${width === null ? '' : `-${width}`}`
 }
 
-/** One range (RFC 9110, 14.2); null for what is none, or more than one: then all of it is sent. */
+/** One range (RFC 9110, 14.2); null for any other text, and for several ranges: then the whole image is sent. */
 function parseRange(text: string, length: number): ByteRange | 'unsatisfiable' | null {
-  const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/.exec(text.trim()) ?? []
+  const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/i.exec(text.trim()) ?? []
   if (first === '' && last === '') return null
   const start = first === '' ? Math.max(0, length - Number(last)) : Number(first)
   const end = first === '' || last === '' ? length - 1 : Math.min(Number(last), length - 1)

@@ -13,6 +13,7 @@ import type { SwapJob, SwapLinks } from '../domain/swap-job.ts'
 import type { CreateSwap, CreateSwapOutcome } from '../jobs/create-swap.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Clock } from '../lib/clock.ts'
+import { discardBody } from '../lib/discard-body.ts'
 import { readHeader } from '../lib/read-header.ts'
 import type { StandingResponse } from '../lib/standing-response.ts'
 import { readJson } from '../lib/read-json.ts'
@@ -21,7 +22,18 @@ import { type RequestLimiter, setLimitHeaders } from '../limits/limiter.ts'
 import { sendJson } from './respond.ts'
 
 export const REST_PREFIX = '/insightFace/v1/'
-const MAX_BODY_BYTES = 64 * 1024
+/** Three addresses of the longest kind, in UTF-8. */
+const MAX_BODY_BYTES = 128 * 1024
+const BUSY_RETRY_S = '5'
+const METHODS_OF: ReadonlyMap<string, readonly string[]> = new Map([
+  ['swap', ['POST']],
+  ['fetch', ['GET', 'HEAD', 'POST']],
+])
+
+/** The methods that a path below the prefix takes; none for an unknown path. */
+export function restMethodsOf(path: string): readonly string[] {
+  return METHODS_OF.get(path.slice(REST_PREFIX.length)) ?? []
+}
 
 export interface RestDoorParts {
   readonly authenticate: Authenticate
@@ -73,7 +85,7 @@ export function createRestDoor(parts: RestDoorParts) {
 
   const fetchJob = async (viewer: Viewer, request: IncomingMessage): Promise<object> => {
     const jobId = readQuery(request).get('jobId') ?? (await readRecord(request))['jobId']
-    if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId')
+    if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId', 'It must be a text, and not empty.')
     const [job] = await openReading(viewer)([jobId])
     if (!job) throw new Refused(404, 'There is no job with this jobId.')
     return toSwapDocument(job, await linksOf(viewer, job))
@@ -87,15 +99,14 @@ export function createRestDoor(parts: RestDoorParts) {
   }
 
   const answer = async (request: IncomingMessage, response: StandingResponse, path: string): Promise<object> => {
-    const call = path.slice(REST_PREFIX.length)
-    if (call !== 'swap' && call !== 'fetch') throw new Refused(404, `Nothing is at ${path.slice(0, 100)}.`)
-    const methods = call === 'swap' ? ['POST'] : ['GET', 'POST']
+    const methods = restMethodsOf(path)
+    if (methods.length === 0) throw new Refused(404, `Nothing is at ${path.slice(0, 100)}.`)
     if (!methods.includes(request.method ?? '')) {
       response.setHeader('allow', methods.join(', '))
       throw new Refused(405, `${path} takes ${methods.join(' and ')}.`)
     }
     const viewer = await admit(request, response)
-    return call === 'swap' ? submit(viewer, request) : fetchJob(viewer, request)
+    return path === `${REST_PREFIX}swap` ? submit(viewer, request) : fetchJob(viewer, request)
   }
 
   return async (request: IncomingMessage, response: StandingResponse, path: string): Promise<void> => {
@@ -103,9 +114,9 @@ export function createRestDoor(parts: RestDoorParts) {
       sendJson(response, 200, await answer(request, response, path))
     } catch (error) {
       const { status, message } = toRefused(error)
-      // What is left of a body is not read.
-      if (!request.complete) response.setHeader('connection', 'close')
+      if (status === 499 || status === 503) response.setHeader('retry-after', BUSY_RETRY_S)
       sendJson(response, status, { status: 'FAILED', message, data: null })
+      discardBody(request)
     }
   }
 }
@@ -148,5 +159,9 @@ function parameterError(name: string, why = ''): Refused {
 async function readRecord(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const body = await readJson(request, MAX_BODY_BYTES)
   if (body.kind === 'refused') throw new Refused(body.status, body.message)
-  return typeof body.value === 'object' && body.value !== null ? { ...body.value } : {}
+  const { value = {} } = body
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Refused(400, 'The body must be a JSON object.')
+  }
+  return { ...value }
 }

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { readPath } from '../lib/request-path.ts'
 import { type Gate, IMAGES_PREFIX } from './gate.ts'
-import { REST_PREFIX } from './rest.ts'
+import { REST_PREFIX, restMethodsOf } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 import { SCHEMA_PATH } from './schema-file.ts'
 import type { StandingResponse } from '../lib/standing-response.ts'
@@ -28,30 +28,60 @@ const HOOK_PREFIX = '/hooks/swapface/'
 
 /** @returns a listener that answers every request, and never rejects. */
 export function createRouter(doors: Doors): Route {
+  const isReady = async () => doors.isReady().catch(() => false)
+
+  /** The methods that a path takes besides OPTIONS, for the answer to OPTIONS; the handlers enforce them. */
+  const methodsOf = (path: string): readonly string[] => {
+    if (path === '*') return ['GET', 'HEAD', 'POST', 'PUT']
+    if (path === '/graphql') return ['GET', 'HEAD', 'POST']
+    if (path.startsWith(HOOK_PREFIX)) return ['POST']
+    if (path.startsWith('/uploads/')) return ['PUT']
+    if (doors.rest && path.startsWith(REST_PREFIX)) return restMethodsOf(path)
+    return path.startsWith(IMAGES_PREFIX) || READ_ONLY_PATHS.has(path) ? READ_METHODS : []
+  }
+
   const route = async (request: IncomingMessage, response: StandingResponse) => {
     const path = readPath(request)
-    if (path === '/graphql') await doors.graphql(request, response)
+    if (request.method === 'OPTIONS') answerOptions(response, methodsOf(path))
+    else if (path === '/graphql') await doors.graphql(request, response)
     else if (path.startsWith(HOOK_PREFIX)) await doors.hook(request, response, path.slice(HOOK_PREFIX.length))
     else if (path.startsWith(IMAGES_PREFIX)) await doors.image(request, response, path)
     else if (path.startsWith('/uploads/')) await doors.upload(request, response, path)
     else if (doors.rest && path.startsWith(REST_PREFIX)) await doors.rest(request, response, path)
     else if (path === SCHEMA_PATH) doors.schemaFile(request, response)
+    else if (!READ_ONLY_PATHS.has(path)) sendNotFound(response)
+    else if (!READ_METHODS.some((method) => method === request.method)) refuseMethod(response)
     else if (path === '/healthz') sendJson(response, 200, { status: 'alive' })
-    else if (path === '/readyz') {
-      const ready = await doors.isReady().catch(() => false)
-      sendJson(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready' })
-    } else if (path === '/' && (request.method === 'GET' || request.method === 'HEAD')) doors.page(response)
-    else sendNotFound(response)
+    else if (path === '/') doors.page(response)
+    else if (await isReady()) sendJson(response, 200, { status: 'ready' })
+    else {
+      response.setHeader('retry-after', '1')
+      sendJson(response, 503, { status: 'not ready' })
+    }
   }
 
   return (request, response) => {
     if (!doors.gate.admit(request, response)) return
     route(request, response).catch((error: unknown) => {
-      // A client that went away in the middle is not a fault of ours.
+      // A client that disconnects early is not a fault of the gateway.
       if (request.destroyed || response.destroyed) return
       doors.onUnexpectedError(error)
       if (response.headersSent) response.destroy()
       else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')
     })
   }
+}
+
+const READ_METHODS: readonly string[] = ['GET', 'HEAD']
+const READ_ONLY_PATHS: ReadonlySet<string> = new Set(['/', '/healthz', '/readyz'])
+
+/** OPTIONS without the headers of a preflight (RFC 9110, 9.3.7); `*` stands for the server as a whole. */
+function answerOptions(response: StandingResponse, methods: readonly string[]): void {
+  if (methods.length === 0) sendNotFound(response)
+  else response.writeHead(204, { allow: [...methods, 'OPTIONS'].join(', ') }).end()
+}
+
+function refuseMethod(response: StandingResponse): void {
+  response.setHeader('allow', READ_METHODS.join(', '))
+  sendError(response, 405, 'METHOD_NOT_ALLOWED', 'This address takes GET and HEAD. GraphQL is at /graphql.')
 }

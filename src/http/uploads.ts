@@ -3,6 +3,8 @@ import type { StoredImage } from '../domain/image.ts'
 import type { ImageAddresses } from '../jobs/image-addresses.ts'
 import type { Uploads } from '../jobs/uploads.ts'
 import { readBody } from '../lib/read-body.ts'
+import { discardBody } from '../lib/discard-body.ts'
+import { isPlain } from '../lib/read-json.ts'
 import { readQuery } from '../lib/request-path.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
@@ -17,8 +19,8 @@ export interface UploadDoorParts {
 }
 
 /**
- * `PUT /uploads/:id`: the bytes of a reserved upload, with exactly the type and the length that were announced. Sent
- * again, as after a line that was cut, it is answered with what became of it.
+ * `PUT /uploads/:id`: the bytes of a reserved upload, with exactly the type and the length that were announced. A second
+ * PUT, as after a lost answer, is answered with the state of the upload.
  */
 export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
   let atWork = 0
@@ -30,17 +32,24 @@ export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
     }
     const asked = addresses.parseUpload(path, readQuery(request))
     const upload = asked && (await uploads.find(asked.id))
-    if (!asked || !upload) return sendNotFound(response)
-    if (upload.status !== 'AWAITING_BYTES') return answer(response, upload)
+    if (!asked || !upload) {
+      sendNotFound(response)
+      return discardBody(request)
+    }
+    if (upload.status !== 'AWAITING_BYTES') {
+      answer(response, upload)
+      return discardBody(request)
+    }
     if (asked.endsAt <= now()) return refuse(response, 410, 'ENDED', 'This address has ended. Reserve another upload.')
     const { 'content-type': type, 'content-length': length } = request.headers
     if (type?.trim().toLowerCase() !== upload.contentType) {
       return refuse(response, 415, 'UNSUPPORTED_MEDIA_TYPE', `Send it as ${upload.contentType}, as was announced.`)
     }
-    if (length === undefined) return refuse(response, 411, 'LENGTH_REQUIRED', 'Say how long it is: Content-Length.')
-    if (Number(length) !== upload.byteLength) {
-      return refuse(response, 400, 'WRONG_LENGTH', `Send exactly ${upload.byteLength} bytes, as was announced.`)
+    if (!isPlain(request)) {
+      return refuse(response, 415, 'ENCODING_NOT_SUPPORTED', 'Send the image without Content-Encoding.')
     }
+    // Chunked by a proxy, the length is only known at the end.
+    if (length !== undefined && Number(length) !== upload.byteLength) return refuseLength(response, upload)
     if (atWork >= MAX_AT_ONCE) {
       response.setHeader('retry-after', '1')
       return refuse(response, 503, 'UNAVAILABLE', 'Too many uploads at one time. Send it again in a moment.')
@@ -48,7 +57,7 @@ export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
     atWork += 1
     try {
       const bytes = await readBody(request, upload.byteLength)
-      if (bytes?.byteLength !== upload.byteLength) return refuse(response, 400, 'WRONG_LENGTH', 'It ended too early.')
+      if (bytes?.byteLength !== upload.byteLength) return refuseLength(response, upload)
       answer(response, await uploads.receive(upload, bytes))
     } finally {
       atWork -= 1
@@ -60,8 +69,11 @@ function answer(response: ServerResponse, { id, status, rejection, width, height
   sendJson(response, status === 'READY' ? 200 : 422, { id, status, rejection, width, height })
 }
 
-/** What is left of the body is not read. */
+function refuseLength(response: ServerResponse, { byteLength }: StoredImage): void {
+  refuse(response, 400, 'WRONG_LENGTH', `Send exactly ${byteLength} bytes, the length that was announced.`)
+}
+
 function refuse(response: ServerResponse, status: number, code: string, message: string): void {
-  response.setHeader('connection', 'close')
   sendError(response, status, code, message)
+  discardBody(response.req)
 }

@@ -7,7 +7,7 @@ import type { AddressGuard } from '../lib/address-guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { createId } from '../lib/ids.ts'
-import type { JobStore, NewSwapJob, Room } from '../store/job-store.ts'
+import type { CreatedJob, JobStore, NewSwapJob, Room } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import {
   type CreateSwapInput,
@@ -140,9 +140,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       const remaining = isRefused ? 0 : stored.remaining
       return { kind: 'quotaExceeded', remaining, isRefused, resetAt: endOfDay(createdAt) }
     }
-    if (stored.kind === 'existing' && stored.fingerprint !== idempotency?.fingerprint) {
-      return { kind: 'keyConflict', job: stored.job }
-    }
+    if (stored.kind === 'existing' && !isSameSwap(stored, newJob)) return { kind: 'keyConflict', job: stored.job }
     if (stored.kind === 'created') bus.publish(stored.job)
     const isMine = stored.kind === 'created' && stored.job.leaseUntil !== null
     const submitted = isMine ? await submitter.submit(stored.job) : stored.job
@@ -174,7 +172,22 @@ function toContent({ targetImage, swapImage }: CreateSwapInput): readonly unknow
   return [targetImage, swapImage].map(({ url, uploadId, resultOf }) => url ?? [uploadId ?? null, resultOf ?? null])
 }
 
-/** A digest of all that makes two inputs the same swap; how long to wait for it is not part of it. */
+/**
+ * Whether the input that an idempotency key was first used with asks for the same job. The digest covers the members
+ * that are erased with the job; the others are compared with the job itself, so that the digests of earlier versions stay
+ * valid. `waitMs` and `reuseSameContent` may differ: they do not change the job that the key stands for.
+ */
+function isSameSwap({ job, fingerprint }: Extract<CreatedJob, { kind: 'existing' }>, asked: NewSwapJob): boolean {
+  return (
+    fingerprint === asked.idempotency?.fingerprint &&
+    job.hookUrl === asked.hookUrl &&
+    (asked.hookUrl === null || job.hookFormat === asked.hookFormat) &&
+    job.keepDays === asked.keepDays &&
+    job.retryOf === asked.retryOf
+  )
+}
+
+/** A digest of the images, the client reference and the tags, which are erased with the job. */
 function fingerprintOf(input: CreateSwapInput): string {
   return digestOf([...toContent(input), input.clientReference ?? null, input.tags ?? []])
 }

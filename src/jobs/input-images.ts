@@ -2,7 +2,7 @@
 import type { Viewer } from '../auth/viewer.ts'
 import { bestLink } from '../domain/links.ts'
 import type { ImageOrigin } from '../domain/swap-job.ts'
-import { type AddressGuard, AddressRefused } from '../lib/address-guard.ts'
+import { type AddressGuard, type AddressRefusalReason, AddressRefused } from '../lib/address-guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ImageStore } from '../store/image-store.ts'
 import type { JobStore } from '../store/job-store.ts'
@@ -32,31 +32,41 @@ export type FindInputImage = (viewer: Viewer, given: ImageInput) => Promise<Inpu
 
 const NO_ORIGIN: ImageOrigin = { uploadId: null, resultOf: null }
 
-/** Why the caller's own hook may not be at this address; null where it may. */
+/** Why the caller's own hook must not be at this address; null if it may. */
 export function findHookIssue(guard: Pick<AddressGuard, 'checkUrl'>, hookUrl: string): SwapInputIssue | null {
-  if (isAllowed(guard, hookUrl)) return null
-  const message = 'A hook is called on the public internet only; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
-  return { path: ['input', 'hookUrl'], code: 'ADDRESS_NOT_ALLOWED', message }
+  const issue = findRefusal(guard, hookUrl, 'A hook address')
+  return issue && { ...issue, path: ['input', 'hookUrl'] }
 }
 
-function isAllowed(guard: Pick<AddressGuard, 'checkUrl'>, url: string): boolean {
+function findRefusal(
+  guard: Pick<AddressGuard, 'checkUrl'>,
+  url: string,
+  what: 'A hook address' | 'An image address',
+): Omit<SwapInputIssue, 'path'> | null {
   try {
     guard.checkUrl(new URL(url))
-    return true
+    return null
   } catch (error) {
-    if (error instanceof AddressRefused) return false
-    throw error
+    if (!(error instanceof AddressRefused)) throw error
+    return {
+      code: error.reason === 'PORT' ? 'PORT_NOT_ALLOWED' : 'ADDRESS_NOT_ALLOWED',
+      message: `${what} ${RULES[error.reason]}`,
+    }
   }
+}
+
+const RULES: Readonly<Record<AddressRefusalReason, string>> = {
+  SCHEME: 'must begin with http:// or https://.',
+  CREDENTIALS: 'must not have a user name or a password.',
+  PORT: 'must use port 80, port 443, or a port from 1024 up that no other protocol uses. The operator may allow other ports with ALLOWED_PRIVATE_HOSTS.',
+  HOST: 'must be on the public internet. The operator may allow a private host with ALLOWED_PRIVATE_HOSTS.',
 }
 
 export function createFindInputImage(parts: InputImagesParts): FindInputImage {
   const { store, images, addresses, guard, isReachable, neededForMs, clock } = parts
 
   const fromAddress = (url: string): InputImage | Omit<SwapInputIssue, 'path'> => {
-    if (isAllowed(guard, url)) return { url, origin: NO_ORIGIN }
-    const message =
-      'Only images on the public internet can be used; the operator may allow a host (ALLOWED_PRIVATE_HOSTS).'
-    return { code: 'ADDRESS_NOT_ALLOWED', message }
+    return findRefusal(guard, url, 'An image address') ?? { url, origin: NO_ORIGIN }
   }
 
   const fromKept = async (imageId: string, origin: ImageOrigin): Promise<InputImage | Omit<SwapInputIssue, 'path'>> => {

@@ -4,7 +4,8 @@
  * before a connection is made to exactly that answer, and the connected peer
  * is checked again before a byte is sent. Refused: everything that is not a
  * public address, and this machine's own addresses; the one exception is a
- * host that the operator allowed, compared as it stands in the URL.
+ * host that the operator allowed, compared as it stands in the URL. When
+ * 127.0.0.1 or [::1] is allowed on a port, `localhost` stands for it there.
  * Redirects are the caller's: `checkUrl` is called for each hop.
  */
 import { lookup, type LookupAddress } from 'node:dns'
@@ -13,9 +14,17 @@ import { networkInterfaces } from 'node:os'
 
 import { isPublicAddress, isSameAddress } from './ip-address.ts'
 
+export type AddressRefusalReason = 'SCHEME' | 'CREDENTIALS' | 'PORT' | 'HOST'
+
 /** The guard's refusal. The message names the host as the caller wrote it and nothing that DNS answered. */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
+  readonly reason: AddressRefusalReason
+
+  constructor(reason: AddressRefusalReason, message: string) {
+    super(message)
+    this.reason = reason
+  }
 }
 
 type Resolved = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
@@ -49,38 +58,53 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
   const resolve = options.resolve ?? ((hostname, resolved) => lookup(hostname, { all: true }, resolved))
   const ownAddresses = options.ownAddresses ?? listOwnAddresses
 
-  function isAllowed(hostname: string, port: number): boolean {
+  function isListed(hostname: string, port: number): boolean {
     const host = toHost(hostname)
     return allowed.has(host) || allowed.has(`${host}:${port}`)
   }
 
+  /** Loopback addresses that `localhost` stands for because the operator allowed them by number. */
+  function listAliases(hostname: string, port: number): readonly LookupAddress[] {
+    if (hostname !== 'localhost' || isListed(hostname, port)) return []
+    return LOOPBACK.filter(({ address }) => isListed(address, port))
+  }
+
+  function isAllowed(hostname: string, port: number): boolean {
+    return isListed(hostname, port) || listAliases(hostname, port).length > 0
+  }
+
   function permits(hostname: string, port: number, address: string): boolean {
-    if (isAllowed(hostname, port)) return true
+    if (isListed(hostname, port)) return true
+    if (listAliases(hostname, port).some((alias) => isSameAddress(alias.address, address))) return true
     return isPublicAddress(address) && !ownAddresses().some((own) => isSameAddress(own, address))
   }
 
   function checkUrl(url: URL): void {
     if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-      throw new AddressRefused(`only http and https addresses are allowed, not ${url.protocol}`)
+      throw new AddressRefused('SCHEME', `only http and https addresses are allowed, not ${url.protocol}`)
     }
     if (url.username !== '' || url.password !== '')
-      throw new AddressRefused('an address with a password is not allowed')
+      throw new AddressRefused('CREDENTIALS', 'an address with a password is not allowed')
     const port = toPort(url.protocol, url.port)
     const host = withoutBrackets(url.hostname)
     if (isAllowed(host, port)) return
     const isRefused = isIP(host) > 0 ? !permits(host, port, host) : isLocalName(host)
-    if (isRefused || !isWebPort(port)) throw new AddressRefused(`the address of ${url.host} is not allowed`)
+    if (isRefused) throw new AddressRefused('HOST', `the address of ${url.host} is not allowed`)
+    if (!isWebPort(port)) throw new AddressRefused('PORT', `the port of ${url.host} is not allowed`)
   }
 
   function lookupFor(port: number): LookupFunction {
     return (hostname, lookupOptions, answered) => {
-      resolve(hostname, (error, addresses) => {
+      // Not resolved: another program may listen on the loopback address that is not allowed.
+      const aliases = listAliases(hostname, port)
+      const find: Resolve = aliases.length > 0 ? (_hostname, resolved) => resolved(null, [...aliases]) : resolve
+      find(hostname, (error, addresses) => {
         const [first] = addresses ?? []
         if (error !== null) answered(error, '', 0)
         else if (first === undefined) answered(new Error(`no address for ${hostname}`), '', 0)
-        // One bad address spoils them all: which of them a retry would take is not ours to choose.
+        // One refused address refuses the name: the client may connect to any of them.
         else if (!addresses.every(({ address }) => permits(hostname, port, address))) {
-          answered(new AddressRefused(`the address of ${hostname} is not allowed`), '', 0)
+          answered(new AddressRefused('HOST', `the address of ${hostname} is not allowed`), '', 0)
         } else if (lookupOptions.all === true) answered(null, addresses)
         else answered(null, first.address, first.family)
       })
@@ -89,6 +113,11 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
 
   return { checkUrl, permits, lookupFor }
 }
+
+const LOOPBACK: readonly LookupAddress[] = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+]
 
 interface ConnectTarget {
   readonly hostname: string
@@ -110,7 +139,7 @@ export function createGuardedConnector<Target extends ConnectTarget>(
   return (target, connected) => {
     const { hostname } = target
     const port = toPort(target.protocol, target.port)
-    const refusal = new AddressRefused(`the address of ${hostname} is not allowed`)
+    const refusal = new AddressRefused('HOST', `the address of ${hostname} is not allowed`)
     if (isIP(hostname) > 0 && !guard.permits(hostname, port, hostname)) {
       connected(refusal, null)
       return

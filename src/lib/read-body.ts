@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * The body of a request, or null as soon as it is longer than `maxBytes`: then the rest is left unread, so that an answer
- * can still be given. Rejects when the caller goes away in the middle.
+ * The body of a request, or null as soon as it is longer than `maxBytes`; the rest is left unread, for `discardBody`.
+ * Rejects if the client disconnects before the end.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | null> {
   return new Promise((resolve, reject) => {

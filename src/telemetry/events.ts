@@ -16,6 +16,8 @@ export interface Telemetry {
   /** A hook named an upstream id that a fetch did not confirm as this job's. */
   hookNotBound(job: SwapJob): void
   hookRefused(): void
+  /** A page of this origin was refused; called once per origin and for at most 100 origins. */
+  originRefused(origin: string): void
   /** A hook of ours could not be written down, and was not acknowledged. */
   hookNotKept(error: unknown): void
   /** A swap could not be recorded, and was refused. */

@@ -61,6 +61,10 @@ export function createTelemetry(logger: Logger): Telemetry {
     hookRefused: () => {
       logger.debug('a hook with a wrong token')
     },
+    originRefused: (origin) => {
+      const hint = origin === 'null' ? 'serve it over http or https' : 'to allow it, add the origin to ALLOWED_ORIGINS'
+      logger.warn({ origin }, `refused a request from a web page of another origin: ${hint}`)
+    },
     hookNotKept: (error) => {
       logger.error({ err: error }, 'a hook could not be written down')
     },

@@ -1,11 +1,13 @@
 /**
- * JSON of the upstream ↔ words of the domain. Tolerant: the reference, newer documentation and live answers differ
- * (`jobId` or `job_id`, numbers as text, null data, words nobody has heard, HTML from the proxy in front), and
- * an answer that cannot be read says nothing about the job. Upstream text never passes through to a caller: it is
- * sorted into the failures below, which have our own words.
+ * Parses the upstream's JSON into the words of the domain. Tolerant: the reference, newer documentation and live answers
+ * differ (`jobId` or `job_id`, numbers as text, null data, unknown statuses, HTML from the proxy in front), and an
+ * answer that cannot be parsed says nothing about the job. Upstream text never reaches a caller: `failure-texts.ts`
+ * sorts it into failures with our own words.
  */
-import type { SwapFailure, SwapFailureCode } from '../domain/swap-job.ts'
+import { MAX_ADDRESS_CHARS } from '../domain/address.ts'
+import type { SwapFailure } from '../domain/swap-job.ts'
 import type { HttpAnswer } from './call.ts'
+import { isNoAccountsText, toFailure } from './failure-texts.ts'
 import type { Echo, FetchOutcome, SubmitOutcome } from './upstream.ts'
 
 /** Longer ids than any seen are not ids. */
@@ -72,42 +74,6 @@ export function readHookId(body: string): string | null {
   return document ? readId(document) : null
 }
 
-/** First match wins. */
-const FAILURES: readonly { readonly pattern: RegExp; readonly code: SwapFailureCode; readonly text: string }[] = [
-  {
-    pattern:
-      /\bno\b.{0,20}\bface\b|\bfaces?\b.{0,20}\bnot (?:be )?(?:found|detected)|\b(?:find|detect)\b.{0,20}\bface/i,
-    code: 'FACE_NOT_FOUND',
-    text: 'No usable face was found in',
-  },
-  { pattern: /too large|too big|exceed|pixels/i, code: 'IMAGE_NOT_READABLE', text: 'The upstream finds too large:' },
-  {
-    pattern: /nsfw|sensitive|moderat|banned|prohibited|content policy/i,
-    code: 'CONTENT_REFUSED',
-    text: 'Refused on grounds of content:',
-  },
-  {
-    pattern: /download|reach|read|decode|format|truncated|unsupported|allowed|invalid (?:image|url)|not an image/i,
-    code: 'IMAGE_NOT_READABLE',
-    text: 'The upstream could not load',
-  },
-]
-
-/** Sorts an upstream's failure text. */
-export function toFailure(message: string): SwapFailure {
-  for (const { pattern, code, text } of FAILURES) {
-    if (pattern.test(message)) return { code, message: `${text} ${nameImage(message)}.`, retryable: false }
-  }
-  return { code: 'UPSTREAM_FAILED', message: 'The upstream could not finish the swap.', retryable: true }
-}
-
-function nameImage(message: string): string {
-  const target = /\btarget|\btemplate/i.test(message)
-  const face = /\bface image|\bswap ?image|\bdonor|\bsource image/i.test(message)
-  if (target === face) return 'one of the images'
-  return target ? 'the target image' : 'the swap image'
-}
-
 function toSubmitFailure(httpStatus: number, document: Record<string, unknown> | null): SwapFailure {
   switch (httpStatus) {
     case 401:
@@ -132,7 +98,7 @@ function toSubmitFailure(httpStatus: number, document: Record<string, unknown> |
 }
 
 function isNoAccounts(document: Record<string, unknown>): boolean {
-  return readId(document) === null && /no available accounts/i.test(readText(document['message']) ?? '')
+  return readId(document) === null && isNoAccountsText(readText(document['message']) ?? '')
 }
 
 function parseObject(body: string): Record<string, unknown> | null {
@@ -174,7 +140,7 @@ function readText(value: unknown): string | null {
 }
 
 function readUrl(value: unknown): string | null {
-  return typeof value === 'string' && /^https?:\/\//i.test(value) && value.length <= 4_096 ? value : null
+  return typeof value === 'string' && /^https?:\/\//i.test(value) && value.length <= MAX_ADDRESS_CHARS ? value : null
 }
 
 function readQuota(value: unknown): number | null {

@@ -69,9 +69,13 @@ export function openWebhookSender(options: WebhookSenderOptions): WebhookSender 
   }
 }
 
-/** RFC 9110, 10.2.3: seconds, or a date. */
+/** The dates that servers write today (RFC 9110, 5.6.7). `Date.parse` alone takes almost any text for a date. */
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
+
+/** `Retry-After` (RFC 9110, 10.2.3): seconds, or a date; null for any other text. */
 function toMs(retryAfter: string | string[] | undefined, now: number): number | null {
   if (typeof retryAfter !== 'string') return null
-  const ms = /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - now
-  return Number.isNaN(ms) ? null : Math.max(0, ms)
+  if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1_000
+  const at = HTTP_DATE.test(retryAfter) ? Date.parse(retryAfter) : Number.NaN
+  return Number.isNaN(at) ? null : Math.max(0, at - now)
 }

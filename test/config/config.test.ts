@@ -108,6 +108,29 @@ test('allowed origins are listed with commas', () => {
 })
 
 test.each([
+  ['capacitor://localhost', 'capacitor://localhost'],
+  ['tauri://localhost/', 'tauri://localhost'],
+  ['chrome-extension://abcdefghijklmnopabcdefghijklmnop', 'chrome-extension://abcdefghijklmnopabcdefghijklmnop'],
+  ['safari-web-extension://E5F5A5C0-7F2A', 'safari-web-extension://e5f5a5c0-7f2a'],
+  ['HTTPS://App.Example.com:443', 'https://app.example.com'],
+  ['https://bücher.example', 'https://xn--bcher-kva.example'],
+  ['http://[::1]:3000', 'http://[::1]:3000'],
+])('the allowed origin %s is compared as %s', (ALLOWED_ORIGINS, origin) => {
+  expect(configOf({ ALLOWED_ORIGINS }).allowedOrigins).toEqual([origin])
+})
+
+test.each(['capacitor:', 'capacitor://', 'capacitor://localhost/app', 'chrome-extension://*', 'app://user@localhost'])(
+  'refuses the allowed origin %s of a packaged app',
+  (ALLOWED_ORIGINS) => {
+    expect(() => configOf({ ALLOWED_ORIGINS })).toThrow(/^ALLOWED_ORIGINS must list origins/)
+  },
+)
+
+test('refuses file: as an allowed origin, and says why', () => {
+  expect(() => configOf({ ALLOWED_ORIGINS: 'file://localhost' })).toThrow(/^ALLOWED_ORIGINS cannot list file: pages/)
+})
+
+test.each([
   ['PORT', '70000'],
   ['PORT', '4000x'],
   ['PORT', '1e3'],

@@ -15,8 +15,20 @@ import {
 } from 'graphql'
 import { expect, test } from 'vitest'
 
-/** Only in the standalone schema: in a supergraph every subgraph would claim them. */
-const ADDED = ['Query.node(id: ID!): Node', 'Query.nodes(ids: [ID!]!): [Node]!']
+const ADDED = [
+  // Only in the standalone schema: in a supergraph every subgraph would claim them.
+  'Query.node(id: ID!): Node',
+  'Query.nodes(ids: [ID!]!): [Node]!',
+  // A code for each cause.
+  'SwapInputIssueCode ADDRESS_HAS_BACKSLASH',
+  'SwapInputIssueCode ADDRESS_HAS_CONTROL_CHARACTER',
+  'SwapInputIssueCode ADDRESS_HAS_CREDENTIALS',
+  'SwapInputIssueCode ADDRESS_HAS_SPACE',
+  'SwapInputIssueCode DATA_URL_NOT_SUPPORTED',
+  'SwapInputIssueCode PORT_NOT_ALLOWED',
+  'SwapInputIssueCode SCHEME_NOT_SUPPORTED',
+  'SwapInputIssueCode SCHEME_REQUIRED',
+]
 
 function shapesOf(sdl: string): string[] {
   return parse(sdl).definitions.flatMap(toShapes).toSorted()

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { CreateSwapDocument, SwapJobDocument } from '../../src/graphql/generated.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
-import { openTestApp } from '../support/test-app.ts'
+import { makeDataDir, openSideDoorOf, openTestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const CREATE = CreateSwapDocument.toString()
@@ -94,6 +95,58 @@ test('refuses a key that comes with another input, names the job that has it, an
     job: { id: first.data.createSwap.job.id },
   })
   expect(upstream.submits).toBe(1)
+})
+
+test('refuses a key that comes with another hookUrl or keepDays, in either direction', async () => {
+  const { graphql, upstream } = await openTestApp()
+  const hook = (path: string) => ({ hookUrl: `https://hook.example/${path}` })
+  const pairs = [
+    [hook('a'), hook('b')],
+    [{}, hook('b')],
+    [hook('a'), {}],
+    [{ keepDays: 30 }, { keepDays: 0 }],
+    [{}, { keepDays: 8 }],
+    [{ keepDays: 8 }, {}],
+  ]
+  for (const [n, [first, second]] of pairs.entries()) {
+    const input = { ...IMAGES, idempotencyKey: `k${n}` }
+    const made = await graphql(CREATE, { input: { ...input, ...first } })
+    const other = await graphql(CREATE, { input: { ...input, ...second } })
+    expect(other.data.createSwap, `pair ${n}`).toMatchObject({
+      __typename: 'SwapIdempotencyConflictError',
+      holder: { id: made.data.createSwap.job.id },
+    })
+    const again = await graphql(CREATE, { input: { ...input, ...first } })
+    expect(again.data.createSwap, `pair ${n}`).toMatchObject({ reused: 'SAME_KEY' })
+  }
+  expect(upstream.submits).toBe(pairs.length)
+})
+
+test('gives the same job for a key whose input differs in how the answer is given only', async () => {
+  const { graphql, upstream } = await openTestApp()
+  const input = { ...IMAGES, idempotencyKey: 'k1' }
+  const first = await graphql(CREATE, { input })
+  for (const same of [
+    { waitMs: 1 },
+    { reuseSameContent: true },
+    { keepDays: 7 },
+    { hookUrl: '', clientReference: '', tags: [''] },
+  ]) {
+    const again = await graphql(CREATE, { input: { ...input, ...same } })
+    expect(again.data.createSwap).toMatchObject({ reused: 'SAME_KEY', job: { id: first.data.createSwap.job.id } })
+  }
+  expect(upstream.submits).toBe(1)
+})
+
+test('recognises a key and its input that an earlier version has stored, and compares the rest with the job', async () => {
+  const dataDir = await makeDataDir()
+  const { graphql } = await openTestApp({ dataDir })
+  const input = { ...IMAGES, idempotencyKey: 'k1', clientReference: 'order 7', tags: ['a'], keepDays: 3 }
+  await graphql(CREATE, { input })
+  const door = await openSideDoorOf(dataDir)
+  const parts = [IMAGES.targetImage.url, IMAGES.swapImage.url, 'order 7', ['a']]
+  const digest = createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+  expect(await door.query('select fingerprint from idempotency_keys')).toEqual([{ fingerprint: digest }])
 })
 
 test('records a sure refusal as FAILED, not charged, and answers the same when asked again with the key', async () => {
@@ -209,8 +262,8 @@ test('reports everything that is wrong with the input at once, with a path for e
     issue.code,
   ])
   expect(Object.fromEntries(issues)).toEqual({
-    'input.targetImage.url': 'NOT_HTTP_URL',
-    'input.swapImage.url': 'NOT_HTTP_URL',
+    'input.targetImage.url': 'SCHEME_NOT_SUPPORTED',
+    'input.swapImage.url': 'ADDRESS_HAS_SPACE',
     'input.idempotencyKey': 'REQUIRED',
     'input.clientReference': 'TOO_LONG',
     'input.tags': 'TOO_MANY',
@@ -221,22 +274,77 @@ test('reports everything that is wrong with the input at once, with a path for e
 })
 
 const BAD_URLS = {
-  'an address of 3,000 characters': [`https://example.com/${'a'.repeat(3_000)}`, 'TOO_LONG'],
-  'a relative address': ['/a.jpg', 'NOT_HTTP_URL'],
-  'an empty address': ['', 'NOT_HTTP_URL'],
-  'a script': ['javascript:alert(1)', 'NOT_HTTP_URL'],
-  'a file': ['file:///etc/passwd', 'NOT_HTTP_URL'],
-  'data in the address': ['data:image/png;base64,AAAA', 'NOT_HTTP_URL'],
-  'an address without a host': ['http://', 'NOT_HTTP_URL'],
-  'a line break in the address': ['https://example.com/\r\nHost: evil', 'NOT_HTTP_URL'],
-  'a blank before the address': [' https://example.com/a.jpg', 'NOT_HTTP_URL'],
+  'an address of 8,193 characters': [`https://example.com/${'a'.repeat(8_173)}`, 'TOO_LONG', /8192 characters/],
+  'an empty address': ['', 'REQUIRED', /must not be empty/],
+  'a relative address': ['/a.jpg', 'SCHEME_REQUIRED', /Begin it with https/],
+  'an address without a scheme': ['example.com/a.jpg', 'SCHEME_REQUIRED', /Begin it with https/],
+  'a host and a port without a scheme': ['localhost:4010/a.jpg', 'SCHEME_REQUIRED', /Begin it with https/],
+  'a protocol-relative address': ['//example.com/a.jpg', 'SCHEME_REQUIRED', /Write https: or http: before/],
+  'a script': ['javascript:alert(1)', 'SCHEME_NOT_SUPPORTED', /javascript: cannot be used/],
+  'a file': ['file:///etc/passwd', 'SCHEME_NOT_SUPPORTED', /file: cannot be used/],
+  'an address of FTP': ['ftp://example.com/a.jpg', 'SCHEME_NOT_SUPPORTED', /ftp: cannot be used/],
+  'a blob of a page': ['blob:https://example.com/0b0c', 'SCHEME_NOT_SUPPORTED', /blob: cannot be used/],
+  'data in the address': ['data:image/png;base64,AAAA', 'DATA_URL_NOT_SUPPORTED', /createSwapUpload/],
+  'an address without a host': ['http://', 'NOT_HTTP_URL', /valid host name/],
+  'an address without slashes': ['https:example.com/a.jpg', 'NOT_HTTP_URL', /must have \/\//],
+  'an address with a port out of range': ['https://example.com:65536/', 'NOT_HTTP_URL', /port up to 65535/],
+  'a line break in the address': ['https://example.com/\r\nHost: evil', 'ADDRESS_HAS_CONTROL_CHARACTER', /line breaks/],
+  'a space before the address': [' https://example.com/a.jpg', 'ADDRESS_HAS_SPACE', /begin or end with a space/],
+  'a space in the address': ['https://example.com/my photo.jpg', 'ADDRESS_HAS_SPACE', /%20/],
+  'a no-break space in the address': ['https://example.com/my\u00A0photo.jpg', 'ADDRESS_HAS_SPACE', /Percent-encode/],
+  'a backslash in the address': ['https://example.com\\a.jpg', 'ADDRESS_HAS_BACKSLASH', /Replace it with \//],
+  'a user name in the address': ['https://user@example.com/a.jpg', 'ADDRESS_HAS_CREDENTIALS', /user name/],
+  'a password in the address': ['https://user:pass@example.com/a.jpg', 'ADDRESS_HAS_CREDENTIALS', /password/],
+  'a port of another protocol': ['https://example.com:81/a.jpg', 'PORT_NOT_ALLOWED', /port 443.*ALLOWED_PRIVATE_HOSTS/],
+  'a private address': ['http://10.0.0.1/a.jpg', 'ADDRESS_NOT_ALLOWED', /public internet.*ALLOWED_PRIVATE_HOSTS/],
 } as const
 
-test.each(Object.entries(BAD_URLS))('refuses %s', async (_name, [url, code]) => {
+test('refuses each kind of bad address under its own code, as an image and as a hook, and says what to do', async () => {
   const { graphql, upstream } = await openTestApp()
-  const { data } = await graphql(CREATE, { input: { ...IMAGES, targetImage: { url } } })
-  expect(data.createSwap.issues).toMatchObject([{ path: ['input', 'targetImage', 'url'], code }])
+  for (const [name, [url, code, message]] of Object.entries(BAD_URLS)) {
+    const image = await graphql(CREATE, { input: { ...IMAGES, targetImage: { url } } })
+    const issue = { code, message: expect.stringMatching(message) }
+    expect(image.data.createSwap.issues, name).toMatchObject([{ path: ['input', 'targetImage', 'url'], ...issue }])
+    if (url === '') continue
+    const hook = await graphql(CREATE, { input: { ...IMAGES, hookUrl: url } })
+    expect(hook.data.createSwap.issues, name).toMatchObject([{ path: ['input', 'hookUrl'], ...issue }])
+  }
   expect(upstream.submits).toBe(0)
+})
+
+test('takes addresses of 8,192 characters, byte for byte, and gives them back', async () => {
+  const { graphql, upstream } = await openTestApp()
+  const long = (host: string) => `https://${host}/?X-Amz-Security-Token=`.padEnd(8_191, 'A') + '界'
+  const [target, face, hookUrl] = [long('t.example'), long('f.example'), long('h.example')]
+  const input = { targetImage: { url: target }, swapImage: { url: face }, hookUrl }
+  const { data } = await graphql(CREATE, { input })
+  expect(upstream.accepted[0]).toMatchObject({ targetImage: target, swapImage: face })
+  const read = await graphql(JOB, { id: data.createSwap.job.id })
+  expect(read.data.swapJob).toMatchObject({ targetImage: { url: target }, swapImage: { url: face } })
+})
+
+test('treats an empty hookUrl, an empty clientReference and empty tags as absent', async () => {
+  const { graphql } = await openTestApp()
+  const input = { ...IMAGES, hookUrl: '', clientReference: '', tags: ['', 'a', ''] }
+  const { data } = await graphql(
+    `
+      mutation ($input: CreateSwapInput!) {
+        createSwap(input: $input) {
+          ... on CreateSwapSuccess {
+            job {
+              clientReference
+              tags
+              hook {
+                url
+              }
+            }
+          }
+        }
+      }
+    `,
+    { input },
+  )
+  expect(data.createSwap.job).toEqual({ clientReference: null, tags: ['a'], hook: null })
 })
 
 const BAD_TYPES = {

@@ -46,7 +46,7 @@ describe('a batch', () => {
     expect(made.map(({ __typename }) => __typename)).toEqual(
       items.map((_u, n) => (isBad(n) ? 'SwapInvalidInputError' : 'CreateSwapSuccess')),
     )
-    expect(made[7]?.issues).toEqual([{ path: ['input', 'items', '7', 'targetImage', 'url'], code: 'NOT_HTTP_URL' }])
+    expect(made[7]?.issues).toEqual([{ path: ['input', 'items', '7', 'targetImage', 'url'], code: 'SCHEME_REQUIRED' }])
     expect(gateway.upstream.submits).toBe(90)
     expect(new Set(gateway.upstream.accepted.map(({ targetImage }) => targetImage)).size).toBe(90)
 

@@ -1,5 +1,7 @@
 /** Images in from a caller and out to a browser: what is kept is of our own making, and opens only for whoever may see it. */
+import { Readable } from 'node:stream'
 import sharp from 'sharp'
+import { request as sendStream } from 'undici'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { sendRaw } from '../security/stage.ts'
 import { createFastClock } from '../support/fast-clock.ts'
@@ -121,6 +123,25 @@ describe('an upload', () => {
     expect(answers[0]?.json).toEqual(answers[1]?.json)
   })
 
+  test('in chunks, as a proxy may pass it on, is taken if its length is the announced one', async () => {
+    const bytes = await makeImage()
+    const { put: target } = await reserve(gateway, bytes)
+    const putChunks = async (...chunks: Uint8Array[]) =>
+      sendStream(target.url, { method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: Readable.from(chunks) })
+    expect((await putChunks(bytes, Buffer.alloc(1))).statusCode).toBe(400)
+    expect((await putChunks(bytes.subarray(1))).statusCode).toBe(400)
+    expect((await putChunks(bytes.subarray(0, 10), bytes.subarray(10))).statusCode).toBe(200)
+  })
+
+  test('that is compressed is refused, and the place stays free', async () => {
+    const bytes = await makeImage()
+    const { put: target } = await reserve(gateway, bytes)
+    const headers = { 'content-type': 'image/jpeg', 'content-encoding': 'gzip' }
+    const refused = await fetch(target.url, { method: 'PUT', headers, body: new Uint8Array(bytes) })
+    expect([refused.status, await refused.text()]).toEqual([415, expect.stringContaining('Content-Encoding')])
+    expect((await put(target.url, bytes)).status).toBe(200)
+  })
+
   test.each<[string, (target: string) => Promise<{ status: number }>, number]>([
     ['of another type', async (url) => put(url, await makeImage(), 'image/png'), 415],
     ['of another length', async (url) => put(url, Buffer.alloc(10)), 400],
@@ -235,6 +256,7 @@ describe('an image is delivered', () => {
     ['bytes=0-9', 206, [0, 10]],
     ['bytes=10-', 206, [10, undefined]],
     ['bytes=-7', 206, [-7, undefined]],
+    ['Bytes=0-9', 206, [0, 10]],
     ['bytes=0-99999999', 206, [0, undefined]],
     ['bytes=99999999-', 416, null],
     ['bytes=-0', 416, null],
@@ -248,9 +270,47 @@ describe('an image is delivered', () => {
     if (part) expect(bytes.equals(whole.subarray(part[0], part[1]))).toBe(true)
   })
 
-  test('by HEAD without its bytes', async () => {
-    const response = await fetch(url, { method: 'HEAD' })
-    expect([response.status, response.headers.get('content-length')]).toEqual([200, String(whole.byteLength)])
+  test('by HEAD without its bytes, all of it even if a range is asked for', async () => {
+    for (const headers of [{}, { range: 'bytes=0-9' }]) {
+      const response = await fetch(url, { method: 'HEAD', headers })
+      expect([response.status, response.headers.get('content-length')]).toEqual([200, String(whole.byteLength)])
+    }
+  })
+
+  test('to pages of any site, cross-origin isolated ones included', async () => {
+    const etag = (await fetch(url)).headers.get('etag') ?? ''
+    for (const headers of [{}, { 'if-none-match': etag }]) {
+      const response = await fetch(url, { headers })
+      expect(response.headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+    }
+  })
+
+  test('according to the conditions of the request', async () => {
+    const etag = (await fetch(url)).headers.get('etag') ?? ''
+    const statusFor = async (headers: Record<string, string>) => (await fetch(url, { headers })).status
+    expect(await statusFor({ 'if-none-match': `W/${etag}` })).toBe(304)
+    expect(await statusFor({ 'if-none-match': `"other", W/${etag}` })).toBe(304)
+    expect(await statusFor({ 'if-none-match': '*' })).toBe(304)
+    expect(await statusFor({ 'if-none-match': '"other"' })).toBe(200)
+    expect(await statusFor({ 'if-modified-since': new Date().toUTCString() })).toBe(200)
+    expect(await statusFor({ 'if-match': etag })).toBe(200)
+    expect(await statusFor({ 'if-match': '*' })).toBe(200)
+    expect(await statusFor({ 'if-match': '"other"' })).toBe(412)
+    expect(await statusFor({ range: 'bytes=0-9', 'if-range': etag })).toBe(206)
+    expect(await statusFor({ range: 'bytes=0-9', 'if-range': '"other"' })).toBe(200)
+    expect(await statusFor({ range: 'bytes=0-9', 'if-range': new Date().toUTCString() })).toBe(200)
+  })
+
+  test('with what a cache must keep apart, and no error is cached as the image is', async () => {
+    const etag = (await fetch(url)).headers.get('etag') ?? ''
+    const known = await fetch(url, { headers: { 'if-none-match': etag } })
+    expect(known.headers.get('cache-control')).toMatch(/^private, max-age=\d{5}, immutable$/)
+    const keyed = await fetch(url.split('?')[0] ?? '', { headers: { 'x-api-key': KEY } })
+    expect(keyed.headers.get('vary')).toBe('Origin, Authorization, X-API-Key')
+    for (const headers of [{ range: 'bytes=99999999-' }, { 'if-match': '"other"' }]) {
+      const refused = await fetch(url, { headers })
+      expect([refused.status >= 400, refused.headers.get('cache-control')]).toEqual([true, 'private, no-store'])
+    }
   })
 
   test.each([

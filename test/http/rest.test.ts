@@ -122,12 +122,20 @@ test.each<[string, string, unknown, Record<string, string>, number, RegExp]>([
   ['a wrong key', 'fetch', { jobId: 'x' }, { 'TT-API-KEY': 'nobody' }, 401, /TT-API-KEY/],
   ['a key that may only read', 'swap', SAMPLE, { 'TT-API-KEY': 'reading' }, 403, /swap:write/],
   ['no image', 'swap', { targetImage: SAMPLE.targetImage }, {}, 400, /^'swapImage' parameter error!/],
+  ['a number for an image', 'swap', { ...SAMPLE, swapImage: 7 }, {}, 400, /^'swapImage' .*must be of type string/],
+  ['an image address with a space', 'swap', { ...SAMPLE, swapImage: 'https://a.example/a b' }, {}, 400, /%20/],
+  ['a number for a hook', 'swap', { ...SAMPLE, hookUrl: 7 }, {}, 400, /^'hookUrl' .*must be of type string/],
+  ['a number for a jobId', 'fetch', { jobId: 7 }, {}, 400, /'jobId' parameter error! .*text/],
+  ['an empty Idempotency-Key', 'swap', SAMPLE, { 'idempotency-key': '' }, 400, /idempotency key must not be empty/],
+  ['a JSON text', 'fetch', 'job_x', {}, 400, /must be a JSON object/],
   ['an image on this machine', 'swap', { ...SAMPLE, targetImage: 'http://127.0.0.1/a.jpg' }, {}, 400, /'targetImage'/],
   ['a hook on this machine', 'swap', { ...SAMPLE, hookUrl: 'http://127.0.0.1/' }, {}, 400, /'hookUrl'/],
   ['no jobId', 'fetch', {}, {}, 400, /'jobId' parameter error!/],
   ['no such call', 'info', {}, {}, 404, /Nothing is at/],
   ['not JSON by its type', 'swap', SAMPLE, { 'content-type': 'text/plain' }, 415, /application\/json/],
-  ['too much', 'swap', { ...SAMPLE, more: 'x'.repeat(70_000) }, {}, 413, /larger than/],
+  ['too much', 'swap', { ...SAMPLE, more: 'x'.repeat(140_000) }, {}, 413, /larger than/],
+  ['a list', 'swap', [SAMPLE], {}, 400, /must be a JSON object/],
+  ['a compressed body', 'swap', SAMPLE, { 'content-encoding': 'gzip' }, 415, /Content-Encoding/],
 ])('%s is refused with a document of the reference, and nothing is sent', async (...row) => {
   const [, path, body, headers, status, message] = row
   const gateway = await openWithDoor()
@@ -136,12 +144,46 @@ test.each<[string, string, unknown, Record<string, string>, number, RegExp]>([
   expect(gateway.upstream.submits).toBe(0)
 })
 
+test('a body with a byte order mark is read', async () => {
+  const gateway = await openWithDoor()
+  const { status } = await fetch(`${gateway.app.url}/insightFace/v1/swap`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'TT-API-KEY': KEY, 'content-encoding': 'identity' },
+    body: `\uFEFF${JSON.stringify(SAMPLE)}`,
+  })
+  expect(status).toBe(200)
+})
+
+test('a key that comes with another hookUrl is refused', async () => {
+  const gateway = await openWithDoor()
+  const headers = { 'Idempotency-Key': 'k' }
+  expect((await call(gateway, 'swap', { ...SAMPLE, hookUrl: SAMPLE_HOOK }, headers)).status).toBe(200)
+  expect((await call(gateway, 'swap', { ...SAMPLE, hookUrl: `${SAMPLE_HOOK}/b` }, headers)).status).toBe(409)
+  expect((await call(gateway, 'swap', SAMPLE, headers)).status).toBe(409)
+  expect(gateway.upstream.submits).toBe(1)
+})
+
+test('a key is shared with GraphQL, but not where the hook would be sent in the other format', async () => {
+  const gateway = await openWithDoor()
+  const create = async (over: object) => {
+    const input = { targetImage: { url: SAMPLE.targetImage }, swapImage: { url: SAMPLE.swapImage }, ...over }
+    const query = 'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { kind: __typename } }'
+    return (await gateway.graphql(query, { input }, { 'x-api-key': KEY })).data.createSwap.kind
+  }
+  await call(gateway, 'swap', SAMPLE, { 'Idempotency-Key': 'without a hook' })
+  expect(await create({ idempotencyKey: 'without a hook' })).toBe('CreateSwapSuccess')
+  await call(gateway, 'swap', { ...SAMPLE, hookUrl: SAMPLE_HOOK }, { 'Idempotency-Key': 'with a hook' })
+  expect(await create({ idempotencyKey: 'with a hook', hookUrl: SAMPLE_HOOK })).toBe('SwapIdempotencyConflictError')
+  expect(gateway.upstream.submits).toBe(2)
+})
+
 test('limits of the tenant hold here as well', async () => {
   const gateway = await openWithDoor({
     settings: { TENANT_REQUESTS_PER_MINUTE: '3', TENANT_MAX_IN_FLIGHT: '1', TENANT_QUOTA_PER_DAY: '100' },
   })
   await submit(gateway)
-  expect((await call(gateway, 'swap', SAMPLE)).status).toBe(499)
+  const full = await call(gateway, 'swap', SAMPLE)
+  expect([full.status, full.headers.get('retry-after')]).toEqual([499, '5'])
   await call(gateway, 'fetch', { jobId: 'x' })
   const spent = await call(gateway, 'swap', SAMPLE)
   expect(spent.status).toBe(429)

@@ -196,6 +196,16 @@ describe('the address guard', () => {
   )
 })
 
+test.each([
+  ['ftp://example.com/', 'SCHEME'],
+  ['https://user@example.com/', 'CREDENTIALS'],
+  ['https://example.com:81/', 'PORT'],
+  ['http://10.0.0.1:81/', 'HOST'],
+])('the address guard refuses %s with the reason %s', (url, reason) => {
+  const guard = createAddressGuard({ allowedHosts: [], ownAddresses })
+  expect(() => guard.checkUrl(new URL(url))).toThrow(expect.objectContaining({ reason }))
+})
+
 describe('an allowed host', () => {
   test.each([
     ['127.0.0.1:4010', 'http://127.0.0.1:4010/portraits/ada.jpg', true],
@@ -203,7 +213,14 @@ describe('an allowed host', () => {
     ['127.0.0.1:4010', 'http://127.0.0.1:4011/', false],
     ['127.0.0.1:4010', 'http://127.0.0.1/', false],
     ['127.0.0.1:4010', 'http://127.0.0.2:4010/', false],
-    ['127.0.0.1:4010', 'http://localhost:4010/', false],
+    ['127.0.0.1:4010', 'http://localhost:4010/', true],
+    ['127.0.0.1:4010', 'http://LOCALHOST:4010/', true],
+    ['127.0.0.1:4010', 'http://localhost:4011/', false],
+    ['127.0.0.1:4010', 'http://localhost.:4010/', false],
+    ['127.0.0.1:4010', 'http://a.localhost:4010/', false],
+    ['127.0.0.2:4010', 'http://localhost:4010/', false],
+    ['[::1]:4010', 'http://localhost:4010/', true],
+    ['localhost:4010', 'http://127.0.0.1:4010/', false],
     ['127.0.0.1:4010', 'http://[::ffff:127.0.0.1]:4010/', false],
     ['127.0.0.1:4010', 'ftp://127.0.0.1:4010/', false],
     ['127.0.0.1:80', 'http://127.0.0.1/', true],
@@ -228,6 +245,23 @@ describe('an allowed host', () => {
     expect(guard.permits('minio', 9000, '10.1.2.3')).toBe(true)
     expect(guard.permits('minio', 9001, '10.1.2.3')).toBe(false)
     expect(guard.permits('example.com', 9000, '10.1.2.3')).toBe(false)
+  })
+
+  test('that is a loopback address lets localhost be connected to there, and nowhere else', async () => {
+    const { port } = await openListener()
+    let asked = 0
+    const guard = createAddressGuard({
+      allowedHosts: [`127.0.0.1:${port}`],
+      resolve: (_, resolved) => {
+        asked += 1
+        resolved(null, [{ address: '::1', family: 6 }])
+      },
+    })
+    const socket = await connectGuarded(guard, 'localhost', port)
+    expect([socket.remoteAddress, asked]).toEqual(['127.0.0.1', 0])
+    socket.destroy()
+    expect(guard.permits('localhost', port, '::1')).toBe(false)
+    expect(guard.permits('localhost', port, '10.0.0.1')).toBe(false)
   })
 
   test.each(['', 'http://127.0.0.1', '127.0.0.1/', '*', 'a b', '127.0.0.1:', '::1', 'host:port', 'a@b'])(

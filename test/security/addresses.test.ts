@@ -151,6 +151,11 @@ async function ask(target: string, face: string) {
   return data.createSwap as { __typename: string; issues?: { path: string[]; code: string }[]; job?: { id: string } }
 }
 
+const codeOf = (spelling: string): string => {
+  if (spelling.includes('@')) return 'ADDRESS_HAS_CREDENTIALS'
+  return spelling.startsWith('http://example.com:') ? 'PORT_NOT_ALLOWED' : 'ADDRESS_NOT_ALLOWED'
+}
+
 test.each(REFUSED)('%s is refused, as either image', async (spelling) => {
   const address = spelling.replace('PORT', String(port))
   for (const [target, face, name] of [
@@ -159,7 +164,7 @@ test.each(REFUSED)('%s is refused, as either image', async (spelling) => {
   ] as const) {
     expect(await ask(target, face)).toEqual({
       __typename: 'SwapInvalidInputError',
-      issues: [{ path: ['input', name, 'url'], code: 'ADDRESS_NOT_ALLOWED' }],
+      issues: [{ path: ['input', name, 'url'], code: codeOf(spelling) }],
     })
   }
   expect(touched).toBe(0)
@@ -167,7 +172,7 @@ test.each(REFUSED)('%s is refused, as either image', async (spelling) => {
 
 test.each(NOT_HTTP)('%j is no address of an image', async (address) => {
   const answer = await ask(address, portrait())
-  expect(answer.issues?.[0]?.code).toMatch(/^(?:NOT_HTTP_URL|ADDRESS_NOT_ALLOWED)$/)
+  expect(answer.issues?.[0]?.code).toMatch(/^(?:NOT_HTTP_URL|SCHEME_|DATA_URL_|ADDRESS_|REQUIRED)/)
   expect(touched).toBe(0)
 })
 

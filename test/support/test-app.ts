@@ -77,6 +77,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       fetchUnanswered: record('fetchUnanswered'),
       hookNotBound: record('hookNotBound'),
       hookRefused: record('hookRefused'),
+      originRefused: record('originRefused'),
       hookNotKept: record('hookNotKept'),
       jobNotRecorded: record('jobNotRecorded'),
       jobParked: record('jobParked'),

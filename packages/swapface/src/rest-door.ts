@@ -12,7 +12,8 @@ import { pipeline } from 'node:stream/promises'
 import { readJson } from '../../../src/lib/read-json.ts'
 import type { Log } from './log.ts'
 
-const MAX_BODY_BYTES = 64 * 1024
+/** Three addresses of the longest kind, in UTF-8. */
+const MAX_BODY_BYTES = 128 * 1024
 const REQUEST_TIMEOUT_MS = 10_000
 /** How long close() lets answers under way finish. */
 const DRAIN_MS = 500

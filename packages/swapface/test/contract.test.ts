@@ -59,7 +59,7 @@ describe('submit', () => {
 
   test('answers 413 for a body over the cap and stays alive', async () => {
     const stage = await openStage(closers)
-    const answer = await stage.post(SWAP, { targetImage: 'x'.repeat(70_000) })
+    const answer = await stage.post(SWAP, { targetImage: 'x'.repeat(140_000) })
     expect(answer.status).toBe(413)
     expect((await stage.post(SWAP, {})).status).toBe(400)
   })

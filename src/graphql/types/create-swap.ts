@@ -26,7 +26,10 @@ const SwapImageInput = builder.inputType('SwapImageInput', {
   description: 'Exactly one member.',
   isOneOf: true,
   fields: (t) => ({
-    url: t.field({ type: 'URL', description: 'A public http(s) address of a jpg, jpeg, png or webp.' }),
+    url: t.field({
+      type: 'URL',
+      description: 'A public http(s) address of a jpg, jpeg, png or webp, at most 8192 characters.',
+    }),
     uploadId: t.id({ description: 'The id of a finished upload.' }),
     resultOf: t.id({ description: 'The id of a job that ended in SUCCESS: chain swaps without handling links.' }),
   }),
@@ -47,11 +50,11 @@ export const CreateSwapInput = builder.inputType('CreateSwapInput', {
     hookUrl: t.field({
       type: 'URL',
       description:
-        'Told when the job is done: a signed POST (Standard Webhooks), repeated with the same id until a 2xx.',
+        'Receives a signed POST (Standard Webhooks) when the job is done, repeated with the same id until a 2xx. At most 8192 characters. An empty text counts as absent.',
     }),
     idempotencyKey: t.string({
       description:
-        '1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Where absent, an `Idempotency-Key` header counts.',
+        '1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Only `waitMs` and `reuseSameContent` may differ. If absent, the `Idempotency-Key` header is used.',
     }),
     reuseSameContent: t.boolean({
       defaultValue: false,
@@ -59,8 +62,8 @@ export const CreateSwapInput = builder.inputType('CreateSwapInput', {
         'Where the same two images were swapped for this caller within the last hour, give that job instead of paying again.',
     }),
     waitMs: t.int({ defaultValue: 0, description: 'Hold the answer until done, at most this long (0 to 25000).' }),
-    clientReference: t.string({ description: 'At most 255 characters.' }),
-    tags: t.stringList({ description: 'At most 10, 64 characters each.' }),
+    clientReference: t.string({ description: 'At most 255 characters. An empty text counts as absent.' }),
+    tags: t.stringList({ description: 'At most 10, 64 characters each. Empty texts are dropped.' }),
     keepDays: t.int({
       defaultValue: 7,
       description: 'Days until images and links are erased (0 to 30). 0: an hour after the end.',

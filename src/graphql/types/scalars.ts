@@ -1,12 +1,18 @@
 import { GraphQLError } from 'graphql'
+import { parseInstant } from '../../lib/parse-instant.ts'
 import { builder } from '../builder.ts'
 
 builder.scalarType('DateTime', {
-  description: 'An instant, RFC 3339, UTC, millisecond precision.',
+  description:
+    'An instant in RFC 3339. Output: UTC with milliseconds. Input: any offset, which is required; digits below the millisecond are dropped.',
   serialize: (ms) => new Date(ms).toISOString(),
   parseValue: (value) => {
-    const ms = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T/.test(value) ? Date.parse(value) : Number.NaN
-    if (Number.isNaN(ms)) throw new GraphQLError('A DateTime is written like "2026-01-31T12:00:00.000Z".')
+    const ms = typeof value === 'string' ? parseInstant(value) : null
+    if (ms === null) {
+      throw new GraphQLError(
+        'A DateTime is an existing date and time with an offset, such as "2026-01-31T12:00:00Z" or "2026-01-31T12:00:00.000+08:00".',
+      )
+    }
     return ms
   },
 })
@@ -14,7 +20,7 @@ builder.scalarType('DateTime', {
 builder.scalarType('URL', {
   description: 'An absolute http(s) address, kept byte for byte as it was given.',
   serialize: (url) => url,
-  // Which addresses may be used is for the field to say, as data: a form wants all its issues at once.
+  // The field decides which addresses may be used and answers with data: a form wants all its issues at once.
   parseValue: (value) => {
     if (typeof value !== 'string') throw new GraphQLError('A URL is a string.')
     return value

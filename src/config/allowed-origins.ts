@@ -1,0 +1,28 @@
+import { SettingError } from './env.ts'
+
+/** A scheme and an authority, and nothing else: a wildcard or a path would allow something else than it seems to. */
+const ORIGIN = /^(?<scheme>[a-z][a-z\d+.-]*):\/\/(?<host>[^\s\p{Cc}/?#@\\*]+)\/?$/iu
+
+/**
+ * Parses one entry of ALLOWED_ORIGINS into the origin that browsers send, in lower case: `https://app.example.com`,
+ * `capacitor://localhost`, `chrome-extension://<id>`. For http and https, default ports are dropped and international
+ * host names are encoded, as browsers do.
+ * @throws {SettingError} if the entry is not a scheme, a host and an optional port.
+ */
+export function parseAllowedOrigin(text: string): string {
+  const { scheme = '', host = '' } = ORIGIN.exec(text)?.groups ?? {}
+  if (scheme === '' || !URL.canParse(`${scheme}://${host}`)) {
+    throw new SettingError(
+      'ALLOWED_ORIGINS',
+      'must list origins such as https://app.example.com or capacitor://localhost: scheme, host and port, without a path or *',
+    )
+  }
+  const url = new URL(`${scheme}://${host}`)
+  if (url.protocol === 'file:') {
+    throw new SettingError(
+      'ALLOWED_ORIGINS',
+      'cannot list file: pages, whose origin every page can give itself. Serve the page over http or https',
+    )
+  }
+  return `${url.protocol}//${url.host}`.toLowerCase()
+}

@@ -1,0 +1,109 @@
+/**
+ * Says what is wrong with the text of an image or hook address, each cause under a code of its own and with a sentence
+ * that says what to do. Addresses reach the upstream byte for byte, so nothing is corrected here; `new URL` would
+ * silently drop spaces and turn backslashes around.
+ */
+import { MAX_ADDRESS_CHARS } from '../domain/address.ts'
+
+/** Members of `SwapInputIssueCode`. */
+type AddressIssueCode =
+  | 'REQUIRED'
+  | 'TOO_LONG'
+  | 'NOT_HTTP_URL'
+  | 'SCHEME_REQUIRED'
+  | 'SCHEME_NOT_SUPPORTED'
+  | 'DATA_URL_NOT_SUPPORTED'
+  | 'ADDRESS_HAS_SPACE'
+  | 'ADDRESS_HAS_CONTROL_CHARACTER'
+  | 'ADDRESS_HAS_BACKSLASH'
+  | 'ADDRESS_HAS_CREDENTIALS'
+
+export interface AddressIssue {
+  readonly code: AddressIssueCode
+  readonly message: string
+}
+
+const SCHEME = /^(?<scheme>[a-z][a-z\d+.-]*):/i
+/** Reads as a scheme, but is an address without one: `localhost:4010/a.jpg`, `example.com:8080`. */
+const HOST_AND_PORT = /^(?:localhost|[^/?#:]*\.[^/?#:]*):\d/i
+/** Everything between `//` and the path. */
+const AUTHORITY = /^https?:\/\/(?<authority>[^/?#\\]*)/i
+const MAX_SCHEME_CHARS_SHOWN = 20
+
+/** @returns the first thing that is wrong with the text of an address; null if it is an absolute http(s) address. */
+export function findAddressIssue(text: string): AddressIssue | null {
+  if (text === '') return issue('REQUIRED', 'An address must not be empty.')
+  if (text.length > MAX_ADDRESS_CHARS) {
+    return issue(
+      'TOO_LONG',
+      `An address may have at most ${MAX_ADDRESS_CHARS} characters; this one has ${text.length}.`,
+    )
+  }
+  return findForbiddenCharacter(text) ?? findSchemeIssue(text) ?? findAuthorityIssue(text)
+}
+
+function findForbiddenCharacter(text: string): AddressIssue | null {
+  if (/\p{Cc}/u.test(text)) {
+    return issue(
+      'ADDRESS_HAS_CONTROL_CHARACTER',
+      'An address must not contain line breaks, tabs or other control characters. Remove them.',
+    )
+  }
+  if (text.trim() !== text) {
+    return issue('ADDRESS_HAS_SPACE', 'An address must not begin or end with a space. Remove it.')
+  }
+  if (/\s/.test(text)) {
+    return issue('ADDRESS_HAS_SPACE', 'An address must not contain a space. Percent-encode it as %20.')
+  }
+  const [beforeQuery = ''] = text.split(/[?#]/, 1)
+  return beforeQuery.includes('\\')
+    ? issue(
+        'ADDRESS_HAS_BACKSLASH',
+        'An address must not contain a backslash. Replace it with /, or with %5C if it is part of a name.',
+      )
+    : null
+}
+
+function findSchemeIssue(text: string): AddressIssue | null {
+  if (text.startsWith('//')) {
+    return issue('SCHEME_REQUIRED', 'An address must have a scheme. Write https: or http: before the //.')
+  }
+  const scheme = SCHEME.exec(text)?.groups?.['scheme']?.toLowerCase()
+  if (scheme === undefined || HOST_AND_PORT.test(text)) {
+    return issue('SCHEME_REQUIRED', 'An address must be absolute. Begin it with https:// or http://.')
+  }
+  if (scheme === 'data') {
+    return issue(
+      'DATA_URL_NOT_SUPPORTED',
+      'A data: address holds the image itself and cannot be used. Upload the image with createSwapUpload and give its uploadId.',
+    )
+  }
+  return scheme === 'http' || scheme === 'https'
+    ? null
+    : issue(
+        'SCHEME_NOT_SUPPORTED',
+        `Addresses of the scheme ${scheme.slice(0, MAX_SCHEME_CHARS_SHOWN)}: cannot be used. Give an http:// or https:// address.`,
+      )
+}
+
+function findAuthorityIssue(text: string): AddressIssue | null {
+  const authority = AUTHORITY.exec(text)?.groups?.['authority']
+  if (authority === undefined)
+    return issue('NOT_HTTP_URL', 'An address must have // after its scheme: https://host/path.')
+  if (authority.includes('@')) {
+    return issue(
+      'ADDRESS_HAS_CREDENTIALS',
+      'An address must not contain a user name or a password. Remove everything between // and the host, the @ included.',
+    )
+  }
+  return authority === '' || !URL.canParse(text)
+    ? issue(
+        'NOT_HTTP_URL',
+        'An address must have a valid host name or IP address, and a port up to 65535 if it has one.',
+      )
+    : null
+}
+
+function issue(code: AddressIssueCode, message: string): AddressIssue {
+  return { code, message }
+}

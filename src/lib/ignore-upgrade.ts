@@ -1,0 +1,35 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** What the Upgrade mechanism adds to a request: Upgrade itself, and the options of the h2c upgrade (RFC 7540, 3.2). */
+const UPGRADE_HEADERS: ReadonlySet<string> = new Set(['upgrade', 'http2-settings'])
+
+/** Whether a request asks for the WebSocket protocol, possibly among others. */
+export function asksForWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.split(',').some((protocol) => protocol.trim().toLowerCase() === 'websocket') === true
+}
+
+/**
+ * Serves a request that asks for a protocol other than WebSocket as if it had not asked, as RFC 9110 (7.8) requires:
+ * Java's HTTP client and `curl --http2` offer h2c with ordinary requests. Node detaches its parser from such a
+ * connection, so the request is written again without the offer and parsed a second time.
+ */
+export function ignoreUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  if (socket.destroyed) return
+  const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`]
+  const { rawHeaders } = request
+  for (let n = 0; n < rawHeaders.length; n += 2) {
+    const [name = '', value = ''] = [rawHeaders[n], rawHeaders[n + 1]]
+    if (UPGRADE_HEADERS.has(name.toLowerCase())) continue
+    lines.push(`${name}: ${name.toLowerCase() === 'connection' ? withoutUpgrade(value) : value}`)
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+  server.emit('connection', socket)
+}
+
+function withoutUpgrade(connection: string): string {
+  const options = connection.split(',').map((option) => option.trim())
+  return options
+    .filter((option) => option.toLowerCase() !== 'upgrade' && !UPGRADE_HEADERS.has(option.toLowerCase()))
+    .join(', ')
+}

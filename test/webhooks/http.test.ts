@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { createAddressGuard } from '../../src/lib/address-guard.ts'
+import { openWebhookSender } from '../../src/webhooks/http.ts'
+import { openScriptedHost } from '../support/scripted-host.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+
+const AT = Date.UTC(2026, 0, 31, 12)
+
+test('a webhook receiver’s Retry-After counts as seconds or as an HTTP date, and is ignored as any other text', async () => {
+  const host = await openScriptedHost(({ path }, response) => {
+    response.writeHead(503, { 'retry-after': decodeURIComponent(path.slice(1)) }).end()
+  })
+  closeAfterTest(() => host.close())
+  const guard = createAddressGuard({ allowedHosts: [host.host] })
+  const sender = openWebhookSender({ gatewaySecrets: ['a secret of sixteen'], guard, connections: 1 })
+  closeAfterTest(() => sender.close())
+  const webhook = { id: 'evt_1', jobId: 'job_1', tenant: 'acme', body: '{}', state: 'WAITING', tries: 1 } as const
+  const answersTo = async (retryAfter: string) =>
+    sender.send({ ...webhook, url: `${host.url}/${encodeURIComponent(retryAfter)}` }, AT)
+  for (const [retryAfter, retryAfterMs] of [
+    ['120', 120_000],
+    ['Sat, 31 Jan 2026 12:01:00 GMT', 60_000],
+    ['Sat, 31 Jan 2026 11:00:00 GMT', 0],
+    ['Sat, 99 Jan 2026 12:01:00 GMT', null],
+    ['2026-02-01', null],
+    ['1.5', null],
+    ['-5', null],
+    ['tomorrow 9', null],
+  ] as const) {
+    expect(await answersTo(retryAfter), retryAfter).toEqual({ kind: 'answered', httpStatus: 503, retryAfterMs })
+  }
+})
