@@ -6,6 +6,7 @@
  */
 import type { SwapFailure, SwapFailureCode } from '../domain/swap-job.ts'
 import type { HttpAnswer } from './call.ts'
+import { readImageFailure } from './image-failures.ts'
 import type { Echo, FetchOutcome, SubmitOutcome } from './upstream.ts'
 
 /** Longer ids than any seen are not ids. */
@@ -95,6 +96,8 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly code: SwapFailureC
 
 /** Sorts an upstream's failure text. */
 export function toFailure(message: string): SwapFailure {
+  const known = readImageFailure(message)
+  if (known) return known
   for (const { pattern, code, text } of FAILURES) {
     if (pattern.test(message)) return { code, message: `${text} ${nameImage(message)}.`, retryable: false }
   }
