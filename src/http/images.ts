@@ -50,6 +50,8 @@ export function createImageDoor({ addresses, findImage, kept, authenticate, now 
     response.setHeader('etag', etag)
     response.setHeader('cache-control', `private, max-age=${maxAgeS}, immutable`)
     response.setHeader('accept-ranges', 'bytes')
+    // Whoever has the address may show the image, also in a page that is isolated from other origins.
+    response.setHeader('cross-origin-resource-policy', 'cross-origin')
     if (request.headers['if-none-match']?.split(/\s*,\s*/).includes(etag)) {
       response.writeHead(304).end()
       return

@@ -2,12 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { StoredImage } from '../domain/image.ts'
 import type { ImageAddresses } from '../jobs/image-addresses.ts'
 import type { Uploads } from '../jobs/uploads.ts'
+import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { readBody } from '../lib/read-body.ts'
 import { readQuery } from '../lib/request-path.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
-/** Uploads whose bytes are in memory at one time. */
-const MAX_AT_ONCE = 4
+/** Bytes of uploads in memory at one time, being received, decoded, or waiting for it. */
+const MAX_BYTES_AT_ONCE = 8 * MAX_IMAGE_BYTES
 
 export interface UploadDoorParts {
   readonly addresses: Pick<ImageAddresses, 'parseUpload'>
@@ -17,11 +18,11 @@ export interface UploadDoorParts {
 }
 
 /**
- * `PUT /uploads/:id`: the bytes of a reserved upload, with exactly the type and the length that were announced. Sent
- * again, as after a line that was cut, it is answered with what became of it.
+ * `PUT /uploads/:id`: the bytes of a reserved upload, exactly as many as were announced. The declared type is a hint: the
+ * bytes decide. A repeated PUT, for example after a lost answer, is answered with the outcome of the first.
  */
 export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
-  let atWork = 0
+  let bytesAtWork = 0
 
   return async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
     if (request.method !== 'PUT') {
@@ -33,25 +34,33 @@ export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
     if (!asked || !upload) return sendNotFound(response)
     if (upload.status !== 'AWAITING_BYTES') return answer(response, upload)
     if (asked.endsAt <= now()) return refuse(response, 410, 'ENDED', 'This address has ended. Reserve another upload.')
-    const { 'content-type': type, 'content-length': length } = request.headers
-    if (type?.trim().toLowerCase() !== upload.contentType) {
-      return refuse(response, 415, 'UNSUPPORTED_MEDIA_TYPE', `Send it as ${upload.contentType}, as was announced.`)
+    const {
+      'content-type': type = '',
+      'content-encoding': encoding = 'identity',
+      'content-length': length,
+    } = request.headers
+    if (/^multipart\//i.test(type)) {
+      return refuse(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the bytes of the image as the body, not in a form.')
     }
-    if (length === undefined) return refuse(response, 411, 'LENGTH_REQUIRED', 'Say how long it is: Content-Length.')
-    if (Number(length) !== upload.byteLength) {
-      return refuse(response, 400, 'WRONG_LENGTH', `Send exactly ${upload.byteLength} bytes, as was announced.`)
+    if (encoding !== 'identity') {
+      return refuse(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the bytes without a Content-Encoding.')
     }
-    if (atWork >= MAX_AT_ONCE) {
+    const wrongLength = `Send exactly ${upload.byteLength} bytes, as announced.`
+    // Proxies may send a body in chunks, without its length.
+    if (length !== undefined && Number(length) !== upload.byteLength) {
+      return refuse(response, 400, 'WRONG_LENGTH', wrongLength)
+    }
+    if (bytesAtWork + upload.byteLength > MAX_BYTES_AT_ONCE) {
       response.setHeader('retry-after', '1')
       return refuse(response, 503, 'UNAVAILABLE', 'Too many uploads at one time. Send it again in a moment.')
     }
-    atWork += 1
+    bytesAtWork += upload.byteLength
     try {
       const bytes = await readBody(request, upload.byteLength)
-      if (bytes?.byteLength !== upload.byteLength) return refuse(response, 400, 'WRONG_LENGTH', 'It ended too early.')
+      if (bytes?.byteLength !== upload.byteLength) return refuse(response, 400, 'WRONG_LENGTH', wrongLength)
       answer(response, await uploads.receive(upload, bytes))
     } finally {
-      atWork -= 1
+      bytesAtWork -= upload.byteLength
     }
   }
 }
