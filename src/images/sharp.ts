@@ -2,16 +2,16 @@
 import sharp, { type Sharp } from 'sharp'
 import type { CleanImage, StoredImageType } from '../domain/image.ts'
 import { decodeImage, ImageError, type ImageHeader, readImageHeader } from '../lib/image-decoder.ts'
-import { MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS } from '../lib/image-limits.ts'
+import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { Semaphore } from '../lib/semaphore.ts'
 import { findSyntheticMark, toXmp } from '../lib/synthetic-media.ts'
 import { type ImageCodec, ImageRejected } from './image-codec.ts'
 
 /**
- * Pixels that are decoded at one time: one image of the largest size, or several smaller ones. The most expensive kind
- * holds about 9 bytes for each (a progressive JPEG that has to be turned); bench/images.ts measures it.
+ * Larger images are decoded one at a time: up to 13 bytes a pixel are in memory (a progressive JPEG that has to be
+ * turned; bench/images.ts). Smaller ones, up to two of that size together, do not wait for them.
  */
-const MAX_PIXELS_AT_ONCE = MAX_IMAGE_PIXELS
+const LARGE_PIXELS = 16_000_000
 /** What a WebP can hold. */
 const MAX_WEBP_SIDE = 16_383
 const SOFTWARE_NAME = 'swapface-gateway'
@@ -39,7 +39,10 @@ const PNG: Encoding = { type: 'image/png', encode: (pixels) => pixels.png({ comp
 const WEBP = [toWebp(92), toWebp(75)] as const
 
 export function createSharpCodec(): ImageCodec {
-  const decoding = new Semaphore(MAX_PIXELS_AT_ONCE)
+  const large = new Semaphore(1)
+  const small = new Semaphore(2 * LARGE_PIXELS)
+  const inTurn = async <T>(pixels: number, decode: () => Promise<T>): Promise<T> =>
+    pixels > LARGE_PIXELS ? large.run(1, decode) : small.run(pixels, decode)
 
   return {
     clean: async (bytes, kind) => {
@@ -47,7 +50,7 @@ export function createSharpCodec(): ImageCodec {
         const header = await readImageHeader(bytes)
         const mark = kind === 'COPY' ? findSyntheticMark(header.xmp) : null
         const xmp = mark && toXmp(mark, SOFTWARE_NAME)
-        const image = await decoding.run(header.pixels, async () => encodeToFit(bytes, header, xmp))
+        const image = await inTurn(header.pixels, async () => encodeToFit(bytes, header, xmp))
         return { ...image, digitalSourceType: mark?.digitalSourceType ?? null }
       } catch (error) {
         throw error instanceof ImageError ? new ImageRejected(error.message) : error
@@ -56,7 +59,7 @@ export function createSharpCodec(): ImageCodec {
 
     transform: async (bytes, { width, type }) => {
       const { pixels } = await readImageHeader(bytes)
-      return decoding.run(pixels, async () => {
+      return inTurn(pixels, async () => {
         const view = sharp(bytes, { limitInputPixels: pixels, failOn: 'error', sequentialRead: true }).keepXmp()
         if (width !== null) view.resize({ width, withoutEnlargement: true })
         else if (type === 'image/webp') {
