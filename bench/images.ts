@@ -1,7 +1,8 @@
 /**
  * Images in and out: `npx tsx bench/images.ts` prints one Markdown table. Delivery is compared with a bare server that
  * streams the same file, in turns; everything shares this machine, so read the ratios.
- * `BENCH_MEGABYTES` says how much is uploaded (1,024).
+ * `BENCH_MEGABYTES` says how much is uploaded (1,024). `BENCH_ONLY=large` measures nothing but the memory that 20
+ * photographs of 50 megapixels take when they arrive at the same moment.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -14,6 +15,8 @@ import { openBenchGateway } from './realtime/gateway.ts'
 import { kilobytes, median, milliseconds } from './realtime/figures.ts'
 import { type MeasuredProcess, startProcess } from './realtime/process.ts'
 
+const IS_LARGE_ONLY = process.env['BENCH_ONLY'] === 'large'
+const LARGE_AT_ONCE = 20
 const MEGABYTES = Number(process.env['BENCH_MEGABYTES'] ?? 1_024)
 const ROUNDS = 3
 const SECONDS = 4
@@ -24,6 +27,28 @@ async function makePicture(width: number, height: number): Promise<Buffer> {
   return sharp(randomBytes(width * height * 3), { raw })
     .jpeg({ quality: 92 })
     .toBuffer()
+}
+
+/** Photographs of 8,192 × 6,144 pixels, in the forms that decoders spend most memory on. */
+async function makeLargePictures(): Promise<Readonly<Record<string, Buffer>>> {
+  const details = { width: 1_024, height: 768, channels: 3 } as const
+  const large = sharp(randomBytes(1_024 * 768 * 3), { raw: details }).resize(8_192, 6_144, { kernel: 'linear' })
+  const turned = { orientation: 6 }
+  return {
+    'a baseline JPEG': await large.clone().jpeg().toBuffer(),
+    'a progressive JPEG that has to be turned': await large
+      .clone()
+      .jpeg({ progressive: true, chromaSubsampling: '4:4:4' })
+      .withMetadata(turned)
+      .toBuffer(),
+    'an interlaced PNG with 16 bits': await sharp({
+      create: { width: 8_192, height: 6_144, channels: 4, background: '#abcd' },
+    })
+      .toColourspace('rgb16')
+      .png({ progressive: true })
+      .toBuffer(),
+    'a WebP': await large.clone().webp({ effort: 2 }).toBuffer(),
+  }
 }
 
 const gateway = await openBenchGateway()
@@ -44,6 +69,31 @@ async function graphql(query: string): Promise<any> {
   })
   const answer: any = await response.json() // oxlint-disable-line typescript/no-explicit-any
   return answer.data
+}
+
+async function measureLargePictures(): Promise<void> {
+  const pictures = Object.entries(await makeLargePictures())
+  for (const [name, bytes] of pictures) {
+    gateway.process.takePeak()
+    const { status, text } = await send(bytes)
+    if (status !== 200) throw new Error(text)
+    note(
+      `${name} of 50 megapixels, ${kilobytes(bytes.byteLength)}: memory at most`,
+      kilobytes(gateway.process.takePeak()),
+    )
+  }
+  const all = Array.from({ length: LARGE_AT_ONCE }, (_none, n) => pictures[n % pictures.length]?.[1] ?? Buffer.alloc(0))
+  const from = performance.now()
+  const outcomes = await Promise.all(all.map(async (bytes) => (await send(bytes)).status))
+  const seconds = (performance.now() - from) / 1_000
+  note(
+    `${LARGE_AT_ONCE} such photographs at the same moment: memory at most, answered within`,
+    `${kilobytes(gateway.process.takePeak())}, ${seconds.toFixed(0)} s`,
+  )
+  note(
+    'of these stored, and refused for now (503)',
+    [200, 503].map((one) => outcomes.filter((status) => status === one).length).join(', '),
+  )
 }
 
 /** Reserves and sends. */
@@ -72,7 +122,7 @@ async function deliver(url: string, { cpuMs }: MeasuredProcess) {
   return { perSecond: requests.total / SECONDS, cpuUs: ((cpuMs() - from) * 1_000) / requests.total }
 }
 
-try {
+async function measureTheRest(): Promise<void> {
   // Delivery.
   const address = await upload(await makePicture(540, 400))
   const served = Buffer.from(await (await fetch(address)).arrayBuffer())
@@ -143,6 +193,11 @@ try {
   )
   note('memory after a quarter of them, and after all', `${kilobytes(before.resident)}, ${kilobytes(after.resident)}`)
   note('how late the event loop was meanwhile: p99, longest', `${milliseconds(lag.p99Ms)}, ${milliseconds(lag.maxMs)}`)
+}
+
+try {
+  await measureLargePictures()
+  if (!IS_LARGE_ONLY) await measureTheRest()
 } finally {
   await gateway.close()
   await rm(folder, { recursive: true, force: true })

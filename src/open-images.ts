@@ -84,8 +84,8 @@ export function openImages(parts: ImagesParts): Images {
 function createLazyCodec(): ImageCodec {
   const load = lazy(async () => (await import('./images/sharp.ts')).createSharpCodec())
   return {
-    clean: async (bytes) => (await load()).clean(bytes),
-    transform: async (bytes, view) => (await load()).transform(bytes, view),
+    clean: async (...args) => (await load()).clean(...args),
+    transform: async (...args) => (await load()).transform(...args),
   }
 }
 

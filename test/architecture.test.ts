@@ -31,6 +31,9 @@ const FLOORS: Record<string, Floor> = {
   lib: { files: ['lib/'], mayImport: [], packages: [] },
   // The guard hands undici its connector.
   'address guard': { files: ['lib/address-guard.ts'], mayImport: [], packages: ['undici'] },
+  // One decoder, and one HTTP client for images, for the gateway and the embedded upstream.
+  'image decoder': { files: ['lib/image-decoder.ts'], mayImport: [], packages: ['sharp'] },
+  download: { files: ['lib/download.ts'], mayImport: [], packages: ['undici'] },
   domain: { files: ['domain/'], mayImport: ['lib/'], packages: [] },
   contracts: { files: CONTRACTS, mayImport: ['domain/', 'lib/'], packages: [] },
   store: { files: ['store/'], mayImport: ['domain/', 'lib/'], packages: ['kysely', 'libsql', 'lru-cache', 'pg'] },

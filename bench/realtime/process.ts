@@ -1,7 +1,7 @@
 /** A server under measurement: its own process, its CPU and its memory as the kernel tells them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 export interface MeasuredProcess {
   readonly url: string
@@ -13,6 +13,8 @@ export interface MeasuredProcess {
   collect(): Promise<unknown>
   /** After it has collected what it can. */
   memory(): Promise<Memory>
+  /** The most bytes that were resident since the last call, or the start. */
+  takePeak(): number
   /** Begins to watch how late its event loop is. */
   watchLoop(): Promise<void>
   readLoop(): Promise<LoopLag>
@@ -121,6 +123,12 @@ export async function startProcess(file: string, env: Readonly<Record<string, st
     memory: async () => {
       const { heapBytes } = (await ask('memory')) as { readonly heapBytes: number }
       return { resident: Number(/^VmRSS:\s+(\d+) kB$/m.exec(read('status'))?.[1]) * 1_024, heap: heapBytes }
+    },
+    takePeak: () => {
+      const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(read('status'))?.[1]) * 1_024
+      // Resets the kernel's high-water mark (proc(5)).
+      writeFileSync(`/proc/${child.pid}/clear_refs`, '5')
+      return peak
     },
     isAlive: () => isAlive,
     stop: async (signal = 'SIGTERM') => {

@@ -22,6 +22,8 @@ export interface StoredImage {
   readonly sha256: string | null
   /** Of the bytes as they came, hex: the same sent again is not kept twice. */
   readonly sourceSha256: string | null
+  /** The IPTC digital source type in its metadata; null for an upload, and for copies older than the mark. */
+  readonly digitalSourceType: string | null
   /** Why it was refused, for people. */
   readonly rejection: string | null
   readonly createdAt: number
@@ -29,10 +31,12 @@ export interface StoredImage {
   readonly purgeAt: number
 }
 
-/** What an image is, decoded and encoded afresh. */
+/** An image, decoded and encoded afresh. */
 export interface CleanImage {
   readonly bytes: Uint8Array
   readonly contentType: StoredImageType
   readonly width: number
   readonly height: number
+  /** The IPTC digital source type in its metadata; null if it has no metadata. */
+  readonly digitalSourceType: string | null
 }

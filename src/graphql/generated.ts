@@ -52,8 +52,32 @@ export type SwapFailureCode =
   | 'CONTENT_REFUSED'
   /** No usable face where one is needed. */
   | 'FACE_NOT_FOUND'
-  /** The upstream could not read an image. */
+  /** The host of an image answered with 401, 402, 403 or 451. */
+  | 'IMAGE_ACCESS_DENIED'
+  /** The address of an image, or one that it redirects to, is not allowed. */
+  | 'IMAGE_ADDRESS_NOT_ALLOWED'
+  /** The host of an image could not be reached, or the connection broke off. */
+  | 'IMAGE_CONNECTION_FAILED'
+  /** The host of an image refused the connection. */
+  | 'IMAGE_CONNECTION_REFUSED'
+  /** The host of an image answered with another error, or not with valid HTTP. */
+  | 'IMAGE_HOST_FAILED'
+  /** The host name of an image could not be resolved. */
+  | 'IMAGE_HOST_NOT_FOUND'
+  /** The host of an image answered with 404 or 410. */
+  | 'IMAGE_NOT_FOUND'
+  /** An image could not be read: it is damaged, cut short, or the upstream does not say more. */
   | 'IMAGE_NOT_READABLE'
+  /** An image did not arrive in time. */
+  | 'IMAGE_TIMED_OUT'
+  /** No secure connection to an image's host: its certificate or TLS version is not valid. */
+  | 'IMAGE_TLS_FAILED'
+  /** An image has too many bytes, pixels or frames. */
+  | 'IMAGE_TOO_LARGE'
+  /** The host of an image redirected too many times. */
+  | 'IMAGE_TOO_MANY_REDIRECTS'
+  /** The data is not a JPEG, PNG or WebP image. */
+  | 'IMAGE_TYPE_NOT_ALLOWED'
   /** Held in the gateway for longer than it may wait; never sent. */
   | 'NOT_SUBMITTED'
   /** No outcome ever came. */

@@ -2,14 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { StoredImage } from '../domain/image.ts'
 import type { ImageAddresses } from '../jobs/image-addresses.ts'
 import type { Uploads } from '../jobs/uploads.ts'
+import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { readBody } from '../lib/read-body.ts'
 import { discardBody } from '../lib/discard-body.ts'
 import { isPlain } from '../lib/read-json.ts'
 import { readQuery } from '../lib/request-path.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
-/** Uploads whose bytes are in memory at one time. */
-const MAX_AT_ONCE = 4
+/** Bytes of uploads in memory at one time, being received, decoded, or waiting for it. */
+const MAX_BYTES_AT_ONCE = 8 * MAX_IMAGE_BYTES
 
 export interface UploadDoorParts {
   readonly addresses: Pick<ImageAddresses, 'parseUpload'>
@@ -19,11 +20,11 @@ export interface UploadDoorParts {
 }
 
 /**
- * `PUT /uploads/:id`: the bytes of a reserved upload, with exactly the type and the length that were announced. A second
- * PUT, as after a lost answer, is answered with the state of the upload.
+ * `PUT /uploads/:id`: the bytes of a reserved upload, exactly as many as were announced. The declared type is a hint: the
+ * bytes decide. A repeated PUT, for example after a lost answer, is answered with the outcome of the first.
  */
 export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
-  let atWork = 0
+  let bytesAtWork = 0
 
   return async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
     if (request.method !== 'PUT') {
@@ -41,26 +42,26 @@ export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
       return discardBody(request)
     }
     if (asked.endsAt <= now()) return refuse(response, 410, 'ENDED', 'This address has ended. Reserve another upload.')
-    const { 'content-type': type, 'content-length': length } = request.headers
-    if (type?.trim().toLowerCase() !== upload.contentType) {
-      return refuse(response, 415, 'UNSUPPORTED_MEDIA_TYPE', `Send it as ${upload.contentType}, as was announced.`)
+    const { 'content-type': type = '', 'content-length': length } = request.headers
+    if (/^multipart\//i.test(type)) {
+      return refuse(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the bytes of the image as the body, not in a form.')
     }
     if (!isPlain(request)) {
       return refuse(response, 415, 'ENCODING_NOT_SUPPORTED', 'Send the image without Content-Encoding.')
     }
     // Chunked by a proxy, the length is only known at the end.
     if (length !== undefined && Number(length) !== upload.byteLength) return refuseLength(response, upload)
-    if (atWork >= MAX_AT_ONCE) {
+    if (bytesAtWork + upload.byteLength > MAX_BYTES_AT_ONCE) {
       response.setHeader('retry-after', '1')
       return refuse(response, 503, 'UNAVAILABLE', 'Too many uploads at one time. Send it again in a moment.')
     }
-    atWork += 1
+    bytesAtWork += upload.byteLength
     try {
       const bytes = await readBody(request, upload.byteLength)
       if (bytes?.byteLength !== upload.byteLength) return refuseLength(response, upload)
       answer(response, await uploads.receive(upload, bytes))
     } finally {
-      atWork -= 1
+      bytesAtWork -= upload.byteLength
     }
   }
 }

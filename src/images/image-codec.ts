@@ -1,22 +1,22 @@
-import type { CleanImage, StoredImageType } from '../domain/image.ts'
+import type { CleanImage, ImageKind, StoredImageType } from '../domain/image.ts'
 
-/** The bytes are no image that can be kept. The message says why, for people, and nothing of how it was found out. */
+/** The bytes are no image that can be stored. The message is a predicate without a full stop: "is a GIF image, …". */
 export class ImageRejected extends Error {
-  constructor(reason: string) {
-    super(reason)
+  constructor(predicate: string) {
+    super(predicate)
     this.name = 'ImageRejected'
   }
 }
 
-/** Decoding and encoding, off the event loop. */
+/** Decoding and encoding, off the event loop. Any number of calls at once; the pixels being decoded are bounded. */
 export interface ImageCodec {
   /**
-   * Decodes an image from outside within limits and encodes it afresh: upright, in sRGB, without the sender's metadata.
-   * Of an animation the first frame.
+   * Decodes an image from outside within limits and encodes it afresh: upright, in sRGB, within MAX_IMAGE_BYTES, of an
+   * animation the first frame. Metadata is removed; a COPY, which is a swap's result, is marked as synthetic media.
    * @throws {ImageRejected}
    */
-  clean(bytes: Uint8Array): Promise<CleanImage>
-  /** Scales a clean image down to a width, or encodes it in another format, or both. */
+  clean(bytes: Uint8Array, kind: ImageKind): Promise<CleanImage>
+  /** Scales a clean image down to a width, or encodes it in another format, or both. Its mark is kept. */
   transform(
     bytes: Uint8Array,
     wanted: { readonly width: number | null; readonly type: StoredImageType },

@@ -1,88 +1,110 @@
-/**
- * Images through libvips, which works in threads of its own. The header is read before any pixel: a picture of a
- * forbidden size costs nothing. What cannot be decoded completely is refused rather than kept half grey.
- */
+/** Images through libvips, which works in threads of its own. */
 import sharp, { type Sharp } from 'sharp'
 import type { CleanImage, StoredImageType } from '../domain/image.ts'
-import { findImageType } from '../lib/image-type.ts'
+import { decodeImage, ImageError, type ImageHeader, readImageHeader } from '../lib/image-decoder.ts'
+import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
+import { Semaphore } from '../lib/semaphore.ts'
+import { findSyntheticMark, toXmp } from '../lib/synthetic-media.ts'
 import { type ImageCodec, ImageRejected } from './image-codec.ts'
 
-const MAX_PIXELS = 40_000_000
-const MAX_SIDE = 16_384
-/** RGB and alpha; more are no picture for people. */
-const MAX_CHANNELS = 4
-/** Each frame is searched for from the first one: the time to read a header grows with their square. */
-const MAX_FRAMES = 1_000
-/** A picture that takes longer was made to. */
-const DECODE_SECONDS = 10
+/**
+ * Larger images are decoded one at a time: up to 13 bytes a pixel are in memory (a progressive JPEG that has to be
+ * turned; bench/images.ts). Smaller ones, up to two of that size together, do not wait for them.
+ */
+const LARGE_PIXELS = 16_000_000
+/** What a WebP can hold. */
+const MAX_WEBP_SIDE = 16_383
+const SOFTWARE_NAME = 'swapface-gateway'
 
-// Its cache holds on to pixels of pictures that are gone.
+// Its cache holds on to pixels of images that are gone.
 sharp.cache(false)
 
+interface Encoding {
+  readonly type: StoredImageType
+  readonly encode: (pixels: Sharp) => Sharp
+}
+
+// Without optimised Huffman tables, which keep all coefficients in memory: 6 bytes a pixel, and most of the time.
+const toJpeg = (quality: number, chromaSubsampling: '4:4:4' | '4:2:0'): Encoding => ({
+  type: 'image/jpeg',
+  encode: (pixels) => pixels.jpeg({ quality, chromaSubsampling, optimiseCoding: false }),
+})
+const toWebp = (quality: number): Encoding => ({
+  type: 'image/webp',
+  // Above effort 2 an image of 50 megapixels takes half a minute.
+  encode: (pixels) => pixels.webp({ quality, effort: 2 }),
+})
+const JPEG = [toJpeg(92, '4:4:4'), toJpeg(85, '4:2:0'), toJpeg(70, '4:2:0')] as const
+const PNG: Encoding = { type: 'image/png', encode: (pixels) => pixels.png({ compressionLevel: 6 }) }
+const WEBP = [toWebp(92), toWebp(75)] as const
+
 export function createSharpCodec(): ImageCodec {
+  const large = new Semaphore(1)
+  const small = new Semaphore(2 * LARGE_PIXELS)
+  const inTurn = async <T>(pixels: number, decode: () => Promise<T>): Promise<T> =>
+    pixels > LARGE_PIXELS ? large.run(1, decode) : small.run(pixels, decode)
+
   return {
-    clean: async (bytes) => {
-      const type = findImageType(bytes)
-      if (type === null) throw new ImageRejected('It is not a JPEG, PNG or WebP image.')
-      if (hasTooManyFrames(bytes)) throw new ImageRejected(`It has too many frames: at most ${MAX_FRAMES}.`)
-      await checkHeader(bytes)
-      const pipeline = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error', sequentialRead: true })
-        .timeout({ seconds: DECODE_SECONDS })
-        .autoOrient()
-        .toColourspace('srgb')
-      const { data, info } = await encode(pipeline, type)
-        .toBuffer({ resolveWithObject: true })
-        .catch(() => {
-          throw new ImageRejected('Its data is damaged, cut short, or takes too long to decode.')
-        })
-      return { bytes: data, contentType: type, width: info.width, height: info.height } satisfies CleanImage
+    clean: async (bytes, kind) => {
+      try {
+        const header = await readImageHeader(bytes)
+        const mark = kind === 'COPY' ? findSyntheticMark(header.xmp) : null
+        const xmp = mark && toXmp(mark, SOFTWARE_NAME)
+        const image = await inTurn(header.pixels, async () => encodeToFit(bytes, header, xmp))
+        return { ...image, digitalSourceType: mark?.digitalSourceType ?? null }
+      } catch (error) {
+        throw error instanceof ImageError ? new ImageRejected(error.message) : error
+      }
     },
 
     transform: async (bytes, { width, type }) => {
-      const pipeline = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error', sequentialRead: true })
-      if (width !== null) pipeline.resize({ width, withoutEnlargement: true })
-      // What has no transparency in the other format gets a white ground.
-      if (type === 'image/jpeg') pipeline.flatten({ background: '#ffffff' })
-      return encode(pipeline, type).toBuffer()
+      const { pixels } = await readImageHeader(bytes)
+      return inTurn(pixels, async () => {
+        const view = sharp(bytes, { limitInputPixels: pixels, failOn: 'error', sequentialRead: true }).keepXmp()
+        if (width !== null) view.resize({ width, withoutEnlargement: true })
+        else if (type === 'image/webp') {
+          view.resize({ width: MAX_WEBP_SIDE, height: MAX_WEBP_SIDE, fit: 'inside', withoutEnlargement: true })
+        }
+        // Where the other format has no transparency, the background is white.
+        if (type === 'image/jpeg') view.flatten({ background: '#ffffff' })
+        return encodingFor(type).encode(view).toBuffer()
+      })
     },
   }
 }
 
-/** By the mark that stands before each frame of a WebP animation; a picture without frames does not have it. */
-function hasTooManyFrames(bytes: Uint8Array): boolean {
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let frames = 0
-  for (let at = file.indexOf('ANMF'); at !== -1; at = file.indexOf('ANMF', at + 4)) {
-    frames += 1
-    if (frames > MAX_FRAMES) return true
+/** Encodes in the image's own format, or in the next smaller one as long as the result exceeds MAX_IMAGE_BYTES. */
+async function encodeToFit(
+  bytes: Uint8Array,
+  header: ImageHeader,
+  xmp: string | null,
+): Promise<Omit<CleanImage, 'digitalSourceType'>> {
+  for (const { type, encode } of encodingsFor(header)) {
+    const { data, info } = await decodeImage(bytes, header, async (upright) =>
+      encode(xmp === null ? upright : upright.withXmp(xmp)).toBuffer({ resolveWithObject: true }),
+    )
+    if (data.byteLength <= MAX_IMAGE_BYTES) {
+      return { bytes: data, contentType: type, width: info.width, height: info.height }
+    }
   }
-  return false
+  throw new ImageError('TOO_LARGE', `is too large: encoded afresh it has more than ${MAX_IMAGE_BYTES / 1e6} MB`)
 }
 
-async function checkHeader(bytes: Uint8Array): Promise<void> {
-  const {
-    width,
-    height,
-    pages = 1,
-    channels,
-  } = await sharp(bytes, { limitInputPixels: false })
-    .metadata()
-    .catch(() => {
-      throw new ImageRejected('Its header is damaged.')
-    })
-  if (width > MAX_SIDE || height > MAX_SIDE || width * height * pages > MAX_PIXELS) {
-    throw new ImageRejected(`It is too large: at most ${MAX_PIXELS / 1e6} megapixels over all frames.`)
-  }
-  if (channels > MAX_CHANNELS) throw new ImageRejected('It has more channels than a picture has.')
+/** The best first. */
+function encodingsFor({ type, hasAlpha, width, height }: ImageHeader): readonly Encoding[] {
+  if (type === 'image/jpeg') return JPEG
+  if (type === 'image/webp') return WEBP
+  const fitsWebp = Math.max(width, height) <= MAX_WEBP_SIDE
+  return [PNG, ...(hasAlpha ? (fitsWebp ? WEBP : []) : JPEG)]
 }
 
-function encode(pipeline: Sharp, type: StoredImageType): Sharp {
+function encodingFor(type: StoredImageType): Encoding {
   switch (type) {
     case 'image/jpeg':
-      return pipeline.jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
+      return JPEG[0]
     case 'image/png':
-      return pipeline.png({ compressionLevel: 6 })
+      return PNG
     case 'image/webp':
-      return pipeline.webp({ quality: 92 })
+      return WEBP[0]
   }
 }

@@ -8,10 +8,11 @@ import type { BlobStore, ByteRange, OpenBlob } from '../blob/blob-store.ts'
 import type { ImageCodec } from '../images/image-codec.ts'
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
+import { Semaphore } from '../lib/semaphore.ts'
 import type { ImageStore, KeptImage } from '../store/image-store.ts'
 import type { ImageView } from './image-addresses.ts'
 
-/** Views that are made at one time: each may hold the pixels of a whole image. */
+/** Views that are made at one time: each holds the bytes of a whole image. */
 const MAX_TRANSFORMS = 2
 /** Bytes are younger than their row for a moment; older ones without a row were left by a crash. */
 const ORPHAN_AFTER_MS = 60 * 60 * 1_000
@@ -37,23 +38,11 @@ export interface KeptImages {
 
 export function createKeptImages({ images, blobs, codec, clock }: KeptImagesParts): KeptImages {
   const making = new Map<string, Promise<boolean>>()
-  let atWork = 0
-  const waiting: (() => void)[] = []
-
-  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (atWork >= MAX_TRANSFORMS) await new Promise<void>((resolve) => waiting.push(resolve))
-    atWork += 1
-    try {
-      return await work()
-    } finally {
-      atWork -= 1
-      waiting.shift()?.()
-    }
-  }
+  const transforms = new Semaphore(MAX_TRANSFORMS)
 
   /** @returns false where there is nothing to make it of. */
   const makeView = async (image: StoredImage, view: ImageView, key: string): Promise<boolean> =>
-    inTurn(async () => {
+    transforms.run(1, async () => {
       const original = await blobs.open(originalOf(image.id))
       if (!original) return false
       const bytes = await readAll(original)

@@ -1,6 +1,6 @@
 /**
- * Keeps a copy of a result while its links work. A copy that cannot be made changes nothing about the job: it is told to
- * the operator, and the upstream's links are handed out for as long as they last.
+ * Copies a result while its links work. A copy that cannot be made changes nothing about the job's status: the job and
+ * the log say why, and the upstream's links are handed out as long as they last.
  */
 import { linkExpiresAt } from '../domain/links.ts'
 import type { SwapJob, SwapLinks } from '../domain/swap-job.ts'
@@ -8,6 +8,7 @@ import { type ImageCodec, ImageRejected } from '../images/image-codec.ts'
 import type { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
+import { Semaphore } from '../lib/semaphore.ts'
 import type { ImageStore } from '../store/image-store.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
@@ -21,6 +22,7 @@ const SWEEP_EVERY_MS = 5_000
 /** A job that ended is left to whoever ended it for so long, and given up after a day. */
 const SWEEP_AFTER_MS = 15_000
 const GIVEN_UP_AFTER_MS = 24 * 60 * 60 * 1_000
+/** Copies being made: each holds the bytes of an image. */
 const MAX_AT_ONCE = 4
 const DAY_MS = 24 * 60 * 60 * 1_000
 
@@ -54,16 +56,17 @@ export function openMirror(parts: MirrorParts): Mirror {
   /** Jobs whose copy is being made here, and tries that have failed. */
   const underWay = new Set<string>()
   const tries = new Map<string, number>()
+  const copying = new Semaphore(MAX_AT_ONCE)
 
   const download = async (links: SwapLinks): Promise<Uint8Array> => {
-    let failure = new ResultUnavailable('its links have ended', false)
+    let failure = new ResultUnavailable('LINKS_EXPIRED', 'is not available any more: its links have expired', false)
     for (const link of [links.cdnImage, links.discordImage]) {
       if (link === null || (linkExpiresAt(link) ?? Infinity) <= clock.now()) continue
       try {
         return await source.download(link)
       } catch (error) {
         if (!(error instanceof ResultUnavailable)) throw error
-        failure = error
+        if (!failure.isTransient) failure = error
       }
     }
     throw failure
@@ -71,11 +74,11 @@ export function openMirror(parts: MirrorParts): Mirror {
 
   const copy = async (job: SwapJob, links: SwapLinks): Promise<string> => {
     const bytes = await download(links)
-    const image = await codec.clean(bytes)
+    const image = await codec.clean(bytes, 'COPY')
     const now = clock.now()
     const id = createId('img', now)
     const { byteLength, sha256, sourceSha256 } = await kept.putBytes(id, image, bytes)
-    const { contentType, width, height } = image
+    const { contentType, width, height, digitalSourceType } = image
     await images.addImage({
       id,
       tenant: job.tenant,
@@ -87,6 +90,7 @@ export function openMirror(parts: MirrorParts): Mirror {
       height,
       sha256,
       sourceSha256,
+      digitalSourceType,
       rejection: null,
       createdAt: now,
       // Goes with its job, and is not left behind by one that never named it.
@@ -100,14 +104,14 @@ export function openMirror(parts: MirrorParts): Mirror {
     if (!(await store.noteMirror(job.id, { copyId }))) await images.expireImage(copyId, clock.now())
   }
 
-  /** @returns why there will be no copy; null where it is tried again. */
+  /** @returns why there will be no copy; null if it is tried again. */
   const fail = (job: SwapJob, error: unknown): string | null => {
-    const isOurs = error instanceof ResultUnavailable || error instanceof ImageRejected
-    const reason = isOurs ? error.message : 'it could not be kept'
+    const isKnown = error instanceof ResultUnavailable || error instanceof ImageRejected
+    const reason = `The result ${isKnown ? error.message : 'could not be stored'}.`
     const count = (tries.get(job.id) ?? 0) + 1
     const isFinal =
       count >= MAX_TRIES || error instanceof ImageRejected || (error instanceof ResultUnavailable && !error.isTransient)
-    telemetry.mirrorFailed(job, reason, isFinal)
+    telemetry.mirrorFailed(job, { code: toCode(error), reason, isFinal })
     tries.set(job.id, count)
     if (!isFinal) return null
     tries.delete(job.id)
@@ -115,10 +119,11 @@ export function openMirror(parts: MirrorParts): Mirror {
   }
 
   const tryAgain = async (job: SwapJob) => {
-    if (job.links === null || underWay.has(job.id)) return
+    const { links } = job
+    if (links === null || underWay.has(job.id)) return
     underWay.add(job.id)
     try {
-      await note(job, await copy(job, job.links))
+      await note(job, await copying.run(1, async () => copy(job, links)))
       tries.delete(job.id)
     } catch (error) {
       const failure = fail(job, error)
@@ -146,7 +151,8 @@ export function openMirror(parts: MirrorParts): Mirror {
       if (underWay.has(job.id)) return NOT_YET
       underWay.add(job.id)
       let isLate = false
-      const making = copy(job, links)
+      const making = copying
+        .run(1, async () => copy(job, links))
         .then(async (copyId) => {
           if (isLate) await note(job, copyId)
           return { copyId, mirrorFailure: null }
@@ -169,4 +175,9 @@ export function openMirror(parts: MirrorParts): Mirror {
       })
     },
   }
+}
+
+function toCode(error: unknown): string {
+  if (error instanceof ResultUnavailable) return error.code
+  return error instanceof ImageRejected ? 'NOT_READABLE' : 'NOT_STORED'
 }

@@ -8,11 +8,11 @@ import type { ImageCodec } from '../images/image-codec.ts'
 import { ImageRejected } from '../images/image-codec.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
+import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import type { ImageStore } from '../store/image-store.ts'
 import type { ImageAddresses } from './image-addresses.ts'
 import type { KeptImages } from './kept-images.ts'
 
-export const MAX_UPLOAD_BYTES = 10 * 1024 * 1024
 /** How long a reserved place waits for its bytes. */
 const PUT_WITHIN_MS = 15 * 60 * 1_000
 /** How long an upload is kept that no job uses; one that a job uses is kept as long as that. */
@@ -59,7 +59,7 @@ export function createUploads({ images, kept, blobs, codec, addresses, clock }: 
     reserve: async (viewer, { contentType, byteLength, sha256 }) => {
       requireScope(viewer, 'swap:write')
       if (byteLength < 1) return { kind: 'empty' }
-      if (byteLength > MAX_UPLOAD_BYTES) return { kind: 'tooLarge' }
+      if (byteLength > MAX_IMAGE_BYTES) return { kind: 'tooLarge' }
       if (sha256 !== null && !/^[0-9a-f]{64}$/i.test(sha256)) return { kind: 'noDigest' }
       const digest = sha256?.toLowerCase() ?? null
       const now = clock.now()
@@ -87,6 +87,7 @@ export function createUploads({ images, kept, blobs, codec, addresses, clock }: 
         height: null,
         sha256: null,
         sourceSha256: digest,
+        digitalSourceType: null,
         rejection: null,
         createdAt: now,
         purgeAt: now + KEPT_FOR_MS,
@@ -105,17 +106,16 @@ export function createUploads({ images, kept, blobs, codec, addresses, clock }: 
       if (upload.status !== 'AWAITING_BYTES') return upload
       const settled = async () => (await images.findImage(upload.id)) ?? upload
       try {
-        const clean = await codec.clean(bytes)
-        if (clean.contentType !== upload.contentType)
-          throw new ImageRejected('It is of another type than was announced.')
+        // The bytes decide of which type it is, not what was announced.
+        const clean = await codec.clean(bytes, 'UPLOAD')
         const image = await kept.putBytes(upload.id, clean, bytes)
         if (upload.sourceSha256 !== null && upload.sourceSha256 !== image.sourceSha256) {
-          throw new ImageRejected('Its digest is another than was announced.')
+          throw new ImageRejected('does not have the SHA-256 that was announced')
         }
         return (await images.keepImage(upload.id, image)) ?? (await settled())
       } catch (error) {
         if (!(error instanceof ImageRejected)) throw error
-        return (await images.rejectImage(upload.id, error.message)) ?? (await settled())
+        return (await images.rejectImage(upload.id, `It ${error.message}.`)) ?? (await settled())
       }
     },
   }

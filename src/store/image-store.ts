@@ -1,7 +1,7 @@
 import type { CleanImage, StoredImage } from '../domain/image.ts'
 
 /** What a READY image is, beside its bytes. */
-export interface KeptImage extends Omit<CleanImage, 'bytes'> {
+export interface KeptImage extends Omit<CleanImage, 'bytes' | 'digitalSourceType'> {
   readonly byteLength: number
   readonly sha256: string
   readonly sourceSha256: string

@@ -222,5 +222,10 @@ export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unk
         await sql`create unique index jobs_upstream_id on jobs (upstream_id) where upstream_id is not null`.execute(db)
       },
     },
+    '0009-digital-source-type': {
+      up: async (db: Kysely<unknown>) => {
+        await db.schema.alterTable('images').addColumn('digital_source_type', 'text').execute()
+      },
+    },
   }
 }

@@ -93,6 +93,7 @@ export interface ImageRow {
   height: number | null
   sha256: string | null
   source_sha256: string | null
+  digital_source_type: string | null
   rejection: string | null
   created_at: number
   purge_at: number

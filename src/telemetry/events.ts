@@ -26,8 +26,11 @@ export interface Telemetry {
   jobParked(job: SwapJob, error: unknown): void
   /** An event that its receiver has not taken, and that is not tried any more. */
   webhookExhausted(webhook: { readonly id: string; readonly jobId: string }): void
-  /** A copy of a result could not be made; `isFinal` where it is not tried again. `reason` is in words of ours. */
-  mirrorFailed(job: SwapJob, reason: string, isFinal: boolean): void
+  /** A copy of a result could not be made; `isFinal` if it is not tried again. Code and reason carry no foreign text. */
+  mirrorFailed(
+    job: SwapJob,
+    failure: { readonly code: string; readonly reason: string; readonly isFinal: boolean },
+  ): void
   /** Work that nobody waits for has failed; it is tried again by the reconciler. */
   backgroundFailed(what: string, error: unknown): void
   /** Called for each statement that reached the database. */

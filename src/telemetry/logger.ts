@@ -41,7 +41,8 @@ export function createTelemetry(logger: Logger): Telemetry {
   return {
     jobMoved: (job, { source }) => {
       const { id, status, version, upstreamStatus } = job
-      logger.info({ job: id, status, version, source, upstreamStatus, failure: job.failure?.code }, 'job moved')
+      const { code: failure, message: reason } = job.failure ?? {}
+      logger.info({ job: id, status, version, source, upstreamStatus, failure, reason }, 'job moved')
     },
     evidenceTooLate: (job, { source, finding }) => {
       logger.warn({ job: job.id, status: job.status, source, finding: finding.kind }, 'late evidence, not applied')
@@ -77,8 +78,8 @@ export function createTelemetry(logger: Logger): Telemetry {
     webhookExhausted: ({ id, jobId }) => {
       logger.error({ job: jobId, webhook: id }, 'a webhook was not taken, and is not tried any more')
     },
-    mirrorFailed: (job, reason, isFinal) => {
-      logger[isFinal ? 'error' : 'warn']({ job: job.id, reason, isFinal }, 'a copy of a result could not be made')
+    mirrorFailed: (job, { code, reason, isFinal }) => {
+      logger[isFinal ? 'error' : 'warn']({ job: job.id, code, reason, isFinal }, 'a copy of a result could not be made')
     },
     backgroundFailed: (what, error) => {
       logger.error({ err: error }, `could not ${what}`)

@@ -1,4 +1,5 @@
 /** One request of the upstream, and its answer: whole, within a time and a size, or not at all. */
+import { brotliDecompressSync, unzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 
 /** What is longer is no answer of this API. */
@@ -38,7 +39,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   readonly #chunks: Buffer[] = []
   #bytes = 0
   #httpStatus = 0
-  #isPacked = false
+  #encoding: string | null = null
   #retryAfterMs: number | null = null
   #controller: Dispatcher.DispatchController | null = null
   /** Why it is given up; null while it is not. */
@@ -62,7 +63,8 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
     this.#httpStatus = httpStatus
-    this.#isPacked = headers['content-encoding'] !== undefined
+    const encoding = [headers['content-encoding'] ?? []].flat().join(',').trim().toLowerCase()
+    this.#encoding = encoding === '' || encoding === 'identity' ? null : encoding
     this.#retryAfterMs = parseRetryAfterMs(headers['retry-after'])
   }
 
@@ -78,8 +80,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     const bytes = first && rest.length === 0 ? first : Buffer.concat(this.#chunks, this.#bytes)
     this.#resolve({
       httpStatus: this.#httpStatus,
-      // Packed although `identity` was asked for: not worth a decoder, and never a bomb.
-      body: this.#isPacked ? '' : bytes.toString('utf8'),
+      body: toText(decompress(bytes, this.#encoding)),
       retryAfterMs: this.#retryAfterMs,
     })
   }
@@ -95,6 +96,26 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     this.#reject(failure)
     this.#controller?.abort(failure)
   }
+}
+
+/**
+ * Proxies compress although `identity` was asked for. Synchronous: at most MAX_ANSWER_BYTES come out. An answer that
+ * cannot be decompressed is empty: it says nothing.
+ */
+function decompress(bytes: Buffer, encoding: string | null): Buffer {
+  if (encoding === null) return bytes
+  const options = { maxOutputLength: MAX_ANSWER_BYTES }
+  try {
+    return encoding === 'br' ? brotliDecompressSync(bytes, options) : unzipSync(bytes, options)
+  } catch {
+    // Damaged, too long, or compressed by another method.
+    return Buffer.alloc(0)
+  }
+}
+
+/** Without a byte order mark, which JSON.parse refuses (RFC 8259, section 8.1). */
+function toText(bytes: Buffer): string {
+  return bytes.toString('utf8').replace(/^\uFEFF/, '')
 }
 
 /** `Retry-After` in its seconds form (RFC 9110, 10.2.3); an hour at most. */

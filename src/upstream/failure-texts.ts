@@ -5,6 +5,7 @@
  * CONTENT_REFUSED, which locks a tenant out for the day, has to match to the end.
  */
 import type { SwapFailure, SwapFailureCode } from '../domain/swap-job.ts'
+import { readImageFailure } from './image-failures.ts'
 
 /** Known messages are sentences. */
 const MAX_TEXT_CHARS = 1_000
@@ -58,6 +59,8 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly code: SwapFailureC
 
 /** Sorts an upstream's failure text. No word of it is in the result. */
 export function toFailure(message: string): SwapFailure {
+  const ofImage = readImageFailure(message)
+  if (ofImage) return ofImage
   const text = withoutQuotedNames(message.slice(0, MAX_TEXT_CHARS))
   for (const failure of FAILURES) {
     if (!failure.pattern.test(text)) continue

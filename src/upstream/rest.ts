@@ -31,7 +31,12 @@ class NotConnectedError extends Error {}
 export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
   const base = new URL(options.url)
   const path = `${base.pathname.replace(/\/$/, '')}/insightFace/v1`
-  const headers = { 'tt-api-key': options.key, 'accept-encoding': 'identity', accept: 'application/json' }
+  const headers = {
+    'tt-api-key': options.key,
+    'user-agent': 'swapface-gateway',
+    'accept-encoding': 'identity',
+    accept: 'application/json',
+  }
   const submitHeaders = { 'content-type': 'application/json', ...headers }
   const submits = new Pool(base.origin, {
     // A connection for each: a submit that waited in the pool until its time was up could not be told from one whose

@@ -1,15 +1,15 @@
 /**
- * Downloads results: from the hosts that the upstream is known to keep them at, and nowhere else, whatever an answer of
- * its says. Addresses are guarded as callers' are; a redirect is not part of the contract, and not followed.
+ * Downloads results. A link must lead to a host where the upstream is known to keep them, whatever its answer says; that
+ * host may redirect to any public address. Each hop passes the address guard.
  */
-import { Agent, buildConnector, request } from 'undici'
+import { Agent, buildConnector } from 'undici'
 import { createAddressGuard, createGuardedConnector } from '../lib/address-guard.ts'
-import { readCapped } from '../lib/read-capped.ts'
+import { createDownload, DownloadError } from '../lib/download.ts'
+import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { type ResultSource, ResultUnavailable } from './result-source.ts'
 
-/** Seen in answers (contract, "Links, images, quota"); a name stands for those below it as well. */
+/** Seen in answers (contract, "Links, images, quota"); a name includes the names below it. */
 const RESULT_HOSTS = ['cdn.discordapp.com', 'ttapi.io', 'ttapi.org', 'cdn.midjourney.com']
-const MAX_BYTES = 20 * 1024 * 1024
 const TIMEOUT_MS = 30_000
 
 export interface ResultDownloadOptions {
@@ -28,32 +28,23 @@ export function openResultSource({ allowedHosts }: ResultDownloadOptions): Resul
     allowedHosts.includes(host) ||
     allowedHosts.includes(hostname)
 
+  const download = createDownload({ guard, dispatcher: agent, maxBytes: MAX_IMAGE_BYTES, timeoutMs: TIMEOUT_MS })
+  const { signal } = new AbortController()
+
   return {
     download: async (link) => {
-      const url = new URL(link)
-      if (!mayHold(url)) throw new ResultUnavailable('its host is none that results are kept at', false)
+      if (!mayHold(new URL(link))) {
+        throw new ResultUnavailable(
+          'HOST_NOT_KNOWN',
+          'is at a host where the upstream is not known to keep results',
+          false,
+        )
+      }
       try {
-        guard.checkUrl(url)
-        const { statusCode, body } = await request(url, {
-          dispatcher: agent,
-          signal: AbortSignal.timeout(TIMEOUT_MS),
-          headers: { accept: 'image/*', 'accept-encoding': 'identity' },
-        })
-        body.on('error', () => undefined)
-        try {
-          if (statusCode !== 200) {
-            const isTransient = statusCode === 408 || statusCode === 429 || statusCode >= 500
-            throw new ResultUnavailable(`its host answers with ${statusCode}`, isTransient)
-          }
-          const bytes = await readCapped(body, MAX_BYTES)
-          if (bytes === null) throw new ResultUnavailable(`it has more than ${MAX_BYTES / 1024 / 1024} MB`, false)
-          return bytes
-        } finally {
-          body.destroy()
-        }
+        return await download(link, signal)
       } catch (error) {
-        if (error instanceof ResultUnavailable) throw error
-        throw new ResultUnavailable('its host cannot be reached', true)
+        if (!(error instanceof DownloadError)) throw error
+        throw new ResultUnavailable(error.code, error.message, error.isTransient)
       }
     },
     close: () => agent.close(),

@@ -1,18 +1,22 @@
 /** Where results are downloaded from while their links work. */
 export interface ResultSource {
   /**
-   * Everything behind the link, within its limits.
-   * @throws {ResultUnavailable} in words of ours.
+   * Downloads what the link leads to, within limits.
+   * @throws {ResultUnavailable}
    */
   download(link: string): Promise<Uint8Array>
 }
 
+/** The message is a predicate without a full stop: "could not be downloaded: …". */
 export class ResultUnavailable extends Error {
-  /** Whether another try may do. */
+  /** For logs, from a closed set. */
+  readonly code: string
+  /** Whether another attempt may succeed. */
   readonly isTransient: boolean
 
-  constructor(reason: string, isTransient: boolean) {
-    super(reason)
+  constructor(code: string, predicate: string, isTransient: boolean) {
+    super(predicate)
+    this.code = code
     this.name = 'ResultUnavailable'
     this.isTransient = isTransient
   }

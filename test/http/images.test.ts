@@ -1,8 +1,11 @@
 /** Images in from a caller and out to a browser: what is kept is of our own making, and opens only for whoever may see it. */
+import { randomBytes } from 'node:crypto'
+import { request as requestHttp } from 'node:http'
 import { Readable } from 'node:stream'
 import sharp from 'sharp'
 import { request as sendStream } from 'undici'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { MAX_IMAGE_BYTES } from '../../src/lib/image-limits.ts'
 import { sendRaw } from '../security/stage.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { makeImage, makeManyFrames, REJECTED, withLargeProfile } from '../support/images.ts'
@@ -34,8 +37,23 @@ async function upload(gateway: TestApp, bytes: Uint8Array, over: object = {}, ty
   return reserved.id
 }
 
+/** Begins to send an upload and stops after its first byte. */
+function openHeldUpload(url: string, byteLength: number) {
+  let isOpen = false
+  const request = requestHttp(url, { method: 'PUT', headers: { 'content-length': byteLength, expect: '100-continue' } })
+  // Node asks for the body before the request reaches us.
+  request.on('continue', () => {
+    request.write('x')
+    isOpen = true
+  })
+  request.on('error', () => {})
+  request.flushHeaders()
+  closeAfterTest(() => void request.destroy())
+  return { isOpen: () => isOpen, end: () => request.destroy() }
+}
+
 const JOB = `job { id status targetImage { kind url upload { id } resultOf { id } }
-  result { url expiresAt copy { url contentType width height byteLength sha256 } } purgeAt forgottenAt charge { state } }`
+  result { url expiresAt copyFailure provenance { digitalSourceType } copy { url contentType width height byteLength sha256 } } purgeAt forgottenAt charge { state } }`
 const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) {
   __typename
   ... on CreateSwapSuccess { ${JOB} }
@@ -143,7 +161,7 @@ describe('an upload', () => {
   })
 
   test.each<[string, (target: string) => Promise<{ status: number }>, number]>([
-    ['of another type', async (url) => put(url, await makeImage(), 'image/png'), 415],
+    ['in a form', async (url) => put(url, await makeImage(), 'multipart/form-data; boundary=x'), 415],
     ['of another length', async (url) => put(url, Buffer.alloc(10)), 400],
     ['to an address that was changed', async (url) => put(url.replace(/e=\w/, 'e=7'), await makeImage()), 404],
     ['to another upload', async (url) => put(url.replace(/img_\w{4}/, 'img_0000'), await makeImage()), 404],
@@ -156,11 +174,94 @@ describe('an upload', () => {
   })
 
   test.each([
-    [{ byteLength: 10 * 1024 * 1024 + 1 }, 'IMAGE_TOO_LARGE'],
+    [{ byteLength: 20_000_001 }, 'IMAGE_TOO_LARGE'],
     [{ byteLength: 0 }, 'OUT_OF_RANGE'],
     [{ byteLength: 10, sha256: 'nonsense' }, 'OUT_OF_RANGE'],
   ])('%j cannot be reserved', async (over, code) => {
     expect((await reserve(gateway, Buffer.alloc(1), over)).issues[0].code).toBe(code)
+  })
+
+  test.each<[string, 'jpeg' | 'png' | 'webp', string, string | undefined]>([
+    ['a WebP that was announced, and is sent, as a JPEG', 'webp', 'IMAGE_JPEG', 'image/jpeg'],
+    ['a JPEG that was announced as a PNG, and is sent as a JPEG', 'jpeg', 'IMAGE_PNG', 'image/jpeg'],
+    ['a PNG that is sent as unknown bytes', 'png', 'IMAGE_PNG', 'application/octet-stream'],
+    ['a PNG that is sent without a type', 'png', 'IMAGE_JPEG', undefined],
+  ])('is stored as what its bytes are: %s', async (_what, format, contentType, sentAs) => {
+    const bytes = await makeImage(format)
+    const { upload: reserved, put: target } = await reserve(gateway, bytes, { contentType })
+    const headers = sentAs === undefined ? undefined : { 'content-type': sentAs }
+    const response = await fetch(target.url, {
+      method: 'PUT',
+      body: new Uint8Array(bytes),
+      ...(headers && { headers }),
+    })
+    expect(response.status).toBe(200)
+    const query = 'query ($id: ID!) { node(id: $id) { ... on SwapUpload { contentType } } }'
+    const { data } = await gateway.graphql(query, { id: reserved.id })
+    expect(data.node.contentType).toBe(`IMAGE_${format.toUpperCase()}`)
+    const { job } = await create(gateway, { uploadId: reserved.id })
+    expect((await sharp(await (await fetch(job.targetImage.url)).arrayBuffer()).metadata()).format).toBe(format)
+  })
+
+  test('is accepted in chunks, as a proxy may send it, without a Content-Length', async () => {
+    const bytes = await makeImage()
+    const { put: target } = await reserve(gateway, bytes)
+    const body = new Blob([new Uint8Array(bytes)]).stream()
+    const response = await fetch(target.url, { method: 'PUT', body, duplex: 'half' } as RequestInit)
+    expect(response.status).toBe(200)
+  })
+
+  test.each<[string, number, number]>([
+    ['the largest photograph of a 50-megapixel phone', 8_192, 6_144],
+    ['a panorama of a phone', 16_382, 2_000],
+    ['a panorama that is wider than a WebP can be', 30_000, 900],
+  ])('is accepted: %s, and its views are made', { timeout: 60_000 }, async (_what, width, height) => {
+    const bytes = await sharp({ create: { width, height, channels: 3, background: '#7a8899' } })
+      .jpeg({ quality: 60 })
+      .toBuffer()
+    const id = await upload(gateway, bytes)
+    const stored = await sharp(await (await fetch(`${gateway.app.url}/images/${id}.jpg`)).arrayBuffer()).metadata()
+    expect([stored.width, stored.height]).toEqual([width, height])
+    const view = await fetch(`${gateway.app.url}/images/${id}.webp`)
+    expect((await sharp(await view.arrayBuffer()).metadata()).format).toBe('webp')
+  })
+
+  test(
+    'may be as large as any image here, and stays as small when it is encoded afresh',
+    { timeout: 60_000 },
+    async () => {
+      // Noise at a lower quality: encoded at ours it has more than twice the bytes.
+      const bytes = await sharp(randomBytes(5_000 * 5_000 * 3), { raw: { width: 5_000, height: 5_000, channels: 3 } })
+        .jpeg({ quality: 75 })
+        .toBuffer()
+      expect(bytes.byteLength).toBeGreaterThan(12_000_000)
+      expect(bytes.byteLength).toBeLessThan(MAX_IMAGE_BYTES)
+      const id = await upload(gateway, bytes)
+      const stored = await fetch(`${gateway.app.url}/images/${id}.jpg`)
+      expect((await stored.arrayBuffer()).byteLength).toBeLessThan(MAX_IMAGE_BYTES)
+    },
+  )
+
+  test('that finds too many others under way is refused with 503, and accepted when they are done', async () => {
+    const large = Buffer.alloc(20_000_000)
+    const targets = await Promise.all(Array.from({ length: 8 }, async () => (await reserve(gateway, large)).put))
+    const held = targets.map(({ url }) => openHeldUpload(url, large.byteLength))
+    await until(() => held.every(({ isOpen }) => isOpen()))
+    const bytes = await makeImage()
+    // Until all of them are counted, another one may still be accepted.
+    const target = await until(async () => {
+      const { put: next } = await reserve(gateway, bytes)
+      return (await put(next.url, bytes)).status === 503 ? next : null
+    })
+    for (const { end } of held) end()
+    const last = await until(
+      async () => {
+        const { status } = await put(target.url, bytes)
+        return status === 503 ? null : status
+      },
+      { timeoutMs: 10_000 },
+    )
+    expect(last).toBe(200)
   })
 
   test('that is not ready, or nobody’s, cannot be used, and nothing is sent', async () => {
@@ -243,6 +344,7 @@ describe('an image is delivered', () => {
     expect(headers.get('cache-control')).toMatch(/^private, max-age=\d{5}, immutable$/)
     expect(headers.get('x-content-type-options')).toBe('nosniff')
     expect(headers.get('content-security-policy')).toContain('sandbox')
+    expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
     expect(headers.get('content-length')).toBe(String(whole.byteLength))
   })
 
@@ -363,8 +465,8 @@ describe('a result', () => {
   const FINISHED = { status: 'SUCCESS' } as const
 
   /** Ends a new job with links to a host that holds the image, and that may be closed. */
-  async function finish(over: object = {}, link = (url: string) => `${url}/result.jpg`) {
-    const image = await makeImage('jpeg', 120, 90)
+  async function finish(over: object = {}, link = (url: string) => `${url}/result.jpg`, result?: Uint8Array) {
+    const image = result ?? (await makeImage('jpeg', 120, 90))
     const host = await openScriptedHost((_request, response) => response.end(image))
     closeAfterTest(() => host.close())
     const app = await openApp({ ALLOWED_PRIVATE_HOSTS: host.host })
@@ -376,6 +478,49 @@ describe('a result', () => {
     await until(async () => (await read(app, made.job.id)).status === 'SUCCESS')
     return { app, host, id: String(made.job.id) }
   }
+
+  const IPTC = 'http://cv.iptc.org/newscodes/digitalsourcetype'
+  const COMPOSITE = `${IPTC}/compositeWithTrainedAlgorithmicMedia`
+  const withXmp = (properties: string) =>
+    `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/"><dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">canary</dc:creator>${properties}</rdf:Description></rdf:RDF></x:xmpmeta>`
+
+  test.each<[string, string | null, string, string[]]>([
+    ['without any metadata: as a face swap', null, COMPOSITE, []],
+    [
+      'that calls itself a photograph, as its template did: as a face swap',
+      `<Iptc4xmpExt:DigitalSourceType>${IPTC}/digitalCapture</Iptc4xmpExt:DigitalSourceType>`,
+      COMPOSITE,
+      [],
+    ],
+    [
+      'that says it is generated: as it says',
+      `<Iptc4xmpExt:DigitalSourceType rdf:resource="${IPTC}/trainedAlgorithmicMedia"/>`,
+      `${IPTC}/trainedAlgorithmicMedia`,
+      [],
+    ],
+    [
+      'with the label of Chinese law: with that, too',
+      '<TC260:AIGC>{"Label":"1","ContentProducer":"ttapi"}</TC260:AIGC>',
+      COMPOSITE,
+      ['<TC260:AIGC>{"Label":"1","ContentProducer":"ttapi"}</TC260:AIGC>'],
+    ],
+  ])('is marked as synthetic media in its copy and in each view of it: one %s', async (_what, xmp, type, others) => {
+    const plain = sharp(await makeImage('png', 120, 90)).jpeg()
+    const { app, id } = await finish(
+      {},
+      undefined,
+      await (xmp === null ? plain : plain.withXmp(withXmp(xmp))).toBuffer(),
+    )
+    expect((await read(app, id)).result.provenance).toEqual({ digitalSourceType: type })
+    const query = `query ($id: ID!) { swapJob(id: $id) { result { copy { whole: url small: url(width: 60)
+      jpeg: url(format: JPEG) png: url(format: PNG) webp: url(format: WEBP) smallWebp: url(width: 30, format: WEBP) } } } }`
+    const { data } = await app.graphql(query, { id })
+    for (const address of Object.values<string>(data.swapJob.result.copy)) {
+      const { xmpAsString = '', exif } = await sharp(await (await fetch(address)).arrayBuffer()).metadata()
+      for (const text of [`DigitalSourceType="${type}"`, ...others]) expect(xmpAsString).toContain(text)
+      expect([xmpAsString.includes('canary'), exif]).toEqual([false, undefined])
+    }
+  })
 
   test('is kept as a copy by the time its end is told, and works when the upstream’s links are gone', async () => {
     const { app, host, id } = await finish()
@@ -413,7 +558,9 @@ describe('a result', () => {
     const { status, result } = await read(app, id)
     expect([status, result.copy, result.url]).toEqual(['SUCCESS', null, 'https://elsewhere.example.org/x.jpg'])
     const failed = app.events.find(({ name }) => name === 'mirrorFailed')
-    expect(failed?.args.slice(1)).toEqual(['its host is none that results are kept at', true])
+    const reason = 'The result is at a host where the upstream is not known to keep results.'
+    expect(failed?.args[1]).toEqual({ code: 'HOST_NOT_KNOWN', reason, isFinal: true })
+    expect([result.copyFailure, result.provenance]).toEqual([reason, null])
   })
 
   test('that is no image is not kept', async () => {
@@ -426,7 +573,8 @@ describe('a result', () => {
     accepted.state = { ...FINISHED, links: { cdnImage: `${host.url}/x.jpg` } }
     await app.upstream.sendHook(accepted)
     await until(async () => (await read(app, made.job.id)).status === 'SUCCESS')
-    expect((await read(app, made.job.id)).result.copy).toBeNull()
+    const { copy, copyFailure } = (await read(app, made.job.id)).result
+    expect([copy, copyFailure]).toEqual([null, 'The result is a web page, not a JPEG, PNG or WebP image.'])
   })
 
   test('is forgotten with everything that shows somebody, and the accounts stay', async () => {

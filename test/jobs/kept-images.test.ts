@@ -27,13 +27,14 @@ async function openStage() {
     .toBuffer()
   /** Puts the bytes of an image, and its row unless it is to be missing. */
   const keep = async (id: string, hasRow: boolean): Promise<StoredImage> => {
-    const facts = await kept.putBytes(id, await codec.clean(source), source)
+    const facts = await kept.putBytes(id, await codec.clean(source, 'UPLOAD'), source)
     const image: StoredImage = {
       ...facts,
       id,
       tenant: 'a',
       kind: 'UPLOAD',
       status: 'READY',
+      digitalSourceType: null,
       rejection: null,
       createdAt: 0,
       purgeAt: Number.MAX_SAFE_INTEGER,

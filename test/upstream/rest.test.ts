@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { openRestUpstream } from '../../src/upstream/rest.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
@@ -54,6 +54,7 @@ test('sends what the reference asks for, and the key in its header', async () =>
         'content-type': 'application/json',
         'tt-api-key': 'the-key',
         'accept-encoding': 'identity',
+        'user-agent': 'swapface-gateway',
         // A submit never travels over a connection that was kept: its end could not be told from a lost answer.
         connection: 'close',
       }),
@@ -61,6 +62,21 @@ test('sends what the reference asks for, and the key in its header', async () =>
     ],
     ['GET', '/insightFace/v1/fetch?jobId=U%201%26x', expect.objectContaining({ 'tt-api-key': 'the-key' }), ''],
   ])
+})
+
+const ACCEPTED = '{"status":"SUCCESS","message":"","data":{"jobId":"U1"}}'
+
+test.each<[string, string | null, Buffer]>([
+  ['begins with a byte order mark', null, Buffer.from(`\uFEFF${ACCEPTED}`)],
+  ['is compressed with gzip although that was not asked for', 'gzip', gzipSync(ACCEPTED)],
+  ['is compressed with deflate', 'deflate', deflateSync(ACCEPTED)],
+  ['is compressed with Brotli', 'BR', brotliCompressSync(`\uFEFF${ACCEPTED}`)],
+  ['says that it is not encoded', 'identity', Buffer.from(ACCEPTED)],
+])('reads an answer that %s', async (_how, encoding, body) => {
+  const upstream = await openAgainst((_request, response) => {
+    response.writeHead(200, encoding === null ? {} : { 'content-encoding': encoding }).end(body)
+  })
+  expect(await upstream.submit(REQUEST)).toEqual({ kind: 'accepted', upstreamId: 'U1' })
 })
 
 test('keeps the path of a base address', async () => {
@@ -124,9 +140,17 @@ const LOST_ANSWERS: Record<string, RequestListener> = {
     }
     pump()
   },
-  'a packed answer that was not asked for': (_request, response) => {
+  'a compressed answer that is damaged': (_request, response) => {
     response.writeHead(200, { 'content-encoding': 'gzip' })
-    response.end(gzipSync('{"status":"SUCCESS","data":{"jobId":"U1"}}'))
+    response.end(gzipSync('{"status":"SUCCESS","data":{"jobId":"U1"}}').subarray(0, 20))
+  },
+  'a compressed answer that is too long once it is decompressed': (_request, response) => {
+    response.writeHead(200, { 'content-encoding': 'br' })
+    response.end(brotliCompressSync(`{"status":"SUCCESS","data":{"jobId":"U1"}${' '.repeat(1_000_000)}}`))
+  },
+  'an answer in an encoding that is not known': (_request, response) => {
+    response.writeHead(200, { 'content-encoding': 'rot13' })
+    response.end('{"status":"SUCCESS","data":{"jobId":"U1"}}')
   },
   'a redirect': (_request, response) => {
     response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end()

@@ -1,6 +1,7 @@
-/** What a swap can be refused for. The first three are the pictures' doing, the last two the engine's. */
+/** Why a swap is refused. The last two are faults of the engine, the others of the pictures. */
 export type SwapRefusalCode =
   | 'FACE_NOT_FOUND'
+  | 'IMAGE_TYPE_NOT_ALLOWED'
   | 'IMAGE_NOT_READABLE'
   | 'IMAGE_TOO_LARGE'
   | 'TIMED_OUT'

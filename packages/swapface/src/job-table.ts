@@ -38,7 +38,8 @@ export type Job = Readonly<z.infer<typeof jobRow>>
 export type NewJob = Pick<Job, 'jobId' | 'targetImage' | 'swapImage' | 'hookUrl'>
 export type Outcome =
   | { readonly status: 'SUCCESS'; readonly paths: ResultPaths }
-  | { readonly status: 'FAILED'; readonly message: string }
+  /** `code` is for the log and not stored. */
+  | { readonly status: 'FAILED'; readonly message: string; readonly code: string }
 
 export interface JobTable {
   /** Adds a waiting job; false when its id is taken. */

@@ -8,6 +8,8 @@ export type SwapFaceEvent =
       readonly event: 'job-finished'
       readonly jobId: string
       readonly status: Outcome['status']
+      /** Why it FAILED; null for a SUCCESS. */
+      readonly failure: string | null
       readonly tookMs: number
     }
   | { readonly event: 'hook-sent'; readonly jobId: string; readonly attempt: number; readonly isDelivered: boolean }

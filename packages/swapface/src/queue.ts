@@ -70,7 +70,9 @@ export function openQueue(options: QueueOptions): Queue {
         return
       }
       table.finish(job.n, outcome, clock.now())
-      log({ event: 'job-finished', jobId: job.jobId, status: outcome.status, tookMs: clock.now() - startedAt })
+      const { status } = outcome
+      const failure = outcome.status === 'FAILED' ? outcome.code : null
+      log({ event: 'job-finished', jobId: job.jobId, status, failure, tookMs: clock.now() - startedAt })
       onFinished()
     } catch (error) {
       log({ event: 'fault', during: 'queue', error })
@@ -79,7 +81,8 @@ export function openQueue(options: QueueOptions): Queue {
   }
 
   async function swap(job: Job, abort: AbortController): Promise<Outcome> {
-    if (job.starts >= MAX_STARTS) throw new JobFailed(`The swap was started ${MAX_STARTS} times without an end.`)
+    if (job.starts >= MAX_STARTS)
+      throw new JobFailed('ENGINE_FAILED', `The swap was started ${MAX_STARTS} times without an end.`)
     const [target, donor] = await downloadBoth(job, abort)
     const result = await orAborted(engine.swap(target, donor), abort.signal)
     const paths = links.create(result.contentType === 'image/png' ? 'png' : 'jpg', clock.now())
@@ -94,7 +97,7 @@ export function openQueue(options: QueueOptions): Queue {
         return await download(url, abort.signal)
       } catch (error) {
         abort.abort()
-        throw error instanceof ImageRefused ? new JobFailed(`The ${which} image ${error.message}.`) : error
+        throw error instanceof ImageRefused ? new JobFailed(error.code, `The ${which} image ${error.message}.`) : error
       }
     }
     return Promise.all([get('target', job.targetImage), get('face', job.swapImage)])
@@ -103,8 +106,11 @@ export function openQueue(options: QueueOptions): Queue {
   function toFailure(error: unknown): Outcome {
     const isOurFault = error instanceof SwapRefusal ? OUR_FAULTS.has(error.code) : !(error instanceof JobFailed)
     if (isOurFault && !isClosing) log({ event: 'fault', during: 'swap', error })
-    if (error instanceof JobFailed || error instanceof SwapRefusal) return { status: 'FAILED', message: error.message }
-    return { status: 'FAILED', message: 'The swap could not be done because of a fault of ours.' }
+    if (error instanceof JobFailed || error instanceof SwapRefusal) {
+      return { status: 'FAILED', message: error.message, code: error.code }
+    }
+    const message = 'The swap could not be done because of a fault of ours.'
+    return { status: 'FAILED', message, code: 'ENGINE_FAILED' }
   }
 
   return {
@@ -117,9 +123,15 @@ export function openQueue(options: QueueOptions): Queue {
   }
 }
 
-/** An end that the caller is told of in these words. */
+/** A failed swap; the message is for the caller. */
 class JobFailed extends Error {
   override readonly name = 'JobFailed'
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
 }
 
 /** Settles as the work does, or rejects as soon as the signal aborts. */

@@ -12,6 +12,7 @@ import { Agent, buildConnector } from 'undici'
 import { createAddressGuard, createGuardedConnector } from '../../../src/lib/address-guard.ts'
 import { systemClock, type Clock } from '../../../src/lib/clock.ts'
 import { createClosers } from '../../../src/lib/closers.ts'
+import { MAX_IMAGE_BYTES } from '../../../src/lib/image-limits.ts'
 import { createDownload } from './download.ts'
 import type { SwapEngine } from './engine-contract.ts'
 import { openSwapEngine } from './engine/engine.ts'
@@ -55,7 +56,7 @@ export interface SwapFaceOptions {
   readonly linkLifetimeS?: number
   /** For each of the two images. Default 15 s. */
   readonly downloadTimeoutMs?: number
-  /** For each of the two images. Default 20 MB. */
+  /** For each of the two images. Default MAX_IMAGE_BYTES. */
   readonly maxImageBytes?: number
   /** For each notification of a hook. Default 10 s. */
   readonly hookTimeoutMs?: number
@@ -75,7 +76,7 @@ export interface SwapFace {
 export async function openSwapFace(options: SwapFaceOptions): Promise<SwapFace> {
   const { host, port, apiKey, engine = openSwapEngine(), clock = systemClock, log = () => undefined } = options
   const { maxWaiting = 100, linkLifetimeS = 86_400, downloadTimeoutMs = 15_000 } = options
-  const { maxImageBytes = 20_000_000, hookTimeoutMs = 10_000 } = options
+  const { maxImageBytes = MAX_IMAGE_BYTES, hookTimeoutMs = 10_000 } = options
   const closers = createClosers()
   try {
     closers.add(() => engine.close())

@@ -117,7 +117,7 @@ describe('fetch', () => {
     const jobId = await stage.submit({ swapImage: 'http://10.1.2.3/face.jpg' })
     await stage.fetchDone(jobId)
     expect(await (await stage.post(FETCH, { jobId })).text()).toBe(
-      `{"status":"FAILED","message":"The face image could not be downloaded: the address of 10.1.2.3 is not allowed.",` +
+      `{"status":"FAILED","message":"The face image could not be downloaded: its address is not allowed.",` +
         `"jobId":"${jobId}","data":null}`,
     )
   })

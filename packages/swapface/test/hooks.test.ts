@@ -60,7 +60,7 @@ test('a hook gets the document of a job that FAILED', async () => {
   const [request] = await until(() => receiver.requests.length > 0 && receiver.requests)
   expect(JSON.parse(request?.body ?? '')).toEqual({
     status: 'FAILED',
-    message: 'The target image could not be downloaded: the address of 10.0.0.1 is not allowed.',
+    message: 'The target image could not be downloaded: its address is not allowed.',
     jobId,
     data: null,
   })

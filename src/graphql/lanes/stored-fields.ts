@@ -15,7 +15,8 @@ const STORED: Readonly<Record<string, ReadonlySet<string>>> = {
   SwapFailure: words('code message retryable'),
   SwapCharge: words('state quota'),
   SwapTimelineEntry: words('version status at source'),
-  SwapResult: words('url expiresAt cdnImage discordImage linksExpireAt copy'),
+  SwapResult: words('url expiresAt cdnImage discordImage linksExpireAt copy copyFailure provenance'),
+  SwapProvenance: words('digitalSourceType'),
   SwapResultCopy: words('url contentType width height byteLength sha256'),
 }
 

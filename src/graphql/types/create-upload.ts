@@ -1,4 +1,5 @@
 import type { StoredImage, StoredImageType } from '../../domain/image.ts'
+import { MAX_IMAGE_BYTES } from '../../lib/image-limits.ts'
 import { builder } from '../builder.ts'
 import {
   SwapInvalidInputError,
@@ -69,7 +70,11 @@ const CreateSwapUploadResult = builder.unionType('CreateSwapUploadResult', {
 })
 
 const ISSUES = {
-  tooLarge: { path: ['input', 'byteLength'], code: 'IMAGE_TOO_LARGE', message: 'An image may have at most 10 MB.' },
+  tooLarge: {
+    path: ['input', 'byteLength'],
+    code: 'IMAGE_TOO_LARGE',
+    message: `An image may have at most ${MAX_IMAGE_BYTES / 1e6} MB.`,
+  },
   empty: { path: ['input', 'byteLength'], code: 'OUT_OF_RANGE', message: 'An image has at least one byte.' },
   noDigest: { path: ['input', 'sha256'], code: 'OUT_OF_RANGE', message: 'A SHA-256 is written with 64 hex digits.' },
 } as const

@@ -31,11 +31,22 @@ const SwapResultCopy = builder.objectRef<StoredImage>('SwapResultCopy').implemen
   }),
 })
 
-/** What there is of a result: its links, and its copy where one is kept. */
+/** A result's links, and its copy or why there is none. */
 interface Result {
   readonly links: SwapLinks
   readonly copyId: string | null
+  readonly mirrorFailure: string | null
 }
+
+const SwapProvenance = builder.objectRef<{ readonly digitalSourceType: string }>('SwapProvenance').implement({
+  fields: (t) => ({
+    digitalSourceType: t.expose('digitalSourceType', {
+      type: 'URL',
+      description:
+        'IPTC digital source type, for example http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia.',
+    }),
+  }),
+})
 
 /** Uses the copy of a result, or null where none is kept: then without waiting, for most lists are full of these. */
 function withCopy<T>({ copyId }: Result, { loaders }: Context, use: (copy: StoredImage | null) => T): T | Promise<T> {
@@ -91,6 +102,22 @@ export const SwapResult = builder.objectRef<Result>('SwapResult').implement({
       nullable: true,
       description: 'When `discordImage` and a proxied `cdnImage` stop working, read from the links.',
       resolve: ({ links }) => linksExpireAt([links.discordImage, links.cdnImage]),
+    }),
+    copyFailure: t.string({
+      nullable: true,
+      description: 'Why the gateway holds no copy, if a copy was attempted and failed.',
+      resolve: ({ mirrorFailure }) => mirrorFailure,
+    }),
+    provenance: t.field({
+      type: SwapProvenance,
+      nullable: true,
+      description:
+        'How the image was made, as declared in the metadata of the copy and of everything made from it. Null while there is no copy.',
+      resolve: (result, _args, context) =>
+        withCopy(result, context, (copy) => {
+          const digitalSourceType = copy?.digitalSourceType ?? null
+          return digitalSourceType === null ? null : { digitalSourceType }
+        }),
     }),
   }),
 })

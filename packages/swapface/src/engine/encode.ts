@@ -1,10 +1,12 @@
 /**
- * Turns the finished pixels into a file: JPEG, or PNG where the target has transparency. Nothing of the inputs' metadata
- * is in it; what is in it says that the picture is a composite made with trained models, in the words of the IPTC
- * (digitalSourceType), which programs that label synthetic media read.
+ * Turns the finished pixels into a file: JPEG, or PNG if the target has transparency. None of the inputs' metadata is in
+ * it. Its own metadata says that it is a composite made with trained models (XMP, IPTC digital source type).
  */
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 
+import { MAX_IMAGE_BYTES } from '../../../../src/lib/image-limits.ts'
+import { COMPOSITE_WITH_TRAINED_MEDIA, toXmp } from '../../../../src/lib/synthetic-media.ts'
+import { SwapRefusal } from '../engine-contract.ts'
 import type { DecodedImage } from './decode.ts'
 
 export interface EncodedImage {
@@ -15,32 +17,41 @@ export interface EncodedImage {
 }
 
 export const SOFTWARE_NAME = 'swapface-gateway embedded engine'
-export const DIGITAL_SOURCE_TYPE = 'http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia'
+const XMP = toXmp({ digitalSourceType: COMPOSITE_WITH_TRAINED_MEDIA, aigcLabel: null }, SOFTWARE_NAME)
+/** Tried in turn until the file has at most MAX_IMAGE_BYTES: a result that is larger could be neither copied nor reused. */
+const JPEG_ENCODINGS = [
+  { quality: 92, chromaSubsampling: '4:4:4' },
+  { quality: 85, chromaSubsampling: '4:2:0' },
+  { quality: 70, chromaSubsampling: '4:2:0' },
+] as const
 
-const XMP = `<?xpacket begin="\uFEFF" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/">
- <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-  <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-   xmlns:xmp="http://ns.adobe.com/xap/1.0/"
-   Iptc4xmpExt:DigitalSourceType="${DIGITAL_SOURCE_TYPE}"
-   xmp:CreatorTool="${SOFTWARE_NAME}"/>
- </rdf:RDF>
-</x:xmpmeta>
-<?xpacket end="r"?>`
-
+/** @throws {SwapRefusal} IMAGE_TOO_LARGE for a result with transparency that no PNG of that size can hold. */
 export async function encodeImage({ picture, alpha }: DecodedImage): Promise<EncodedImage> {
-  const { width, height, rgb } = picture
-  let pipeline = sharp(rgb, { raw: { width, height, channels: 3 }, limitInputPixels: false })
+  const { width, height } = picture
   if (alpha !== null) {
-    pipeline = pipeline.joinChannel(Buffer.from(alpha.buffer, alpha.byteOffset, alpha.byteLength), {
-      raw: { width, height, channels: 1 },
-    })
+    const opacity = Buffer.from(alpha.buffer, alpha.byteOffset, alpha.byteLength)
+    const image = await openMarked(picture)
+      .joinChannel(opacity, { raw: { width, height, channels: 1 } })
+      .png({ compressionLevel: 6 })
+      .toBuffer()
+    if (image.byteLength <= MAX_IMAGE_BYTES) return { image, contentType: 'image/png', width, height }
+  } else {
+    for (const encoding of JPEG_ENCODINGS) {
+      // Optimised Huffman tables would take most of the time, and 6 bytes a pixel.
+      const image = await openMarked(picture)
+        .jpeg({ ...encoding, optimiseCoding: false })
+        .toBuffer()
+      if (image.byteLength <= MAX_IMAGE_BYTES) return { image, contentType: 'image/jpeg', width, height }
+    }
   }
-  pipeline = pipeline.withXmp(XMP).withExif({
-    IFD0: { Software: SOFTWARE_NAME, ImageDescription: 'Face swap: a composite made with trained models' },
-  })
-  const image = await (alpha === null
-    ? pipeline.jpeg({ quality: 92, chromaSubsampling: '4:4:4' }).toBuffer()
-    : pipeline.png({ compressionLevel: 6 }).toBuffer())
-  return { image, contentType: alpha === null ? 'image/jpeg' : 'image/png', width, height }
+  const megabytes = MAX_IMAGE_BYTES / 1e6
+  throw new SwapRefusal('IMAGE_TOO_LARGE', `The target image is too large: its result has more than ${megabytes} MB.`)
+}
+
+function openMarked({ width, height, rgb }: DecodedImage['picture']): Sharp {
+  return sharp(rgb, { raw: { width, height, channels: 3 }, limitInputPixels: false })
+    .withXmp(XMP)
+    .withExif({
+      IFD0: { Software: SOFTWARE_NAME, ImageDescription: 'Face swap: a composite made with trained models' },
+    })
 }

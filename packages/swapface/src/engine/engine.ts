@@ -6,6 +6,7 @@
  */
 import { Worker } from 'node:worker_threads'
 
+import { MAX_IMAGE_PIXELS } from '../../../../src/lib/image-limits.ts'
 import { SwapRefusal, type SwapEngine } from '../engine-contract.ts'
 import type { EncodedImage } from './encode.ts'
 import type { TargetFaces } from './swapper.ts'
@@ -16,7 +17,7 @@ export { SwapRefusal, type SwapEngine, type SwapRefusalCode } from '../engine-co
 export interface SwapEngineOptions {
   /** From the moment the worker is given the job, its own start included. Default 60 000. */
   readonly jobTimeLimitMs?: number
-  /** Of either picture, before it is decoded. Default 50 million. */
+  /** Of either picture, before it is decoded. Default MAX_IMAGE_PIXELS. */
   readonly maxPixels?: number
   /** Which of the target's faces are replaced. Default 'largest'. */
   readonly faces?: TargetFaces
@@ -40,7 +41,7 @@ interface Job {
 }
 
 export function openSwapEngine(options: SwapEngineOptions = {}): EmbeddedSwapEngine {
-  const { jobTimeLimitMs = 60_000, maxPixels = 50e6, faces = 'largest', modelsDir = null } = options
+  const { jobTimeLimitMs = 60_000, maxPixels = MAX_IMAGE_PIXELS, faces = 'largest', modelsDir = null } = options
   const waiting: Job[] = []
   let running: { readonly job: Job; readonly timer: NodeJS.Timeout } | null = null
   let worker: Worker | null = null

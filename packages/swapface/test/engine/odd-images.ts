@@ -26,6 +26,10 @@ function unreadable(name: string, make: OddImage['make']): OddImage {
   return { name, outcome: 'IMAGE_NOT_READABLE', make }
 }
 
+function otherType(name: string, make: OddImage['make']): OddImage {
+  return { name, outcome: 'IMAGE_TYPE_NOT_ALLOWED', make }
+}
+
 function tooLarge(name: string, make: OddImage['make']): OddImage {
   return { name, outcome: 'IMAGE_TOO_LARGE', make }
 }
@@ -132,6 +136,11 @@ export const ODD_IMAGES: readonly OddImage[] = [
     outcome: 'SWAPPED',
     make: (portrait) => Buffer.concat([portrait, Buffer.from('PK\u0003\u0004'), Buffer.alloc(200_000)]),
   },
+  ...[false, true].map((progressive) => ({
+    name: `a ${progressive ? 'progressive' : 'baseline'} JPEG without its end marker`,
+    outcome: 'SWAPPED' as const,
+    make: async (portrait: Uint8Array) => (await sharp(portrait).jpeg({ progressive }).toBuffer()).subarray(0, -2),
+  })),
   {
     name: 'a JPEG with a comment of 60 kB',
     outcome: 'SWAPPED',
@@ -183,22 +192,22 @@ export const ODD_IMAGES: readonly OddImage[] = [
     make: () => makePng(4, 4, Buffer.alloc((4 * 6 + 1) * 4), 16),
   },
 
-  unreadable('nothing', () => Buffer.alloc(0)),
-  unreadable('one byte', () => Buffer.from([0xff])),
-  unreadable('random bytes', () => makeNoise(4000)),
-  unreadable('text', () => Buffer.from('hello, this is not a picture')),
-  unreadable('a web page', () => Buffer.from('<!doctype html><html><body><img src="x.jpg"></body></html>')),
-  unreadable('an SVG', () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')),
-  unreadable('an SVG that wants a file', () =>
+  otherType('nothing', () => Buffer.alloc(0)),
+  otherType('one byte', () => Buffer.from([0xff])),
+  otherType('random bytes', () => makeNoise(4000)),
+  otherType('text', () => Buffer.from('hello, this is not a picture')),
+  otherType('a web page', () => Buffer.from('<!doctype html><html><body><img src="x.jpg"></body></html>')),
+  otherType('an SVG', () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')),
+  otherType('an SVG that wants a file', () =>
     Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'),
   ),
-  unreadable('a GIF', (portrait) => sharp(portrait).resize(100).gif().toBuffer()),
-  unreadable('an AVIF', (portrait) => sharp(portrait).resize(64).avif({ effort: 0 }).toBuffer()),
-  unreadable('a TIFF', (portrait) => sharp(portrait).resize(100).tiff().toBuffer()),
-  unreadable('a BMP', () => Buffer.concat([Buffer.from('BM'), Buffer.alloc(200)])),
-  unreadable('a PDF', () => Buffer.from('%PDF-1.7\n%âãÏÓ\n')),
-  unreadable('a ZIP archive', () => Buffer.from('PK\u0003\u0004aaaaaaaaaaaaaa')),
-  unreadable('a picture behind a byte order mark', (portrait) =>
+  otherType('a GIF', (portrait) => sharp(portrait).resize(100).gif().toBuffer()),
+  otherType('an AVIF', (portrait) => sharp(portrait).resize(64).avif({ effort: 0 }).toBuffer()),
+  otherType('a TIFF', (portrait) => sharp(portrait).resize(100).tiff().toBuffer()),
+  otherType('a BMP', () => Buffer.concat([Buffer.from('BM'), Buffer.alloc(200)])),
+  otherType('a PDF', () => Buffer.from('%PDF-1.7\n%âãÏÓ\n')),
+  otherType('a ZIP archive', () => Buffer.from('PK\u0003\u0004aaaaaaaaaaaaaa')),
+  otherType('a picture behind a byte order mark', (portrait) =>
     Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), portrait]),
   ),
   unreadable('the first three bytes of a JPEG', () => Buffer.from([0xff, 0xd8, 0xff])),
@@ -223,6 +232,12 @@ export const ODD_IMAGES: readonly OddImage[] = [
       `the first ${share * 100} % of a JPEG`,
       cut(share, (p) => p.jpeg()),
     ),
+  ),
+  ...[false, true].map((progressive) =>
+    unreadable(`half a ${progressive ? 'progressive' : 'baseline'} JPEG with an end marker`, async (portrait) => {
+      const whole = await sharp(portrait).jpeg({ progressive }).toBuffer()
+      return Buffer.concat([whole.subarray(0, whole.length / 2), Buffer.from([0xff, 0xd9])])
+    }),
   ),
   ...[0.1, 0.5, 0.98].map((share) =>
     unreadable(

@@ -11,7 +11,8 @@ import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
 
 import { decodeImage } from '../../src/engine/decode.ts'
-import { DIGITAL_SOURCE_TYPE, SOFTWARE_NAME } from '../../src/engine/encode.ts'
+import { COMPOSITE_WITH_TRAINED_MEDIA } from '../../../../src/lib/synthetic-media.ts'
+import { SOFTWARE_NAME } from '../../src/engine/encode.ts'
 import { drawPolygon } from '../../src/engine/mask.ts'
 import { fitMesh } from '../../src/engine/mesh.ts'
 import type { Picture } from '../../src/engine/picture.ts'
@@ -107,7 +108,7 @@ describe('a swap', () => {
       .toBuffer()
     const { image } = await swapper.swap(target, target)
     const text = Buffer.from(image).toString('latin1')
-    expect(text).toContain(DIGITAL_SOURCE_TYPE)
+    expect(text).toContain(COMPOSITE_WITH_TRAINED_MEDIA)
     expect(text).toContain(SOFTWARE_NAME)
     expect(text).not.toContain('someone')
     expect(text).not.toContain('private')

@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, describe, expect, test } from 'vitest'
 
-import { DIGITAL_SOURCE_TYPE, SOFTWARE_NAME } from '../../../src/engine/encode.ts'
+import { COMPOSITE_WITH_TRAINED_MEDIA } from '../../../../../src/lib/synthetic-media.ts'
+import { SOFTWARE_NAME } from '../../../src/engine/encode.ts'
 import { openSwapEngine, type EmbeddedSwapEngine } from '../../../src/engine/engine.ts'
 import { loadRuntime } from '../../../src/engine/onnx/runtime.ts'
 import { readPortrait } from '../../../src/portraits.ts'
@@ -150,7 +151,7 @@ describe('a swap with the models', () => {
     const { image, width, height } = await openEngine(await makeModels()).swap(portrait, portrait)
     expect([width, height]).toEqual([640, 800])
     const text = Buffer.from(image).toString('latin1')
-    expect(text).toContain(DIGITAL_SOURCE_TYPE)
+    expect(text).toContain(COMPOSITE_WITH_TRAINED_MEDIA)
     expect(text).toContain(SOFTWARE_NAME)
   })
 

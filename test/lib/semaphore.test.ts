@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { Semaphore } from '../../src/lib/semaphore.ts'
+
+/** Work that ends when it is told to; `log` has what has started. */
+function createWork(semaphore: Semaphore) {
+  const log: string[] = []
+  const begin = (name: string, weight: number) => {
+    let end = (_error?: Error) => {}
+    const done = semaphore.run(weight, async () => {
+      log.push(name)
+      await new Promise<void>((resolve, reject) => {
+        end = (error) => (error ? reject(error) : resolve())
+      })
+    })
+    return { done, end: (error?: Error) => end(error) }
+  }
+  return { log, begin }
+}
+
+/** Lets everything that is ready go on. */
+const settle = async () => new Promise((resolve) => setImmediate(resolve))
+
+test('a semaphore starts work while its weights fit, then in the order of the calls', async () => {
+  const { log, begin } = createWork(new Semaphore(10))
+  const [a, b, c, d] = [begin('a', 6), begin('b', 4), begin('c', 10), begin('d', 1)]
+  await settle()
+  expect(log).toEqual(['a', 'b'])
+  a.end()
+  await settle()
+  // The small one does not overtake the large one, which would never start.
+  expect(log).toEqual(['a', 'b'])
+  b.end()
+  await settle()
+  expect(log).toEqual(['a', 'b', 'c'])
+  c.end()
+  await settle()
+  expect(log).toEqual(['a', 'b', 'c', 'd'])
+  d.end()
+  await Promise.all([a.done, b.done, c.done, d.done])
+})
+
+test('a semaphore counts a weight above all permits as all of them', async () => {
+  const { log, begin } = createWork(new Semaphore(2))
+  const [a, b] = [begin('a', 50), begin('b', 1)]
+  await settle()
+  expect(log).toEqual(['a'])
+  a.end()
+  await settle()
+  expect(log).toEqual(['a', 'b'])
+  b.end()
+  await Promise.all([a.done, b.done])
+})
+
+test('work that fails gives its permits back', async () => {
+  const { log, begin } = createWork(new Semaphore(1))
+  const [a, b] = [begin('a', 1), begin('b', 1)]
+  await settle()
+  a.end(new Error('it failed'))
+  await expect(a.done).rejects.toThrow('it failed')
+  await settle()
+  expect(log).toEqual(['a', 'b'])
+  b.end()
+  await b.done
+})
