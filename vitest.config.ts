@@ -20,6 +20,7 @@ const DIFFERENTIAL = ['test/graphql/lanes/**/*.test.ts']
 /** Code that exists for PostgreSQL alone. */
 const POSTGRES_ONLY = [
   'test/bus/postgres.test.ts',
+  'test/e2e/start-on-postgres.test.ts',
   'test/limits/shared-request-limiter.test.ts',
   'test/store/copy.test.ts',
   'test/store/postgres-wire.test.ts',

@@ -32,13 +32,13 @@ test('has one owner: a second is refused until the first has released it', async
 
 test('is free again as soon as its owner is killed', async () => {
   const path = await makeDataDir()
-  const program = `import { openDataDir } from ${JSON.stringify(join(process.cwd(), 'dist/config/data-dir.js'))}
+  const program = `import { openDataDir } from ${JSON.stringify(join(process.cwd(), 'src/config/data-dir.ts'))}
     await openDataDir(${JSON.stringify(path)})
     // What nothing refers to must not be collected.
     globalThis.gc()
     process.stdout.write('held')
     setInterval(() => {}, 60_000)`
-  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', program], {
+  const child = spawn(process.execPath, ['--import', 'tsx', '--expose-gc', '--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   closeAfterTest(() => {

@@ -9,7 +9,6 @@ import Database from 'libsql'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FAKE_KEY, openFakeUpstream } from '../support/fake-upstream.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
-import { createDatabase } from '../support/postgres.ts'
 import { postGraphql } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 import { findFreePorts, killLeftPrograms, runProgram, startProgram } from './program.ts'
@@ -105,25 +104,6 @@ test('the data of another program is refused and left as it is', async () => {
 
   writeFileSync(join(folder, 'gateway.db'), 'a text, and no database at all. '.repeat(100))
   expect(await failToStart({})).toBe('DATA_DIR leads to a database of another program. Choose another place.')
-})
-
-test('PostgreSQL with a folder of images warns that BLOB_URL must be shared', { timeout: 60_000 }, async () => {
-  const { url, drop } = await createDatabase()
-  try {
-    const missing = new URL(url)
-    missing.pathname = '/no_such_database'
-    expect(await failToStart({ DATABASE_URL: missing.href, ...POSTGRES })).toMatch(
-      /^DATABASE_URL cannot be used: PostgreSQL at \S+: it has no database of that name\.$/,
-    )
-    const env = { DATABASE_URL: url, ...POSTGRES }
-    const program = await startProgram({ dataDir, ...(await findFreePorts()), env })
-    await until(() =>
-      program.output().includes('BLOB_URL is a folder: all processes that share the PostgreSQL must see'),
-    )
-    await program.stop()
-  } finally {
-    await drop()
-  }
 })
 
 test('a folder in place of the database stops the start', async () => {

@@ -114,7 +114,7 @@ test('refuses a key that comes with another hookUrl or keepDays, in either direc
     const other = await graphql(CREATE, { input: { ...input, ...second } })
     expect(other.data.createSwap, `pair ${n}`).toMatchObject({
       __typename: 'SwapIdempotencyConflictError',
-      holder: { id: made.data.createSwap.job.id },
+      job: { id: made.data.createSwap.job.id },
     })
     const again = await graphql(CREATE, { input: { ...input, ...first } })
     expect(again.data.createSwap, `pair ${n}`).toMatchObject({ reused: 'SAME_KEY' })

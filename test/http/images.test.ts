@@ -67,11 +67,12 @@ const create = async (gateway: TestApp, targetImage: object, over: object = {}) 
 const read = async (gateway: TestApp, id: string) =>
   (await gateway.graphql(`query ($id: ID!) { ${JOB.replace('job ', 'swapJob(id: $id) ')} }`, { id })).data.swapJob
 
-const KEY = 'a key of the tenant acme'
+const KEY = 'the key of the caller'
 
 /** An app whose upstream can fetch from it, as far as it knows; what is public is reached where it listens. */
 async function openApp(settings: Record<string, string> = {}): Promise<TestApp> {
-  const app = await openTestApp({ settings: { PUBLIC_URL: 'https://gateway.example', ...settings } })
+  const keys = { API_KEYS: `local:${sha256(Buffer.from(KEY))}` }
+  const app = await openTestApp({ settings: { PUBLIC_URL: 'https://gateway.example', ...keys, ...settings } })
   return {
     ...app,
     graphql: async (query, variables) => {
@@ -220,9 +221,11 @@ describe('an upload', () => {
       .jpeg({ quality: 60 })
       .toBuffer()
     const id = await upload(gateway, bytes)
-    const stored = await sharp(await (await fetch(`${gateway.app.url}/images/${id}.jpg`)).arrayBuffer()).metadata()
+    const stored = await sharp(
+      await (await fetch(`${gateway.app.url}/images/${id}.jpg`, { headers: { 'x-api-key': KEY } })).arrayBuffer(),
+    ).metadata()
     expect([stored.width, stored.height]).toEqual([width, height])
-    const view = await fetch(`${gateway.app.url}/images/${id}.webp`)
+    const view = await fetch(`${gateway.app.url}/images/${id}.webp`, { headers: { 'x-api-key': KEY } })
     expect((await sharp(await view.arrayBuffer()).metadata()).format).toBe('webp')
   })
 
@@ -237,7 +240,7 @@ describe('an upload', () => {
       expect(bytes.byteLength).toBeGreaterThan(12_000_000)
       expect(bytes.byteLength).toBeLessThan(MAX_IMAGE_BYTES)
       const id = await upload(gateway, bytes)
-      const stored = await fetch(`${gateway.app.url}/images/${id}.jpg`)
+      const stored = await fetch(`${gateway.app.url}/images/${id}.jpg`, { headers: { 'x-api-key': KEY } })
       expect((await stored.arrayBuffer()).byteLength).toBeLessThan(MAX_IMAGE_BYTES)
     },
   )
@@ -307,14 +310,18 @@ describe('bytes that are made to hurt', () => {
   test('a picture with something else behind it is kept without that', async () => {
     const polyglot = Buffer.concat([await makeImage(), Buffer.from('<script>canary</script>PK\u0003\u0004')])
     const id = await upload(gateway, polyglot)
-    const served = Buffer.from(await (await fetch(`${gateway.app.url}/images/${id}.jpg`)).arrayBuffer())
+    const served = Buffer.from(
+      await (await fetch(`${gateway.app.url}/images/${id}.jpg`, { headers: { 'x-api-key': KEY } })).arrayBuffer(),
+    )
     expect(served.includes('canary')).toBe(false)
   })
 
   test('a picture with a colour profile of four megabytes is kept without that', async () => {
     const bytes = withLargeProfile(await makeImage())
     const id = await upload(gateway, bytes)
-    const served = Buffer.from(await (await fetch(`${gateway.app.url}/images/${id}.jpg`)).arrayBuffer())
+    const served = Buffer.from(
+      await (await fetch(`${gateway.app.url}/images/${id}.jpg`, { headers: { 'x-api-key': KEY } })).arrayBuffer(),
+    )
     expect([bytes.byteLength > 4_000_000, served.byteLength < 100_000]).toEqual([true, true])
   })
 
@@ -322,7 +329,9 @@ describe('bytes that are made to hurt', () => {
     const bytes = await makeManyFrames(1_000)
     expect(await sharp(bytes).metadata()).toMatchObject({ pages: 1_000 })
     const id = await upload(gateway, bytes, { contentType: 'IMAGE_WEBP' }, 'image/webp')
-    const served = Buffer.from(await (await fetch(`${gateway.app.url}/images/${id}.webp`)).arrayBuffer())
+    const served = Buffer.from(
+      await (await fetch(`${gateway.app.url}/images/${id}.webp`, { headers: { 'x-api-key': KEY } })).arrayBuffer(),
+    )
     const { width, height, pages } = await sharp(served).metadata()
     expect([width, height, pages ?? 1]).toEqual([4, 4, 1])
   })
@@ -444,7 +453,7 @@ describe('an image is delivered', () => {
   })
 
   test('to a page of an origin that is allowed, which may read its pixels; to any page as a picture', async () => {
-    const open = await openApp({ ALLOWED_ORIGINS: 'https://app.example.com' })
+    const open = await openTestApp({ settings: { ALLOWED_ORIGINS: 'https://app.example.com' } })
     const id = await upload(open, await makeImage())
     const address = `${open.app.url}/images/${id}.jpg`
     const allowed = await fetch(address, { headers: { origin: 'https://app.example.com' } })

@@ -199,7 +199,7 @@ describe('an address that is allowed', () => {
         'query ($id: ID!) { swapJob(id: $id, waitMs: 10000) { status failure { code } } }',
         { id },
       )
-      expect(data.swapJob).toEqual({ status: 'FAILED', failure: { code: 'IMAGE_NOT_READABLE' } })
+      expect(data.swapJob).toEqual({ status: 'FAILED', failure: { code: 'IMAGE_ADDRESS_NOT_ALLOWED' } })
       expect(host.requests.length).toBeGreaterThan(0)
       expect(touched).toBe(0)
     } finally {

@@ -122,9 +122,14 @@ async function settingsOfEngine(dataDir: string) {
   return { DATABASE_URL: database.url, ...(isOnPostgres && { GATEWAY_SECRET: 'a secret for all processes' }) }
 }
 
+/** The `DATABASE_URL` of the gateway on `dataDir`. */
+export async function databaseUrlOf(dataDir: string): Promise<string> {
+  return (await settingsOfEngine(dataDir)).DATABASE_URL
+}
+
 /** The database that a gateway on `dataDir` uses, from beside it; closed after the test. */
 export async function openSideDoorOf(dataDir: string): Promise<SideDoor> {
-  const door = await openSideDoor((await settingsOfEngine(dataDir)).DATABASE_URL)
+  const door = await openSideDoor(await databaseUrlOf(dataDir))
   closeAfterTest(() => door.close())
   return door
 }

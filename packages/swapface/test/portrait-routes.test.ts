@@ -23,7 +23,7 @@ test('lists the portraits by name and address, and every address serves its pict
     const answer = await fetch(`${url}/portraits/${name}.jpg`)
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/jpeg'])
     const picture = Buffer.from(await answer.arrayBuffer())
-    expect(picture.equals(readFileSync(`portraits/${name}.jpg`)), name).toBe(true)
+    expect(picture.equals(readFileSync(`packages/swapface/portraits/${name}.jpg`)), name).toBe(true)
   }
 })
 

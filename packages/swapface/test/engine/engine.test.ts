@@ -50,8 +50,8 @@ describe('openSwapEngine', () => {
     const engine = openEngine()
     const portrait = await readPortrait('mei')
     await expect(engine.swap(Buffer.from('no picture'), portrait)).rejects.toMatchObject({
-      code: 'IMAGE_NOT_READABLE',
-      message: 'The target image could not be read: it is not a JPEG, PNG or WebP image.',
+      code: 'IMAGE_TYPE_NOT_ALLOWED',
+      message: 'The target image is not a JPEG, PNG or WebP image.',
     })
     await expect(engine.swap(portrait, portrait)).resolves.toMatchObject({ width: 640 })
   })
