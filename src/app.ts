@@ -3,17 +3,15 @@
  * up, closed in the reverse order: first nobody comes in any more, then what is under way ends, then what it stood on
  * goes.
  */
-import { readFileSync } from 'node:fs'
 import type { SwapFaceEvent } from 'swapface-gateway-engine'
 import { hasScope } from './auth/viewer.ts'
 import { createWatchTokens } from './auth/watch-tokens.ts'
 import { type Config, isLoopback } from './config/config.ts'
-import { SettingError } from './config/env.ts'
 import type { Secrets } from './config/secrets.ts'
+import { readTrustedDocuments } from './config/trusted-documents-file.ts'
 import { createSchema } from './graphql/schema.ts'
 import { printStandaloneSdl } from './graphql/sdl.ts'
 import { GRAPHQL_PATH, openGraphqlServer } from './graphql/server.ts'
-import { parseManifest } from './graphql/trusted-documents.ts'
 import { createGate } from './http/gate.ts'
 import { createHookDoor } from './http/hook.ts'
 import { createPageDoor } from './http/page.ts'
@@ -326,16 +324,6 @@ export async function openApp({
   } catch (error) {
     await closers.closeAll()
     throw error
-  }
-}
-
-/** @throws {SettingError} where there is no such manifest. */
-function readTrustedDocuments(path: string | null): ReadonlyMap<string, string> | null {
-  if (path === null) return null
-  try {
-    return parseManifest(readFileSync(path, 'utf8'))
-  } catch {
-    throw new SettingError('TRUSTED_DOCUMENTS', 'must name a JSON file: an object of SHA-256 and document')
   }
 }
 
