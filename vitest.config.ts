@@ -82,7 +82,8 @@ export default defineConfig({
     // For a busy machine; alone, no test takes ten seconds.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Two cores: tests wait about a third of their time.
+    maxWorkers: 3,
     maxConcurrency: 3,
     sequence: { sequencer: FaultsFirst },
     // Worker threads that the code under test starts are TypeScript files too.
