@@ -15,8 +15,12 @@ function isFaults({ moduleId }: TestSpecification): boolean {
   return moduleId.includes('/test/faults/')
 }
 
-/** Compares the fast path with Yoga over thousands of generated documents. */
-const DIFFERENTIAL = ['test/graphql/lanes/**/*.test.ts']
+/** The fast path compared with Yoga over generated documents, every odd image, every portrait drawn again. */
+const EXHAUSTIVE = [
+  'test/graphql/lanes/**/*.test.ts',
+  'packages/swapface/test/engine/odd-images.test.ts',
+  'packages/swapface/test/portraits.test.ts',
+]
 /** Code that exists for PostgreSQL alone. */
 const POSTGRES_ONLY = [
   'test/bus/postgres.test.ts',
@@ -51,10 +55,10 @@ export default defineConfig({
         test: {
           name: 'embedded',
           include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
-          exclude: [...DIFFERENTIAL, ...POSTGRES_ONLY],
+          exclude: [...EXHAUSTIVE, ...POSTGRES_ONLY],
         },
       },
-      { extends: true, test: { name: 'differential', include: DIFFERENTIAL } },
+      { extends: true, test: { name: 'exhaustive', include: EXHAUSTIVE } },
       {
         extends: true,
         test: {
@@ -62,7 +66,7 @@ export default defineConfig({
           include: [...ON_BOTH_DATABASES, ...POSTGRES_ONLY],
           // These test what is above the store.
           exclude: [
-            ...DIFFERENTIAL,
+            ...EXHAUSTIVE,
             'test/graphql/introspection.test.ts',
             'test/graphql/request-errors.test.ts',
             'test/clients/compilers.test.ts',
@@ -82,8 +86,7 @@ export default defineConfig({
     // For a busy machine; alone, no test takes ten seconds.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two cores: tests wait about a third of their time.
-    maxWorkers: 3,
+    maxWorkers: 2,
     maxConcurrency: 3,
     sequence: { sequencer: FaultsFirst },
     // Worker threads that the code under test starts are TypeScript files too.
