@@ -1,5 +1,6 @@
 /**
- * All faults, and one table: `npm run test:faults [-- --only <regular expression>] [--times <n>]`. Exits with 1 when a job
+ * All faults, and one table: `npm run test:faults [-- --only <regular expression>] [--times <n>]
+ * [--share <0 to 1>]`; `--share` is the part of the long table's repetitions that is run. Exits with 1 when a job
  * was lost or charged twice, or a promise was broken. On PostgreSQL with `TEST_ENGINE=postgres`: the one of
  * `TEST_DATABASE_URL`, or one from npm.
  */
@@ -16,7 +17,12 @@ import { scenarios } from './scenarios.ts'
 const AT_ONCE = 2
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, times: { type: 'string' }, short: { type: 'boolean' } },
+  options: {
+    only: { type: 'string' },
+    times: { type: 'string' },
+    share: { type: 'string', default: '1' },
+    short: { type: 'boolean' },
+  },
 })
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
@@ -25,7 +31,9 @@ const results = new Map<string, Result>()
 let scale: Awaited<ReturnType<typeof measureScale>> | null = null
 
 async function runOne(scenario: Scenario): Promise<void> {
-  const times = Number(values.times ?? (values.short ? scenario.times.short : scenario.times.long))
+  const { short, long } = scenario.times
+  const many = Math.max(short, Math.ceil(long * Number(values.share)))
+  const times = Number(values.times ?? (values.short ? short : many))
   const startedAt = performance.now()
   const result = await scenario.run(times).catch((error: unknown): Result => ({
     injected: 0,

@@ -21,7 +21,9 @@ test.each(PORTRAIT_NAMES)('%s is what the generator draws', async (name) => {
 
 test('a portrait is a JPEG of 640 x 800 without metadata', async () => {
   for (const name of PORTRAIT_NAMES) {
-    const { format, width, height, exif, xmp } = await sharp(await readFile(`packages/swapface/portraits/${name}.jpg`)).metadata()
+    const { format, width, height, exif, xmp } = await sharp(
+      await readFile(`packages/swapface/portraits/${name}.jpg`),
+    ).metadata()
     expect({ format, width, height, exif, xmp }).toEqual({
       format: 'jpeg',
       width: 640,
