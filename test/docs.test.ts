@@ -1,7 +1,7 @@
 /** What keeps the documents true: each thing they name is compared with what is there. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { buildSchema, GraphQLError, parse, validate } from 'graphql'
+import { buildSchema, GraphQLError, isInterfaceType, parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
 import { settings } from '../src/config/settings.ts'
 
@@ -212,6 +212,26 @@ function problemsOf(text: string): string[] {
     throw error
   }
 }
+
+test('the possibleTypes of docs/CLIENTS.md are all types of each interface', () => {
+  const listed = Object.fromEntries(
+    [
+      ...(read('docs/CLIENTS.md').split('possibleTypes: {')[1]?.split('},')[0] ?? '').matchAll(/(\w+): \[([^\]]+)\]/g),
+    ].map(([, name = '', types = '']) => [name, [...types.matchAll(/'(\w+)'/g)].map(([, type = '']) => type)]),
+  )
+  const interfaces = Object.values(schema.getTypeMap()).filter(isInterfaceType)
+  expect(listed).toEqual(
+    Object.fromEntries(
+      interfaces.map((type) => [
+        type.name,
+        schema
+          .getPossibleTypes(type)
+          .map(({ name }) => name)
+          .toSorted(),
+      ]),
+    ),
+  )
+})
 
 test('every JSON answer that is shown is JSON', () => {
   const answers = blocks.filter(({ language }) => language === 'json').map(({ text }) => JSON.parse(text) as unknown)

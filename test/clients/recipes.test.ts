@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
+import { Webhook } from 'standardwebhooks'
 import { expect, test } from 'vitest'
 import { toWebhookSecrets } from '../../src/webhooks/secrets.ts'
 import { findFreePort } from '../faults/gateway-process.ts'
@@ -57,6 +59,27 @@ function run(language: 'js' | 'python', text: string, env: Record<string, string
 }
 
 const at = (gateway: TestApp, text: string) => text.replaceAll('127.0.0.1:4000', new URL(gateway.app.url).host)
+
+/** Posts a signed event in two pieces, cut inside the emoji; the status of the answer. */
+async function postInTwo(url: string, secret: string, event: object): Promise<number | undefined> {
+  const body = Buffer.from(JSON.stringify(event))
+  const at = new Date()
+  const headers = {
+    'content-length': body.byteLength,
+    'webhook-id': 'evt_2',
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+    'webhook-signature': new Webhook(secret).sign('evt_2', at, body.toString()),
+  }
+  const sent = request(url, { method: 'POST', headers })
+  const cut = body.indexOf(Buffer.from('😀')) + 2
+  await new Promise((resolve) => {
+    sent.write(body.subarray(0, cut), resolve)
+  })
+  sent.end(body.subarray(cut))
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  response.resume()
+  return response.statusCode
+}
 
 test.each(['Plain `fetch`', 'urql', 'Apollo Client'])('%s: starts a swap and sees its end', async (heading) => {
   const gateway = await openGateway()
@@ -115,6 +138,7 @@ test.each(hasPython ? (['js', 'python'] as const) : (['js'] as const))(
     }
     const forged = await until(async () => forge().catch(() => null))
     expect(forged.status).toBe(401)
+    expect(await postInTwo(url, secret, { data: { id: 'job_😀', status: 'SUCCESS' } })).toBe(204)
 
     const input = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
     const { data } = await gateway.graphql(
