@@ -312,7 +312,10 @@ export async function openApp({
     const doorsBehind = { graphql: graphql.handle, hook, page, schemaFile, rest, ...imageKeeping.doors }
     const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
     doors.open({ route, refuseUpgrade: gate.refuseUpgrade, upgrade: graphql.upgrade })
-    embedded?.warmUp()
+    if (embedded) {
+      embedded.warmUp()
+      imageKeeping.warmUp()
+    }
 
     return {
       url,

@@ -45,6 +45,8 @@ export interface Images {
   readonly mirror: Mirror
   readonly useCases: Pick<UseCases, 'uploads' | 'forgetter' | 'findUploads' | 'findImages' | 'addressOfImage'>
   readonly doors: Pick<Doors, 'image' | 'upload'>
+  /** Loads what the first image would wait for, in the background. */
+  warmUp(): void
 }
 
 export function openImages(parts: ImagesParts): Images {
@@ -52,7 +54,7 @@ export function openImages(parts: ImagesParts): Images {
   const now = () => clock.now()
   const addresses = createImageAddresses(publicUrl, secrets.gatewaySecrets)
   const blobs = openBlobs(config, secrets)
-  const codec = createLazyCodec()
+  const { codec, load } = createLazyCodec()
   const kept = createKeptImages({ images, blobs, codec, clock })
   const source = openResultSource({ allowedHosts })
   onClose(() => source.close())
@@ -73,6 +75,7 @@ export function openImages(parts: ImagesParts): Images {
       addressOfImage: ({ id, contentType }, { type = contentType, width = null }) =>
         addresses.addressOf({ id, type, width }, imageAddressEndsAt(now())),
     },
+    warmUp: () => background.run('load the image codec', load),
     doors: {
       upload: createUploadDoor({ addresses, uploads, now }),
       image: createImageDoor({ addresses, findImage, kept, authenticate, now }),
@@ -81,12 +84,13 @@ export function openImages(parts: ImagesParts): Images {
 }
 
 /** Loads the codec and its native library with the first image. */
-function createLazyCodec(): ImageCodec {
+function createLazyCodec() {
   const load = lazy(async () => (await import('./images/sharp.ts')).createSharpCodec())
-  return {
+  const codec: ImageCodec = {
     clean: async (...args) => (await load()).clean(...args),
     transform: async (...args) => (await load()).transform(...args),
   }
+  return { codec, load }
 }
 
 async function findUploads(images: ImageStore, viewer: Viewer, ids: readonly string[]) {
