@@ -63,12 +63,12 @@ const at = (gateway: TestApp, text: string) => text.replaceAll('127.0.0.1:4000',
 /** Posts a signed event in two pieces, cut inside the emoji; the status of the answer. */
 async function postInTwo(url: string, secret: string, event: object): Promise<number | undefined> {
   const body = Buffer.from(JSON.stringify(event))
-  const at = new Date()
+  const sentAt = new Date()
   const headers = {
     'content-length': body.byteLength,
     'webhook-id': 'evt_2',
-    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-    'webhook-signature': new Webhook(secret).sign('evt_2', at, body.toString()),
+    'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1_000)),
+    'webhook-signature': new Webhook(secret).sign('evt_2', sentAt, body.toString()),
   }
   const sent = request(url, { method: 'POST', headers })
   const cut = body.indexOf(Buffer.from('😀')) + 2
