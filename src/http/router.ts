@@ -16,6 +16,7 @@ export interface Doors {
   /** Null where it is not served. */
   readonly rest: ((request: IncomingMessage, response: StandingResponse, path: string) => Promise<void>) | null
   readonly page: (response: StandingResponse) => void
+  /** Called with GET and HEAD only. */
   readonly schemaFile: (request: IncomingMessage, response: StandingResponse) => void
   /** Whether new traffic should come here; rejects or resolves to false when it should not. */
   readonly isReady: () => Promise<boolean>
@@ -48,11 +49,11 @@ export function createRouter(doors: Doors): Route {
     else if (path.startsWith(IMAGES_PREFIX)) await doors.image(request, response, path)
     else if (path.startsWith('/uploads/')) await doors.upload(request, response, path)
     else if (doors.rest && path.startsWith(REST_PREFIX)) await doors.rest(request, response, path)
-    else if (path === SCHEMA_PATH) doors.schemaFile(request, response)
     else if (!READ_ONLY_PATHS.has(path)) sendNotFound(response)
     else if (!READ_METHODS.some((method) => method === request.method)) refuseMethod(response)
     else if (path === '/healthz') sendJson(response, 200, { status: 'alive' })
     else if (path === '/') doors.page(response)
+    else if (path === SCHEMA_PATH) doors.schemaFile(request, response)
     else if (await isReady()) sendJson(response, 200, { status: 'ready' })
     else {
       response.setHeader('retry-after', '1')
@@ -73,7 +74,7 @@ export function createRouter(doors: Doors): Route {
 }
 
 const READ_METHODS: readonly string[] = ['GET', 'HEAD']
-const READ_ONLY_PATHS: ReadonlySet<string> = new Set(['/', '/healthz', '/readyz'])
+const READ_ONLY_PATHS: ReadonlySet<string> = new Set(['/', SCHEMA_PATH, '/healthz', '/readyz'])
 
 /** OPTIONS without the headers of a preflight (RFC 9110, 9.3.7); `*` stands for the server as a whole. */
 function answerOptions(response: StandingResponse, methods: readonly string[]): void {

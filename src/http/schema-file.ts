@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sendText } from '../lib/send-text.ts'
+import { checkPreconditions } from './conditional.ts'
 import { sendError } from './respond.ts'
 
 export const SCHEMA_PATH = '/schema.graphql'
@@ -14,10 +15,6 @@ export function createSchemaFile(printSdl: (() => string) | null) {
   let file: { readonly sdl: string; readonly etag: string } | null = null
 
   return (request: IncomingMessage, response: ServerResponse): void => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('allow', 'GET, HEAD')
-      return sendError(response, 405, 'METHOD_NOT_ALLOWED', 'Read the schema with GET.')
-    }
     if (!printSdl) {
       const message = 'Introspection is disabled, so the schema is not served. Set INTROSPECTION=on to enable it.'
       return sendError(response, 404, 'INTROSPECTION_DISABLED', message)
@@ -25,17 +22,18 @@ export function createSchemaFile(printSdl: (() => string) | null) {
     file ??= toFile(printSdl())
     response.setHeader('etag', file.etag)
     response.setHeader('cache-control', 'no-cache')
-    if (matches(request.headers['if-none-match'], file.etag)) response.writeHead(304).end()
-    else sendText(response, 200, 'text/plain; charset=utf-8', file.sdl)
+    switch (checkPreconditions(request.headers, file.etag)) {
+      case 'notModified':
+        response.writeHead(304).end()
+        return
+      case 'failed':
+        return sendError(response, 412, 'PRECONDITION_FAILED', 'If-Match names another entity tag than the schema has.')
+      case 'proceed':
+        return sendText(response, 200, 'text/plain; charset=utf-8', file.sdl)
+    }
   }
 }
 
 function toFile(sdl: string) {
   return { sdl, etag: `"${createHash('sha256').update(sdl).digest('base64url')}"` }
-}
-
-/** Weak comparison (RFC 9110, 13.1.2): a proxy that compresses may have made the tag weak. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
-  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? []
-  return tags.includes(etag) || tags.includes('*')
 }

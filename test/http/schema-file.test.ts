@@ -50,6 +50,8 @@ test('/schema.graphql is read with GET only, and by pages of allowed origins onl
   const url = `${app.url}/schema.graphql`
   const posted = await fetch(url, { method: 'POST' })
   expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+  const options = await fetch(url, { method: 'OPTIONS' })
+  expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS'])
   expect((await fetch(url, { headers: { origin: 'https://other.example.com' } })).status).toBe(403)
   const allowed = await fetch(url, { headers: { origin: 'https://app.example.com' } })
   expect([allowed.status, allowed.headers.get('access-control-allow-origin')]).toEqual([200, 'https://app.example.com'])
