@@ -6,6 +6,7 @@ import { pipeline, type Readable } from 'node:stream'
 import { createBrotliDecompress, createUnzip } from 'node:zlib'
 import { type Dispatcher, errors, request } from 'undici'
 import { type AddressGuard, AddressRefused } from './address-guard.ts'
+import { readErrorCode } from './error-code.ts'
 import { readCapped } from './read-capped.ts'
 
 const MAX_REDIRECTS = 10
@@ -60,9 +61,9 @@ export interface DownloadOptions {
   readonly timeoutMs: number
 }
 
-export type Download = (url: string, signal: AbortSignal) => Promise<Uint8Array>
+export type Download = (url: string, signal?: AbortSignal) => Promise<Uint8Array>
 
-/** @returns a download that throws DownloadError, or the signal's reason when it aborts. */
+/** @returns a download that throws DownloadError, or the reason of its signal, if it has one, when that aborts. */
 export function createDownload({ guard, dispatcher, maxBytes, timeoutMs }: DownloadOptions): Download {
   async function follow(first: URL, signal: AbortSignal): Promise<Uint8Array> {
     const cookies = new Map<string, readonly string[]>()
@@ -108,9 +109,9 @@ export function createDownload({ guard, dispatcher, maxBytes, timeoutMs }: Downl
   return async (url, signal) => {
     const timeout = AbortSignal.timeout(timeoutMs)
     try {
-      return await follow(new URL(url), AbortSignal.any([signal, timeout]))
+      return await follow(new URL(url), signal ? AbortSignal.any([signal, timeout]) : timeout)
     } catch (error) {
-      signal.throwIfAborted()
+      signal?.throwIfAborted()
       if (error instanceof DownloadError) throw error
       if (timeout.aborted) throw failed('TIMED_OUT', `no complete answer within ${timeoutMs / 1000} s`, true, error)
       throw toDownloadError(error)
@@ -157,7 +158,7 @@ function readEncodings(header: string | string[] | undefined): readonly string[]
 
 function decodeBody(from: Readable, encoding: string): Readable {
   const decoder = createDecoder(encoding)
-  // An error of either one ends both; whoever reads the decoder gets it.
+  // An error of either stream ends both; reading the decoder throws it.
   pipeline(from, decoder, () => undefined)
   return decoder
 }
@@ -177,7 +178,7 @@ function createDecoder(encoding: string) {
 
 function toDownloadError(error: unknown): DownloadError {
   if (error instanceof AddressRefused) return failed('ADDRESS_NOT_ALLOWED', 'its address is not allowed', false, error)
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = readErrorCode(error)
   switch (code) {
     case 'ENOTFOUND':
     case 'ENODATA':

@@ -29,7 +29,6 @@ export function openResultSource({ allowedHosts }: ResultDownloadOptions): Resul
     allowedHosts.includes(hostname)
 
   const download = createDownload({ guard, dispatcher: agent, maxBytes: MAX_IMAGE_BYTES, timeoutMs: TIMEOUT_MS })
-  const { signal } = new AbortController()
 
   return {
     download: async (link) => {
@@ -41,7 +40,7 @@ export function openResultSource({ allowedHosts }: ResultDownloadOptions): Resul
         )
       }
       try {
-        return await download(link, signal)
+        return await download(link)
       } catch (error) {
         if (!(error instanceof DownloadError)) throw error
         throw new ResultUnavailable(error.code, error.message, error.isTransient)
