@@ -2,18 +2,21 @@ import type { GraphqlServer } from './graphql/server.ts'
 import type { Gate } from './http/gate.ts'
 import { sendError, sendJson } from './http/respond.ts'
 import type { Route } from './http/router.ts'
+import { refuseUpgrade } from './lib/refuse-upgrade.ts'
 import { readPath } from './lib/request-path.ts'
 
 type Upgrade = GraphqlServer['upgrade']
+
+const NOT_READY = { code: 'UNAVAILABLE', message: 'Not ready. Try again in a moment.' }
 
 const shutRoute: Route = (request, response) => {
   // A process that starts or drains is alive: a liveness probe must not restart it.
   if (readPath(request) === '/healthz') return sendJson(response, 200, { status: 'alive' })
   response.setHeader('retry-after', '1')
-  sendError(response, 503, 'UNAVAILABLE', 'Not ready. Try again in a moment.')
+  sendError(response, 503, NOT_READY.code, NOT_READY.message)
 }
 const shutUpgrade: Upgrade = (_request, socket) => {
-  socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n')
+  refuseUpgrade(socket, 503, { error: NOT_READY }, { 'Retry-After': '1' })
 }
 
 interface Front {

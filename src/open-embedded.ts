@@ -2,6 +2,7 @@ import type { EmbeddedUpstream, SwapFaceEvent } from 'swapface-gateway-engine'
 import type { Config } from './config/config.ts'
 import { SettingError } from './config/env.ts'
 import type { Secrets } from './config/secrets.ts'
+import { readErrorCode } from './lib/error-code.ts'
 
 /**
  * Starts the embedded upstream; the gateway reaches it over HTTP like any other. Its package is optional and loaded only
@@ -35,7 +36,7 @@ async function loadPackage() {
   try {
     return await import('swapface-gateway-engine')
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
+    if (readErrorCode(error) !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new SettingError(
       'TTAPI_KEY',
       'is not set, and the embedded upstream is not installed: run "npm install swapface-gateway-engine", or set TTAPI_KEY.',

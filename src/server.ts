@@ -1,10 +1,11 @@
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { GraphqlServer } from './graphql/server.ts'
 import type { Offence } from './http/gate.ts'
 import { sendError } from './http/respond.ts'
 import type { Route } from './http/router.ts'
 import { asksForWebSocket, ignoreUpgrade } from './lib/ignore-upgrade.ts'
+import { refuseUpgrade } from './lib/refuse-upgrade.ts'
 import { StandingResponse } from './lib/standing-response.ts'
 import { readPath } from './lib/request-path.ts'
 import { normaliseTarget } from './lib/request-target.ts'
@@ -79,7 +80,7 @@ export async function listen(
       return
     }
     const offence = findOffence(request)
-    if (offence) refuse(socket, offence)
+    if (offence) refuseUpgrade(socket, offence.status, { error: { code: offence.code, message: offence.message } })
     else webSockets.upgrade(request, socket, head)
   })
   const findOffence = (request: IncomingMessage) => {
@@ -162,14 +163,3 @@ interface Refusal {
 
 const BAD_HOST: Refusal = { status: 400, code: 'BAD_HOST', message: 'Send one Host header, with a host and a port.' }
 const NOT_FOUND: Refusal = { status: 404, code: 'NOT_FOUND', message: 'WebSockets are opened at /graphql.' }
-
-function refuse(socket: Duplex, { status, code, message }: Refusal): void {
-  const body = `${JSON.stringify({ error: { code, message } })}\n`
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'Connection: close',
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
-}

@@ -9,7 +9,7 @@ export class SettingError extends Error {
   }
 }
 
-/** Control characters but those that a list over several lines has. */
+/** Every control character except tab, line feed and carriage return, which separate the entries of a list. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL_CHARACTER = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { readErrorCode } from '../lib/error-code.ts'
 import { parseSettings, SettingError } from './env.ts'
 import { parseEnvFile } from './env-file.ts'
 import { settings, type SettingValues } from './settings.ts'
@@ -25,7 +26,7 @@ function readFile(): Record<string, string> {
   try {
     bytes = readFileSync('.env')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    if (readErrorCode(error) === 'ENOENT') return {}
     throw new SettingError('.env', `cannot be read: ${describeFileProblem(error)}`)
   }
   return parseEnvFile(bytes)

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readErrorCode } from '../lib/error-code.ts'
 import { type Config, isPublicWithoutKeys } from './config.ts'
 import { SettingError } from './env.ts'
 import { isPostgresUrl, type SettingValues } from './settings.ts'
@@ -79,7 +80,7 @@ function readOrCreate(dataDir: string, name: string): string {
   const secret = randomBytes(32).toString('base64url')
   const path = join(dataDir, name)
   try {
-    // All of it or nothing after a crash. Nobody else can create it meanwhile: this process holds the folder's lock.
+    // A rename is atomic: a crash leaves the whole secret or none. The folder's lock keeps other processes out.
     writeFileSync(`${path}.part`, secret, { mode: 0o600, flush: true })
     renameSync(`${path}.part`, path)
   } catch (error) {
@@ -94,7 +95,7 @@ function findKept(dataDir: string, name: string): string | null {
   try {
     text = readFileSync(join(dataDir, name), 'utf8').trim()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    if (readErrorCode(error) === 'ENOENT') return null
     throw new SettingError('DATA_DIR', `cannot be used: ${name} cannot be read, ${describeFileProblem(error)}.`)
   }
   if (text.length < MIN_SECRET_CHARS || !/^[\x21-\x7e]+$/.test(text)) {

@@ -3,6 +3,7 @@
  * its stack.
  */
 import { resolve, sep } from 'node:path'
+import { readErrorCode } from '../lib/error-code.ts'
 import { ForeignDatabaseError } from '../store/migrate.ts'
 import { FileLockedError } from '../store/sqlite/file-lock.ts'
 import type { Config } from './config.ts'
@@ -43,7 +44,7 @@ const HOST_PROBLEMS: Readonly<Record<string, string>> = {
 
 /** The system's or the database's own problem in words; the code itself for a rare one. */
 export function describeFileProblem(error: unknown): string {
-  const code = codeOf(error)
+  const code = readErrorCode(error)
   return FILE_PROBLEMS[code] ?? FILE_PROBLEMS[code.split('_').slice(0, 2).join('_')] ?? (code || String(error))
 }
 
@@ -56,7 +57,7 @@ export function toStartLine(error: unknown, config: Config | null): string {
 
 function findSetting(error: unknown, config: Config): SettingError | null {
   if (!(error instanceof Error)) return null
-  const code = codeOf(error)
+  const code = readErrorCode(error)
   if ('syscall' in error && (error.syscall === 'listen' || error.syscall === 'getaddrinfo')) {
     return findListenSetting(error, code, config)
   }
@@ -102,8 +103,4 @@ function databaseSetting({ databasePath, dataDir }: Config): string {
 
 function isWithin(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder + sep)
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

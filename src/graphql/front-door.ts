@@ -66,6 +66,8 @@ export interface FrontDoorParts {
 /** One request that is answered in one piece, unless it turns out to be a subscription. */
 interface SingleRequest extends StreamRequest {
   readonly type: ResponseType
+  /** Whether a stream is acceptable as well. */
+  readonly takesStream: boolean
   /** Names the request in the lanes; null if they have no part in it. */
   readonly key: string | null
 }
@@ -107,13 +109,13 @@ export function createFrontDoor(parts: FrontDoorParts) {
 
   /** Runs an operation that is answered in one piece: in the lanes if they know its document, in Yoga otherwise. */
   const execute = async (
-    { caller, params, idempotencyKey, mayChange, type, key }: SingleRequest,
+    { caller, params, idempotencyKey, mayChange, type, takesStream, key }: SingleRequest,
     request: IncomingMessage,
     response: StandingResponse,
   ): Promise<unknown> => {
     const { operationName, variables } = params
     const query = find(params, type)
-    if (negotiate(request.headers.accept).takesStream && isSubscription(query, operationName)) {
+    if (takesStream && isSubscription(query, operationName)) {
       return stream({ caller, params, idempotencyKey, mayChange }, response)
     }
     const operation = { query, operationName, variables }
@@ -174,7 +176,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     if (isHead) return response.writeHead(200, isSingle ? {} : STREAM_HEADERS).end()
     const idempotencyKey = readHeader(request, 'idempotency-key')
     const operation = { caller, params, idempotencyKey, mayChange: isPost }
-    return isSingle ? execute({ ...operation, type, key }, request, response) : stream(operation, response)
+    return isSingle ? execute({ ...operation, type, takesStream, key }, request, response) : stream(operation, response)
   }
 
   return async (request: IncomingMessage, response: StandingResponse): Promise<void> => {

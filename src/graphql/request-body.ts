@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { readBody } from '../lib/read-body.ts'
+import { isPlain } from '../lib/read-json.ts'
 import { findParameter, isUtf8 } from './accept.ts'
 import { RequestError } from './request-error.ts'
 
@@ -17,8 +18,7 @@ const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'applicatio
  * @throws {RequestError} 415, which names the header that is wrong.
  */
 export function checkContentHeaders({ headers }: IncomingMessage, isPost: boolean): void {
-  const encoding = headers['content-encoding']?.trim().toLowerCase()
-  if (isPost && encoding !== undefined && encoding !== '' && encoding !== 'identity') {
+  if (isPost && !isPlain({ headers })) {
     throw new RequestError(
       415,
       'UNSUPPORTED_CONTENT_ENCODING',

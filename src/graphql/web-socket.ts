@@ -20,6 +20,7 @@ import { encodeTextFrame } from '../lib/web-socket-frame.ts'
 import { createTurns } from '../lib/turns.ts'
 import { createWheel } from '../lib/wheel.ts'
 import { createCounts } from '../lib/counts.ts'
+import { refuseUpgrade } from '../lib/refuse-upgrade.ts'
 import { type Admission, readInitCredentials } from './admission.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
@@ -261,7 +262,7 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
   return {
     upgrade: (request, socket, head) => {
       const refusal = findProtocolRefusal(request)
-      if (refusal !== null) return refuseUpgrade(socket, refusal)
+      if (refusal !== null) return refuseUpgrade(socket, 400, { errors: [refusal] })
       const shown = readCredentials(request)
       inTurn(() => sockets.handleUpgrade(request, socket, head, (webSocket) => connect(webSocket, socket, shown)))
     },
@@ -280,24 +281,13 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
 }
 
 /** Why the subprotocols that a handshake offers cannot be spoken; null if one of them can. */
-function findProtocolRefusal({ headers }: IncomingMessage): string | null {
+function findProtocolRefusal({ headers }: IncomingMessage) {
   const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? []
   if (offered.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL)) return null
-  return offered.includes(OLD_PROTOCOL)
+  const message = offered.includes(OLD_PROTOCOL)
     ? `The subprotocol ${OLD_PROTOCOL} of subscriptions-transport-ws is not supported. Offer ${GRAPHQL_TRANSPORT_WS_PROTOCOL} (npm package graphql-ws).`
     : `Offer the WebSocket subprotocol ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`
-}
-
-/** Answers a handshake with 400 and a reason, for developer tools and logs of proxies: browsers show pages neither. */
-function refuseUpgrade(socket: Duplex, message: string): void {
-  const body = JSON.stringify({ errors: [{ message, extensions: { code: 'SUBPROTOCOL_NOT_SUPPORTED' } }] })
-  const head = [
-    'HTTP/1.1 400 Bad Request',
-    'Connection: close',
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+  return { message, extensions: { code: 'SUBPROTOCOL_NOT_SUPPORTED' } }
 }
 
 function parsePayload(payload: unknown): OperationParams | RequestError {

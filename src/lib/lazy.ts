@@ -4,13 +4,9 @@
  */
 export function lazy<T>(load: () => Promise<T>): () => Promise<T> {
   let loaded: Promise<T> | null = null
-  return async () => {
-    loaded ??= load()
-    try {
-      return await loaded
-    } catch (error) {
+  return async () =>
+    (loaded ??= load().catch((error: unknown) => {
       loaded = null
       throw error
-    }
-  }
+    }))
 }

@@ -5,6 +5,7 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { readErrorCode } from './error-code.ts'
 
 /** Readable by the owner only. */
 const MODE = 0o700
@@ -41,20 +42,16 @@ async function exists(found: Promise<unknown>): Promise<boolean> {
     await found
     return true
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
+    if (readErrorCode(error) === 'ENOENT') return false
     throw error
   }
 }
 
 /** Another process may have created the same folder in the meantime. */
 function throwUnlessExists(error: unknown): void {
-  if (codeOf(error) !== 'EEXIST') throw error
+  if (readErrorCode(error) !== 'EEXIST') throw error
 }
 
 function requireFolder(path: string, stats: { isDirectory(): boolean }): void {
   if (!stats.isDirectory()) throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR', path })
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : null
 }

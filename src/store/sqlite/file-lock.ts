@@ -3,6 +3,7 @@
  * transaction on an empty file, so it works wherever the embedded database works: Linux, macOS and Windows.
  */
 import type { Database } from 'libsql'
+import { readErrorCode } from '../../lib/error-code.ts'
 import { openDatabaseFile } from './open-file.ts'
 
 /** Another process, or another owner in this one, holds the lock. */
@@ -32,8 +33,7 @@ export function acquireFileLock(path: string): FileLock {
     database.exec('begin exclusive')
   } catch (error) {
     database.close()
-    const isLocked = error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY'
-    throw isLocked ? new FileLockedError(`another process holds ${path}`) : error
+    throw readErrorCode(error) === 'SQLITE_BUSY' ? new FileLockedError(`another process holds ${path}`) : error
   }
   held.add(database)
   return {

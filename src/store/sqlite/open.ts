@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { Kysely, sql, SqliteDialect } from 'kysely'
 import type { Database } from 'libsql'
+import { readErrorCode } from '../../lib/error-code.ts'
 import { makeFolderSync } from '../../lib/make-folder.ts'
 import type { Engine } from '../engine.ts'
 import { ForeignDatabaseError, migrate } from '../migrate.ts'
@@ -65,8 +66,7 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     // Read and written in one statement of a database with one writer: no place is given twice or seen out of order.
     nextChange: () => sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`,
     skipLocked: (rows) => rows,
-    isUpstreamIdTaken: (error) =>
-      error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE',
+    isUpstreamIdTaken: (error) => readErrorCode(error) === 'SQLITE_CONSTRAINT_UNIQUE',
   }
 }
 
@@ -81,8 +81,6 @@ function openFile(path: string): Database {
     return database
   } catch (error) {
     database.close()
-    throw error instanceof Error && 'code' in error && error.code === 'SQLITE_NOTADB'
-      ? new ForeignDatabaseError()
-      : error
+    throw readErrorCode(error) === 'SQLITE_NOTADB' ? new ForeignDatabaseError() : error
   }
 }
