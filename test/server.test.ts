@@ -1,7 +1,7 @@
 /** Connections of peers who do not show who they are. */
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { listen } from '../src/server.ts'
 import { closeAfterTest } from './support/close-after-test.ts'
@@ -23,11 +23,16 @@ async function openServer(route: Parameters<typeof listen>[1]) {
   return { server, socket, heard: () => text }
 }
 
+/** Waits for the end of a connection: bytes that are still on their way turn an orderly end into a reset. */
+async function ended(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise((resolve) => void socket.once('close', resolve))
+}
+
 /** Waits until a connection that was opened later, and says nothing, has been ended for it. */
 async function outlast({ port }: { readonly port: number }): Promise<void> {
   const later = connect(port, '127.0.0.1')
   later.on('error', () => null)
-  await once(later, 'close')
+  await ended(later)
 }
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -35,7 +40,7 @@ const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 test('a stranger’s connection ends after a while, however much it says', async () => {
   const { socket } = await openServer((_request, response) => response.end('hello'))
   const asking = setInterval(() => socket.write(REQUEST), 50)
-  await once(socket, 'close')
+  await ended(socket)
   clearInterval(asking)
   expect(socket.destroyed).toBe(true)
 })
@@ -47,7 +52,7 @@ test('but not in the middle of an answer', async () => {
   await until(() => responses.length === 1)
   await outlast(server)
   responses[0]?.end('a late answer')
-  await once(socket, 'close')
+  await ended(socket)
   expect(heard()).toContain('a late answer')
 })
 
