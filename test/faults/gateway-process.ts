@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
-import { until } from '../support/until.ts'
 
 /** Secrets that are looked for wherever the program writes or answers. */
 export const CANARIES = {
@@ -24,26 +23,44 @@ export interface GatewayOptions {
   readonly faultAt?: string
 }
 
-/** One gateway process. */
-export interface GatewayProcess {
+/** One gateway, in a process of its own or beside others. */
+export interface Gateway {
   readonly url: string
+  readonly isAlive: boolean
+  /** Its log. */
+  output(): string
+  /** Lets what is under way end, then ends it. */
+  stop(): Promise<void>
+  /** Ends it at once where it has a process of its own; otherwise the same as `stop`. */
+  kill(): Promise<void>
+}
+
+/** One gateway in a process of its own. */
+export interface GatewayProcess extends Gateway {
   readonly pid: number
   /** From the start of the process to "ready". */
   readonly readyAfterMs: number
-  readonly isAlive: boolean
   /** The most memory it has held so far, in MB; null where the system does not say. */
   peakMemoryMb(): number | null
-  /** Everything it has written. */
-  output(): string
   /** Arms a fault point from now on. */
   arm(spec: string): Promise<void>
   /** Resolves when the process has ended, by whatever cause. */
   readonly ended: Promise<void>
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void
-  /** SIGTERM, and its end. */
-  stop(): Promise<void>
-  /** kill -9. */
-  kill(): Promise<void>
+}
+
+/** What the run asks of the program; `id` is the run's number for one gateway. */
+export type Request =
+  | { readonly kind: 'open'; readonly id: number; readonly env: Readonly<Record<string, string>> }
+  | { readonly kind: 'close'; readonly id: number }
+  | { readonly kind: 'arm'; readonly id: number; readonly faultAt: string }
+
+/** The program's answer to one request. */
+export interface Reply {
+  readonly id: number
+  readonly kind: Request['kind']
+  readonly url?: string
+  readonly problem?: string
 }
 
 /** Where `test/support/build.ts` puts the program that is started here. */
@@ -51,31 +68,18 @@ export const FAULT_PROGRAM = { folder: 'dist-test', name: 'program' } as const
 
 const PROGRAM = resolve(FAULT_PROGRAM.folder, `${FAULT_PROGRAM.name}.js`)
 
-const READY_WITHIN_MS = 60_000
 const children = new Set<ChildProcess>()
+let nextId = 1
 
-/** Starts the program and waits until it says that it is ready. */
-export async function startGateway(options: GatewayOptions): Promise<GatewayProcess> {
-  const startedAt = performance.now()
+/** Starts the program, which opens no gateway by itself. */
+function spawnProgram() {
   const child = spawn(process.execPath, [PROGRAM], {
-    env: {
-      PATH: process.env['PATH'],
-      PORT: String(options.port),
-      DATA_DIR: options.dataDir,
-      TTAPI_KEY: CANARIES.upstreamKey,
-      TTAPI_URL: options.upstreamUrl,
-      GATEWAY_SECRET: CANARIES.gatewaySecret,
-      GRAPHIQL: 'off',
-      TENANT_REQUESTS_PER_MINUTE: '1000000',
-      LOG_LEVEL: 'debug',
-      CLOCK_FACTOR: String(options.clockFactor),
-      CLOCK_ORIGIN: String(options.clockOrigin),
-      ...options.settings,
-      ...(options.faultAt && { FAULT_AT: options.faultAt }),
-    },
+    env: { PATH: process.env['PATH'] },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   children.add(child)
+  // Rows that run at once in one process may all wait for its end.
+  child.setMaxListeners(0)
   const chunks: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => chunks.push(text))
@@ -86,50 +90,118 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
     isAlive = false
     children.delete(child)
   })()
-  const url = await until(
-    () => {
-      if (!isAlive) throw new Error(`the gateway ended:\n${chunks.join('')}`)
-      return /^\{"ready":"([^"]+)"\}$/m.exec(chunks.join(''))?.[1]
+  const waiting = new Map<string, (reply: Reply) => void>()
+  child.on('message', (reply: Reply) => {
+    waiting.get(`${reply.kind} ${reply.id}`)?.(reply)
+  })
+
+  return {
+    child,
+    ended,
+    output: () => chunks.join(''),
+    isAlive: () => isAlive,
+    /** Resolves with the answer; null when the process ends before it. */
+    ask: async (request: Request): Promise<Reply | null> => {
+      const answered = new Promise<Reply>((settle) => waiting.set(`${request.kind} ${request.id}`, settle))
+      child.send(request, () => {
+        // A process that is dying already answers nothing.
+      })
+      return Promise.race([answered, ended.then(() => null)])
     },
-    { timeoutMs: READY_WITHIN_MS, everyMs: 10 },
-  ).catch((error: unknown) => {
+  }
+}
+
+type Program = ReturnType<typeof spawnProgram>
+
+/** Opens a gateway in a running program. */
+async function openGateway(program: Program, options: GatewayOptions): Promise<{ id: number; url: string }> {
+  const id = nextId
+  nextId += 1
+  const env = {
+    PORT: String(options.port),
+    DATA_DIR: options.dataDir,
+    TTAPI_KEY: CANARIES.upstreamKey,
+    TTAPI_URL: options.upstreamUrl,
+    GATEWAY_SECRET: CANARIES.gatewaySecret,
+    GRAPHIQL: 'off',
+    TENANT_REQUESTS_PER_MINUTE: '1000000',
+    LOG_LEVEL: 'debug',
+    CLOCK_FACTOR: String(options.clockFactor),
+    CLOCK_ORIGIN: String(options.clockOrigin),
+    ...options.settings,
+    ...(options.faultAt && { FAULT_AT: options.faultAt }),
+  }
+  const reply = await program.ask({ kind: 'open', id, env })
+  if (reply?.url === undefined) throw new Error(`the gateway did not open: ${reply?.problem ?? program.output()}`)
+  return { id, url: reply.url }
+}
+
+/** Starts a process with one gateway in it, and waits until it is ready. */
+export async function startGateway(options: GatewayOptions): Promise<GatewayProcess> {
+  const startedAt = performance.now()
+  const program = spawnProgram()
+  const { child, ended } = program
+  const { id, url } = await openGateway(program, options).catch((error: unknown) => {
     child.kill('SIGKILL')
     throw error
   })
   const readyAfterMs = performance.now() - startedAt
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    await ended
+  }
 
   return {
     url,
     pid: child.pid ?? 0,
     readyAfterMs,
     get isAlive() {
-      return isAlive
+      return program.isAlive()
     },
     peakMemoryMb: () => {
       const status = `/proc/${child.pid}/status`
       const kb = existsSync(status) && /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(status, 'utf8'))?.[1]
       return kb ? Math.round(Number(kb) / 1_024) : null
     },
-    output: () => chunks.join(''),
-    arm: async (spec) => {
-      const armed = once(child, 'message')
-      child.send({ arm: spec }, () => {
-        // A process that is dying already needs no arming.
-      })
-      await Promise.race([armed, ended])
+    output: program.output,
+    arm: async (faultAt) => {
+      await program.ask({ kind: 'arm', id, faultAt })
     },
     ended,
     signal: (name) => {
       child.kill(name)
     },
-    stop: async () => {
-      child.kill('SIGTERM')
-      await ended
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  }
+}
+
+let shared: Program | null = null
+
+/** Opens a gateway in the process that all callers of this function share. */
+export async function openSharedGateway(options: GatewayOptions): Promise<Gateway> {
+  if (!shared?.isAlive()) shared = spawnProgram()
+  const program = shared
+  const { id, url } = await openGateway(program, options)
+  let closed: Promise<Reply | null> | null = null
+  const close = async () => {
+    closed ??= program.ask({ kind: 'close', id })
+    const reply = await closed
+    if (reply?.problem !== undefined) throw new Error(`the gateway did not close: ${reply.problem}`)
+  }
+  return {
+    url,
+    get isAlive() {
+      return program.isAlive() && closed === null
     },
-    kill: async () => {
-      child.kill('SIGKILL')
-      await ended
-    },
+    output: () =>
+      program
+        .output()
+        .split('\n')
+        .filter((line) => line.includes(`"gateway":${id},`))
+        .join('\n'),
+    stop: close,
+    kill: close,
   }
 }
 

@@ -1,15 +1,16 @@
 /** What can be wrong with hooks: too many, too early, forged, foreign, contradicting, or none. */
 import { Pool } from 'undici'
 import { until } from '../support/until.ts'
+import type { Gateway } from './gateway-process.ts'
 import { GOOD, type Rig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { recoveries } from './submit-faults.ts'
-import { withRig } from './wire-faults.ts'
+import { withSharedRig } from './wire-faults.ts'
 
 const SENDERS = 64
 
 /** Posts to paths as fast as it goes, or at a rate; the answers by status, and how long it took. */
-async function flood(rig: Rig, paths: readonly string[], perSecond = Infinity) {
+async function flood(rig: Rig<Gateway>, paths: readonly string[], perSecond = Infinity) {
   const pool = new Pool(rig.gateway.url, { connections: SENDERS })
   const statuses: Record<number, number> = {}
   const from = performance.now()
@@ -43,7 +44,7 @@ const duplicates: Scenario = {
   name: '1,000 duplicate hooks',
   times: { short: 1, long: 5 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    withSharedRig({}, async (rig) => {
       rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 1_000 } }))
       for (let n = 0; n < times; n += 1) {
         await rig.callers.wish()
@@ -65,7 +66,7 @@ const forged: Scenario = {
   name: 'forged hooks at speed',
   times: { short: 1_000, long: 20_000 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    withSharedRig({}, async (rig) => {
       rig.upstream.scriptJobs(() => ({}))
       const held = rig.callers.newWish()
       await rig.callers.ask(held)
@@ -100,7 +101,7 @@ const foreignId: Scenario = {
   name: 'valid token with a foreign job id',
   times: { short: 2, long: 20 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    withSharedRig({}, async (rig) => {
       const first = await rig.callers.wish()
       const [other] = rig.upstream.accepted
       if (!other) throw new Error('the upstream took no job')
@@ -126,7 +127,7 @@ const early: Scenario = {
   name: "hook before the submit's answer",
   times: { short: 3, long: 50 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    withSharedRig({}, async (rig) => {
       rig.upstream.scriptJobs((_, n) => ({
         states: [{ afterMs: 0, state: { status: 'SUCCESS' } }],
         hooks: { copies: 1, beforeAnswer: true },
@@ -142,7 +143,7 @@ const lost: Scenario = {
   name: 'all hooks lost',
   times: { short: 3, long: 50 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    withSharedRig({}, async (rig) => {
       rig.upstream.scriptJobs(() => ({ states: [{ afterMs: 200, state: { status: 'SUCCESS' } }] }))
       rig.wish(times)
       await rig.settle()
@@ -154,7 +155,7 @@ const failedThenSuccess: Scenario = {
   name: 'FAILED, then SUCCESS',
   times: { short: 3, long: 30 },
   run: (times) =>
-    withRig({ clockFactor: 2 }, async (rig) => {
+    withSharedRig({ clockFactor: 2 }, async (rig) => {
       // Less than half a second of the program's clock lies between the two.
       rig.upstream.scriptJobs(() => ({
         states: [
@@ -174,7 +175,7 @@ const storm: Scenario = {
   times: { short: 2_000, long: 20_000 },
   isAlone: true,
   run: (times) =>
-    withRig({ settings: { MAX_IN_FLIGHT: '500' } }, async (rig) => {
+    withSharedRig({ settings: { MAX_IN_FLIGHT: '500' } }, async (rig) => {
       rig.upstream.scriptJobs(() => ({}))
       rig.wish(200)
       await until(() => rig.upstream.accepted.length === 200, { timeoutMs: 20_000 })

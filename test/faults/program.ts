@@ -1,18 +1,22 @@
 /**
- * The gateway as a process of its own, on a clock that runs fast: what the fault runs start, stop and kill. Settings
- * come from the environment as for the real program; `CLOCK_FACTOR` and `CLOCK_ORIGIN` say how fast its time runs and
- * since when, so that processes that follow each other agree on it. Standard output carries JSON lines: one that says
- * `ready`, and the log.
+ * Gateways in a process of their own, on a clock that runs fast: what the fault runs start, stop and kill. The parent
+ * process opens and closes them by messages; their settings are the real program's, and `CLOCK_FACTOR` and
+ * `CLOCK_ORIGIN` say how fast their time runs and since when, so that processes that follow each other agree on it.
+ * Standard output carries their logs, as JSON lines with the number of the gateway.
  */
 import { openApp } from '../../src/app.ts'
 import { toConfig } from '../../src/config/config.ts'
 import { openDataDir } from '../../src/config/data-dir.ts'
 import { parseSettings } from '../../src/config/env.ts'
 import { listSecrets, readSecrets } from '../../src/config/secrets.ts'
+import { type Closers, createClosers } from '../../src/lib/closers.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { armFaultPoint } from '../../src/lib/fault-points.ts'
 import { createLogger, createTelemetry } from '../../src/telemetry/logger.ts'
 import { createFastClock } from '../support/fast-clock.ts'
+import type { Reply, Request } from './gateway-process.ts'
+
+const gateways = new Map<number, Closers>()
 
 /** A fast clock of this process shows at its start how far the shared one has run since `origin`. */
 function createSharedClock(factor: number, origin: number): Clock {
@@ -21,34 +25,52 @@ function createSharedClock(factor: number, origin: number): Clock {
   return { ...clock, now: () => Math.floor(clock.now() + ahead) }
 }
 
-// From the first moment: when the run is gone, nobody is left who could end this one.
-process.on('disconnect', () => process.exit())
+/** Opens one gateway; returns its address. */
+async function open(id: number, env: Readonly<Record<string, string>>): Promise<string> {
+  const closers = createClosers()
+  gateways.set(id, closers)
+  const values = parseSettings(env)
+  const config = toConfig(values)
+  const folder = await openDataDir(config.dataDir)
+  closers.add(() => folder.release())
+  const secrets = readSecrets(values, config.dataDir)
+  const logger = await createLogger(config.logLevel, listSecrets(secrets))
+  if (env['FAULT_AT']) armFaultPoint(env['FAULT_AT'])
 
-const env = process.env
-const values = parseSettings(env)
-const config = toConfig(values)
-// Until the process ends.
-await openDataDir(config.dataDir)
-const secrets = readSecrets(values, config.dataDir)
-const logger = await createLogger(config.logLevel, listSecrets(secrets))
-if (env['FAULT_AT']) armFaultPoint(env['FAULT_AT'])
+  const app = await openApp({
+    config,
+    secrets,
+    telemetry: createTelemetry(logger.child({ gateway: id })),
+    upstreamLog: () => {},
+    clock: createSharedClock(Number(env['CLOCK_FACTOR'] ?? 1), Number(env['CLOCK_ORIGIN'] ?? Date.now())),
+  })
+  closers.add(() => app.close())
+  return app.url
+}
 
-const app = await openApp({
-  config,
-  secrets,
-  telemetry: createTelemetry(logger),
-  upstreamLog: () => {},
-  clock: createSharedClock(Number(env['CLOCK_FACTOR'] ?? 1), Number(env['CLOCK_ORIGIN'] ?? Date.now())),
-})
-process.stdout.write(`${JSON.stringify({ ready: app.url })}\n`)
+async function close(id: number): Promise<void> {
+  await gateways.get(id)?.closeAll()
+  gateways.delete(id)
+}
 
-// Armed in the middle of a run, so that a fault does not wait for the first time its place is reached.
-process.on('message', (message) => {
-  if (typeof message === 'object' && message !== null && 'arm' in message) {
-    armFaultPoint(String(message.arm))
-    process.send?.({ armed: message.arm })
+async function answer(request: Request): Promise<Reply> {
+  const { id, kind } = request
+  try {
+    if (request.kind === 'open') return { id, kind, url: await open(id, request.env) }
+    if (request.kind === 'close') await close(id)
+    else armFaultPoint(request.faultAt)
+    return { id, kind }
+  } catch (error) {
+    await close(id).catch(() => null)
+    return { id, kind, problem: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }
+}
+
+// When the run is gone, no other process could end this one.
+process.on('disconnect', () => process.exit())
+process.on('message', (request: Request) => {
+  void answer(request).then((reply) => process.send?.(reply))
 })
 process.on('SIGTERM', () => {
-  void app.close().finally(() => process.disconnect())
+  void Promise.all([...gateways.keys()].map(close)).finally(() => process.disconnect())
 })

@@ -12,7 +12,15 @@ import { checkHistory, countUnfinished, readStore, readUpstream, type Verdict } 
 import { findDatabase } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
 import { type Callers, createCallers } from './callers.ts'
-import { CANARIES, findFreePort, type GatewayProcess, startGateway } from './gateway-process.ts'
+import {
+  CANARIES,
+  findFreePort,
+  type Gateway,
+  type GatewayOptions,
+  type GatewayProcess,
+  openSharedGateway,
+  startGateway,
+} from './gateway-process.ts'
 
 export interface RigOptions {
   readonly settings?: Readonly<Record<string, string>>
@@ -26,7 +34,8 @@ export interface RigOptions {
   readonly hasHook?: boolean
 }
 
-export interface Rig {
+/** A rig whose gateways have a process of their own, unless `G` says otherwise. */
+export interface Rig<G extends Gateway = GatewayProcess> {
   readonly upstream: FakeUpstream
   readonly proxy: FaultProxy
   readonly callers: Callers
@@ -34,9 +43,9 @@ export interface Rig {
   readonly databaseUrl: string
   readonly clockFactor: number
   /** The one that was started last. */
-  readonly gateway: GatewayProcess
+  readonly gateway: G
   /** Starts another on the same data, port and time. */
-  start(change?: StartChange): Promise<GatewayProcess>
+  start(change?: StartChange): Promise<G>
   /** Starts `count` wishes at once. */
   wish(count: number): void
   /** Waits until callers have what they wanted and every stored job has ended; false when it takes longer. */
@@ -64,7 +73,16 @@ export const GOOD: JobScript = {
   hooks: { copies: 1, untilDelivered: true },
 }
 
-export async function openRig(options: RigOptions = {}): Promise<Rig> {
+/** For faults that kill, stop or measure the process. */
+export const openRig = (options: RigOptions = {}): Promise<Rig> => openRigOf(startGateway, options)
+
+/** For all others: one process has the gateways of all of them, since loading the program takes longest. */
+export const openSharedRig = (options: RigOptions = {}): Promise<Rig<Gateway>> => openRigOf(openSharedGateway, options)
+
+async function openRigOf<G extends Gateway>(
+  openGateway: (options: GatewayOptions) => Promise<G>,
+  options: RigOptions,
+): Promise<Rig<G>> {
   const closers = createClosers()
   try {
     const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'swapface-faults-')))
@@ -79,14 +97,14 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     const port = await findFreePort()
     const clockOrigin = Date.now()
     const clockFactor = options.clockFactor ?? DEFAULT_FACTOR
-    const gateways: GatewayProcess[] = []
+    const gateways: G[] = []
     closers.add(async () => {
       await Promise.all(gateways.filter(({ isAlive }) => isAlive).map((gateway) => gateway.kill()))
     })
     closers.add(() => upstream.close())
 
     const start = async (change: StartChange = {}) => {
-      const gateway = await startGateway({
+      const gateway = await openGateway({
         port: change.port ?? port,
         dataDir: change.dataDir ?? dataDir,
         upstreamUrl: change.upstreamUrl ?? options.upstreamUrl ?? proxy.url,

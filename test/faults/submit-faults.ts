@@ -1,7 +1,8 @@
 /** What an upstream can answer to a submit, other than what its reference says. */
 import { gzipSync } from 'node:zlib'
 import type { Answer, JobScript, SubmitPlan } from '../support/fake-upstream.ts'
-import { GOOD, openRig, type Rig } from './rig.ts'
+import type { Gateway } from './gateway-process.ts'
+import { GOOD, openRig, openSharedRig, type Rig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 
 const json = (status: number, document: object): Answer => ({
@@ -46,7 +47,7 @@ export const SLOW: readonly { readonly name: string; readonly answer: Answer }[]
 ]
 
 /** From the first submit for each wish to the moment its caller saw the end. LOST is no recovery. */
-export function recoveries({ callers, upstream }: Rig): number[] {
+export function recoveries({ callers, upstream }: Rig<Gateway>): number[] {
   const firstSubmitAt = new Map(upstream.ledger.toReversed().map(({ targetImage, at }) => [targetImage, at]))
   return callers.wishes.flatMap(({ targetImage, doneAt, doneAs }) => {
     const from = firstSubmitAt.get(targetImage)
@@ -55,7 +56,7 @@ export function recoveries({ callers, upstream }: Rig): number[] {
 }
 
 /** Answers the first submit for each wish by `planOf`, and every later one as it should be. */
-function scriptFirst(rig: Rig, planOf: (n: number) => SubmitPlan, script: JobScript): void {
+function scriptFirst(rig: Rig<Gateway>, planOf: (n: number) => SubmitPlan, script: JobScript): void {
   const seen = new Map<string, number>()
   rig.upstream.scriptJobs(({ targetImage }) => {
     if (seen.has(targetImage)) return GOOD
@@ -72,7 +73,7 @@ export function checkMemory({ gateway }: Rig, times: number): string | false {
   return peak > MAX_MEMORY_MB && `${times} answers took ${peak} MB of memory`
 }
 
-function countEnds({ callers }: Rig): Record<string, number> {
+function countEnds({ callers }: Rig<Gateway>): Record<string, number> {
   const ends: Record<string, number> = {}
   for (const { doneAs } of callers.wishes) ends[String(doneAs)] = (ends[String(doneAs)] ?? 0) + 1
   return ends
@@ -85,7 +86,7 @@ const refusalScenarios = REFUSALS.map(({ name, answer, endsAs }): Scenario => ({
   name,
   times: { short: 2, long: 20 },
   run: async (times) => {
-    const rig = await openRig({ clockFactor: UNHURRIED })
+    const rig = await openSharedRig({ clockFactor: UNHURRIED })
     try {
       scriptFirst(rig, () => ({ kind: 'answer', ...answer }), GOOD)
       rig.wish(times)

@@ -3,13 +3,21 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer } from '../support/fake-upstream.ts'
 import type { WireFault } from '../support/fault-proxy.ts'
 import { until } from '../support/until.ts'
-import { GOOD, openRig, type Rig, type RigOptions } from './rig.ts'
+import type { Gateway } from './gateway-process.ts'
+import { GOOD, openRig, openSharedRig, type Rig, type RigOptions } from './rig.ts'
 import { type Result, type Scenario, toResult } from './scenario.ts'
 import { checkMemory, recoveries, SLOW, UNREADABLE } from './submit-faults.ts'
 
 /** Opens a rig for one scenario and closes it, also when the scenario fails. */
-export async function withRig(options: RigOptions, work: (rig: Rig) => Promise<Result>): Promise<Result> {
-  const rig = await openRig(options)
+export const withRig = (options: RigOptions, work: (rig: Rig) => Promise<Result>): Promise<Result> =>
+  use(openRig(options), work)
+
+/** The same for a scenario that neither kills nor stops nor measures its process. */
+export const withSharedRig = (options: RigOptions, work: (rig: Rig<Gateway>) => Promise<Result>): Promise<Result> =>
+  use(openSharedRig(options), work)
+
+async function use<R extends Rig<Gateway>>(opening: Promise<R>, work: (rig: R) => Promise<Result>): Promise<Result> {
+  const rig = await opening
   try {
     return await work(rig)
   } finally {
@@ -18,10 +26,10 @@ export async function withRig(options: RigOptions, work: (rig: Rig) => Promise<R
 }
 
 /** Lasts for `ms` of the program's clock: the length of an outage is part of the fault. */
-export const holdFor = (rig: Rig, ms: number) => delay(ms / rig.clockFactor)
+export const holdFor = (rig: Rig<Gateway>, ms: number) => delay(ms / rig.clockFactor)
 
 /** From now until everything is as it should be; nothing when it never is. */
-export async function settleAndTime(rig: Rig, timeoutMs?: number): Promise<number[]> {
+export async function settleAndTime(rig: Rig<Gateway>, timeoutMs?: number): Promise<number[]> {
   const from = performance.now()
   return (await rig.settle(timeoutMs)) ? [performance.now() - from] : []
 }
@@ -42,7 +50,7 @@ const wireScenarios = WIRE.map(({ name, fault, patienceMs = 15_000 }): Scenario 
   name,
   times: { short: 1, long: 10 },
   run: (times) =>
-    withRig({ patienceMs, settings: { UNCONFIRMED_DEADLINE_S: '160' } }, async (rig) => {
+    withSharedRig({ patienceMs, settings: { UNCONFIRMED_DEADLINE_S: '160' } }, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
         // Some are under way when it begins.
@@ -62,7 +70,7 @@ const staleKeepAlive: Scenario = {
   name: 'stale keep-alive: idle connections closed at random moments',
   times: { short: 10, long: 200 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    withSharedRig({}, async (rig) => {
       for (let n = 0; n < times; n += 1) {
         rig.wish(1)
         await delay(Math.random() * 30)
@@ -78,7 +86,7 @@ const dns: Scenario = {
   name: 'DNS failure',
   times: { short: 1, long: 5 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    withSharedRig({}, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
         // Asked to stop: what is killed in the middle of a submit cannot be told from one that was sent.
@@ -130,7 +138,7 @@ const fetchLags: Scenario = {
   name: 'fetch lags behind the hook',
   times: { short: 3, long: 50 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    withSharedRig({}, async (rig) => {
       // Half of them have only the hook to know of the job by.
       rig.upstream.scriptJobs((_, n) => ({
         ...GOOD,
@@ -148,7 +156,7 @@ const fetchDown: Scenario = {
   name: 'fetch down while hooks come',
   times: { short: 1, long: 10 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    withSharedRig({}, async (rig) => {
       const recoveriesMs: number[] = []
       rig.upstream.scriptJobs((_, n) => ({
         ...GOOD,
@@ -175,7 +183,7 @@ const downForAMinute: Scenario = {
   run: (times) =>
     // Every swap is to be sent: at the usual speed a busy machine may take longer to record a refused connection than a
     // submit is waited for.
-    withRig({ clockFactor: 10 }, async (rig) => {
+    withSharedRig({ clockFactor: 10 }, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
         rig.upstream.scriptJobs(() => ({ ...GOOD, states: [{ afterMs: 500, state: { status: 'SUCCESS' } }] }))
@@ -200,7 +208,7 @@ const gone: Scenario = {
   name: 'upstream down for good',
   times: { short: 1, long: 3 },
   run: (times) =>
-    withRig(
+    withSharedRig(
       // A deadline waits ten minutes for the answer to a last look.
       {
         clockFactor: 100,
@@ -233,7 +241,7 @@ const oneIdForTwo: Scenario = {
   name: 'one id for two jobs',
   times: { short: 1, long: 10 },
   run: (times) =>
-    withRig({ settings: { UNCONFIRMED_DEADLINE_S: '60' } }, async (rig) => {
+    withSharedRig({ settings: { UNCONFIRMED_DEADLINE_S: '60' } }, async (rig) => {
       // The first of each pair is the upstream's mistake: its id is given again, and nobody can ask for it any more.
       rig.upstream.scriptJobs((_, n) => ({ ...GOOD, id: `SWAP-FACE-TWICE-${Math.floor(n / 2)}`, hooks: { copies: 1 } }))
       for (let round = 0; round < times; round += 1) {
