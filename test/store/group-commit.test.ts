@@ -108,9 +108,24 @@ test(
   async () => {
     const { keep, other, seenByOther } = await openTwice()
     other.exec('begin immediate')
-    await expect(keep(1)).rejects.toThrow('another process has been writing')
+    await expect(keep(1)).rejects.toThrow('another program has kept the database locked')
     other.exec('rollback')
     await keep(2)
     expect(seenByOther()).toEqual([2])
   },
 )
+
+test('a database that another program has locked is opened once the lock is free', async () => {
+  const path = join(await makeDataDir(), 'gateway.db')
+  const other = new Database(path)
+  closeAfterTest(() => {
+    other.close()
+  })
+  other.exec('begin exclusive')
+  const opening = openDatabase(path, () => {})
+  const state = await Promise.race([opening.then(() => 'open'), nextTurn('waiting')])
+  other.exec('commit')
+  const { db } = await opening
+  closeAfterTest(() => db.destroy())
+  expect(state).toBe('waiting')
+})

@@ -32,7 +32,8 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
   let wal = NO_WAL_FILE
   let database: Database
   try {
-    database = openFile(path)
+    // Another program may hold it just now: a backup, or a reader that recovers the WAL of a killed process.
+    database = await whenLockIsFree(async () => tryOpenFile(path))
   } catch (error) {
     processLock.release()
     throw error
@@ -70,17 +71,22 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
   }
 }
 
-/** @throws {ForeignDatabaseError} if the file is no SQLite database. */
-function openFile(path: string): Database {
+/**
+ * Null if another program has the whole file locked.
+ * @throws {ForeignDatabaseError} if the file is not an SQLite database.
+ */
+function tryOpenFile(path: string): Database | null {
   const database = openDatabaseFile(path)
   try {
     // A lock that is taken is waited for between calls, not within one that holds the event loop.
     database.exec(
-      'pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5; pragma foreign_keys = on',
+      'pragma busy_timeout = 5; pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on',
     )
     return database
   } catch (error) {
     database.close()
-    throw readErrorCode(error) === 'SQLITE_NOTADB' ? new ForeignDatabaseError() : error
+    const code = readErrorCode(error)
+    if (code.startsWith('SQLITE_BUSY')) return null
+    throw code === 'SQLITE_NOTADB' ? new ForeignDatabaseError() : error
   }
 }

@@ -1,6 +1,7 @@
 /** The lock that one process at a time writes under. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from 'libsql'
+import { readErrorCode } from '../../lib/error-code.ts'
 
 /** How long another process may hold it, and how often it is tried meanwhile. */
 const HELD_AT_MOST_MS = 5_000
@@ -15,7 +16,7 @@ export async function whenLockIsFree<T>(act: () => Promise<T | null>): Promise<T
   for (;;) {
     const result = await act()
     if (result !== null) return result
-    if (performance.now() > until) throw new Error('another process has been writing to the database for too long')
+    if (performance.now() > until) throw new Error('another program has kept the database locked for too long')
     await delay(TRY_EVERY_MS)
   }
 }
@@ -40,7 +41,7 @@ export function createWriteLock(database: Database): WriteLock {
         begin.run()
         return true
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') return false
+        if (readErrorCode(error) === 'SQLITE_BUSY') return false
         throw error
       }
     },
