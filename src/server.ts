@@ -57,6 +57,8 @@ export async function listen(
   }
   const server = createServer({ ...PATIENCE, ServerResponse: StandingResponse }, (request, response) => {
     underWay.add(response)
+    // A client that goes on using its connection would not notice that it must find another process.
+    if (closing) response.shouldKeepAlive = false
     const leave = strangers.hold(request.socket)
     response.once('close', () => {
       leave()
@@ -104,7 +106,10 @@ export async function listen(
       })
       closing = true
       // An answer is worth waiting for; a stream ends only with its job, and its client comes back by itself.
-      for (const response of underWay) if (isStream(response)) response.destroy()
+      for (const response of underWay) {
+        if (isStream(response)) response.destroy()
+        else response.shouldKeepAlive = false
+      }
       endWhenQuiet()
       const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
       await closed

@@ -56,6 +56,24 @@ test('but not in the middle of an answer', async () => {
   expect(heard()).toContain('a late answer')
 })
 
+test('a connection ends with the answer that was under way when the server closed', async () => {
+  const responses: ServerResponse[] = []
+  const { server, socket, heard } = await openServer((_request, response) => responses.push(response))
+  const other = connect(server.port, '127.0.0.1')
+  closeAfterTest(() => {
+    other.destroy()
+  })
+  for (const connection of [socket, other]) connection.write(REQUEST)
+  await until(() => responses.length === 2)
+  void server.close()
+  const answered = responses.find(({ req }) => req.socket.remotePort === socket.localPort)
+  answered?.end('an answer')
+  await ended(socket)
+  expect(heard()).toMatch(/^Connection: close\r$/m)
+  expect(other.closed).toBe(false)
+  for (const response of responses) response.end()
+})
+
 test('somebody who is known stays', async () => {
   const { server, socket, heard } = await openServer((request, response) => {
     server.welcome(request.socket)
