@@ -10,23 +10,29 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
 const INSTALLS = [
-  { command: 'npm ci --omit=dev', maxMb: 110, firstWords: 'swapface-gateway is ready.' },
+  {
+    command: 'npm ci --omit=dev',
+    folders: ['dist', 'schema', 'packages/swapface'],
+    maxMb: 110,
+    firstWords: 'swapface-gateway is ready.',
+  },
   {
     command: 'npm ci --omit=dev --workspaces=false',
+    folders: ['dist', 'schema'],
     maxMb: 75,
     firstWords: 'swapface-gateway cannot start: TTAPI_KEY is not set, and the embedded upstream is not installed',
   },
 ]
-const FILES = ['package.json', 'package-lock.json', 'dist', 'schema', 'packages/swapface']
+const MANIFESTS = ['package.json', 'package-lock.json']
 /** What a checkout has and a deployment has not. */
 const LEFT_OUT = /node_modules|packages\/swapface\/(?:src|test|tools)/
 
 /** @type {string[]} */
 const problems = []
-for (const { command, maxMb, firstWords } of INSTALLS) {
+for (const { command, folders, maxMb, firstWords } of INSTALLS) {
   const folder = mkdtempSync(join(tmpdir(), 'swapface-install-'))
   try {
-    for (const file of FILES) {
+    for (const file of [...MANIFESTS, ...folders]) {
       cpSync(file, join(folder, file), { recursive: true, filter: (path) => !LEFT_OUT.test(path) })
     }
     const [program = '', ...words] = command.split(' ')
