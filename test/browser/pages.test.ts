@@ -1,25 +1,16 @@
-/**
- * What a real browser makes of it: the front page, GraphiQL, and images on pages of other origins. Needs Chromium
- * (`CHROMIUM`, or one of Debian's names for it); where there is none the tests are named as not run, and CI fails.
- */
-import { existsSync } from 'node:fs'
+/** What a real browser shows: the front page, GraphiQL, and images on pages of other origins. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findFreePorts, type Program, startProgram } from '../e2e/program.ts'
+import { BROWSER_NOTE, hasBrowser, launchBrowser, openPage } from '../support/browser.ts'
+import { atGateway, readRecipe } from '../support/client-recipes.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
 import { openScriptedHost, type ScriptedHost } from '../support/scripted-host.ts'
 
-const CANDIDATES = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const executablePath = CANDIDATES.find((path) => path !== undefined && existsSync(path))
-const isRequired = process.env['BROWSER_TESTS'] === 'required'
-
-test.runIf(isRequired)('a browser is there', () => {
-  expect(executablePath, 'install Chromium, or name it with CHROMIUM').toBeDefined()
-})
-
-describe.skipIf(executablePath === undefined)('in a browser', () => {
+describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
   let browser: Browser
   let program: Program
   let host: ScriptedHost
@@ -40,11 +31,7 @@ describe.skipIf(executablePath === undefined)('in a browser', () => {
       ...(await findFreePorts()),
       env: { ALLOWED_ORIGINS: nameOf('allowed.example', host) },
     })
-    browser = await chromium.launch({
-      ...(executablePath !== undefined && { executablePath }),
-      // Chromium refuses its sandbox to root.
-      args: ['--host-resolver-rules=MAP *.example 127.0.0.1', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
-    })
+    browser = await launchBrowser()
   }, 60_000)
   afterAll(async () => {
     await browser.close()
@@ -53,17 +40,7 @@ describe.skipIf(executablePath === undefined)('in a browser', () => {
     await rm(dataDir, { recursive: true, force: true })
   })
 
-  /** A page whose errors fail the test. */
-  async function open(url: string): Promise<{ page: Page; errors: string[] }> {
-    const page = await browser.newPage()
-    const errors: string[] = []
-    page.on('pageerror', (error) => errors.push(error.message))
-    page.on('console', (message) => {
-      if (message.type() === 'error') errors.push(message.text())
-    })
-    await page.goto(url)
-    return { page, errors }
-  }
+  const open = (url: string) => openPage(browser, url)
 
   test('the front page swaps two portraits at the press of its button, without an error', async () => {
     const { page, errors } = await open(`${program.url}/`)
@@ -127,6 +104,21 @@ describe.skipIf(executablePath === undefined)('in a browser', () => {
     expect(pixel).toEqual([expect.any(Number), expect.any(Number), expect.any(Number), 255])
     expect(await drawAndRead(foreign.page, url)).toBeNull()
     await Promise.all([allowed.page.close(), foreign.page.close()])
+  })
+
+  test('a page uploads the file that is chosen, and swaps a face into it', async () => {
+    const recipe = readRecipe('Upload from a browser', 'html')
+    const recipePage = atGateway(program.url, recipe).replace('http://127.0.0.1:4010', program.upstreamUrl)
+    const own = await openScriptedHost((_request, response) =>
+      response.setHeader('content-type', 'text/html').end(recipePage),
+    )
+    closeAfterTest(() => own.close())
+    const { page, errors } = await open(own.url)
+    await page.setInputFiles('input', 'packages/swapface/portraits/ada.jpg')
+    await page.waitForFunction(() => document.querySelector('p')?.textContent !== 'Choose a portrait.')
+    expect(await page.textContent('p')).toMatch(/^SUCCESS http:/)
+    expect(errors).toEqual([])
+    await page.close()
   })
 
   test('a page of another origin can neither ask nor watch', async () => {

@@ -1,32 +1,29 @@
 /** The programs of docs/CLIENTS.md, run as they stand there; only the address of the gateway is another one. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { expect, test } from 'vitest'
 import { toWebhookSecrets } from '../../src/webhooks/secrets.ts'
 import { findFreePort } from '../faults/gateway-process.ts'
+import { openProject } from '../support/front-end-project.ts'
 import { hasPython, NOT_RUN } from '../support/python.ts'
+import { atGateway, readRecipe } from '../support/client-recipes.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
+import { sha256 } from '../support/sha256.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
+const CREATE =
+  'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }'
+const IMAGES = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 const SECRET = 'a secret of the gateway'
-const page = readFileSync('docs/CLIENTS.md', 'utf8')
-
-/** The program in `language` below a heading. */
-function recipe(heading: string, language: 'js' | 'python'): string {
-  const [, below = ''] = page.split(`\n## ${heading}\n`)
-  const [, text] = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(below.split('\n## ')[0] ?? '') ?? []
-  if (text === undefined) throw new Error(`docs/CLIENTS.md has no ${language} below "${heading}"`)
-  return text
-}
-
 /** A gateway whose swaps are done in no time. */
-async function openGateway(receiver = ''): Promise<TestApp> {
+async function openGateway(settings: Record<string, string> = {}): Promise<TestApp> {
   const gateway = await openTestApp({
-    settings: { ALLOWED_PRIVATE_HOSTS: `127.0.0.1:4010,${receiver}`, GATEWAY_SECRET: SECRET },
+    settings: { ALLOWED_PRIVATE_HOSTS: '127.0.0.1:4010', GATEWAY_SECRET: SECRET, ...settings },
   })
   gateway.upstream.scriptJobs(() => ({
     states: [{ afterMs: 50, state: { status: 'SUCCESS' } }],
@@ -39,11 +36,16 @@ async function openGateway(receiver = ''): Promise<TestApp> {
 const NODE_ARGS = typeof WebSocket === 'undefined' ? ['--experimental-websocket', '--no-warnings'] : []
 
 /** Runs a program; `output` is all that it has written so far. */
-function run(language: 'js' | 'python', text: string, env: Record<string, string> = {}) {
+function run(
+  language: 'js' | 'python',
+  text: string,
+  { env = {}, cwd }: { readonly env?: Record<string, string>; readonly cwd?: string } = {},
+) {
+  const options = { env: { ...process.env, ...env }, ...(cwd !== undefined && { cwd }) }
   const child =
     language === 'js'
-      ? spawn(process.execPath, [...NODE_ARGS, '--input-type=module', '-e', text], { env: { ...process.env, ...env } })
-      : spawn('python3', ['-c', text], { env: { ...process.env, ...env } })
+      ? spawn(process.execPath, [...NODE_ARGS, '--input-type=module', '-e', text], options)
+      : spawn('python3', ['-c', text], options)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
@@ -51,14 +53,15 @@ function run(language: 'js' | 'python', text: string, env: Record<string, string
     })
   }
   const ended = once(child, 'exit')
-  closeAfterTest(async () => {
+  const stop = async () => {
     child.kill('SIGKILL')
     await ended
-  })
-  return { output: () => output, ended }
+  }
+  closeAfterTest(stop)
+  return { output: () => output, ended, stop }
 }
 
-const at = (gateway: TestApp, text: string) => text.replaceAll('127.0.0.1:4000', new URL(gateway.app.url).host)
+const at = (gateway: TestApp, text: string) => atGateway(gateway.app.url, text)
 
 /** Posts a signed event in two pieces, cut inside the emoji; the status of the answer. */
 async function postInTwo(url: string, secret: string, event: object): Promise<number | undefined> {
@@ -81,10 +84,10 @@ async function postInTwo(url: string, secret: string, event: object): Promise<nu
   return response.statusCode
 }
 
-test.each(['Plain `fetch`', 'urql', 'Apollo Client'])('%s: starts a swap and sees its end', async (heading) => {
+test('Plain `fetch`: starts a swap and sees its end', async () => {
   const gateway = await openGateway()
   gateway.upstream.scriptJobs(() => ({}))
-  const { output, ended } = run('js', at(gateway, recipe(heading, 'js')))
+  const { output, ended } = run('js', at(gateway, readRecipe('Plain `fetch`', 'js')))
   await until(() => output().startsWith('ON_QUEUE'))
   const [job] = gateway.upstream.accepted
   if (!job) throw new Error('the upstream took no job')
@@ -94,27 +97,31 @@ test.each(['Plain `fetch`', 'urql', 'Apollo Client'])('%s: starts a swap and see
   expect(output()).toMatch(/^ON_QUEUE.*\nSUCCESS https:\S+\n$/)
 })
 
-test('Relay: the network layer asks and watches', async () => {
-  const gateway = await openGateway()
-  const use = `
-    const ask = (text) => network.execute({ text, name: null, operationKind: 'query', metadata: {} }, {}, {})
-    const watch = (text) => network.execute({ text, name: null, operationKind: 'subscription', metadata: {} }, {}, {})
-    ask('{ swapService { accepting } }').subscribe({ next: ({ data }) => {
-      console.log(JSON.stringify(data))
-      const watching = watch('subscription { swapJobsUpdated { kind } }').subscribe({ next: ({ data: event }) => {
-        console.log(JSON.stringify(event))
-        watching.unsubscribe()
-        void socket.dispose()
-      } })
-    } })`
-  const { output, ended } = run('js', at(gateway, recipe('Relay', 'js')) + use)
+test('a watch token follows its job on a gateway that requires keys', async () => {
+  const key = 'key-of-acme-0123456789'
+  const gateway = await openGateway({ API_KEYS: `acme:${sha256(key)}` })
+  const { output, ended } = run('js', at(gateway, readRecipe('Watch tokens', 'js')), { env: { API_KEY: key } })
   await ended
-  expect(output()).toBe('{"swapService":{"accepting":true}}\n{"swapJobsUpdated":{"kind":"CAUGHT_UP"}}\n')
+  expect(output()).toMatch(/^(ON_QUEUE\n)?SUCCESS\n$/)
+})
+
+test('the loop over all jobs continues after its last cursor when it is started again', async () => {
+  const gateway = await openGateway()
+  const cwd = await openProject({})
+  const program = at(gateway, readRecipe('All jobs, with a cursor', 'js'))
+  const first = run('js', program, { cwd })
+  await until(() => first.output() === 'CAUGHT_UP  \n')
+  await until(async () => readFile(join(cwd, 'swap-cursor.txt'), 'utf8').catch(() => ''))
+  await first.stop()
+  const { data } = await gateway.graphql(CREATE, { input: { ...IMAGES, waitMs: 20_000 } })
+  const second = run('js', program, { cwd })
+  await until(() => second.output().includes('CAUGHT_UP'))
+  expect(second.output()).toBe(`REPLAY ${data.createSwap.job.id} SUCCESS\nCAUGHT_UP  \n`)
 })
 
 test.skipIf(!hasPython)(`Python: starts a swap and waits for its end${hasPython ? '' : NOT_RUN}`, async () => {
   const gateway = await openGateway()
-  const { output, ended } = run('python', at(gateway, recipe('Python', 'python')))
+  const { output, ended } = run('python', at(gateway, readRecipe('Python', 'python')))
   await ended
   expect(output()).toMatch(/^SUCCESS \{'url': 'https:/)
 })
@@ -123,10 +130,10 @@ test.each(hasPython ? (['js', 'python'] as const) : (['js'] as const))(
   `a receiver in %s takes what is signed, and nothing else${hasPython ? '' : ` (python)${NOT_RUN}`}`,
   async (language) => {
     const port = await findFreePort()
-    const gateway = await openGateway(`127.0.0.1:${port}`)
+    const gateway = await openGateway({ ALLOWED_PRIVATE_HOSTS: `127.0.0.1:${port}` })
     const [secret = ''] = toWebhookSecrets([SECRET], 'local')
-    const text = recipe('Being told: a receiver', language).replace('8080', String(port))
-    const { output } = run(language, text, { WEBHOOK_SECRET: secret })
+    const text = readRecipe('Receive a webhook', language).replace('8080', String(port))
+    const { output } = run(language, text, { env: { WEBHOOK_SECRET: secret } })
     const url = `http://127.0.0.1:${port}/`
     const forge = async () => {
       const headers = {
@@ -140,11 +147,7 @@ test.each(hasPython ? (['js', 'python'] as const) : (['js'] as const))(
     expect(forged.status).toBe(401)
     expect(await postInTwo(url, secret, { data: { id: 'job_😀', status: 'SUCCESS' } })).toBe(204)
 
-    const input = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
-    const { data } = await gateway.graphql(
-      'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }',
-      { input: { ...input, hookUrl: url } },
-    )
+    const { data } = await gateway.graphql(CREATE, { input: { ...IMAGES, hookUrl: url } })
     await until(() => output().includes(`${data.createSwap.job.id} SUCCESS\n`))
   },
 )

@@ -53,13 +53,10 @@ export async function startProgram({ dataDir, port, upstreamPort, env = {} }: Pr
     output += data.toString()
   })
   const exited = once(child, 'exit').finally(() => programs.delete(child))
-  await until(
-    () => {
-      if (child.exitCode !== null) throw new Error(`the program ended:\n${output}`)
-      return output.includes('is ready')
-    },
-    { timeoutMs: 15_000 },
-  )
+  await until(() => {
+    if (child.exitCode !== null) throw new Error(`the program ended:\n${output}`)
+    return output.includes('is ready')
+  })
   const end = async (signal: NodeJS.Signals) => {
     child.kill(signal)
     await exited

@@ -48,7 +48,7 @@ const duplicates: Scenario = {
       rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 1_000 } }))
       for (let n = 0; n < times; n += 1) {
         await rig.callers.wish()
-        await until(() => rig.upstream.hooks.length >= (n + 1) * 1_000, { timeoutMs: 15_000 })
+        await until(() => rig.upstream.hooks.length >= (n + 1) * 1_000)
       }
       await rig.settle()
       const most = Math.max(...rig.upstream.accepted.map(({ fetches }) => fetches))
@@ -111,7 +111,7 @@ const foreignId: Scenario = {
         hooks: { copies: 1, body: () => JSON.stringify({ status: 'SUCCESS', jobId: other.id }) },
       }))
       rig.wish(times)
-      await until(() => rig.upstream.hooks.length > times && rig.upstream.hooks, { timeoutMs: 10_000 })
+      await until(() => rig.upstream.hooks.length > times && rig.upstream.hooks)
       await until(() => rig.gateway.output().includes('named an upstream job that is not this one'))
       await Promise.all(rig.upstream.accepted.slice(1).map((job) => rig.upstream.sendHook(job)))
       await rig.settle()

@@ -70,7 +70,7 @@ const sigstop: Scenario = {
             }))
             const before = rig.upstream.accepted.length
             rig.wish(4)
-            await until(() => rig.upstream.accepted.length === before + 4, { timeoutMs: 10_000 })
+            await until(() => rig.upstream.accepted.length === before + 4)
             await stopBetweenWrites(first, rig)
             front.forwardTo(await findFreePort())
             const second = await rig.start({ port: await findFreePort(), dataDir: folders[(round + 1) % 2] ?? '' })
@@ -107,7 +107,7 @@ const stoppedAlone: Scenario = {
         }))
         const before = rig.upstream.accepted.length
         rig.wish(2)
-        await until(() => rig.upstream.accepted.length === before + 2, { timeoutMs: 10_000 })
+        await until(() => rig.upstream.accepted.length === before + 2)
         rig.gateway.signal('SIGSTOP')
         const refusal = await rig.start({ port: await findFreePort() }).then(() => 'it started', String)
         complaints.push(!refusal.includes('in use by another gateway process') && `the second process: ${refusal}`)
@@ -134,9 +134,7 @@ const besideAnother: Scenario = {
           const first = rig.gateway
           rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
           rig.wish(2)
-          await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0), {
-            timeoutMs: 10_000,
-          })
+          await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0))
           const jobs = rig.upstream.accepted.slice(-2)
           const otherPort = await findFreePort()
           await rig.start({ port: otherPort, dataDir: folders[1] })
@@ -179,7 +177,7 @@ const awayForLong: Scenario = {
       for (let round = 0; round < times; round += 1) {
         rig.upstream.failFetches(() => ({ status: 503, body: '' }))
         rig.wish(2)
-        await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 10_000 })
+        await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0))
         const jobs = rig.upstream.accepted.slice(-2)
         for (const job of jobs) job.state = { status: 'SUCCESS' }
         await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))

@@ -35,7 +35,7 @@ const databaseGone: Scenario = {
       rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
       for (let round = 0; round < times; round += 1) {
         rig.wish(3)
-        await until(() => rig.callers.wishes.slice(-3).every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 10_000 })
+        await until(() => rig.callers.wishes.slice(-3).every(({ jobIds }) => jobIds.length > 0))
         // Every statement of the gateway fails, reading or writing; taken back by the same words.
         await execSql(rig, 'alter table jobs rename to jobs_away')
         complaints.push(await askInVain(rig))
@@ -134,9 +134,7 @@ const diskFull: Scenario = {
         rig.upstream.scriptJobs((_, n) => (n % 2 === 0 ? { submit: { kind: 'acceptAndReset' } } : {}))
         for (let round = 0; round < times; round += 1) {
           rig.wish(4)
-          await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0), {
-            timeoutMs: 10_000,
-          })
+          await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0))
           const jobs = rig.upstream.accepted.slice(-4)
           const ballast = join(rig.dataDir, 'ballast')
           if (disk === null) limitFileSize(rig.gateway.pid, '1')
@@ -183,9 +181,7 @@ const poisonJob = (name: string, poison: (id: string) => readonly string[], isAl
         for (const job of good) job.state = { status: 'SUCCESS' }
         const from = performance.now()
         const goodIds = rig.callers.wishes.slice(-6).flatMap(({ jobIds }) => (jobIds[0] === badId ? [] : jobIds))
-        const areDone = await until(async () => (await countDone(rig, goodIds)) === goodIds.length, {
-          timeoutMs: 10_000,
-        }).catch(() => false)
+        const areDone = await until(async () => (await countDone(rig, goodIds)) === goodIds.length).catch(() => false)
         if (areDone) recoveriesMs.push(performance.now() - from)
       }
       const isSettled = await rig.settle(15_000)

@@ -93,7 +93,7 @@ const dns: Scenario = {
         await rig.gateway.stop()
         await rig.start({ upstreamUrl: `http://nowhere.invalid:${rig.proxy.port}` })
         rig.wish(4)
-        await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 15_000 })
+        await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0))
         await rig.gateway.stop()
         await rig.start()
         recoveriesMs.push(...(await settleAndTime(rig)))
@@ -166,9 +166,7 @@ const fetchDown: Scenario = {
       for (let round = 0; round < times; round += 1) {
         rig.upstream.failFetches(() => ({ status: 503, body: '<html>down</html>' }))
         rig.wish(4)
-        await until(() => rig.upstream.hooks.filter(({ status }) => status === 200).length >= (round + 1) * 4, {
-          timeoutMs: 10_000,
-        })
+        await until(() => rig.upstream.hooks.filter(({ status }) => status === 200).length >= (round + 1) * 4)
         await holdFor(rig, OUTAGE_MS)
         rig.upstream.failFetches(null)
         recoveriesMs.push(...(await settleAndTime(rig)))
@@ -188,7 +186,7 @@ const downForAMinute: Scenario = {
       for (let round = 0; round < times; round += 1) {
         rig.upstream.scriptJobs(() => ({ ...GOOD, states: [{ afterMs: 500, state: { status: 'SUCCESS' } }] }))
         rig.wish(5)
-        await until(() => rig.upstream.accepted.length >= round * 10 + 5, { timeoutMs: 10_000 })
+        await until(() => rig.upstream.accepted.length >= round * 10 + 5)
         await rig.proxy.fail({ kind: 'refuse' })
         rig.wish(5)
         await holdFor(rig, 60_000)
@@ -219,9 +217,7 @@ const gone: Scenario = {
         for (let round = 0; round < times; round += 1) {
           rig.upstream.scriptJobs((_, n) => (n % 2 === 0 ? { submit: { kind: 'acceptAndReset' } } : {}))
           rig.wish(4)
-          await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0), {
-            timeoutMs: 10_000,
-          })
+          await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0))
           await rig.proxy.fail({ kind: 'refuse' })
           rig.wish(3)
           recoveriesMs.push(...(await settleAndTime(rig)))

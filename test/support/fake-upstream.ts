@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Agent } from 'undici'
 
 export const FAKE_KEY = 'fake-upstream-key'
 
@@ -148,6 +149,8 @@ const DRIP_HEADERS = { 'content-type': 'application/json' }
 export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpstream> {
   const accepted: AcceptedJob[] = []
   const byId = new Map<string, AcceptedJob>()
+  // A busy system refuses some of a thousand connections that are opened at once.
+  const agent = new Agent({ connections: 100 })
   const scripts = new Map<string, JobScript>()
   const ledger: SubmitEntry[] = []
   const hooks: HookEntry[] = []
@@ -165,7 +168,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
   const lagged = new Map<string, number>()
 
   const sendHook = async (job: AcceptedJob, body = JSON.stringify(toDocument(job))) => {
-    const status = await postHook(job.hookUrl, body, signal)
+    const status = await postHook(agent, job.hookUrl, body, signal)
     hooks.push({ at: Date.now(), id: job.id, hookUrl: job.hookUrl, status })
     return status
   }
@@ -309,6 +312,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
       await new Promise((resolve) => {
         server.close(resolve)
       })
+      await agent.destroy()
     },
   }
 }
@@ -330,16 +334,19 @@ function isSureRefusal({ status, body, manner }: Answer): boolean {
   return status === 200 && /"status":\s*"FAILED"/.test(body.toString())
 }
 
-async function postHook(url: string, body: string, signal: AbortSignal): Promise<number> {
+async function postHook(agent: Agent, url: string, body: string, signal: AbortSignal): Promise<number> {
   try {
-    const response = await fetch(url, {
+    const { origin, pathname } = new URL(url)
+    const { statusCode, body: answer } = await agent.request({
+      origin,
+      path: pathname,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body,
       signal,
     })
-    await response.arrayBuffer()
-    return response.status
+    await answer.dump()
+    return statusCode
   } catch {
     // Refused, reset or cut: the upstream never learns whether its hook arrived.
     return 0

@@ -4,11 +4,11 @@ type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
 
 /**
  * Resolves with the first truthy value that `condition` gives, asking every `everyMs` (20). Rejects after `timeoutMs`
- * (20,000: a bound for a busy machine, never an expectation), or when `condition` throws.
+ * (50,000: a bound for a busy machine, never an expectation), or when `condition` throws.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 20_000, everyMs = 20 }: { timeoutMs?: number; everyMs?: number } = {},
+  { timeoutMs = 50_000, everyMs = 20 }: { timeoutMs?: number; everyMs?: number } = {},
 ): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   for (;;) {

@@ -1,0 +1,105 @@
+/** The README's commands, run as they stand there against the built program, and the answers that it prints below them. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findFreePorts, type Program, startProgram } from './program.ts'
+
+const run = promisify(execFile)
+const README = await readFile('README.md', 'utf8')
+
+let program: Program
+let dataDir = ''
+/** What the first command created, once its test has run. */
+let jobId: Promise<string>
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'swapface-readme-'))
+  program = await startProgram({ dataDir, ...(await findFreePorts()), env: { REST_DOOR: 'on' } })
+  jobId = createSwap().then((answer) => (JSON.parse(answer) as Created).data.createSwap.job.id)
+}, 60_000)
+afterAll(async () => {
+  await program.stop()
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+interface Created {
+  readonly data: { readonly createSwap: { readonly job: { readonly id: string } } }
+}
+
+/** The first fenced block of each given language after `words`. */
+function blocksAfter(words: string, ...languages: readonly string[]): string[] {
+  const [, after] = README.split(words)
+  if (after === undefined) throw new Error(`README.md does not say "${words}"`)
+  return languages.map((language) => {
+    const [, text] = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(after) ?? []
+    if (text === undefined) throw new Error(`README.md has no ${language} after "${words}"`)
+    return text.trim()
+  })
+}
+
+/** The same for the program of this test: its ports, and the job that was created. */
+const here = (text: string, id = 'none') =>
+  text
+    .replaceAll('http://127.0.0.1:4000', program.url)
+    .replaceAll('http://127.0.0.1:4010', program.upstreamUrl)
+    .replaceAll(/job_\w{26}/g, id)
+
+const shell = async (command: string) => (await run('sh', ['-c', command])).stdout.trim()
+
+/** Without what differs from run to run: ids, and where a result is and until when, before or after it was copied. */
+const stable = (answer: string) =>
+  answer
+    .replaceAll(/job_\w{26}/g, 'JOB')
+    .replaceAll(/"http:\/\/127\.0\.0\.1:\d+\/(?:images|cdn)\/[^"]+\.jpg[^"]*"/g, 'RESULT')
+    .replaceAll(/"expiresAt":(?:null|"[^"]+")/g, '"expiresAt":WHEN')
+
+async function createSwap(): Promise<string> {
+  const [command = ''] = blocksAfter('send the first mutation', 'sh')
+  return shell(here(command))
+}
+
+async function postGraphql(query: string, variables: object = {}): Promise<string> {
+  const response = await fetch(`${program.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  })
+  return response.text()
+}
+
+test('the first mutation is answered as printed', async () => {
+  const [printed = ''] = blocksAfter('send the first mutation', 'json')
+  expect(stable(await createSwap())).toBe(stable(printed))
+})
+
+test('the subscription over SSE is answered as printed, from the state in which the job is found', async () => {
+  const [command = '', printed = ''] = blocksAfter('Over SSE, with the id from above', 'sh', 'text')
+  const answer = stable(await shell(here(command, await jobId)))
+  const events = (text: string) =>
+    text
+      .split('\n\n')
+      .map((event) => event.trim())
+      .filter((event) => event !== '' && !event.startsWith(':'))
+  const seen = events(answer)
+  expect(seen.length).toBeGreaterThanOrEqual(2)
+  expect(seen).toEqual(events(stable(printed)).slice(-seen.length))
+})
+
+test('the query that waits for the end is answered as printed', async () => {
+  const [query = '', printed = ''] = blocksAfter('## Or just wait', 'graphql', 'json')
+  expect(stable(await postGraphql(query, { id: await jobId }))).toBe(stable(printed))
+})
+
+test('an input that cannot be used is answered as printed', async () => {
+  const [mutation = '', printed = ''] = blocksAfter('## When it goes wrong', 'graphql', 'json')
+  expect(await postGraphql(mutation)).toBe(printed)
+})
+
+test('the REST API is answered as printed', async () => {
+  const [commands = '', printed = ''] = blocksAfter('## Clients that know the REST API only', 'sh', 'json')
+  const command = commands.split('\n').find((line) => line.startsWith('curl')) ?? ''
+  expect(stable(await shell(here(command)))).toBe(stable(printed))
+})

@@ -1,0 +1,37 @@
+/**
+ * A real Chromium (`CHROMIUM`, or one of Debian's names for it). Tests that need it are named as not run if it is missing,
+ * and fail if `BROWSER_TESTS=required`.
+ */
+import { existsSync } from 'node:fs'
+import { type Browser, chromium, type Page } from 'playwright-core'
+
+const CANDIDATES = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+const executablePath = CANDIDATES.find((path) => path !== undefined && existsSync(path))
+
+if (executablePath === undefined && process.env['BROWSER_TESTS'] === 'required')
+  throw new Error('BROWSER_TESTS=required, and there is no Chromium: install it, or name it with CHROMIUM')
+
+export const hasBrowser = executablePath !== undefined
+/** For the titles of tests that need it. */
+export const BROWSER_NOTE = hasBrowser ? '' : ' [not run: there is no Chromium]'
+
+/** Opens it; every name below `example` is this machine. */
+export async function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    ...(executablePath !== undefined && { executablePath }),
+    // Chromium refuses its sandbox to root.
+    args: ['--host-resolver-rules=MAP *.example 127.0.0.1', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
+  })
+}
+
+/** Opens a page, and collects the errors that it throws or logs. */
+export async function openPage(browser: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
+  const page = await browser.newPage()
+  const errors: string[] = []
+  page.on('pageerror', (error) => errors.push(error.message))
+  page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(message.text())
+  })
+  await page.goto(url)
+  return { page, errors }
+}
