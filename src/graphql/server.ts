@@ -18,10 +18,13 @@ import { openEventStreamDoor } from './event-stream.ts'
 import { type Admitted, createFrontDoor } from './front-door.ts'
 import { createLiveOperations } from './live-operations.ts'
 import { createLanes, type Lanes } from './lanes/lanes.ts'
+import { createCostLimits } from './cost-limits.ts'
+import { createOperationTurns } from './operation-turns.ts'
 import { createPrepareOperation } from './operations.ts'
 import { useBudget } from './plugins/use-budget.ts'
 import { useLanes } from './plugins/use-lanes.ts'
 import { useDocumentLimits } from './plugins/use-document-limits.ts'
+import { useOperationTurns } from './plugins/use-operation-turns.ts'
 import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
 import { createFindDocument } from './trusted-documents.ts'
 import { useRequestErrorStatus } from './plugins/use-request-error-status.ts'
@@ -75,7 +78,8 @@ interface ContextParts extends Admitted {
 
 export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   const { schema, authenticate, limiter, introspection, graphiql, onUnexpectedError, welcome, random } = parts
-  const lanes = createLanes(schema, parts.useCases)
+  const turns = createOperationTurns(createCostLimits(schema))
+  const lanes = createLanes(schema, parts.useCases, turns)
   const useCases: UseCases = { ...parts.useCases, forgetter: forgetKept(parts.useCases.forgetter, lanes) }
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
@@ -98,6 +102,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
       useDocumentLimits(),
       ...(introspection ? [] : [useSchemaSecrecy()]),
       useBudget(),
+      useOperationTurns(turns),
       useSubscriptionRefusal(),
       useLanes(lanes),
       useRequestErrorStatus(),
@@ -110,6 +115,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
     yoga,
     useCases,
     findDocument,
+    turns,
     maskError,
     hideSuggestions: !introspection,
   })

@@ -4,8 +4,8 @@ import type { JobFilter } from '../domain/job-filter.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { JobStore, ListPlace } from '../store/job-store.ts'
 
-const MAX_PAGE = 100
-const DEFAULT_PAGE = 20
+export const MAX_PAGE = 100
+export const DEFAULT_PAGE = 20
 const MAX_COUNTED = 10_000
 
 /** Relay's arguments of a connection. */

@@ -26,6 +26,9 @@ const REFUSED: Record<string, string> = {
   'overlapping fields in many fragments': `{ swapJob(id: "1") { ${times(150, (n) => `...F${n}`)} } } ${times(150, (n) => `fragment F${n} on SwapJob { id status }`)}`,
   'fragments that double': `{ ...F0 } ${times(30, (n) => `fragment F${n} on Query { a${n}: node(id: 1) { ...F${n + 1} } b${n}: node(id: 2) { ...F${n + 1} } }`)} fragment F30 on Query { __typename }`,
   'fragments in a circle': '{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }',
+  'eleven directives on variables': `query ${'($a: Int ' + '@a '.repeat(11) + ')'} { __typename }`,
+  'eleven directives on a fragment definition': `{ ...F } fragment F on Query ${'@a '.repeat(11)} { __typename }`,
+  'eleven lists': `{ ${times(11, (n) => `a${n}: swapJobs { totalCount }`)} }`,
   'eleven directives': `{ __typename ${times(11, () => '@include(if: true)')} }`,
   'eleven directives on fragments': `{ ${times(11, (n) => `... @include(if: true) { a${n}: __typename }`)} }`,
   'six mutations': `mutation { ${times(6, (n) => `m${n}: createSwap(input: { targetImage: { url: "https://example.com/${n}" }, swapImage: { url: "https://example.com/f" } }) { __typename }`)} }`,
@@ -55,7 +58,14 @@ describe.each(Object.entries(REFUSED))('%s', (_name, query) => {
 })
 
 describe('on a stream', () => {
-  const heavy = ['101 aliases', 'overlapping fields', 'eleven directives', 'introspection', 'the SDL of the subgraph']
+  const heavy = [
+    '101 aliases',
+    'eleven lists',
+    'overlapping fields',
+    'eleven directives',
+    'introspection',
+    'the SDL of the subgraph',
+  ]
 
   test.each(heavy)('%s is refused over SSE', async (name) => {
     const { text } = await post(stage.url, { query: REFUSED[name] }, { accept: 'text/event-stream' })
@@ -107,13 +117,13 @@ describe('lists', () => {
     const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on SwapJob { id } } }'
     const r = Array.from({ length: 201 }, (_u, n) => ({ __typename: 'SwapJob', id: `job_${n}` }))
     const { json } = await post(stage.url, { query, variables: { r } })
-    expect(json.errors[0].extensions.code).toBe('INVALID_INPUT')
+    expect(json.errors[0].extensions.code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
     expect((await post(stage.url, { query, variables: { r: r.slice(1) } })).json.data._entities).toHaveLength(200)
   })
 
   test('more than 200 ids in a document are refused as well', async () => {
     const { json } = await post(stage.url, { query: `{ nodes(ids: [${times(201, (n) => `${n}`)}]) { id } }` })
-    expect(json.errors[0].extensions.code).toBe('INVALID_INPUT')
+    expect(json.errors[0].extensions.code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
   })
 
   test('and more than 200 ids of a filter', async () => {
