@@ -10,6 +10,7 @@ import { toSwapJob } from './job-row.ts'
 import type { JobStore, ListRange } from './job-store.ts'
 import type { Engine } from './engine.ts'
 import type { JobRow, Tables } from './tables.ts'
+import { sumUsage } from './usage-sums.ts'
 
 type Lists = Pick<JobStore, 'listJobs' | 'countJobs' | 'sumUsage' | 'countUnfinished' | 'countWaiting' | 'listRecent'>
 
@@ -42,23 +43,7 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
       return count
     },
 
-    sumUsage: async (tenant, since, reserve) => {
-      const rows = await db
-        .selectFrom('jobs')
-        .select(['status', 'charge_state'])
-        .select(({ fn }) => [fn.countAll<number>().as('count'), fn.sum<number | null>('charge_quota').as('quota')])
-        .where('tenant', '=', tenant)
-        .where('created_at', '>=', since)
-        .groupBy(['status', 'charge_state'])
-        .execute()
-      const counts = SWAP_JOB_STATUSES.map((status) => ({
-        status,
-        count: rows.filter((row) => row.status === status).reduce((total, { count }) => total + count, 0),
-      }))
-      const spent = rows.reduce((total, row) => total + (row.charge_state === 'CHARGED' ? (row.quota ?? 0) : 0), 0)
-      const open = rows.filter(({ charge_state: state }) => state === 'PENDING' || state === 'UNKNOWN')
-      return { counts, spent, uncertain: open.reduce((total, { count }) => total + count * reserve, 0) }
-    },
+    sumUsage: async (tenant, since, reserve) => sumUsage(db, tenant, since, reserve),
 
     countUnfinished: async (tenant) => {
       const { count } = await db

@@ -23,7 +23,10 @@ const SwapStatusCount = builder.objectRef<Usage['counts'][number]>('SwapStatusCo
 
 const SwapUsage = builder.objectRef<Usage>('SwapUsage').implement({
   fields: (t) => ({
-    from: t.expose('from', { type: 'DateTime' }),
+    from: t.expose('from', {
+      type: 'DateTime',
+      description: 'The window begins with the quarter of an hour that it would begin in.',
+    }),
     to: t.expose('to', { type: 'DateTime' }),
     jobs: t.int({ resolve: ({ counts }) => counts.reduce((total, { count }) => total + count, 0) }),
     counts: t.field({
