@@ -1,6 +1,6 @@
 import { requireScope, type Viewer } from '../auth/viewer.ts'
 import { GatewayError } from '../domain/errors.ts'
-import type { JobFilter } from '../domain/job-filter.ts'
+import { checkFilter, type JobFilter } from '../domain/job-filter.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { JobStore, ListPlace } from '../store/job-store.ts'
 
@@ -33,6 +33,7 @@ export type ListJobs = (viewer: Viewer, filter: JobFilter, page: PageArguments) 
 export function createListJobs(store: Pick<JobStore, 'listJobs' | 'countJobs'>): ListJobs {
   return async (viewer, asked, { first, after, last, before }) => {
     requireScope(viewer, 'swap:read')
+    checkFilter(asked)
     if ((first != null || after != null) && (last != null || before != null)) {
       throw new GatewayError('INVALID_INPUT', 'Give first and after, or last and before.')
     }

@@ -1,9 +1,10 @@
 /** One suite for the contract of the store; each engine runs it in its own project (`vitest.config.ts`). */
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { array, assert, asyncProperty, boolean, constantFrom, integer, option, record } from 'fast-check'
+import { array, assert, asyncProperty, boolean, constantFrom, integer, option, record, uniqueArray } from 'fast-check'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
+import { matchesFilter } from '../../src/domain/job-filter.ts'
 import type { SwapJob } from '../../src/domain/swap-job.ts'
 import { createId } from '../../src/lib/ids.ts'
 import {
@@ -274,6 +275,51 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
         await Promise.all(jobs.map(async (job) => job && store.applyDecision(job, ended, NOW, 'FETCH')))
       }),
       { numRuns: 20 },
+    )
+  })
+
+  test('lists and counts the jobs that fit, whatever is combined in a filter and in either direction', async () => {
+    const { store } = await openStore()
+    const made: SwapJob[] = []
+    for (let n = 0; n < 24; n += 1) {
+      const tags = ['all', ...(n % 2 === 0 ? ['even'] : []), ...(n % 3 === 0 ? ['third'] : [])]
+      const job = await createOne(store, {
+        createdAt: NOW + Math.floor(n / 3),
+        tags,
+        clientReference: n % 5 === 0 ? 'five' : null,
+      })
+      const failed = { kind: 'transition', to: 'FAILED', patch: { finishedAt: NOW, wakeAt: null } } as const
+      made.push((n % 4 === 0 && (await store.applyDecision(job, failed, NOW, 'SUBMIT'))) || job)
+    }
+    const newest = made.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
+    const filters = record(
+      {
+        tags: uniqueArray(constantFrom('all', 'even', 'third', 'none'), { maxLength: 3 }),
+        clientReference: constantFrom('five', 'none'),
+        statuses: uniqueArray(constantFrom('FAILED', 'PENDING', 'LOST'), { maxLength: 2 }),
+        done: boolean(),
+        ids: uniqueArray(constantFrom(...made.map(({ id }) => id), 'job_none'), { maxLength: 6 }),
+        createdFrom: integer({ min: NOW - 1, max: NOW + 9 }),
+        createdBefore: integer({ min: NOW - 1, max: NOW + 9 }),
+      },
+      { requiredKeys: [] },
+    )
+    const place = option(constantFrom(...made))
+    const direction = constantFrom('forward', 'backward')
+    await assert(
+      asyncProperty(filters, place, direction, integer({ min: 1, max: 9 }), async (filter, from, way, limit) => {
+        const fitting = newest.filter((job) => matchesFilter(job, filter))
+        const at = from ? newest.indexOf(from) : null
+        const isForward = way === 'forward'
+        const within = fitting.filter(
+          (job) => at === null || (isForward ? newest.indexOf(job) > at : newest.indexOf(job) < at),
+        )
+        const expected = isForward ? within.slice(0, limit) : within.slice(-limit)
+        const listed = await store.listJobs('a', filter, { from, direction: way, limit })
+        expect(listed.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
+        expect(await store.countJobs('a', filter, 10)).toBe(Math.min(10, fitting.length))
+      }),
+      { numRuns: 150 },
     )
   })
 

@@ -61,15 +61,12 @@ test.each<[string, JobFilter, RegExp]>([
     { tags: ['t'] },
     /by_tag USING (COVERING )?INDEX job_tags_list \(tenant=\? AND tag=\? AND \(created_at,job_id\)</,
   ],
-  [
-    'tags and a status',
-    { tags: ['t', 'u'], statuses: ['FAILED'] },
-    /job_tags_list \(tenant=\? AND tag=\? AND \(created_at,job_id\)</,
-  ],
+  ['tags and a status', { tags: ['t', 'u'], statuses: ['FAILED'] }, /job_tags_list \(tenant=\? AND tag=\?/],
 ])('by %s', async (_what, filter, plan) => {
   for (const one of await explainList(filter)) {
     expect(one).toMatch(plan)
-    expect(one).not.toMatch(/TEMP B-TREE|SCAN/)
+    // What is counted of each tag, to begin with the rarest, is counted no further than a limit.
+    expect(one).not.toMatch(/TEMP B-TREE|SCAN (?!some_jobs)/)
   }
 })
 
