@@ -1,7 +1,7 @@
 /** Documents that are made to be expensive, or to learn what is not told: refused on every road, and the next is served. */
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { KEYS, openStage, openWire, post, read, type Stage } from './stage.ts'
+import { INPUT, KEYS, openStage, openWire, post, read, type Stage } from './stage.ts'
 import { until } from '../support/until.ts'
 
 let stage: Stage
@@ -102,6 +102,38 @@ describe('errors tell nothing of the schema', () => {
     const { text } = await post(stage.url, { query })
     expect(text).toContain('"errors"')
     expect(text).not.toContain('Did you mean')
+  })
+
+  test.each<[string, string, object]>([
+    ['a value of an enum', 'query ($w: SwapUsageWindow) { swapUsage(window: $w) { jobs } }', { w: 'LAST_HOURS' }],
+    ['a member of an input', 'query ($f: SwapJobFilter) { swapJobs(filter: $f) { nodes { id } } }', { f: { tag: [] } }],
+    [
+      'a member of an input in a mutation',
+      'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { __typename } }',
+      { input: { ...INPUT, targetImag: { url: 'https://example.com' } } },
+    ],
+    [
+      'a member deep in a list of inputs',
+      'mutation ($items: [CreateSwapInput!]!) { createSwapBatch(input: { items: $items }) { __typename } }',
+      { items: [{ ...INPUT, swapImag: {} }] },
+    ],
+  ])('nor has %s in a variable, on any transport, also when the document is known', async (_what, query, variables) => {
+    for (let n = 0; n < 3; n += 1) {
+      const { text } = await post(stage.url, { query, variables })
+      expect(text).toContain('"errors"')
+      expect(text).not.toContain('Did you mean')
+    }
+    const { text } = await post(stage.url, { query, variables }, { accept: 'text/event-stream' })
+    expect(text).toContain('"errors"')
+    expect(text).not.toContain('Did you mean')
+    const { socket, messages, send } = openWire(stage.url)
+    await once(socket, 'open')
+    send({ type: 'connection_init', payload: { authorization: `Bearer ${KEYS.acme}` } })
+    await until(() => messages.some(({ type }) => type === 'connection_ack'))
+    send({ type: 'subscribe', id: '1', payload: { query, variables } })
+    const answer = await until(() => messages.find(({ id }) => id === '1'))
+    expect(JSON.stringify(answer)).not.toContain('Did you mean')
+    socket.terminate()
   })
 
   test('nor has a variable', async () => {
