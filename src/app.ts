@@ -261,6 +261,7 @@ export async function openApp({
       limiter,
       trustedDocuments: readTrustedDocuments(config.trustedDocumentsPath),
       introspection: config.introspection,
+      maxSocketOperations: config.maxSocketOperations,
       graphiql: config.graphiql && { exampleImages },
       onUnexpectedError,
       welcome: server.welcome,

@@ -104,7 +104,14 @@ function parseEntry(line: string, n: number): Entry {
   return {
     line,
     digest: Buffer.from(digest, 'hex'),
-    viewer: { tenant, scopes: new Set(scopes), jobIds: null, expiresAt: null, revoked: revocation.signal },
+    viewer: {
+      tenant,
+      scopes: new Set(scopes),
+      jobIds: null,
+      isAnonymous: false,
+      expiresAt: null,
+      revoked: revocation.signal,
+    },
     revoke: () => revocation.abort(),
   }
 }

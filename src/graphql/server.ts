@@ -29,7 +29,7 @@ import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
 import { createFindDocument } from './trusted-documents.ts'
 import { useRequestErrorStatus } from './plugins/use-request-error-status.ts'
 import { useSubscriptionRefusal } from './plugins/use-subscription-refusal.ts'
-import { openWebSocketDoor } from './web-socket.ts'
+import { openWebSocketDoor, WEB_SOCKET_LIMITS } from './web-socket.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -54,6 +54,8 @@ export interface GraphqlServerParts {
   readonly introspection: boolean
   /** What browsers are given at the GraphQL path: the GraphiQL page, or nothing. */
   readonly graphiql: { readonly exampleImages: ExampleImages } | false
+  /** Operations on one socket of an API key or a JWT. */
+  readonly maxSocketOperations: number
   readonly onUnexpectedError: (error: unknown) => void
   /** Hears which connections are of somebody who is known. */
   readonly welcome: (connection: Duplex) => void
@@ -123,7 +125,16 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
   const admission = createAdmission(authenticate, limiter)
   const eventStreams = openEventStreamDoor({ prepare, live, now })
-  const webSockets = openWebSocketDoor({ admission, prepare, live, onUnexpectedError, welcome, now, random })
+  const webSockets = openWebSocketDoor({
+    admission,
+    prepare,
+    live,
+    onUnexpectedError,
+    welcome,
+    now,
+    random,
+    limits: { ...WEB_SOCKET_LIMITS, maxOperations: parts.maxSocketOperations },
+  })
   return {
     handle: createFrontDoor({
       admission,

@@ -1,5 +1,5 @@
 /** How long swaps take of late, and how the service is doing: told from recent jobs, since the upstream tells nothing. */
-import { requireScope, type Viewer } from '../auth/viewer.ts'
+import { requireAllJobs, requireScope, type Viewer } from '../auth/viewer.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type JobStore, USAGE_STEP_MS, type UsageSums } from '../store/job-store.ts'
@@ -103,6 +103,7 @@ export function createServiceStatus({ store, breaker, room, budget, clock }: Ser
 
     readUsage: async (viewer, windowMs) => {
       requireScope(viewer, 'swap:read')
+      requireAllJobs(viewer)
       const { tenant } = viewer
       const to = clock.now()
       const from = startOfStep(to - windowMs)
