@@ -16,7 +16,7 @@ import { type CompiledCost, compileOperationCost, NOTHING, type OperationCost } 
 export const COST_LIMITS = {
   weight: 200,
   nodes: 200,
-  values: 20_000,
+  values: 10_000,
 } as const
 
 /** Checks operations of one schema against the limits. */
@@ -45,11 +45,12 @@ export function createCostLimits(schema: GraphQLSchema): CostLimits {
     return known
   }
   const maxIntrospection = INTROSPECTION_FACTOR * costOfIntrospectionQuery(schema)
+  const weightHint = describeWeight(schema)
 
   return {
     check: (document, operation, variables) => {
       const cost = readCost(schema, operation, variables, read(document, operation))
-      expectAtMost('weight', cost.weight, COST_LIMITS.weight, describeWeight(schema))
+      expectAtMost('weight', cost.weight, COST_LIMITS.weight, weightHint)
       expectAtMost('nodes', cost.nodes, COST_LIMITS.nodes, NODES_HINT)
       expectAtMost('values', cost.values, COST_LIMITS.values, VALUES_HINT)
       expectAtMost('introspection', cost.introspection, maxIntrospection, INTROSPECTION_HINT)

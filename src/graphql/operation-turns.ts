@@ -11,6 +11,8 @@ import type { CostLimits } from './cost-limits.ts'
 const SMALL = 500
 
 export interface OperationTurns {
+  /** Resolves when a document of the caller may be parsed and validated. */
+  begin(caller: Caller): Promise<void>
   /**
    * Resolves when the operation may run.
    * @throws {GraphQLError} if the operation exceeds a limit of cost.
@@ -26,6 +28,7 @@ export interface OperationTurns {
 export function createOperationTurns(limits: CostLimits): OperationTurns {
   const turns = new FairQueue(Number.POSITIVE_INFINITY)
   return {
+    begin: async ({ viewer }) => turns.run(viewer.tenant, () => undefined),
     take: async ({ viewer }, document, operation, variables) => {
       const { values, introspection } = limits.check(document, operation, variables)
       if (values + introspection > SMALL) await turns.run(viewer.tenant, () => undefined)

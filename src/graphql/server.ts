@@ -141,6 +141,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
       findDocument,
       eventStreams,
       lanes,
+      turns,
       yoga,
       welcome,
       hasPage: graphiql !== false,

@@ -89,7 +89,7 @@ const REFUSED: Record<string, [string, RegExp]> = {
   'what a page leads to': ['{ swapJobs(first: 100) { nodes { retryOf { retryOf { id } } } } }', /300 nodes/],
   'one page under very many names': [
     `{ swapJobs(first: 100) { ${times(50, (n) => `a${n}: nodes { ...F }`)} } } fragment F on SwapJob { id status version }`,
-    /values.*at most 20000.*fewer fields/,
+    /values.*at most 10000.*fewer fields/,
   ],
 }
 

@@ -124,6 +124,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     findDocument: createFindDocument(null),
     eventStreams,
     lanes: createLanes(schema, {} as UseCases, turns),
+    turns,
     // What is no stream is not asked for here.
     yoga: (_request, response) => response.writeHead(501).end(),
     welcome: () => {},

@@ -196,7 +196,7 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
     timeline: t.field({
       type: [SwapTimelineEntry],
       description: 'Every state the job went through, oldest first, and how the gateway learned of it.',
-      extensions: declareCost({ listSize: { assumedSize: 10 } }),
+      extensions: declareCost({ listSize: { assumedSize: 5 } }),
       resolve: (job, _args, { loaders }) => loaders.timeline.load(job.id),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
