@@ -59,9 +59,12 @@ try {
   await gateway.close()
 }
 
+/** Of the ninety-ninth of a hundred. */
+function ratio(of: readonly number[], to: readonly number[]): string {
+  return (percentile(of, 0.99) / percentile(to, 0.99)).toFixed(1)
+}
+
 function print(name: string, { lag, queriesMs, createsMs, dearMs }: Measured, alone: Measured): void {
-  const ratio = (of: readonly number[], to: readonly number[]) =>
-    (percentile(of, 0.99) / percentile(to, 0.99)).toFixed(1)
   const cells = [
     lag.p99Ms.toFixed(1),
     lag.maxMs.toFixed(1),
@@ -97,7 +100,8 @@ async function measure(
   }
   let sent = 0
   const callDear = async () => {
-    while (dear !== null && !isOver.signal.aborted) await send(`${dear} # ${(sent += 1)}`, dearMs)
+    if (dear === null) return
+    while (!isOver.signal.aborted) await send(`${dear} # ${(sent += 1)}`, dearMs)
   }
   const callOthers = async () => {
     while (!isOver.signal.aborted) {

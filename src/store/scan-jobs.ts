@@ -11,7 +11,7 @@ import type { JobRow } from './tables.ts'
 /** Jobs of one piece: some three milliseconds. */
 const PIECE = 200
 /** Jobs that are compared for one list; of more, the caller has to say which. */
-const MAX_SCANNED = 20_000
+const MAX_SCANNED = 10_000
 /** Jobs of each part that are counted to find the part with the fewest. */
 const MAX_PROBED = 1_000
 
