@@ -57,7 +57,7 @@ export const SwapInvalidInputError = builder
     fields: (t) => ({
       issues: t.expose('issues', {
         type: [SwapInputIssueType],
-        extensions: declareCost({ listSize: { assumedSize: 10 } }),
+        extensions: declareCost({ listSize: { assumedSize: 5 } }),
       }),
     }),
   })

@@ -45,7 +45,8 @@ builder.mutationField('createSwapBatch', (t) =>
     type: CreateSwapBatchResult,
     description: 'Start up to 100 swaps. Each item stands alone: a bad one does not stop the others.',
     extensions: declareCost({
-      sizeOf: (args) => countMembers(args, 'input', 'items'),
+      // A larger batch is refused by the mutation itself, in its own result.
+      sizeOf: (args) => Math.min(countMembers(args, 'input', 'items') ?? 0, MAX_BATCH_ITEMS),
       sizedFields: ['items'],
       nodes: 'size',
     }),
