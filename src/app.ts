@@ -121,7 +121,7 @@ export async function openApp({
     const isOpen = !authenticates
     const gate = createGate({ publicUrl, allowedOrigins, checksHost, isOpen, onRefused: telemetry.originRefused })
     const watchTokens = createWatchTokens(secrets.gatewaySecrets, () => clock.now())
-    const { authenticate, closeKeys } = await openAuthentication(config, secrets, watchTokens, telemetry)
+    const { authenticate, hasOneTenant, closeKeys } = await openAuthentication(config, secrets, watchTokens, telemetry)
     closers.add(closeKeys)
 
     const embedded = config.upstreamUrl === null ? await openEmbedded(config, secrets, publicUrl, upstreamLog) : null
@@ -189,7 +189,11 @@ export async function openApp({
       random,
     })
     const watcher = createWatcher({ store, bus, clock, stopping: stopping.signal })
-    const budget = { quotaPerDay: config.tenantQuotaPerDay, maxInFlight: config.tenantMaxInFlight }
+    const budget = {
+      quotaPerDay: config.tenantQuotaPerDay,
+      maxInFlight: config.tenantMaxInFlight,
+      maxWaiting: () => (hasOneTenant() ? null : MAX_WAITING / 2),
+    }
     const guard = createAddressGuard({ allowedHosts })
     const createSwap = createCreateSwap({
       store,
@@ -257,6 +261,7 @@ export async function openApp({
       limiter,
       trustedDocuments: readTrustedDocuments(config.trustedDocumentsPath),
       introspection: config.introspection,
+      maxSocketOperations: config.maxSocketOperations,
       graphiql: config.graphiql && { exampleImages },
       onUnexpectedError,
       welcome: server.welcome,

@@ -7,18 +7,26 @@ import { SettingError } from './config/env.ts'
 import type { Secrets } from './config/secrets.ts'
 import type { Telemetry } from './telemetry/events.ts'
 
+export interface Authentication {
+  readonly authenticate: Authenticate
+  /** Whether all callers are of one tenant, as far as can be told from the settings. */
+  readonly hasOneTenant: () => boolean
+  readonly closeKeys: () => void
+}
+
 /** Who callers are is told by what is set: API keys, JWTs, or nothing. @throws {SettingError} for keys that cannot be used. */
 export async function openAuthentication(
   { jwt }: Config,
   { apiKeys }: Secrets,
   watchTokens: WatchTokens,
   { backgroundFailed }: Telemetry,
-): Promise<{ readonly authenticate: Authenticate; readonly closeKeys: () => void }> {
+): Promise<Authentication> {
   try {
     const keys = apiKeys === null ? null : openApiKeys(apiKeys, (error) => backgroundFailed('read the API keys', error))
     const verifier = jwt && (await import('./auth/jwt.ts')).createJwtVerifier(jwt)
     return {
       authenticate: createAuthenticate({ watchTokens, apiKeys: keys, jwt: verifier }),
+      hasOneTenant: () => verifier === null && (keys === null || keys.countTenants() === 1),
       closeKeys: () => keys?.close(),
     }
   } catch (error) {

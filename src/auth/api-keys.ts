@@ -21,6 +21,8 @@ export class ApiKeysError extends Error {
 export interface ApiKeys {
   /** Whose key it is; null for one that is not, or no longer, listed. */
   find(key: string): Viewer | null
+  /** Tenants that have a key. */
+  countTenants(): number
   close(): void
 }
 
@@ -64,6 +66,7 @@ export function openApiKeys(source: string, onUnreadable: (error: unknown) => vo
       for (const entry of entries) if (timingSafeEqual(entry.digest, digest)) found = entry.viewer
       return found
     },
+    countTenants: () => new Set(entries.map(({ viewer }) => viewer.tenant)).size,
     close: () => {
       if (path !== null) unwatchFile(path, readAgain)
     },
@@ -101,7 +104,14 @@ function parseEntry(line: string, n: number): Entry {
   return {
     line,
     digest: Buffer.from(digest, 'hex'),
-    viewer: { tenant, scopes: new Set(scopes), jobIds: null, expiresAt: null, revoked: revocation.signal },
+    viewer: {
+      tenant,
+      scopes: new Set(scopes),
+      jobIds: null,
+      isAnonymous: false,
+      expiresAt: null,
+      revoked: revocation.signal,
+    },
     revoke: () => revocation.abort(),
   }
 }

@@ -8,6 +8,7 @@ export const localViewer: Viewer = {
   tenant: 'local',
   scopes: new Set(SCOPES),
   jobIds: null,
+  isAnonymous: true,
   expiresAt: null,
   revoked: null,
 }

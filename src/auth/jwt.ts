@@ -55,5 +55,5 @@ function toViewer({ tenant: claimed, sub, exp, scope }: JWTPayload): Viewer | nu
   if (typeof tenant !== 'string' || tenant === '' || tenant.length > MAX_TENANT_CHARS || exp === undefined) return null
   const words = typeof scope === 'string' ? scope.split(' ') : []
   const scopes = words.filter((word): word is Scope => SCOPES.some((one) => one === word))
-  return { tenant, scopes: new Set(scopes), jobIds: null, expiresAt: exp * 1_000, revoked: null }
+  return { tenant, scopes: new Set(scopes), jobIds: null, isAnonymous: false, expiresAt: exp * 1_000, revoked: null }
 }

@@ -15,6 +15,8 @@ export interface Viewer {
   readonly scopes: ReadonlySet<Scope>
   /** The only jobs that may be read and watched, by gateway id; null: all of the tenant's. */
   readonly jobIds: ReadonlySet<string> | null
+  /** Whether the caller presented no credential: only on a loopback listener without keys. */
+  readonly isAnonymous: boolean
   /** When what the caller showed ends, epoch milliseconds; null: never. Streams end with it. */
   readonly expiresAt: number | null
   /** Aborts when what the caller showed is taken back; null where it cannot be. */
@@ -48,6 +50,12 @@ export function requireScope(viewer: Viewer, scope: Scope): void {
   if (!hasScope(viewer, scope)) throw new GatewayError('FORBIDDEN', `This needs the scope ${scope}.`)
 }
 
+/** @throws {GatewayError} code FORBIDDEN for a viewer that may see some jobs only: sums tell of the others. */
+export function requireAllJobs({ jobIds }: Viewer): void {
+  if (jobIds !== null)
+    throw new GatewayError('FORBIDDEN', 'A watch token reads its own job only. Send an API key or a JWT.')
+}
+
 export function hasScope({ scopes }: Viewer, scope: Scope): boolean {
   return scopes.has(scope) || scopes.has('swap:admin')
 }
@@ -55,6 +63,11 @@ export function hasScope({ scopes }: Viewer, scope: Scope): boolean {
 /** Whether the viewer may read and watch the job; one that it may not looks like one that does not exist. */
 export function maySee(viewer: Viewer, job: { readonly id: string; readonly tenant: string }): boolean {
   return job.tenant === viewer.tenant && (viewer.jobIds === null || viewer.jobIds.has(job.id))
+}
+
+/** Whether one connection of this caller may serve many users, as that of a federation router does. */
+export function mayServeMany({ jobIds, isAnonymous }: Viewer): boolean {
+  return jobIds === null && !isAnonymous
 }
 
 /** Equal for viewers who are given equal answers. */

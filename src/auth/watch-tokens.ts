@@ -37,7 +37,14 @@ export function createWatchTokens(secrets: readonly [string, ...string[]], now: 
         ...string[],
       ]
       if (expiresAt <= now()) return null
-      return { tenant, scopes: new Set(['swap:read']), jobIds: new Set(jobIds), expiresAt, revoked: null }
+      return {
+        tenant,
+        scopes: new Set(['swap:read']),
+        jobIds: new Set(jobIds),
+        isAnonymous: false,
+        expiresAt,
+        revoked: null,
+      }
     },
   }
 }

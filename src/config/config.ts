@@ -38,6 +38,8 @@ export interface Config {
   /** The manifest of the only documents that run; null where any may. */
   readonly trustedDocumentsPath: string | null
   readonly requestsPerMinute: number
+  /** Operations on one WebSocket of an API key or a JWT. */
+  readonly maxSocketOperations: number
   readonly tenantQuotaPerDay: number | null
   readonly tenantMaxInFlight: number | null
   readonly maxInFlight: number
@@ -102,6 +104,7 @@ export function toConfig(values: SettingValues): Config {
     introspection: values.INTROSPECTION === undefined ? loopback : values.INTROSPECTION === 'on',
     trustedDocumentsPath: values.TRUSTED_DOCUMENTS === undefined ? null : resolve(values.TRUSTED_DOCUMENTS),
     requestsPerMinute: values.TENANT_REQUESTS_PER_MINUTE,
+    maxSocketOperations: values.WS_MAX_OPERATIONS,
     tenantQuotaPerDay: values.TENANT_QUOTA_PER_DAY ?? null,
     tenantMaxInFlight: values.TENANT_MAX_IN_FLIGHT ?? null,
     maxInFlight: values.MAX_IN_FLIGHT,

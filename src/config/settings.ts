@@ -164,6 +164,11 @@ export const settings = {
   TENANT_REQUESTS_PER_MINUTE: setting(count.default(600), '600', 'requests of one tenant'),
   TENANT_QUOTA_PER_DAY: setting(count.optional(), null, 'units of the upstream that one tenant may spend in a UTC day'),
   TENANT_MAX_IN_FLIGHT: setting(count.optional(), null, 'unfinished swaps of one tenant, waiting ones included'),
+  WS_MAX_OPERATIONS: setting(
+    count.default(5_000),
+    '5000',
+    'operations at one time on one WebSocket of an API key or a JWT; a watch token, or a caller without a credential, has 50',
+  ),
   MAX_IN_FLIGHT: setting(count.default(10), '10', 'swaps at the upstream at one time; the others wait'),
   FETCH_PER_SECOND: setting(
     positive('must be a number').default(20),

@@ -1,3 +1,4 @@
+import { GatewayError } from './errors.ts'
 import { isDone, type SwapJob, type SwapJobStatus } from './swap-job.ts'
 
 /** Which jobs somebody wants to hear of: all parts that are given must hold. */
@@ -14,8 +15,21 @@ export interface JobFilter {
   readonly createdBefore?: number | null | undefined
 }
 
+/** As many as a job may have. */
+const MAX_TAGS = 10
+
+/** @throws {GatewayError} code INVALID_INPUT for a filter that no job can fit, or that would cost too much. */
+export function checkFilter({ tags }: JobFilter): void {
+  if (new Set(tags).size > MAX_TAGS) {
+    throw new GatewayError('INVALID_INPUT', `A filter has at most ${MAX_TAGS} tags, as a job has.`)
+  }
+}
+
 /** Whether the job fits as it is now; an id is the gateway's or the upstream's. */
-export function matchesFilter(job: SwapJob, filter: JobFilter): boolean {
+export function matchesFilter(
+  job: Pick<SwapJob, 'id' | 'upstreamId' | 'status' | 'tags' | 'clientReference' | 'createdAt'>,
+  filter: JobFilter,
+): boolean {
   const { ids, statuses, done, tags, clientReference, createdFrom, createdBefore } = filter
   return (
     (ids == null || ids.includes(job.id) || (job.upstreamId !== null && ids.includes(job.upstreamId))) &&

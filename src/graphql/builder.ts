@@ -1,6 +1,7 @@
 import SchemaBuilder from '@pothos/core'
 import RelayPlugin from '@pothos/plugin-relay'
 import type { Context } from './context.ts'
+import { countMembers, declareCost } from './field-cost.ts'
 
 /** The one builder. A global id is the job's own id: it names its type by its prefix and needs no wrapping. */
 export const builder = new SchemaBuilder<{
@@ -22,7 +23,13 @@ export const builder = new SchemaBuilder<{
     decodeGlobalID: (id) => ({ typename: id.startsWith('img_') ? 'SwapUpload' : 'SwapJob', id }),
     nodeTypeOptions: { description: 'Anything that can be asked for again by a global id.' },
     nodeQueryOptions: { description: "Any object by its global id. Null means unknown or not the caller's." },
-    nodesQueryOptions: { description: 'Objects by their global ids, in the order asked for.' },
+    nodesQueryOptions: {
+      description: 'Objects by their global ids, in the order asked for.',
+      extensions: declareCost({
+        listSize: { assumedSize: 100 },
+        sizeOf: (args) => countMembers(args, 'ids'),
+      }),
+    },
   },
 })
 

@@ -112,10 +112,12 @@ export function checkDocument(document: DocumentNode): void {
   for (const definition of document.definitions) {
     // Unused fragments too: validation looks at them as well.
     if (definition.kind === Kind.FRAGMENT_DEFINITION) {
+      count.noteDirectives(definition.directives)
       const isIntrospection = definition.typeCondition.name.value.startsWith('__')
       count.visit([definition.selectionSet], isIntrospection ? UNLIMITED : 1)
     } else if (definition.kind === Kind.OPERATION_DEFINITION) {
       count.noteDirectives(definition.directives)
+      for (const { directives } of definition.variableDefinitions ?? []) count.noteDirectives(directives)
       const rootFields = count.visit([definition.selectionSet], 1)
       const limit = definition.operation === OperationTypeNode.MUTATION ? 'mutationRootFields' : 'queryRootFields'
       expectAtMost(limit, rootFields, `root fields in a ${definition.operation}`)

@@ -27,6 +27,7 @@ import { checkDocumentText } from './document-limits.ts'
 import { type EventStreamDoor, STREAM_HEADERS, type StreamRequest } from './event-stream.ts'
 import type { UseCases } from './context.ts'
 import type { Lanes } from './lanes/lanes.ts'
+import type { OperationTurns } from './operation-turns.ts'
 import type { OperationParams } from './operations.ts'
 import { parseBody, parseQuery } from './params.ts'
 import { checkContentHeaders, isSmallBody, readGraphqlBody } from './request-body.ts'
@@ -54,6 +55,7 @@ export interface FrontDoorParts {
   readonly findDocument: FindDocument
   readonly eventStreams: EventStreamDoor
   readonly lanes: Lanes
+  readonly turns: Pick<OperationTurns, 'begin'>
   readonly yoga: AnswerRequest
   /** Hears which connections are of somebody who is known. */
   readonly welcome: (connection: Duplex) => void
@@ -73,7 +75,7 @@ interface SingleRequest extends StreamRequest {
 }
 
 export function createFrontDoor(parts: FrontDoorParts) {
-  const { admission, findDocument, eventStreams, lanes, yoga, welcome, hasPage, now } = parts
+  const { admission, findDocument, eventStreams, lanes, turns, yoga, welcome, hasPage, now } = parts
 
   const admit = async (request: IncomingMessage, response: StandingResponse): Promise<Caller> => {
     const viewer = await admission.authenticate(readCredentials(request))
@@ -140,6 +142,8 @@ export function createFrontDoor(parts: FrontDoorParts) {
       ...(outcome && { useCases: outcome.useCases }),
       ...(key !== null && { laneKey: key }),
     }
+    // Reading a new document takes milliseconds.
+    await turns.begin(caller)
     // Yoga's own negotiation ignores weights.
     request.headers.accept = type
     if (mayChange) return yoga(Object.assign(request, { body: operation }), response, admitted)

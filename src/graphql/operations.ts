@@ -9,6 +9,7 @@ import type { Admitted } from './front-door.ts'
 import { type Context, createContext, type UseCases } from './context.ts'
 import { checkDocumentText } from './document-limits.ts'
 import { withoutHttp, withoutHttpInErrors } from './errors.ts'
+import type { OperationTurns } from './operation-turns.ts'
 import type { FindDocument } from './trusted-documents.ts'
 
 /** A request for one operation, as a caller sends it: the text of its document, or a digest that names it. */
@@ -49,18 +50,20 @@ export interface PrepareParts {
   readonly yoga: Pick<YogaServerInstance<Admitted, Context>, 'getEnveloped'>
   readonly useCases: UseCases
   readonly findDocument: FindDocument
+  readonly turns: OperationTurns
   readonly maskError: (error: unknown) => GraphQLError
   /** Whether errors suggest no names. */
   readonly hideSuggestions: boolean
 }
 
 export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
-  const { yoga, useCases, findDocument, hideSuggestions } = parts
+  const { yoga, useCases, findDocument, turns, hideSuggestions } = parts
   const maskError = (error: unknown) => withoutHttp(parts.maskError(error))
   return async (caller, params, idempotencyKey) => {
     try {
       const query = findDocument(params)
       checkDocumentText(query)
+      await turns.begin(caller)
       const enveloped = yoga.getEnveloped({ params: { ...params, query }, caller, idempotencyKey })
       const document = enveloped.parse(query)
       const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
@@ -70,6 +73,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
       if (!definition) return { errors: [maskError(new GraphQLError(sayWhichOperation(operationName)))] }
       const refusal = refuseWhenSpent(caller, definition.operation)
       if (refusal) return { errors: [maskError(refusal)] }
+      await turns.take(caller, document, definition, variables ?? {})
       const { schema } = enveloped
       const args = { schema, document, operationName, variableValues: variables, hideSuggestions }
       return {

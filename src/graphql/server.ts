@@ -18,15 +18,18 @@ import { openEventStreamDoor } from './event-stream.ts'
 import { type Admitted, createFrontDoor } from './front-door.ts'
 import { createLiveOperations } from './live-operations.ts'
 import { createLanes, type Lanes } from './lanes/lanes.ts'
+import { createCostLimits } from './cost-limits.ts'
+import { createOperationTurns } from './operation-turns.ts'
 import { createPrepareOperation } from './operations.ts'
 import { useBudget } from './plugins/use-budget.ts'
 import { useLanes } from './plugins/use-lanes.ts'
 import { useDocumentLimits } from './plugins/use-document-limits.ts'
+import { useOperationTurns } from './plugins/use-operation-turns.ts'
 import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
 import { createFindDocument } from './trusted-documents.ts'
 import { useRequestErrorStatus } from './plugins/use-request-error-status.ts'
 import { useSubscriptionRefusal } from './plugins/use-subscription-refusal.ts'
-import { openWebSocketDoor } from './web-socket.ts'
+import { openWebSocketDoor, WEB_SOCKET_LIMITS } from './web-socket.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -51,6 +54,8 @@ export interface GraphqlServerParts {
   readonly introspection: boolean
   /** What browsers are given at the GraphQL path: the GraphiQL page, or nothing. */
   readonly graphiql: { readonly exampleImages: ExampleImages } | false
+  /** Operations on one socket of an API key or a JWT. */
+  readonly maxSocketOperations: number
   readonly onUnexpectedError: (error: unknown) => void
   /** Hears which connections are of somebody who is known. */
   readonly welcome: (connection: Duplex) => void
@@ -75,7 +80,8 @@ interface ContextParts extends Admitted {
 
 export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   const { schema, authenticate, limiter, introspection, graphiql, onUnexpectedError, welcome, random } = parts
-  const lanes = createLanes(schema, parts.useCases)
+  const turns = createOperationTurns(createCostLimits(schema))
+  const lanes = createLanes(schema, parts.useCases, turns)
   const useCases: UseCases = { ...parts.useCases, forgetter: forgetKept(parts.useCases.forgetter, lanes) }
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
@@ -98,6 +104,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
       useDocumentLimits(),
       ...(introspection ? [] : [useSchemaSecrecy()]),
       useBudget(),
+      useOperationTurns(turns),
       useSubscriptionRefusal(),
       useLanes(lanes),
       useRequestErrorStatus(),
@@ -110,6 +117,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
     yoga,
     useCases,
     findDocument,
+    turns,
     maskError,
     hideSuggestions: !introspection,
   })
@@ -117,13 +125,23 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
   const admission = createAdmission(authenticate, limiter)
   const eventStreams = openEventStreamDoor({ prepare, live, now })
-  const webSockets = openWebSocketDoor({ admission, prepare, live, onUnexpectedError, welcome, now, random })
+  const webSockets = openWebSocketDoor({
+    admission,
+    prepare,
+    live,
+    onUnexpectedError,
+    welcome,
+    now,
+    random,
+    limits: { ...WEB_SOCKET_LIMITS, maxOperations: parts.maxSocketOperations },
+  })
   return {
     handle: createFrontDoor({
       admission,
       findDocument,
       eventStreams,
       lanes,
+      turns,
       yoga,
       welcome,
       hasPage: graphiql !== false,

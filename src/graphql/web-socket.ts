@@ -6,15 +6,15 @@
  *   opened → connection_init → acknowledged → subscribe … complete → closed
  *
  * Closed with a code after which clients do not come back (it would go wrong again): 4400 not a message, 4401 subscribe
- * before the acknowledgement, 4408 no connection_init in time, 4409 an id twice, 4429 connection_init twice, 1008 too
- * many messages. With one after which they do: 1012 the gateway stops, 1013 too many sockets, or a client that
- * does not read what it asks for, 4403 what the caller showed is not good, or not any more.
+ * before the acknowledgement, 4408 no connection_init in time, 4409 an id twice, 4429 connection_init twice. With one
+ * after which they do: 1012 the gateway stops, 1013 too many sockets or messages, or a client that does not read what it
+ * asks for, 4403 the credential is not valid, or not any more. An exceeded limit always leads to one of these.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType, parseMessage } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type Credentials, readCredentials, type Viewer } from '../auth/viewer.ts'
+import { type Credentials, mayServeMany, readCredentials, type Viewer } from '../auth/viewer.ts'
 import { closeSpread } from '../lib/close-spread.ts'
 import { encodeTextFrame } from '../lib/web-socket-frame.ts'
 import { createTurns } from '../lib/turns.ts'
@@ -36,13 +36,15 @@ const UPGRADES_PER_TURN = 20
 /** "Service Restart" and "Try Again Later": clients connect again by themselves. */
 const RESTARTING = 1012
 const TRY_AGAIN_LATER = 1013
-const POLICY_VIOLATION = 1008
 
 export interface WebSocketLimits {
   readonly maxFrameBytes: number
-  /** Operations that run at one time on one socket. */
+  /** Operations that run at one time on one socket of an API key or a JWT: a federation router has one for all its users. */
   readonly maxOperations: number
-  readonly maxMessagesPerSecond: number
+  /** The same for a watch token, for a loopback caller without a credential, and before `connection_init`. */
+  readonly maxOperationsOfOne: number
+  /** A second, for each operation that the socket may run. */
+  readonly messagesPerOperation: number
   /** What a client leaves unread. */
   readonly maxUnsentBytes: number
   readonly maxSocketsPerTenant: number
@@ -50,8 +52,9 @@ export interface WebSocketLimits {
 
 export const WEB_SOCKET_LIMITS: WebSocketLimits = {
   maxFrameBytes: 64 * 1024,
-  maxOperations: 20,
-  maxMessagesPerSecond: 100,
+  maxOperations: 5_000,
+  maxOperationsOfOne: 50,
+  messagesPerOperation: 5,
   maxUnsentBytes: 1024 * 1024,
   maxSocketsPerTenant: 20_000,
 }
@@ -111,13 +114,16 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       else webSocket.send(JSON.stringify(message))
     }
 
+    const maxOperations = () =>
+      viewer && mayServeMany(viewer) ? limits.maxOperations : Math.min(limits.maxOperations, limits.maxOperationsOfOne)
+
     /** Counts what the client sends, whatever it is. */
     const isFlooding = (): boolean => {
       const thisSecond = Math.floor(now() / 1_000)
       messages = thisSecond === second ? messages + 1 : 1
       second = thisSecond
-      if (messages <= limits.maxMessagesPerSecond) return false
-      close(POLICY_VIOLATION, 'Too many messages')
+      if (messages <= maxOperations() * limits.messagesPerOperation) return false
+      close(TRY_AGAIN_LATER, 'Too many messages')
       return true
     }
 
@@ -200,8 +206,8 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
         case MessageType.Subscribe:
           if (!viewer) return close(CloseCode.Unauthorized, 'Unauthorized')
           if (running.has(message.id)) return close(CloseCode.SubscriberAlreadyExists, 'Subscriber already exists')
-          if (running.size >= limits.maxOperations) {
-            const sentence = `At most ${limits.maxOperations} operations run on one connection at one time.`
+          if (running.size >= maxOperations()) {
+            const sentence = `At most ${maxOperations()} operations run on one connection at one time. Complete one first, or open another connection.`
             const extensions = { code: 'TOO_MANY_OPERATIONS' }
             return send({ id: message.id, type: MessageType.Error, payload: [{ message: sentence, extensions }] })
           }
@@ -234,7 +240,8 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
 
     // One buffer: that is what `ws` gives unless it is told otherwise.
     webSocket.on('message', (data: Buffer) => {
-      if (isFlooding()) return
+      // What still arrives while the socket closes is not read.
+      if (webSocket.readyState !== webSocket.OPEN || isFlooding()) return
       take(data.toString('utf8')).catch((error: unknown) => {
         onUnexpectedError(error)
         close(CloseCode.InternalServerError, 'Internal server error')

@@ -1,11 +1,11 @@
 import { requireScope, type Viewer } from '../auth/viewer.ts'
 import { GatewayError } from '../domain/errors.ts'
-import type { JobFilter } from '../domain/job-filter.ts'
+import { checkFilter, type JobFilter } from '../domain/job-filter.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { JobStore, ListPlace } from '../store/job-store.ts'
 
-const MAX_PAGE = 100
-const DEFAULT_PAGE = 20
+export const MAX_PAGE = 100
+export const DEFAULT_PAGE = 20
 const MAX_COUNTED = 10_000
 
 /** Relay's arguments of a connection. */
@@ -33,6 +33,7 @@ export type ListJobs = (viewer: Viewer, filter: JobFilter, page: PageArguments) 
 export function createListJobs(store: Pick<JobStore, 'listJobs' | 'countJobs'>): ListJobs {
   return async (viewer, asked, { first, after, last, before }) => {
     requireScope(viewer, 'swap:read')
+    checkFilter(asked)
     if ((first != null || after != null) && (last != null || before != null)) {
       throw new GatewayError('INVALID_INPUT', 'Give first and after, or last and before.')
     }

@@ -1,8 +1,8 @@
 /** How long swaps take of late, and how the service is doing: told from recent jobs, since the upstream tells nothing. */
-import { requireScope, type Viewer } from '../auth/viewer.ts'
+import { requireAllJobs, requireScope, type Viewer } from '../auth/viewer.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { JobStore, UsageSums } from '../store/job-store.ts'
+import { type JobStore, USAGE_STEP_MS, type UsageSums } from '../store/job-store.ts'
 import { RESERVE, startOfDay, type TenantBudgetOptions } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
@@ -53,6 +53,11 @@ export interface ServiceStatus {
   readUsage(viewer: Viewer, windowMs: number): Promise<Usage>
 }
 
+/** Usage is summed in steps: a window begins with the step that it would begin in. */
+function startOfStep(at: number): number {
+  return at - (at % USAGE_STEP_MS)
+}
+
 export function createServiceStatus({ store, breaker, room, budget, clock }: ServiceStatusParts): ServiceStatus {
   let recent: { readonly at: number; readonly facts: Promise<Omit<Service, 'accepting'>> } | null = null
 
@@ -98,9 +103,10 @@ export function createServiceStatus({ store, breaker, room, budget, clock }: Ser
 
     readUsage: async (viewer, windowMs) => {
       requireScope(viewer, 'swap:read')
+      requireAllJobs(viewer)
       const { tenant } = viewer
       const to = clock.now()
-      const from = to - windowMs
+      const from = startOfStep(to - windowMs)
       const [sums, today, inFlight] = await Promise.all([
         store.sumUsage(tenant, from, RESERVE),
         budget.quotaPerDay === null ? null : store.sumUsage(tenant, startOfDay(to), RESERVE),

@@ -33,7 +33,7 @@ export interface Submitter {
    * upstream may charge. Not to be abandoned when a caller hangs up.
    */
   submit(claimed: SwapJob): Promise<SwapJob>
-  /** Submits those that wait, the oldest first, as far as there is room. Resolves when all that can go are on their way. */
+  /** Submits waiting jobs, as `findNextWaiting` orders them, while there is room. Resolves when none can follow. */
   submitWaiting(): Promise<void>
 }
 

@@ -15,14 +15,20 @@ export interface TenantBudgetOptions {
   readonly quotaPerDay: number | null
   /** Unfinished jobs of one tenant; null: any. */
   readonly maxInFlight: number | null
+  /** Jobs of one tenant that may wait at this moment; null: as many as there is room for. */
+  readonly maxWaiting: () => number | null
 }
 
 /** What a tenant may do in the day that `now` is in: days are those of UTC, and counted by when a job was made. */
-export function toTenantLimits({ quotaPerDay, maxInFlight }: TenantBudgetOptions, now: number): TenantLimits {
+export function toTenantLimits(
+  { quotaPerDay, maxInFlight, maxWaiting }: TenantBudgetOptions,
+  now: number,
+): TenantLimits {
   return {
     since: startOfDay(now),
     quota: quotaPerDay === null ? null : { limit: quotaPerDay, reserve: RESERVE },
     maxUnfinished: maxInFlight,
+    maxWaiting: maxWaiting(),
     contentRefusals: toContentRefusals(now),
   }
 }

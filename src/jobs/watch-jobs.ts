@@ -11,7 +11,7 @@ import DataLoader from 'dataloader'
 import { maySee, requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import { GatewayError } from '../domain/errors.ts'
-import { type JobFilter, matchesFilter } from '../domain/job-filter.ts'
+import { checkFilter, type JobFilter, matchesFilter } from '../domain/job-filter.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ChangedJob, JobStore } from '../store/job-store.ts'
@@ -151,6 +151,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
 
   return (viewer, filter, after) => {
     requireScope(viewer, 'swap:read')
+    checkFilter(filter)
     const cursor = after === null ? null : parseCursor(after)
     return createFeedSource((ring) => openFeed(viewer, filter, cursor, ring))
   }

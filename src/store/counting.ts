@@ -4,6 +4,7 @@ import { isDone, SWAP_JOB_STATUSES, type SwapFailureCode } from '../domain/swap-
 import type { ContentRefusals, CreatedJob, Room, TenantLimits } from './job-store.ts'
 import { prepareQuery } from './prepared.ts'
 import type { Tables } from './tables.ts'
+import { sumUsage } from './usage-sums.ts'
 
 export type Where = ExpressionBuilder<Tables, 'jobs'>
 
@@ -71,6 +72,7 @@ interface TenantCounts {
   readonly refusals: number
   readonly own_refusals: number
   readonly unfinished: number
+  readonly waiting: number
 }
 
 const selectTenantCounts = prepareQuery(
@@ -79,9 +81,10 @@ const selectTenantCounts = prepareQuery(
     values: ContentRefusals & {
       readonly tenant: string
       readonly maxUnfinished: number
+      readonly maxWaiting: number
     },
   ) => {
-    const { tenant, maxUnfinished, since, maxPerTenant, maxOverall } = values
+    const { tenant, maxUnfinished, maxWaiting, since, maxPerTenant, maxOverall } = values
     const isOwn = (where: Where) => where('tenant', '=', tenant)
     const isRefusal = isContentRefusal(since)
     // By their statuses: in the index of these, and not through all that the tenant has ever had.
@@ -91,23 +94,31 @@ const selectTenantCounts = prepareQuery(
         countUpTo(maxOverall, isRefusal).as('refusals'),
         countUpTo(maxPerTenant, (where) => where.and([isOwn(where), isRefusal(where)])).as('own_refusals'),
         countUpTo(maxUnfinished, isOwnUnfinished).as('unfinished'),
+        countUpTo(maxWaiting, (where) => where.and([isOwn(where), isWaiting(where)])).as('waiting'),
       ])
       .$narrowType<TenantCounts>()
   },
 )
 
+const NO_USAGE = { spent: 0, uncertain: 0 }
+
 /** What a tenant has had and has, as far as its limits go. */
 export async function countOfTenant(
   trx: Kysely<Tables>,
   tenant: string,
-  { since, quota, maxUnfinished, contentRefusals }: TenantLimits,
+  { since, quota, maxUnfinished, maxWaiting, contentRefusals }: TenantLimits,
 ) {
-  const [[counts], spent] = await Promise.all([
-    selectTenantCounts(trx, { tenant, maxUnfinished: maxUnfinished ?? 1, ...contentRefusals }),
-    quota === null ? 0 : sumSpent(trx, tenant, since, quota.reserve),
+  const [[counts], { spent, uncertain }] = await Promise.all([
+    selectTenantCounts(trx, {
+      tenant,
+      maxUnfinished: maxUnfinished ?? 1,
+      maxWaiting: maxWaiting ?? 1,
+      ...contentRefusals,
+    }),
+    quota === null ? NO_USAGE : sumUsage(trx, tenant, since, quota.reserve),
   ])
   if (!counts) throw new TypeError('counts are one row')
-  return { spent, ...counts }
+  return { spent: spent + uncertain, ...counts }
 }
 
 /** What there is for a new job: a place upstream (`free`), one in the queue, or what stands against it. */
@@ -121,7 +132,7 @@ export function findPlace(
   ofTenant: Awaited<ReturnType<typeof countOfTenant>>,
   ofQueue: Awaited<ReturnType<typeof countQueue>>,
   room: Room,
-  { quota, maxUnfinished, contentRefusals }: TenantLimits,
+  { quota, maxUnfinished, maxWaiting, contentRefusals }: TenantLimits,
   unseen: number,
 ): Place {
   const { refusals, own_refusals: ownRefusals, unfinished, spent } = ofTenant
@@ -135,29 +146,7 @@ export function findPlace(
     if (remaining < quota.reserve) return { kind: 'quotaSpent', remaining: Math.max(0, remaining) }
   }
   if (waiting + unseen >= room.maxWaiting) return { kind: 'full' }
-  return { kind: inFlight + unseen < room.maxInFlight && due === 0 ? 'free' : 'queue' }
-}
-
-/** Units of the jobs made since then: what was charged, and `reserve` for each whose charge is not, or never, known. */
-async function sumSpent(trx: Kysely<Tables>, tenant: string, since: number, reserve: number): Promise<number> {
-  const { spent } = await trx
-    .selectFrom('jobs')
-    .select(({ fn, eb }) =>
-      fn
-        .sum<number | null>(
-          eb
-            .case()
-            .when('charge_state', '=', 'NOT_CHARGED')
-            .then(0)
-            .when('charge_state', '=', 'CHARGED')
-            .then(fn.coalesce('charge_quota', eb.lit(reserve)))
-            .else(reserve)
-            .end(),
-        )
-        .as('spent'),
-    )
-    .where('tenant', '=', tenant)
-    .where('created_at', '>=', since)
-    .executeTakeFirstOrThrow()
-  return spent ?? 0
+  if (inFlight + unseen < room.maxInFlight && due === 0) return { kind: 'free' }
+  if (maxWaiting !== null && ofTenant.waiting + unseen >= maxWaiting) return { kind: 'tenantFull' }
+  return { kind: 'queue' }
 }

@@ -58,14 +58,19 @@ export interface Room {
   readonly maxWaiting: number
 }
 
+/** The step in which the usage of tenants is summed: a sum begins at a multiple of it. */
+export const USAGE_STEP_MS = 15 * 60 * 1_000
+
 /** What one tenant may do in a day, and at one time. */
 export interface TenantLimits {
-  /** Since when it is counted, epoch milliseconds. */
+  /** Since when it is counted, epoch milliseconds; a multiple of `USAGE_STEP_MS`. */
   readonly since: number
   /** Units that may be spent, and those that a swap is reckoned at until its charge is known; null: any. */
   readonly quota: { readonly limit: number; readonly reserve: number } | null
   /** Jobs that are not finished; null: any. */
   readonly maxUnfinished: number | null
+  /** Jobs that wait to be submitted; null: as many as there is room for. */
+  readonly maxWaiting: number | null
   readonly contentRefusals: ContentRefusals
 }
 
@@ -199,7 +204,10 @@ export interface JobStore {
     source: ObservationSource,
     webhook?: NewWebhook | null,
   ): Promise<SwapJob | null>
-  /** The job that has waited longest among those that may be submitted now: a tenant that is refused too often waits. */
+  /**
+   * The job to submit next: of the tenants with a job that may be submitted now, that of the tenant with the fewest jobs
+   * in flight, and among these the oldest. A tenant that is refused too often waits.
+   */
   findNextWaiting(now: number, refusals: ContentRefusals): Promise<SwapJob | null>
   /**
    * Leases a waiting job to one submitter; null when there is no room, or somebody else was faster. Durable when it
@@ -227,7 +235,10 @@ export interface JobStore {
   listJobs(tenant: string, filter: JobFilter, range: ListRange): Promise<readonly SwapJob[]>
   /** How many fit, counted no further than `limit`. */
   countJobs(tenant: string, filter: JobFilter, limit: number): Promise<number>
-  /** @param reserve what a swap is reckoned at until its charge is known. */
+  /**
+   * @param since epoch milliseconds, a multiple of `USAGE_STEP_MS`.
+   * @param reserve what a swap is reckoned at until its charge is known.
+   */
   sumUsage(tenant: string, since: number, reserve: number): Promise<UsageSums>
   countUnfinished(tenant: string): Promise<number>
   /** How many wait that were made before `createdAt`, and how many in all; counted no further than `limit`. */

@@ -1,11 +1,12 @@
 import { type Kysely, sql, type UpdateObject } from 'kysely'
 import type { SwapJob, TimelineEntry } from '../domain/swap-job.ts'
-import { CONTENT_REFUSED, countInFlight, countUpTo, isContentRefusal, isUnfinished, isWaiting } from './counting.ts'
+import { countInFlight, isUnfinished, isWaiting } from './counting.ts'
 import { type Engine, UncertainError } from './engine.ts'
 import { NOTED_COLUMNS, toChangedJob, toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createKeeping } from './keeping.ts'
 import { createLists } from './lists.ts'
-import { type ContentRefusals, type JobStore, UpstreamIdTakenError } from './job-store.ts'
+import { type JobStore, UpstreamIdTakenError } from './job-store.ts'
+import { selectNextWaiting } from './next-waiting.ts'
 import { prepareQuery } from './prepared.ts'
 import { createRecordJob } from './record-job.ts'
 import type { Tables } from './tables.ts'
@@ -210,27 +211,6 @@ const selectSomeWaiting = prepareQuery((db, _values: object) =>
     .where(isWaiting)
     .limit(1),
 )
-
-const selectNextWaiting = prepareQuery((db, values: ContentRefusals & { readonly now: number }) => {
-  const { now, since, maxPerTenant, maxOverall } = values
-  return db
-    .selectFrom('jobs')
-    .selectAll()
-    .where(isWaiting)
-    .where('not_before', '<=', now)
-    .where((where) => where(countUpTo(maxOverall, isContentRefusal(since)), '<', maxOverall))
-    .where('tenant', 'not in', ({ selectFrom }) =>
-      selectFrom('jobs as refused')
-        .select('refused.tenant')
-        .where('refused.failure_code', '=', CONTENT_REFUSED)
-        .where('refused.finished_at', '>=', since)
-        .groupBy('refused.tenant')
-        .having(({ fn }) => fn.countAll(), '>=', maxPerTenant),
-    )
-    .orderBy('created_at')
-    .orderBy('id')
-    .limit(1)
-})
 
 /** A row as it was when a change of it was decided on. */
 interface Was {

@@ -1,25 +1,53 @@
 /**
- * Lists of a tenant's jobs, what was made last first. A page is found by where the last one ended, so that the thousandth
- * costs what the first does; each way of narrowing has an index with that order behind it.
+ * Lists of a tenant's jobs, newest first. A page is found by where the last one ended, so the thousandth page costs what
+ * the first does, and each filter that one index answers is answered from that index. Filters that no index answers are
+ * scanned in pieces (`scan-jobs.ts`). Tenants take turns with all of these reads.
  */
 import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
-import type { JobFilter } from '../domain/job-filter.ts'
+import { type JobFilter, matchesFilter } from '../domain/job-filter.ts'
 import { isDone, SWAP_JOB_STATUSES, type SwapJobStatus } from '../domain/swap-job.ts'
+import { FairQueue } from '../lib/fair-queue.ts'
 import { countUpTo, isUnfinished, isWaiting, type Where } from './counting.ts'
 import { toSwapJob } from './job-row.ts'
 import type { JobStore, ListRange } from './job-store.ts'
 import type { Engine } from './engine.ts'
+import { findKeys, scanJobs } from './scan-jobs.ts'
 import type { JobRow, Tables } from './tables.ts'
+import { sumUsage } from './usage-sums.ts'
 
 type Lists = Pick<JobStore, 'listJobs' | 'countJobs' | 'sumUsage' | 'countUnfinished' | 'countWaiting' | 'listRecent'>
 
+/** Reads at one time, so that others find a connection free. */
+const MAX_READS = 4
+const FROM_THE_NEWEST = { from: null, direction: 'forward' } as const
+
 export function createLists({ db }: Pick<Engine, 'db'>): Lists {
+  const reads = new FairQueue(MAX_READS)
+
+  const scan = async (tenant: string, filter: JobFilter, range: ListRange) => {
+    const readPage = async (key: JobFilter, part: ListRange) =>
+      reads.run(tenant, async () => findPage(db, tenant, { ...key, status: null }, part))
+    const countKey = async (key: JobFilter, limit: number) =>
+      reads.run(tenant, async () => countPage(db, tenant, { ...key, status: null }, limit))
+    return scanJobs(filter, range, { readPage, countKey })
+  }
+
   return {
     listJobs: async (tenant, filter, range) => {
+      if (filter.ids != null) {
+        const rows = await reads.run(tenant, async () => findByIds(db, tenant, filter.ids ?? []))
+        return cut(rows, filter, range).map(toSwapJob)
+      }
+      if (isScanned(filter)) {
+        const rows = await scan(tenant, filter, range)
+        return (range.direction === 'forward' ? rows : rows.toReversed()).map(toSwapJob)
+      }
       const statuses = toStatuses(filter)
       // One for each status, and the page of them all together: in one statement they would have to be sorted.
       const pages = await Promise.all(
-        (statuses ?? [null]).map(async (status) => findPage(db, tenant, { ...filter, status }, range)),
+        (statuses ?? [null]).map(async (status) =>
+          reads.run(tenant, async () => findPage(db, tenant, { ...filter, status }, range)),
+        ),
       )
       const rows = pages.flat().toSorted(range.direction === 'forward' ? newestFirst : oldestFirst)
       const page = rows.slice(0, range.limit).map(toSwapJob)
@@ -27,38 +55,24 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
     },
 
     countJobs: async (tenant, filter, limit) => {
+      const range = { ...FROM_THE_NEWEST, limit }
+      if (filter.ids != null) {
+        return cut(await reads.run(tenant, async () => findByIds(db, tenant, filter.ids ?? [])), filter, range).length
+      }
+      if (isScanned(filter)) return (await scan(tenant, filter, range)).length
       const statuses = toStatuses(filter)
-      if (filter.ids?.length === 0 || statuses?.length === 0) return 0
-      const { count } = await db
-        .selectFrom(
-          narrow(db, tenant, { ...filter, status: null })
-            .select('jobs.id')
-            .$if(statuses !== null, (query) => query.where('jobs.status', 'in', statuses ?? []))
-            .limit(limit)
-            .as('some'),
-        )
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow()
-      return count
+      const counts = await Promise.all(
+        (statuses ?? [null]).map(async (status) =>
+          reads.run(tenant, async () => countPage(db, tenant, { ...filter, status }, limit)),
+        ),
+      )
+      return Math.min(
+        limit,
+        counts.reduce((total, count) => total + count, 0),
+      )
     },
 
-    sumUsage: async (tenant, since, reserve) => {
-      const rows = await db
-        .selectFrom('jobs')
-        .select(['status', 'charge_state'])
-        .select(({ fn }) => [fn.countAll<number>().as('count'), fn.sum<number | null>('charge_quota').as('quota')])
-        .where('tenant', '=', tenant)
-        .where('created_at', '>=', since)
-        .groupBy(['status', 'charge_state'])
-        .execute()
-      const counts = SWAP_JOB_STATUSES.map((status) => ({
-        status,
-        count: rows.filter((row) => row.status === status).reduce((total, { count }) => total + count, 0),
-      }))
-      const spent = rows.reduce((total, row) => total + (row.charge_state === 'CHARGED' ? (row.quota ?? 0) : 0), 0)
-      const open = rows.filter(({ charge_state: state }) => state === 'PENDING' || state === 'UNKNOWN')
-      return { counts, spent, uncertain: open.reduce((total, { count }) => total + count * reserve, 0) }
-    },
+    sumUsage: async (tenant, since, reserve) => reads.run(tenant, async () => sumUsage(db, tenant, since, reserve)),
 
     countUnfinished: async (tenant) => {
       const { count } = await db
@@ -118,23 +132,63 @@ function toStatuses({ statuses, done }: JobFilter): readonly SwapJobStatus[] | n
   )
 }
 
+/** Whether no index answers the filter: it has a tag or a reference, and more to compare than that. */
+function isScanned(filter: JobFilter): boolean {
+  const keys = findKeys(filter).length
+  return keys > 1 || (keys === 1 && toStatuses(filter) !== null)
+}
+
+/** Of jobs that are few anyway, those that fit and are in the range, in its order from its beginning. */
+function cut(rows: readonly JobRow[], filter: JobFilter, { from, direction, limit }: ListRange): JobRow[] {
+  const order = direction === 'forward' ? newestFirst : oldestFirst
+  const after = from && { created_at: from.createdAt, id: from.id }
+  const page = rows
+    .filter((row) => matchesFilter(toSwapJob(row), filter) && (!after || order(row, after) > 0))
+    .toSorted(order)
+    .slice(0, limit)
+  return direction === 'forward' ? page : page.toReversed()
+}
+
+/** @param ids of the gateway or of the upstream. */
+async function findByIds(db: Kysely<Tables>, tenant: string, ids: readonly string[]): Promise<JobRow[]> {
+  if (ids.length === 0) return []
+  const own = db.selectFrom('jobs').selectAll().where('tenant', '=', tenant)
+  const [byId, byUpstreamId] = await Promise.all([
+    own.where('id', 'in', ids).execute(),
+    own.where('upstream_id', 'in', ids).execute(),
+  ])
+  return [...new Map([...byId, ...byUpstreamId].map((row) => [row.id, row])).values()]
+}
+
 type Jobs = SelectQueryBuilder<Tables, 'jobs', object>
 
-function narrow(db: Kysely<Tables>, tenant: string, filter: Narrowed): Jobs {
-  const { ids, tags, status, clientReference, createdFrom, createdBefore } = filter
+function narrow(db: Kysely<Tables>, tenant: string, { status, clientReference }: Narrowed): Jobs {
   let query: Jobs = db.selectFrom('jobs').where('jobs.tenant', '=', tenant)
   if (status !== null) query = query.where('jobs.status', '=', status)
-  if (ids != null)
-    query = query.where((where) => where.or([where('jobs.id', 'in', ids), where('upstream_id', 'in', ids)]))
-  for (const tag of new Set(tags)) {
-    query = query.where('jobs.id', 'in', (from) =>
-      from.selectFrom('job_tags').select('job_id').where('job_tags.tenant', '=', tenant).where('tag', '=', tag),
-    )
-  }
   if (clientReference != null) query = query.where('client_reference', '=', clientReference)
-  if (createdFrom != null) query = query.where('jobs.created_at', '>=', createdFrom)
-  if (createdBefore != null) query = query.where('jobs.created_at', '<', createdBefore)
   return query
+}
+
+/** How many fit, counted no further than `limit`, in the index alone. */
+async function countPage(db: Kysely<Tables>, tenant: string, filter: Narrowed, limit: number): Promise<number> {
+  const { createdFrom, createdBefore, status, clientReference } = filter
+  const [tag] = filter.tags ?? []
+  const { createdAt } = tag === undefined ? BY_JOB : BY_TAG
+  const conditions = [
+    sql`tenant = ${tenant}`,
+    ...(tag === undefined ? [] : [sql`tag = ${tag}`]),
+    ...(status === null ? [] : [sql`status = ${status}`]),
+    ...(clientReference == null ? [] : [sql`client_reference = ${clientReference}`]),
+    ...(createdFrom == null ? [] : [sql`${createdAt} >= ${createdFrom}`]),
+    ...(createdBefore == null ? [] : [sql`${createdAt} < ${createdBefore}`]),
+  ]
+  const table = tag === undefined ? sql`jobs` : sql`job_tags as by_tag`
+  const { rows } = await sql<{ count: number }>`
+    select count(*) as count from (
+      select 1 from ${table} where ${sql.join(conditions, sql` and `)} limit ${limit}
+    ) as some_jobs
+  `.execute(db)
+  return rows[0]?.count ?? 0
 }
 
 /** Where a page is read from: the jobs, or, where a tag is asked for, the jobs of that tag; both stand in its order. */
@@ -147,9 +201,8 @@ async function findPage(
   filter: Narrowed,
   { from, direction, limit }: ListRange,
 ): Promise<JobRow[]> {
-  if (filter.ids?.length === 0) return []
-  const { createdFrom = null, createdBefore = null, ...rest } = filter
-  const [tag, ...tags] = new Set(filter.tags)
+  const { createdFrom = null, createdBefore = null } = filter
+  const [tag] = filter.tags ?? []
   const { createdAt, id } = tag === undefined ? BY_JOB : BY_TAG
   const isForward = direction === 'forward'
   const order = isForward ? 'desc' : 'asc'
@@ -159,7 +212,7 @@ async function findPage(
   const newest = isForward && isWithin ? null : createdBefore
   const oldest = !isForward && isWithin ? null : createdFrom
   return (
-    narrow(db, tenant, { ...rest, tags })
+    narrow(db, tenant, filter)
       .selectAll('jobs')
       .$if(tag !== undefined, (query) =>
         query
@@ -182,10 +235,12 @@ async function findPage(
   )
 }
 
-function newestFirst(a: JobRow, b: JobRow): number {
-  return b.created_at - a.created_at || (a.id < b.id ? 1 : -1)
+type Place = Pick<JobRow, 'created_at' | 'id'>
+
+function newestFirst(a: Place, b: Place): number {
+  return b.created_at - a.created_at || (a.id === b.id ? 0 : a.id < b.id ? 1 : -1)
 }
 
-function oldestFirst(a: JobRow, b: JobRow): number {
+function oldestFirst(a: Place, b: Place): number {
   return -newestFirst(a, b)
 }

@@ -78,6 +78,29 @@ export async function indexTenantLimits(db: Kysely<unknown>): Promise<void> {
   `.execute(db)
 }
 
+/** The sums that triggers keep of what is written to `jobs`, for every step of time that a job was made in. */
+export async function createUsageSums(db: Kysely<unknown>, time: TimeType): Promise<void> {
+  await db.schema
+    .createTable('usage_sums')
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('starts_at', time, (column) => column.notNull())
+    .addColumn('status', 'text', (column) => column.notNull())
+    .addColumn('charge_state', 'text', (column) => column.notNull())
+    .addColumn('jobs', 'integer', (column) => column.notNull())
+    .addColumn('priced_jobs', 'integer', (column) => column.notNull())
+    .addColumn('quota', time, (column) => column.notNull())
+    .addPrimaryKeyConstraint('usage_sums_key', ['tenant', 'starts_at', 'status', 'charge_state'])
+    .execute()
+  await sql`
+    insert into usage_sums (tenant, starts_at, status, charge_state, jobs, priced_jobs, quota)
+    select tenant, ${STARTS_AT('created_at')}, status, charge_state, count(*), count(charge_quota), coalesce(sum(charge_quota), 0)
+    from jobs group by 1, 2, 3, 4
+  `.execute(db)
+}
+
+/** The beginning of the step that a time is in: `USAGE_STEP_MS`, written out. */
+export const STARTS_AT = (time: string) => sql.raw(`${time} - ${time} % 900000`)
+
 /** @param tagsOfJob the tags of `job` as rows `tag` with a `value`. */
 export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unknown>): Record<string, Migration> {
   return {
@@ -225,6 +248,19 @@ export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unk
     '0009-digital-source-type': {
       up: async (db: Kysely<unknown>) => {
         await db.schema.alterTable('images').addColumn('digital_source_type', 'text').execute()
+      },
+    },
+    '0011-queue-by-tenant': {
+      up: async (db: Kysely<unknown>) => {
+        await db.schema.dropIndex('jobs_queue').execute()
+        await sql`
+          create index jobs_queue on jobs (status, lease_until, tenant, created_at, id) where finished_at is null
+        `.execute(db)
+        // Jobs that were never sent say nothing of how long swaps take.
+        await db.schema.dropIndex('jobs_finished').execute()
+        await sql`
+          create index jobs_recent on jobs (finished_at) where finished_at is not null and submitted_at is not null
+        `.execute(db)
       },
     },
   }

@@ -17,6 +17,7 @@ export interface Tables {
   job_tags: JobTagRow
   webhooks: WebhookRow
   webhook_attempts: WebhookAttemptRow
+  usage_sums: UsageSumRow
 }
 
 export interface JobRow {
@@ -65,6 +66,18 @@ export interface JobRow {
   content_digest: string | null
   /** The place of the job's last change among the changes of all jobs: the higher, the later. */
   change_seq: number
+}
+
+/** What triggers have summed of the jobs that were made from `starts_at` on, for `USAGE_STEP_MS`. */
+export interface UsageSumRow {
+  tenant: string
+  starts_at: number
+  status: SwapJobStatus
+  charge_state: SwapChargeState
+  jobs: number
+  /** Those with a `charge_quota`. */
+  priced_jobs: number
+  quota: number
 }
 
 export interface TimelineRow {

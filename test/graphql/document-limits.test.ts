@@ -70,6 +70,13 @@ test.each([
   ['root fields', (n: number) => `{ ${Array.from({ length: n }, (_u, i) => `b${i}`).join(' ')} }`, 100],
   ['levels', (n: number) => `${'{ a '.repeat(n)}${'}'.repeat(n)}`, 10],
   ['directives', (n: number) => `{ a ${'@b '.repeat(n)} }`, 10],
+  ['directives on a variable', (n: number) => `query ($v: Int ${'@b '.repeat(n)}) { a }`, 10],
+  ['directives on a fragment definition', (n: number) => `{ ...F } fragment F on Job ${'@b '.repeat(n)} { a }`, 10],
+  [
+    'directives on variables and fragments together',
+    (n: number) => `query ($v: Int ${'@b '.repeat(n - 5)}) { ...F } fragment F on Job ${'@b '.repeat(5)} { a }`,
+    10,
+  ],
   ['levels in a fragment', (n: number) => `fragment F on Job ${'{ a '.repeat(n)}${'}'.repeat(n)}`, 10],
   [
     'root fields in a mutation',

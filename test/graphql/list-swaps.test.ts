@@ -1,7 +1,8 @@
 /** Lists of jobs: what a back office asks for, page by page, at the price of one page. */
 import { describe, expect, test } from 'vitest'
 import { createStepClock } from '../support/step-clock.ts'
-import { openTestApp, type TestApp } from '../support/test-app.ts'
+import { seedJobs } from '../support/seed-jobs.ts'
+import { databaseUrlOf, makeDataDir, openTestApp, subscribeSse, type TestApp } from '../support/test-app.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 const CREATE =
@@ -131,4 +132,37 @@ test('a list asks the upstream nothing', async () => {
   const before = gateway.upstream.fetched.length
   await list(gateway, '', 'nodes { id status }')
   expect(gateway.upstream.fetched.length).toBe(before)
+})
+
+test('a filter that no index answers is compared with so many jobs at most, while others are served', async () => {
+  const dataDir = await makeDataDir()
+  const gateway = await openTestApp({ dataDir })
+  await create(gateway, { tags: ['x'] })
+  const older = { created_at: 'created_at - n' }
+  await seedJobs(await databaseUrlOf(dataDir), 10_100, older, { job_tags: older })
+  const ended: string[] = []
+  const scan = gateway
+    .graphql('{ swapJobs(filter: { tags: ["x"], statuses: [LOST] }) { nodes { id } } }')
+    .finally(() => ended.push('scan'))
+  await gateway.graphql('{ swapJobs(first: 1) { nodes { id } } }').finally(() => ended.push('other'))
+  const { errors } = await scan
+  expect(ended).toEqual(['other', 'scan'])
+  expect(errors?.[0]).toMatchObject({ extensions: { code: 'INVALID_INPUT' } })
+  expect(errors?.[0]?.message).toMatch(/More than 10000 jobs.*createdFrom/)
+  const from = new Date(Date.now() - 10_000).toISOString()
+  const narrowed = `{ swapJobs(filter: { tags: ["x"], statuses: [LOST], createdFrom: "${from}" }) { totalCount nodes { id } } }`
+  expect((await gateway.graphql(narrowed)).data.swapJobs).toEqual({ totalCount: 0, nodes: [] })
+})
+
+test('a filter with more tags than a job may have is refused, in lists and in subscriptions', async () => {
+  const { graphql, app } = await openTestApp()
+  const tags = JSON.stringify(Array.from({ length: 11 }, (_u, n) => `t${n}`))
+  const { errors } = await graphql(`{ swapJobs(filter: { tags: ${tags} }) { nodes { id } } }`)
+  expect(errors?.[0]).toMatchObject({
+    message: expect.stringContaining('at most 10 tags'),
+    extensions: { code: 'INVALID_INPUT' },
+  })
+  const query = `subscription { swapJobsUpdated(filter: { tags: ${tags} }) { kind } }`
+  const { value } = await subscribeSse(app.url, query, {}).next()
+  expect(value.errors[0].extensions.code).toBe('INVALID_INPUT')
 })

@@ -2,6 +2,7 @@ import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { localViewer } from '../../src/auth/authenticate.ts'
+import type { Viewer } from '../../src/auth/viewer.ts'
 import { connectWire, openLiveStage } from '../support/live-stage.ts'
 import { until } from '../support/until.ts'
 
@@ -36,16 +37,17 @@ describe('closes a socket whose client', () => {
   })
 
   test('floods it with messages, whatever they are', async () => {
-    const { url } = await openLiveStage({ limits: { maxMessagesPerSecond: 10 } })
+    const { url } = await openLiveStage({ limits: { maxOperations: 2, messagesPerOperation: 5 } })
     const pinging = connectWire(url)
     await pinging.init()
     for (let n = 0; n < 30; n += 1) pinging.send({ type: 'ping', payload: { n } })
-    expect(await pinging.closed).toEqual({ code: 1008, reason: 'Too many messages' })
+    // A code after which clients connect again.
+    expect(await pinging.closed).toEqual({ code: 1013, reason: 'Too many messages' })
     expect(pinging.messages.every(({ payload }) => payload === undefined)).toBe(true)
     const frames = connectWire(url)
     await frames.init()
     for (let n = 0; n < 30; n += 1) frames.socket.ping('x'.repeat(100))
-    expect((await frames.closed).code).toBe(1008)
+    expect((await frames.closed).code).toBe(1013)
   })
 
   test('asks for more than it reads', async () => {
@@ -155,6 +157,33 @@ test('an operation too many is told so, and the others go on', async () => {
   await until(() => messages.some(({ type, id }) => type === 'next' && id === '4'))
   watched.set({ text: 'last', version: 2, last: true })
   await until(() => messages.filter(({ type }) => type === 'complete').length === 2)
+})
+
+test.each<[string, Partial<Viewer>, number]>([
+  ['a caller without a credential', {}, 50],
+  ['a watch token', { isAnonymous: false, jobIds: new Set(['job_1']) }, 50],
+  ['an API key or a JWT', { isAnonymous: false }, 300],
+])('one socket of %s runs as many operations as it may, and is told of one more', async (_who, over, most) => {
+  const { url } = await openLiveStage({ limits: { maxOperations: 300 }, viewer: { ...localViewer, ...over } })
+  const { init, subscribe, messages, socket } = connectWire(url)
+  await init()
+  const ids = Array.from({ length: most + 1 }, (_u, n) => String(n))
+  for (const id of ids) subscribe(id, WATCH)
+  await until(() => messages.filter(({ type }) => type === 'next').length === most)
+  const refusals = messages.filter(({ type }) => type === 'error')
+  expect(refusals).toMatchObject([{ id: String(most), payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }] }])
+  expect(socket.readyState).toBe(socket.OPEN)
+  socket.terminate()
+})
+
+test('a socket that was closed for its messages runs none of those that follow', async () => {
+  const stage = await openLiveStage({ limits: { maxOperations: 2, messagesPerOperation: 5 } })
+  const { init, subscribe, send, closed } = connectWire(stage.url)
+  await init()
+  for (let n = 0; n < 30; n += 1) send({ type: 'ping' })
+  for (let n = 0; n < 5; n += 1) subscribe(String(n), WATCH)
+  expect((await closed).code).toBe(1013)
+  expect(stage.watched.executed).toBe(0)
 })
 
 test('an id may be used again once it was completed, by either side', async () => {

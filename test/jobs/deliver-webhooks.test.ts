@@ -24,7 +24,7 @@ test('one that never answers is given up again and again, and never has more tha
   const makeEvent = async (n: number, url: string) => {
     const room = { maxInFlight: 10_000, maxWaiting: 10_000 }
     const refusals = { since: 0, maxPerTenant: 10, maxOverall: 10 }
-    const limits = { since: 0, quota: null, maxUnfinished: null, contentRefusals: refusals }
+    const limits = { since: 0, quota: null, maxUnfinished: null, maxWaiting: null, contentRefusals: refusals }
     const made = await store.createJob(makeNewSwapJob(`job_${n}`, clock.now(), { hookUrl: url }), room, limits)
     if (made.kind !== 'created') throw new Error(made.kind)
     const patch = { finishedAt: clock.now(), wakeAt: null }

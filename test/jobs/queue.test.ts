@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../../src/graphql/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'
@@ -59,4 +60,45 @@ test('all jobs together keep to FETCH_PER_SECOND', async () => {
   const { data } = await gateway.graphql(`{ ${fields} }`)
   expect(Object.keys(data)).toHaveLength(20)
   expect(gateway.upstream.accepted.reduce((sum, { fetches }) => sum + fetches, 0)).toBeLessThanOrEqual(6)
+})
+
+const digest = (key: string) => createHash('sha256').update(key).digest('hex')
+const asTenant = (key: string) => ({ authorization: `Bearer ${key}` })
+const BATCH =
+  'mutation ($items: [CreateSwapInput!]!) { createSwapBatch(input: { items: $items }) { ... on CreateSwapBatchSuccess { items { kind: __typename } } } }'
+
+/** @returns how many of a hundred swaps found a place. */
+async function createHundred({ graphql }: TestApp, headers: Record<string, string>): Promise<number> {
+  const items = Array.from({ length: 100 }, () => INPUT)
+  const { data, errors } = await graphql(BATCH, { items }, headers)
+  expect(errors).toBeUndefined()
+  const kinds = data.createSwapBatch.items.map((item: { kind: string }) => item.kind)
+  return kinds.filter((kind: string) => kind === 'CreateSwapSuccess').length
+}
+
+test('a swap of another tenant is submitted next, however many one tenant has queued before it', async () => {
+  const settings = { MAX_IN_FLIGHT: '2', API_KEYS: `many:${digest('key-of-many')},few:${digest('key-of-few')}` }
+  const gateway = await openTestApp({ settings })
+  expect(await createHundred(gateway, asTenant('key-of-many'))).toBe(100)
+  const input = { ...INPUT, targetImage: { url: 'https://example.com/of-few.jpg' } }
+  await gateway.graphql(CreateSwapDocument.toString(), { input }, asTenant('key-of-few'))
+  const [first] = gateway.upstream.accepted
+  if (!first) throw new Error('nothing was sent')
+  first.state = { status: 'SUCCESS' }
+  await gateway.upstream.sendHook(first)
+  const next = await until(() => gateway.upstream.accepted[2])
+  expect(next.targetImage).toBe('https://example.com/of-few.jpg')
+})
+
+test('one of several tenants may fill half of the waiting room, and the only tenant all of it', async () => {
+  const settings = { MAX_IN_FLIGHT: '1' }
+  const several = await openTestApp({
+    settings: { ...settings, API_KEYS: `a:${digest('key-of-a')},b:${digest('key-of-b')}` },
+  })
+  for (let n = 0; n < 5; n += 1) await createHundred(several, asTenant('key-of-a'))
+  // One is at the upstream.
+  expect(await createHundred(several, asTenant('key-of-a'))).toBe(1)
+  expect(await createHundred(several, asTenant('key-of-b'))).toBe(100)
+  const only = await openTestApp({ settings: { ...settings, API_KEYS: `a:${digest('key-of-a')}` } })
+  for (let n = 0; n < 6; n += 1) expect(await createHundred(only, asTenant('key-of-a'))).toBe(100)
 })

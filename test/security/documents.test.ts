@@ -1,7 +1,7 @@
 /** Documents that are made to be expensive, or to learn what is not told: refused on every road, and the next is served. */
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { KEYS, openStage, openWire, post, read, type Stage } from './stage.ts'
+import { INPUT, KEYS, openStage, openWire, post, read, type Stage } from './stage.ts'
 import { until } from '../support/until.ts'
 
 let stage: Stage
@@ -26,6 +26,9 @@ const REFUSED: Record<string, string> = {
   'overlapping fields in many fragments': `{ swapJob(id: "1") { ${times(150, (n) => `...F${n}`)} } } ${times(150, (n) => `fragment F${n} on SwapJob { id status }`)}`,
   'fragments that double': `{ ...F0 } ${times(30, (n) => `fragment F${n} on Query { a${n}: node(id: 1) { ...F${n + 1} } b${n}: node(id: 2) { ...F${n + 1} } }`)} fragment F30 on Query { __typename }`,
   'fragments in a circle': '{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }',
+  'eleven directives on variables': `query ${'($a: Int ' + '@a '.repeat(11) + ')'} { __typename }`,
+  'eleven directives on a fragment definition': `{ ...F } fragment F on Query ${'@a '.repeat(11)} { __typename }`,
+  'eleven lists': `{ ${times(11, (n) => `a${n}: swapJobs { totalCount }`)} }`,
   'eleven directives': `{ __typename ${times(11, () => '@include(if: true)')} }`,
   'eleven directives on fragments': `{ ${times(11, (n) => `... @include(if: true) { a${n}: __typename }`)} }`,
   'six mutations': `mutation { ${times(6, (n) => `m${n}: createSwap(input: { targetImage: { url: "https://example.com/${n}" }, swapImage: { url: "https://example.com/f" } }) { __typename }`)} }`,
@@ -55,7 +58,14 @@ describe.each(Object.entries(REFUSED))('%s', (_name, query) => {
 })
 
 describe('on a stream', () => {
-  const heavy = ['101 aliases', 'overlapping fields', 'eleven directives', 'introspection', 'the SDL of the subgraph']
+  const heavy = [
+    '101 aliases',
+    'eleven lists',
+    'overlapping fields',
+    'eleven directives',
+    'introspection',
+    'the SDL of the subgraph',
+  ]
 
   test.each(heavy)('%s is refused over SSE', async (name) => {
     const { text } = await post(stage.url, { query: REFUSED[name] }, { accept: 'text/event-stream' })
@@ -94,6 +104,38 @@ describe('errors tell nothing of the schema', () => {
     expect(text).not.toContain('Did you mean')
   })
 
+  test.each<[string, string, object]>([
+    ['a value of an enum', 'query ($w: SwapUsageWindow) { swapUsage(window: $w) { jobs } }', { w: 'LAST_HOURS' }],
+    ['a member of an input', 'query ($f: SwapJobFilter) { swapJobs(filter: $f) { nodes { id } } }', { f: { tag: [] } }],
+    [
+      'a member of an input in a mutation',
+      'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { __typename } }',
+      { input: { ...INPUT, targetImag: { url: 'https://example.com' } } },
+    ],
+    [
+      'a member deep in a list of inputs',
+      'mutation ($items: [CreateSwapInput!]!) { createSwapBatch(input: { items: $items }) { __typename } }',
+      { items: [{ ...INPUT, swapImag: {} }] },
+    ],
+  ])('nor has %s in a variable, on any transport, also when the document is known', async (_what, query, variables) => {
+    for (let n = 0; n < 3; n += 1) {
+      const { text } = await post(stage.url, { query, variables })
+      expect(text).toContain('"errors"')
+      expect(text).not.toContain('Did you mean')
+    }
+    const { text } = await post(stage.url, { query, variables }, { accept: 'text/event-stream' })
+    expect(text).toContain('"errors"')
+    expect(text).not.toContain('Did you mean')
+    const { socket, messages, send } = openWire(stage.url)
+    await once(socket, 'open')
+    send({ type: 'connection_init', payload: { authorization: `Bearer ${KEYS.acme}` } })
+    await until(() => messages.some(({ type }) => type === 'connection_ack'))
+    send({ type: 'subscribe', id: '1', payload: { query, variables } })
+    const answer = await until(() => messages.find(({ id }) => id === '1'))
+    expect(JSON.stringify(answer)).not.toContain('Did you mean')
+    socket.terminate()
+  })
+
   test('nor has a variable', async () => {
     const query = 'subscription ($s: [SwapJobStatus!]) { swapJobsUpdated(filter: { statuses: $s }) { kind } }'
     const { text } = await post(stage.url, { query, variables: { s: ['SUCCES'] } }, { accept: 'text/event-stream' })
@@ -107,13 +149,13 @@ describe('lists', () => {
     const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on SwapJob { id } } }'
     const r = Array.from({ length: 201 }, (_u, n) => ({ __typename: 'SwapJob', id: `job_${n}` }))
     const { json } = await post(stage.url, { query, variables: { r } })
-    expect(json.errors[0].extensions.code).toBe('INVALID_INPUT')
+    expect(json.errors[0].extensions.code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
     expect((await post(stage.url, { query, variables: { r: r.slice(1) } })).json.data._entities).toHaveLength(200)
   })
 
   test('more than 200 ids in a document are refused as well', async () => {
     const { json } = await post(stage.url, { query: `{ nodes(ids: [${times(201, (n) => `${n}`)}]) { id } }` })
-    expect(json.errors[0].extensions.code).toBe('INVALID_INPUT')
+    expect(json.errors[0].extensions.code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
   })
 
   test('and more than 200 ids of a filter', async () => {

@@ -251,6 +251,27 @@ describe('a job of another tenant', () => {
 })
 
 describe('a watch token', () => {
+  test('reads neither the usage of its tenant nor any job but its own', async () => {
+    const { watchToken, job } = await create()
+    const other = await create()
+    const credentials = bearer(watchToken?.token ?? '')
+    const usage = await post(stage.url, { query: '{ swapUsage { jobs quotaSpent } }' }, credentials)
+    expect(usage.json).toMatchObject({ data: null, errors: [{ extensions: { code: 'FORBIDDEN' } }] })
+    const query = `{
+      swapJobs { totalCount nodes { id } } byIds: swapJobs(filter: { ids: ["${other.job.id}"] }) { totalCount nodes { id } }
+      nodes(ids: ["${job.id}", "${other.job.id}"]) { id } swapJob(id: "${other.job.id}") { id }
+      _entities(representations: [{ __typename: "SwapJob", id: "${other.job.id}" }]) { __typename }
+    }`
+    const { json } = await post(stage.url, { query }, credentials)
+    expect(json.data).toEqual({
+      swapJobs: { totalCount: 1, nodes: [{ id: job.id }] },
+      byIds: { totalCount: 0, nodes: [] },
+      nodes: [{ id: job.id }, null],
+      swapJob: null,
+      _entities: [null],
+    })
+  })
+
   let mine = { id: '', token: '' }
   let another = ''
   beforeAll(async () => {

@@ -22,6 +22,7 @@ const NO_LIMITS = {
   since: 0,
   quota: null,
   maxUnfinished: null,
+  maxWaiting: null,
   contentRefusals: { since: 0, maxPerTenant: 1, maxOverall: 1 },
 }
 

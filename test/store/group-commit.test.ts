@@ -129,3 +129,16 @@ test('a database that another program has locked is opened once the lock is free
   closeAfterTest(() => db.destroy())
   expect(state).toBe('waiting')
 })
+
+test('many writes at once are committed in groups, and other work has its turn between them', async () => {
+  const { keep, seenByOther } = await openTwice()
+  const written: number[] = []
+  const writes = Array.from({ length: 100 }, async (_u, n) => keep(n).then(() => written.push(n)))
+  const seen = new Set<number>()
+  while (written.length < 100) {
+    seen.add(seenByOther().length)
+    await nextTurn()
+  }
+  await Promise.all(writes)
+  expect([...seen].filter((count) => count > 0 && count < 100).length).toBeGreaterThanOrEqual(2)
+})

@@ -1,8 +1,10 @@
 /** One suite for the contract of the store; each engine runs it in its own project (`vitest.config.ts`). */
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { array, assert, asyncProperty, boolean, constantFrom, integer, option, record, uniqueArray } from 'fast-check'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
+import { matchesFilter } from '../../src/domain/job-filter.ts'
 import type { SwapJob } from '../../src/domain/swap-job.ts'
 import { createId } from '../../src/lib/ids.ts'
 import {
@@ -11,6 +13,7 @@ import {
   type Room,
   type TenantLimits,
   UpstreamIdTakenError,
+  USAGE_STEP_MS,
 } from '../../src/store/job-store.ts'
 import type { Engine } from '../../src/store/engine.ts'
 import { createCachedJobStore } from '../../src/store/job-cache.ts'
@@ -56,7 +59,7 @@ async function makePostgres(): Promise<() => Promise<Opened>> {
 const NOW = 1_700_000_000_000
 const ROOM = { maxInFlight: 100, maxWaiting: 100 }
 const REFUSALS = { since: 0, maxPerTenant: 2, maxOverall: 3 }
-const LIMITS = { since: 0, quota: null, maxUnfinished: null, contentRefusals: REFUSALS }
+const LIMITS = { since: 0, quota: null, maxUnfinished: null, maxWaiting: null, contentRefusals: REFUSALS }
 
 function newJob(over: Partial<NewSwapJob> = {}): NewSwapJob {
   return makeNewSwapJob(createId('job', NOW), NOW, {
@@ -72,6 +75,8 @@ async function createOne(store: JobStore, over: Partial<NewSwapJob> = {}): Promi
   if (made.kind !== 'created') throw new Error(made.kind)
   return made.job
 }
+
+const startOfStep = (at: number) => at - (at % USAGE_STEP_MS)
 
 const enqueue = (upstreamId: string) =>
   ({ kind: 'transition', to: 'ON_QUEUE', patch: { upstreamId, leaseUntil: null, wakeAt: NOW + 2_000 } }) as const
@@ -184,6 +189,138 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
       expect(kinds).toEqual({ claimed: 3, quotaSpent: 9 })
       expect(made.at(-1)).toEqual({ kind: 'quotaSpent', remaining: 1 })
     })
+  })
+
+  test('the next submit goes to the tenant with the fewest jobs in flight, then to the oldest job', async () => {
+    const { store } = await openStore()
+    const tenants = constantFrom('a', 'b', 'c', 'd')
+    const job = record({ tenant: tenants, isSent: boolean(), isLater: boolean() })
+    await assert(
+      asyncProperty(array(job, { maxLength: 12 }), async (wanted) => {
+        const made: { readonly job: SwapJob; readonly isSent: boolean; readonly isLater: boolean }[] = []
+        for (const [n, { tenant, isSent, isLater }] of wanted.entries()) {
+          const created = await createOne(store, {
+            tenant,
+            createdAt: NOW - n * 7,
+            leaseUntil: isSent ? NOW + 45_000 : null,
+          })
+          const later = { kind: 'note', patch: { notBefore: NOW + 5_000 } } as const
+          if (!isSent && isLater) await store.applyDecision(created, later, NOW, 'SUBMIT')
+          made.push({ job: created, isSent: created.leaseUntil !== null, isLater })
+        }
+        const inFlight = (tenant: string) => made.filter((one) => one.isSent && one.job.tenant === tenant).length
+        const expected = made
+          .filter(({ isSent, isLater }) => !isSent && !isLater)
+          .toSorted((x, y) => inFlight(x.job.tenant) - inFlight(y.job.tenant) || x.job.createdAt - y.job.createdAt)[0]
+        expect((await store.findNextWaiting(NOW, REFUSALS))?.id ?? null).toBe(expected?.job.id ?? null)
+        const ended = { kind: 'transition', to: 'FAILED', patch: { finishedAt: NOW, wakeAt: null } } as const
+        const stored = await store.findJobs(made.map((one) => one.job.id).concat('job_none'))
+        await Promise.all(stored.map(async (one) => one && store.applyDecision(one, ended, NOW, 'SUBMIT')))
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  test('a tenant may have as many waiting jobs as it is allowed, and others find room beside it', async () => {
+    const { store } = await openStore()
+    const room = { maxInFlight: 1, maxWaiting: 10 }
+    const limits = { ...LIMITS, maxWaiting: 3 }
+    const kinds = await Promise.all(
+      ['a', 'a', 'a', 'a', 'a', 'a', 'b', 'b', 'b', 'b'].map(
+        async (tenant) => (await store.createJob(newJob({ tenant }), room, limits)).kind,
+      ),
+    )
+    const of = (kind: string, from: number, to: number) => kinds.slice(from, to).filter((one) => one === kind).length
+    expect([of('created', 0, 6), of('tenantFull', 0, 6)]).toEqual([4, 2])
+    expect([of('created', 6, 10), of('tenantFull', 6, 10)]).toEqual([3, 1])
+  })
+
+  test('usage is the sum of what is stored, whatever happens to jobs and in whatever order', async () => {
+    const { store, db } = await openStore()
+    const step = record({
+      tenant: constantFrom('a', 'b'),
+      quarter: integer({ min: 0, max: 3 }),
+      end: constantFrom('SUCCESS', 'FAILED', 'LOST', null),
+      quota: option(integer({ min: 0, max: 3_000_000_000 })),
+    })
+    await assert(
+      asyncProperty(array(step, { minLength: 1, maxLength: 8 }), async (steps) => {
+        await Promise.all(
+          steps.map(async ({ tenant, quarter, end, quota }) => {
+            const job = await createOne(store, { tenant, createdAt: NOW - quarter * USAGE_STEP_MS })
+            const state = end === 'SUCCESS' ? 'CHARGED' : end === 'LOST' ? 'UNKNOWN' : 'NOT_CHARGED'
+            const charge = { state, quota: state === 'CHARGED' && quota !== null ? quota % 1_000 : null } as const
+            const patch = { finishedAt: NOW, wakeAt: null, leaseUntil: null, charge }
+            if (end) await store.applyDecision(job, { kind: 'transition', to: end, patch }, NOW, 'FETCH')
+            else await store.applyDecision(job, enqueue(job.id), NOW, 'SUBMIT')
+          }),
+        )
+        for (const tenant of ['a', 'b']) {
+          const since = startOfStep(NOW) - USAGE_STEP_MS
+          const rows = await db
+            .selectFrom('jobs')
+            .select(['status', 'charge_state', 'charge_quota'])
+            .where('tenant', '=', tenant)
+            .where('created_at', '>=', since)
+            .execute()
+          const { counts, spent, uncertain } = await store.sumUsage(tenant, since, 3)
+          for (const { status, count } of counts) expect(count).toBe(rows.filter((row) => row.status === status).length)
+          expect(spent).toBe(rows.reduce((sum, row) => sum + (row.charge_quota ?? 0), 0))
+          const open = rows.filter((row) => row.charge_state !== 'NOT_CHARGED' && row.charge_quota === null)
+          expect(uncertain).toBe(open.length * 3)
+        }
+        const stored = await db.selectFrom('jobs').selectAll().where('finished_at', 'is', null).execute()
+        const ended = { kind: 'transition', to: 'FAILED', patch: { finishedAt: NOW, wakeAt: null } } as const
+        const jobs = await store.findJobs(stored.map(({ id }) => id).concat('job_none'))
+        await Promise.all(jobs.map(async (job) => job && store.applyDecision(job, ended, NOW, 'FETCH')))
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('lists and counts the jobs that fit, whatever is combined in a filter and in either direction', async () => {
+    const { store } = await openStore()
+    const made: SwapJob[] = []
+    for (let n = 0; n < 24; n += 1) {
+      const tags = ['all', ...(n % 2 === 0 ? ['even'] : []), ...(n % 3 === 0 ? ['third'] : [])]
+      const job = await createOne(store, {
+        createdAt: NOW + Math.floor(n / 3),
+        tags,
+        clientReference: n % 5 === 0 ? 'five' : null,
+      })
+      const failed = { kind: 'transition', to: 'FAILED', patch: { finishedAt: NOW, wakeAt: null } } as const
+      made.push((n % 4 === 0 && (await store.applyDecision(job, failed, NOW, 'SUBMIT'))) || job)
+    }
+    const newest = made.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
+    const filters = record(
+      {
+        tags: uniqueArray(constantFrom('all', 'even', 'third', 'none'), { maxLength: 3 }),
+        clientReference: constantFrom('five', 'none'),
+        statuses: uniqueArray(constantFrom('FAILED', 'PENDING', 'LOST'), { maxLength: 2 }),
+        done: boolean(),
+        ids: uniqueArray(constantFrom(...made.map(({ id }) => id), 'job_none'), { maxLength: 6 }),
+        createdFrom: integer({ min: NOW - 1, max: NOW + 9 }),
+        createdBefore: integer({ min: NOW - 1, max: NOW + 9 }),
+      },
+      { requiredKeys: [] },
+    )
+    const place = option(constantFrom(...made))
+    const direction = constantFrom('forward', 'backward')
+    await assert(
+      asyncProperty(filters, place, direction, integer({ min: 1, max: 9 }), async (filter, from, way, limit) => {
+        const fitting = newest.filter((job) => matchesFilter(job, filter))
+        const at = from ? newest.indexOf(from) : null
+        const isForward = way === 'forward'
+        const within = fitting.filter(
+          (job) => at === null || (isForward ? newest.indexOf(job) > at : newest.indexOf(job) < at),
+        )
+        const expected = isForward ? within.slice(0, limit) : within.slice(-limit)
+        const listed = await store.listJobs('a', filter, { from, direction: way, limit })
+        expect(listed.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
+        expect(await store.countJobs('a', filter, 10)).toBe(Math.min(10, fitting.length))
+      }),
+      { numRuns: 150 },
+    )
   })
 
   test('a job that may not go in any case waits, and one that is to be tried later is not next', async () => {

@@ -6,6 +6,7 @@ export const LIMITS = {
   since: 0,
   quota: null,
   maxUnfinished: null,
+  maxWaiting: null,
   contentRefusals: { since: 0, maxPerTenant: 2, maxOverall: 3 },
 }
 

@@ -18,6 +18,8 @@ import { openEventStreamDoor } from '../../src/graphql/event-stream.ts'
 import { type Admitted, createFrontDoor } from '../../src/graphql/front-door.ts'
 import { createLanes } from '../../src/graphql/lanes/lanes.ts'
 import { createLiveOperations } from '../../src/graphql/live-operations.ts'
+import { createCostLimits } from '../../src/graphql/cost-limits.ts'
+import { createOperationTurns } from '../../src/graphql/operation-turns.ts'
 import { createPrepareOperation } from '../../src/graphql/operations.ts'
 import { createFindDocument } from '../../src/graphql/trusted-documents.ts'
 import { openWebSocketDoor, WEB_SOCKET_LIMITS, type WebSocketLimits } from '../../src/graphql/web-socket.ts'
@@ -102,11 +104,13 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   const errors: unknown[] = []
   const onUnexpectedError = (error: unknown) => errors.push(error)
   const maskError = createErrorMask(onUnexpectedError)
+  const turns = createOperationTurns(createCostLimits(schema))
   // Nothing in this schema asks for a use case.
   const prepare = createPrepareOperation({
     yoga: createYoga<Admitted, Context>({ schema, logging: false }),
     useCases: {} as UseCases,
     findDocument: createFindDocument(null),
+    turns,
     maskError,
     hideSuggestions: false,
   })
@@ -119,7 +123,8 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     admission,
     findDocument: createFindDocument(null),
     eventStreams,
-    lanes: createLanes(schema, {} as UseCases),
+    lanes: createLanes(schema, {} as UseCases, turns),
+    turns,
     // What is no stream is not asked for here.
     yoga: (_request, response) => response.writeHead(501).end(),
     welcome: () => {},

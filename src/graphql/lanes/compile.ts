@@ -7,7 +7,6 @@
 import {
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLAbstractType,
   type GraphQLLeafType,
   type GraphQLObjectType,
@@ -24,11 +23,12 @@ import {
   OperationTypeNode,
   print,
   type SelectionSetNode,
-  typeFromAST,
 } from 'graphql'
 import { isDone, SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
+import { createCollectFields } from '../collect-fields.ts'
+import { containsKind } from '../contains-kind.ts'
 import type { Context } from '../context.ts'
-import { compileArguments, compileVariables, contains } from './inputs.ts'
+import { compileArguments, compileVariables } from './inputs.ts'
 import { isOfJobAlone, isStored } from './stored-fields.ts'
 import { Uncommon } from './uncommon.ts'
 
@@ -73,7 +73,7 @@ export function compile(
   operation: OperationDefinitionNode,
 ): Plan | null {
   const type = operation.operation
-  if (type === OperationTypeNode.SUBSCRIPTION || contains(document, Kind.DIRECTIVE)) return null
+  if (type === OperationTypeNode.SUBSCRIPTION || containsKind(document, Kind.DIRECTIVE)) return null
   const root = schema.getRootType(type)
   if (!root) return null
   try {
@@ -140,40 +140,10 @@ function sayWithoutAlias(nodes: readonly FieldNode[]): string {
 }
 
 function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
-  const fragments = new Map<string, FragmentDefinitionNode>()
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
-  }
+  const collect = createCollectFields(schema, document)
   let isOfStore = true
   let isOfJobsAlone = true
   const objects = new Map<string, CompiledObject>()
-
-  /** The fields that an object of `type` is asked for, in order, by the name each has in the answer. */
-  const collect = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Map<string, FieldNode[]> => {
-    const fields = new Map<string, FieldNode[]>()
-    const spread = new Set<string>()
-    const add = ({ selections }: SelectionSetNode) => {
-      for (const selection of selections) {
-        if (selection.kind === Kind.FIELD) {
-          const key = selection.alias?.value ?? selection.name.value
-          const nodes = fields.get(key)
-          if (nodes) nodes.push(selection)
-          else fields.set(key, [selection])
-          continue
-        }
-        const name = selection.kind === Kind.FRAGMENT_SPREAD ? selection.name.value : null
-        const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection
-        if (!fragment || (name !== null && spread.has(name))) continue
-        if (name !== null) spread.add(name)
-        const condition = fragment.typeCondition ? typeFromAST(schema, fragment.typeCondition) : type
-        if (condition === type || (isAbstractType(condition) && schema.isSubType(condition, type))) {
-          add(fragment.selectionSet)
-        }
-      }
-    }
-    for (const set of sets) add(set)
-    return fields
-  }
 
   /** One for all places that ask an object of a type for the same, as many aliases do. */
   const compileObject = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Write => {

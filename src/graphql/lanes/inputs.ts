@@ -4,7 +4,6 @@
  */
 import {
   type ArgumentNode,
-  type ASTNode,
   type FieldNode,
   getArgumentValues,
   getVariableValues,
@@ -17,8 +16,8 @@ import {
   Kind,
   type OperationDefinitionNode,
   typeFromAST,
-  visit,
 } from 'graphql'
+import { containsKind } from '../contains-kind.ts'
 import { Uncommon } from './uncommon.ts'
 
 type Values = Readonly<Record<string, unknown>>
@@ -57,7 +56,7 @@ export function compileArguments(
 ): (variables: Values) => Values {
   const nodes = node.arguments ?? []
   const byEngine = (variables?: Values): Values => getArgumentValues(field, node, variables)
-  if (!nodes.some((argument) => contains(argument, Kind.VARIABLE))) {
+  if (!nodes.some((argument) => containsKind(argument, Kind.VARIABLE))) {
     try {
       const args = byEngine()
       return () => args
@@ -86,15 +85,4 @@ function compileArgument({ name, defaultValue }: GraphQLArgument, nodes: readonl
   const value = nodes.find((node) => node.name.value === name)?.value
   if (!value) return { name, variable: null, value: defaultValue }
   return { name, variable: value.kind === Kind.VARIABLE ? value.name.value : '', value: undefined }
-}
-
-/** Whether a node of that kind stands anywhere in it. */
-export function contains(node: ASTNode, kind: Kind): boolean {
-  let found = false
-  visit(node, {
-    enter: (inner) => {
-      if (inner.kind === kind) found = true
-    },
-  })
-  return found
 }

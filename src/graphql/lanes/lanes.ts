@@ -13,6 +13,7 @@ import { LRUCache } from 'lru-cache'
 import type { Viewer } from '../../auth/viewer.ts'
 import type { Caller } from '../caller.ts'
 import { type Context, createContext, type UseCases } from '../context.ts'
+import type { OperationTurns } from '../operation-turns.ts'
 import { compile, type Plan, type Written } from './compile.ts'
 import { type Answer, type Condition, createKeptAnswers } from './kept-answers.ts'
 
@@ -63,20 +64,20 @@ interface Learned {
   readonly plans: Map<OperationDefinitionNode, Plan | null>
 }
 
-export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
+export function createLanes(schema: GraphQLSchema, useCases: UseCases, turns: OperationTurns): Lanes {
   const learned = new LRUCache<string, Learned>({ max: MAX_PLANS })
   const kept = createKeptAnswers(useCases)
   /** What was read before an erasure is not kept after it. */
   let erasures = 0
 
-  const findPlan = (text: string, operationName: string | null): Plan | null => {
+  const findPlan = (text: string, operationName: string | null) => {
     const found = learned.get(text)
     const operation = found && getOperationAST(found.document, operationName)
     if (!operation) return null
     const known = found.plans.get(operation)
     const plan = known === undefined ? compile(schema, found.document, operation) : known
     found.plans.set(operation, plan)
-    return plan
+    return plan && { plan, document: found.document, operation }
   }
 
   return {
@@ -91,11 +92,13 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases): Lanes {
       learned.set(text, { document, plans: new Map() })
     },
     answer: async (request) => {
-      const plan = findPlan(request.text, request.operationName)
-      if (!plan) return null
+      const found = findPlan(request.text, request.operationName)
+      if (!found) return null
+      const { plan, document, operation } = found
       const erasuresBefore = erasures
       const mine = plan.type === 'mutation' ? withoutRepeats(useCases) : useCases
       try {
+        await turns.take(request.caller, document, operation, request.variables)
         const context = createContext(mine, request.caller, request.idempotencyKey)
         const state = useCases.nameState(request.caller.viewer.tenant)
         const written = await plan.run(context, request.variables)

@@ -1,11 +1,22 @@
 /**
  * Disables introspection, `_service` of federation, and suggestions of names in errors. `__typename` stays.
  */
-import { type ASTVisitor, GraphQLError, validate, type ValidationContext } from 'graphql'
+import {
+  type ASTVisitor,
+  type ExecutionArgs,
+  getOperationAST,
+  getVariableValues,
+  GraphQLError,
+  validate,
+  type ValidationContext,
+} from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 
 /** The fields of the query type that lead to the schema. */
 const SCHEMA_FIELDS: ReadonlySet<string> = new Set(['__schema', '__type', '_service'])
+
+/** As many as the engine itself reports. */
+const MAX_VARIABLE_ERRORS = 50
 
 export function useSchemaSecrecy(): Plugin {
   return {
@@ -15,14 +26,23 @@ export function useSchemaSecrecy(): Plugin {
         validate(schema, document, rules, { ...options, hideSuggestions: true }),
       )
     },
-    // Errors of variables are told as the operation begins.
-    onExecute: ({ args }) => {
-      Object.assign(args, { hideSuggestions: true })
-    },
-    onSubscribe: ({ args }) => {
-      Object.assign(args, { hideSuggestions: true })
+    // Yoga's engine suggests names in errors of variables, so these are found before it runs.
+    onExecute: ({ args, setResultAndStopExecution }) => {
+      const errors = findVariableErrors(args)
+      if (errors.length > 0) setResultAndStopExecution({ errors })
     },
   }
+}
+
+function findVariableErrors({
+  schema,
+  document,
+  operationName,
+  variableValues,
+}: ExecutionArgs): readonly GraphQLError[] {
+  const { variableDefinitions = [] } = getOperationAST(document, operationName) ?? {}
+  const options = { maxErrors: MAX_VARIABLE_ERRORS, hideSuggestions: true }
+  return getVariableValues(schema, variableDefinitions, variableValues ?? {}, options).errors ?? []
 }
 
 /** Reports once, however many fields ask: graphql's own rule has an error for each field of an introspection query. */

@@ -3,6 +3,7 @@ import type { BatchItemOutcome } from '../../jobs/create-swap-batch.ts'
 import type { RetryOutcome } from '../../jobs/retry-swap.ts'
 import type { WatchToken } from '../../auth/viewer.ts'
 import { builder } from '../builder.ts'
+import { declareCost } from '../field-cost.ts'
 import {
   SwapBusyError,
   SwapIdempotencyConflictError,
@@ -86,7 +87,7 @@ const CreateSwapSuccess = builder
   .implement({
     description: 'The job is recorded; it is carried out even if this answer is lost.',
     fields: (t) => ({
-      job: t.expose('job', { type: SwapJobType }),
+      job: t.expose('job', { type: SwapJobType, extensions: declareCost({ nodes: 0 }) }),
       reused: t.expose('reused', {
         type: SwapReuse,
         description: 'Whether an earlier job was given back instead of a new one.',
@@ -129,6 +130,7 @@ builder.mutationField('createSwap', (t) =>
     type: CreateSwapResult,
     description:
       'Start one swap. The upstream is asked, and charges, at most once for one `idempotencyKey`, whatever the number of retries.',
+    extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CreateSwapInput, required: true }) },
     resolve: async (_root, { input }, { viewer, allowance, idempotencyKey, useCases }) => {
       if (allowance.isSpent) return toRateLimited(allowance, useCases.now())

@@ -1,6 +1,7 @@
 import type { StoredImage, StoredImageType } from '../../domain/image.ts'
 import { MAX_IMAGE_BYTES } from '../../lib/image-limits.ts'
 import { builder } from '../builder.ts'
+import { declareCost } from '../field-cost.ts'
 import {
   SwapInvalidInputError,
   SwapQuotaExceededError,
@@ -27,6 +28,7 @@ const SwapUploadTarget = builder.objectRef<UploadTarget>('SwapUploadTarget').imp
     url: t.expose('url', { type: 'URL' }),
     headers: t.field({
       type: [SwapHeader],
+      extensions: declareCost({ listSize: { assumedSize: 2 } }),
       resolve: ({ contentType, byteLength }) => [
         { name: 'Content-Type', value: contentType },
         { name: 'Content-Length', value: String(byteLength) },
@@ -40,7 +42,7 @@ const CreateSwapUploadSuccess = builder
   .objectRef<{ readonly upload: StoredImage; readonly put: UploadTarget | null }>('CreateSwapUploadSuccess')
   .implement({
     fields: (t) => ({
-      upload: t.expose('upload', { type: SwapUploadType }),
+      upload: t.expose('upload', { type: SwapUploadType, extensions: declareCost({ nodes: 0 }) }),
       put: t.expose('put', {
         type: SwapUploadTarget,
         nullable: true,
@@ -83,6 +85,7 @@ builder.mutationField('createSwapUpload', (t) =>
   t.field({
     type: CreateSwapUploadResult,
     description: 'Reserve a place to PUT an image to; its id is then used as `uploadId`.',
+    extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CreateSwapUploadInput, required: true }) },
     resolve: async (_root, { input }, { viewer, allowance, useCases }) => {
       if (allowance.isSpent) return toRateLimited(allowance, useCases.now())

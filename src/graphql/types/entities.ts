@@ -10,6 +10,7 @@ import type { SwapJob } from '../../domain/swap-job.ts'
 import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
 import type { Context } from '../context.ts'
+import { countMembers, declareCost } from '../field-cost.ts'
 import { printSubgraphSdl } from '../sdl.ts'
 import { SwapJobType } from './swap-job.ts'
 import { SwapUploadType } from './upload.ts'
@@ -36,6 +37,7 @@ builder.queryField('_entities', (t) =>
   t.field({
     type: [Entity],
     nullable: { list: false, items: true },
+    extensions: declareCost({ sizeOf: (args) => countMembers(args, 'representations') }),
     args: { representations: t.arg({ type: ['_Any'], required: true }) },
     // Each representation fails on its own: a bad one does not take the answers of the others away.
     resolve: (_root, { representations }, context) =>
@@ -61,8 +63,17 @@ function isEntityName(value: unknown): value is EntityName {
   return typeof value === 'string' && Object.hasOwn(FIND_ENTITY, value)
 }
 
+/** Printed once: many aliases may ask for it. */
+const printed = new WeakMap<GraphQLSchema, string>()
+
+function readSubgraphSdl(schema: GraphQLSchema): string {
+  const sdl = printed.get(schema) ?? printSubgraphSdl(schema)
+  printed.set(schema, sdl)
+  return sdl
+}
+
 const Service = builder.objectRef<GraphQLSchema>('_Service').implement({
-  fields: (t) => ({ sdl: t.string({ resolve: printSubgraphSdl }) }),
+  fields: (t) => ({ sdl: t.string({ resolve: readSubgraphSdl }) }),
 })
 
 builder.queryField('_service', (t) =>

@@ -3,6 +3,7 @@ import type { SwapJob } from '../../domain/swap-job.ts'
 import type { Allowance } from '../../limits/limiter.ts'
 import { builder } from '../builder.ts'
 import { sayLimit } from '../caller.ts'
+import { declareCost } from '../field-cost.ts'
 import { SwapJobType } from './swap-job.ts'
 
 const SwapErrorCode = builder.enumType('SwapErrorCode', {
@@ -53,7 +54,12 @@ export const SwapInvalidInputError = builder
   .implement({
     description: 'All that is wrong with the input, not only the first thing.',
     interfaces: [SwapError],
-    fields: (t) => ({ issues: t.expose('issues', { type: [SwapInputIssueType] }) }),
+    fields: (t) => ({
+      issues: t.expose('issues', {
+        type: [SwapInputIssueType],
+        extensions: declareCost({ listSize: { assumedSize: 5 } }),
+      }),
+    }),
   })
 
 export function toInvalidInput(issues: readonly SwapInputIssue[]) {
@@ -67,7 +73,11 @@ export const SwapIdempotencyConflictError = builder
     description: 'The idempotency key was used with another input. Nothing was sent.',
     interfaces: [SwapError],
     fields: (t) => ({
-      job: t.expose('job', { type: SwapJobType, description: 'The job that has the key.' }),
+      job: t.expose('job', {
+        type: SwapJobType,
+        description: 'The job that has the key.',
+        extensions: declareCost({ nodes: 0 }),
+      }),
     }),
   })
 
@@ -85,7 +95,11 @@ export const SwapUpstreamError = builder
     description: "The upstream's answer was no. Never used when the answer was lost: that is a job in UNCONFIRMED.",
     interfaces: [SwapError],
     fields: (t) => ({
-      job: t.expose('job', { type: SwapJobType, description: 'The job, recorded as FAILED.' }),
+      job: t.expose('job', {
+        type: SwapJobType,
+        description: 'The job, recorded as FAILED.',
+        extensions: declareCost({ nodes: 0 }),
+      }),
     }),
   })
 
@@ -131,7 +145,7 @@ export const SwapStateError = builder
   .implement({
     description: 'The job is not in a state that allows it.',
     interfaces: [SwapError],
-    fields: (t) => ({ job: t.expose('job', { type: SwapJobType }) }),
+    fields: (t) => ({ job: t.expose('job', { type: SwapJobType, extensions: declareCost({ nodes: 0 }) }) }),
   })
 
 /** @param retryable whether the same call may work once the job has moved on. */
@@ -141,9 +155,9 @@ export function toWrongState(job: SwapJob, message: string, retryable: boolean) 
 
 /** The result of a call about one job: the job as it is then, no such job, or a state that does not allow it. */
 export function createJobResult(name: 'CancelSwap' | 'ReplaySwapHook') {
-  const success = builder
-    .objectRef<{ readonly job: SwapJob }>(`${name}Success`)
-    .implement({ fields: (t) => ({ job: t.expose('job', { type: SwapJobType }) }) })
+  const success = builder.objectRef<{ readonly job: SwapJob }>(`${name}Success`).implement({
+    fields: (t) => ({ job: t.expose('job', { type: SwapJobType, extensions: declareCost({ nodes: 0 }) }) }),
+  })
   return builder.unionType(`${name}Result`, {
     types: [success, SwapNotFoundError, SwapStateError],
     resolveType: (value) => {

@@ -2,6 +2,7 @@ import { GatewayError } from '../../domain/errors.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
 import { builder } from '../builder.ts'
 import { requireAllowance } from '../caller.ts'
+import { countMembers, declareCost } from '../field-cost.ts'
 import { SwapNotFoundError, SwapStateError, toNotFound, toWrongState } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
 
@@ -13,7 +14,12 @@ const ForgetSwapsInput = builder.inputType('ForgetSwapsInput', {
 
 const ForgetSwapsSuccess = builder.objectRef<{ readonly jobs: readonly SwapJob[] }>('ForgetSwapsSuccess').implement({
   description: 'Erased here. Copies at the upstream are out of reach.',
-  fields: (t) => ({ jobs: t.expose('jobs', { type: [SwapJobType] }) }),
+  fields: (t) => ({
+    jobs: t.expose('jobs', {
+      type: [SwapJobType],
+      extensions: declareCost({ listSize: { assumedSize: MAX_IDS }, nodes: 0 }),
+    }),
+  }),
 })
 
 const ForgetSwapsResult = builder.unionType('ForgetSwapsResult', {
@@ -29,6 +35,11 @@ builder.mutationField('forgetSwaps', (t) =>
     type: ForgetSwapsResult,
     description:
       'Erase the images and links of finished jobs. What stays is a record without personal data, for the accounts.',
+    extensions: declareCost({
+      sizeOf: (args) => countMembers(args, 'input', 'ids'),
+      sizedFields: ['jobs'],
+      nodes: 'size',
+    }),
     args: { input: t.arg({ type: ForgetSwapsInput, required: true }) },
     resolve: async (_root, { input: { ids } }, { viewer, allowance, useCases }) => {
       requireAllowance({ allowance })

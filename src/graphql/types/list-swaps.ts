@@ -1,6 +1,7 @@
 import type { SwapJob } from '../../domain/swap-job.ts'
-import { type JobPage, writeListCursor } from '../../jobs/list-jobs.ts'
+import { DEFAULT_PAGE, type JobPage, MAX_PAGE, writeListCursor } from '../../jobs/list-jobs.ts'
 import { builder } from '../builder.ts'
+import { countMembers, declareCost, type FieldArguments, SCAN_WEIGHT } from '../field-cost.ts'
 import { SwapJobType } from './swap-job.ts'
 import { SwapJobFilter } from './watch-swaps.ts'
 
@@ -17,17 +18,18 @@ const PageInfo = builder.objectRef<JobPage>('PageInfo').implement({
 const SwapJobEdge = builder.objectRef<SwapJob>('SwapJobEdge').implement({
   fields: (t) => ({
     cursor: t.string({ resolve: writeListCursor }),
-    node: t.field({ type: SwapJobType, resolve: (job) => job }),
+    node: t.field({ type: SwapJobType, extensions: declareCost({ nodes: 0 }), resolve: (job) => job }),
   }),
 })
 
 const SwapJobConnection = builder.objectRef<JobPage>('SwapJobConnection').implement({
   fields: (t) => ({
     edges: t.field({ type: [SwapJobEdge], resolve: ({ jobs }) => [...jobs] }),
-    nodes: t.field({ type: [SwapJobType], resolve: ({ jobs }) => [...jobs] }),
+    nodes: t.field({ type: [SwapJobType], extensions: declareCost({ nodes: 0 }), resolve: ({ jobs }) => [...jobs] }),
     pageInfo: t.field({ type: PageInfo, resolve: (page) => page }),
     totalCount: t.int({
       description: 'Counted only when asked for; stops at 10000.',
+      extensions: declareCost({ weight: SCAN_WEIGHT }),
       resolve: async (page) => page.count(),
     }),
   }),
@@ -37,6 +39,13 @@ builder.queryField('swapJobs', (t) =>
   t.field({
     type: SwapJobConnection,
     description: "The caller's own jobs, newest first. `first` or `last` from 1 to 100; 20 where neither is given.",
+    extensions: declareCost({
+      weight: SCAN_WEIGHT,
+      listSize: { assumedSize: DEFAULT_PAGE, slicingArguments: ['first', 'last'] },
+      sizeOf: sizeOfPage,
+      sizedFields: ['edges', 'nodes'],
+      nodes: 'size',
+    }),
     args: {
       first: t.arg.int(),
       after: t.arg.string(),
@@ -47,6 +56,15 @@ builder.queryField('swapJobs', (t) =>
     resolve: async (_root, { filter, ...page }, { viewer, useCases }) => useCases.listJobs(viewer, filter ?? {}, page),
   }),
 )
+
+/** A page larger than allowed is refused by the use case, which says so. */
+function sizeOfPage(args: FieldArguments): number | null {
+  const { first, last } = args
+  const size = typeof first === 'number' ? first : last
+  return (
+    countMembers(args, 'filter', 'ids') ?? (typeof size === 'number' ? Math.min(Math.max(0, size), MAX_PAGE) : null)
+  )
+}
 
 function cursorOf(job: SwapJob | undefined): string | null {
   return job ? writeListCursor(job) : null

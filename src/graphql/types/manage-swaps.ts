@@ -1,6 +1,7 @@
 import { MAX_BATCH_ITEMS } from '../../jobs/create-swap-batch.ts'
 import { builder } from '../builder.ts'
 import { requireAllowance } from '../caller.ts'
+import { countMembers, declareCost } from '../field-cost.ts'
 import { CreateSwapInput, CreateSwapResult, toResult } from './create-swap.ts'
 import {
   createJobResult,
@@ -25,6 +26,7 @@ const CreateSwapBatchSuccess = builder
       items: t.field({
         type: [CreateSwapResult],
         description: 'One for each item, in order.',
+        extensions: declareCost({ listSize: { assumedSize: MAX_BATCH_ITEMS } }),
         resolve: ({ items }) => [...items],
       }),
     }),
@@ -42,6 +44,12 @@ builder.mutationField('createSwapBatch', (t) =>
   t.field({
     type: CreateSwapBatchResult,
     description: 'Start up to 100 swaps. Each item stands alone: a bad one does not stop the others.',
+    extensions: declareCost({
+      // A larger batch is refused by the mutation itself, in its own result.
+      sizeOf: (args) => Math.min(countMembers(args, 'input', 'items') ?? 0, MAX_BATCH_ITEMS),
+      sizedFields: ['items'],
+      nodes: 'size',
+    }),
     args: { input: t.arg({ type: CreateSwapBatchInput, required: true }) },
     resolve: async (_root, { input: { items } }, { viewer, allowance, idempotencyKey, useCases }) => {
       if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
@@ -68,6 +76,7 @@ builder.mutationField('retrySwap', (t) =>
   t.field({
     type: CreateSwapResult,
     description: 'Run a failed, lost or canceled job again with the same images: a new job, linked by `retryOf`.',
+    extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: RetrySwapInput, required: true }) },
     resolve: async (_root, { input }, { viewer, allowance, idempotencyKey, useCases }) => {
       if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
@@ -87,6 +96,7 @@ builder.mutationField('cancelSwap', (t) =>
     type: CancelSwapResult,
     description:
       'Stop a job that still waits in the gateway. Once the upstream has it, it cannot be stopped, and the answer says so.',
+    extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CancelSwapInput, required: true }) },
     resolve: async (_root, { input: { id } }, { viewer, allowance, useCases }) => {
       requireAllowance({ allowance })

@@ -1,6 +1,7 @@
 import { WEBHOOK_STATES, type WebhookAttempt, type WebhookState } from '../../domain/webhook.ts'
 import { builder } from '../builder.ts'
 import { requireAllowance } from '../caller.ts'
+import { declareCost } from '../field-cost.ts'
 import { createJobResult, toNotFound, toWrongState } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
 
@@ -25,7 +26,11 @@ const SwapHook = builder.objectRef<Hook>('SwapHook').implement({
   fields: (t) => ({
     url: t.expose('url', { type: 'URL' }),
     state: t.expose('state', { type: SwapHookState }),
-    attempts: t.field({ type: [SwapHookAttempt], resolve: ({ attempts }) => [...attempts] }),
+    attempts: t.field({
+      type: [SwapHookAttempt],
+      extensions: declareCost({ listSize: { assumedSize: 10 } }),
+      resolve: ({ attempts }) => [...attempts],
+    }),
   }),
 })
 
@@ -52,6 +57,7 @@ builder.mutationField('replaySwapHook', (t) =>
   t.field({
     type: ReplaySwapHookResult,
     description: "Send a job's finished-notification to its `hookUrl` again, with the same event id.",
+    extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: ReplaySwapHookInput, required: true }) },
     resolve: async (_root, { input: { id } }, { viewer, allowance, useCases }) => {
       requireAllowance({ allowance })

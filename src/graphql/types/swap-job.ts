@@ -13,6 +13,7 @@ import {
 import type { Progress } from '../../jobs/service-status.ts'
 import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
+import { declareCost } from '../field-cost.ts'
 import { SwapResult } from './swap-result.ts'
 import { SwapUploadType } from './upload.ts'
 
@@ -183,6 +184,7 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
       type: SwapProgress,
       nullable: true,
       description: 'An estimate while not done; null afterwards.',
+      extensions: declareCost({ weight: 1 }),
       resolve: async (job, _args, { useCases }) => useCases.status.estimate(job),
     }),
     charge: t.expose('charge', { type: SwapChargeType }),
@@ -194,6 +196,7 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
     timeline: t.field({
       type: [SwapTimelineEntry],
       description: 'Every state the job went through, oldest first, and how the gateway learned of it.',
+      extensions: declareCost({ listSize: { assumedSize: 5 } }),
       resolve: (job, _args, { loaders }) => loaders.timeline.load(job.id),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),

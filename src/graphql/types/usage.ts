@@ -1,5 +1,7 @@
+import { SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
 import type { Service, Usage } from '../../jobs/service-status.ts'
 import { builder } from '../builder.ts'
+import { declareCost, SCAN_WEIGHT } from '../field-cost.ts'
 import { SwapJobStatus } from './swap-job.ts'
 
 const HOUR_MS = 60 * 60 * 1_000
@@ -21,10 +23,17 @@ const SwapStatusCount = builder.objectRef<Usage['counts'][number]>('SwapStatusCo
 
 const SwapUsage = builder.objectRef<Usage>('SwapUsage').implement({
   fields: (t) => ({
-    from: t.expose('from', { type: 'DateTime' }),
+    from: t.expose('from', {
+      type: 'DateTime',
+      description: 'The window begins with the quarter of an hour that it would begin in.',
+    }),
     to: t.expose('to', { type: 'DateTime' }),
     jobs: t.int({ resolve: ({ counts }) => counts.reduce((total, { count }) => total + count, 0) }),
-    counts: t.field({ type: [SwapStatusCount], resolve: ({ counts }) => [...counts] }),
+    counts: t.field({
+      type: [SwapStatusCount],
+      extensions: declareCost({ listSize: { assumedSize: SWAP_JOB_STATUSES.length } }),
+      resolve: ({ counts }) => [...counts],
+    }),
     quotaSpent: t.exposeInt('spent'),
     quotaUncertain: t.exposeInt('uncertain', {
       description: 'Units whose charge is not known yet, or never will be.',
@@ -43,6 +52,7 @@ builder.queryField('swapUsage', (t) =>
   t.field({
     type: SwapUsage,
     description: 'What the caller has spent, and may still spend.',
+    extensions: declareCost({ weight: SCAN_WEIGHT }),
     args: { window: t.arg({ type: SwapUsageWindow, defaultValue: 24 * HOUR_MS }) },
     resolve: async (_root, { window }, { viewer, useCases }) =>
       useCases.status.readUsage(viewer, window ?? 24 * HOUR_MS),
@@ -67,6 +77,7 @@ builder.queryField('swapService', (t) =>
   t.field({
     type: SwapServiceStatus,
     description: 'How the service behind is doing: does it take work, and how long does a swap take just now.',
+    extensions: declareCost({ weight: SCAN_WEIGHT }),
     resolve: async (_root, _args, { useCases }) => useCases.status.read(),
   }),
 )

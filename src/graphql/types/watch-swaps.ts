@@ -9,7 +9,7 @@ export const SwapJobFilter = builder.inputType('SwapJobFilter', {
     ids: t.idList(),
     statuses: t.field({ type: [SwapJobStatus] }),
     done: t.boolean(),
-    tags: t.stringList({ description: 'All of these tags.' }),
+    tags: t.stringList({ description: 'All of these tags; at most 10.' }),
     clientReference: t.string(),
     createdFrom: t.field({ type: 'DateTime' }),
     createdBefore: t.field({ type: 'DateTime' }),

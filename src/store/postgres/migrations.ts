@@ -1,5 +1,11 @@
 import { type Kysely, type Migration, sql } from 'kysely'
-import { createJobTables, createSharedMigrations, indexTenantLimits } from '../shared-migrations.ts'
+import {
+  createJobTables,
+  createSharedMigrations,
+  createUsageSums,
+  indexTenantLimits,
+  STARTS_AT,
+} from '../shared-migrations.ts'
 
 /** Forward only: a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -31,6 +37,48 @@ export const migrations: Record<string, Migration> = {
         create unlogged table request_counts (key varchar(255) primary key, points integer not null default 0, expire bigint)
       `.execute(db)
       await indexTenantLimits(db)
+    },
+  },
+  '0010-usage-sums': {
+    up: async (db: Kysely<unknown>) => {
+      await createUsageSums(db, 'bigint')
+      // Once for a statement, not for a row: a row of sums that one transaction changes ten thousand times is ten thousand
+      // versions of it, each of which the next change walks through.
+      await sql`
+        create function add_usage_of_new() returns trigger language plpgsql as $$
+        begin
+          insert into usage_sums as kept (tenant, starts_at, status, charge_state, jobs, priced_jobs, quota)
+          select tenant, ${STARTS_AT('created_at')}, status, charge_state, count(*), count(charge_quota), coalesce(sum(charge_quota), 0)
+          from added group by 1, 2, 3, 4
+          on conflict (tenant, starts_at, status, charge_state) do update
+          set jobs = kept.jobs + excluded.jobs, priced_jobs = kept.priced_jobs + excluded.priced_jobs, quota = kept.quota + excluded.quota;
+          return null;
+        end $$
+      `.execute(db)
+      await sql`
+        create trigger jobs_usage_of_new after insert on jobs
+        referencing new table as added for each statement execute function add_usage_of_new()
+      `.execute(db)
+      await sql`
+        create function add_usage_of_changed() returns trigger language plpgsql as $$
+        begin
+          insert into usage_sums as kept (tenant, starts_at, status, charge_state, jobs, priced_jobs, quota)
+          select tenant, starts_at, status, charge_state, sum(jobs), sum(priced), sum(quota) from (
+            select tenant, ${STARTS_AT('created_at')} as starts_at, status, charge_state, 1 as jobs, (charge_quota is not null)::integer as priced, coalesce(charge_quota, 0) as quota from changed
+            union all
+            select tenant, ${STARTS_AT('created_at')}, status, charge_state, -1, -(charge_quota is not null)::integer, -coalesce(charge_quota, 0) from was
+          ) as changes
+          group by 1, 2, 3, 4 having sum(jobs) <> 0 or sum(priced) <> 0 or sum(quota) <> 0
+          order by 1, 2, 3, 4
+          on conflict (tenant, starts_at, status, charge_state) do update
+          set jobs = kept.jobs + excluded.jobs, priced_jobs = kept.priced_jobs + excluded.priced_jobs, quota = kept.quota + excluded.quota;
+          return null;
+        end $$
+      `.execute(db)
+      await sql`
+        create trigger jobs_usage_of_changed after update on jobs
+        referencing old table as was new table as changed for each statement execute function add_usage_of_changed()
+      `.execute(db)
     },
   },
   ...createSharedMigrations('bigint', sql`json_array_elements_text(job.tags::json) as tag(value)`),

@@ -13,6 +13,9 @@ import { type Counts, UncertainError, type Write } from '../engine.ts'
 import type { Tables } from '../tables.ts'
 import { whenLockIsFree, type WriteLock } from './write-lock.ts'
 
+/** Writes that share a commit: some ten milliseconds of the event loop, which goes on while the disk has them. */
+const MAX_GROUP = 20
+
 export interface GroupCommitParts {
   readonly database: Pick<Database, 'prepare'>
   readonly lock: WriteLock
@@ -85,7 +88,7 @@ export function createGroupCommit({ database, lock, db, alone, sync }: GroupComm
   return createGroupedWrites(async (waiting) => {
     // Whatever has come in is handled before this resolves: all of it shares the commit.
     await nextTurn()
-    const group = waiting.splice(0)
+    const group = waiting.splice(0, MAX_GROUP)
     try {
       const settlements = await whenLockIsFree(async () => tryToCommit(group))
       await sync()

@@ -1,0 +1,37 @@
+/**
+ * When an operation may run: at once if it is small, in its caller's turn if it is large. So many large operations at
+ * once do not hold the event loop together, and those of one tenant do not hold up those of another.
+ */
+import type { DocumentNode, OperationDefinitionNode } from 'graphql'
+import { FairQueue } from '../lib/fair-queue.ts'
+import type { Caller } from './caller.ts'
+import type { CostLimits } from './cost-limits.ts'
+
+/** Values of a response that take less than a millisecond. */
+const SMALL = 500
+
+export interface OperationTurns {
+  /** Resolves when a document of the caller may be parsed and validated. */
+  begin(caller: Caller): Promise<void>
+  /**
+   * Resolves when the operation may run.
+   * @throws {GraphQLError} if the operation exceeds a limit of cost.
+   */
+  take(
+    caller: Caller,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Readonly<Record<string, unknown>>,
+  ): Promise<void>
+}
+
+export function createOperationTurns(limits: CostLimits): OperationTurns {
+  const turns = new FairQueue(Number.POSITIVE_INFINITY)
+  return {
+    begin: async ({ viewer }) => turns.run(viewer.tenant, () => undefined),
+    take: async ({ viewer }, document, operation, variables) => {
+      const { values, introspection } = limits.check(document, operation, variables)
+      if (values + introspection > SMALL) await turns.run(viewer.tenant, () => undefined)
+    },
+  }
+}

@@ -1,0 +1,21 @@
+/** Runs an operation in its caller's turn, and refuses one that costs too much, before it is executed. */
+import { getOperationAST, GraphQLError } from 'graphql'
+import type { Plugin } from 'graphql-yoga'
+import type { Context } from '../context.ts'
+import type { OperationTurns } from '../operation-turns.ts'
+
+export function useOperationTurns(turns: OperationTurns): Plugin<Context> {
+  return {
+    onExecute: async ({ args, setResultAndStopExecution }) => {
+      const { document, operationName, variableValues, contextValue } = args
+      const operation = getOperationAST(document, operationName)
+      if (!operation) return
+      try {
+        await turns.take(contextValue, document, operation, variableValues ?? {})
+      } catch (error) {
+        if (!(error instanceof GraphQLError)) throw error
+        setResultAndStopExecution({ errors: [error] })
+      }
+    },
+  }
+}

@@ -1,0 +1,202 @@
+/** What an operation may cost: computed before it runs, and refused in words that say what to change. */
+import { assert, constantFrom, integer, property } from 'fast-check'
+import { getNamedType, getOperationAST, isCompositeType, isListType, isNonNullType, isObjectType, parse } from 'graphql'
+import { describe, expect, test } from 'vitest'
+import { readFieldCost } from '../../src/graphql/field-cost.ts'
+import { COST_LIMITS, createCostLimits } from '../../src/graphql/cost-limits.ts'
+import type { OperationCost } from '../../src/graphql/operation-cost.ts'
+import { createSchema } from '../../src/graphql/schema.ts'
+import { createRandom, makeAsked } from './lanes/documents.ts'
+import { connectWire } from '../support/live-stage.ts'
+import { openTestApp, subscribeSse } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const schema = createSchema()
+const limits = createCostLimits(schema)
+
+function costOf(query: string, variables: Record<string, unknown> = {}): OperationCost {
+  const document = parse(query)
+  const operation = getOperationAST(document)
+  if (!operation) throw new Error('the document has one operation')
+  return limits.check(document, operation, variables)
+}
+
+const times = (count: number, part: (n: number) => string) =>
+  Array.from({ length: count }, (_u, n) => part(n)).join(' ')
+const ids = (count: number) => `[${times(count, (n) => `"job_${n}"`)}]`
+const r = (count: number) => Array.from({ length: count }, (_u, n) => ({ __typename: 'SwapJob', id: `job_${n}` }))
+const item = '{ targetImage: { url: "https://example.com/t" }, swapImage: { url: "https://example.com/f" } }'
+
+describe('nodes', () => {
+  test.each<[string, string, object, number]>([
+    ['an id', '{ swapJob(id: "1") { id } }', {}, 1],
+    ['an alias each', `{ ${times(7, (n) => `a${n}: swapJob(id: "1") { id }`)} }`, {}, 7],
+    ['`nodes`', `{ nodes(ids: ${ids(30)}) { id } }`, {}, 30],
+    ['`nodes` with a variable', 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: ['1', '2'] }, 2],
+    ['representations', 'query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }', { r: r(9) }, 9],
+    ['a page of the default size', '{ swapJobs { nodes { id } } }', {}, 20],
+    ['a page whose jobs are not selected', '{ swapJobs(first: 50) { pageInfo { hasNextPage } } }', {}, 50],
+    ['a page selected twice', '{ swapJobs(last: 50) { nodes { id } edges { node { id } } } }', {}, 50],
+    ['a page by a variable', 'query ($n: Int) { swapJobs(first: $n) { nodes { id } } }', { n: 3 }, 3],
+    ['a list by ids', `{ swapJobs(filter: { ids: ${ids(4)} }) { nodes { id } } }`, {}, 4],
+    ['jobs that jobs lead to', '{ swapJobs(first: 10) { nodes { retryOf { retryOf { id } } } } }', {}, 30],
+    ['images', '{ swapJob(id: "1") { swapImage { upload { id } resultOf { id } } } }', {}, 3],
+    ['a batch', `mutation { createSwapBatch(input: { items: [${times(5, () => item)}] }) { __typename } }`, {}, 5],
+    [
+      'a batch with its jobs',
+      `mutation { createSwapBatch(input: { items: [${times(5, () => item)}] }) { ... on CreateSwapBatchSuccess { items { ... on CreateSwapSuccess { job { retryOf { id } } } ... on SwapUpstreamError { job { id } } } } } }`,
+      {},
+      10,
+    ],
+    [
+      'erasures',
+      `mutation { forgetSwaps(input: { ids: ${ids(6)} }) { ... on ForgetSwapsSuccess { jobs { id } } } }`,
+      {},
+      6,
+    ],
+    ['a subscription', 'subscription { swapJobUpdated(id: "1") { retryOf { id } } }', {}, 2],
+    [
+      'a fragment, wherever it is spread',
+      '{ a: swapJob(id: "1") { ...F } b: swapJob(id: "2") { ...F } } fragment F on SwapJob { retryOf { id } }',
+      {},
+      4,
+    ],
+  ])('of %s are counted', (_what, query, variables, nodes) => {
+    expect(costOf(query, { ...variables }).nodes).toBe(nodes)
+  })
+})
+
+describe('weight', () => {
+  test('of lists, counts and sums is what the SDL says', () => {
+    expect(costOf('{ swapJobs { totalCount } swapUsage { jobs } swapService { accepting } }').weight).toBe(80)
+    expect(costOf('{ swapJobs(first: 10) { nodes { progress { ahead } } } }').weight).toBe(30)
+    expect(costOf('{ swapJob(id: "1") { id } }').weight).toBe(0)
+  })
+})
+
+const REFUSED: Record<string, [string, RegExp]> = {
+  'eleven lists': [
+    `{ ${times(11, (n) => `a${n}: swapJobs(first: 1) { nodes { id } }`)} }`,
+    /220 units of cost.*200.*`Query.swapJobs`/,
+  ],
+  'eleven sums': [`{ ${times(11, (n) => `a${n}: swapUsage { jobs }`)} }`, /220 units of cost/],
+  'eleven counts': [`{ swapJobs(first: 1) { ${times(11, (n) => `a${n}: totalCount`)} } }`, /240 units of cost/],
+  '201 ids in two fields': [
+    `{ a: nodes(ids: ${ids(101)}) { id } b: nodes(ids: ${ids(100)}) { id } }`,
+    /201 nodes.*at most 200.*smaller pages/,
+  ],
+  'three pages of a hundred': [`{ ${times(3, (n) => `a${n}: swapJobs(first: 100) { nodes { id } }`)} }`, /300 nodes/],
+  'what a page leads to': ['{ swapJobs(first: 100) { nodes { retryOf { retryOf { id } } } } }', /300 nodes/],
+  'one page under very many names': [
+    `{ swapJobs(first: 100) { ${times(50, (n) => `a${n}: nodes { ...F }`)} } } fragment F on SwapJob { id status version }`,
+    /values.*at most 10000.*fewer fields/,
+  ],
+}
+
+describe.each(Object.entries(REFUSED))('%s', (_name, [query, message]) => {
+  test('are refused over HTTP before they are executed, with a code and what to change', async () => {
+    const { graphql } = await openTestApp()
+    const { errors, data } = await graphql(query)
+    expect(errors?.[0]?.message).toMatch(message)
+    expect(errors?.[0]?.extensions?.code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
+    expect(data).toBeUndefined()
+  })
+})
+
+test('an operation at the limits runs', async () => {
+  const { graphql } = await openTestApp()
+  const { errors } = await graphql(`{ ${times(10, (n) => `a${n}: swapJobs(first: 20) { nodes { id } }`)} }`)
+  expect(errors).toBeUndefined()
+  expect(costOf('{ swapJobs(first: 100) { totalCount nodes { id retryOf { id } } } }').nodes).toBe(COST_LIMITS.nodes)
+})
+
+test('a document that runs with one variable is refused with a larger one, also once it is known', async () => {
+  const { graphql } = await openTestApp()
+  const query =
+    'query ($n: Int) { a: swapJobs(first: $n) { nodes { id } } b: swapJobs(first: $n) { nodes { id } } c: swapJobs(first: $n) { nodes { id } } }'
+  for (const n of [2, 3, 66]) expect((await graphql(query, { n })).errors).toBeUndefined()
+  const refused = await graphql(query, { n: 67 })
+  expect(refused.errors?.[0]?.message).toContain('201 nodes')
+  expect((await graphql(query, { n: 66 })).errors).toBeUndefined()
+})
+
+test('a subscription is refused over SSE and over WebSocket as well', async () => {
+  const { app } = await openTestApp()
+  const query = `subscription { swapJobUpdated(id: "1") { ${times(90, (n) => `a${n}: retryOf { retryOf { retryOf { id } } }`)} } }`
+  const event = (await subscribeSse(app.url, query, {}).next()).value
+  expect(event.errors?.[0]?.extensions?.code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
+  const { init, subscribe, messages, socket } = connectWire(app.url)
+  await init()
+  subscribe('1', query)
+  const refusal = await until(() => messages.find(({ type }) => type === 'error'))
+  expect(refusal.payload).toMatchObject([{ extensions: { code: 'COST_ESTIMATED_TOO_EXPENSIVE' } }])
+  socket.terminate()
+})
+
+test('introspection is refused where it asks for more than twice what tools ask for', async () => {
+  const { graphql } = await openTestApp({ settings: { INTROSPECTION: 'on' } })
+  const { errors } = await graphql(
+    `{ ${times(60, (n) => `a${n}: __schema { types { fields { type { fields { name } } } } }`)} }`,
+  )
+  expect(errors?.[0]?.message).toMatch(/values of introspection.*once/)
+})
+
+test('every field that gives a list of objects says how long it is', () => {
+  const silent = Object.values(schema.getTypeMap()).flatMap((type) => {
+    if (!isObjectType(type) || type.name.startsWith('__')) return []
+    return Object.values(type.getFields()).flatMap((field) => {
+      const isList = isListType(isNonNullType(field.type) ? field.type.ofType : field.type)
+      const { listSize, sizeOf } = readFieldCost(field)
+      const isSized = listSize !== undefined || sizeOf !== undefined || type.name === 'SwapJobConnection'
+      return isList && isCompositeType(getNamedType(field.type)) && !isSized ? [`${type.name}.${field.name}`] : []
+    })
+  })
+  expect(silent).toEqual([])
+})
+
+test('the cost of a page grows with its size and with what is selected, and never falls', () => {
+  const parts = ['id', 'timeline { at }', 'retryOf { id }', 'progress { ahead }', 'failure { code }']
+  assert(
+    property(integer({ min: 0, max: 20 }), integer({ min: 0, max: 20 }), constantFrom(...parts), (a, b, part) => {
+      const small = costOf(`{ swapJobs(first: ${Math.min(a, b)}) { nodes { id } } }`)
+      const large = costOf(`{ swapJobs(first: ${Math.max(a, b)}) { nodes { id ${part} } } }`)
+      for (const what of ['weight', 'nodes', 'values'] as const) expect(large[what]).toBeGreaterThanOrEqual(small[what])
+    }),
+  )
+})
+
+const CREATE =
+  'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }'
+
+test('no response of any document has more values than were computed for it', async () => {
+  const { graphql } = await openTestApp()
+  const made: string[] = []
+  for (let n = 0; n < 3; n += 1) {
+    const input = {
+      targetImage: { url: `https://example.com/${n}` },
+      swapImage: { url: 'https://example.com/f' },
+      tags: ['a'],
+    }
+    made.push((await graphql(CREATE, { input })).data.createSwap.job.id)
+  }
+  const random = createRandom(7)
+  let compared = 0
+  while (compared < 150) {
+    const { query, variables, operationName } = makeAsked(schema, made, random)
+    if (operationName !== undefined) continue
+    const { data, errors } = await graphql(query, variables)
+    if (errors || !data) continue
+    compared += 1
+    expect(costOf(query, variables).values, query).toBeGreaterThanOrEqual(countValues(data))
+  }
+})
+
+/** Members of objects, however deep. */
+function countValues(value: unknown): number {
+  if (Array.isArray(value)) return value.reduce((sum: number, member) => sum + countValues(member), 0)
+  if (typeof value !== 'object' || value === null) return 0
+  return Object.values(value).reduce((sum: number, member) => {
+    const isObjects = Array.isArray(member) && member.some((one) => typeof one === 'object')
+    return sum + (isObjects ? member.length : 1) + countValues(member)
+  }, 0)
+}
