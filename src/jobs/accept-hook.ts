@@ -7,7 +7,7 @@ import { faultPoint } from '../lib/fault-points.ts'
 import type { Background } from '../lib/background.ts'
 import { retryDelayMs } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
-import { isDone } from '../domain/swap-job.ts'
+import { isDone, isSettled } from '../domain/swap-job.ts'
 import type { HookJournal, HookNote } from '../journal/hook-journal.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
@@ -58,25 +58,25 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
   /** @returns whether the hook is settled, and whether the upstream answered. */
   const look = async ({ jobId, upstreamId }: HookNote, looks: number) => {
     const job = await store.findJob(jobId)
-    if (!job || isDone(job.status)) return { isSettled: true, isReached: true }
+    if (!job || isSettled(job)) return { isSettled: true, isReached: true }
     const { job: looked, isForeign, isReached } = await confirmer.confirmHook(job, upstreamId)
     if (isDone(looked.status) || isForeign) return { isSettled: true, isReached: true }
     // A job without an id of its own is not polled: only its hooks can name one.
-    const isSettled = looked.upstreamId === null ? upstreamId === null : looks >= MAX_LOOKS
-    return { isSettled, isReached }
+    const isOver = looked.upstreamId === null ? upstreamId === null : looks >= MAX_LOOKS
+    return { isSettled: isOver, isReached }
   }
 
   const follow = async (hook: FollowedHook) => {
     for (let looks = 1; !stopping.aborted && !hook.isDropped; looks += 1) {
       try {
-        const { isSettled, isReached } = await look(hook.note, looks)
+        const looked = await look(hook.note, looks)
         if (hook.isDropped) return
-        if (isSettled) {
+        if (looked.isSettled) {
           followed.delete(hook)
           journal.settle(hook.note)
           return
         }
-        hook.wasAnswered ||= isReached
+        hook.wasAnswered ||= looked.isReached
       } catch (error) {
         telemetry.backgroundFailed('confirm a hook', error)
       }

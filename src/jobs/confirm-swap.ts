@@ -9,7 +9,7 @@ import { faultPoint } from '../lib/fault-points.ts'
 import type { Pacer } from '../lib/pacer.ts'
 import { createShortMemory } from '../lib/short-memory.ts'
 import type { Finding, Report } from '../domain/report.ts'
-import { isDone, type SwapJob } from '../domain/swap-job.ts'
+import { isDone, isSettled, type SwapJob } from '../domain/swap-job.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import type { Echo, FetchOutcome, Upstream } from '../upstream/upstream.ts'
@@ -97,7 +97,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
       // Nothing in this document says whose it is: a document that does may follow.
       if (!isEchoed(outcome.echo) && hookTurns.hasOthers(job.id, upstreamId)) return { ...unanswered(job), isReached }
     }
-    const copy = outcome.kind === 'succeeded' ? await mirror.copySoon(job, outcome.links) : null
+    const copy = outcome.kind === 'succeeded' && !isDone(job.status) ? await mirror.copySoon(job, outcome.links) : null
     const finding = toFinding(outcome, copy)
     const written = await applyReport(job, { source, at: clock.now(), finding })
     return { job: written, isAnswered: outcome.kind !== 'nothing', isReached, isForeign: false }
@@ -116,7 +116,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
     clock,
     fetch: async (job, hintedId) => {
       const current = await store.findJob(job.id)
-      if (!current || isDone(current.status) || !breaker.tryPass()) return { verdict: null, job: current ?? job }
+      if (!current || isSettled(current) || !breaker.tryPass()) return { verdict: null, job: current ?? job }
       return { verdict: fetchAndApply(current, current.upstreamId ?? hintedId, 'HOOK'), job: current }
     },
   })
@@ -163,7 +163,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
 
     confirmHook: async (job, hintedId) => {
       const askedId = job.upstreamId ?? hintedId
-      if (isDone(job.status) || askedId === null) return unanswered(job)
+      if (isSettled(job) || askedId === null) return unanswered(job)
       const { verdict, job: current } = await hookTurns.take(job, askedId)
       return verdict ?? unanswered(current)
     },
