@@ -33,6 +33,7 @@ import { createListJobs } from './jobs/list-jobs.ts'
 import { openReconciler } from './jobs/reconcile.ts'
 import { MAX_AT_ONE_RECEIVER, runWebhooks } from './jobs/deliver-webhooks.ts'
 import { createReplayWebhook } from './jobs/replay-webhook.ts'
+import { createReleaseUnsent } from './jobs/release-unsent.ts'
 import { createRetrySwap } from './jobs/retry-swap.ts'
 import { runQueue } from './jobs/run-queue.ts'
 import { createServiceStatus } from './jobs/service-status.ts'
@@ -195,6 +196,7 @@ export async function openApp({
       store,
       bus,
       submitter,
+      releaseUnsent: createReleaseUnsent({ store, applyReport, background, clock, stopping: stopping.signal }),
       watcher,
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },

@@ -7,7 +7,7 @@ import type { AddressGuard } from '../lib/address-guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { createId } from '../lib/ids.ts'
-import type { CreatedJob, JobStore, NewSwapJob, Room } from '../store/job-store.ts'
+import { CommitUnknownError, type CreatedJob, type JobStore, type NewSwapJob, type Room } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import {
   type CreateSwapInput,
@@ -18,6 +18,7 @@ import {
 import type { HookAddresses } from './hook-addresses.ts'
 import { findHookIssue, type FindInputImage } from './input-images.ts'
 import { SUBMIT_LEASE_MS } from './leases.ts'
+import type { ReleaseUnsent } from './release-unsent.ts'
 import type { Submitter } from './submit-swap.ts'
 import { endOfDay, type TenantBudgetOptions, toTenantLimits } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
@@ -44,6 +45,7 @@ export interface CreateSwapParts {
   readonly store: Pick<JobStore, 'createJob'>
   readonly bus: Pick<EventBus, 'publish'>
   readonly submitter: Pick<Submitter, 'submit'>
+  readonly releaseUnsent: ReleaseUnsent
   readonly watcher: Pick<Watcher, 'awaitDone'>
   readonly breaker: Pick<UpstreamBreaker, 'isTripped'>
   readonly room: Room
@@ -74,6 +76,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     store,
     bus,
     submitter,
+    releaseUnsent,
     watcher,
     breaker,
     room,
@@ -126,6 +129,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     const limits = toTenantLimits(budget, createdAt)
     const stored = await store.createJob(newJob, room, limits).catch((error: unknown) => {
       telemetry.jobNotRecorded(error)
+      if (error instanceof CommitUnknownError) releaseUnsent(newJob)
       throw new GatewayError('UNAVAILABLE', 'The swap could not be recorded. Nothing was sent; try again later.')
     })
     faultPoint('intent-committed')
@@ -143,7 +147,8 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     if (stored.kind === 'existing' && !isSameSwap(stored, newJob)) return { kind: 'keyConflict', job: stored.job }
     if (stored.kind === 'created') bus.publish(stored.job)
     const isMine = stored.kind === 'created' && stored.job.leaseUntil !== null
-    const submitted = isMine ? await submitter.submit(stored.job) : stored.job
+    // An answer that cannot be recorded is reported by the submitter. The caller gets the job, which was sent.
+    const submitted = isMine ? await submitter.submit(stored.job).catch(() => stored.job) : stored.job
     const job = await watcher.awaitDone(submitted, input.waitMs ?? 0)
     if (wasRefused(job)) return { kind: 'refused', job }
     return { kind: 'created', job, reused: stored.kind === 'created' ? 'NONE' : 'SAME_KEY' }

@@ -97,6 +97,18 @@ export type CreatedJob =
   /** Too much was refused on grounds of content; nothing was recorded. */
   | { readonly kind: 'contentRefused' }
 
+/**
+ * The answer to a COMMIT was lost, and could not be found out afterwards: the changes may have been made, or may not.
+ * Never to be taken for a failure that undid them.
+ */
+export class CommitUnknownError extends Error {
+  override readonly name = 'CommitUnknownError'
+
+  constructor(cause: unknown) {
+    super('it is not known whether the change was committed', { cause })
+  }
+}
+
 /** The upstream id that a change would write belongs to another job: the upstream gave one id twice. */
 export class UpstreamIdTakenError extends Error {
   constructor() {

@@ -1,7 +1,7 @@
 /** What the wire to PostgreSQL can do to a process: fail its statements, and nothing else. */
 import { expect, test } from 'vitest'
 import { sql } from 'kysely'
-import { CommitUnknownError } from '../../src/store/commit-unknown-error.ts'
+import { CommitUnknownError } from '../../src/store/job-store.ts'
 import { openDatabase } from '../../src/store/postgres/open.ts'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
@@ -57,7 +57,7 @@ test.each(['before', 'after'] as const)(
   async (when) => {
     const { db, write, wire } = await openThroughWire()
     await sql`create table notes (n integer)`.execute(db)
-    await wire.fail({ kind: 'resetAt', text: 'commit', when })
+    await wire.fail({ kind: 'resetAt', text: 'commit\0', when })
     const add = async (n: number) =>
       write('local', async (trx) => (await sql`insert into notes values (${n}) returning n`.execute(trx)).rows)
     // The second and third share a commit, which follows the one that is cut.
@@ -71,7 +71,7 @@ test('a commit whose outcome cannot be found out fails as unknown', async () => 
   await sql`create table notes (n integer)`.execute(db)
   const first = write('local', async (trx) => {
     await sql`insert into notes values (1)`.execute(trx)
-    await wire.fail({ kind: 'resetAt', text: 'commit', when: 'after', thenRefuses: true })
+    await wire.fail({ kind: 'resetAt', text: 'commit\0', when: 'after', thenRefuses: true })
   })
   await expect(first).rejects.toBeInstanceOf(CommitUnknownError)
   await wire.heal()

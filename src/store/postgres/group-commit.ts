@@ -7,7 +7,7 @@
 import { type Kysely, sql } from 'kysely'
 import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
 import { type Counts, UncertainError, type Write } from '../engine.ts'
-import { CommitUnknownError } from '../commit-unknown-error.ts'
+import { CommitUnknownError } from '../job-store.ts'
 import type { Tables } from '../tables.ts'
 import type { Transaction } from './transaction.ts'
 

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { DatabaseError } from 'pg'
-import { CommitUnknownError } from '../commit-unknown-error.ts'
+import { CommitUnknownError } from '../job-store.ts'
 import type { Tables } from '../tables.ts'
 
 /** Carries all of `act` out in one transaction, or nothing. */
