@@ -20,6 +20,7 @@ import { lazy } from './lib/lazy.ts'
 import type { ImageStore } from './store/image-store.ts'
 import type { JobStore } from './store/job-store.ts'
 import type { Telemetry } from './telemetry/events.ts'
+import { isStorable } from './domain/storable.ts'
 import { openResultSource } from './upstream/result-download.ts'
 
 export interface ImagesParts {
@@ -94,8 +95,10 @@ function createLazyCodec() {
 }
 
 async function findUploads(images: ImageStore, viewer: Viewer, ids: readonly string[]) {
-  const found = viewer.jobIds === null ? await images.findOwnImages(viewer.tenant, ids) : []
-  return ids.map((_id, n) => (found[n]?.kind === 'UPLOAD' ? found[n] : null))
+  const storable = ids.filter(isStorable)
+  const isAllowed = viewer.jobIds === null && storable.length > 0
+  const found = isAllowed ? await images.findOwnImages(viewer.tenant, storable) : []
+  return ids.map((id) => found.find((image) => image?.id === id && image.kind === 'UPLOAD') ?? null)
 }
 
 /** @throws {SettingError} where it cannot be used. */
