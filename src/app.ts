@@ -26,6 +26,7 @@ import { createConfirmer } from './jobs/confirm-swap.ts'
 import { createCreateSwapBatch } from './jobs/create-swap-batch.ts'
 import { createCreateSwap } from './jobs/create-swap.ts'
 import { createFindInputImage } from './jobs/input-images.ts'
+import { createIdempotencySeal } from './jobs/idempotency-seal.ts'
 import { createHookAddresses } from './jobs/hook-addresses.ts'
 import { createReadJobs } from './jobs/read-jobs.ts'
 import { createLeases } from './jobs/leases.ts'
@@ -43,7 +44,7 @@ import { createWatcher } from './jobs/watch-job.ts'
 import { createWatchJobs } from './jobs/watch-jobs.ts'
 import { createAddressGuard } from './lib/address-guard.ts'
 import { createBackground } from './lib/background.ts'
-import { type Clock, systemClock } from './lib/clock.ts'
+import { type Clock, systemClock, wallNow } from './lib/clock.ts'
 import { createClosers } from './lib/closers.ts'
 import { createWakeableDelay } from './lib/wakeable-delay.ts'
 import { createDoors } from './doors.ts'
@@ -159,6 +160,7 @@ export async function openApp({
     })
 
     const allowedHosts = listAllowedHosts(config, publicUrl, embedded?.url ?? null)
+    const seal = createIdempotencySeal(secrets.gatewaySecrets)
     const imageKeeping = openImages({
       config,
       secrets,
@@ -166,6 +168,7 @@ export async function openApp({
       allowedHosts: [...allowedHosts, new URL(upstreamUrl).host],
       store,
       images,
+      seal,
       authenticate,
       background,
       telemetry,
@@ -212,6 +215,7 @@ export async function openApp({
         clock,
       }),
       hookAddresses,
+      seal,
       telemetry,
       clock,
     })
@@ -284,7 +288,7 @@ export async function openApp({
     })
     closers.add(() => reconciler.close())
     const { gatewaySecrets } = secrets
-    const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER })
+    const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER, wallNow })
     closers.add(() => sender.close())
     const delivery = { store: webhooks, sender, news: webhookNews, background, telemetry, clock, random }
     background.run('deliver webhooks', () => runWebhooks(delivery, stopping.signal))

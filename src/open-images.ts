@@ -18,7 +18,7 @@ import type { Background } from './lib/background.ts'
 import type { Clock } from './lib/clock.ts'
 import { lazy } from './lib/lazy.ts'
 import type { ImageStore } from './store/image-store.ts'
-import type { JobStore } from './store/job-store.ts'
+import type { JobStore, KeySeal } from './store/job-store.ts'
 import type { Telemetry } from './telemetry/events.ts'
 import { isStorable } from './domain/storable.ts'
 import { openResultSource } from './upstream/result-download.ts'
@@ -31,6 +31,7 @@ export interface ImagesParts {
   readonly allowedHosts: readonly string[]
   readonly store: JobStore
   readonly images: ImageStore
+  readonly seal: KeySeal
   readonly authenticate: Authenticate
   readonly background: Background
   readonly telemetry: Telemetry
@@ -60,7 +61,7 @@ export function openImages(parts: ImagesParts): Images {
   const source = openResultSource({ allowedHosts })
   onClose(() => source.close())
   const uploads = createUploads({ images, kept, blobs, codec, addresses, clock })
-  const forgetter = createForgetter({ store, images, kept, clock })
+  const forgetter = createForgetter({ store, images, kept, seal: parts.seal, clock })
   const { background, telemetry, stopping } = parts
   const mirror = openMirror({ store, images, kept, codec, source, background, telemetry, clock, stopping })
   const { findImage } = images

@@ -16,6 +16,7 @@ import {
   type SwapInputIssue,
 } from './create-swap-input.ts'
 import type { HookAddresses } from './hook-addresses.ts'
+import type { IdempotencySeal } from './idempotency-seal.ts'
 import { findHookIssue, type FindInputImage } from './input-images.ts'
 import { SUBMIT_LEASE_MS } from './leases.ts'
 import type { ReleaseUnsent } from './release-unsent.ts'
@@ -54,6 +55,7 @@ export interface CreateSwapParts {
   /** Says where the caller's own hook may be. */
   readonly guard: Pick<AddressGuard, 'checkUrl'>
   readonly hookAddresses: Pick<HookAddresses, 'addressOf'>
+  readonly seal: IdempotencySeal
   readonly telemetry: Pick<Telemetry, 'jobNotRecorded'>
   readonly clock: Clock
 }
@@ -84,6 +86,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     findInputImage,
     guard,
     hookAddresses,
+    seal,
     telemetry,
     clock,
   } = parts
@@ -102,8 +105,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     }
     const createdAt = clock.now()
     const id = createId('job', createdAt)
-    const idempotency =
-      input.idempotencyKey == null ? null : { key: input.idempotencyKey, fingerprint: fingerprintOf(input) }
+    const idempotency = toIdempotency(viewer.tenant, input, seal)
     const newJob: NewSwapJob = {
       id,
       tenant: viewer.tenant,
@@ -144,7 +146,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       const remaining = isRefused ? 0 : stored.remaining
       return { kind: 'quotaExceeded', remaining, isRefused, resetAt: endOfDay(createdAt) }
     }
-    if (stored.kind === 'existing' && !isSameSwap(stored, newJob)) return { kind: 'keyConflict', job: stored.job }
+    if (stored.kind === 'existing' && !isSameSwap(stored, newJob, seal)) return { kind: 'keyConflict', job: stored.job }
     if (stored.kind === 'created') bus.publish(stored.job)
     const isMine = stored.kind === 'created' && stored.job.leaseUntil !== null
     // An answer that cannot be recorded is reported by the submitter. The caller gets the job, which was sent.
@@ -178,18 +180,34 @@ function toContent({ targetImage, swapImage }: CreateSwapInput): readonly unknow
 }
 
 /**
- * Whether the input that an idempotency key was first used with asks for the same job. The digest covers the members
- * that are erased with the job; the others are compared with the job itself, so that the digests of earlier versions stay
- * valid. `waitMs` and `reuseSameContent` may differ: they do not change the job that the key stands for.
+ * Whether the input that an idempotency key was first used with asks for the same job. The digest covers the images, the
+ * client reference and the tags, and once the job is forgotten also its hook address. Other members are compared with the
+ * job itself, so that the digests of earlier versions stay valid. `waitMs` and `reuseSameContent` may differ: they do not change the job that the key stands for.
  */
-function isSameSwap({ job, fingerprint }: Extract<CreatedJob, { kind: 'existing' }>, asked: NewSwapJob): boolean {
+function isSameSwap(
+  { job, fingerprint }: Extract<CreatedJob, { kind: 'existing' }>,
+  asked: NewSwapJob,
+  seal: Pick<IdempotencySeal, 'isSealedFingerprint'>,
+): boolean {
+  const { idempotency, hookUrl, hookFormat, keepDays, retryOf } = asked
+  if (idempotency === null) return false
+  const isSame = fingerprint === idempotency.fingerprint && job.hookUrl === hookUrl
   return (
-    fingerprint === asked.idempotency?.fingerprint &&
-    job.hookUrl === asked.hookUrl &&
-    (asked.hookUrl === null || job.hookFormat === asked.hookFormat) &&
-    job.keepDays === asked.keepDays &&
-    job.retryOf === asked.retryOf
+    (isSame || seal.isSealedFingerprint(fingerprint, idempotency.fingerprint, hookUrl)) &&
+    (hookUrl === null || job.hookFormat === hookFormat) &&
+    job.keepDays === keepDays &&
+    job.retryOf === retryOf
   )
+}
+
+function toIdempotency(
+  tenant: string,
+  input: CreateSwapInput,
+  seal: Pick<IdempotencySeal, 'listSealedKeys'>,
+): NewSwapJob['idempotency'] {
+  const { idempotencyKey: key } = input
+  if (key == null) return null
+  return { key, fingerprint: fingerprintOf(input), sealedKeys: seal.listSealedKeys(tenant, key) }
 }
 
 /** A digest of the images, the client reference and the tags, which are erased with the job. */
