@@ -80,7 +80,7 @@ export interface App {
   readonly upstream: { readonly url: string; readonly embedded: boolean }
   /** Two images for a first swap: portraits of the embedded upstream, or placeholders, which are refused and cost nothing. */
   readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
-  /** Lets what is under way end, then closes everything. */
+  /** Turns not ready, serves on for `drainReadyMs`, lets what is under way end, then closes everything. */
   close(): Promise<void>
 }
 
@@ -295,10 +295,12 @@ export async function openApp({
     background.run('erase what is due', () => forgetter.run(stopping.signal, telemetry))
     background.run('run the queue', () => runQueue({ submitter, room, telemetry, stopping: stopping.signal }))
 
-    const isReady = async () => {
-      await store.ping()
-      return true
-    }
+    let isDraining = false
+    closers.add(async () => {
+      isDraining = true
+      if (config.drainReadyMs > 0) await clock.delay(config.drainReadyMs)
+    })
+    const isReady = async () => store.ping().then(() => !isDraining)
     const hook = createHookDoor(hooks)
     const { graphiql } = config
     const page = createPageDoor({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits })

@@ -17,9 +17,6 @@ const PREFIX = 'sealed:'
 export function createIdempotencySeal(secrets: readonly [string, ...string[]]): IdempotencySeal {
   const signers = secrets.map((secret) => createSigner([secret], 'swapface idempotency key'))
   const all = createSigner(secrets, 'swapface idempotency key')
-  const keyText = (tenant: string, key: string) => JSON.stringify(['key', tenant, key])
-  const fingerprintText = (fingerprint: string, hookUrl: string | null) =>
-    JSON.stringify(['fingerprint', fingerprint, hookUrl])
   return {
     sealKey: (tenant, key) => PREFIX + all.sign(keyText(tenant, key)),
     sealFingerprint: (fingerprint, hookUrl) => PREFIX + all.sign(fingerprintText(fingerprint, hookUrl)),
@@ -27,4 +24,12 @@ export function createIdempotencySeal(secrets: readonly [string, ...string[]]): 
     isSealedFingerprint: (sealed, fingerprint, hookUrl) =>
       sealed.startsWith(PREFIX) && all.isSigned(fingerprintText(fingerprint, hookUrl), sealed.slice(PREFIX.length)),
   }
+}
+
+function keyText(tenant: string, key: string): string {
+  return JSON.stringify(['key', tenant, key])
+}
+
+function fingerprintText(fingerprint: string, hookUrl: string | null): string {
+  return JSON.stringify(['fingerprint', fingerprint, hookUrl])
 }
