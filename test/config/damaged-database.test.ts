@@ -41,6 +41,7 @@ test('a damaged database stops the start with one line, or is opened', async () 
       )
       expect(line).toMatch(ONE_LINE)
     }),
-    { numRuns: 25 },
+    // The example looks locked to the engine.
+    { numRuns: 25, examples: [[{ from: 758, length: 100, byte: 0x41, cutAt: 126_351 }]] },
   )
 })

@@ -15,7 +15,10 @@ export async function whenLockIsFree<T>(act: () => Promise<T | null>): Promise<T
   for (;;) {
     const result = await act()
     if (result !== null) return result
-    if (performance.now() > until) throw new Error('another process has been writing to the database for too long')
+    if (performance.now() > until) {
+      const error = new Error('another process has been writing to the database for too long')
+      throw Object.assign(error, { code: 'SQLITE_BUSY' })
+    }
     await delay(TRY_EVERY_MS)
   }
 }
