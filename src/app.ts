@@ -26,6 +26,7 @@ import { createConfirmer } from './jobs/confirm-swap.ts'
 import { createCreateSwapBatch } from './jobs/create-swap-batch.ts'
 import { createCreateSwap } from './jobs/create-swap.ts'
 import { createFindInputImage } from './jobs/input-images.ts'
+import { createIdempotencySeal } from './jobs/idempotency-seal.ts'
 import { createHookAddresses } from './jobs/hook-addresses.ts'
 import { createReadJobs } from './jobs/read-jobs.ts'
 import { createLeases } from './jobs/leases.ts'
@@ -33,6 +34,7 @@ import { createListJobs } from './jobs/list-jobs.ts'
 import { openReconciler } from './jobs/reconcile.ts'
 import { MAX_AT_ONE_RECEIVER, runWebhooks } from './jobs/deliver-webhooks.ts'
 import { createReplayWebhook } from './jobs/replay-webhook.ts'
+import { createReleaseUnsent } from './jobs/release-unsent.ts'
 import { createRetrySwap } from './jobs/retry-swap.ts'
 import { runQueue } from './jobs/run-queue.ts'
 import { createServiceStatus } from './jobs/service-status.ts'
@@ -42,7 +44,7 @@ import { createWatcher } from './jobs/watch-job.ts'
 import { createWatchJobs } from './jobs/watch-jobs.ts'
 import { createAddressGuard } from './lib/address-guard.ts'
 import { createBackground } from './lib/background.ts'
-import { type Clock, systemClock } from './lib/clock.ts'
+import { type Clock, systemClock, wallNow } from './lib/clock.ts'
 import { createClosers } from './lib/closers.ts'
 import { createWakeableDelay } from './lib/wakeable-delay.ts'
 import { createDoors } from './doors.ts'
@@ -78,7 +80,7 @@ export interface App {
   readonly upstream: { readonly url: string; readonly embedded: boolean }
   /** Two images for a first swap: portraits of the embedded upstream, or placeholders, which are refused and cost nothing. */
   readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
-  /** Lets what is under way end, then closes everything. */
+  /** Turns not ready, serves on for `drainReadyMs`, lets what is under way end, then closes everything. */
   close(): Promise<void>
 }
 
@@ -158,6 +160,7 @@ export async function openApp({
     })
 
     const allowedHosts = listAllowedHosts(config, publicUrl, embedded?.url ?? null)
+    const seal = createIdempotencySeal(secrets.gatewaySecrets)
     const imageKeeping = openImages({
       config,
       secrets,
@@ -165,6 +168,7 @@ export async function openApp({
       allowedHosts: [...allowedHosts, new URL(upstreamUrl).host],
       store,
       images,
+      seal,
       authenticate,
       background,
       telemetry,
@@ -199,6 +203,7 @@ export async function openApp({
       store,
       bus,
       submitter,
+      releaseUnsent: createReleaseUnsent({ store, applyReport, background, clock, stopping: stopping.signal }),
       watcher,
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },
@@ -214,6 +219,7 @@ export async function openApp({
         clock,
       }),
       hookAddresses,
+      seal,
       telemetry,
       clock,
     })
@@ -287,17 +293,19 @@ export async function openApp({
     })
     closers.add(() => reconciler.close())
     const { gatewaySecrets } = secrets
-    const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER })
+    const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER, wallNow })
     closers.add(() => sender.close())
     const delivery = { store: webhooks, sender, news: webhookNews, background, telemetry, clock, random }
     background.run('deliver webhooks', () => runWebhooks(delivery, stopping.signal))
     background.run('erase what is due', () => forgetter.run(stopping.signal, telemetry))
     background.run('run the queue', () => runQueue({ submitter, room, telemetry, stopping: stopping.signal }))
 
-    const isReady = async () => {
-      await store.ping()
-      return true
-    }
+    let isDraining = false
+    closers.add(async () => {
+      isDraining = true
+      if (config.drainReadyMs > 0) await clock.delay(config.drainReadyMs)
+    })
+    const isReady = async () => store.ping().then(() => !isDraining)
     const hook = createHookDoor(hooks)
     const { graphiql } = config
     const page = createPageDoor({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits })

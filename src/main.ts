@@ -11,7 +11,8 @@ import { toStartLine } from './config/start-error.ts'
 import { armFaultPoint } from './lib/fault-points.ts'
 import { createLogger, createTelemetry } from './telemetry/logger.ts'
 
-const STOP_WITHIN_MS = 30_000
+/** After the time that a stopping gateway still serves. */
+const STOP_WITHIN_MS = 40_000
 const EXIT_WITHIN_MS = 2_000
 /** A terminal sends Ctrl-C to all processes of its group, and npm passes it on once more: one wish to stop, two signals. */
 const SAME_SIGNAL_MS = 1_000
@@ -49,7 +50,8 @@ async function main(args: readonly string[]): Promise<void> {
     await app.close()
     dataDir.release()
   }
-  stopOn(['SIGINT', 'SIGTERM'], close, (error) => logger.error({ err: error }, 'could not stop cleanly'))
+  const withinMs = config.drainReadyMs + STOP_WITHIN_MS
+  stopOn(['SIGINT', 'SIGTERM'], close, withinMs, (error) => logger.error({ err: error }, 'could not stop cleanly'))
 }
 
 function listWarnings(app: App, { blobUrl }: Config, { postgresUrl }: Secrets): readonly string[] {
@@ -77,6 +79,7 @@ function arm(spec: string): void {
 function stopOn(
   signals: readonly NodeJS.Signals[],
   close: () => Promise<void>,
+  withinMs: number,
   onFailure: (error: unknown) => void,
 ): void {
   let stoppingSince: number | null = null
@@ -86,7 +89,7 @@ function stopOn(
       return
     }
     stoppingSince = performance.now()
-    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref()
+    setTimeout(() => process.exit(1), withinMs).unref()
     close().catch((error: unknown) => {
       onFailure(error)
       process.exitCode = 1

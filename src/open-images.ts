@@ -18,8 +18,9 @@ import type { Background } from './lib/background.ts'
 import type { Clock } from './lib/clock.ts'
 import { lazy } from './lib/lazy.ts'
 import type { ImageStore } from './store/image-store.ts'
-import type { JobStore } from './store/job-store.ts'
+import type { JobStore, KeySeal } from './store/job-store.ts'
 import type { Telemetry } from './telemetry/events.ts'
+import { isStorable } from './domain/storable.ts'
 import { openResultSource } from './upstream/result-download.ts'
 
 export interface ImagesParts {
@@ -30,6 +31,7 @@ export interface ImagesParts {
   readonly allowedHosts: readonly string[]
   readonly store: JobStore
   readonly images: ImageStore
+  readonly seal: KeySeal
   readonly authenticate: Authenticate
   readonly background: Background
   readonly telemetry: Telemetry
@@ -59,7 +61,7 @@ export function openImages(parts: ImagesParts): Images {
   const source = openResultSource({ allowedHosts })
   onClose(() => source.close())
   const uploads = createUploads({ images, kept, blobs, codec, addresses, clock })
-  const forgetter = createForgetter({ store, images, kept, clock })
+  const forgetter = createForgetter({ store, images, kept, seal: parts.seal, clock })
   const { background, telemetry, stopping } = parts
   const mirror = openMirror({ store, images, kept, codec, source, background, telemetry, clock, stopping })
   const { findImage } = images
@@ -94,8 +96,10 @@ function createLazyCodec() {
 }
 
 async function findUploads(images: ImageStore, viewer: Viewer, ids: readonly string[]) {
-  const found = viewer.jobIds === null ? await images.findOwnImages(viewer.tenant, ids) : []
-  return ids.map((_id, n) => (found[n]?.kind === 'UPLOAD' ? found[n] : null))
+  const storable = ids.filter(isStorable)
+  const isAllowed = viewer.jobIds === null && storable.length > 0
+  const found = isAllowed ? await images.findOwnImages(viewer.tenant, storable) : []
+  return ids.map((id) => found.find((image) => image?.id === id && image.kind === 'UPLOAD') ?? null)
 }
 
 /** @throws {SettingError} where it cannot be used. */

@@ -25,8 +25,8 @@ const PATIENCE = {
 const MAX_CONNECTIONS = 50_000
 /** How long a connection may last over which nobody has shown who he is. */
 const STRANGER_MS = 60_000
-/** How long requests under way may take to end once the server closes. */
-const DRAIN_MS = 20_000
+/** How long requests under way may take to end once the server closes: a submit takes up to 30 s, and is recorded. */
+const DRAIN_MS = 35_000
 
 export interface HttpServer {
   /** Says that whoever is at the other end of a connection is known: it may last. */

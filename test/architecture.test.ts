@@ -223,7 +223,7 @@ test('the table would notice', () => {
 describe.each([
   ['process.env', /\bprocess\.env\b/, ['config/read-env.ts']],
   ['console', /\bconsole\./, []],
-  ['Date.now', /\bDate\.now\b|\bnew Date\(\)/, []],
+  ['Date.now', /\bDate\.now\b|\bnew Date\(\)/, ['lib/clock.ts']],
   ['Math.random', /\bMath\.random\b|\brandom\b.*= Math/, ['app.ts']],
   ['process.exit', /\bprocess\.exit\(/, ['main.ts']],
 ] as const)('%s', (_name, pattern, homes: readonly string[]) => {

@@ -13,6 +13,7 @@ interface Service {
   readonly environment?: Readonly<Record<string, string | number>>
   readonly env_file?: readonly { readonly path: string; readonly required: boolean }[]
   readonly volumes?: readonly string[]
+  readonly stop_grace_period?: string
 }
 
 interface Compose {
@@ -43,6 +44,16 @@ test('the gateways of compose.yaml are given known settings, and differ in the v
     expect(Object.keys(settings)).toEqual(expect.arrayContaining(Object.keys(environment ?? {})))
   }
   expect(new Set(gateways.map((gateway) => volumeAt(gateway, '/data'))).size).toBe(2)
+})
+
+test('compose.yaml gives a stopping gateway the time that it may take', () => {
+  const { drainReadyMs } = toConfig(
+    parseSettings({ HOST: '0.0.0.0', API_KEYS: 'a:b', GATEWAY_SECRET: 'a secret of sixteen' }),
+  )
+  for (const gateway of gateways) {
+    const graceS = Number(/^(\d+)s$/.exec(gateway.stop_grace_period ?? '')?.[1])
+    expect(graceS * 1_000).toBeGreaterThanOrEqual(drainReadyMs + 40_000)
+  }
 })
 
 test('the gateways of compose.yaml share one volume of images, which BLOB_URL names unless the operator sets it', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { CreateSwapDocument, SwapJobDocument, WatchSwapJobDocument } from '../src/graphql/generated.ts'
+import { systemClock } from '../src/lib/clock.ts'
 import { holdSubmit } from './support/hold-submit.ts'
 import { makeDataDir, openTestApp, subscribeSse } from './support/test-app.ts'
 import { openFakeUpstream } from './support/fake-upstream.ts'
@@ -56,4 +57,27 @@ test('a stop answers who waits with the state as it is, and cuts streams, withou
   expect(answer.data.swapJob.status).toBe('ON_QUEUE')
   // Cut, not completed: a completed stream would say that the job is done.
   expect(ended).toBe('cut')
+})
+
+test('a stopping gateway is not ready and serves on for as long as is set, then takes no connection any more', async () => {
+  let endPhase = () => {}
+  const phase = new Promise<void>((resolve) => {
+    endPhase = resolve
+  })
+  // The one wait of the drain ends when the test says so.
+  const clock = {
+    ...systemClock,
+    delay: async (ms: number, signal?: AbortSignal) => (ms === 600_000 ? phase : systemClock.delay(ms, signal)),
+  }
+  const { app, graphql, upstream } = await openTestApp({ clock, settings: { DRAIN_READY_S: '600' } })
+  const readiness = async () => (await fetch(`${app.url}/readyz`, { headers: { connection: 'close' } })).status
+  expect(await readiness()).toBe(200)
+  const closed = app.close()
+  expect(await readiness()).toBe(503)
+  // On connections of its own.
+  const { data } = await graphql(CreateSwapDocument.toString(), { input: INPUT }, { connection: 'close' })
+  expect(data.createSwap.job).toMatchObject({ status: 'ON_QUEUE', jobId: upstream.accepted[0]?.id })
+  endPhase()
+  await closed
+  await expect(readiness()).rejects.toThrow('fetch failed')
 })

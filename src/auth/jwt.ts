@@ -1,5 +1,6 @@
 /** Bearer tokens of an identity provider: JWTs, verified with the keys of its JWKS (RFC 7519, RFC 7517, RFC 8725). */
 import { createRemoteJWKSet, jwtVerify, type JWTPayload } from 'jose'
+import { isStorable } from '../domain/storable.ts'
 import { type Scope, SCOPES, type Viewer } from './viewer.ts'
 
 /** Signatures with a public key only: a token must not choose to be checked with a secret, or not at all. */
@@ -53,6 +54,7 @@ export function createJwtVerifier({ jwksUrl, issuer, audience }: JwtOptions): Jw
 function toViewer({ tenant: claimed, sub, exp, scope }: JWTPayload): Viewer | null {
   const tenant = claimed ?? sub
   if (typeof tenant !== 'string' || tenant === '' || tenant.length > MAX_TENANT_CHARS || exp === undefined) return null
+  if (!isStorable(tenant)) return null
   const words = typeof scope === 'string' ? scope.split(' ') : []
   const scopes = words.filter((word): word is Scope => SCOPES.some((one) => one === word))
   return { tenant, scopes: new Set(scopes), jobIds: null, isAnonymous: false, expiresAt: exp * 1_000, revoked: null }

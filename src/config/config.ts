@@ -7,6 +7,9 @@ import { parseAllowedOrigin } from './allowed-origins.ts'
 import { SettingError } from './env.ts'
 import { isPostgresUrl, type SettingValues } from './settings.ts'
 
+/** Load balancers check every few seconds. */
+const DRAIN_READY_S = 5
+
 /** How the program runs. Holds no secret, so it may be logged. */
 export interface Config {
   readonly host: string
@@ -45,6 +48,8 @@ export interface Config {
   readonly maxInFlight: number
   readonly fetchPerSecond: number
   readonly deadlines: Deadlines
+  /** How long requests are still served after the stop was asked for, while the gateway is not ready. */
+  readonly drainReadyMs: number
   readonly logLevel: LogLevel
 }
 
@@ -114,6 +119,7 @@ export function toConfig(values: SettingValues): Config {
       onQueueMs: values.ON_QUEUE_DEADLINE_S * 1_000,
       unconfirmedMs: values.UNCONFIRMED_DEADLINE_S * 1_000,
     },
+    drainReadyMs: (values.DRAIN_READY_S ?? (loopback ? 0 : DRAIN_READY_S)) * 1_000,
     logLevel: values.LOG_LEVEL,
   })
 }

@@ -178,6 +178,11 @@ export const settings = {
   SUBMIT_BEFORE_S: setting(seconds(900), '900', 'how long a swap may wait to be sent before it fails, unsent'),
   ON_QUEUE_DEADLINE_S: setting(seconds(900), '900', 'how long the upstream may work before a swap counts as lost'),
   UNCONFIRMED_DEADLINE_S: setting(seconds(1_800), '1800', 'how long a submit without an answer is waited for'),
+  DRAIN_READY_S: setting(
+    decimal('must be a number of seconds', true).optional(),
+    '0 for a loopback HOST, otherwise 5',
+    'how long a stopping gateway still serves while /readyz answers 503, so that load balancers turn away first',
+  ),
   FAULT_AT: setting(
     z.string().optional(),
     null,

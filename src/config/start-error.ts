@@ -25,7 +25,7 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   SQLITE_FULL: 'the disk is full',
   SQLITE_CANTOPEN: 'the file cannot be opened: it is a folder, or this user may not write there',
   SQLITE_READONLY: 'this user may not write there',
-  SQLITE_BUSY: 'another program has locked the database',
+  SQLITE_BUSY: 'another program has locked the database, or it is damaged',
   SQLITE_CORRUPT: 'the database is damaged: restore it from a backup',
   SQLITE_IOERR: 'the disk reports an error, or has no locks',
 }

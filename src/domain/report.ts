@@ -31,8 +31,8 @@ export type Finding =
   /** A fetch brought no statement about the job. */
   | { readonly kind: 'unanswered' }
   /**
-   * The deadline is over. `isAnswered` where a last look brought no outcome; false where there was no answer to it, or
-   * a hook waits for its fetch: the job is then given a while longer.
+   * The deadline is over. `isAnswered`: the last look brought no outcome. If the upstream could not be reached for it,
+   * the job is given a while longer.
    */
   | { readonly kind: 'overdue'; readonly isAnswered: boolean }
 

@@ -154,3 +154,8 @@ export interface TimelineEntry {
 export function isDone(status: SwapJobStatus): boolean {
   return finalStatuses.has(status)
 }
+
+/** Whether nothing more can become known of it: the job is done, and its charge is known. */
+export function isSettled({ status, charge }: Pick<SwapJob, 'status' | 'charge'>): boolean {
+  return isDone(status) && charge.state !== 'UNKNOWN'
+}

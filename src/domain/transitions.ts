@@ -7,8 +7,9 @@
  *               ├→ CANCELED (by its owner, before it is sent)
  *               └→ FAILED (refused, or not submitted in time)
  *
- * "sending" is PENDING under a lease. SUCCESS, FAILED, CANCELED and LOST are never left: a report about a finished
- * job changes nothing. A late or repeated report is not an error, it just decides nothing.
+ * "sending" is PENDING under a lease. SUCCESS, FAILED, CANCELED and LOST are final: a report about a finished job
+ * changes nothing, except that the unknown charge of a LOST one may become known. A late or repeated report is not an
+ * error, it decides nothing.
  */
 import { CONFIRM_FAILED_AFTER_MS, nextFetchDelayMs } from './poll-schedule.ts'
 import type { Report } from './report.ts'
@@ -58,9 +59,9 @@ type Patch = Partial<
   >
 >
 
-/** What changes without a new version, and without anybody being told. */
+/** What changes without a new version, and without an event. */
 export type Note = Partial<
-  Pick<SwapJob, 'upstreamStatus' | 'leaseUntil' | 'notBefore' | 'fetches' | 'wakeAt' | 'failedSeenAt'>
+  Pick<SwapJob, 'upstreamStatus' | 'leaseUntil' | 'notBefore' | 'fetches' | 'wakeAt' | 'failedSeenAt' | 'charge'>
 >
 
 /** What a report does to a job. */
@@ -85,7 +86,7 @@ export interface Circumstances {
 
 /** Decides what `report` does to `job`. */
 export function decide(job: SwapJob, report: Report, circumstances: Circumstances): Decision {
-  if (isDone(job.status)) return NOTHING
+  if (isDone(job.status)) return settleCharge(job, report)
   const { finding, at } = report
   const { deadlines } = circumstances
   switch (finding.kind) {
@@ -93,11 +94,13 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       return job.status === 'ON_QUEUE' ? NOTHING : enqueue(job, finding.upstreamId, null, at, circumstances)
 
     case 'refused':
-      return isOwnClaim(job, report)
+      return isOwnClaim(job, report) || isLateAnswer(job, report)
         ? finish(job, 'FAILED', at, { failure: finding.failure, charge: NOT_CHARGED })
         : NOTHING
 
     case 'released': {
+      // Another attempt is no longer possible: the job has been taken for sent.
+      if (isLateAnswer(job, report)) return finish(job, 'FAILED', at, { failure: REFUSED_LATE, charge: NOT_CHARGED })
       if (!isOwnClaim(job, report)) return NOTHING
       if (finding.retryAt >= job.createdAt + deadlines.submitBeforeMs) {
         return finish(job, 'FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
@@ -136,16 +139,16 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       })
 
     case 'failed': {
-      if (job.status !== 'ON_QUEUE') {
-        // Attached by its hook: the job is upstream's now, and its failure awaits the second fetch like any other.
-        const queued = enqueue(job, finding.upstreamId, finding.word, at, circumstances)
-        return { ...queued, patch: { ...queued.patch, failedSeenAt: at, wakeAt: at + CONFIRM_FAILED_AFTER_MS } }
+      // A job that only a hook has named is not attached by a FAILED: its hook is followed to the second fetch.
+      if (job.failedSeenAt === null) {
+        return note({ failedSeenAt: at, ...(job.status === 'ON_QUEUE' && { wakeAt: at + CONFIRM_FAILED_AFTER_MS }) })
       }
-      if (job.failedSeenAt === null) return note({ failedSeenAt: at, wakeAt: at + CONFIRM_FAILED_AFTER_MS })
       const confirmableAt = job.failedSeenAt + CONFIRM_FAILED_AFTER_MS
-      if (at < confirmableAt) return note({ wakeAt: confirmableAt })
+      if (at < confirmableAt) return job.status === 'ON_QUEUE' ? note({ wakeAt: confirmableAt }) : NOTHING
       return finish(job, 'FAILED', at, {
+        upstreamId: finding.upstreamId,
         upstreamStatus: finding.word,
+        submittedAt: job.submittedAt ?? at,
         failure: finding.failure,
         charge: NOT_CHARGED,
       })
@@ -191,6 +194,32 @@ const NO_OUTCOME = {
   message: 'The upstream never told the outcome. Whether it charged is not known.',
   retryable: true,
 } as const
+
+export const NOT_RECORDED_IN_TIME = {
+  code: 'NOT_SUBMITTED',
+  message: 'The gateway could not record the swap in time. Nothing was sent, nothing was charged.',
+  retryable: true,
+} as const
+
+const REFUSED_LATE = {
+  code: 'UPSTREAM_REFUSED',
+  message: 'The upstream did not take the swap, and it is too late for another attempt. Nothing was charged.',
+  retryable: true,
+} as const
+
+/** A LOST job stays LOST; what later evidence says about its charge is kept. */
+function settleCharge(job: SwapJob, report: Report): Decision {
+  if (job.status !== 'LOST' || job.charge.state !== 'UNKNOWN') return NOTHING
+  const { finding } = report
+  if (finding.kind === 'succeeded') return note({ charge: { state: 'CHARGED', quota: finding.quota } })
+  const isRefusal = finding.kind === 'refused' || finding.kind === 'released'
+  return isRefusal && report.fencing === job.fencing ? note({ charge: NOT_CHARGED }) : NOTHING
+}
+
+/** Whether the report is the answer to the job's last submit, after the gateway stopped waiting for it. */
+function isLateAnswer(job: SwapJob, report: Report): boolean {
+  return job.status === 'UNCONFIRMED' && report.source === 'SUBMIT' && report.fencing === job.fencing
+}
 
 /** Whether the report speaks for the claim that holds the job now, and that claim is still submitting. */
 function isOwnClaim(job: SwapJob, report: Report): boolean {

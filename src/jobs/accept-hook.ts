@@ -1,28 +1,29 @@
 /**
- * Taking a hook: token, journal, 200, and only then the work. What was kept is followed until it has had its effect:
- * through a fetch that fails or lags behind, a database that is away, and the end of this process.
+ * Takes hooks: checks the token, writes the hook to the journal, answers 200, and only then acts on it. A hook in the
+ * journal is followed until the verdict on its own id settles it: through fetches that fail or lag behind, an outage of
+ * the database, and the end of this process.
  */
 import { faultPoint } from '../lib/fault-points.ts'
 import type { Background } from '../lib/background.ts'
 import { retryDelayMs } from '../lib/backoff.ts'
-import { createWakeableDelay, type WakeableDelay } from '../lib/wakeable-delay.ts'
 import type { Clock } from '../lib/clock.ts'
-import { isDone } from '../domain/swap-job.ts'
-import { type HookJournal, type HookNote, noteKey } from '../journal/hook-journal.ts'
+import { isDone, isSettled } from '../domain/swap-job.ts'
+import type { HookJournal, HookNote } from '../journal/hook-journal.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Confirmer } from './confirm-swap.ts'
+import { type FollowedHook, FollowedHooks } from './followed-hooks.ts'
 import type { HookAddresses } from './hook-addresses.ts'
 
-/** Looks that a hook is worth for a job that the reconciler looks after as well. */
+/** Looks at a hook of a job that the reconciler polls as well. */
 const MAX_LOOKS = 6
 
 export interface HookTakerParts {
   readonly store: Pick<JobStore, 'findJob'>
   readonly journal: HookJournal
   readonly upstream: Pick<Upstream, 'readHookId'>
-  readonly confirmer: Pick<Confirmer, 'confirm'>
+  readonly confirmer: Pick<Confirmer, 'confirmHook'>
   readonly hookAddresses: Pick<HookAddresses, 'parseToken'>
   readonly telemetry: Pick<Telemetry, 'hookRefused' | 'hookNotKept' | 'backgroundFailed'>
   readonly background: Background
@@ -31,59 +32,79 @@ export interface HookTakerParts {
   readonly stopping: AbortSignal
 }
 
-/** `kept`: the job will be looked at, whatever happens to this process. `notKept`: it could not be written. */
+/** `kept`: the hook will be followed, whatever happens to this process. `notKept`: it could not be written. */
 export type HookVerdict = 'kept' | 'notKept'
 
 export interface HookTaker {
-  /** The job that a hook's token was made for; null for one that is not ours, which costs no query and no write. */
+  /** The job that a hook's token was made for; null for a forged token, which costs no query and no write. */
   recognise(token: string): string | null
   /**
-   * Takes one hook of a job. The body is a hint: what changes the job is our own fetch. Twice, late, or for a finished
-   * job: no difference, no error.
+   * Takes one hook of a job. The body is a hint: only the gateway's own fetch changes the job. A hook that comes twice,
+   * late, or for a finished job makes no difference and is not an error.
    */
   accept(jobId: string, body: string): Promise<HookVerdict>
-  /** Whether a hook of the job was taken that has not had its effect yet. */
-  isFollowing(jobId: string): boolean
+  /**
+   * Looks once more at every hook of the job that has not been settled. Resolves to false if the upstream could not be
+   * reached for one of them: then the look has to be repeated.
+   */
+  lookOnceMore(jobId: string): Promise<boolean>
 }
 
-/** Follows at once what an earlier process has kept. */
+/** Resumes at once the hooks that an earlier process left in the journal. */
 export function openHookTaker(parts: HookTakerParts): HookTaker {
   const { store, journal, upstream, confirmer, hookAddresses, telemetry, background, clock, random, stopping } = parts
-  /** Whoever follows a note waits here between two looks. */
-  const waits = new Map<string, { readonly jobId: string; readonly delay: WakeableDelay }>()
+  const followed = new FollowedHooks(clock, stopping)
 
-  /** @returns whether the hook has had its effect. */
-  const look = async (note: HookNote, looks: number): Promise<boolean> => {
-    try {
-      const job = await store.findJob(note.jobId)
-      if (!job || isDone(job.status)) return true
-      const { job: looked, isForeign } = await confirmer.confirm(job, 'HOOK', note.upstreamId)
-      if (isDone(looked.status) || isForeign) return true
-      // Without an id of its own the job has nobody else to ask for it; without a hint there is nothing to ask.
-      return looked.upstreamId === null ? note.upstreamId === null : looks >= MAX_LOOKS
-    } catch (error) {
-      telemetry.backgroundFailed('confirm a hook', error)
-      return false
-    }
+  /** @returns whether the hook is settled, and whether the upstream answered. */
+  const look = async ({ jobId, upstreamId }: HookNote, looks: number) => {
+    const job = await store.findJob(jobId)
+    if (!job || isSettled(job)) return { isSettled: true, isReached: true }
+    const { job: looked, isForeign, isReached } = await confirmer.confirmHook(job, upstreamId)
+    if (isDone(looked.status) || isForeign) return { isSettled: true, isReached: true }
+    // A job without an id of its own is not polled: only its hooks can name one.
+    const isOver = looked.upstreamId === null ? upstreamId === null : looks >= MAX_LOOKS
+    return { isSettled: isOver, isReached }
   }
 
-  const follow = async (note: HookNote) => {
-    const delay = createWakeableDelay(clock, stopping)
-    waits.set(noteKey(note), { jobId: note.jobId, delay })
-    for (let looks = 1; !stopping.aborted; looks += 1) {
-      if (await look(note, looks)) {
-        waits.delete(noteKey(note))
-        journal.settle(note)
-        return
+  const follow = async (hook: FollowedHook) => {
+    for (let looks = 1; !stopping.aborted && !hook.isDropped; looks += 1) {
+      try {
+        const looked = await look(hook.note, looks)
+        if (hook.isDropped) return
+        if (looked.isSettled) {
+          followed.delete(hook)
+          journal.settle(hook.note)
+          return
+        }
+        hook.wasAnswered ||= looked.isReached
+      } catch (error) {
+        telemetry.backgroundFailed('confirm a hook', error)
       }
-      await delay.wait(retryDelayMs(looks, random()))
+      await hook.pause.wait(retryDelayMs(looks, random()))
     }
   }
 
-  for (const note of journal.left) background.run('follow a hook', () => follow(note))
+  for (const note of journal.left) {
+    const hook = followed.add(note)
+    background.run('follow a hook', () => follow(hook))
+  }
+
+  /** @throws if there is no room for another hook of the job. */
+  const startFollowing = (note: HookNote): FollowedHook => {
+    const dropped = followed.makeRoom(note.jobId)
+    if (dropped === false) throw new Error('too many different hooks of one job are waiting')
+    if (dropped) {
+      dropped.pause.wake()
+      journal.settle(dropped.note)
+    }
+    return followed.add(note)
+  }
 
   return {
-    isFollowing: (jobId) => [...waits.values()].some((wait) => wait.jobId === jobId),
+    lookOnceMore: async (jobId) => {
+      const looks = await Promise.all(followed.listOf(jobId).map(async ({ note }) => look(note, 1)))
+      return looks.every(({ isReached }) => isReached)
+    },
     recognise: (token) => {
       const jobId = hookAddresses.parseToken(token)
       if (jobId === null) telemetry.hookRefused()
@@ -92,13 +113,18 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
     accept: async (jobId, body) => {
       const note = { jobId, upstreamId: upstream.readHookId(body) }
       faultPoint('hook-read')
+      const known = followed.find(note)
+      let hook = known
       try {
-        const isNew = await journal.keep(note)
+        hook ??= startFollowing(note)
+        await journal.keep(note)
         faultPoint('hook-journaled')
-        if (isNew) background.run('follow a hook', () => follow(note))
-        else waits.get(noteKey(note))?.delay.wake()
+        const added = hook
+        if (known) known.pause.wake()
+        else background.run('follow a hook', () => follow(added))
         return 'kept'
       } catch (error) {
+        if (hook && !known) followed.delete(hook)
         telemetry.hookNotKept(error)
         return 'notKept'
       }

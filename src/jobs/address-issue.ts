@@ -4,6 +4,7 @@
  * silently drop spaces and turn backslashes around.
  */
 import { MAX_ADDRESS_CHARS } from '../domain/address.ts'
+import { isStorable } from '../domain/storable.ts'
 
 /** Members of `SwapInputIssueCode`. */
 type AddressIssueCode =
@@ -43,10 +44,10 @@ export function findAddressIssue(text: string): AddressIssue | null {
 }
 
 function findForbiddenCharacter(text: string): AddressIssue | null {
-  if (/\p{Cc}/u.test(text)) {
+  if (/\p{Cc}/u.test(text) || !isStorable(text)) {
     return issue(
       'ADDRESS_HAS_CONTROL_CHARACTER',
-      'An address must not contain line breaks, tabs or other control characters. Remove them.',
+      'An address must not contain line breaks, tabs, other control characters or half a surrogate pair. Remove them.',
     )
   }
   if (text.trim() !== text) {

@@ -40,10 +40,8 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const isWatched = bus.isWatched(current.id)
       const decision = decide(current, report, { deadlines, random: random(), isWatched })
-      if (decision.kind === 'none') {
-        if (contradicts(current, report)) telemetry.evidenceTooLate(current, report)
-        return current
-      }
+      if (contradicts(current, report)) telemetry.evidenceTooLate(current, report)
+      if (decision.kind === 'none') return current
       if (decision.kind === 'transition' && !isArrow(current.status, decision.to)) {
         throw new TypeError(`no arrow from ${current.status} to ${decision.to}`)
       }

@@ -1,18 +1,20 @@
 /**
- * Confirming: the one caller of the upstream's fetch, and so the only road by which an outcome is believed. Hook,
- * query and reconciler all come through here, and share: one fetch in the air for a job, however many ask, and at
- * least a second between two; all jobs together keep to a rate, and to nothing while the upstream is down.
+ * The only caller of the upstream's fetch, and so the only way an outcome is believed. Queries, polls and hooks all come
+ * through here. Polls and queries of one job share a fetch, and leave a second between two. A hook is news: its fetch
+ * starts at once, at most one a second for each job (`HookTurns`). All fetches together keep to a rate, and none is made
+ * while the upstream is down.
  */
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import type { Pacer } from '../lib/pacer.ts'
 import { createShortMemory } from '../lib/short-memory.ts'
 import type { Finding, Report } from '../domain/report.ts'
-import { isDone, type SwapJob } from '../domain/swap-job.ts'
+import { isDone, isSettled, type SwapJob } from '../domain/swap-job.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import type { Echo, FetchOutcome, Upstream } from '../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
+import { HookTurns } from './hook-turns.ts'
 import type { CopyOutcome, Mirror } from './mirror-result.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
@@ -31,36 +33,43 @@ export interface ConfirmerParts {
   readonly clock: Clock
 }
 
-/** What came of confirming. */
+/** The verdict of one fetch. */
 export interface Confirmed {
-  /** As it then is. */
+  /** The job after it. */
   readonly job: SwapJob
-  /** Whether the upstream made a statement about it. */
+  /** Whether the upstream made a statement about the job. */
   readonly isAnswered: boolean
-  /** Whether the id that a hook brought is another job's. */
+  /** Whether the upstream answered at all, if only that it does not know the id. */
+  readonly isReached: boolean
+  /** Whether the id that the hook named is another job's. */
   readonly isForeign: boolean
 }
 
 export interface Confirmer {
   /**
-   * For whoever asks now: joins a fetch in the air or starts one; the job as given when it is done, not yet upstream,
-   * was fetched less than a second ago, or when no fetch is free just now.
+   * For a query: joins a fetch of the job that is under way or starts one. Returns the job as given if it is done, is
+   * not upstream yet, was fetched less than a second ago, or if no fetch is free now.
    */
   refresh(job: SwapJob): Promise<SwapJob>
   /**
-   * For whoever has a reason to believe that there is news: fetches when it is the job's turn, once for all who call
-   * meanwhile; not at all while the upstream is down.
-   * @param hintedId the id that a hook brought; used only while the job has none of its own, and believed only when
-   * the fetched document is bound to this job.
+   * For the reconciler: fetches when it is the job's turn, once for all callers that wait for it; not at all while the
+   * upstream is down.
    */
-  confirm(job: SwapJob, source: 'HOOK' | 'RECONCILER', hintedId?: string | null): Promise<Confirmed>
+  poll(job: SwapJob): Promise<Confirmed>
+  /**
+   * For a hook: fetches at once, or in the job's next turn if a hook of it was fetched less than a second ago.
+   * @param hintedId the id that the hook named. It is used only while the job has none of its own, and believed only if
+   * the fetched document is bound to this job. The verdict is about this id and no other.
+   */
+  confirmHook(job: SwapJob, hintedId: string | null): Promise<Confirmed>
 }
 
 export function createConfirmer(parts: ConfirmerParts): Confirmer {
   const { store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock } = parts
-  /** Fetches in the air, confirmations that wait for their turn, and when each job was fetched last; by job id. */
+  /** Fetches of polls and queries under way, and polls that wait for their turn; by job id. */
   const flights = new Map<string, Promise<Confirmed>>()
   const waiting = new Map<string, Promise<Confirmed>>()
+  /** When each job was last fetched, for whatever reason. */
   const lastFetchAt = createShortMemory<number>(FETCH_SPACING_MS, () => clock.now())
 
   const spacingLeftMs = (jobId: string) => {
@@ -69,42 +78,54 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
   }
 
   const fetchAndApply = async (job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> => {
+    lastFetchAt.set(job.id, clock.now())
     const outcome = await upstream.fetch(upstreamId)
     faultPoint('fetch-answered')
-    if (outcome.kind === 'nothing') {
-      telemetry.fetchUnanswered(job, outcome.reason)
-      if (outcome.isDown) breaker.failed()
-      else breaker.succeeded()
-    } else breaker.succeeded()
+    const isReached = outcome.kind !== 'nothing' || !outcome.isDown
+    if (outcome.kind === 'nothing') telemetry.fetchUnanswered(job, outcome.reason)
+    if (isReached) breaker.succeeded()
+    else breaker.failed()
 
     if (job.upstreamId === null) {
-      // A job that is not finished gives no hook: what its fetch says is no outcome yet, and binds nothing.
+      // The upstream sends a hook when a job ends: until the fetch says so too, it binds nothing.
       if (outcome.kind === 'nothing' || outcome.kind === 'unfinished')
-        return { ...unanswered(job), isAnswered: outcome.kind === 'unfinished' }
+        return { job, isAnswered: outcome.kind === 'unfinished', isReached, isForeign: false }
       if (!(await isBound(store, job, outcome))) {
         telemetry.hookNotBound(job)
-        return { job, isAnswered: true, isForeign: true }
+        return { job, isAnswered: true, isReached, isForeign: true }
       }
+      // Nothing in this document says whose it is: a document that does may follow.
+      if (!isEchoed(outcome.echo) && hookTurns.hasOthers(job.id, upstreamId)) return { ...unanswered(job), isReached }
     }
-    const copy = outcome.kind === 'succeeded' ? await mirror.copySoon(job, outcome.links) : null
+    const copy = outcome.kind === 'succeeded' && !isDone(job.status) ? await mirror.copySoon(job, outcome.links) : null
     const finding = toFinding(outcome, copy)
     const written = await applyReport(job, { source, at: clock.now(), finding })
-    return { job: written, isAnswered: outcome.kind !== 'nothing', isForeign: false }
+    return { job: written, isAnswered: outcome.kind !== 'nothing', isReached, isForeign: false }
   }
 
   /** The breaker has let it through. */
   const fly = (job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> => {
-    lastFetchAt.set(job.id, clock.now())
     const flight = fetchAndApply(job, upstreamId, source).finally(() => flights.delete(job.id))
     flights.set(job.id, flight)
     return flight
   }
 
-  const waitAndFly = async (job: SwapJob, source: Report['source'], hintedId: string | null): Promise<Confirmed> => {
+  const hookTurns = new HookTurns({
+    spacingMs: FETCH_SPACING_MS,
+    pacer,
+    clock,
+    fetch: async (job, hintedId) => {
+      const current = await store.findJob(job.id)
+      if (!current || isSettled(current) || !breaker.tryPass()) return { verdict: null, job: current ?? job }
+      return { verdict: fetchAndApply(current, current.upstreamId ?? hintedId, 'HOOK'), job: current }
+    },
+  })
+
+  const waitAndFly = async (job: SwapJob): Promise<Confirmed> => {
     let current: SwapJob | null = job
     try {
       do {
-        // What is in the air began before the news; its failure is its own callers' to hear.
+        // A fetch under way is older than this poll; its failure is its own callers' to handle.
         await flights.get(job.id)?.catch(() => null)
         const spacingMs = spacingLeftMs(job.id)
         if (spacingMs > 0) await clock.delay(spacingMs)
@@ -114,11 +135,10 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
     } finally {
       waiting.delete(job.id)
     }
-    const upstreamId = current?.upstreamId ?? hintedId
-    if (!current || isDone(current.status) || upstreamId === null || !breaker.tryPass()) {
+    if (!current || isDone(current.status) || current.upstreamId === null || !breaker.tryPass()) {
       return unanswered(current ?? job)
     }
-    return fly(current, upstreamId, source)
+    return fly(current, current.upstreamId, 'RECONCILER')
   }
 
   return {
@@ -127,29 +147,36 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
       const flight = flights.get(job.id)
       if (flight) return (await flight).job
       if (spacingLeftMs(job.id) > 0 || breaker.isOpen() || !(await pacer.tryTake())) return job
-      // Somebody else may have asked meanwhile.
+      // Another query may have started a fetch meanwhile.
       const other = flights.get(job.id)
       if (other) return (await other).job
       if (spacingLeftMs(job.id) > 0 || !breaker.tryPass()) return job
       return (await fly(job, job.upstreamId, 'FETCH')).job
     },
 
-    confirm: async (job, source, hintedId = null) => {
-      if (isDone(job.status) || (job.upstreamId ?? hintedId) === null) return unanswered(job)
-      const turn = waiting.get(job.id) ?? waitAndFly(job, source, hintedId)
+    poll: async (job) => {
+      if (isDone(job.status) || job.upstreamId === null) return unanswered(job)
+      const turn = waiting.get(job.id) ?? waitAndFly(job)
       waiting.set(job.id, turn)
       return turn
+    },
+
+    confirmHook: async (job, hintedId) => {
+      const askedId = job.upstreamId ?? hintedId
+      if (isSettled(job) || askedId === null) return unanswered(job)
+      const { verdict, job: current } = await hookTurns.take(job, askedId)
+      return verdict ?? unanswered(current)
     },
   }
 }
 
 function unanswered(job: SwapJob): Confirmed {
-  return { job, isAnswered: false, isForeign: false }
+  return { job, isAnswered: false, isReached: false, isForeign: false }
 }
 
 /**
- * Whether a fetched document is about this job, whose id only a hook has named: everything the upstream says it was
- * sent must equal, byte for byte, what we sent, and no other job may have the id.
+ * Whether a fetched document is about this job, whose id only a hook has named: everything that the upstream echoes must
+ * equal, byte for byte, what we sent, and no other job may have the id.
  */
 async function isBound(
   store: Pick<JobStore, 'findByUpstreamId'>,
@@ -167,6 +194,10 @@ function matches(job: SwapJob, echo: Echo): boolean {
     (echo.targetImage ?? job.targetImageUrl) === job.targetImageUrl &&
     (echo.swapImage ?? job.swapImageUrl) === job.swapImageUrl
   )
+}
+
+function isEchoed({ hookUrl, targetImage, swapImage }: Echo): boolean {
+  return hookUrl !== null || targetImage !== null || swapImage !== null
 }
 
 function toFinding(outcome: FetchOutcome, copy: CopyOutcome | null): Finding {

@@ -1,5 +1,6 @@
 /** The input of a swap, validated as a whole: every issue is reported, not only the first. */
 import * as z from 'zod'
+import { isStorable } from '../domain/storable.ts'
 import { HOOK_FORMATS } from '../domain/swap-job.ts'
 import { findAddressIssue } from './address-issue.ts'
 
@@ -47,8 +48,7 @@ const as = (code: SwapInputIssueCode, error: string) => ({ error, params: { code
 const text = (max: number, name: string) =>
   z
     .string()
-    // PostgreSQL has no place for it.
-    .refine((value) => !value.includes('\0'), as('OUT_OF_RANGE', `${name} must not have a NUL character.`))
+    .refine(isStorable, as('OUT_OF_RANGE', `${name} must not contain a NUL character or half a surrogate pair.`))
     .refine((value) => value !== '', as('REQUIRED', `${name} must not be empty.`))
     .refine((value) => value.length <= max, as('TOO_LONG', `${name} may have at most ${max} characters.`))
 
@@ -62,6 +62,7 @@ const emptyIsAbsent = (value: unknown): unknown => (value === '' ? null : value)
 
 const id = z
   .string()
+  .refine(isStorable, as('OUT_OF_RANGE', 'An id must not contain a NUL character or half a surrogate pair.'))
   .refine(
     (value) => value.length <= MAX_TEXT_CHARS,
     as('TOO_LONG', `An id may have at most ${MAX_TEXT_CHARS} characters.`),
@@ -80,8 +81,8 @@ const schema = z.object({
   keepDays: z
     .number()
     .refine(
-      (days) => days >= 0 && days <= MAX_KEEP_DAYS,
-      as('OUT_OF_RANGE', `keepDays goes from 0 to ${MAX_KEEP_DAYS}.`),
+      (days) => Number.isInteger(days) && days >= 0 && days <= MAX_KEEP_DAYS,
+      as('OUT_OF_RANGE', `keepDays is a whole number from 0 to ${MAX_KEEP_DAYS}.`),
     )
     .nullish(),
   idempotencyKey: text(MAX_TEXT_CHARS, 'An idempotency key').nullish(),

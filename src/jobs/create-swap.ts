@@ -7,7 +7,7 @@ import type { AddressGuard } from '../lib/address-guard.ts'
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { createId } from '../lib/ids.ts'
-import type { CreatedJob, JobStore, NewSwapJob, Room } from '../store/job-store.ts'
+import { CommitUnknownError, type CreatedJob, type JobStore, type NewSwapJob, type Room } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import {
   type CreateSwapInput,
@@ -16,8 +16,10 @@ import {
   type SwapInputIssue,
 } from './create-swap-input.ts'
 import type { HookAddresses } from './hook-addresses.ts'
+import type { IdempotencySeal } from './idempotency-seal.ts'
 import { findHookIssue, type FindInputImage } from './input-images.ts'
 import { SUBMIT_LEASE_MS } from './leases.ts'
+import type { ReleaseUnsent } from './release-unsent.ts'
 import type { Submitter } from './submit-swap.ts'
 import { endOfDay, type TenantBudgetOptions, toTenantLimits } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
@@ -44,6 +46,7 @@ export interface CreateSwapParts {
   readonly store: Pick<JobStore, 'createJob'>
   readonly bus: Pick<EventBus, 'publish'>
   readonly submitter: Pick<Submitter, 'submit'>
+  readonly releaseUnsent: ReleaseUnsent
   readonly watcher: Pick<Watcher, 'awaitDone'>
   readonly breaker: Pick<UpstreamBreaker, 'isTripped'>
   readonly room: Room
@@ -52,6 +55,7 @@ export interface CreateSwapParts {
   /** Says where the caller's own hook may be. */
   readonly guard: Pick<AddressGuard, 'checkUrl'>
   readonly hookAddresses: Pick<HookAddresses, 'addressOf'>
+  readonly seal: IdempotencySeal
   readonly telemetry: Pick<Telemetry, 'jobNotRecorded'>
   readonly clock: Clock
 }
@@ -74,6 +78,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     store,
     bus,
     submitter,
+    releaseUnsent,
     watcher,
     breaker,
     room,
@@ -81,6 +86,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     findInputImage,
     guard,
     hookAddresses,
+    seal,
     telemetry,
     clock,
   } = parts
@@ -99,8 +105,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     }
     const createdAt = clock.now()
     const id = createId('job', createdAt)
-    const idempotency =
-      input.idempotencyKey == null ? null : { key: input.idempotencyKey, fingerprint: fingerprintOf(input) }
+    const idempotency = toIdempotency(viewer.tenant, input, seal)
     const newJob: NewSwapJob = {
       id,
       tenant: viewer.tenant,
@@ -126,6 +131,7 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     const limits = toTenantLimits(budget, createdAt)
     const stored = await store.createJob(newJob, room, limits).catch((error: unknown) => {
       telemetry.jobNotRecorded(error)
+      if (error instanceof CommitUnknownError) releaseUnsent(newJob)
       throw new GatewayError('UNAVAILABLE', 'The swap could not be recorded. Nothing was sent; try again later.')
     })
     faultPoint('intent-committed')
@@ -140,10 +146,11 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
       const remaining = isRefused ? 0 : stored.remaining
       return { kind: 'quotaExceeded', remaining, isRefused, resetAt: endOfDay(createdAt) }
     }
-    if (stored.kind === 'existing' && !isSameSwap(stored, newJob)) return { kind: 'keyConflict', job: stored.job }
+    if (stored.kind === 'existing' && !isSameSwap(stored, newJob, seal)) return { kind: 'keyConflict', job: stored.job }
     if (stored.kind === 'created') bus.publish(stored.job)
     const isMine = stored.kind === 'created' && stored.job.leaseUntil !== null
-    const submitted = isMine ? await submitter.submit(stored.job) : stored.job
+    // An answer that cannot be recorded is reported by the submitter. The caller gets the job, which was sent.
+    const submitted = isMine ? await submitter.submit(stored.job).catch(() => stored.job) : stored.job
     const job = await watcher.awaitDone(submitted, input.waitMs ?? 0)
     if (wasRefused(job)) return { kind: 'refused', job }
     return { kind: 'created', job, reused: stored.kind === 'created' ? 'NONE' : 'SAME_KEY' }
@@ -173,18 +180,34 @@ function toContent({ targetImage, swapImage }: CreateSwapInput): readonly unknow
 }
 
 /**
- * Whether the input that an idempotency key was first used with asks for the same job. The digest covers the members
- * that are erased with the job; the others are compared with the job itself, so that the digests of earlier versions stay
- * valid. `waitMs` and `reuseSameContent` may differ: they do not change the job that the key stands for.
+ * Whether the input that an idempotency key was first used with asks for the same job. The digest covers the images, the
+ * client reference and the tags, and once the job is forgotten also its hook address. Other members are compared with the
+ * job itself, so that the digests of earlier versions stay valid. `waitMs` and `reuseSameContent` may differ: they do not change the job that the key stands for.
  */
-function isSameSwap({ job, fingerprint }: Extract<CreatedJob, { kind: 'existing' }>, asked: NewSwapJob): boolean {
+function isSameSwap(
+  { job, fingerprint }: Extract<CreatedJob, { kind: 'existing' }>,
+  asked: NewSwapJob,
+  seal: Pick<IdempotencySeal, 'isSealedFingerprint'>,
+): boolean {
+  const { idempotency, hookUrl, hookFormat, keepDays, retryOf } = asked
+  if (idempotency === null) return false
+  const isSame = fingerprint === idempotency.fingerprint && job.hookUrl === hookUrl
   return (
-    fingerprint === asked.idempotency?.fingerprint &&
-    job.hookUrl === asked.hookUrl &&
-    (asked.hookUrl === null || job.hookFormat === asked.hookFormat) &&
-    job.keepDays === asked.keepDays &&
-    job.retryOf === asked.retryOf
+    (isSame || seal.isSealedFingerprint(fingerprint, idempotency.fingerprint, hookUrl)) &&
+    (hookUrl === null || job.hookFormat === hookFormat) &&
+    job.keepDays === keepDays &&
+    job.retryOf === retryOf
   )
+}
+
+function toIdempotency(
+  tenant: string,
+  input: CreateSwapInput,
+  seal: Pick<IdempotencySeal, 'listSealedKeys'>,
+): NewSwapJob['idempotency'] {
+  const { idempotencyKey: key } = input
+  if (key == null) return null
+  return { key, fingerprint: fingerprintOf(input), sealedKeys: seal.listSealedKeys(tenant, key) }
 }
 
 /** A digest of the images, the client reference and the tags, which are erased with the job. */

@@ -57,13 +57,13 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
 
   const attempt = async (webhook: Webhook, host: string) => {
     const at = clock.now()
-    const outcome = await sender.send(webhook, at)
+    const outcome = await sender.send(webhook)
     if (outcome.kind === 'answered') silent.delete(host)
     else if (silent.size < MAX_SILENT) silent.add(host)
     faultPoint('webhook-answered')
     const next = decideNext(webhook, outcome, at, random())
-    await store.noteAttempt(webhook.id, toAttempt(outcome, at), next)
-    if (next.state === 'EXHAUSTED') telemetry.webhookExhausted(webhook)
+    const isNoted = await store.noteAttempt(webhook, toAttempt(outcome, at), next)
+    if (isNoted && next.state === 'EXHAUSTED') telemetry.webhookExhausted(webhook)
   }
 
   const deliver = (webhook: Webhook) => {

@@ -3,7 +3,7 @@ import { requireScope, type Viewer } from '../auth/viewer.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { ImageStore } from '../store/image-store.ts'
-import type { JobStore } from '../store/job-store.ts'
+import type { JobStore, KeySeal } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import type { KeptImages } from './kept-images.ts'
 import { findVisibleJobs } from './read-jobs.ts'
@@ -16,6 +16,7 @@ export interface ForgetterParts {
   readonly store: Pick<JobStore, 'findOwnJobs' | 'forgetJob' | 'listToForget'>
   readonly images: ImageStore
   readonly kept: Pick<KeptImages, 'purge' | 'sweepOrphans'>
+  readonly seal: KeySeal
   readonly clock: Clock
 }
 
@@ -31,14 +32,16 @@ export interface Forgetter {
   run(stopping: AbortSignal, telemetry: Pick<Telemetry, 'backgroundFailed'>): Promise<void>
 }
 
-export function createForgetter({ store, images, kept, clock }: ForgetterParts): Forgetter {
+export function createForgetter({ store, images, kept, seal, clock }: ForgetterParts): Forgetter {
   const erase = async (job: SwapJob): Promise<SwapJob> => {
     const now = clock.now()
-    const forgotten = await store.forgetJob(job.id, now)
-    const uploads = [job.targetOrigin.uploadId, job.swapOrigin.uploadId].filter((id) => id !== null)
-    if (job.copyId !== null) await images.expireImage(job.copyId, now)
+    const forgotten = await store.forgetJob(job.id, now, seal)
+    if (!forgotten) return job
+    const { copyId, targetOrigin, swapOrigin } = forgotten.before
+    const uploads = [targetOrigin.uploadId, swapOrigin.uploadId].filter((id) => id !== null)
+    if (copyId !== null) await images.expireImage(copyId, now)
     for (const id of new Set(uploads)) if (!(await images.isInUse(id))) await images.expireImage(id, now)
-    return forgotten ?? job
+    return forgotten.after
   }
 
   const purgeDue = async () => {

@@ -1,6 +1,7 @@
 import { requireScope, type Viewer } from '../auth/viewer.ts'
 import { GatewayError } from '../domain/errors.ts'
 import { checkFilter, type JobFilter } from '../domain/job-filter.ts'
+import { isStorable } from '../domain/storable.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { JobStore, ListPlace } from '../store/job-store.ts'
 
@@ -48,6 +49,7 @@ export function createListJobs(store: Pick<JobStore, 'listJobs' | 'countJobs'>):
       jobIds === null ? asked : { ...asked, ids: (asked.ids ?? [...jobIds]).filter((id) => jobIds.has(id)) }
     const direction = isBackward ? 'backward' : 'forward'
     // One more tells whether there is more.
+    if (!isStorableFilter(filter)) return EMPTY
     const found = await store.listJobs(tenant, filter, { from, direction, limit: size + 1 })
     const isMore = found.length > size
     const jobs = isBackward ? found.slice(-size) : found.slice(0, size)
@@ -58,6 +60,13 @@ export function createListJobs(store: Pick<JobStore, 'listJobs' | 'countJobs'>):
       count: async () => store.countJobs(tenant, filter, MAX_COUNTED),
     }
   }
+}
+
+const EMPTY: JobPage = { jobs: [], hasNextPage: false, hasPreviousPage: false, count: async () => 0 }
+
+/** False for a filter that no job fits, and that a database may reject. */
+function isStorableFilter({ ids, tags, clientReference }: JobFilter): boolean {
+  return [...(ids ?? []), ...(tags ?? []), clientReference ?? ''].every(isStorable)
 }
 
 export function writeListCursor({ createdAt, id }: ListPlace): string {

@@ -1,4 +1,5 @@
 import { maySee, requireScope, type Viewer } from '../auth/viewer.ts'
+import { isStorable } from '../domain/storable.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import { isDone } from '../domain/swap-job.ts'
 import type { JobStore } from '../store/job-store.ts'
@@ -39,6 +40,12 @@ export async function findVisibleJobs(
   viewer: Viewer,
   ids: readonly string[],
 ): Promise<(SwapJob | null)[]> {
-  const jobs = await store.findOwnJobs(viewer.tenant, ids)
-  return jobs.map((job) => (job && maySee(viewer, job) ? job : null))
+  // No job has any other id, and a database may reject the query.
+  const storable = ids.filter(isStorable)
+  const found = storable.length === 0 ? [] : await store.findOwnJobs(viewer.tenant, storable)
+  const jobs = new Map(storable.map((id, n) => [id, found[n] ?? null]))
+  return ids.map((id) => {
+    const job = jobs.get(id) ?? null
+    return job && maySee(viewer, job) ? job : null
+  })
 }

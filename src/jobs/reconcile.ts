@@ -25,10 +25,10 @@ const STRIKES_TO_PARK = 5
 
 export interface ReconcilerParts {
   readonly store: Pick<JobStore, 'claimDue'>
-  readonly confirmer: Pick<Confirmer, 'confirm'>
+  readonly confirmer: Pick<Confirmer, 'poll'>
   readonly applyReport: ApplyReport
   readonly breaker: Pick<UpstreamBreaker, 'isOpen'>
-  readonly hooks: Pick<HookTaker, 'isFollowing'>
+  readonly hooks: Pick<HookTaker, 'lookOnceMore'>
   readonly leases: Pick<Leases, 'isHeld'>
   readonly background: Background
   readonly telemetry: Pick<Telemetry, 'backgroundFailed' | 'jobParked'>
@@ -47,6 +47,16 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
   /** Looks in a row that failed, by job id. */
   const strikes = new Map<string, number>()
 
+  const look = async (job: SwapJob) => {
+    if (job.upstreamId !== null) {
+      const { job: current, isAnswered } = await confirmer.poll(job)
+      return { current, isAnswered }
+    }
+    // A job without an id of its own can only be looked up by the ids that its hooks named.
+    const isOverdue = job.deadlineAt !== null && clock.now() >= job.deadlineAt
+    return { current: job, isAnswered: !isOverdue || (await hooks.lookOnceMore(job.id)) }
+  }
+
   const lookAfter = async (job: SwapJob) => {
     const report = (finding: Report['finding']): Report => ({
       source: 'RECONCILER',
@@ -60,10 +70,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
       return
     }
     const isParked = (strikes.get(job.id) ?? 0) >= STRIKES_TO_PARK
-    const looked = isParked ? null : await confirmer.confirm(job, 'RECONCILER')
-    const current = looked?.job ?? job
-    // Without an id of its own a job can only be asked for by a hook.
-    const isAnswered = job.upstreamId === null ? !hooks.isFollowing(job.id) : (looked?.isAnswered ?? true)
+    const { current, isAnswered } = isParked ? { current: job, isAnswered: true } : await look(job)
     if (!isDone(current.status)) await applyReport(current, report({ kind: 'overdue', isAnswered }))
     if (!isParked) strikes.delete(job.id)
   }

@@ -1,5 +1,6 @@
 /** How long swaps take of late, and how the service is doing: told from recent jobs, since the upstream tells nothing. */
 import { requireAllJobs, requireScope, type Viewer } from '../auth/viewer.ts'
+import { MAX_INT } from '../domain/storable.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type JobStore, USAGE_STEP_MS, type UsageSums } from '../store/job-store.ts'
@@ -114,7 +115,9 @@ export function createServiceStatus({ store, breaker, room, budget, clock }: Ser
       ])
       const isAboutToday = windowMs <= 24 * 60 * 60 * 1_000
       return {
-        ...sums,
+        counts: sums.counts,
+        spent: Math.min(sums.spent, MAX_INT),
+        uncertain: Math.min(sums.uncertain, MAX_INT),
         from,
         to,
         remaining:
@@ -122,7 +125,7 @@ export function createServiceStatus({ store, breaker, room, budget, clock }: Ser
             ? null
             : Math.max(0, budget.quotaPerDay - today.spent - today.uncertain),
         inFlight,
-        maxInFlight: budget.maxInFlight ?? room.maxInFlight + room.maxWaiting,
+        maxInFlight: budget.maxInFlight ?? room.maxInFlight,
       }
     },
   }

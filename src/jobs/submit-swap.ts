@@ -2,7 +2,7 @@ import { retryDelayMs } from '../lib/backoff.ts'
 import type { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
-import type { Finding } from '../domain/report.ts'
+import type { Finding, Report } from '../domain/report.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
@@ -12,6 +12,9 @@ import type { HookAddresses } from './hook-addresses.ts'
 import { type Hold, type Leases, SUBMIT_LEASE_MS } from './leases.ts'
 import { toContentRefusals } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
+
+const RECORD_EVERY_MS = 1_000
+const MAX_RECORD_TRIES = 10
 
 export interface SubmitterParts {
   readonly store: Pick<JobStore, 'claimSubmit' | 'findNextWaiting'>
@@ -52,6 +55,18 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
     random,
   } = parts
 
+  /** The answer exists only here: while the database is away, recording it is retried. */
+  const record = async (claimed: SwapJob, report: Report): Promise<SwapJob> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await applyReport(claimed, report)
+      } catch (error) {
+        if (tries === MAX_RECORD_TRIES) throw error
+        await clock.delay(RECORD_EVERY_MS)
+      }
+    }
+  }
+
   const send = async (claimed: SwapJob, hookUrl: string, hold: Hold) => {
     const outcome = await upstream.submit({
       targetImage: claimed.targetImageUrl,
@@ -65,7 +80,7 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
     telemetry.submitEnded(claimed, outcome.kind, 'reason' in outcome ? outcome.reason : null)
     const at = clock.now()
     const finding = toFinding(outcome, at + retryDelayMs(claimed.fencing, random()))
-    const job = await applyReport(claimed, { source: 'SUBMIT', at, fencing: claimed.fencing, finding })
+    const job = await record(claimed, { source: 'SUBMIT', at, fencing: claimed.fencing, finding })
     faultPoint('submit-recorded')
     return job
   }

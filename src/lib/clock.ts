@@ -16,6 +16,11 @@ export interface Clock {
   after(ms: number, act: () => void): () => void
 }
 
+/** The wall's time, epoch milliseconds: for what others compare with their clocks. It may jump. */
+export function wallNow(): number {
+  return Date.now()
+}
+
 const STARTED_AT = performance.timeOrigin
 
 export const systemClock: Clock = {

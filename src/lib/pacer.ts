@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 
-/** Lets `perSecond` things happen each second, evenly once a second's worth has been used up at once. */
+/** Lets things happen at most `perSecond` times in any second; a second's worth may happen at once. */
 export interface Pacer {
   /** Takes a turn if one is free now; resolves to whether it did. */
   tryTake(): Promise<boolean>
@@ -8,17 +8,32 @@ export interface Pacer {
   take(signal?: AbortSignal): Promise<void>
 }
 
+/** A sliding window: of `turns` in a row, the first and the one after the last are at least `windowMs` apart. */
+export interface PaceWindow {
+  readonly turns: number
+  readonly windowMs: number
+}
+
+/** Below one a second the window is longer; above, a fraction is dropped. */
+export function toPaceWindow(perSecond: number): PaceWindow {
+  return perSecond < 1 ? { turns: 1, windowMs: 1_000 / perSecond } : { turns: Math.floor(perSecond), windowMs: 1_000 }
+}
+
 export function createPacer(perSecond: number, clock: Pick<Clock, 'now' | 'delay'>): Pacer {
-  const intervalMs = 1_000 / perSecond
-  /** When the turn after the last one given begins; never further back than a second's worth of turns. */
-  let nextAt = -Infinity
+  const { turns, windowMs } = toPaceWindow(perSecond)
+  /** When the last turns begin, as a ring: the oldest is at `next`. */
+  const beginsAt: number[] = Array.from({ length: turns }, () => -Infinity)
+  let next = 0
+  const freeAt = () => (beginsAt[next] ?? -Infinity) + windowMs
   const reserve = () => {
-    nextAt = Math.max(nextAt, clock.now() - 1_000 + intervalMs) + intervalMs
-    return nextAt - intervalMs
+    const at = Math.max(clock.now(), freeAt())
+    beginsAt[next] = at
+    next = (next + 1) % turns
+    return at
   }
   return {
     tryTake: async () => {
-      if (nextAt > clock.now()) return false
+      if (freeAt() > clock.now()) return false
       reserve()
       return true
     },

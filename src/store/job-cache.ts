@@ -90,7 +90,7 @@ export function createCachedJobStore(store: JobStore): JobStore {
       }
     },
     noteMirror: async (jobId, outcome) => store.noteMirror(jobId, outcome).finally(() => invalidateId(jobId)),
-    forgetJob: async (jobId, at) => store.forgetJob(jobId, at).finally(() => invalidateId(jobId)),
+    forgetJob: async (jobId, ...rest) => store.forgetJob(jobId, ...rest).finally(() => invalidateId(jobId)),
   }
 }
 

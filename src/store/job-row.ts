@@ -58,10 +58,13 @@ const NOTED = {
   fetches: 'fetches',
   wakeAt: 'wake_at',
   failedSeenAt: 'failed_seen_at',
-} as const satisfies Record<keyof Note, keyof JobRow>
+} as const satisfies Record<keyof Bookkeeping, keyof JobRow>
 export const NOTED_COLUMNS = Object.values(NOTED)
 
-function toNote(row: NotedRow): Required<Note> {
+/** A charge is noted only once a job is done, when nothing else changes it. */
+type Bookkeeping = Omit<Note, 'charge'>
+
+function toNote(row: NotedRow): Required<Bookkeeping> {
   return {
     upstreamStatus: row.upstream_status,
     leaseUntil: row.lease_until,
@@ -72,7 +75,7 @@ function toNote(row: NotedRow): Required<Note> {
   }
 }
 
-type NotedRow = Pick<JobRow, (typeof NOTED)[keyof Note]>
+type NotedRow = Pick<JobRow, (typeof NOTED)[keyof Bookkeeping]>
 
 /** A job that was changed, and what its row has beside the change that was made. */
 export function toChangedJob(

@@ -85,6 +85,20 @@ export interface ContentRefusals {
 export interface Idempotency {
   readonly key: string
   readonly fingerprint: string
+  /** What the key may have become when its job was forgotten. */
+  readonly sealedKeys: readonly string[]
+}
+
+/** Replaces what a caller chose by keyed hashes that still recognise it. */
+export interface KeySeal {
+  sealKey(tenant: string, key: string): string
+  sealFingerprint(fingerprint: string, hookUrl: string | null): string
+}
+
+/** A job that was forgotten, before and after. */
+export interface ForgottenJob {
+  readonly before: SwapJob
+  readonly after: SwapJob
 }
 
 export type CreatedJob =
@@ -101,6 +115,18 @@ export type CreatedJob =
   | { readonly kind: 'quotaSpent'; readonly remaining: number }
   /** Too much was refused on grounds of content; nothing was recorded. */
   | { readonly kind: 'contentRefused' }
+
+/**
+ * The answer to a COMMIT was lost, and could not be found out afterwards: the changes may have been made, or may not.
+ * Never to be taken for a failure that undid them.
+ */
+export class CommitUnknownError extends Error {
+  override readonly name = 'CommitUnknownError'
+
+  constructor(cause: unknown) {
+    super('it is not known whether the change was committed', { cause })
+  }
+}
 
 /** The upstream id that a change would write belongs to another job: the upstream gave one id twice. */
 export class UpstreamIdTakenError extends Error {
@@ -251,8 +277,12 @@ export interface JobStore {
   noteMirror(jobId: string, outcome: { readonly copyId: string } | { readonly failure: string }): Promise<boolean>
   /** Finished jobs whose time is over, and that are not forgotten yet. */
   listToForget(now: number, limit: number): Promise<readonly SwapJob[]>
-  /** Erases addresses, links, the caller's own words and what was made of them; the accounts stay. Only of finished jobs. */
-  forgetJob(jobId: string, at: number): Promise<SwapJob | null>
+  /**
+   * Erases addresses, links, the caller's own words and what was made of them. The accounts stay, and so does the job's
+   * idempotency key, sealed. A webhook that was not delivered ends as EXHAUSTED. Null for a job that is not finished, or
+   * was forgotten before.
+   */
+  forgetJob(jobId: string, at: number, seal: KeySeal): Promise<ForgottenJob | null>
 
   /** Throws when the store cannot be read. */
   ping(): Promise<void>

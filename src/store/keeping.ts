@@ -1,6 +1,8 @@
+import type { Kysely } from 'kysely'
 import { toSwapJob } from './job-row.ts'
-import type { JobStore } from './job-store.ts'
+import type { JobStore, KeySeal } from './job-store.ts'
 import type { Engine } from './engine.ts'
+import type { JobRow, Tables } from './tables.ts'
 
 type Keeping = Pick<JobStore, 'listWithoutCopy' | 'noteMirror' | 'listToForget' | 'forgetJob'>
 
@@ -50,34 +52,71 @@ export function createKeeping({ db, write }: Pick<Engine, 'db' | 'write'>): Keep
       return rows.map(toSwapJob)
     },
 
-    forgetJob: async (jobId, at) => {
-      const row = await write('', async (trx) => {
-        await trx.deleteFrom('job_tags').where('job_id', '=', jobId).execute()
-        await trx.updateTable('webhooks').set({ body: '', next_at: null }).where('job_id', '=', jobId).execute()
-        return trx
+    forgetJob: async (jobId, at, seal) =>
+      write('', async (trx) => {
+        // First of all: from here on nothing else writes to the job, so what is read is what is erased.
+        const before = await trx
           .updateTable('jobs')
-          .set({
-            target_image_url: '',
-            swap_image_url: '',
-            target_upload_id: null,
-            target_result_of: null,
-            swap_upload_id: null,
-            swap_result_of: null,
-            cdn_image: null,
-            discord_image: null,
-            copy_id: null,
-            client_reference: null,
-            tags: '[]',
-            content_digest: null,
-            forgotten_at: at,
-          })
+          .set({ forgotten_at: at })
           .where('id', '=', jobId)
           .where('wake_at', 'is', null)
           .where('forgotten_at', 'is', null)
           .returningAll()
           .executeTakeFirst()
-      })
-      return row ? toSwapJob(row) : null
-    },
+        if (!before) return null
+        await trx.deleteFrom('job_tags').where('job_id', '=', jobId).execute()
+        await eraseWebhook(trx, jobId)
+        await sealKeys(trx, before, seal)
+        const after = await trx
+          .updateTable('jobs')
+          .set(ERASED)
+          .where('id', '=', jobId)
+          .returningAll()
+          .executeTakeFirstOrThrow()
+        return { before: toSwapJob(before), after: toSwapJob(after) }
+      }),
+  }
+}
+
+const ERASED = {
+  target_image_url: '',
+  swap_image_url: '',
+  target_upload_id: null,
+  target_result_of: null,
+  swap_upload_id: null,
+  swap_result_of: null,
+  cdn_image: null,
+  discord_image: null,
+  copy_id: null,
+  client_reference: null,
+  tags: '[]',
+  content_digest: null,
+  hook_url: null,
+} as const
+
+async function eraseWebhook(trx: Kysely<Tables>, jobId: string): Promise<void> {
+  const ofJob = trx.updateTable('webhooks').where('job_id', '=', jobId)
+  // An attempt under way finds another state than it began with, and changes nothing.
+  await ofJob.set({ state: 'EXHAUSTED' }).where('state', '<>', 'DELIVERED').execute()
+  await ofJob.set({ url: '', host: '', body: '', next_at: null }).execute()
+}
+
+async function sealKeys(trx: Kysely<Tables>, job: JobRow, seal: KeySeal): Promise<void> {
+  const { id, tenant, hook_url: hookUrl } = job
+  for (const { key, fingerprint } of await trx
+    .selectFrom('idempotency_keys')
+    .select(['key', 'fingerprint'])
+    .where('job_id', '=', id)
+    .execute()) {
+    const sealed = { key: seal.sealKey(tenant, key), fingerprint: seal.sealFingerprint(fingerprint, hookUrl) }
+    // Of an earlier job with the same key, whose day is over.
+    await trx.deleteFrom('idempotency_keys').where('tenant', '=', tenant).where('key', '=', sealed.key).execute()
+    await trx
+      .updateTable('idempotency_keys')
+      .set(sealed)
+      .where('tenant', '=', tenant)
+      .where('key', '=', key)
+      .where('job_id', '=', id)
+      .execute()
   }
 }

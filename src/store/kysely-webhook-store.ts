@@ -29,19 +29,22 @@ export function createWebhookStore({
       return rows.map(toWebhook)
     },
 
-    noteAttempt: async (id, { at, httpStatus, error }, { state, nextAt }) => {
-      await write('', async (trx) => {
+    noteAttempt: async (webhook, { at, httpStatus, error }, { state, nextAt }) =>
+      write('', async (trx) => {
         await trx
           .insertInto('webhook_attempts')
-          .values({ webhook_id: id, at, http_status: httpStatus, error })
+          .values({ webhook_id: webhook.id, at, http_status: httpStatus, error })
           .execute()
-        await trx
+        const row = await trx
           .updateTable('webhooks')
           .set(({ eb }) => ({ state, next_at: nextAt, tries: eb('tries', '+', 1) }))
-          .where('id', '=', id)
-          .execute()
-      })
-    },
+          .where('id', '=', webhook.id)
+          .where('state', '=', webhook.state)
+          .where('tries', '=', webhook.tries)
+          .returning('id')
+          .executeTakeFirst()
+        return row !== undefined
+      }),
 
     findByJobs: async (jobIds) => {
       const rows = await db.selectFrom('webhooks').selectAll().where('job_id', 'in', jobIds).execute()
@@ -68,6 +71,7 @@ export function createWebhookStore({
           .updateTable('webhooks')
           .set({ state: 'RETRYING', next_at: now, tries: 0 })
           .where('job_id', '=', jobId)
+          .where('body', '<>', '')
           .returning('id')
           .executeTakeFirst(),
       )

@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely'
 import { countOfTenant, countQueue, findPlace } from './counting.ts'
 import { type Act, type Counts, type Engine, UncertainError } from './engine.ts'
 import { toNewRow, toSwapJob } from './job-row.ts'
-import type { CreatedJob, JobStore, NewSwapJob } from './job-store.ts'
+import type { CreatedJob, Idempotency, JobStore, NewSwapJob } from './job-store.ts'
 import { prepareQuery } from './prepared.ts'
 import type { JobRow, Tables, TimelineRow } from './tables.ts'
 
@@ -22,7 +22,7 @@ export function createRecordJob({
     const { idempotency } = job
     const create: Act<CreatedJob> = async (trx, unseen, counts) => {
       if (idempotency) {
-        const holder = await findByKey(trx, job.tenant, idempotency.key)
+        const holder = await findByKey(trx, job.tenant, idempotency)
         const isExpired = holder?.row.finished_at != null && holder.row.finished_at + KEY_KEPT_MS <= job.createdAt
         if (holder && !isExpired) {
           return { kind: 'existing', job: toSwapJob(holder.row), fingerprint: holder.fingerprint }
@@ -91,17 +91,19 @@ async function findSameContent(trx: Kysely<Tables>, tenant: string, digest: stri
     .executeTakeFirst()
 }
 
-async function findByKey(trx: Kysely<Tables>, tenant: string, key: string) {
-  const row = await trx
+async function findByKey(trx: Kysely<Tables>, tenant: string, { key, sealedKeys }: Idempotency) {
+  const rows = await trx
     .selectFrom('idempotency_keys')
     .innerJoin('jobs', 'jobs.id', 'idempotency_keys.job_id')
     .selectAll('jobs')
-    .select('idempotency_keys.fingerprint')
+    .select(['idempotency_keys.fingerprint', 'idempotency_keys.key'])
     .where('idempotency_keys.tenant', '=', tenant)
-    .where('idempotency_keys.key', '=', key)
-    .executeTakeFirst()
+    .where('idempotency_keys.key', 'in', [key, ...sealedKeys])
+    .execute()
+  // A sealed key beside the key itself is of an earlier job.
+  const row = rows.find((one) => one.key === key) ?? rows[0]
   if (!row) return null
-  const { fingerprint, ...jobRow } = row
+  const { fingerprint, key: _key, ...jobRow } = row
   return { row: jobRow, fingerprint }
 }
 

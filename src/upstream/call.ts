@@ -11,14 +11,24 @@ export interface HttpAnswer {
   readonly retryAfterMs: number | null
 }
 
-/** The time was up: whether anything was sent is not known. */
+/** The time was up. */
 class TimeoutError extends Error {
   override readonly name = 'TimeoutError'
+}
+
+/** The request failed before its first byte was written: surely nothing was sent. Why is its cause. */
+export class NotSentError extends Error {
+  override readonly name = 'NotSentError'
+
+  constructor(cause: unknown) {
+    super('nothing was sent', { cause })
+  }
 }
 
 /**
  * @param timeoutMs from the call to the last byte of the answer. Rejects when it is over, or the answer is too long; the
  * connection is given up then.
+ * @throws {NotSentError} if it failed before the first byte of the request.
  */
 export async function call(
   dispatcher: Dispatcher,
@@ -27,34 +37,40 @@ export async function call(
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const handler = new AnswerReader(timeoutMs, resolve, reject)
-    dispatcher.dispatch(request, handler)
+    try {
+      dispatcher.dispatch(request, handler)
+    } catch (error) {
+      // A request that cannot be written at all, such as one with a forbidden character in a header.
+      handler.fail(error)
+    }
   })
 }
 
 /** No stream and no signal, which cost more than all the rest of a small answer. */
 class AnswerReader implements Dispatcher.DispatchHandler {
   readonly #resolve: (answer: HttpAnswer) => void
-  readonly #reject: (error: Error) => void
+  readonly #reject: (error: unknown) => void
   readonly #timer: NodeJS.Timeout
   readonly #chunks: Buffer[] = []
   #bytes = 0
   #httpStatus = 0
   #encoding: string | null = null
   #retryAfterMs: number | null = null
+  /** Null until the request is about to be written to a connection. */
   #controller: Dispatcher.DispatchController | null = null
   /** Why it is given up; null while it is not. */
   #failure: Error | null = null
 
-  constructor(timeoutMs: number, resolve: (answer: HttpAnswer) => void, reject: (error: Error) => void) {
+  constructor(timeoutMs: number, resolve: (answer: HttpAnswer) => void, reject: (error: unknown) => void) {
     this.#resolve = resolve
     this.#reject = reject
     this.#timer = setTimeout(() => this.#giveUp(new TimeoutError('the time was up')), timeoutMs)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    // It has waited for a connection until nobody waited for it.
+    // Called before the first byte. A request that was given up while it waited for a connection is not written.
     if (this.#failure) controller.abort(this.#failure)
+    else this.#controller = controller
   }
 
   onResponseStart(
@@ -86,14 +102,17 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(this.#failure ?? error)
+  }
+
+  fail(error: unknown): void {
     clearTimeout(this.#timer)
-    this.#reject(this.#failure ?? error)
+    this.#reject(this.#controller === null ? new NotSentError(error) : error)
   }
 
   #giveUp(failure: Error): void {
-    clearTimeout(this.#timer)
     this.#failure = failure
-    this.#reject(failure)
+    this.fail(failure)
     this.#controller?.abort(failure)
   }
 }

@@ -3,9 +3,8 @@
  * connection which the other side closed while idle can never make an outcome ambiguous. Each call has a total
  * time-out and a byte cap while its answer streams in, and follows no redirect. The key goes to the configured origin only.
  */
-import type { Socket } from 'node:net'
 import { buildConnector, errors, Pool } from 'undici'
-import { call } from './call.ts'
+import { call, NotSentError } from './call.ts'
 import type { FetchOutcome, SubmitOutcome, Upstream } from './upstream.ts'
 import { parseFetchAnswer, parseSubmitAnswer, readHookId } from './wire.ts'
 
@@ -25,9 +24,6 @@ export interface RestUpstream extends Upstream {
 const CONNECT_TIMEOUT_MS = 5_000
 const FETCH_CONNECTIONS = 32
 
-/** The connection was never made: surely nothing was sent. */
-class NotConnectedError extends Error {}
-
 export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
   const base = new URL(options.url)
   const path = `${base.pathname.replace(/\/$/, '')}/insightFace/v1`
@@ -43,7 +39,7 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
     // answer was lost.
     connections: null,
     pipelining: 0,
-    connect: connectForOnce(buildConnector({ timeout: CONNECT_TIMEOUT_MS })),
+    connect: endQuietly(buildConnector({ timeout: CONNECT_TIMEOUT_MS })),
   })
   const fetches = new Pool(base.origin, { connections: FETCH_CONNECTIONS, connect: { timeout: CONNECT_TIMEOUT_MS } })
 
@@ -60,7 +56,7 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
         )
       } catch (error) {
         const reason = describe(error)
-        return error instanceof NotConnectedError ? { kind: 'notSent', reason } : { kind: 'unknown', reason }
+        return error instanceof NotSentError ? { kind: 'notSent', reason } : { kind: 'unknown', reason }
       }
     },
 
@@ -85,26 +81,21 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
   }
 }
 
-/** Tells what was never connected, and ends what was without a fuss. */
-function connectForOnce(connect: buildConnector.connector): buildConnector.connector {
+/** A connection that is used up is ended with an error, and Node writes the stack of each, which costs more than the call. */
+function endQuietly(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     connect(options, (...[error, socket]) => {
-      if (error) return callback(new NotConnectedError('no connection', { cause: error }), null)
-      endQuietly(socket)
+      if (error) return callback(error, null)
+      const destroy = socket.destroy.bind(socket)
+      socket.destroy = (reason) => destroy(reason instanceof errors.InformationalError ? undefined : reason)
       callback(null, socket)
     })
   }
 }
 
-/** A connection that is used up is ended with an error, and Node writes the stack of each: dearer than the call was. */
-function endQuietly(socket: Socket): void {
-  const destroy = socket.destroy.bind(socket)
-  socket.destroy = (error) => destroy(error instanceof errors.InformationalError ? undefined : error)
-}
-
 /** A reason for logs: error codes only, never a text that might carry an address or a key. */
 function describe(error: unknown): string {
-  const cause = error instanceof NotConnectedError ? error.cause : error
+  const cause = error instanceof NotSentError ? error.cause : error
   if (cause instanceof Error) {
     if ('code' in cause && typeof cause.code === 'string') return cause.code
     return cause.name

@@ -1,10 +1,11 @@
 /**
  * Parses the upstream's JSON into the words of the domain. Tolerant: the reference, newer documentation and live answers
  * differ (`jobId` or `job_id`, numbers as text, null data, unknown statuses, HTML from the proxy in front), and an
- * answer that cannot be parsed says nothing about the job. Upstream text never reaches a caller: `failure-texts.ts`
- * sorts it into failures with our own words.
+ * answer that cannot be parsed says nothing about the job. What is parsed can be held by every database and by the schema.
+ * Upstream text never reaches a caller: `failure-texts.ts` sorts it into failures with our own words.
  */
 import { MAX_ADDRESS_CHARS } from '../domain/address.ts'
+import { isStorable, MAX_INT } from '../domain/storable.ts'
 import type { SwapFailure } from '../domain/swap-job.ts'
 import type { HttpAnswer } from './call.ts'
 import { isNoAccountsText, toFailure } from './failure-texts.ts'
@@ -43,8 +44,8 @@ export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer): FetchO
     return nothing(`HTTP ${answer.httpStatus}`, answer.httpStatus >= 500 || answer.httpStatus === 429)
   }
   if (!document) return nothing('not a JSON object')
-  const word = readText(document['status'])?.slice(0, MAX_WORD_CHARS)
-  if (!word) return nothing('no status')
+  const word = readWord(document['status'])
+  if (word === '') return nothing('no status')
   const data = asObject(document['data'])
   const echo = readEcho(data)
   const answeredId = readId(document)
@@ -121,10 +122,20 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function readId(document: Record<string, unknown>): string | null {
   const data = asObject(document['data'])
   for (const candidate of [data?.['jobId'], data?.['job_id'], document['jobId'], document['job_id']]) {
-    if (typeof candidate === 'string' && candidate !== '' && candidate.length <= MAX_ID_CHARS) return candidate
+    if (typeof candidate === 'string' && isId(candidate)) return candidate
     if (typeof candidate === 'number' && Number.isSafeInteger(candidate)) return String(candidate)
   }
   return null
+}
+
+function isId(text: string): boolean {
+  return text !== '' && text.length <= MAX_ID_CHARS && isStorable(text) && !/\p{Cc}/u.test(text)
+}
+
+/** A status as a caller may see it: short, and without what cannot be stored or shown. */
+function readWord(value: unknown): string {
+  const text = readText(value) ?? ''
+  return text.slice(0, MAX_WORD_CHARS).replaceAll(/[\p{Cc}\p{Surrogate}]/gu, '')
 }
 
 function readEcho(data: Record<string, unknown> | null): Echo {
@@ -140,10 +151,11 @@ function readText(value: unknown): string | null {
 }
 
 function readUrl(value: unknown): string | null {
-  return typeof value === 'string' && /^https?:\/\//i.test(value) && value.length <= MAX_ADDRESS_CHARS ? value : null
+  if (typeof value !== 'string' || value.length > MAX_ADDRESS_CHARS || !/^https?:\/\//i.test(value)) return null
+  return isStorable(value) && !/\p{Cc}/u.test(value) ? value : null
 }
 
 function readQuota(value: unknown): number | null {
   const quota = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  return typeof quota === 'number' && Number.isSafeInteger(quota) && quota >= 0 ? quota : null
+  return typeof quota === 'number' && Number.isSafeInteger(quota) && quota >= 0 && quota <= MAX_INT ? quota : null
 }

@@ -19,10 +19,12 @@ export interface WebhookSenderOptions {
   readonly guard: AddressGuard
   /** Connections to one receiver. */
   readonly connections: number
+  /** The time that receivers compare with their own: it follows a wall clock that is set. Epoch milliseconds. */
+  readonly wallNow: () => number
 }
 
 export function openWebhookSender(options: WebhookSenderOptions): WebhookSender & { close(): Promise<void> } {
-  const { gatewaySecrets, guard, connections } = options
+  const { gatewaySecrets, guard, connections, wallNow } = options
   const agent = new Agent({
     connect: createGuardedConnector(guard, (lookup) => buildConnector({ lookup, timeout: CONNECT_TIMEOUT_MS })),
     connections,
@@ -37,7 +39,8 @@ export function openWebhookSender(options: WebhookSenderOptions): WebhookSender 
   }
 
   return {
-    send: async ({ id, tenant, url, body }, at) => {
+    send: async ({ id, tenant, url, body }) => {
+      const at = wallNow()
       const signal = AbortSignal.timeout(TIMEOUT_MS)
       try {
         guard.checkUrl(new URL(url))

@@ -6,6 +6,6 @@ export type SendOutcome =
   | { readonly kind: 'failed'; readonly error: string }
 
 export interface WebhookSender {
-  /** One attempt: signed with the tenant's secrets and the time of now. Never rejects. */
-  send(webhook: Webhook, at: number): Promise<SendOutcome>
+  /** One attempt, signed with the tenant's secrets and the wall clock's time. Never rejects. */
+  send(webhook: Webhook): Promise<SendOutcome>
 }

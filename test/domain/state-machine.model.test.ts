@@ -169,17 +169,30 @@ function must(holds: boolean, what: string): void {
   if (!holds) throw new Error(what)
 }
 
+/** Late evidence may settle the charge of a LOST job, and nothing else of a final one. */
+function isSameButCharge(job: SwapJob, before: SwapJob): boolean {
+  if (job === before) return true
+  const isSettled = before.status === 'LOST' && before.charge.state === 'UNKNOWN' && job.charge.state !== 'UNKNOWN'
+  return isSettled && job.status === before.status && job.version === before.version
+}
+
+function isBalanced({ job, upstream }: World): boolean {
+  if (job.charge.state === CHARGES[job.status]) return true
+  if (job.status !== 'LOST') return false
+  return job.charge.state === 'CHARGED' ? upstream?.status === 'SUCCESS' : upstream === null
+}
+
 /** What must be true after every step. */
 function check(world: World, before: SwapJob): void {
   const { job, upstream } = world
   must(world.submitsThatMayCount <= 1, 'money: never sent again once a submit may have been accepted')
   must(job.version === before.version || job.version === before.version + 1, 'a version grows by one')
-  must(!isDone(before.status) || job === before, 'a final state is never left')
+  must(!isDone(before.status) || isSameButCharge(job, before), 'a final state is never left')
   must((job.wakeAt === null) === isDone(job.status), 'what is unfinished is looked at again, what is done is not')
   must((job.finishedAt === null) === !isDone(job.status), 'what is done has an end')
   must(!world.hasToldSuccess || job.status === 'SUCCESS', 'a told SUCCESS is kept')
   must(job.status !== 'SUCCESS' || upstream?.status === 'SUCCESS', 'a SUCCESS was told')
-  must(job.charge.state === CHARGES[job.status], 'the account balances')
+  must(isBalanced(world), 'the account balances')
   must(job.status !== 'FAILED' || job.submittedAt !== null || upstream === null, 'unsent means unsent')
 }
 
@@ -201,6 +214,6 @@ test('holds against 10,000 random interleavings', () => {
   expect(outcome.failed, fc.defaultReportMessage(outcome)).toBe(false)
   // A model that never gets anywhere proves nothing.
   for (const status of ['SUCCESS', 'FAILED', 'LOST', 'UNCONFIRMED', 'ON_QUEUE', 'PENDING']) {
-    expect(seen.get(status) ?? 0, status).toBeGreaterThan(50)
+    expect(seen.get(status) ?? 0, status).toBeGreaterThan(20)
   }
 })

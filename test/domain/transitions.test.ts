@@ -84,9 +84,12 @@ describe('whatever is reported of whatever job', () => {
     expect(all.some(({ job, finding, source }) => decideNow(job, finding, { source }).kind === kind)).toBe(true)
   })
 
-  test('a final status is never left, nor noted upon', () => {
+  test('a final status is never left, and only the unknown charge of a LOST job is noted', () => {
     for (const { job, finding, source } of all.filter(({ job: { status } }) => isDone(status))) {
-      expect(decideNow(job, finding, { source })).toEqual({ kind: 'none' })
+      const decision = decideNow({ ...job, charge: { state: 'UNKNOWN', quota: null } }, finding, { source })
+      if (job.status === 'LOST' && decision.kind === 'note') expect(Object.keys(decision.patch)).toEqual(['charge'])
+      else expect(decision).toEqual({ kind: 'none' })
+      expect(decideNow({ ...job, charge: { state: 'CHARGED', quota: 3 } }, finding, { source }).kind).toBe('none')
     }
   })
 
@@ -145,6 +148,25 @@ describe('a submit', () => {
     })
   })
 
+  test.each(['refused', 'released'] as const)('that was surely not accepted ends an UNCONFIRMED job (%s)', (kind) => {
+    expect(decideNow(makeJob('UNCONFIRMED'), find(kind), { source: 'SUBMIT' })).toMatchObject({
+      to: 'FAILED',
+      patch: { charge: { state: 'NOT_CHARGED', quota: null } },
+    })
+    expect(decideNow(makeJob('UNCONFIRMED'), find(kind), { source: 'SUBMIT', fencing: 2 }).kind).toBe('none')
+  })
+
+  test.each(['refused', 'released'] as const)(
+    'that was surely not accepted settles the charge of a LOST job (%s)',
+    (kind) => {
+      const lost = makeJob('LOST', { charge: { state: 'UNKNOWN', quota: null } })
+      expect(decideNow(lost, find(kind), { source: 'SUBMIT' })).toEqual({
+        kind: 'note',
+        patch: { charge: { state: 'NOT_CHARGED', quota: null } },
+      })
+    },
+  )
+
   test('whose next try would come too late ends the job, unsent', () => {
     const old = sending({ createdAt: NOW - DEADLINES.submitBeforeMs + 1_000 })
     expect(decideNow(old, find('released'))).toMatchObject({
@@ -182,9 +204,15 @@ describe('a FAILED', () => {
   })
 
   test('of a job that only its hook has named needs the second fetch as well', () => {
-    expect(decideNow(makeJob('UNCONFIRMED'), find('failed'), { source: 'HOOK' })).toMatchObject({
-      to: 'ON_QUEUE',
-      patch: { upstreamId: 'U1', failedSeenAt: NOW },
+    // It is not on the upstream's queue meanwhile: its timeline never says so.
+    expect(decideNow(makeJob('UNCONFIRMED'), find('failed'), { source: 'HOOK' })).toEqual({
+      kind: 'note',
+      patch: { failedSeenAt: NOW },
+    })
+    const doubted = makeJob('UNCONFIRMED', { failedSeenAt: NOW - 2_000 })
+    expect(decideNow(doubted, find('failed'), { source: 'HOOK' })).toMatchObject({
+      to: 'FAILED',
+      patch: { upstreamId: 'U1', charge: { state: 'NOT_CHARGED', quota: null } },
     })
   })
 })

@@ -52,6 +52,13 @@ test('what was spent is told by status and in units, with what is not known yet 
   expect(data.month).toEqual({ quotaRemaining: null, jobs: 2 })
 })
 
+test('how many swaps a tenant may have is what the setting says, its own or the one for all', async () => {
+  const read = async (settings: Record<string, string>) =>
+    (await (await openTestApp({ settings })).graphql('{ swapUsage { maxInFlight } }')).data.swapUsage.maxInFlight
+  expect(await read({ MAX_IN_FLIGHT: '3' })).toBe(3)
+  expect(await read({ MAX_IN_FLIGHT: '3', TENANT_MAX_IN_FLIGHT: '5' })).toBe(5)
+})
+
 test('before anything has ended nothing is guessed, and all is well', async () => {
   const gateway = await openTestApp()
   const id = await create(gateway)

@@ -16,7 +16,7 @@ test('a hook that cannot be written down is not acknowledged, and nothing is ask
   }
   const hooks = openHookTaker({
     store: { findJob: fail },
-    confirmer: { confirm: fail },
+    confirmer: { confirmHook: fail },
     journal,
     upstream: { readHookId: () => null },
     hookAddresses,

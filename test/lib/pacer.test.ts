@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Clock } from '../../src/lib/clock.ts'
 import { createPacer } from '../../src/lib/pacer.ts'
@@ -19,7 +20,7 @@ function createJumpingClock() {
   }
 }
 
-test('gives a second of turns at once, and then one by one', async () => {
+test('gives a second of turns at once, and each again a second after it was taken', async () => {
   const { clock, advance } = createJumpingClock()
   const pacer = createPacer(4, clock)
   const takeAll = async () => {
@@ -28,18 +29,48 @@ test('gives a second of turns at once, and then one by one', async () => {
     return taken
   }
   expect(await takeAll()).toBe(4)
-  advance(249)
+  advance(999)
   expect(await takeAll()).toBe(0)
   advance(1)
-  expect(await takeAll()).toBe(1)
+  expect(await takeAll()).toBe(4)
   advance(60_000)
   expect(await takeAll()).toBe(4)
 })
 
-test('those who wait are let through in turn, at the rate', async () => {
+test('turns that are waited for are given in order, at the rate', async () => {
   const { clock } = createJumpingClock()
   const pacer = createPacer(10, clock)
   const started = clock.now()
   for (let n = 0; n < 30; n += 1) await pacer.take()
   expect(clock.now() - started).toBe(2_000)
+})
+
+test('no more turns than the cap fall into any second, however they are asked for', async () => {
+  const step = fc.record({ waitMs: fc.nat(1_500), takes: fc.nat(12), tries: fc.nat(12) })
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(0.4, 1, 3, 7.5), fc.array(step, { maxLength: 20 }), async (perSecond, steps) => {
+      let now = 0
+      const begins: number[] = []
+      // Waits are not lived through: a turn that is waited for begins when its wait would end.
+      let waitMs = 0
+      const delay = async (ms: number) => {
+        waitMs = ms
+      }
+      const pacer = createPacer(perSecond, { now: () => now, delay })
+      for (const { waitMs: pauseMs, takes, tries } of steps) {
+        now += pauseMs
+        for (let n = 0; n < takes; n += 1) {
+          waitMs = 0
+          await pacer.take()
+          begins.push(now + waitMs)
+        }
+        for (let n = 0; n < tries; n += 1) if (await pacer.tryTake()) begins.push(now)
+      }
+      const most = Math.max(1, perSecond)
+      for (const from of begins) {
+        expect(begins.filter((at) => at >= from && at < from + 1_000).length).toBeLessThanOrEqual(most)
+      }
+    }),
+    { numRuns: 200 },
+  )
 })

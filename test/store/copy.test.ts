@@ -39,7 +39,7 @@ async function openBoth() {
           tenant: n % 2 ? 'a' : 'b',
           clientReference: 'ü "quoted"',
           tags: ['one'],
-          idempotency: { key: `k${n}`, fingerprint: 'f' },
+          idempotency: { key: `k${n}`, fingerprint: 'f', sealedKeys: [] },
         }),
         { maxInFlight: 1, maxWaiting: 10_000 },
         NO_LIMITS,

@@ -4,6 +4,7 @@ import Database from 'libsql'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Kysely, sql, SqliteDialect } from 'kysely'
 import { expect, test } from 'vitest'
+import { CommitUnknownError } from '../../src/store/job-store.ts'
 import { createGroupCommit } from '../../src/store/sqlite/group-commit.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import { createWriteLock } from '../../src/store/sqlite/write-lock.ts'
@@ -77,6 +78,21 @@ test('a write is answered when the disk has it, the event loop goes on until the
   syncs.shift()?.()
   await Promise.all(writes)
   expect(answered).toEqual([1, 2, 3])
+})
+
+test('a commit that the disk does not confirm fails as unknown, not as undone', async () => {
+  const database = new Database(':memory:')
+  database.exec('create table notes (n integer primary key)')
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
+  closeAfterTest(() => db.destroy())
+  const sync = async () => Promise.reject(new Error('EIO'))
+  const write = createGroupCommit({ database, lock: createWriteLock(database), db, alone: db, sync })
+  const keep = async (n: number) => write('local', async () => database.prepare('insert into notes values (?)').run(n))
+  const results = await Promise.allSettled([keep(1), keep(2)])
+  for (const result of results) {
+    expect(result.status === 'rejected' && result.reason).toBeInstanceOf(CommitUnknownError)
+  }
+  expect(database.prepare('select n from notes').all()).toHaveLength(2)
 })
 
 test('a write that fails is undone alone', async () => {

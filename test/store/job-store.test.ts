@@ -109,10 +109,10 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
 
   test('keeps one job for a key of a tenant, also when two come at once', async () => {
     const { store } = await openStore()
-    const idempotency = { key: 'k', fingerprint: 'f1' }
+    const idempotency = { key: 'k', fingerprint: 'f1', sealedKeys: [] }
     const [first, second] = await Promise.all([
       store.createJob(newJob({ idempotency }), ROOM, LIMITS),
-      store.createJob(newJob({ idempotency: { key: 'k', fingerprint: 'f2' } }), ROOM, LIMITS),
+      store.createJob(newJob({ idempotency: { key: 'k', fingerprint: 'f2', sealedKeys: [] } }), ROOM, LIMITS),
     ])
     expect(first.kind).toBe('created')
     expect(second).toEqual({ ...first, kind: 'existing', fingerprint: 'f1' })
@@ -121,7 +121,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
 
   test('keeps a key until a day after its job was done', async () => {
     const { store } = await openStore()
-    const idempotency = { key: 'k', fingerprint: 'f1' }
+    const idempotency = { key: 'k', fingerprint: 'f1', sealedKeys: [] }
     const job = await createOne(store, { idempotency })
     const patch = { finishedAt: NOW, wakeAt: null }
     await store.applyDecision(job, { kind: 'transition', to: 'FAILED', patch }, NOW, 'SUBMIT')
@@ -160,7 +160,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
       const { store } = await openStore()
       const made = await Promise.all(
         Array.from({ length: count }, async (_unused, n) => {
-          const idempotency = keyOf ? { key: keyOf(n), fingerprint: 'f' } : null
+          const idempotency = keyOf ? { key: keyOf(n), fingerprint: 'f', sealedKeys: [] } : null
           return store.createJob(newJob({ idempotency }), room, limits)
         }),
       )
@@ -524,7 +524,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
 
   test('a key makes one job, however many processes are asked at once', async () => {
     const stores = (await openTwo()).map(({ store }) => store)
-    const idempotency = { key: 'k', fingerprint: 'f' }
+    const idempotency = { key: 'k', fingerprint: 'f', sealedKeys: [] }
     const made = await Promise.all(
       Array.from({ length: 20 }, async (_unused, n) => stores[n % 2]?.createJob(newJob({ idempotency }), ROOM, LIMITS)),
     )

@@ -1,6 +1,7 @@
 /** What the wire to PostgreSQL can do to a process: fail its statements, and nothing else. */
 import { expect, test } from 'vitest'
 import { sql } from 'kysely'
+import { CommitUnknownError } from '../../src/store/job-store.ts'
 import { openDatabase } from '../../src/store/postgres/open.ts'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
@@ -49,4 +50,30 @@ test('a statement fails with a time-out when the database stops answering', asyn
   await wire.fail({ kind: 'blackHole', direction: 'both' })
   await expect(sql`select 1`.execute(db)).rejects.toThrow(/timeout/i)
   await wire.heal()
+})
+
+test.each(['before', 'after'] as const)(
+  'a connection that is cut %s the database has the commit loses nothing and repeats nothing',
+  async (when) => {
+    const { db, write, wire } = await openThroughWire()
+    await sql`create table notes (n integer)`.execute(db)
+    await wire.fail({ kind: 'resetAt', text: 'commit\0', when })
+    const add = async (n: number) =>
+      write('local', async (trx) => (await sql`insert into notes values (${n}) returning n`.execute(trx)).rows)
+    // The second and third share a commit, which follows the one that is cut.
+    expect(await Promise.all([add(1), add(2), add(3)])).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]])
+    expect((await sql`select n from notes order by n`.execute(db)).rows).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
+  },
+)
+
+test('a commit whose outcome cannot be found out fails as unknown', async () => {
+  const { db, write, wire } = await openThroughWire()
+  await sql`create table notes (n integer)`.execute(db)
+  const first = write('local', async (trx) => {
+    await sql`insert into notes values (1)`.execute(trx)
+    await wire.fail({ kind: 'resetAt', text: 'commit\0', when: 'after', thenRefuses: true })
+  })
+  await expect(first).rejects.toBeInstanceOf(CommitUnknownError)
+  await wire.heal()
+  expect((await sql`select n from notes`.execute(db)).rows).toEqual([{ n: 1 }])
 })

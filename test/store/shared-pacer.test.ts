@@ -37,7 +37,8 @@ test('turns of two processes on one database follow each other, one interval apa
   await Promise.all(Array.from({ length: 30 }, async (_unused, n) => pacers[n % 2]?.take()))
   // The database's clock goes on while they ask, by far less than an interval.
   const intervals = waits.map((wait) => Math.ceil(wait / intervalMs)).toSorted((a, b) => a - b)
-  expect(intervals).toEqual(Array.from({ length: 30 }, (_unused, n) => n + 1))
+  // The first does not wait.
+  expect(intervals).toEqual(Array.from({ length: 29 }, (_unused, n) => n + 1))
 })
 
 test('a second’s worth of turns is free at once', async () => {
@@ -51,4 +52,15 @@ test('a turn is given to whoever does not wait only where one is free', async ()
   expect(await pacers[0]?.tryTake()).toBe(true)
   expect(await pacers[1]?.tryTake()).toBe(false)
   expect(await pacers[0]?.tryTake()).toBe(false)
+})
+
+test('no more turns than the cap fall into any second, over two processes', async () => {
+  const perSecond = 5
+  const { pacers, waits } = await openTwo(perSecond)
+  await Promise.all(Array.from({ length: 23 }, async (_unused, n) => pacers[n % 2]?.take()))
+  // The first five do not wait; each of the others begins a second after the one five places before it.
+  expect(waits).toHaveLength(18)
+  const seconds = waits.map((wait) => Math.ceil(wait / 1_000)).toSorted((a, b) => a - b)
+  const counts = [1, 2, 3, 4, 5].map((second) => seconds.filter((one) => one === second).length)
+  expect(Math.max(...counts)).toBeLessThanOrEqual(perSecond)
 })

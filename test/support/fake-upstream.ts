@@ -50,8 +50,8 @@ export type SubmitPlan =
   | ({ readonly kind: 'acceptAndAnswer' } & Answer)
   /** Takes nothing, and cuts the connection. */
   | { readonly kind: 'reset' }
-  /** Takes nothing. */
-  | ({ readonly kind: 'answer' } & Answer)
+  /** Takes nothing; waits for `until` before it answers. */
+  | ({ readonly kind: 'answer'; readonly until?: () => Promise<unknown> } & Answer)
 
 /** How one fetch is answered, instead of by the job's state. */
 export type FetchPlan = Answer
@@ -217,6 +217,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     const plan = submitPlans.shift() ?? script.submit
     if (plan?.kind === 'answer') {
       note(input, isSureRefusal(plan) ? 'refused' : 'ambiguous', null)
+      await plan.until?.()
       await send(response, plan, signal)
       return
     }

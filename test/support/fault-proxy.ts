@@ -16,6 +16,16 @@ export type WireFault =
   | { readonly kind: 'blackHole'; readonly direction: 'toServer' | 'toClient' | 'both' }
   /** Answers arrive at this rate. */
   | { readonly kind: 'throttle'; readonly bytesPerSecond: number }
+  /**
+   * The next connection on which the client sends this text is reset, once: `before` the text reaches the server, or
+   * `after` the server has answered it, without the answer. Then everything is well again, or nobody listens.
+   */
+  | {
+      readonly kind: 'resetAt'
+      readonly text: string
+      readonly when: 'before' | 'after'
+      readonly thenRefuses?: boolean
+    }
   /** Each connection is cut after this much of its answers. */
   | { readonly kind: 'cutAfter'; readonly bytes: number }
 
@@ -49,9 +59,34 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
     timers.add(timer)
   }
 
+  /** The client whose next answer is lost, and what follows. */
+  let doomed: { readonly client: Socket; readonly thenRefuses: boolean } | null = null
+
+  const toServer = (client: Socket, server: Socket) => (chunk: Buffer) => {
+    if (fault?.kind === 'blackHole' && fault.direction !== 'toClient') return
+    if (fault?.kind === 'resetAt' && chunk.includes(fault.text)) {
+      const { when, thenRefuses = false } = fault
+      fault = null
+      if (when === 'before') {
+        reset(client)
+        server.destroy()
+        return
+      }
+      doomed = { client, thenRefuses }
+    }
+    server.write(chunk)
+  }
+
   const toClient = (client: Socket, server: Socket) => {
     let passed = 0
     return (chunk: Buffer) => {
+      if (doomed?.client === client) {
+        if (doomed.thenRefuses) void unlisten()
+        doomed = null
+        reset(client)
+        server.destroy()
+        return
+      }
       switch (fault?.kind) {
         case 'resetAfterSend':
           reset(client)
@@ -79,6 +114,7 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
         }
         case 'refuse':
         case 'reset':
+        case 'resetAt':
         case undefined:
           passed += chunk.length
           client.write(chunk)
@@ -97,10 +133,7 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
     const pair = { client, server }
     pairs.add(pair)
     server.on('error', () => client.destroy())
-    client.on('data', (chunk) => {
-      if (fault?.kind === 'blackHole' && fault.direction !== 'toClient') return
-      server.write(chunk)
-    })
+    client.on('data', toServer(client, server))
     server.on('data', toClient(client, server))
     client.on('close', () => {
       pairs.delete(pair)

@@ -105,6 +105,27 @@ test('a name that does not resolve: surely not sent', async () => {
   expect(await openUpstream('http://upstream.invalid').submit(REQUEST)).toMatchObject({ kind: 'notSent' })
 })
 
+test('a TLS handshake that is not over when the time is up: surely not sent', async () => {
+  const port = await listen(createTcpServer(() => {}))
+  expect(await openUpstream(`https://127.0.0.1:${port}`).submit(REQUEST)).toEqual({
+    kind: 'notSent',
+    reason: 'TimeoutError',
+  })
+})
+
+test('a request that cannot be written, or comes after the end: surely not sent', async () => {
+  let requests = 0
+  const port = await listen(createServer(() => (requests += 1)))
+  const options = { url: `http://127.0.0.1:${port}`, submitTimeoutMs: 300, fetchTimeoutMs: 300 }
+  const odd = openRestUpstream({ ...options, key: 'a key\nof two lines' })
+  closeAfterTest(() => odd.close())
+  expect(await odd.submit(REQUEST)).toMatchObject({ kind: 'notSent' })
+  const closed = openRestUpstream({ ...options, key: 'the-key' })
+  await closed.close()
+  expect(await closed.submit(REQUEST)).toMatchObject({ kind: 'notSent' })
+  expect(requests).toBe(0)
+})
+
 test('a TLS handshake that fails: surely not sent', async () => {
   const port = await listen(createTcpServer((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n')))
   expect(await openUpstream(`https://127.0.0.1:${port}`).submit(REQUEST)).toMatchObject({ kind: 'notSent' })

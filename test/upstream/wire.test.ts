@@ -1,4 +1,6 @@
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { isStorable, MAX_INT } from '../../src/domain/storable.ts'
 import { parseFetchAnswer, parseSubmitAnswer, readHookId } from '../../src/upstream/wire.ts'
 
 const answer = (body: unknown, httpStatus = 200, retryAfterMs: number | null = null) => ({
@@ -168,4 +170,69 @@ test.each([
   ['', null],
 ])('a hook %j names %j', (body, id) => {
   expect(readHookId(body)).toBe(id)
+})
+
+describe('whatever the upstream sends', () => {
+  const CONTROL = /\p{Cc}/u
+  /** Texts of any UTF-16, many with NUL or half a surrogate pair in a place where a good value would stand. */
+  const odd = fc.constantFrom('\0', '\ud800', '\udc00', '\u001b', '\n', '')
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc
+      .tuple(fc.constantFrom('SUCCESS', 'FAILED', 'ON_QUEUE', 'https://a.example/', 'U1', '3'), odd)
+      .map((parts) => parts.join('')),
+  )
+  const number = fc.oneof(
+    fc.integer(),
+    fc.double(),
+    fc.constantFrom(3, MAX_INT, MAX_INT + 1, 2 ** 53, -1, '3', '4294967296'),
+  )
+  const value = fc.oneof(text, number, fc.constantFrom(null, true, {}, []))
+  const document = fc.record({
+    status: fc.oneof(fc.constantFrom('SUCCESS', 'FAILED', 'ON_QUEUE'), value),
+    message: value,
+    jobId: fc.oneof(fc.constant('U1'), value),
+    data: fc.oneof(
+      fc.record({
+        jobId: value,
+        targetImage: value,
+        hookUrl: value,
+        cdnImage: value,
+        discordImage: value,
+        quota: value,
+      }),
+      value,
+    ),
+  })
+  /** Every text and number of an outcome; an echo is compared and never stored. */
+  const leavesOf = (outcome: object): readonly unknown[] =>
+    Object.entries(outcome).flatMap(([name, leaf]): readonly unknown[] => {
+      if (name === 'echo' || leaf === null) return []
+      return typeof leaf === 'object' ? leavesOf(leaf) : [leaf]
+    })
+
+  test('is parsed into what every database and the schema can hold', () => {
+    expect.hasAssertions()
+    fc.assert(
+      fc.property(document, (body) => {
+        const whole = answer(body)
+        const outcomes = [parseFetchAnswer('U1', whole), parseSubmitAnswer(whole), { id: readHookId(whole.body) }]
+        for (const leaf of outcomes.flatMap(leavesOf)) {
+          if (typeof leaf === 'string') expect(isStorable(leaf) && !CONTROL.test(leaf)).toBe(true)
+          if (typeof leaf === 'number') expect(Number.isInteger(leaf) && Math.abs(leaf) <= MAX_INT).toBe(true)
+        }
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test('an odd quota, status or second link costs no result', () => {
+    const data = { cdnImage: 'https://c.example/1', discordImage: 'https://d.example/\0', quota: 4_294_967_296 }
+    expect(parseFetchAnswer('U1', answer({ status: 'SUCCESS', jobId: 'U1', data }))).toMatchObject({
+      kind: 'succeeded',
+      links: { cdnImage: 'https://c.example/1', discordImage: null },
+      quota: null,
+    })
+    expect(parseFetchAnswer('U1', answer({ status: 'QUE\0UED', jobId: 'U1' }))).toMatchObject({ word: 'QUEUED' })
+  })
 })

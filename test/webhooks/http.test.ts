@@ -12,11 +12,16 @@ test('a webhook receiver’s Retry-After counts as seconds or as an HTTP date, a
   })
   closeAfterTest(() => host.close())
   const guard = createAddressGuard({ allowedHosts: [host.host] })
-  const sender = openWebhookSender({ gatewaySecrets: ['a secret of sixteen'], guard, connections: 1 })
+  const sender = openWebhookSender({
+    gatewaySecrets: ['a secret of sixteen'],
+    guard,
+    connections: 1,
+    wallNow: () => AT,
+  })
   closeAfterTest(() => sender.close())
   const webhook = { id: 'evt_1', jobId: 'job_1', tenant: 'acme', body: '{}', state: 'WAITING', tries: 1 } as const
   const answersTo = async (retryAfter: string) =>
-    sender.send({ ...webhook, url: `${host.url}/${encodeURIComponent(retryAfter)}` }, AT)
+    sender.send({ ...webhook, url: `${host.url}/${encodeURIComponent(retryAfter)}` })
   for (const [retryAfter, retryAfterMs] of [
     ['120', 120_000],
     ['Sat, 31 Jan 2026 12:01:00 GMT', 60_000],
@@ -29,4 +34,22 @@ test('a webhook receiver’s Retry-After counts as seconds or as an HTTP date, a
   ] as const) {
     expect(await answersTo(retryAfter), retryAfter).toEqual({ kind: 'answered', httpStatus: 503, retryAfterMs })
   }
+})
+
+test('a webhook carries the time of the wall clock, which follows one that was set', async () => {
+  const host = await openScriptedHost((_request, response) => {
+    response.writeHead(204).end()
+  })
+  closeAfterTest(() => host.close())
+  const guard = createAddressGuard({ allowedHosts: [host.host] })
+  let now = AT
+  const gatewaySecrets = ['a secret of sixteen']
+  const sender = openWebhookSender({ gatewaySecrets, guard, connections: 1, wallNow: () => now })
+  closeAfterTest(() => sender.close())
+  const webhook = { id: 'evt_1', jobId: 'job_1', tenant: 'acme', body: '{}', state: 'WAITING', tries: 1 } as const
+  await sender.send({ ...webhook, url: host.url })
+  now += 3_600_000
+  await sender.send({ ...webhook, url: host.url })
+  const times = host.requests.map(({ headers }) => Number(headers['webhook-timestamp']))
+  expect(times).toEqual([AT / 1_000, AT / 1_000 + 3_600])
 })

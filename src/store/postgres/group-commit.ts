@@ -7,16 +7,15 @@
 import { type Kysely, sql } from 'kysely'
 import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
 import { type Counts, UncertainError, type Write } from '../engine.ts'
+import { CommitUnknownError } from '../job-store.ts'
 import type { Tables } from '../tables.ts'
+import type { Transaction } from './transaction.ts'
 
 /** The classes of the advisory locks: the queue's one, and one for each tenant. */
 const QUEUE_LOCK = 1
 const TENANT_LOCKS = 2
 /** How many share a commit: the locks are not held for longer than it takes to write these. */
 const MAX_GROUP = 50
-
-/** Carries all of `act` out in one transaction, or nothing. */
-export type Transaction = <T>(act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>
 
 /** All at once; those that depend on others after them, one by one. */
 async function runTogether(group: readonly GroupedWrite[], db: Kysely<Tables>): Promise<(() => void)[]> {
@@ -61,8 +60,8 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
     try {
       await commit(group)
     } catch (error) {
-      // Undone together; whoever is not at fault succeeds alone.
-      if (group.length === 1) group[0]?.fail(error)
+      // Undone together; the writes that are not at fault succeed alone. What may have been committed is not repeated.
+      if (group.length === 1 || error instanceof CommitUnknownError) for (const one of group) one.fail(error)
       else for (const one of group) await commit([one]).catch(one.fail)
     }
   })

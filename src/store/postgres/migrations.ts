@@ -82,4 +82,10 @@ export const migrations: Record<string, Migration> = {
     },
   },
   ...createSharedMigrations('bigint', sql`json_array_elements_text(job.tags::json) as tag(value)`),
+  '0012-pace-window': {
+    up: async (db: Kysely<unknown>) => {
+      // When the last fetches began, the oldest first; `next_at` is for processes of the version before.
+      await sql`alter table fetch_pace add column begins_at double precision[] not null default '{}'`.execute(db)
+    },
+  },
 }

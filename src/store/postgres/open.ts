@@ -3,17 +3,13 @@ import { DatabaseError, Pool, types } from 'pg'
 import type { Engine } from '../engine.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../tables.ts'
-import { createGroupCommit, type Transaction } from './group-commit.ts'
+import { createGroupCommit } from './group-commit.ts'
 import { migrations } from './migrations.ts'
+import { createTransaction } from './transaction.ts'
 
 const CONNECTIONS = 10
 /** What takes longer than this is taken for a connection that is gone. */
 const ANSWER_WITHIN_MS = 5_000
-
-/** Tries of a write that met others head-on. */
-const MAX_TRIES = 5
-const SERIALIZATION_FAILURE = '40001'
-const DEADLOCK = '40P01'
 
 /**
  * Opens a PostgreSQL database, migrated where needed; of several processes that start at once one migrates and the
@@ -52,17 +48,7 @@ export async function openDatabase(
     await db.destroy()
     throw error
   }
-  const transaction: Transaction = async (act) => {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await db.connection().execute(async (connection) => runTransaction(connection, act))
-      } catch (error) {
-        // Undone by the server, and nobody's fault: the same again.
-        const isCollision = [SERIALIZATION_FAILURE, DEADLOCK].includes(codeOf(error))
-        if (!isCollision || tries === MAX_TRIES) throw error
-      }
-    }
-  }
+  const transaction = createTransaction(db)
   return {
     db,
     pool,
@@ -73,22 +59,4 @@ export async function openDatabase(
     skipLocked: (rows) => rows.forUpdate().skipLocked(),
     isUpstreamIdTaken: (error) => error instanceof DatabaseError && error.constraint === 'jobs_upstream_id',
   }
-}
-
-/** Begun without waiting for the answer: the first statements are on the same road. */
-async function runTransaction<T>(db: Kysely<Tables>, act: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-  const begun = sql`begin`.execute(db)
-  try {
-    const [, result] = await Promise.all([begun, act(db)])
-    await sql`commit`.execute(db)
-    return result
-  } catch (error) {
-    // A connection on which this fails as well is gone, and its transaction with it.
-    await sql`rollback`.execute(db).catch(() => null)
-    throw error
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof DatabaseError ? (error.code ?? '') : ''
 }

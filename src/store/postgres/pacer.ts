@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock } from '../../lib/clock.ts'
-import type { Pacer } from '../../lib/pacer.ts'
+import { type Pacer, toPaceWindow } from '../../lib/pacer.ts'
 import type { Tables } from '../tables.ts'
 
 const now = sql<number>`extract(epoch from clock_timestamp())::double precision * 1000`
@@ -10,36 +10,49 @@ interface Waiting {
   fail(error: unknown): void
 }
 
-/** Turns for all processes on one database together, told by the database's clock: `createPacer`, in a row. */
+/** Turns for all processes on one database together, by the database's clock: `createPacer`, in a row. */
 export function createSharedPacer(db: Kysely<Tables>, perSecond: number, clock: Pick<Clock, 'delay'>): Pacer {
-  const intervalMs = 1_000 / perSecond
+  const { turns, windowMs } = toPaceWindow(perSecond)
   let waiting: Waiting[] = []
 
-  /** @returns in how many milliseconds the last of the turns begins; null where none was free and `ifFree`. */
-  const reserve = async (count: number, ifFree: boolean): Promise<number | null> => {
-    const { rows } = await sql<{ last: number }>`
+  /**
+   * @param count at most `turns`.
+   * @returns in how many milliseconds each turn begins; none if there was no free one and `ifFree`.
+   */
+  const reserve = async (count: number, ifFree: boolean): Promise<readonly number[]> => {
+    // The newest turns, as many as a window has; those that there have not been yet are long ago.
+    const known = sql`(array_fill(0::double precision, array[${turns}::int]) || begins_at)`
+    const last = sql`${known}[cardinality(begins_at) + 1:]`
+    const { rows } = await sql<{ begins: number[]; now: number }>`
       update fetch_pace
-      set next_at = greatest(next_at, ${now} - 1000 + ${intervalMs}::double precision) + ${count * intervalMs}::double precision
-      ${ifFree ? sql`where next_at <= ${now}` : sql``}
-      returning next_at - ${intervalMs}::double precision - ${now} as last
+      set begins_at = (${last})[${count}::int + 1:] || array(
+        select greatest(at + ${windowMs}::double precision, ${now})
+        from unnest((${last})[1:${count}::int]) with ordinality as turn (at, n) order by n
+      )
+      ${ifFree ? sql`where (${last})[1] + ${windowMs}::double precision <= ${now}` : sql``}
+      returning begins_at[cardinality(begins_at) - ${count}::int + 1:] as begins, ${now} as now
     `.execute(db)
-    return rows[0]?.last ?? null
+    const [row] = rows
+    return row ? row.begins.map((at) => at - row.now) : []
   }
 
-  /** One statement for all who came in this turn of the event loop. */
+  /** One statement for all that came in this turn of the event loop, or one for each window that they fill. */
   const reserveForAll = async () => {
     const takers = waiting
     waiting = []
-    try {
-      const last = (await reserve(takers.length, false)) ?? 0
-      for (const [n, taker] of takers.entries()) taker.begin(last - (takers.length - 1 - n) * intervalMs)
-    } catch (error) {
-      for (const taker of takers) taker.fail(error)
+    while (takers.length > 0) {
+      const some = takers.splice(0, turns)
+      try {
+        const begins = await reserve(some.length, false)
+        for (const [n, taker] of some.entries()) taker.begin(begins[n] ?? 0)
+      } catch (error) {
+        for (const taker of some) taker.fail(error)
+      }
     }
   }
 
   return {
-    tryTake: async () => (await reserve(1, true)) !== null,
+    tryTake: async () => (await reserve(1, true)).length > 0,
     take: async (signal) => {
       const waitMs = await new Promise<number>((resolve, reject) => {
         if (waiting.push({ begin: resolve, fail: reject }) === 1) setImmediate(() => void reserveForAll())

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from 'libsql'
 import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
+import { CommitUnknownError } from '../job-store.ts'
 import { type Counts, UncertainError, type Write } from '../engine.ts'
 import type { Tables } from '../tables.ts'
 import { whenLockIsFree, type WriteLock } from './write-lock.ts'
@@ -91,7 +92,10 @@ export function createGroupCommit({ database, lock, db, alone, sync }: GroupComm
     const group = waiting.splice(0, MAX_GROUP)
     try {
       const settlements = await whenLockIsFree(async () => tryToCommit(group))
-      await sync()
+      await sync().catch((error: unknown) => {
+        // Other connections see the commit, but the next crash may undo it.
+        throw new CommitUnknownError(error)
+      })
       for (const settle of settlements) settle()
     } catch (error) {
       for (const one of group) one.fail(error)

@@ -16,7 +16,10 @@ export async function whenLockIsFree<T>(act: () => Promise<T | null>): Promise<T
   for (;;) {
     const result = await act()
     if (result !== null) return result
-    if (performance.now() > until) throw new Error('another program has kept the database locked for too long')
+    if (performance.now() > until) {
+      const error = new Error('another program has kept the database locked for too long')
+      throw Object.assign(error, { code: 'SQLITE_BUSY' })
+    }
     await delay(TRY_EVERY_MS)
   }
 }

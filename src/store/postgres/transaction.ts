@@ -1,0 +1,100 @@
+/**
+ * One transaction, carried out once. Collisions with other transactions are retried. If the connection is lost while the
+ * COMMIT is under way, PostgreSQL is asked by the transaction's id what became of it: a commit whose answer was lost
+ * counts as made, one that never arrived is repeated.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Kysely, sql } from 'kysely'
+import { DatabaseError } from 'pg'
+import { CommitUnknownError } from '../job-store.ts'
+import type { Tables } from '../tables.ts'
+
+/** Carries all of `act` out in one transaction, or nothing. */
+export type Transaction = <T>(act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>
+
+const MAX_TRIES = 5
+const SERIALIZATION_FAILURE = '40001'
+const DEADLOCK = '40P01'
+/** Shorter than the lease of a submit, which begins with the transaction. */
+const RESOLVE_WITHIN_MS = 8_000
+const ASK_EVERY_MS = 100
+
+/** No answer came to the COMMIT. */
+class LostCommitError extends Error {
+  override readonly name = 'LostCommitError'
+  readonly xid: string
+  readonly result: unknown
+
+  constructor(xid: string, result: unknown, cause: unknown) {
+    super('no answer to COMMIT', { cause })
+    this.xid = xid
+    this.result = result
+  }
+}
+
+/** @throws {CommitUnknownError} if the answer to a COMMIT was lost and the database does not tell what became of it. */
+export function createTransaction(db: Kysely<Tables>): Transaction {
+  return async <T>(act: (db: Kysely<Tables>) => Promise<T>) => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await db.connection().execute(async (connection) => runTransaction(connection, act))
+      } catch (error) {
+        if (error instanceof LostCommitError && (await wasCommitted(db, error))) {
+          // It is what this `act` resolved to.
+          // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+          return error.result as T
+        }
+        if (!isUndone(error) || tries === MAX_TRIES) throw error
+      }
+    }
+  }
+}
+
+/** Begun without waiting for the answer: the first statements travel with it. */
+async function runTransaction<T>(db: Kysely<Tables>, act: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  const begun = sql`begin`.execute(db)
+  try {
+    const named = sql<{ xid: string }>`select pg_current_xact_id()::text as xid`.execute(db)
+    const [, { rows }, result] = await Promise.all([begun, named, act(db)])
+    await commit(db, rows[0]?.xid ?? '', result)
+    return result
+  } catch (error) {
+    // If this fails too the connection is lost, and the transaction with it.
+    await sql`rollback`.execute(db).catch(() => null)
+    throw error
+  }
+}
+
+async function commit(db: Kysely<Tables>, xid: string, result: unknown): Promise<void> {
+  try {
+    await sql`commit`.execute(db)
+  } catch (error) {
+    // An ERROR is the server's own no; anything else ends the connection, perhaps after the commit.
+    const isRefused = error instanceof DatabaseError && error.severity === 'ERROR'
+    throw isRefused ? error : new LostCommitError(xid, result, error)
+  }
+}
+
+/** The server undid it, and it may succeed the next time. */
+function isUndone(error: unknown): boolean {
+  if (error instanceof LostCommitError) return true
+  return error instanceof DatabaseError && [SERIALIZATION_FAILURE, DEADLOCK].includes(error.code ?? '')
+}
+
+/** @throws {CommitUnknownError} */
+async function wasCommitted(db: Kysely<Tables>, { xid, cause }: LostCommitError): Promise<boolean> {
+  const until = performance.now() + RESOLVE_WITHIN_MS
+  do {
+    const status = await readStatus(db, xid).catch(() => null)
+    if (status === 'committed') return true
+    if (status === 'aborted') return false
+    // The server has not noticed yet that the connection is gone, or cannot be reached.
+    await delay(ASK_EVERY_MS)
+  } while (performance.now() < until)
+  throw new CommitUnknownError(cause)
+}
+
+async function readStatus(db: Kysely<Tables>, xid: string): Promise<string | null> {
+  const { rows } = await sql<{ status: string | null }>`select pg_xact_status(${xid}::xid8) as status`.execute(db)
+  return rows[0]?.status ?? null
+}

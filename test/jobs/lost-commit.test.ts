@@ -1,0 +1,69 @@
+/** A connection to PostgreSQL that is lost while a COMMIT is under way: the gateway finds out what became of it. */
+import { expect, test } from 'vitest'
+import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { openWireTo, type WireFault } from '../support/fault-proxy.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { isOnPostgres } from '../support/side-door.ts'
+import { databaseUrlOf, makeDataDir, openTestApp, type TestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
+
+/** The statement as the protocol ends it; `synchronous_commit` of a new connection is not meant. */
+const lostCommit = (when: 'before' | 'after', thenRefuses = false): WireFault => ({
+  kind: 'resetAt',
+  text: 'commit\0',
+  when,
+  thenRefuses,
+})
+
+async function openThroughWire() {
+  const dataDir = await makeDataDir()
+  const { wire, through } = await openWireTo(await databaseUrlOf(dataDir))
+  closeAfterTest(() => wire.close())
+  const gateway = await openTestApp({ dataDir, settings: { DATABASE_URL: through } })
+  return { gateway, wire }
+}
+
+const create = async ({ graphql }: TestApp, idempotencyKey: string | null) =>
+  graphql(CreateSwapDocument.toString(), { input: { ...INPUT, idempotencyKey } })
+
+const listJobs = async ({ graphql }: TestApp) =>
+  (await graphql('{ swapJobs(first: 5) { nodes { id status failure { code } charge { state } } } }')).data.swapJobs
+    .nodes
+
+test.runIf(isOnPostgres).each(['before', 'after'] as const)(
+  'a swap whose commit loses its connection %s it arrives is recorded and sent once',
+  async (when) => {
+    const { gateway, wire } = await openThroughWire()
+    await wire.fail(lostCommit(when))
+    const { job } = (await create(gateway, 'one')).data.createSwap
+    expect(job.status).toBe('ON_QUEUE')
+    expect((await create(gateway, 'one')).data.createSwap.job.id).toBe(job.id)
+    expect(gateway.upstream.submits).toBe(1)
+    expect(await listJobs(gateway)).toHaveLength(1)
+  },
+)
+
+test.runIf(isOnPostgres).each([
+  { key: null, status: 'FAILED', submits: 0 },
+  { key: 'one', status: 'ON_QUEUE', submits: 1 },
+])(
+  'a swap whose commit is in doubt for long is $status once the database is back (idempotency key: $key)',
+  async ({ key, status, submits }) => {
+    const { gateway, wire } = await openThroughWire()
+    await wire.fail(lostCommit('after', true))
+    const { errors } = await create(gateway, key)
+    expect(errors?.[0]?.extensions?.code).toBe('UNAVAILABLE')
+    expect(gateway.upstream.submits).toBe(0)
+    await wire.heal()
+    const jobs = await until(async () => {
+      const found = await listJobs(gateway).catch(() => [])
+      return found[0]?.status === status && found
+    })
+    expect(jobs).toHaveLength(1)
+    expect(gateway.upstream.submits).toBe(submits)
+    if (key === null)
+      expect(jobs[0]).toMatchObject({ failure: { code: 'NOT_SUBMITTED' }, charge: { state: 'NOT_CHARGED' } })
+  },
+)
