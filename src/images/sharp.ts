@@ -42,25 +42,25 @@ const WEBP = [toWebp(92), toWebp(75)] as const
 export function createSharpCodec(): ImageCodec {
   const large = new Semaphore(1)
   const small = new Semaphore(2 * LARGE_PIXELS)
-  const inTurn = async <T>(pixels: number, decode: () => Promise<T>): Promise<T> =>
-    pixels > LARGE_PIXELS ? large.run(1, decode) : small.run(pixels, decode)
+  const inTurn = async <T>(tenant: string, pixels: number, decode: () => Promise<T>): Promise<T> =>
+    pixels > LARGE_PIXELS ? large.run(tenant, 1, decode) : small.run(tenant, pixels, decode)
 
   return {
-    clean: async (bytes, kind) => {
+    clean: async (bytes, kind, tenant) => {
       try {
         const image = await readImage(bytes)
         const mark = kind === 'COPY' ? findSyntheticMark(image.xmp) : null
         const xmp = mark && toXmp(mark, SOFTWARE_NAME)
-        const clean = await inTurn(image.pixels, async () => encodeToFit(image, xmp))
+        const clean = await inTurn(tenant, image.pixels, async () => encodeToFit(image, xmp))
         return { ...clean, digitalSourceType: mark?.digitalSourceType ?? null }
       } catch (error) {
         throw error instanceof ImageError ? new ImageRejected(error.message) : error
       }
     },
 
-    transform: async (stored, { width, type }) => {
+    transform: async (stored, { width, type }, tenant) => {
       const { bytes, pixels, xmp } = await readImage(stored)
-      return inTurn(pixels, async () => {
+      return inTurn(tenant, pixels, async () => {
         const view = sharp(bytes, { limitInputPixels: pixels, failOn: 'error', sequentialRead: true })
         if (xmp !== null) view.withXmp(xmp)
         if (width !== null) view.resize({ width, withoutEnlargement: true })

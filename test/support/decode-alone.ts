@@ -12,7 +12,7 @@ const codec = createSharpCodec()
 async function decode(path: string): Promise<string> {
   const bytes = await readFile(path)
   const messages = [
-    await codec.clean(bytes, 'COPY').then(() => null, String),
+    await codec.clean(bytes, 'COPY', 'a').then(() => null, String),
     await decodeImage(bytes, { name: 'target', maxPixels: 52_000_000 }).then(() => null, String),
   ]
   return messages.find((message) => message !== null) ?? 'decoded'
