@@ -166,6 +166,7 @@ export async function openApp({
       store,
       images,
       authenticate,
+      limiter,
       background,
       telemetry,
       clock,
