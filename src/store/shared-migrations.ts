@@ -227,5 +227,10 @@ export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unk
         await db.schema.alterTable('images').addColumn('digital_source_type', 'text').execute()
       },
     },
+    '0010-open-uploads': {
+      up: async (db: Kysely<unknown>) => {
+        await sql`create index images_open on images (tenant, created_at) where status = 'AWAITING_BYTES'`.execute(db)
+      },
+    },
   }
 }
