@@ -44,7 +44,7 @@ export class ViewIndex {
     ])
     // The tenant that uses the most gives way first.
     while (this.#total() > this.#limits.maxBytes) {
-      const [tenant = '', bytes = 0] = [...this.#bytes].reduce((most, one) => (one[1] > most[1] ? one : most))
+      const [tenant, bytes] = [...this.#bytes].reduce((most, one) => (one[1] > most[1] ? one : most))
       keys.push(...this.#shrink(tenant, bytes - 1))
     }
     return keys
