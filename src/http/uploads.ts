@@ -96,7 +96,7 @@ function watchRate(request: IncomingMessage, response: ServerResponse, clock: Pi
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.byteLength
   })
-  let cancel = () => {}
+  let cancel: (() => void) | null = null
   const wait = () => {
     bytes = 0
     cancel = clock.after(MIN_BYTES_INTERVAL_MS, () => {
@@ -108,7 +108,7 @@ function watchRate(request: IncomingMessage, response: ServerResponse, clock: Pi
     })
   }
   wait()
-  return () => cancel()
+  return () => cancel?.()
 }
 
 function refuseForNow(response: ServerResponse, message: string): void {
