@@ -170,6 +170,7 @@ export async function openApp({
       images,
       seal,
       authenticate,
+      limiter,
       background,
       telemetry,
       clock,

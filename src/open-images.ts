@@ -17,6 +17,7 @@ import { createUploads } from './jobs/uploads.ts'
 import type { Background } from './lib/background.ts'
 import type { Clock } from './lib/clock.ts'
 import { lazy } from './lib/lazy.ts'
+import type { RequestLimiter } from './limits/limiter.ts'
 import type { ImageStore } from './store/image-store.ts'
 import type { JobStore, KeySeal } from './store/job-store.ts'
 import type { Telemetry } from './telemetry/events.ts'
@@ -33,6 +34,7 @@ export interface ImagesParts {
   readonly images: ImageStore
   readonly seal: KeySeal
   readonly authenticate: Authenticate
+  readonly limiter: RequestLimiter
   readonly background: Background
   readonly telemetry: Telemetry
   readonly clock: Clock
@@ -52,7 +54,7 @@ export interface Images {
 }
 
 export function openImages(parts: ImagesParts): Images {
-  const { config, secrets, publicUrl, allowedHosts, store, images, authenticate, clock, onClose } = parts
+  const { config, secrets, publicUrl, allowedHosts, store, images, authenticate, limiter, clock, onClose } = parts
   const now = () => clock.now()
   const addresses = createImageAddresses(publicUrl, secrets.gatewaySecrets)
   const blobs = openBlobs(config, secrets)
@@ -60,7 +62,7 @@ export function openImages(parts: ImagesParts): Images {
   const kept = createKeptImages({ images, blobs, codec, clock })
   const source = openResultSource({ allowedHosts })
   onClose(() => source.close())
-  const uploads = createUploads({ images, kept, blobs, codec, addresses, clock })
+  const uploads = createUploads({ images, kept, codec, addresses, clock })
   const forgetter = createForgetter({ store, images, kept, seal: parts.seal, clock })
   const { background, telemetry, stopping } = parts
   const mirror = openMirror({ store, images, kept, codec, source, background, telemetry, clock, stopping })
@@ -79,8 +81,8 @@ export function openImages(parts: ImagesParts): Images {
     },
     warmUp: () => background.run('load the image codec', load),
     doors: {
-      upload: createUploadDoor({ addresses, uploads, now }),
-      image: createImageDoor({ addresses, findImage, kept, authenticate, now }),
+      upload: createUploadDoor({ addresses, uploads, clock }),
+      image: createImageDoor({ addresses, findImage, kept, authenticate, limiter, now }),
     },
   }
 }

@@ -1,6 +1,7 @@
 /** Bearer tokens of an identity provider: JWTs, verified with the keys of its JWKS (RFC 7519, RFC 7517, RFC 8725). */
-import { createRemoteJWKSet, jwtVerify, type JWTPayload } from 'jose'
+import { createRemoteJWKSet, customFetch, type FetchImplementation, jwtVerify, type JWTPayload } from 'jose'
 import { isStorable } from '../domain/storable.ts'
+import { readCapped } from '../lib/read-capped.ts'
 import { type Scope, SCOPES, type Viewer } from './viewer.ts'
 
 /** Signatures with a public key only: a token must not choose to be checked with a secret, or not at all. */
@@ -10,6 +11,8 @@ const TOLERANCE_S = 5
 const FETCH_TIMEOUT_MS = 5_000
 /** A token with an unknown key has the keys fetched anew, no more often than this. */
 const COOLDOWN_MS = 30_000
+/** A thousand RSA keys with certificates would fit. */
+const MAX_KEYS_BYTES = 1_024 * 1_024
 const MAX_TENANT_CHARS = 64
 
 export interface JwtOptions {
@@ -31,6 +34,7 @@ export function createJwtVerifier({ jwksUrl, issuer, audience }: JwtOptions): Jw
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
     timeoutDuration: FETCH_TIMEOUT_MS,
     cooldownDuration: COOLDOWN_MS,
+    [customFetch]: fetchKeys,
   })
   return {
     verify: async (token) => {
@@ -49,6 +53,14 @@ export function createJwtVerifier({ jwksUrl, issuer, audience }: JwtOptions): Jw
       }
     },
   }
+}
+
+/** Reads at most MAX_KEYS_BYTES, after decompression. */
+const fetchKeys: FetchImplementation = async (url, options) => {
+  const response = await fetch(url, options)
+  const body = response.body && (await readCapped(response.body, MAX_KEYS_BYTES))
+  if (body === null) throw new Error('the key set is empty or too long')
+  return new Response(new Uint8Array(body), { status: response.status, headers: response.headers })
 }
 
 function toViewer({ tenant: claimed, sub, exp, scope }: JWTPayload): Viewer | null {

@@ -21,6 +21,7 @@ export interface StoredBlob {
   readonly key: string
   /** When it was put, epoch milliseconds. */
   readonly at: number
+  readonly byteLength: number
 }
 
 export interface BlobStore {

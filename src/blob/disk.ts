@@ -75,7 +75,7 @@ export function openDiskBlobStore(folder: string): BlobStore {
       if (limit < 1) return blobs
       for await (const path of walk(root, '', after)) {
         const stats = isKey(path) ? await nullIfAbsent(stat(join(root, path))) : null
-        if (stats) blobs.push({ key: path, at: Math.floor(stats.mtimeMs) })
+        if (stats) blobs.push({ key: path, at: Math.floor(stats.mtimeMs), byteLength: stats.size })
         if (blobs.length >= limit) break
       }
       return blobs

@@ -220,13 +220,17 @@ async function readText(call: Call, response: Response): Promise<string> {
 function parsePage(xml: string, prefix: string): Page {
   const [head = '', ...contents] = xml.split('<Contents>')
   if (!head.includes('<ListBucketResult')) throw new Error('S3 list: the answer is not a list')
-  const entries = contents.map((text) => ({ name: textOf(text, 'Key'), at: Date.parse(textOf(text, 'LastModified')) }))
+  const entries = contents.map((text) => ({
+    name: textOf(text, 'Key'),
+    at: Date.parse(textOf(text, 'LastModified')),
+    byteLength: Number(/<Size>(\d{1,15})</.exec(text)?.[1] ?? 0),
+  }))
   return {
     names: entries.map(({ name }) => name),
     // The bucket may hold what others put there.
-    blobs: entries.flatMap(({ name, at }) => {
+    blobs: entries.flatMap(({ name, at, byteLength }) => {
       const key = name.startsWith(prefix) ? name.slice(prefix.length) : ''
-      return isKey(key) ? [{ key, at }] : []
+      return isKey(key) ? [{ key, at, byteLength }] : []
     }),
     isTruncated: /<IsTruncated>\s*true\s*</.test(xml),
   }

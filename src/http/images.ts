@@ -2,10 +2,12 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { pipeline } from 'node:stream/promises'
 import { type Authenticate, hasScope, readCredentials } from '../auth/viewer.ts'
 import type { ByteRange } from '../blob/blob-store.ts'
+import { GatewayError } from '../domain/errors.ts'
 import type { StoredImage } from '../domain/image.ts'
 import type { ImageAddresses, ImageView } from '../jobs/image-addresses.ts'
 import type { KeptImages } from '../jobs/kept-images.ts'
 import { readQuery } from '../lib/request-path.ts'
+import type { RequestLimiter } from '../limits/limiter.ts'
 import { checkPreconditions, isRangeWanted } from './conditional.ts'
 import { sendError, sendNotFound } from './respond.ts'
 
@@ -14,18 +16,21 @@ export interface ImageDoorParts {
   readonly findImage: (id: string) => Promise<StoredImage | null>
   readonly kept: Pick<KeptImages, 'open'>
   readonly authenticate: Authenticate
+  readonly limiter: RequestLimiter
   /** Epoch milliseconds. */
   readonly now: () => number
 }
 
 /** How long a client may cache an image that it read with credentials instead of a signature. */
 const UNSIGNED_MAX_AGE_S = 300
+/** Added to a tenant's name, for the count of requests with signed addresses. */
+const SIGNED = 'signed images'
 
 /**
  * `GET /images/:id.:format`: for requests with an unexpired signature, and for the tenant that owns the image. Any other
  * request gets the answer for an unknown image. The bytes are always encoded by the gateway, in the type that the path names.
  */
-export function createImageDoor({ addresses, findImage, kept, authenticate, now }: ImageDoorParts) {
+export function createImageDoor({ addresses, findImage, kept, authenticate, limiter, now }: ImageDoorParts) {
   const maySee = async (request: IncomingMessage, { tenant }: StoredImage): Promise<boolean> => {
     const viewer = await authenticate(readCredentials(request))
     return viewer?.tenant === tenant && viewer.jobIds === null && hasScope(viewer, 'swap:read')
@@ -48,6 +53,13 @@ export function createImageDoor({ addresses, findImage, kept, authenticate, now 
       else sendNotFound(response)
       return
     }
+    // Counted apart: a holder of a signed address must not use up the requests of the tenant itself.
+    const allowance = await limiter.take(isSigned ? `${image.tenant} ${SIGNED}` : image.tenant)
+    if (allowance.isSpent) {
+      response.setHeader('retry-after', String(Math.max(1, Math.ceil((allowance.resetAt - now()) / 1_000))))
+      sendError(response, 429, 'RATE_LIMITED', `More than ${allowance.limit} images were requested in a minute.`)
+      return
+    }
     const etag = `"${image.sha256}${describe(asked.view)}"`
     const maxAgeS = isSigned ? Math.floor(((asked.endsAt ?? 0) - now()) / 1_000) : UNSIGNED_MAX_AGE_S
     /** Of the image itself: an error must not be cached as the image is. */
@@ -65,7 +77,11 @@ export function createImageDoor({ addresses, findImage, kept, authenticate, now 
         sendError(response, 412, 'PRECONDITION_FAILED', 'If-Match names another entity tag than the image has.')
         return
       case 'proceed':
-        await send(request, response, image, asked.view, validators)
+        await send(request, response, image, asked.view, validators).catch((error: unknown) => {
+          if (!(error instanceof GatewayError) || error.code !== 'UNAVAILABLE') throw error
+          response.setHeader('retry-after', '1')
+          sendError(response, 503, error.code, error.message)
+        })
     }
   }
 

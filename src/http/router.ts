@@ -64,8 +64,9 @@ export function createRouter(doors: Doors): Route {
   return (request, response) => {
     if (!doors.gate.admit(request, response)) return
     route(request, response).catch((error: unknown) => {
-      // A client that disconnects early is not a fault of the gateway.
-      if (request.destroyed || response.destroyed) return
+      // A client that disconnects early is not a fault of the gateway. The request does not tell: it is destroyed, too,
+      // once its body has been read.
+      if (response.destroyed) return
       doors.onUnexpectedError(error)
       if (response.headersSent) response.destroy()
       else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')

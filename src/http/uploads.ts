@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { GatewayError } from '../domain/errors.ts'
 import type { StoredImage } from '../domain/image.ts'
 import type { ImageAddresses } from '../jobs/image-addresses.ts'
 import type { Uploads } from '../jobs/uploads.ts'
+import type { Clock } from '../lib/clock.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { readBody } from '../lib/read-body.ts'
 import { discardBody } from '../lib/discard-body.ts'
@@ -11,20 +13,36 @@ import { sendError, sendJson, sendNotFound } from './respond.ts'
 
 /** Bytes of uploads in memory at one time, being received, decoded, or waiting for it. */
 const MAX_BYTES_AT_ONCE = 8 * MAX_IMAGE_BYTES
+/** Of them those of one tenant. */
+const MAX_TENANT_BYTES = MAX_BYTES_AT_ONCE / 4
+/** An upload that sends less than this in an interval is given up, so that it does not hold its bytes for long. */
+const MIN_BYTES = 64 * 1_024
+const MIN_BYTES_INTERVAL_MS = 5_000
 
 export interface UploadDoorParts {
   readonly addresses: Pick<ImageAddresses, 'parseUpload'>
   readonly uploads: Pick<Uploads, 'find' | 'receive'>
-  /** Epoch milliseconds. */
-  readonly now: () => number
+  readonly clock: Pick<Clock, 'now' | 'after'>
 }
 
 /**
  * `PUT /uploads/:id`: the bytes of a reserved upload, exactly as many as were announced. The declared type is a hint: the
  * bytes decide. A repeated PUT, for example after a lost answer, is answered with the outcome of the first.
  */
-export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
-  let bytesAtWork = 0
+export function createUploadDoor({ addresses, uploads, clock }: UploadDoorParts) {
+  /** Bytes of the uploads in progress, by tenant. */
+  const bytesAtWork = new Map<string, number>()
+
+  const hasRoom = ({ tenant, byteLength }: StoredImage): boolean => {
+    const all = [...bytesAtWork.values()].reduce((sum, bytes) => sum + bytes, 0)
+    return all + byteLength <= MAX_BYTES_AT_ONCE && (bytesAtWork.get(tenant) ?? 0) + byteLength <= MAX_TENANT_BYTES
+  }
+
+  const hold = (tenant: string, bytes: number) => {
+    const held = (bytesAtWork.get(tenant) ?? 0) + bytes
+    if (held > 0) bytesAtWork.set(tenant, held)
+    else bytesAtWork.delete(tenant)
+  }
 
   return async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
     if (request.method !== 'PUT') {
@@ -41,7 +59,8 @@ export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
       answer(response, upload)
       return discardBody(request)
     }
-    if (asked.endsAt <= now()) return refuse(response, 410, 'ENDED', 'This address has ended. Reserve another upload.')
+    if (asked.endsAt <= clock.now())
+      return refuse(response, 410, 'ENDED', 'This address has ended. Reserve another upload.')
     const { 'content-type': type = '', 'content-length': length } = request.headers
     if (/^multipart\//i.test(type)) {
       return refuse(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the bytes of the image as the body, not in a form.')
@@ -51,19 +70,50 @@ export function createUploadDoor({ addresses, uploads, now }: UploadDoorParts) {
     }
     // Chunked by a proxy, the length is only known at the end.
     if (length !== undefined && Number(length) !== upload.byteLength) return refuseLength(response, upload)
-    if (bytesAtWork + upload.byteLength > MAX_BYTES_AT_ONCE) {
-      response.setHeader('retry-after', '1')
-      return refuse(response, 503, 'UNAVAILABLE', 'Too many uploads at one time. Send it again in a moment.')
-    }
-    bytesAtWork += upload.byteLength
+    if (!hasRoom(upload)) return refuseForNow(response, 'Too many uploads at one time. Send it again in a moment.')
+    hold(upload.tenant, upload.byteLength)
+    const stopWatching = watchRate(request, response, clock)
     try {
       const bytes = await readBody(request, upload.byteLength)
+      stopWatching()
       if (bytes?.byteLength !== upload.byteLength) return refuseLength(response, upload)
       answer(response, await uploads.receive(upload, bytes))
+    } catch (error) {
+      // Answered with 408 already.
+      if (response.headersSent) return
+      if (!(error instanceof GatewayError) || error.code !== 'UNAVAILABLE') throw error
+      refuseForNow(response, error.message)
     } finally {
-      bytesAtWork -= upload.byteLength
+      stopWatching()
+      hold(upload.tenant, -upload.byteLength)
     }
   }
+}
+
+/** Answers with 408 and closes the connection once a request's body comes too slowly. @returns a function that ends it. */
+function watchRate(request: IncomingMessage, response: ServerResponse, clock: Pick<Clock, 'after'>): () => void {
+  let bytes = 0
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.byteLength
+  })
+  let cancel: (() => void) | null = null
+  const wait = () => {
+    bytes = 0
+    cancel = clock.after(MIN_BYTES_INTERVAL_MS, () => {
+      if (bytes >= MIN_BYTES) return wait()
+      response.setHeader('connection', 'close')
+      response.once('finish', () => request.destroy())
+      const message = `Send at least ${MIN_BYTES} bytes in ${MIN_BYTES_INTERVAL_MS / 1_000} s.`
+      sendError(response, 408, 'TOO_SLOW', message)
+    })
+  }
+  wait()
+  return () => cancel?.()
+}
+
+function refuseForNow(response: ServerResponse, message: string): void {
+  response.setHeader('retry-after', '1')
+  refuse(response, 503, 'UNAVAILABLE', message)
 }
 
 function answer(response: ServerResponse, { id, status, rejection, width, height }: StoredImage): void {

@@ -1,7 +1,8 @@
 /** Images through libvips, which works in threads of its own. */
 import sharp, { type Sharp } from 'sharp'
 import type { CleanImage, StoredImageType } from '../domain/image.ts'
-import { decodeImage, ImageError, type ImageHeader, readImageHeader } from '../lib/image-decoder.ts'
+import { decodeImage, readImage, type ReadableImage } from '../lib/image-decoder.ts'
+import { ImageError } from '../lib/image-error.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { Semaphore } from '../lib/semaphore.ts'
 import { findSyntheticMark, toXmp } from '../lib/synthetic-media.ts'
@@ -41,26 +42,27 @@ const WEBP = [toWebp(92), toWebp(75)] as const
 export function createSharpCodec(): ImageCodec {
   const large = new Semaphore(1)
   const small = new Semaphore(2 * LARGE_PIXELS)
-  const inTurn = async <T>(pixels: number, decode: () => Promise<T>): Promise<T> =>
-    pixels > LARGE_PIXELS ? large.run(1, decode) : small.run(pixels, decode)
+  const inTurn = async <T>(tenant: string, pixels: number, decode: () => Promise<T>): Promise<T> =>
+    pixels > LARGE_PIXELS ? large.run(tenant, 1, decode) : small.run(tenant, pixels, decode)
 
   return {
-    clean: async (bytes, kind) => {
+    clean: async (bytes, kind, tenant) => {
       try {
-        const header = await readImageHeader(bytes)
-        const mark = kind === 'COPY' ? findSyntheticMark(header.xmp) : null
+        const image = await readImage(bytes)
+        const mark = kind === 'COPY' ? findSyntheticMark(image.xmp) : null
         const xmp = mark && toXmp(mark, SOFTWARE_NAME)
-        const image = await inTurn(header.pixels, async () => encodeToFit(bytes, header, xmp))
-        return { ...image, digitalSourceType: mark?.digitalSourceType ?? null }
+        const clean = await inTurn(tenant, image.pixels, async () => encodeToFit(image, xmp))
+        return { ...clean, digitalSourceType: mark?.digitalSourceType ?? null }
       } catch (error) {
         throw error instanceof ImageError ? new ImageRejected(error.message) : error
       }
     },
 
-    transform: async (bytes, { width, type }) => {
-      const { pixels } = await readImageHeader(bytes)
-      return inTurn(pixels, async () => {
-        const view = sharp(bytes, { limitInputPixels: pixels, failOn: 'error', sequentialRead: true }).keepXmp()
+    transform: async (stored, { width, type }, tenant) => {
+      const { bytes, pixels, xmp } = await readImage(stored)
+      return inTurn(tenant, pixels, async () => {
+        const view = sharp(bytes, { limitInputPixels: pixels, failOn: 'error', sequentialRead: true })
+        if (xmp !== null) view.withXmp(xmp)
         if (width !== null) view.resize({ width, withoutEnlargement: true })
         else if (type === 'image/webp') {
           view.resize({ width: MAX_WEBP_SIDE, height: MAX_WEBP_SIDE, fit: 'inside', withoutEnlargement: true })
@@ -74,13 +76,9 @@ export function createSharpCodec(): ImageCodec {
 }
 
 /** Encodes in the image's own format, or in the next smaller one as long as the result exceeds MAX_IMAGE_BYTES. */
-async function encodeToFit(
-  bytes: Uint8Array,
-  header: ImageHeader,
-  xmp: string | null,
-): Promise<Omit<CleanImage, 'digitalSourceType'>> {
-  for (const { type, encode } of encodingsFor(header)) {
-    const { data, info } = await decodeImage(bytes, header, async (upright) =>
+async function encodeToFit(image: ReadableImage, xmp: string | null): Promise<Omit<CleanImage, 'digitalSourceType'>> {
+  for (const { type, encode } of encodingsFor(image)) {
+    const { data, info } = await decodeImage(image, async (upright) =>
       encode(xmp === null ? upright : upright.withXmp(xmp)).toBuffer({ resolveWithObject: true }),
     )
     if (data.byteLength <= MAX_IMAGE_BYTES) {
@@ -91,7 +89,7 @@ async function encodeToFit(
 }
 
 /** The best first. */
-function encodingsFor({ type, hasAlpha, width, height }: ImageHeader): readonly Encoding[] {
+function encodingsFor({ type, hasAlpha, width, height }: ReadableImage): readonly Encoding[] {
   if (type === 'image/jpeg') return JPEG
   if (type === 'image/webp') return WEBP
   const fitsWebp = Math.max(width, height) <= MAX_WEBP_SIDE

@@ -5,6 +5,8 @@
 import { STORED_IMAGE_TYPES, type StoredImageType } from '../domain/image.ts'
 import { createSigner } from '../lib/signer.ts'
 
+/** The widths of views. A requested width is rounded up to the next one, so that an image has few views. */
+const VIEW_WIDTHS = [64, 128, 256, 512, 1_024, 2_048, 4_096] as const
 export const MAX_WIDTH = 4_096
 /** 128 bits in base64url. */
 const MAC_CHARS = 22
@@ -18,7 +20,7 @@ const EXTENSIONS: Readonly<Record<StoredImageType, string>> = {
 export interface ImageView {
   readonly id: string
   readonly type: StoredImageType
-  /** Scaled down to; null: as it is. */
+  /** The width that it is scaled down to, one of VIEW_WIDTHS; null: not scaled. */
   readonly width: number | null
 }
 
@@ -68,7 +70,10 @@ export function createImageAddresses(publicUrl: string, secrets: readonly [strin
 
   return {
     addressOf: ({ id, type, width }, endsAt) =>
-      sign(`/images/${id}.${EXTENSIONS[type]}`, { ...(width !== null && { w: String(width) }), e: toHex(endsAt) }),
+      sign(`/images/${id}.${EXTENSIONS[type]}`, {
+        ...(width !== null && { w: String(toViewWidth(width)) }),
+        e: toHex(endsAt),
+      }),
     uploadAddressOf: (id, endsAt) => sign(`/uploads/${id}`, { e: toHex(endsAt) }),
     parse: (path, query) => {
       const { id, extension } = IMAGE_PATH.exec(path)?.groups ?? {}
@@ -76,7 +81,7 @@ export function createImageAddresses(publicUrl: string, secrets: readonly [strin
       const wanted = query.get('w')
       const width = wanted === null ? null : /^[1-9]\d{0,3}$/.test(wanted) ? Number(wanted) : Number.NaN
       if (id === undefined || type === undefined || (width !== null && !(width <= MAX_WIDTH))) return null
-      return { view: { id, type, width }, endsAt: endOf(path, query) }
+      return { view: { id, type, width: width === null ? null : toViewWidth(width) }, endsAt: endOf(path, query) }
     },
     parseUpload: (path, query) => {
       const id = UPLOAD_PATH.exec(path)?.groups?.['id']
@@ -84,6 +89,10 @@ export function createImageAddresses(publicUrl: string, secrets: readonly [strin
       return id === undefined || endsAt === null ? null : { id, endsAt }
     },
   }
+}
+
+function toViewWidth(width: number): number {
+  return VIEW_WIDTHS.find((one) => one >= width) ?? MAX_WIDTH
 }
 
 /** Whole seconds: an address that ends within the same second is the same address, and is cached as such. */

@@ -8,6 +8,7 @@ import { type ImageCodec, ImageRejected } from '../images/image-codec.ts'
 import type { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
+import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { Semaphore } from '../lib/semaphore.ts'
 import type { ImageStore } from '../store/image-store.ts'
 import type { JobStore } from '../store/job-store.ts'
@@ -17,13 +18,29 @@ import type { KeptImages } from './kept-images.ts'
 
 /** How long the end of a job waits for its copy: usually it carries the lasting address. */
 const AWAITED_MS = 5_000
-const MAX_TRIES = 3
 const SWEEP_EVERY_MS = 5_000
-/** A job that ended is left to whoever ended it for so long, and given up after a day. */
-const SWEEP_AFTER_MS = 15_000
-const GIVEN_UP_AFTER_MS = 24 * 60 * 60 * 1_000
-/** Copies being made: each holds the bytes of an image. */
-const MAX_AT_ONCE = 4
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+/** When a copy that failed is tried again, counted from the end of the job. The last one is a day later. */
+const RETRY_AFTER_MS = [
+  15_000,
+  MINUTE_MS,
+  5 * MINUTE_MS,
+  30 * MINUTE_MS,
+  2 * HOUR_MS,
+  5 * HOUR_MS,
+  10 * HOUR_MS,
+  24 * HOUR_MS,
+] as const
+const [FIRST_RETRY_MS] = RETRY_AFTER_MS
+const LAST_RETRY_MS = 24 * HOUR_MS
+/** A process that was down at a job's last retry makes up for it within this time. */
+const CATCH_UP_MS = HOUR_MS
+const PAGE = 100
+/** Retries leave room for the copies of jobs that end now. */
+const MAX_RETRIES_AT_ONCE = 2
+/** Bytes of all copies being made, at the end of a job or later. Each counts as the largest image. */
+const MAX_COPY_BYTES = 4 * MAX_IMAGE_BYTES
 const DAY_MS = 24 * 60 * 60 * 1_000
 
 export interface MirrorParts {
@@ -53,10 +70,10 @@ const NOT_YET: CopyOutcome = { copyId: null, mirrorFailure: null }
 /** Begins at once to look after what a crash has left without a copy. */
 export function openMirror(parts: MirrorParts): Mirror {
   const { store, images, kept, codec, source, background, telemetry, clock, stopping } = parts
-  /** Jobs whose copy is being made here, and tries that have failed. */
+  /** Jobs whose copy is being made here. */
   const underWay = new Set<string>()
-  const tries = new Map<string, number>()
-  const copying = new Semaphore(MAX_AT_ONCE)
+  const copying = new Semaphore(MAX_COPY_BYTES)
+  const retrying = new Semaphore(MAX_RETRIES_AT_ONCE)
 
   const download = async (links: SwapLinks): Promise<Uint8Array> => {
     let failure = new ResultUnavailable('LINKS_EXPIRED', 'is not available any more: its links have expired', false)
@@ -74,7 +91,7 @@ export function openMirror(parts: MirrorParts): Mirror {
 
   const copy = async (job: SwapJob, links: SwapLinks): Promise<string> => {
     const bytes = await download(links)
-    const image = await codec.clean(bytes, 'COPY')
+    const image = await codec.clean(bytes, 'COPY', job.tenant)
     const now = clock.now()
     const id = createId('img', now)
     const { byteLength, sha256, sourceSha256 } = await kept.putBytes(id, image, bytes)
@@ -108,14 +125,11 @@ export function openMirror(parts: MirrorParts): Mirror {
   const fail = (job: SwapJob, error: unknown): string | null => {
     const isKnown = error instanceof ResultUnavailable || error instanceof ImageRejected
     const reason = `The result ${isKnown ? error.message : 'could not be stored'}.`
-    const count = (tries.get(job.id) ?? 0) + 1
+    const isLast = job.finishedAt !== null && clock.now() >= job.finishedAt + LAST_RETRY_MS
     const isFinal =
-      count >= MAX_TRIES || error instanceof ImageRejected || (error instanceof ResultUnavailable && !error.isTransient)
+      isLast || error instanceof ImageRejected || (error instanceof ResultUnavailable && !error.isTransient)
     telemetry.mirrorFailed(job, { code: toCode(error), reason, isFinal })
-    tries.set(job.id, count)
-    if (!isFinal) return null
-    tries.delete(job.id)
-    return reason
+    return isFinal ? reason : null
   }
 
   const tryAgain = async (job: SwapJob) => {
@@ -123,8 +137,7 @@ export function openMirror(parts: MirrorParts): Mirror {
     if (links === null || underWay.has(job.id)) return
     underWay.add(job.id)
     try {
-      await note(job, await copying.run(1, async () => copy(job, links)))
-      tries.delete(job.id)
+      await note(job, await copying.run(job.tenant, MAX_IMAGE_BYTES, async () => copy(job, links)))
     } catch (error) {
       const failure = fail(job, error)
       if (failure !== null) await store.noteMirror(job.id, { failure })
@@ -133,12 +146,29 @@ export function openMirror(parts: MirrorParts): Mirror {
     }
   }
 
+  /** Retries the jobs that ended in this time and have no copy. */
+  const retryEndedIn = async (from: number, before: number) => {
+    const seen = new Set<string>()
+    for (let start = from; ;) {
+      const page = await store.listWithoutCopy(start, before, PAGE)
+      const due = page.filter(({ id }) => !seen.has(id))
+      for (const { id } of due) seen.add(id)
+      await Promise.all(due.map(async (job) => retrying.run(job.tenant, 1, async () => tryAgain(job))))
+      const last = page.at(-1)?.finishedAt ?? null
+      if (page.length < PAGE || last === null || stopping.aborted) return
+      start = due.length > 0 ? last : last + 1
+    }
+  }
+
   background.run('keep copies of results', async () => {
+    /** Until when the schedule has been served; null at the start, when everything of the last day is due. */
+    let servedUntil: number | null = null
     while (!stopping.aborted) {
       try {
         const now = clock.now()
-        const left = await store.listWithoutCopy(now - GIVEN_UP_AFTER_MS, now - SWEEP_AFTER_MS, MAX_AT_ONCE)
-        await Promise.all(left.map(tryAgain))
+        if (servedUntil === null) await retryEndedIn(now - LAST_RETRY_MS - CATCH_UP_MS, now - FIRST_RETRY_MS)
+        else for (const delayMs of RETRY_AFTER_MS) await retryEndedIn(servedUntil - delayMs, now - delayMs)
+        servedUntil = now
       } catch (error) {
         telemetry.backgroundFailed('keep copies of results', error)
       }
@@ -152,7 +182,7 @@ export function openMirror(parts: MirrorParts): Mirror {
       underWay.add(job.id)
       let isLate = false
       const making = copying
-        .run(1, async () => copy(job, links))
+        .run(job.tenant, MAX_IMAGE_BYTES, async () => copy(job, links))
         .then(async (copyId) => {
           if (isLate) await note(job, copyId)
           return { copyId, mirrorFailure: null }

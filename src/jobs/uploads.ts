@@ -1,7 +1,7 @@
 /** Images that callers put here: a place is reserved, the bytes come once, and are kept as an image of our own making. */
+import { createHash } from 'node:crypto'
 import type { Viewer } from '../auth/viewer.ts'
 import { requireScope } from '../auth/viewer.ts'
-import type { BlobStore } from '../blob/blob-store.ts'
 import { GatewayError } from '../domain/errors.ts'
 import type { StoredImage, StoredImageType } from '../domain/image.ts'
 import type { ImageCodec } from '../images/image-codec.ts'
@@ -17,13 +17,12 @@ import type { KeptImages } from './kept-images.ts'
 const PUT_WITHIN_MS = 15 * 60 * 1_000
 /** How long an upload is kept that no job uses; one that a job uses is kept as long as that. */
 const KEPT_FOR_MS = 24 * 60 * 60 * 1_000
-/** What is left free for everything else. */
-const DISK_RESERVE_BYTES = 500 * 1024 * 1024
+/** Reserved uploads of one tenant that still wait for their bytes. */
+const MAX_OPEN = 100
 
 export interface UploadsParts {
   readonly images: ImageStore
   readonly kept: KeptImages
-  readonly blobs: Pick<BlobStore, 'freeBytes'>
   readonly codec: ImageCodec
   readonly addresses: ImageAddresses
   readonly clock: Pick<Clock, 'now'>
@@ -46,15 +45,19 @@ export type ReservedUpload =
   | { readonly kind: 'tooLarge' | 'empty' | 'noDigest' }
 
 export interface Uploads {
-  /** @throws {GatewayError} code UNAVAILABLE where there is hardly any space left, FORBIDDEN for who may not write. */
+  /** @throws {GatewayError} UNAVAILABLE if hardly any space is left or too many uploads are reserved, FORBIDDEN without the scope. */
   reserve(viewer: Viewer, input: UploadInput): Promise<ReservedUpload>
   /** The upload of an address; null for an unknown one. */
   find(id: string): Promise<StoredImage | null>
-  /** Takes the bytes, once: to READY or to REJECTED. Again, with the same bytes: the upload as it is. */
+  /**
+   * Takes the bytes, once: to READY or to REJECTED. Of several calls for one upload the first to finish decides, and the
+   * others return the upload as it then is.
+   * @throws {GatewayError} UNAVAILABLE if hardly any space is left.
+   */
   receive(upload: StoredImage, bytes: Uint8Array): Promise<StoredImage>
 }
 
-export function createUploads({ images, kept, blobs, codec, addresses, clock }: UploadsParts): Uploads {
+export function createUploads({ images, kept, codec, addresses, clock }: UploadsParts): Uploads {
   return {
     reserve: async (viewer, { contentType, byteLength, sha256 }) => {
       requireScope(viewer, 'swap:write')
@@ -72,10 +75,7 @@ export function createUploads({ images, kept, blobs, codec, addresses, clock }: 
           put: null,
         }
       }
-      const free = await blobs.freeBytes()
-      if (free !== null && free < DISK_RESERVE_BYTES) {
-        throw new GatewayError('UNAVAILABLE', 'There is hardly any space left for images. Try again later.')
-      }
+      await kept.requireSpace()
       const upload: StoredImage = {
         id: createId('img', now),
         tenant: viewer.tenant,
@@ -92,7 +92,11 @@ export function createUploads({ images, kept, blobs, codec, addresses, clock }: 
         createdAt: now,
         purgeAt: now + KEPT_FOR_MS,
       }
-      await images.addImage(upload)
+      const isAdded = await images.addUpload(upload, { since: now - PUT_WITHIN_MS, max: MAX_OPEN })
+      if (!isAdded) {
+        const message = `${MAX_OPEN} uploads wait for their bytes. Send these, or wait until their addresses end.`
+        throw new GatewayError('UNAVAILABLE', message)
+      }
       const expiresAt = now + PUT_WITHIN_MS
       return { kind: 'reserved', upload, put: { url: addresses.uploadAddressOf(upload.id, expiresAt), expiresAt } }
     },
@@ -106,13 +110,19 @@ export function createUploads({ images, kept, blobs, codec, addresses, clock }: 
       if (upload.status !== 'AWAITING_BYTES') return upload
       const settled = async () => (await images.findImage(upload.id)) ?? upload
       try {
-        // The bytes decide of which type it is, not what was announced.
-        const clean = await codec.clean(bytes, 'UPLOAD')
-        const image = await kept.putBytes(upload.id, clean, bytes)
-        if (upload.sourceSha256 !== null && upload.sourceSha256 !== image.sourceSha256) {
+        const digest = createHash('sha256').update(bytes).digest('hex')
+        if (upload.sourceSha256 !== null && upload.sourceSha256 !== digest) {
           throw new ImageRejected('does not have the SHA-256 that was announced')
         }
-        return (await images.keepImage(upload.id, image)) ?? (await settled())
+        await kept.requireSpace()
+        // The bytes decide of which type it is, not what was announced.
+        const clean = await codec.clean(bytes, 'UPLOAD', upload.tenant)
+        const image = await kept.putBytes(upload.id, clean, bytes)
+        const winner = await images.keepImage(upload.id, image)
+        if (winner) return winner
+        const other = await settled()
+        if (other.sha256 !== image.sha256) await kept.discardBytes(upload.id, image.sha256)
+        return other
       } catch (error) {
         if (!(error instanceof ImageRejected)) throw error
         return (await images.rejectImage(upload.id, `It ${error.message}.`)) ?? (await settled())

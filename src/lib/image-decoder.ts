@@ -5,50 +5,43 @@
  */
 import sharp, { type Sharp } from 'sharp'
 import { MAX_IMAGE_FRAMES, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE } from './image-limits.ts'
+import { extractEssentials } from './essential-image.ts'
+import { CUT_SHORT, ImageError } from './image-error.ts'
 import { findImageType, findTypeProblem, type ImageType } from './image-type.ts'
-import { isCutUnnoticed, withEndMarker } from './jpeg.ts'
 
 /** RGB and alpha, or CMYK. */
 const MAX_CHANNELS = 4
 /** Only a file that was made to be slow takes longer. */
 const DECODE_SECONDS = 30
 
-export type ImageProblem = 'TYPE_NOT_ALLOWED' | 'TOO_LARGE' | 'NOT_READABLE'
-
-/** An image that cannot be used. The message is a predicate without a full stop: "is a GIF image, …". */
-export class ImageError extends Error {
-  override readonly name = 'ImageError'
-  readonly code: ImageProblem
-
-  constructor(code: ImageProblem, predicate: string, cause?: unknown) {
-    super(predicate, { cause })
-    this.code = code
-  }
-}
-
-export interface ImageHeader {
+export interface ReadableImage {
+  /** Only what decoding needs, of an animation the first frame. */
+  readonly bytes: Uint8Array
   readonly type: ImageType
   readonly width: number
   readonly height: number
+  /** Of all frames together. */
   readonly pixels: number
   readonly hasAlpha: boolean
+  /** At most 256 KiB; null if there is none. */
   readonly xmp: string | null
 }
 
 /**
- * Reads the header and checks the limits.
+ * Reads what an image says of itself, and checks the limits. No pixel is decoded, and only `bytes` of the outcome, which
+ * is without metadata, may be given to a decoder.
  * @throws {ImageError}
  */
-export async function readImageHeader(bytes: Uint8Array, maxPixels = MAX_IMAGE_PIXELS): Promise<ImageHeader> {
-  const type = checkType(bytes)
-  if (hasTooManyFrames(bytes)) throw new ImageError('TOO_LARGE', `has more than ${MAX_IMAGE_FRAMES} frames`)
-  const found = await sharp(bytes, { limitInputPixels: false })
+export async function readImage(original: Uint8Array, maxPixels = MAX_IMAGE_PIXELS): Promise<ReadableImage> {
+  const type = checkType(original)
+  const { bytes, frames, xmp } = await extractEssentials(original, type)
+  if (frames > MAX_IMAGE_FRAMES) throw new ImageError('TOO_LARGE', `has more than ${MAX_IMAGE_FRAMES} frames`)
+  const { width, height, channels, hasAlpha } = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch((error: unknown) => {
       throw new ImageError('NOT_READABLE', 'could not be read: its header is damaged', error)
     })
-  const { width, height, pages = 1, channels, hasAlpha, xmpAsString } = found
-  const pixels = width * height * pages
+  const pixels = width * height * frames
   if (pixels > maxPixels) {
     const most = toMegapixels(maxPixels)
     throw new ImageError('TOO_LARGE', `is too large: ${toMegapixels(pixels)} megapixels; at most ${most} are accepted`)
@@ -57,7 +50,7 @@ export async function readImageHeader(bytes: Uint8Array, maxPixels = MAX_IMAGE_P
     throw new ImageError('TOO_LARGE', `is too large: no side may have more than ${MAX_IMAGE_SIDE} pixels`)
   }
   if (channels > MAX_CHANNELS) throw new ImageError('NOT_READABLE', `could not be read: it has ${channels} channels`)
-  return { type, width, height, pixels, hasAlpha, xmp: xmpAsString ?? null }
+  return { bytes, type, width, height, pixels, hasAlpha, xmp }
 }
 
 /**
@@ -66,32 +59,28 @@ export async function readImageHeader(bytes: Uint8Array, maxPixels = MAX_IMAGE_P
  * @throws {ImageError}
  */
 export async function decodeImage<T>(
-  bytes: Uint8Array,
-  { type, pixels }: ImageHeader,
+  { bytes, type, pixels }: ReadableImage,
   use: (upright: Sharp) => Promise<T>,
 ): Promise<T> {
-  const decode = async (from: Uint8Array, failOn: 'error' | 'warning'): Promise<T> =>
+  const decode = async (failOn: 'error' | 'warning'): Promise<T> =>
     use(
-      sharp(from, { limitInputPixels: pixels, failOn, sequentialRead: true })
+      sharp(bytes, { limitInputPixels: pixels, failOn, sequentialRead: true })
         .timeout({ seconds: DECODE_SECONDS })
         .autoOrient()
         .toColourspace('srgb'),
     )
   try {
-    if (type !== 'image/jpeg') return await decode(bytes, 'error')
-    if (isCutUnnoticed(bytes)) throw new ImageError('NOT_READABLE', CUT_SHORT)
+    if (type !== 'image/jpeg') return await decode('error')
     try {
-      return await decode(withEndMarker(bytes), 'warning')
+      return await decode('warning')
     } catch (error) {
       if (isOfMissingData(error)) throw error
     }
-    return await decode(bytes, 'error')
+    return await decode('error')
   } catch (error) {
     throw error instanceof ImageError ? error : toImageError(error)
   }
 }
-
-const CUT_SHORT = 'could not be read: it is cut short'
 
 /** @throws {ImageError} for bytes that are no JPEG, PNG or WebP, or only the beginning of one. */
 function checkType(bytes: Uint8Array): ImageType {
@@ -102,17 +91,6 @@ function checkType(bytes: Uint8Array): ImageType {
   const length = isWebp && bytes.byteLength >= 12 ? Buffer.from(bytes.subarray(4, 8)).readUInt32LE() + 8 : 0
   if (length > bytes.byteLength) throw new ImageError('NOT_READABLE', CUT_SHORT)
   return type
-}
-
-/** By the mark that precedes each frame of a WebP animation; an image without frames does not have it. */
-function hasTooManyFrames(bytes: Uint8Array): boolean {
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let frames = 0
-  for (let at = file.indexOf('ANMF'); at !== -1; at = file.indexOf('ANMF', at + 4)) {
-    frames += 1
-    if (frames > MAX_IMAGE_FRAMES) return true
-  }
-  return false
 }
 
 // libjpeg and libvips tell defects apart by their texts only. Those of libjpeg are fixed (jerror.h).

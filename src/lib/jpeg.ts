@@ -1,64 +1,177 @@
 /**
- * JPEGs without an end marker. Browsers show such a file; libjpeg stops with an error unless the marker is there. With
- * it, libjpeg reports most kinds of missing data; the others are found here.
+ * Segments of a JPEG (ITU-T T.81, annex B). A file without an end marker gets one: browsers show such a file, and with
+ * the marker libjpeg reports most kinds of missing data. The other kinds are found here.
  */
+import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
+import { CUT_SHORT, ImageError } from './image-error.ts'
+import { countParts, MAX_PROFILE_BYTES } from './image-parts.ts'
+import type { EssentialImage } from './essential-image.ts'
 
 const MARKER = 0xff
 const END_MARKER = 0xd9
+const START_OF_SCAN = 0xda
+/** Frame headers, tables, scans and restart intervals: what the pixels are decoded from. */
+const isDecodingMarker = (marker: number) => (marker >= 0xc0 && marker <= 0xcf) || (marker >= 0xda && marker <= 0xdf)
+const APP0 = 0xe0
+const APP1 = 0xe1
+const APP2 = 0xe2
+const APP14 = 0xee
+
 /** As many at the end are no image data, unless all of it is one colour. */
 const ZERO_BYTES = 16
-const START_OF_SCAN = 0xda
 /** Progressive frame headers: Huffman and arithmetic coding, also differential. */
 const PROGRESSIVE_FRAMES: ReadonlySet<number> = new Set([0xc2, 0xc6, 0xca, 0xce])
 const BASELINE_FRAMES: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc3, 0xc5, 0xc7, 0xc9, 0xcb, 0xcd, 0xcf])
 const COEFFICIENTS = 64
 const MAX_COMPONENTS = 4
 
-/** The bytes with an end marker behind them; data after a marker that is there already is ignored by every decoder. */
-export function withEndMarker(bytes: Uint8Array): Uint8Array {
-  // Half a marker would swallow the one that is added.
-  const whole = bytes.at(-1) === MARKER ? bytes.subarray(0, -1) : bytes
-  return Buffer.concat([whole, Buffer.from([MARKER, END_MARKER])])
+interface Segment {
+  readonly marker: number
+  /** From the marker to the next segment; of a scan with its entropy-coded data. */
+  readonly start: number
+  readonly end: number
+  /** Without marker and length; of a scan its header. */
+  readonly payload: Buffer
+}
+
+/** @throws {ImageError} if it is cut short in a way that the decoder does not notice, or has too many segments. */
+export function extractJpeg(jpeg: Buffer): EssentialImage {
+  const kept: Buffer[] = [jpeg.subarray(0, 2)]
+  const profile: Buffer[] = []
+  const appSegments = new Map<string, Buffer>()
+  const cut = new CutDetector(jpeg)
+  for (const segment of readSegments(jpeg)) {
+    cut.note(segment)
+    const { marker, start, end, payload } = segment
+    if (isDecodingMarker(marker)) kept.push(jpeg.subarray(start, end))
+    else if (marker === APP2 && startsWith(payload, 'ICC_PROFILE\0')) profile.push(jpeg.subarray(start, end))
+    else {
+      const name = findAppName(marker, payload)
+      if (name !== null && !appSegments.has(name)) appSegments.set(name, payload)
+    }
+  }
+  if (cut.isCut()) throw new ImageError('NOT_READABLE', CUT_SHORT)
+  const profileBytes = profile.reduce((sum, { length }) => sum + length, 0)
+  const xmp = appSegments.get(XMP)
+  return {
+    bytes: Buffer.concat([
+      ...kept.slice(0, 1),
+      ...writeAppSegments(appSegments),
+      ...(profileBytes <= MAX_PROFILE_BYTES ? profile : []),
+      ...kept.slice(1),
+      Buffer.from([MARKER, END_MARKER]),
+    ]),
+    frames: 1,
+    xmp: xmp ? xmp.toString('utf8', XMP.length) : null,
+  }
+}
+
+const JFIF = 'JFIF\0'
+const EXIF = 'Exif\0\0'
+const XMP = 'http://ns.adobe.com/xap/1.0/\0'
+const ADOBE = 'Adobe'
+
+function findAppName(marker: number, payload: Buffer): string | null {
+  if (marker === APP0) return startsWith(payload, JFIF) ? JFIF : null
+  if (marker === APP1) return [EXIF, XMP].find((name) => startsWith(payload, name)) ?? null
+  return marker === APP14 && startsWith(payload, ADOBE) ? ADOBE : null
+}
+
+/** JFIF without its thumbnail and Adobe's segment, which say how colours are encoded, and the orientation. */
+function writeAppSegments(segments: ReadonlyMap<string, Buffer>): Buffer[] {
+  const [jfif, exif, adobe] = [segments.get(JFIF), segments.get(EXIF), segments.get(ADOBE)]
+  const orientation = exif ? readOrientation(withoutExifPrefix(exif)) : 1
+  return [
+    ...(jfif && jfif.length >= 14 ? [writeSegment(APP0, jfif.subarray(0, 12), Buffer.alloc(2))] : []),
+    ...(orientation === 1 ? [] : [writeSegment(APP1, Buffer.from(EXIF), writeOrientation(orientation))]),
+    ...(adobe ? [writeSegment(APP14, adobe.subarray(0, 12))] : []),
+  ]
+}
+
+function writeSegment(marker: number, ...parts: readonly Buffer[]): Buffer {
+  const length = parts.reduce((sum, part) => sum + part.length, 2)
+  return Buffer.concat([Buffer.from([MARKER, marker, length >> 8, length & 0xff]), ...parts])
+}
+
+function startsWith(payload: Buffer, text: string): boolean {
+  return payload.toString('latin1', 0, text.length) === text
+}
+
+/** Ends at the end marker, or with the bytes. What is between segments, and markers without a length, are left out. */
+function* readSegments(jpeg: Buffer): Generator<Segment> {
+  const count = countParts()
+  for (let start = findMarker(jpeg, 2); start !== -1;) {
+    const marker = jpeg[start + 1] ?? 0
+    if (marker === END_MARKER || start + 4 > jpeg.length) {
+      yield { marker, start, end: jpeg.length, payload: jpeg.subarray(jpeg.length) }
+      return
+    }
+    count()
+    const headerEnd = start + 2 + jpeg.readUInt16BE(start + 2)
+    const next = findMarker(jpeg, headerEnd)
+    const end = marker !== START_OF_SCAN ? headerEnd : next === -1 ? jpeg.length - endsInHalfMarker(jpeg) : next
+    yield { marker, start, end, payload: jpeg.subarray(start + 4, headerEnd) }
+    start = next
+  }
+}
+
+/** Half a marker would swallow the end marker that is added. */
+function endsInHalfMarker(jpeg: Buffer): 0 | 1 {
+  return jpeg.at(-1) === MARKER ? 1 : 0
 }
 
 /**
- * Whether data is missing that the decoder does not miss. Of a JPEG without an end marker these are the scans of a
- * progressive file that never came, and a rest of zeros, which a broken copy leaves and which decodes to a flat colour.
- * One pass over the markers, without decoding.
+ * The next marker with a length, or the end marker; -1 if there is none. Byte by byte: a search for 0xff would be called
+ * for each of millions of bytes in a file that was made for it.
  */
-export function isCutUnnoticed(jpeg: Uint8Array): boolean {
-  const bytes = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength)
-  const endsInZeros = bytes.subarray(-ZERO_BYTES).every((byte) => byte === 0)
-  /** For each component (ITU-T T.81, annex G) the bits still missing of each coefficient; all, before its first scan. */
-  const missing = new Map<number, Uint8Array>()
-  for (let at = 2; ;) {
-    at = bytes.indexOf(MARKER, at)
-    const marker = at === -1 ? undefined : bytes[at + 1]
-    if (at === -1 || marker === undefined) break
-    // Fill bytes before a marker; then data bytes, restarts and other markers without a length.
-    if (marker === MARKER) at += 1
-    else if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) at += 2
-    else if (marker === END_MARKER || at + 4 > bytes.length) return false
-    else if (BASELINE_FRAMES.has(marker) && !endsInZeros) return false
-    else {
-      const length = bytes.readUInt16BE(at + 2)
-      const segment = bytes.subarray(at + 4, at + 2 + length)
-      if (PROGRESSIVE_FRAMES.has(marker)) addComponents(missing, segment)
-      if (marker === START_OF_SCAN) noteScan(missing, segment)
-      at += 2 + length
+function findMarker(jpeg: Buffer, from: number): number {
+  const last = jpeg.length - 1
+  for (let at = from; at < last; at++) {
+    if (jpeg[at] !== MARKER) continue
+    const marker = jpeg[at + 1] ?? 0
+    // Fill bytes, data bytes, restarts and other markers without a length.
+    const isSegment = marker > 0x01 && marker !== MARKER && !(marker >= 0xd0 && marker <= 0xd8)
+    if (isSegment) return at
+  }
+  return -1
+}
+
+/**
+ * Notices missing data that the decoder does not miss. Of a JPEG without an end marker these are the scans of a
+ * progressive file that never came, and a rest of zeros, which a broken copy leaves and which decodes to a flat colour.
+ */
+class CutDetector {
+  readonly #endsInZeros: boolean
+  /** For each component (annex G) the bits still missing of each coefficient; all, before its first scan. */
+  readonly #missing = new Map<number, Uint8Array>()
+  #isWhole = false
+
+  constructor(jpeg: Buffer) {
+    this.#endsInZeros = jpeg.subarray(-ZERO_BYTES).every((byte) => byte === 0)
+  }
+
+  note({ marker, start, end, payload }: Segment): void {
+    const isHalf = end - start < 4
+    if (marker === END_MARKER || isHalf || (BASELINE_FRAMES.has(marker) && !this.#endsInZeros)) this.#isWhole = true
+    if (PROGRESSIVE_FRAMES.has(marker)) this.#addComponents(payload)
+    if (marker === START_OF_SCAN) this.#noteScan(payload)
+  }
+
+  isCut(): boolean {
+    return !this.#isWhole && (this.#endsInZeros || [...this.#missing.values()].some((bits) => bits.some((n) => n > 0)))
+  }
+
+  #addComponents(frame: Buffer): void {
+    for (let n = 0; n < Math.min(frame[5] ?? 0, MAX_COMPONENTS); n++) {
+      this.#missing.set(frame[6 + 3 * n] ?? 0, new Uint8Array(COEFFICIENTS).fill(COEFFICIENTS))
     }
   }
-  return endsInZeros || [...missing.values()].some((bits) => bits.some((count) => count > 0))
-}
 
-function addComponents(missing: Map<number, Uint8Array>, frame: Buffer): void {
-  for (let n = 0; n < Math.min(frame[5] ?? 0, MAX_COMPONENTS); n++) {
-    missing.set(frame[6 + 3 * n] ?? 0, new Uint8Array(COEFFICIENTS).fill(COEFFICIENTS))
+  #noteScan(scan: Buffer): void {
+    const count = Math.min(scan[0] ?? 0, MAX_COMPONENTS)
+    const [first = 0, last = 0, precision = 0] = scan.subarray(1 + 2 * count)
+    for (let n = 0; n < count; n++) {
+      this.#missing.get(scan[1 + 2 * n] ?? 0)?.fill(precision & 0x0f, first, last + 1)
+    }
   }
-}
-
-function noteScan(missing: Map<number, Uint8Array>, scan: Buffer): void {
-  const count = Math.min(scan[0] ?? 0, MAX_COMPONENTS)
-  const [first = 0, last = 0, precision = 0] = scan.subarray(1 + 2 * count)
-  for (let n = 0; n < count; n++) missing.get(scan[1 + 2 * n] ?? 0)?.fill(precision & 0x0f, first, last + 1)
 }

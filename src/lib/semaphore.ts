@@ -3,11 +3,15 @@ interface Waiter {
   readonly start: () => void
 }
 
-/** Weighted semaphore: work under way weighs at most `permits` together. First come, first served. */
+/**
+ * Weighted semaphore: the work in progress weighs at most `permits` together. The keys of the waiting work, usually
+ * tenants, take turns; of one key it is first come, first served.
+ */
 export class Semaphore {
   readonly #permits: number
   #free: number
-  readonly #waiting: Waiter[] = []
+  /** The key that was served last is the last one. */
+  readonly #waiting = new Map<string, Waiter[]>()
 
   constructor(permits: number) {
     this.#permits = permits
@@ -15,9 +19,9 @@ export class Semaphore {
   }
 
   /** Does the work as soon as its weight is free. A weight above all permits counts as all of them. */
-  async run<T>(weight: number, work: () => Promise<T>): Promise<T> {
+  async run<T>(key: string, weight: number, work: () => Promise<T>): Promise<T> {
     const held = Math.min(weight, this.#permits)
-    await this.#acquire(held)
+    await this.#acquire(key, held)
     try {
       return await work()
     } finally {
@@ -25,18 +29,35 @@ export class Semaphore {
     }
   }
 
-  async #acquire(weight: number): Promise<void> {
-    if (this.#waiting.length === 0 && weight <= this.#free) {
+  /** How much work of this key waits. */
+  countWaiting(key: string): number {
+    return this.#waiting.get(key)?.length ?? 0
+  }
+
+  async #acquire(key: string, weight: number): Promise<void> {
+    if (this.#waiting.size === 0 && weight <= this.#free) {
       this.#free -= weight
       return
     }
-    await new Promise<void>((start) => this.#waiting.push({ weight, start }))
+    await new Promise<void>((start) => {
+      const queue = this.#waiting.get(key) ?? []
+      queue.push({ weight, start })
+      this.#waiting.set(key, queue)
+    })
   }
 
   #release(weight: number): void {
     this.#free += weight
-    for (let next = this.#waiting[0]; next && next.weight <= this.#free; next = this.#waiting[0]) {
-      this.#waiting.shift()
+    for (;;) {
+      const [turn] = this.#waiting
+      if (!turn) return
+      const [key, queue] = turn
+      const [next] = queue
+      // Lighter work does not overtake: heavy work would never have its turn.
+      if (!next || next.weight > this.#free) return
+      queue.shift()
+      this.#waiting.delete(key)
+      if (queue.length > 0) this.#waiting.set(key, queue)
       this.#free -= next.weight
       next.start()
     }

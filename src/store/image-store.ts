@@ -10,6 +10,11 @@ export interface KeptImage extends Omit<CleanImage, 'bytes' | 'digitalSourceType
 export interface ImageStore {
   /** Durable when it resolves. */
   addImage(image: StoredImage): Promise<void>
+  /**
+   * Adds an upload that awaits its bytes, unless the tenant has `max` such uploads that were created after `since`.
+   * Durable when it resolves; exact for any number of calls and processes.
+   */
+  addUpload(image: StoredImage, open: { readonly since: number; readonly max: number }): Promise<boolean>
   findImage(id: string): Promise<StoredImage | null>
   /** The tenant's own, in the order asked for; null for an unknown one, and for another tenant's. */
   findOwnImages(tenant: string, ids: readonly string[]): Promise<(StoredImage | null)[]>

@@ -1,7 +1,8 @@
+import type { Kysely } from 'kysely'
 import type { StoredImage } from '../domain/image.ts'
 import type { ImageStore } from './image-store.ts'
 import type { Engine } from './engine.ts'
-import type { ImageRow } from './tables.ts'
+import type { ImageRow, Tables } from './tables.ts'
 
 /** The store of images over any engine of the jobs' store. */
 export function createImageStore({ db, write }: Pick<Engine, 'db' | 'write'>): ImageStore {
@@ -21,6 +22,22 @@ export function createImageStore({ db, write }: Pick<Engine, 'db' | 'write'>): I
   return {
     addImage: async (image) => {
       await write('', async (trx) => trx.insertInto('images').values(toRow(image)).execute())
+    },
+
+    addUpload: async (image, { since, max }) => {
+      const add = async (trx: Kysely<Tables>) => {
+        const { open } = await trx
+          .selectFrom('images')
+          .select(({ fn }) => fn.countAll().as('open'))
+          .where('tenant', '=', image.tenant)
+          .where('status', '=', 'AWAITING_BYTES')
+          .where('created_at', '>', since)
+          .executeTakeFirstOrThrow()
+        if (Number(open) >= max) return false
+        await trx.insertInto('images').values(toRow(image)).execute()
+        return true
+      }
+      return write(image.tenant, add, `uploads of ${image.tenant}`)
     },
 
     findImage: async (id) => {

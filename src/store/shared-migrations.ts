@@ -263,5 +263,10 @@ export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unk
         `.execute(db)
       },
     },
+    '0013-open-uploads': {
+      up: async (db: Kysely<unknown>) => {
+        await sql`create index images_open on images (tenant, created_at) where status = 'AWAITING_BYTES'`.execute(db)
+      },
+    },
   }
 }

@@ -207,7 +207,9 @@ test('a list goes on over the pages of the store until it has what was asked for
     response.end(toList(pages[nth - 1] ?? [], nth < pages.length)),
   )
   const at = Date.UTC(2026, 0, 2, 3, 4, 5)
-  expect(await store.list(null, 2_000)).toEqual(['a', 'b', 'c', 'd'].map((key) => ({ key, at })))
+  expect(await store.list(null, 2_000)).toEqual(
+    ['a', 'b', 'c', 'd'].map((key) => ({ key, at, byteLength: expect.any(Number) })),
+  )
   const queries = host.requests.map(({ path }) => new URL(path, host.url).searchParams)
   expect(queries.map((query) => [query.get('max-keys'), query.get('start-after')])).toEqual([
     ['1000', null],

@@ -1,6 +1,8 @@
 /** Images in from a caller and out to a browser: what is kept is of our own making, and opens only for whoever may see it. */
 import { randomBytes } from 'node:crypto'
+import { rm, writeFile } from 'node:fs/promises'
 import { request as requestHttp } from 'node:http'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import sharp from 'sharp'
 import { request as sendStream } from 'undici'
@@ -11,7 +13,7 @@ import { createFastClock } from '../support/fast-clock.ts'
 import { makeImage, makeManyFrames, REJECTED, withLargeProfile } from '../support/images.ts'
 import { openScriptedHost } from '../support/scripted-host.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
-import { openTestApp, type TestApp } from '../support/test-app.ts'
+import { makeDataDir, openTestApp, type TestApp } from '../support/test-app.ts'
 import { sha256 } from '../support/sha256.ts'
 import { until } from '../support/until.ts'
 
@@ -262,6 +264,18 @@ describe('an upload', () => {
       return status === 503 ? null : status
     })
     expect(last).toBe(200)
+  })
+
+  test('whose bytes cannot be stored is answered with 500 and logged, after its body was read', async () => {
+    const dataDir = await makeDataDir()
+    const app = await openTestApp({ dataDir })
+    const bytes = await makeImage()
+    const { put: target } = await reserve(app, bytes)
+    await rm(join(dataDir, 'images'), { recursive: true })
+    await writeFile(join(dataDir, 'images'), 'no folder')
+    const { status, json } = await put(target.url, bytes)
+    expect([status, json['errors'] ?? json['error'] ?? json]).toEqual([500, expect.anything()])
+    expect(app.events.map(({ name }) => name)).toContain('backgroundFailed')
   })
 
   test('that is not ready, or nobody’s, cannot be used, and nothing is sent', async () => {
@@ -546,7 +560,8 @@ describe('a result', () => {
     const answers = await Promise.all(
       [1, 2, 3].map(async () => Buffer.from(await (await fetch(address)).arrayBuffer())),
     )
-    expect(await sharp(answers[0]).metadata()).toMatchObject({ format: 'webp', width: 60, height: 45 })
+    // The next of the widths that views have.
+    expect(await sharp(answers[0]).metadata()).toMatchObject({ format: 'webp', width: 64, height: 48 })
     expect(new Set(answers.map(sha256)).size).toBe(1)
   })
 

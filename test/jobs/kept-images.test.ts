@@ -1,10 +1,13 @@
 /** Bytes and rows of images after things went wrong between the two. */
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
 import { openDiskBlobStore } from '../../src/blob/disk.ts'
 import { createSharpCodec } from '../../src/images/sharp.ts'
+import { createImageAddresses } from '../../src/jobs/image-addresses.ts'
 import { createKeptImages } from '../../src/jobs/kept-images.ts'
+import { createUploads } from '../../src/jobs/uploads.ts'
 import { createImageStore } from '../../src/store/kysely-image-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import type { StoredImage } from '../../src/domain/image.ts'
@@ -27,7 +30,7 @@ async function openStage() {
     .toBuffer()
   /** Puts the bytes of an image, and its row unless it is to be missing. */
   const keep = async (id: string, hasRow: boolean): Promise<StoredImage> => {
-    const facts = await kept.putBytes(id, await codec.clean(source, 'UPLOAD'), source)
+    const facts = await kept.putBytes(id, await codec.clean(source, 'UPLOAD', 'a'), source)
     const image: StoredImage = {
       ...facts,
       id,
@@ -45,6 +48,10 @@ async function openStage() {
   const keys = async () => (await blobs.list(null, 100)).map(({ key }) => key)
   return {
     images,
+    blobs,
+    source,
+    clock,
+    codec,
     kept,
     keep,
     keys,
@@ -56,13 +63,12 @@ async function openStage() {
 
 test('bytes without a row are swept once they are old, and no others', async () => {
   const { kept, keep, keys, pass } = await openStage()
-  await keep('img_a', true)
-  await keep('img_b', false)
+  const [a, b] = [await keep('img_a', true), await keep('img_b', false)]
   await kept.sweepOrphans()
-  expect(await keys()).toEqual(['img_a/original', 'img_b/original'])
+  expect(await keys()).toEqual([`img_a/${a.sha256}`, `img_b/${b.sha256}`])
   pass(2 * HOUR)
   await kept.sweepOrphans()
-  expect(await keys()).toEqual(['img_a/original'])
+  expect(await keys()).toEqual([`img_a/${a.sha256}`])
 })
 
 test('an image goes with all its views, and its row says so', async () => {
@@ -74,7 +80,7 @@ test('an image goes with all its views, and its row says so', async () => {
   }
   expect(await keys()).toHaveLength(4)
   await kept.purge(image)
-  expect(await keys()).toEqual(['img_b/original'])
+  expect(await keys()).toEqual([`img_b/${other.sha256}`])
   expect([(await images.findImage(image.id))?.status, (await images.findImage(other.id))?.status]).toEqual([
     'PURGED',
     'READY',
@@ -88,5 +94,64 @@ test('a view that many ask for at once is made once', async () => {
   const opened = await Promise.all(Array.from({ length: 10 }, async () => kept.open(image, view)))
   for (const blob of opened) blob?.stream.destroy()
   expect(new Set(opened.map((blob) => blob?.byteLength)).size).toBe(1)
-  expect(await keys()).toEqual(['img_a/10.png', 'img_a/original'])
+  expect(await keys()).toEqual(['img_a/10.png', `img_a/${image.sha256}`])
+})
+
+test('an image of an earlier version is served from its old name', async () => {
+  const { blobs, kept, keep, keys } = await openStage()
+  const image = await keep('img_a', true)
+  const opened = await kept.open(image, { id: image.id, type: image.contentType, width: null })
+  const bytes = Buffer.concat(await (opened?.stream ?? Readable.from([])).toArray())
+  await blobs.delete(`img_a/${image.sha256}`)
+  await blobs.put('img_a/original', bytes, image.contentType)
+  const again = await kept.open(image, { id: image.id, type: 'image/webp', width: 10 })
+  again?.stream.destroy()
+  expect([again?.byteLength, await keys()]).toEqual([expect.any(Number), ['img_a/10.webp', 'img_a/original']])
+})
+
+test('a view that was not used for a day is deleted, and made again on demand', async () => {
+  const { kept, keep, keys, pass } = await openStage()
+  const image = await keep('img_a', true)
+  const openView = async (width: number) =>
+    (await kept.open(image, { id: image.id, type: 'image/png', width }))?.stream.destroy()
+  await openView(10)
+  await openView(20)
+  pass(23 * HOUR)
+  await openView(20)
+  pass(2 * HOUR)
+  await kept.sweepOrphans()
+  expect(await keys()).toEqual(['img_a/20.png', `img_a/${image.sha256}`])
+  await openView(10)
+  expect(await keys()).toContain('img_a/10.png')
+})
+
+test('two writers of one upload leave the bytes that the row names, and no others', async () => {
+  const { images, kept, codec, source, clock, keep, keys } = await openStage()
+  const ready = await keep('img_a', false)
+  await kept.discardBytes('img_a', ready.sha256 ?? '')
+  const waiting: StoredImage = { ...ready, status: 'AWAITING_BYTES', sha256: null, sourceSha256: null, width: null }
+  await images.addImage(waiting)
+  const addresses = createImageAddresses('http://127.0.0.1', ['secret'])
+  const uploads = createUploads({ images, kept, codec, addresses, clock })
+  const other = await sharp(source).negate().jpeg().toBuffer()
+  const answers = await Promise.all([source, other, source].map(async (bytes) => uploads.receive(waiting, bytes)))
+  const row = await images.findImage('img_a')
+  expect(answers.map(({ sha256 }) => sha256)).toEqual([row?.sha256, row?.sha256, row?.sha256])
+  expect(await keys()).toEqual([`img_a/${row?.sha256}`])
+})
+
+test('nothing is stored when the blob store has less free space than the reserve', async () => {
+  const { images, kept, codec, source, clock, blobs, keep, keys } = await openStage()
+  const image = await keep('img_a', true)
+  const full = createKeptImages({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
+  const view = { id: image.id, type: 'image/png', width: 10 } as const
+  await expect(full.open(image, view)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(full.putBytes('img_b', await codec.clean(source, 'UPLOAD', 'a'), source)).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+  })
+  expect(await keys()).toEqual([`img_a/${image.sha256}`])
+  const original = await full.open(image, { ...view, type: image.contentType, width: null })
+  original?.stream.destroy()
+  expect(original).not.toBeNull()
+  expect((await kept.open(image, view))?.stream.destroy()).toBeDefined()
 })

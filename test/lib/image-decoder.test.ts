@@ -1,7 +1,7 @@
 /** Images as cameras, phones and other programs write them, decoded to pixels. */
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, test } from 'vitest'
-import { decodeImage, readImageHeader } from '../../src/lib/image-decoder.ts'
+import { decodeImage, readImage } from '../../src/lib/image-decoder.ts'
 import { makeImage } from '../support/images.ts'
 
 const RED = [220, 30, 30]
@@ -11,8 +11,7 @@ const YELLOW = [240, 210, 40]
 const END_OF_IMAGE = Buffer.from([0xff, 0xd9])
 
 async function decode(bytes: Uint8Array) {
-  const header = await readImageHeader(bytes)
-  return decodeImage(bytes, header, async (upright) => {
+  return decodeImage(await readImage(bytes), async (upright) => {
     const { data, info } = await upright.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
     const at = (x: number, y: number) => {
       const start = (y * info.width + x) * info.channels

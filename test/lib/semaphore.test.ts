@@ -4,9 +4,9 @@ import { Semaphore } from '../../src/lib/semaphore.ts'
 /** Work that ends when it is told to; `log` has what has started. */
 function createWork(semaphore: Semaphore) {
   const log: string[] = []
-  const begin = (name: string, weight: number) => {
+  const begin = (name: string, weight: number, key = '') => {
     let end = (_error?: Error) => {}
-    const done = semaphore.run(weight, async () => {
+    const done = semaphore.run(key, weight, async () => {
       log.push(name)
       await new Promise<void>((resolve, reject) => {
         end = (error) => (error ? reject(error) : resolve())
@@ -61,4 +61,19 @@ test('work that fails gives its permits back', async () => {
   expect(log).toEqual(['a', 'b'])
   b.end()
   await b.done
+})
+
+test('the keys of waiting work take turns: one key with much work delays another by one piece', async () => {
+  const semaphore = new Semaphore(1)
+  const { log, begin } = createWork(semaphore)
+  const many = [1, 2, 3, 4].map((n) => begin(`a${n}`, 1, 'a'))
+  const [b, c] = [begin('b1', 1, 'b'), begin('c1', 1, 'c')]
+  await settle()
+  expect([semaphore.countWaiting('a'), semaphore.countWaiting('b'), semaphore.countWaiting('x')]).toEqual([3, 1, 0])
+  for (const work of [many[0], many[1], b, c, many[2], many[3]]) {
+    work?.end()
+    await settle()
+  }
+  expect(log).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'a4'])
+  await Promise.all([...many, b, c].map(({ done }) => done))
 })

@@ -14,7 +14,8 @@ const SwapResultCopy = builder.objectRef<StoredImage>('SwapResultCopy').implemen
   fields: (t) => ({
     url: t.field({
       type: 'URL',
-      description: '`width` scales down, keeping the shape; `format` re-encodes.',
+      description:
+        '`width` scales down and keeps the proportions. It is rounded up to 64, 128, 256, 512, 1024, 2048 or 4096 pixels; an image is never enlarged. `format` re-encodes.',
       args: { width: t.arg.int(), format: t.arg({ type: SwapImageFormat }) },
       resolve: (copy, { width, format }, { useCases }) => {
         if (width != null && (width < 1 || width > MAX_WIDTH)) {

@@ -1,5 +1,6 @@
 /** Turns an image from outside into upright 8-bit sRGB pixels. */
-import { decodeImage as decodePixels, ImageError, readImageHeader } from '../../../../src/lib/image-decoder.ts'
+import { decodeImage as decodePixels, readImage } from '../../../../src/lib/image-decoder.ts'
+import { ImageError } from '../../../../src/lib/image-error.ts'
 import { SwapRefusal } from '../engine-contract.ts'
 import type { Picture } from './picture.ts'
 
@@ -23,8 +24,8 @@ export async function decodeImage(
   { name, maxPixels, maxSide }: DecodeOptions,
 ): Promise<DecodedImage> {
   try {
-    const header = await readImageHeader(bytes, maxPixels)
-    return await decodePixels(bytes, header, async (upright) => {
+    const image = await readImage(bytes, maxPixels)
+    return await decodePixels(image, async (upright) => {
       if (maxSide !== undefined) upright.resize(maxSide, maxSide, { fit: 'inside', withoutEnlargement: true })
       const { data, info } = await upright.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
       // A plain view: a Buffer is another kind of array to the compiler, and every kernel would be compiled twice.

@@ -1,0 +1,31 @@
+/** Limits of the parts that an image file consists of: segments of a JPEG, chunks of a PNG or a WebP. */
+import { promisify } from 'node:util'
+import { inflate } from 'node:zlib'
+import { ImageError } from './image-error.ts'
+
+/** A PNG of 20 MB in pieces of 256 bytes has 80,000. */
+const MAX_PARTS = 100_000
+/** The largest profiles of printers have 3 MB. A larger one is ignored, as is one that is damaged. */
+export const MAX_PROFILE_BYTES = 4 * 1_024 * 1_024
+export const MAX_XMP_BYTES = 256 * 1_024
+
+const inflateAsync = promisify(inflate)
+
+export function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+/** @returns a function to call for each part. It throws an ImageError for one part too many. */
+export function countParts(): () => void {
+  let parts = 0
+  return () => {
+    parts += 1
+    if (parts > MAX_PARTS)
+      throw new ImageError('NOT_READABLE', `could not be read: it has more than ${MAX_PARTS} parts`)
+  }
+}
+
+/** Inflates zlib data in a thread of the pool; null if it is damaged or has more than `maxBytes`. */
+export async function inflateCapped(data: Buffer, maxBytes: number): Promise<Buffer | null> {
+  return inflateAsync(data, { maxOutputLength: maxBytes }).catch(() => null)
+}
