@@ -6,6 +6,7 @@
 import type { SwapFaceEvent } from 'swapface-gateway-engine'
 import { hasScope } from './auth/viewer.ts'
 import { createWatchTokens } from './auth/watch-tokens.ts'
+import { listAllowedHosts } from './config/allowed-hosts.ts'
 import { type Config, isLoopback } from './config/config.ts'
 import type { Secrets } from './config/secrets.ts'
 import { readTrustedDocuments } from './config/trusted-documents-file.ts'
@@ -342,14 +343,4 @@ export async function openApp({
     await closers.closeAll()
     throw error
   }
-}
-
-/** Hosts of images that may be used although their address is private. */
-function listAllowedHosts(config: Config, publicUrl: string, embeddedUrl: string | null): readonly string[] {
-  const { hostname, host } = new URL(publicUrl)
-  return [
-    ...config.allowedPrivateHosts,
-    ...(isLoopback(hostname) ? [host] : []),
-    ...(embeddedUrl === null ? [] : [new URL(embeddedUrl).host]),
-  ]
 }
