@@ -90,6 +90,7 @@ export function openMirror(parts: MirrorParts): Mirror {
   }
 
   const copy = async (job: SwapJob, links: SwapLinks): Promise<string> => {
+    stopping.throwIfAborted()
     const bytes = await download(links)
     const image = await codec.clean(bytes, 'COPY', job.tenant)
     const now = clock.now()
@@ -123,6 +124,8 @@ export function openMirror(parts: MirrorParts): Mirror {
 
   /** @returns why there will be no copy; null if it is tried again. */
   const fail = (job: SwapJob, error: unknown): string | null => {
+    // Made after the next start.
+    if (stopping.aborted) return null
     const isKnown = error instanceof ResultUnavailable || error instanceof ImageRejected
     const reason = `The result ${isKnown ? error.message : 'could not be stored'}.`
     const isLast = job.finishedAt !== null && clock.now() >= job.finishedAt + LAST_RETRY_MS

@@ -1,0 +1,29 @@
+/** Copies of results, which are made in the background. */
+import type { ServerResponse } from 'node:http'
+import { expect, test } from 'vitest'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeImage } from '../support/images.ts'
+import { openScriptedHost } from '../support/scripted-host.ts'
+import { openTestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const CREATE = `mutation { createSwap(input: {
+  targetImage: { url: "https://example.com/t.jpg" }, swapImage: { url: "https://example.com/f.jpg" } }) { __typename } }`
+
+test('a gateway that stops ends the copies that it is making, and begins none of those that wait', async () => {
+  const image = await makeImage()
+  const responses: ServerResponse[] = []
+  const host = await openScriptedHost((_request, response) => responses.push(response))
+  closeAfterTest(() => host.close())
+  const { app, graphql, upstream } = await openTestApp({ settings: { ALLOWED_PRIVATE_HOSTS: host.host } })
+  const links = { cdnImage: `${host.url}/result.jpg` }
+  upstream.scriptJobs(() => ({ states: [{ afterMs: 0, state: { status: 'SUCCESS', links } }], hooks: { copies: 1 } }))
+  for (let n = 0; n < 8; n += 1) await graphql(CREATE)
+  // As many as are made at one time.
+  await until(() => responses.length === 4)
+  await until(() => upstream.hooks.length === 8)
+  const closing = app.close()
+  for (const response of responses) response.end(image)
+  await closing
+  expect(host.requests).toHaveLength(4)
+})
