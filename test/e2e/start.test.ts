@@ -21,6 +21,8 @@ afterEach(async () => rm(dataDir, { recursive: true, force: true }))
 afterAll(killLeftPrograms)
 
 const KEYS = { API_KEYS: `acme:${'ab'.repeat(32)}`, GATEWAY_SECRET: 'a secret of sixteen' }
+/** Without the embedded upstream, whose engine would warm up meanwhile. */
+const NO_ENGINE = { TTAPI_KEY: 'k', TTAPI_URL: 'http://127.0.0.1:1' }
 const POSTGRES = { GATEWAY_SECRET: 'a secret of sixteen' }
 
 async function failToStart(env: Record<string, string>): Promise<string> {
@@ -120,15 +122,15 @@ test('a secret file that is empty stops the start', async () => {
 
 describe('while a gateway runs', () => {
   test('a second one on its DATA_DIR is refused; after kill -9 the next one starts', { timeout: 60_000 }, async () => {
-    const first = await startProgram({ dataDir, ...(await findFreePorts()) })
+    const first = await startProgram({ dataDir, ...(await findFreePorts()), env: NO_ENGINE })
     expect(await failToStart({ DATA_DIR: dataDir })).toMatch(/^DATA_DIR is in use by another gateway process\./)
     await first.kill()
-    const next = await startProgram({ dataDir, ...(await findFreePorts()) })
+    const next = await startProgram({ dataDir, ...(await findFreePorts()), env: NO_ENGINE })
     expect(await next.stop()).toBe(0)
   })
 
   test('a second one on its database is refused, though its DATA_DIR is another', { timeout: 60_000 }, async () => {
-    const first = await startProgram({ dataDir, ...(await findFreePorts()) })
+    const first = await startProgram({ dataDir, ...(await findFreePorts()), env: NO_ENGINE })
     const DATABASE_URL = `file:${join(dataDir, 'gateway.db')}`
     expect(await failToStart({ DATABASE_URL })).toMatch(/^DATABASE_URL names a database that another gateway process/)
     expect(await first.stop()).toBe(0)
@@ -158,7 +160,7 @@ describe('.env', () => {
 })
 
 test('a mistyped setting is named at the start, with the one it resembles', { timeout: 60_000 }, async () => {
-  const program = await startProgram({ dataDir, ...(await findFreePorts()), env: { TTAPI_KEYS: 'x' } })
+  const program = await startProgram({ dataDir, ...(await findFreePorts()), env: { ...NO_ENGINE, TTAPI_KEYS: 'x' } })
   await until(() => program.output().includes('TTAPI_KEYS'))
   expect(program.output()).toContain('TTAPI_KEYS is not a setting and is ignored. Did you mean TTAPI_KEY?')
   await program.stop()
@@ -172,7 +174,7 @@ test(
     const program = await startProgram({
       dataDir,
       ...ports,
-      env: { TTAPI_KEY: 'k', TTAPI_URL: 'http://127.0.0.1:1', PUBLIC_URL: 'https://swap.example.com' },
+      env: { ...NO_ENGINE, PUBLIC_URL: 'https://swap.example.com' },
     })
     const [, key = ''] = /API key +(\S+)/.exec(program.output()) ?? []
     const [, printed = ''] = /^curl .* -d '(.*)'$/m.exec(program.output()) ?? []

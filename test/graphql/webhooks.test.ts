@@ -192,13 +192,13 @@ describe('a receiver', () => {
 
   test('hears of an event whose process died before it was told', async () => {
     const receiver = await openReceiver((n) => (n === 1 ? null : { status: 200 }))
-    const dataDir = await makeDataDir()
-    const before = await openWith([receiver], { dataDir })
+    const [dataDir, clock] = [await makeDataDir(), createFastClock(10)]
+    const before = await openWith([receiver], { dataDir, clock })
     const { job } = await create(before, receiver.url)
     await end(before)
     await until(() => receiver.requests.length === 1)
     await before.app.close()
-    const after = await openWith([receiver], { dataDir, upstream: before.upstream })
+    const after = await openWith([receiver], { dataDir, clock, upstream: before.upstream })
     await until(() => receiver.requests.length === 2)
     expect(receiver.requests[1]?.body).toBe(receiver.requests[0]?.body)
     await until(async () => (await hookOf(after, job.id)).state === 'DELIVERED')
