@@ -49,6 +49,11 @@ export interface GatewayProcess extends Gateway {
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void
 }
 
+/** Whether a gateway has a process of its own. */
+export function isProcess(gateway: Gateway): gateway is GatewayProcess {
+  return 'pid' in gateway
+}
+
 /** What the run asks of the program; `id` is the run's number for one gateway. */
 export type Request =
   | { readonly kind: 'open'; readonly id: number; readonly env: Readonly<Record<string, string>> }

@@ -2,10 +2,9 @@
 import { Pool } from 'undici'
 import { until } from '../support/until.ts'
 import type { Gateway } from './gateway-process.ts'
-import { GOOD, type Rig } from './rig.ts'
+import { GOOD, type Rig, withSharedRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { recoveries } from './submit-faults.ts'
-import { withSharedRig } from './wire-faults.ts'
 
 const SENDERS = 64
 

@@ -7,9 +7,9 @@ import { openFaultProxy } from '../support/fault-proxy.ts'
 import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
 import { findFreePort } from './gateway-process.ts'
-import { GOOD, type Rig } from './rig.ts'
+import { GOOD, type Rig, withRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
-import { holdFor, settleAndTime, withRig } from './wire-faults.ts'
+import { holdFor, settleAndTime } from './wire-faults.ts'
 
 const LEASE_MS = 12_000
 

@@ -12,6 +12,7 @@ import { checkHistory, countUnfinished, readStore, readUpstream, type Verdict } 
 import { findDatabase } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
 import { type Callers, createCallers } from './callers.ts'
+import type { Result } from './scenario.ts'
 import {
   CANARIES,
   findFreePort,
@@ -181,5 +182,22 @@ async function openRigOf<G extends Gateway>(
   } catch (error) {
     await closers.closeAll()
     throw error
+  }
+}
+
+/** Opens a rig for one scenario and closes it, also when the scenario fails. */
+export const withRig = (options: RigOptions, work: (rig: Rig) => Promise<Result>): Promise<Result> =>
+  use(openRig(options), work)
+
+/** The same for a scenario that neither kills nor stops nor measures its process. */
+export const withSharedRig = (options: RigOptions, work: (rig: Rig<Gateway>) => Promise<Result>): Promise<Result> =>
+  use(openSharedRig(options), work)
+
+async function use<R extends Rig<Gateway>>(opening: Promise<R>, work: (rig: R) => Promise<Result>): Promise<Result> {
+  const rig = await opening
+  try {
+    return await work(rig)
+  } finally {
+    await rig.close()
   }
 }

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
-import type { Rig } from './rig.ts'
+import { type Rig, withRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
-import { settleAndTime, withRig } from './wire-faults.ts'
+import { settleAndTime } from './wire-faults.ts'
 
 /** Another program's statements on the same database. */
 async function execSql(rig: Rig, ...statements: readonly string[]): Promise<void> {

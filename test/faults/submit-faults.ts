@@ -1,8 +1,8 @@
 /** What an upstream can answer to a submit, other than what its reference says. */
 import { gzipSync } from 'node:zlib'
 import type { Answer, JobScript, SubmitPlan } from '../support/fake-upstream.ts'
-import type { Gateway } from './gateway-process.ts'
-import { GOOD, openRig, openSharedRig, type Rig } from './rig.ts'
+import { type Gateway, isProcess } from './gateway-process.ts'
+import { GOOD, type Rig, withRig, withSharedRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 
 const json = (status: number, document: object): Answer => ({
@@ -27,8 +27,15 @@ const REFUSALS: readonly { readonly name: string; readonly answer: Answer; reado
   { name: '200 + FAILED on submit', answer: refusal(200, "'action' parameter error!"), endsAs: 'FAILED' },
 ]
 
+export interface UnusableAnswer {
+  readonly name: string
+  readonly answer: Answer
+  /** The process is measured, or has to be killed because a call of it hangs. */
+  readonly ownProcess?: true
+}
+
 /** Answers that leave open whether a job was made; each is given by an upstream that made one and by one that did not. */
-export const UNREADABLE: readonly { readonly name: string; readonly answer: Answer }[] = [
+export const UNREADABLE: readonly UnusableAnswer[] = [
   { name: '500', answer: { status: 500, body: 'Internal Server Error: canary-upstream-text' } },
   { name: '502 with HTML', answer: { status: 502, body: '<html>Bad Gateway</html>' } },
   { name: 'garbage', answer: { status: 200, body: Buffer.from('00ff80c328a0a1e28281f8a1a1a1a1', 'hex') } },
@@ -36,14 +43,22 @@ export const UNREADABLE: readonly { readonly name: string; readonly answer: Answ
   { name: 'truncated', answer: { ...json(200, {}), body: ID_ANSWER, manner: { kind: 'truncated', afterBytes: 30 } } },
   { name: 'truncated JSON, whole HTTP', answer: { ...json(200, {}), body: ID_ANSWER.slice(0, 30) } },
   { name: 'wrong content type', answer: { status: 200, headers: { 'content-type': 'image/png' }, body: 'PNG' } },
-  { name: '1 GB answer', answer: { status: 200, body: '{', manner: { kind: 'endless', bytes: 1_024 ** 3 } } },
-  { name: 'gzip bomb', answer: { status: 200, headers: { 'content-encoding': 'gzip' }, body: BOMB } },
+  {
+    name: '1 GB answer',
+    answer: { status: 200, body: '{', manner: { kind: 'endless', bytes: 1_024 ** 3 } },
+    ownProcess: true,
+  },
+  { name: 'gzip bomb', answer: { status: 200, headers: { 'content-encoding': 'gzip' }, body: BOMB }, ownProcess: true },
 ]
 
 /** Answers that do not end within the time of a lease. */
-export const SLOW: readonly { readonly name: string; readonly answer: Answer }[] = [
-  { name: 'slow-loris answer', answer: { status: 200, body: ID_ANSWER, manner: { kind: 'drip', everyMs: 1_000 } } },
-  { name: 'no answer', answer: { status: 200, body: '', manner: { kind: 'hang' } } },
+export const SLOW: readonly UnusableAnswer[] = [
+  {
+    name: 'slow-loris answer',
+    answer: { status: 200, body: ID_ANSWER, manner: { kind: 'drip', everyMs: 1_000 } },
+    ownProcess: true,
+  },
+  { name: 'no answer', answer: { status: 200, body: '', manner: { kind: 'hang' } }, ownProcess: true },
 ]
 
 /** From the first submit for each wish to the moment its caller saw the end. LOST is no recovery. */
@@ -68,8 +83,9 @@ function scriptFirst(rig: Rig<Gateway>, planOf: (n: number) => SubmitPlan, scrip
 /** An answer of a gigabyte, and one that unpacks to much, must not be held. */
 const MAX_MEMORY_MB = 400
 
-export function checkMemory({ gateway }: Rig, times: number): string | false {
-  const peak = gateway.peakMemoryMb() ?? 0
+/** What a gateway in a process of its own has held; others are not measured. */
+export function checkMemory({ gateway }: Rig<Gateway>, times: number): string | false {
+  const peak = isProcess(gateway) ? (gateway.peakMemoryMb() ?? 0) : 0
   return peak > MAX_MEMORY_MB && `${times} answers took ${peak} MB of memory`
 }
 
@@ -85,9 +101,8 @@ const UNHURRIED = 4
 const refusalScenarios = REFUSALS.map(({ name, answer, endsAs }): Scenario => ({
   name,
   times: { short: 2, long: 20 },
-  run: async (times) => {
-    const rig = await openSharedRig({ clockFactor: UNHURRIED })
-    try {
+  run: (times) =>
+    withSharedRig({ clockFactor: UNHURRIED }, async (rig) => {
       scriptFirst(rig, () => ({ kind: 'answer', ...answer }), GOOD)
       rig.wish(times)
       await rig.settle()
@@ -97,18 +112,15 @@ const refusalScenarios = REFUSALS.map(({ name, answer, endsAs }): Scenario => ({
         { injected: times, recoveriesMs: recoveries(rig) },
         ends[endsAs] !== times && `ended as ${JSON.stringify(ends)}, not all as ${endsAs}`,
       )
-    } finally {
-      await rig.close()
-    }
-  },
+    }),
 }))
 
-const ambiguousScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer }): Scenario => ({
+const ambiguousScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer, ownProcess }): Scenario => ({
   name: `${name} on submit`,
   times: { short: 2, long: 20 },
-  run: async (times) => {
-    const rig = await openRig({ settings: { UNCONFIRMED_DEADLINE_S: '60' }, patienceMs: 1_500 })
-    try {
+  run: (times) => {
+    const options = { settings: { UNCONFIRMED_DEADLINE_S: '60' }, patienceMs: 1_500 }
+    return (ownProcess ? withRig : withSharedRig)(options, async (rig: Rig<Gateway>) => {
       // Every second one was accepted all the same.
       const isTaken = (n: number) => n % 2 === 0
       scriptFirst(rig, (n) => ({ kind: isTaken(n) ? 'acceptAndAnswer' : 'answer', ...answer }), GOOD)
@@ -123,9 +135,7 @@ const ambiguousScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer }): Scen
         (ends['SUCCESS'] !== taken || (ends['LOST'] ?? 0) !== times - taken) &&
           `ended as ${JSON.stringify(ends)}, not ${taken} SUCCESS and the others LOST`,
       )
-    } finally {
-      await rig.close()
-    }
+    })
   },
 }))
 

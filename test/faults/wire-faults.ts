@@ -4,26 +4,9 @@ import type { Answer } from '../support/fake-upstream.ts'
 import type { WireFault } from '../support/fault-proxy.ts'
 import { until } from '../support/until.ts'
 import type { Gateway } from './gateway-process.ts'
-import { GOOD, openRig, openSharedRig, type Rig, type RigOptions } from './rig.ts'
-import { type Result, type Scenario, toResult } from './scenario.ts'
+import { GOOD, type Rig, withRig, withSharedRig } from './rig.ts'
+import { type Scenario, toResult } from './scenario.ts'
 import { checkMemory, recoveries, SLOW, UNREADABLE } from './submit-faults.ts'
-
-/** Opens a rig for one scenario and closes it, also when the scenario fails. */
-export const withRig = (options: RigOptions, work: (rig: Rig) => Promise<Result>): Promise<Result> =>
-  use(openRig(options), work)
-
-/** The same for a scenario that neither kills nor stops nor measures its process. */
-export const withSharedRig = (options: RigOptions, work: (rig: Rig<Gateway>) => Promise<Result>): Promise<Result> =>
-  use(openSharedRig(options), work)
-
-async function use<R extends Rig<Gateway>>(opening: Promise<R>, work: (rig: R) => Promise<Result>): Promise<Result> {
-  const rig = await opening
-  try {
-    return await work(rig)
-  } finally {
-    await rig.close()
-  }
-}
 
 /** Lasts for `ms` of the program's clock: the length of an outage is part of the fault. */
 export const holdFor = (rig: Rig<Gateway>, ms: number) => delay(ms / rig.clockFactor)
@@ -109,12 +92,12 @@ const dns: Scenario = {
 
 const isSlow = ({ manner }: Answer) => manner?.kind === 'hang' || manner?.kind === 'drip'
 
-const fetchScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer }): Scenario => ({
+const fetchScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer, ownProcess }): Scenario => ({
   name: `${name} on fetch`,
   // A fetch is given up after ten seconds of the wall's clock.
   times: { short: isSlow(answer) ? 0 : 2, long: 20 },
   run: (times) =>
-    withRig({}, async (rig) => {
+    (ownProcess ? withRig : withSharedRig)({}, async (rig: Rig<Gateway>) => {
       const asked = new Map<string, number>()
       rig.upstream.failFetches((id) => {
         const before = asked.get(id) ?? 0
