@@ -1,10 +1,12 @@
 /** The README's commands, run as they stand there against the built program, and the answers that it prints below them. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '../support/until.ts'
 import { findFreePorts, type Program, startProgram } from './program.ts'
 
 const run = promisify(execFile)
@@ -102,4 +104,40 @@ test('the REST API is answered as printed', async () => {
   const [commands = '', printed = ''] = blocksAfter('## Clients that know the REST API only', 'sh', 'json')
   const command = commands.split('\n').find((line) => line.startsWith('curl')) ?? ''
   expect(stable(await shell(here(command)))).toBe(stable(printed))
+})
+
+test('the curl commands of docs/CLIENTS.md start a swap and wait for its end', async () => {
+  const [, section = ''] = (await readFile('docs/CLIENTS.md', 'utf8')).split('\n## curl\n')
+  const [start = '', wait = ''] = [...section.matchAll(/^```sh\n(curl .*)\n```$/gm)].map(([, command = '']) => command)
+  const { data } = JSON.parse(await shell(here(start))) as Created
+  const waited = JSON.parse(await shell(here(wait, data.createSwap.job.id))) as unknown
+  expect(waited).toMatchObject({ data: { swapJob: { status: 'SUCCESS', failure: null } } })
+})
+
+test('the command that lets others in starts a gateway that requires the key it made', async () => {
+  const [command = ''] = blocksAfter('## Letting others in', 'sh')
+  const { port, upstreamPort } = await findFreePorts()
+  const script = command.replace('\nHOST', '\necho "key: $KEY"\nHOST').replace('npm start', 'exec node dist/main.js')
+  const env = {
+    ...process.env,
+    PORT: String(port),
+    LOCAL_UPSTREAM_PORT: String(upstreamPort),
+    DATA_DIR: join(dataDir, '2'),
+  }
+  const child = spawn('sh', ['-c', script], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const exited = once(child, 'exit')
+  try {
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    await until(() => output.includes('is ready'))
+    const ask = async (headers: Record<string, string>) =>
+      (await fetch(`http://127.0.0.1:${port}/graphql?query={__typename}`, { headers })).status
+    const key = /^key: (.+)$/m.exec(output)?.[1] ?? ''
+    expect([await ask({}), await ask({ 'x-api-key': key })]).toEqual([401, 200])
+  } finally {
+    child.kill('SIGTERM')
+    await exited
+  }
 })
