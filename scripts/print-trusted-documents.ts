@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { Kind, parse } from 'graphql'
 import * as generated from '../src/graphql/generated.ts'
-import { digest } from '../src/graphql/trusted-documents.ts'
+import { sha256 } from '../src/lib/sha256.ts'
 import { START_DOCUMENT, WATCH_DOCUMENT } from '../src/page/home-page.ts'
 
 const documents = [
@@ -13,5 +13,5 @@ const documents = [
 const entries = documents
   .map((document) => document.toString())
   .filter((text) => parse(text).definitions.some(({ kind }) => kind === Kind.OPERATION_DEFINITION))
-  .map((text) => [digest(text), text] as const)
+  .map((text) => [sha256(text), text] as const)
 writeFileSync('schema/trusted-documents.json', `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`)

@@ -6,9 +6,9 @@
  * `PersistedQueryNotSupported`: clients compare the message and the code, then send the text and stop sending digests.
  * With a manifest an unknown digest is refused, so that clients do not send the text.
  */
-import { createHash } from 'node:crypto'
 import { GraphQLError } from 'graphql'
 import type { OperationParams } from './operations.ts'
+import { sha256 } from '../lib/sha256.ts'
 
 /**
  * Returns the text to run.
@@ -24,7 +24,7 @@ export function createFindDocument(manifest: ReadonlyMap<string, string> | null)
       if (documentId === null) throw refusal('PersistedQueryNotSupported', 'PERSISTED_QUERY_NOT_SUPPORTED')
       throw refusal('This gateway has no trusted documents. Send the text as `query`.', 'DOCUMENT_NOT_FOUND')
     }
-    const id = (documentId ?? persistedQueryHash)?.replace(/^sha256:/, '') ?? digest(query ?? '')
+    const id = (documentId ?? persistedQueryHash)?.replace(/^sha256:/, '') ?? sha256(query ?? '')
     const document = manifest.get(id)
     if (document === undefined) {
       throw refusal("Only documents in this gateway's manifest of trusted documents can run.", 'DOCUMENT_NOT_TRUSTED')
@@ -43,10 +43,6 @@ export function parseManifest(text: string): ReadonlyMap<string, string> {
     manifest.set(id.replace(/^sha256:/, ''), document)
   }
   return manifest
-}
-
-export function digest(document: string): string {
-  return createHash('sha256').update(document).digest('hex')
 }
 
 function refusal(message: string, code: string): GraphQLError {

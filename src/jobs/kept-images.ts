@@ -2,7 +2,6 @@
  * Images and their bytes, kept together: the bytes first, then the row that says so, and the other way round when they
  * go. A crash in between leaves bytes without a row, which the next sweep finds, and never a row without bytes.
  */
-import { createHash } from 'node:crypto'
 import type { CleanImage, StoredImage } from '../domain/image.ts'
 import type { BlobStore, ByteRange, OpenBlob, StoredBlob } from '../blob/blob-store.ts'
 import { GatewayError } from '../domain/errors.ts'
@@ -11,6 +10,7 @@ import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { readCapped } from '../lib/read-capped.ts'
+import { sha256 } from '../lib/sha256.ts'
 import { Semaphore } from '../lib/semaphore.ts'
 import type { ImageStore, KeptImage } from '../store/image-store.ts'
 import type { ImageView } from './image-addresses.ts'
@@ -43,9 +43,10 @@ export interface KeptImages {
   /**
    * Stores the bytes of an image that has, or is about to have, a row of this id, under a name of their own: of two
    * writers of one image the row says whose bytes are served.
+   * @param sourceSha256 digest of the file that the image was made of.
    * @throws {GatewayError} UNAVAILABLE, as `requireSpace` does.
    */
-  putBytes(id: string, image: CleanImage, source: Uint8Array): Promise<KeptImage>
+  putBytes(id: string, image: CleanImage, sourceSha256: string): Promise<KeptImage>
   /** Deletes the bytes of a writer that came second. */
   discardBytes(id: string, sha256: string): Promise<void>
   /**
@@ -114,12 +115,12 @@ export function createKeptImages({ images, blobs, codec, clock }: KeptImagesPart
   return {
     requireSpace,
 
-    putBytes: async (id, { bytes, contentType, width, height }, source) => {
+    putBytes: async (id, { bytes, contentType, width, height }, sourceSha256) => {
       await requireSpace()
       const name = sha256(bytes)
       await blobs.put(`${id}/${name}`, bytes, contentType)
       faultPoint('image-put')
-      return { contentType, width, height, byteLength: bytes.byteLength, sha256: name, sourceSha256: sha256(source) }
+      return { contentType, width, height, byteLength: bytes.byteLength, sha256: name, sourceSha256 }
     },
 
     discardBytes: async (id, name) => blobs.delete(`${id}/${name}`),
@@ -157,8 +158,4 @@ export function createKeptImages({ images, blobs, codec, clock }: KeptImagesPart
       await evictViews()
     },
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

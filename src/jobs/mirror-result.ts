@@ -10,6 +10,7 @@ import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { Semaphore } from '../lib/semaphore.ts'
+import { sha256 } from '../lib/sha256.ts'
 import type { ImageStore } from '../store/image-store.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
@@ -95,20 +96,14 @@ export function openMirror(parts: MirrorParts): Mirror {
     const image = await codec.clean(bytes, 'COPY', job.tenant)
     const now = clock.now()
     const id = createId('img', now)
-    const { byteLength, sha256, sourceSha256 } = await kept.putBytes(id, image, bytes)
-    const { contentType, width, height, digitalSourceType } = image
+    const stored = await kept.putBytes(id, image, sha256(bytes))
     await images.addImage({
       id,
       tenant: job.tenant,
       kind: 'COPY',
       status: 'READY',
-      contentType,
-      byteLength,
-      width,
-      height,
-      sha256,
-      sourceSha256,
-      digitalSourceType,
+      ...stored,
+      digitalSourceType: image.digitalSourceType,
       rejection: null,
       createdAt: now,
       // Goes with its job, and is not left behind by one that never named it.

@@ -1,5 +1,4 @@
 /** Images that callers put here: a place is reserved, the bytes come once, and are kept as an image of our own making. */
-import { createHash } from 'node:crypto'
 import type { Viewer } from '../auth/viewer.ts'
 import { requireScope } from '../auth/viewer.ts'
 import { GatewayError } from '../domain/errors.ts'
@@ -9,6 +8,7 @@ import { ImageRejected } from '../images/image-codec.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
+import { sha256 } from '../lib/sha256.ts'
 import type { ImageStore } from '../store/image-store.ts'
 import type { ImageAddresses } from './image-addresses.ts'
 import type { KeptImages } from './kept-images.ts'
@@ -59,12 +59,12 @@ export interface Uploads {
 
 export function createUploads({ images, kept, codec, addresses, clock }: UploadsParts): Uploads {
   return {
-    reserve: async (viewer, { contentType, byteLength, sha256 }) => {
+    reserve: async (viewer, { contentType, byteLength, sha256: announced }) => {
       requireScope(viewer, 'swap:write')
       if (byteLength < 1) return { kind: 'empty' }
       if (byteLength > MAX_IMAGE_BYTES) return { kind: 'tooLarge' }
-      if (sha256 !== null && !/^[0-9a-f]{64}$/i.test(sha256)) return { kind: 'noDigest' }
-      const digest = sha256?.toLowerCase() ?? null
+      if (announced !== null && !/^[0-9a-f]{64}$/i.test(announced)) return { kind: 'noDigest' }
+      const digest = announced?.toLowerCase() ?? null
       const now = clock.now()
       const known = digest === null ? null : await images.findUploadBySource(viewer.tenant, digest)
       if (known) {
@@ -110,14 +110,14 @@ export function createUploads({ images, kept, codec, addresses, clock }: Uploads
       if (upload.status !== 'AWAITING_BYTES') return upload
       const settled = async () => (await images.findImage(upload.id)) ?? upload
       try {
-        const digest = createHash('sha256').update(bytes).digest('hex')
+        const digest = sha256(bytes)
         if (upload.sourceSha256 !== null && upload.sourceSha256 !== digest) {
           throw new ImageRejected('does not have the SHA-256 that was announced')
         }
         await kept.requireSpace()
         // The bytes decide of which type it is, not what was announced.
         const clean = await codec.clean(bytes, 'UPLOAD', upload.tenant)
-        const image = await kept.putBytes(upload.id, clean, bytes)
+        const image = await kept.putBytes(upload.id, clean, digest)
         const winner = await images.keepImage(upload.id, image)
         if (winner) return winner
         const other = await settled()

@@ -12,6 +12,7 @@ import { createImageStore } from '../../src/store/kysely-image-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import type { StoredImage } from '../../src/domain/image.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
+import { sha256 } from '../support/sha256.ts'
 import { makeDataDir } from '../support/test-app.ts'
 
 const HOUR = 60 * 60 * 1_000
@@ -30,7 +31,7 @@ async function openStage() {
     .toBuffer()
   /** Puts the bytes of an image, and its row unless it is to be missing. */
   const keep = async (id: string, hasRow: boolean): Promise<StoredImage> => {
-    const facts = await kept.putBytes(id, await codec.clean(source, 'UPLOAD', 'a'), source)
+    const facts = await kept.putBytes(id, await codec.clean(source, 'UPLOAD', 'a'), sha256(source))
     const image: StoredImage = {
       ...facts,
       id,
@@ -136,7 +137,7 @@ test('two writers of one upload leave the bytes that the row names, and no other
   const other = await sharp(source).negate().jpeg().toBuffer()
   const answers = await Promise.all([source, other, source].map(async (bytes) => uploads.receive(waiting, bytes)))
   const row = await images.findImage('img_a')
-  expect(answers.map(({ sha256 }) => sha256)).toEqual([row?.sha256, row?.sha256, row?.sha256])
+  expect(answers.map((answer) => answer.sha256)).toEqual([row?.sha256, row?.sha256, row?.sha256])
   expect(await keys()).toEqual([`img_a/${row?.sha256}`])
 })
 
@@ -146,7 +147,7 @@ test('nothing is stored when the blob store has less free space than the reserve
   const full = createKeptImages({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const view = { id: image.id, type: 'image/png', width: 10 } as const
   await expect(full.open(image, view)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-  await expect(full.putBytes('img_b', await codec.clean(source, 'UPLOAD', 'a'), source)).rejects.toMatchObject({
+  await expect(full.putBytes('img_b', await codec.clean(source, 'UPLOAD', 'a'), sha256(source))).rejects.toMatchObject({
     code: 'UNAVAILABLE',
   })
   expect(await keys()).toEqual([`img_a/${image.sha256}`])
