@@ -7,6 +7,10 @@ import {
   STARTS_AT,
 } from '../shared-migrations.ts'
 
+/** How rows of usage are added to those that are stored, which a statement calls `kept`. */
+const ADD_TO_KEPT = sql.raw(`on conflict (tenant, starts_at, status, charge_state) do update
+          set jobs = kept.jobs + excluded.jobs, priced_jobs = kept.priced_jobs + excluded.priced_jobs, quota = kept.quota + excluded.quota`)
+
 /** Forward only: a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {
   '0001-jobs': {
@@ -50,8 +54,7 @@ export const migrations: Record<string, Migration> = {
           insert into usage_sums as kept (tenant, starts_at, status, charge_state, jobs, priced_jobs, quota)
           select tenant, ${STARTS_AT('created_at')}, status, charge_state, count(*), count(charge_quota), coalesce(sum(charge_quota), 0)
           from added group by 1, 2, 3, 4
-          on conflict (tenant, starts_at, status, charge_state) do update
-          set jobs = kept.jobs + excluded.jobs, priced_jobs = kept.priced_jobs + excluded.priced_jobs, quota = kept.quota + excluded.quota;
+          ${ADD_TO_KEPT};
           return null;
         end $$
       `.execute(db)
@@ -70,8 +73,7 @@ export const migrations: Record<string, Migration> = {
           ) as changes
           group by 1, 2, 3, 4 having sum(jobs) <> 0 or sum(priced) <> 0 or sum(quota) <> 0
           order by 1, 2, 3, 4
-          on conflict (tenant, starts_at, status, charge_state) do update
-          set jobs = kept.jobs + excluded.jobs, priced_jobs = kept.priced_jobs + excluded.priced_jobs, quota = kept.quota + excluded.quota;
+          ${ADD_TO_KEPT};
           return null;
         end $$
       `.execute(db)
