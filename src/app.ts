@@ -81,7 +81,7 @@ export interface App {
   readonly upstream: { readonly url: string; readonly embedded: boolean }
   /** Two images for a first swap: portraits of the embedded upstream, or placeholders, which are refused and cost nothing. */
   readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
-  /** Turns not ready, serves on for `drainReadyMs`, lets what is under way end, then closes everything. */
+  /** Reports not ready, serves on for `drainReadyMs`, waits for requests in progress, then closes everything. */
   close(): Promise<void>
 }
 

@@ -1,5 +1,5 @@
 /**
- * What every database and the GraphQL schema can hold. Values from outside are held against it where they are parsed:
+ * What every database and the GraphQL schema can hold. Values from outside are checked against it when they are parsed:
  * one that only one database rejects would fail a write after the money was spent.
  */
 

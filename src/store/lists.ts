@@ -138,7 +138,7 @@ function isScanned(filter: JobFilter): boolean {
   return keys > 1 || (keys === 1 && toStatuses(filter) !== null)
 }
 
-/** Of jobs that are few anyway, those that fit and are in the range, in its order from its beginning. */
+/** Filters a short list of jobs to those that match and are in the range, in the order of the range. */
 function cut(rows: readonly JobRow[], filter: JobFilter, { from, direction, limit }: ListRange): JobRow[] {
   const order = direction === 'forward' ? newestFirst : oldestFirst
   const after = from && { created_at: from.createdAt, id: from.id }

@@ -1,4 +1,4 @@
-/** An embedded database that was damaged: the start says so in one line, or works with what is left. */
+/** A damaged embedded database: the start reports it in one line, or the gateway opens it and works. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as fc from 'fast-check'

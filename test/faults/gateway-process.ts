@@ -29,7 +29,7 @@ export interface Gateway {
   readonly isAlive: boolean
   /** Its log. */
   output(): string
-  /** Lets what is under way end, then ends it. */
+  /** Waits for its requests in progress, then closes it. */
   stop(): Promise<void>
   /** Ends it at once where it has a process of its own; otherwise the same as `stop`. */
   kill(): Promise<void>

@@ -163,20 +163,23 @@ test.each<[string, Partial<Viewer>, number]>([
   ['a caller without a credential', {}, 50],
   ['a watch token', { isAnonymous: false, jobIds: new Set(['job_1']) }, 50],
   ['an API key or a JWT', { isAnonymous: false }, 300],
-])('one socket of %s runs as many operations as it may, and is told of one more', async (_who, over, most) => {
-  const { url } = await openLiveStage({ limits: { maxOperations: 300 }, viewer: { ...localViewer, ...over } })
-  const { init, subscribe, messages, socket } = connectWire(url)
-  await init()
-  const ids = Array.from({ length: most + 1 }, (_u, n) => String(n))
-  for (const id of ids) subscribe(id, WATCH)
-  await until(() => messages.filter(({ type }) => type === 'next').length === most)
-  const refusals = messages.filter(({ type }) => type === 'error')
-  expect(refusals).toMatchObject([{ id: String(most), payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }] }])
-  expect(socket.readyState).toBe(socket.OPEN)
-  socket.terminate()
-})
+])(
+  'one socket of %s runs as many operations as its limit, and answers the next one with an error',
+  async (_who, over, most) => {
+    const { url } = await openLiveStage({ limits: { maxOperations: 300 }, viewer: { ...localViewer, ...over } })
+    const { init, subscribe, messages, socket } = connectWire(url)
+    await init()
+    const ids = Array.from({ length: most + 1 }, (_u, n) => String(n))
+    for (const id of ids) subscribe(id, WATCH)
+    await until(() => messages.filter(({ type }) => type === 'next').length === most)
+    const refusals = messages.filter(({ type }) => type === 'error')
+    expect(refusals).toMatchObject([{ id: String(most), payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }] }])
+    expect(socket.readyState).toBe(socket.OPEN)
+    socket.terminate()
+  },
+)
 
-test('a socket that was closed for its messages runs none of those that follow', async () => {
+test('a socket that was closed for too many messages runs none of the later ones', async () => {
   const stage = await openLiveStage({ limits: { maxOperations: 2, messagesPerOperation: 5 } })
   const { init, subscribe, send, closed } = connectWire(stage.url)
   await init()

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 const CREATE = `mutation { createSwap(input: {
   targetImage: { url: "https://example.com/t.jpg" }, swapImage: { url: "https://example.com/f.jpg" } }) { __typename } }`
 
-test('a gateway that stops ends the copies that it is making, and begins none of those that wait', async () => {
+test('a stopping gateway finishes the copies in progress and starts no waiting ones', async () => {
   const image = await makeImage()
   const responses: ServerResponse[] = []
   const host = await openScriptedHost((_request, response) => responses.push(response))

@@ -235,7 +235,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect([of('created', 6, 10), of('tenantFull', 6, 10)]).toEqual([3, 1])
   })
 
-  test('usage is the sum of what is stored, whatever happens to jobs and in whatever order', async () => {
+  test('usage equals the sum over the stored jobs after any sequence of changes', async () => {
     const { store, db } = await openStore()
     const step = record({
       tenant: constantFrom('a', 'b'),

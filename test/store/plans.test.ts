@@ -136,7 +136,7 @@ test.each<[string, () => Promise<string[]>, RegExp]>([
 ])('%s: in an index of just these', async (what, explained, index) => {
   const steps = (await explained()).flatMap((plan) => plan.split(' | '))
   expect(steps.some((step) => index.test(step))).toBe(true)
-  // One candidate for each tenant is sorted, and what is in flight is grouped: neither grows with what is stored.
+  // Only one candidate for each tenant and the jobs in flight are sorted: neither grows with the number of stored jobs.
   const isFew = ['the next that waits', 'what a tenant has used'].includes(what)
   const sorts = isFew ? /^SCAN jobs$/ : /^SCAN jobs$|TEMP B-TREE FOR (?!RIGHT PART)/
   expect(steps.filter((step) => sorts.test(step))).toEqual([])

@@ -18,7 +18,7 @@ export type WireFault =
   | { readonly kind: 'throttle'; readonly bytesPerSecond: number }
   /**
    * The next connection on which the client sends this text is reset, once: `before` the text reaches the server, or
-   * `after` the server has answered it, without the answer. Then everything is well again, or nobody listens.
+   * `after` the server has answered it, without the answer. After the fault the server works again, or accepts no connection.
    */
   | {
       readonly kind: 'resetAt'

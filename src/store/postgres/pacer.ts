@@ -20,7 +20,7 @@ export function createSharedPacer(db: Kysely<Tables>, perSecond: number, clock: 
    * @returns in how many milliseconds each turn begins; none if there was no free one and `ifFree`.
    */
   const reserve = async (count: number, ifFree: boolean): Promise<readonly number[]> => {
-    // The newest turns, as many as a window has; those that there have not been yet are long ago.
+    // The newest turns, as many as a window has. A turn that was never given counts as long ago.
     const known = sql`(array_fill(0::double precision, array[${turns}::int]) || begins_at)`
     const last = sql`${known}[cardinality(begins_at) + 1:]`
     const { rows } = await sql<{ begins: number[]; now: number }>`
