@@ -30,6 +30,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (values.FAULT_AT !== undefined) arm(values.FAULT_AT)
   const config = toConfig(values)
   known = config
+  const stopRequested = listenForStop(['SIGINT', 'SIGTERM'], config.drainReadyMs + STOP_WITHIN_MS)
   const dataDir = await openDataDir(config.dataDir)
   const secrets = readSecrets(values, config.dataDir)
   const logger = await createLogger(config.logLevel, listSecrets(secrets))
@@ -46,12 +47,15 @@ async function main(args: readonly string[]): Promise<void> {
   })
   print(welcomeText(app, config, secrets))
   for (const warning of listWarnings(app, config, secrets)) logger.warn(warning)
-  const close = async () => {
+
+  await stopRequested
+  try {
     await app.close()
     dataDir.release()
+  } catch (error) {
+    logger.error({ err: error }, 'could not stop cleanly')
+    process.exitCode = 1
   }
-  const withinMs = config.drainReadyMs + STOP_WITHIN_MS
-  stopOn(['SIGINT', 'SIGTERM'], close, withinMs, (error) => logger.error({ err: error }, 'could not stop cleanly'))
 }
 
 function listWarnings(app: App, { blobUrl }: Config, { postgresUrl }: Secrets): readonly string[] {
@@ -75,27 +79,25 @@ function arm(spec: string): void {
   }
 }
 
-/** The first signal drains and closes; one more after a second, or a drain that takes too long, ends the process at once. */
-function stopOn(
-  signals: readonly NodeJS.Signals[],
-  close: () => Promise<void>,
-  withinMs: number,
-  onFailure: (error: unknown) => void,
-): void {
-  let stoppingSince: number | null = null
-  const stop = () => {
-    if (stoppingSince !== null) {
-      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1)
-      return
+/**
+ * Resolves at the first of `signals`. One more after a second, or a stop that takes too long, ends the process at once.
+ * To be called before anything is opened: without a listener a signal kills the process halfway through its start, and
+ * process 1 of a container does not even see it.
+ */
+function listenForStop(signals: readonly NodeJS.Signals[], withinMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    let stoppingSince: number | null = null
+    const stop = () => {
+      if (stoppingSince !== null) {
+        if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1)
+        return
+      }
+      stoppingSince = performance.now()
+      setTimeout(() => process.exit(1), withinMs).unref()
+      resolve()
     }
-    stoppingSince = performance.now()
-    setTimeout(() => process.exit(1), withinMs).unref()
-    close().catch((error: unknown) => {
-      onFailure(error)
-      process.exitCode = 1
-    })
-  }
-  for (const signal of signals) process.on(signal, stop)
+    for (const signal of signals) process.on(signal, stop)
+  })
 }
 
 function print(text: string): void {

@@ -88,10 +88,17 @@ export interface FailedStart {
   readonly lines: readonly string[]
 }
 
-/** Runs the program with nothing set but `env`, and waits until it ends by itself. */
+export interface RunOptions {
+  readonly args?: readonly string[]
+  readonly cwd?: string
+  /** Once it returns true, the program receives SIGTERM. */
+  readonly stopOnce?: () => boolean
+}
+
+/** Runs the program with nothing set but `env`, and waits until it ends. */
 export async function runProgram(
   env: Record<string, string | undefined>,
-  { args = [], cwd = '.' }: { readonly args?: readonly string[]; readonly cwd?: string } = {},
+  { args = [], cwd = '.', stopOnce }: RunOptions = {},
 ): Promise<FailedStart> {
   const child = spawn(process.execPath, [resolve('dist/main.js'), ...args], {
     cwd,
@@ -105,7 +112,12 @@ export async function runProgram(
       output += data.toString()
     })
   }
-  await once(child, 'close')
+  const closed = once(child, 'close')
+  if (stopOnce) {
+    await until(stopOnce)
+    child.kill('SIGTERM')
+  }
+  await closed
   programs.delete(child)
   return { code: child.exitCode, output, lines: output.trim().split('\n') }
 }

@@ -1,5 +1,5 @@
 /** What an operator sees when a start fails: one line that names the setting, and nothing else. */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
@@ -118,6 +118,14 @@ test('a folder in place of the database stops the start', async () => {
 test('a secret file that is empty stops the start', async () => {
   writeFileSync(join(dataDir, 'gateway-secret'), '')
   expect(await failToStart({ DATA_DIR: dataDir })).toMatch(/^DATA_DIR cannot be used: its file gateway-secret/)
+})
+
+test('SIGTERM in the middle of the start stops it cleanly', async () => {
+  const { code } = await runProgram(
+    { ...NO_ENGINE, PORT: '0', DATA_DIR: dataDir },
+    { stopOnce: () => readdirSync(dataDir).length > 0 },
+  )
+  expect(code).toBe(0)
 })
 
 describe('while a gateway runs', () => {
