@@ -3,6 +3,7 @@
  * up, closed in the reverse order: first nobody comes in any more, then what is under way ends, then what it stood on
  * goes.
  */
+import { setMaxListeners } from 'node:events'
 import type { SwapFaceEvent } from 'swapface-gateway-engine'
 import { hasScope } from './auth/viewer.ts'
 import { createWatchTokens } from './auth/watch-tokens.ts'
@@ -99,18 +100,20 @@ export async function openApp({
     const background = createBackground(telemetry.backgroundFailed)
     const onUnexpectedError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)
 
-    const stopping = new AbortController()
+    const stopController = new AbortController()
+    const stopping = stopController.signal
+    setMaxListeners(0, stopping)
     const { bus, images, limiter, pacer, store, webhooks } = await openStorage({
       config,
       postgresUrl: secrets.postgresUrl,
       telemetry,
       background,
       clock,
-      stopping: stopping.signal,
+      stopping,
       onClose: closers.add,
     })
     closers.add(async () => {
-      stopping.abort()
+      stopController.abort()
       await background.settled()
     })
 
@@ -139,26 +142,17 @@ export async function openApp({
     closers.add(() => upstream.close())
 
     const portraits = embedded?.portraits ?? []
-    const [targetImage, swapImage] = portraits.map((portrait) => portrait.url)
-    const exampleImages = {
-      targetImage: targetImage ?? 'TARGET_IMAGE_URL',
-      swapImage: swapImage ?? 'SWAP_IMAGE_URL',
-    }
+    const urls = portraits.map(({ url: address }) => address)
+    const [targetImage = 'TARGET_IMAGE_URL', swapImage = 'SWAP_IMAGE_URL'] = urls
+    const exampleImages = { targetImage, swapImage }
 
     const hookAddresses = createHookAddresses(publicUrl, secrets.gatewaySecrets)
     const breaker = createUpstreamBreaker(bus, clock, random)
-    const room = createWakeableDelay(clock, stopping.signal)
+    const room = createWakeableDelay(clock, stopping)
     const { deadlines, maxInFlight } = config
-    const webhookNews = createWakeableDelay(clock, stopping.signal)
-    const applyReport = createApplyReport({
-      store,
-      bus,
-      onRoom: room.wake,
-      onWebhook: webhookNews.wake,
-      telemetry,
-      deadlines,
-      random,
-    })
+    const webhookNews = createWakeableDelay(clock, stopping)
+    const wakes = { onRoom: room.wake, onWebhook: webhookNews.wake }
+    const applyReport = createApplyReport({ store, bus, ...wakes, telemetry, deadlines, random })
 
     const allowedHosts = listAllowedHosts(config, publicUrl, embedded?.url ?? null)
     const seal = createIdempotencySeal(secrets.gatewaySecrets)
@@ -175,11 +169,21 @@ export async function openApp({
       background,
       telemetry,
       clock,
-      stopping: stopping.signal,
+      stopping,
       onClose: closers.add,
     })
     const { addresses: imageAddresses, forgetter, mirror } = imageKeeping
-    const confirmer = createConfirmer({ store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock })
+    const confirmer = createConfirmer({
+      store,
+      upstream,
+      applyReport,
+      breaker,
+      pacer,
+      mirror,
+      telemetry,
+      clock,
+      stopping,
+    })
     const leases = createLeases(store, background, clock)
     const submitter = createSubmitter({
       store,
@@ -194,7 +198,7 @@ export async function openApp({
       clock,
       random,
     })
-    const watcher = createWatcher({ store, bus, clock, stopping: stopping.signal })
+    const watcher = createWatcher({ store, bus, clock, stopping })
     const budget = {
       quotaPerDay: config.tenantQuotaPerDay,
       maxInFlight: config.tenantMaxInFlight,
@@ -205,7 +209,7 @@ export async function openApp({
       store,
       bus,
       submitter,
-      releaseUnsent: createReleaseUnsent({ store, applyReport, background, clock, stopping: stopping.signal }),
+      releaseUnsent: createReleaseUnsent({ store, applyReport, background, clock, stopping }),
       watcher,
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },
@@ -229,7 +233,7 @@ export async function openApp({
     const journal = await openDiskHookJournal(config.dataDir)
     closers.add(() => journal.close())
     closers.add(() => background.settled())
-    closers.add(() => stopping.abort())
+    closers.add(() => stopController.abort())
     const hooks = openHookTaker({
       store,
       journal,
@@ -240,7 +244,7 @@ export async function openApp({
       background,
       clock,
       random,
-      stopping: stopping.signal,
+      stopping,
     })
 
     const schema = createSchema()
@@ -277,7 +281,7 @@ export async function openApp({
     })
     closers.add(async () => {
       doors.shut()
-      stopping.abort()
+      stopController.abort()
       await graphql.close()
       await server.close()
     })
@@ -298,9 +302,9 @@ export async function openApp({
     const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER, wallNow })
     closers.add(() => sender.close())
     const delivery = { store: webhooks, sender, news: webhookNews, background, telemetry, clock, random }
-    background.run('deliver webhooks', () => runWebhooks(delivery, stopping.signal))
-    background.run('erase what is due', () => forgetter.run(stopping.signal, telemetry))
-    background.run('run the queue', () => runQueue({ submitter, room, telemetry, stopping: stopping.signal }))
+    background.run('deliver webhooks', () => runWebhooks(delivery, stopping))
+    background.run('erase what is due', () => forgetter.run(stopping, telemetry))
+    background.run('run the queue', () => runQueue({ submitter, room, telemetry, stopping }))
 
     let isDraining = false
     closers.add(async () => {

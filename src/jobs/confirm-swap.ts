@@ -31,6 +31,8 @@ export interface ConfirmerParts {
   readonly pacer: Pacer
   readonly telemetry: Pick<Telemetry, 'fetchUnanswered' | 'hookNotBound'>
   readonly clock: Clock
+  /** Aborts when the gateway stops: no fetch that still waits for its turn is made then. */
+  readonly stopping: AbortSignal
 }
 
 /** The verdict of one fetch. */
@@ -65,7 +67,7 @@ export interface Confirmer {
 }
 
 export function createConfirmer(parts: ConfirmerParts): Confirmer {
-  const { store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock } = parts
+  const { store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock, stopping } = parts
   /** Fetches of polls and queries under way, and polls that wait for their turn; by job id. */
   const flights = new Map<string, Promise<Confirmed>>()
   const waiting = new Map<string, Promise<Confirmed>>()
@@ -75,6 +77,17 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
   const spacingLeftMs = (jobId: string) => {
     const last = lastFetchAt.get(jobId)
     return last === undefined ? 0 : Math.max(0, last + FETCH_SPACING_MS - clock.now())
+  }
+
+  const waitForTurn = async (spacingMs: number) => {
+    try {
+      if (spacingMs > 0) await clock.delay(spacingMs, stopping)
+      await pacer.take(stopping)
+      return true
+    } catch (error) {
+      if (stopping.aborted) return false
+      throw error
+    }
   }
 
   const fetchAndApply = async (job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> => {
@@ -112,7 +125,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
 
   const hookTurns = new HookTurns({
     spacingMs: FETCH_SPACING_MS,
-    pacer,
+    waitForTurn,
     clock,
     fetch: async (job, hintedId) => {
       const current = await store.findJob(job.id)
@@ -127,9 +140,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
       do {
         // A fetch under way is older than this poll; its failure is its own callers' to handle.
         await flights.get(job.id)?.catch(() => null)
-        const spacingMs = spacingLeftMs(job.id)
-        if (spacingMs > 0) await clock.delay(spacingMs)
-        await pacer.take()
+        if (!(await waitForTurn(spacingLeftMs(job.id)))) return unanswered(job)
         current = await store.findJob(job.id)
       } while (flights.has(job.id) || spacingLeftMs(job.id) > 0)
     } finally {

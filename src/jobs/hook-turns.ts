@@ -6,7 +6,6 @@
  */
 import type { SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Pacer } from '../lib/pacer.ts'
 import { createShortMemory, type ShortMemory } from '../lib/short-memory.ts'
 import type { Confirmed } from './confirm-swap.ts'
 
@@ -27,8 +26,9 @@ export interface EndedTurn {
 
 export interface HookTurnsParts {
   readonly spacingMs: number
-  readonly pacer: Pick<Pacer, 'take'>
-  readonly clock: Clock
+  /** Resolves after `spacingMs` or more, once a fetch may be made; to false if the gateway stops first. */
+  readonly waitForTurn: (spacingMs: number) => Promise<boolean>
+  readonly clock: Pick<Clock, 'now'>
   /** Starts a fetch of `upstreamId` for the job; resolves as soon as it is under way. */
   readonly fetch: (job: SwapJob, upstreamId: string) => Promise<Turn>
 }
@@ -92,14 +92,13 @@ export class HookTurns {
   }
 
   async #giveTurn(jobId: string, queue: Queue): Promise<void> {
-    const { spacingMs, pacer, clock, fetch } = this.#parts
+    const { spacingMs, waitForTurn, clock, fetch } = this.#parts
     let ask: Ask | null = null
     try {
-      const waitMs = (this.#lastOfJob.get(jobId) ?? -Infinity) + spacingMs - clock.now()
-      if (waitMs > 0) await clock.delay(waitMs)
-      await pacer.take()
+      const isItsTurn = await waitForTurn((this.#lastOfJob.get(jobId) ?? -Infinity) + spacingMs - clock.now())
       ask = this.#takeBest(jobId, queue)
       if (!ask) return
+      if (!isItsTurn) return ask.resolve({ verdict: null, job: ask.job })
       const { verdict, job } = await fetch(ask.job, ask.upstreamId)
       if (verdict === null) ask.resolve({ verdict, job })
       else this.#follow(queue, ask, job, verdict)

@@ -37,6 +37,7 @@ async function openWith(hosts: readonly { host: string }[], options: TestAppOpti
       GATEWAY_SECRET: SECRET,
       ALLOWED_PRIVATE_HOSTS: hosts.map(({ host }) => host).join(),
       MAX_IN_FLIGHT: '1000',
+      FETCH_PER_SECOND: '1000',
       ...options.settings,
     },
   })
@@ -98,7 +99,7 @@ test('a job that ends otherwise is told of as well', async () => {
 
 test('what is not taken is sent again on the schedule: the same id, the same bytes, a fresh time', async () => {
   const receiver = await openReceiver((n) => ({ status: n < 3 ? 500 : 200 }))
-  const gateway = await openWith([receiver], { clock: createFastClock(50) })
+  const gateway = await openWith([receiver], { clock: createFastClock(200) })
   const { job } = await create(gateway, receiver.url)
   await end(gateway)
   await until(() => receiver.requests.length === 3)

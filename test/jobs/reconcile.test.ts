@@ -144,6 +144,18 @@ test.runIf(isOnPostgres)(
   },
 )
 
+test('a stop does not wait for the turns of fetches: of polls and hooks that wait, none is made', async () => {
+  const gateway = await openTestApp({ settings: { FETCH_PER_SECOND: '0.001' } })
+  for (let n = 0; n < 3; n += 1) await createJob(gateway)
+  const fetches = () => gateway.upstream.accepted.reduce((sum, job) => sum + job.fetches, 0)
+  await gateway.upstream.sendHook(finish(gateway, 0))
+  await until(() => fetches() === 1)
+  await gateway.upstream.sendHook(finish(gateway, 1))
+  await gateway.app.close()
+  expect(fetches()).toBe(1)
+  expect(gateway.events.filter(({ name }) => name === 'backgroundFailed')).toEqual([])
+})
+
 test('a job that the upstream never finishes is LOST at its deadline, its charge unknown', async () => {
   const gateway = await openTestApp({ ...fast(), settings: { ON_QUEUE_DEADLINE_S: '20' } })
   const job = await watchToEnd(gateway, await createJob(gateway))
