@@ -79,6 +79,8 @@ export default defineConfig({
       },
     ],
     globalSetup: ['test/support/build.ts'],
+    // Failures are shown in full: a rare one cannot be asked again.
+    chaiConfig: { truncateThreshold: 0 },
     setupFiles: ['test/support/after-each.ts'],
     // One copy of the program for all files of a worker: loading it takes longer than most files run.
     isolate: false,

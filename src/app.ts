@@ -142,8 +142,7 @@ export async function openApp({
     closers.add(() => upstream.close())
 
     const portraits = embedded?.portraits ?? []
-    const urls = portraits.map(({ url: address }) => address)
-    const [targetImage = 'TARGET_IMAGE_URL', swapImage = 'SWAP_IMAGE_URL'] = urls
+    const [targetImage = 'TARGET_IMAGE_URL', swapImage = 'SWAP_IMAGE_URL'] = portraits.map((portrait) => portrait.url)
     const exampleImages = { targetImage, swapImage }
 
     const hookAddresses = createHookAddresses(publicUrl, secrets.gatewaySecrets)
