@@ -108,7 +108,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
 
   test('a page uploads the file that is chosen, and swaps a face into it', async () => {
     const recipe = readRecipe('Upload from a browser', 'html')
-    const recipePage = atGateway(program.url, recipe).replace('http://127.0.0.1:4010', program.upstreamUrl)
+    const recipePage = atGateway(program, recipe)
     const own = await openScriptedHost((_request, response) =>
       response.setHeader('content-type', 'text/html').end(recipePage),
     )

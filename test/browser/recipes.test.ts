@@ -78,7 +78,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
       const { app } = gateway
       const project = await openProject({
         'package.json': '{}',
-        'src/Swap.jsx': atGateway(app.url, readRecipe(heading, 'jsx')),
+        'src/Swap.jsx': atGateway(app, readRecipe(heading, 'jsx')),
         ...(heading.endsWith('Relay') && {
           'relay.config.json': readRecipe(heading, 'json'),
           'schema.graphql': await (await fetch(`${app.url}/schema.graphql`)).text(),

@@ -17,7 +17,7 @@ const WATCH = `subscription AppWatchSubscription($id: ID!) { swapJobUpdated(id: 
 
 test('graphql-codegen types a document against /graphql, and the same against /schema.graphql', RUNS_LONG, async () => {
   const { app } = await openTestApp(ON)
-  const config = atGateway(app.url, readRecipe('The schema for tools', 'ts')).replace(
+  const config = atGateway(app, readRecipe('The schema for tools', 'ts')).replace(
     /export default (\w+)/,
     "$1.generates['src/from-sdl.ts'] = { ...$1.generates['src/generated.ts'], schema: $1.schema.replace(/graphql$/, 'schema.graphql') }\n$&",
   )

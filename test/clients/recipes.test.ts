@@ -61,7 +61,7 @@ function run(
   return { output: () => output, ended, stop }
 }
 
-const at = (gateway: TestApp, text: string) => atGateway(gateway.app.url, text)
+const at = (gateway: TestApp, text: string) => atGateway(gateway.app, text)
 
 /** Posts a signed event in two pieces, cut inside the emoji; the status of the answer. */
 async function postInTwo(url: string, secret: string, event: object): Promise<number | undefined> {

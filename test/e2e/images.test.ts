@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import sharp from 'sharp'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { postGraphql } from '../support/test-app.ts'
+import { atGateway } from '../support/client-recipes.ts'
 import { until } from '../support/until.ts'
 import { findFreePorts, killLeftPrograms, type Program, startProgram } from './program.ts'
 
@@ -33,10 +34,7 @@ test('the three commands of the README put a file in and get a lasting result ou
   const program = await start()
   const [, section = ''] = readFileSync('README.md', 'utf8').split('## From a file to an')
   const [, commands = ''] = /```sh\n([\s\S]*?)```/.exec(section) ?? []
-  const script = commands
-    .replaceAll('http://127.0.0.1:4000', program.url)
-    .replaceAll('http://127.0.0.1:4010', program.upstreamUrl)
-  const { stdout } = await run('sh', ['-euc', script])
+  const { stdout } = await run('sh', ['-euc', atGateway(program, commands)])
   const answer = stdout.slice(stdout.lastIndexOf('{"data"'))
   const { job } = (JSON.parse(answer) as { data: any }).data.createSwap // oxlint-disable-line typescript/no-explicit-any
   expect(job).toMatchObject({ status: 'SUCCESS', result: { copy: { width: expect.any(Number) } } })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { atGateway } from '../support/client-recipes.ts'
 import { until } from '../support/until.ts'
 import { findFreePorts, type Program, startProgram } from './program.ts'
 
@@ -43,11 +44,7 @@ function blocksAfter(words: string, ...languages: readonly string[]): string[] {
 }
 
 /** The same for the program of this test: its ports, and the job that was created. */
-const here = (text: string, id = 'none') =>
-  text
-    .replaceAll('http://127.0.0.1:4000', program.url)
-    .replaceAll('http://127.0.0.1:4010', program.upstreamUrl)
-    .replaceAll(/job_\w{26}/g, id)
+const here = (text: string, id = 'none') => atGateway(program, text).replaceAll(/job_\w{26}/g, id)
 
 const shell = async (command: string) => (await run('sh', ['-c', command])).stdout.trim()
 

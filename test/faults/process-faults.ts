@@ -9,6 +9,7 @@ import { until } from '../support/until.ts'
 import { findFreePort } from './gateway-process.ts'
 import { GOOD, type Rig, withRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
+import { execSql } from './store-faults.ts'
 import { holdFor, settleAndTime } from './wire-faults.ts'
 
 const LEASE_MS = 12_000
@@ -171,7 +172,7 @@ const awayForLong: Scenario = {
   name: 'kill -9 with a taken hook, back after the deadline',
   times: { short: 1, long: 10 },
   run: (times) =>
-    withRig({ settings: { UNCONFIRMED_DEADLINE_S: '30' } }, async (rig) => {
+    withRig({}, async (rig) => {
       const recoveriesMs: number[] = []
       rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
       for (let round = 0; round < times; round += 1) {
@@ -182,7 +183,10 @@ const awayForLong: Scenario = {
         for (const job of jobs) job.state = { status: 'SUCCESS' }
         await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
         await rig.gateway.kill()
-        await holdFor(rig, 60_000)
+        await execSql(
+          rig,
+          "update jobs set deadline_at = created_at, wake_at = created_at where status = 'UNCONFIRMED'",
+        )
         rig.upstream.failFetches(null)
         await rig.start()
         recoveriesMs.push(...(await settleAndTime(rig)))

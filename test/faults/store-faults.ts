@@ -11,7 +11,7 @@ import { type Scenario, toResult } from './scenario.ts'
 import { settleAndTime } from './wire-faults.ts'
 
 /** Another program's statements on the same database. */
-async function execSql(rig: Rig, ...statements: readonly string[]): Promise<void> {
+export async function execSql(rig: Rig, ...statements: readonly string[]): Promise<void> {
   await throughSideDoor(rig.databaseUrl, async (door) => door.exec(...statements))
 }
 

@@ -11,5 +11,10 @@ export function readRecipe(heading: string, language: string): string {
   return text
 }
 
-/** The same program for a gateway at another address. */
-export const atGateway = (url: string, text: string) => text.replaceAll('127.0.0.1:4000', new URL(url).host)
+/** The same text for a gateway, and its embedded upstream, at other addresses than the default ones. */
+export const atGateway = ({ url, upstreamUrl = '' }: { url: string; upstreamUrl?: string }, text: string) =>
+  // In one pass: an address that was put in may begin like the other default.
+  text.replaceAll(/127\.0\.0\.1:(4000|4010)\b/g, (found, port) => {
+    const other = port === '4000' ? url : upstreamUrl
+    return other === '' ? found : new URL(other).host
+  })
