@@ -4,12 +4,14 @@ import { processFaults } from './process-faults.ts'
 import type { Scenario } from './scenario.ts'
 import { storeFaults } from './store-faults.ts'
 import { submitFaults } from './submit-faults.ts'
+import { valueFaults } from './value-faults.ts'
 import { wireFaults } from './wire-faults.ts'
 
 /** Every fault, in the order of the table. */
 export const scenarios: readonly Scenario[] = [
   ...submitFaults,
   ...wireFaults,
+  ...valueFaults,
   ...hookFaults,
   ...storeFaults,
   ...killFaults,

@@ -22,7 +22,12 @@ export interface AcceptedJob {
 
 export type JobState =
   | { readonly status: 'ON_QUEUE' }
-  | { readonly status: 'SUCCESS'; readonly links?: { readonly discordImage?: string; readonly cdnImage?: string } }
+  | {
+      readonly status: 'SUCCESS'
+      readonly links?: { readonly discordImage?: string; readonly cdnImage?: string }
+      /** Instead of the usual price. */
+      readonly quota?: number | string
+    }
   | { readonly status: 'FAILED'; readonly message?: string }
 
 /** An answer, and how it comes over the wire; whole and at once unless `manner` says otherwise. */
@@ -325,7 +330,7 @@ export function toDocument(job: AcceptedJob): object {
   if (job.state.status === 'FAILED') return { ...head, message: job.state.message ?? null, data: null }
   const { id, targetImage, swapImage, hookUrl, state } = job
   const links = state.links ?? DEFAULT_LINKS
-  return { ...head, data: { jobId: id, targetImage, swapImage, ...links, hookUrl, quota: QUOTA } }
+  return { ...head, data: { jobId: id, targetImage, swapImage, ...links, hookUrl, quota: state.quota ?? QUOTA } }
 }
 
 /** Whether the answer says for certain that no job was made (upstream contract, "HTTP codes"). */
