@@ -205,7 +205,7 @@ export async function openApp({
       store,
       bus,
       submitter,
-      releaseUnsent: createReleaseUnsent({ store, applyReport, background, clock, stopping: stopping.signal }),
+      releaseUnsent: createReleaseUnsent({ store, applyReport, leases, background, clock, stopping: stopping.signal }),
       watcher,
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },
