@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { openWireTo } from '../support/fault-proxy.ts'
 import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
-import { type Rig, withRig } from './rig.ts'
+import { type Rig, withRig, withSharedRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { settleAndTime } from './wire-faults.ts'
 
@@ -217,11 +218,93 @@ function refuseLooks(id: string): readonly string[] {
   ]
 }
 
+/** What is being recorded when the answer to its COMMIT is lost. */
+const LOST_AT = ['the swap', "the submit's answer", 'the result'] as const
+
+const lostCommit: Scenario = {
+  name: 'the answer to a COMMIT is lost, or the COMMIT itself',
+  times: { short: 6, long: 60 },
+  run: (times) =>
+    withSharedRig({}, async (rig) => {
+      const { wire, through } = await openWireTo(rig.databaseUrl)
+      try {
+        await rig.gateway.stop()
+        await rig.start({ settings: { DATABASE_URL: through } })
+        const recoveriesMs: number[] = []
+        let injected = 0
+        for (let round = 0; round < times; round += 1) {
+          const at = LOST_AT[round % LOST_AT.length]
+          const lose = async () => {
+            injected += 1
+            // The statement as the protocol ends it.
+            await wire.fail({ kind: 'resetAt', text: 'commit\0', when: round % 2 === 0 ? 'after' : 'before' })
+          }
+          rig.upstream.scriptJobs(() => ({
+            ...(at === "the submit's answer" && { submit: { kind: 'acceptAfter', until: lose } }),
+          }))
+          if (at === 'the swap') await lose()
+          rig.wish(3)
+          await until(() => rig.callers.wishes.slice(-3).every(({ jobIds }) => jobIds.length > 0))
+          if (at === 'the result') await lose()
+          const jobs = rig.upstream.accepted.slice(-3)
+          for (const job of jobs) job.state = { status: 'SUCCESS' }
+          await Promise.all(jobs.map(async (job) => rig.upstream.sendHook(job)))
+          recoveriesMs.push(...(await settleAndTime(rig)))
+        }
+        const sent = rig.upstream.ledger.length
+        const asked = rig.callers.outlets.filter(({ text }) => text.includes('UNAVAILABLE')).length
+        return toResult(
+          await rig.check(),
+          { injected, recoveriesMs, note: `while ${LOST_AT.join(', ')} is recorded` },
+          sent !== times * 3 && `${sent} submits for ${times * 3} swaps`,
+          asked > 0 && `${asked} swaps were UNAVAILABLE although the database answered`,
+          recoveriesMs.length < times && 'not every swap ended',
+        )
+      } finally {
+        await rig.gateway.stop()
+        await wire.close()
+      }
+    }),
+}
+
+const commitInDoubt: Scenario = {
+  name: 'the answer to a COMMIT is lost, and the database stays away until the gateway gives up',
+  times: { short: 1, long: 5 },
+  run: (times) =>
+    withSharedRig({ patienceMs: 30_000 }, async (rig) => {
+      const { wire, through } = await openWireTo(rig.databaseUrl)
+      try {
+        await rig.gateway.stop()
+        await rig.start({ settings: { DATABASE_URL: through } })
+        const recoveriesMs: number[] = []
+        const complaints: (string | false)[] = []
+        const countRefused = () => rig.callers.outlets.filter(({ text }) => text.includes('UNAVAILABLE')).length
+        for (let round = 0; round < times; round += 1) {
+          const [refused, sent] = [countRefused(), rig.upstream.submits]
+          await wire.fail({ kind: 'resetAt', text: 'commit\0', when: 'after', thenRefuses: true })
+          rig.wish(2)
+          await until(() => countRefused() >= refused + 2)
+          complaints.push(rig.upstream.submits > sent && 'a swap was sent although its record was in doubt')
+          await wire.heal()
+          recoveriesMs.push(...(await settleAndTime(rig)))
+        }
+        const sent = rig.upstream.ledger.length
+        complaints.push(sent !== times * 2 && `${sent} submits for ${times * 2} swaps`)
+        complaints.push(recoveriesMs.length < times && 'not every swap ended')
+        return toResult(await rig.check(), { injected: times, recoveriesMs }, ...complaints)
+      } finally {
+        await rig.gateway.stop()
+        await wire.close()
+      }
+    }),
+}
+
 export const storeFaults: readonly Scenario[] = [
   databaseGone,
   slowDatabase(2_000, { short: 1, long: 5 }),
   slowDatabase(7_000, { short: 0, long: 3 }),
   diskFull,
+  ...(isOnPostgres ? [lostCommit, commitInDoubt] : []),
   poisonJob('each look at it fails', refuseLooks, true),
   poisonJob('a column that cannot be read', (id) => [`update jobs set tags = '{' where id = '${id}'`], false),
 ]
