@@ -5,6 +5,7 @@ import type { Scenario } from './scenario.ts'
 import { storeFaults } from './store-faults.ts'
 import { submitFaults } from './submit-faults.ts'
 import { valueFaults } from './value-faults.ts'
+import { webhookFaults } from './webhook-faults.ts'
 import { wireFaults } from './wire-faults.ts'
 
 /** Every fault, in the order of the table. */
@@ -13,6 +14,7 @@ export const scenarios: readonly Scenario[] = [
   ...wireFaults,
   ...valueFaults,
   ...hookFaults,
+  ...webhookFaults,
   ...storeFaults,
   ...killFaults,
   ...processFaults,

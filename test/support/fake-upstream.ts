@@ -125,6 +125,8 @@ export interface FakeUpstream {
   scriptJobs(script: (submit: { readonly targetImage: string; readonly hookUrl: string }, n: number) => JobScript): void
   /** Webhooks that came to `/told`, each time they did. */
   readonly told: readonly { readonly id: string; readonly body: string }[]
+  /** Every webhook from now on is answered with the status that this resolves to. */
+  scriptTold(answer: (body: string) => number | Promise<number>): void
   /** Every fetch from now on is answered by `fault` where that gives an answer; null heals. */
   failFetches(fault: ((id: string) => FetchPlan | null) | null): void
   /** Posts the job's document to its hook address; resolves to the answer's status. */
@@ -268,10 +270,12 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
 
   /** Beside being an upstream: a receiver of what callers are told. */
   const told: { id: string; body: string }[] = []
+  let answerTold: Parameters<FakeUpstream['scriptTold']>[0] = () => 204
   const takeWebhook = async (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = await request.toArray()
-    told.push({ id: String(request.headers['webhook-id']), body: Buffer.concat(chunks).toString('utf8') })
-    response.writeHead(204).end()
+    const body = Buffer.concat(chunks).toString('utf8')
+    told.push({ id: String(request.headers['webhook-id']), body })
+    response.writeHead(await answerTold(body)).end()
   }
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://fake')
@@ -307,6 +311,9 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     },
     scriptJobs: (script) => {
       scriptOf = script
+    },
+    scriptTold: (answer) => {
+      answerTold = answer
     },
     failFetches: (fault) => {
       fetchFault = fault
