@@ -2,6 +2,7 @@ import { hookFaults } from './hook-faults.ts'
 import { killFaults } from './kill-faults.ts'
 import { processFaults } from './process-faults.ts'
 import type { Scenario } from './scenario.ts'
+import { shutdownFaults } from './shutdown-faults.ts'
 import { storeFaults } from './store-faults.ts'
 import { submitFaults } from './submit-faults.ts'
 import { valueFaults } from './value-faults.ts'
@@ -18,4 +19,5 @@ export const scenarios: readonly Scenario[] = [
   ...storeFaults,
   ...killFaults,
   ...processFaults,
+  ...shutdownFaults,
 ]
