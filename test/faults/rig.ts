@@ -33,6 +33,8 @@ export interface RigOptions {
   readonly patienceMs?: number
   /** Whether callers have a hook of their own, at the upstream's `/told`. */
   readonly hasHook?: boolean
+  /** The callers' key, where the settings name keys. */
+  readonly apiKey?: string
 }
 
 /** A rig whose gateways have a process of their own, unless `G` says otherwise. */
@@ -137,6 +139,7 @@ async function openRigOf<G extends Gateway>(
       url: () => current().url,
       watches: options.watches ?? true,
       patienceMs: options.patienceMs ?? 15_000,
+      ...(options.apiKey !== undefined && { apiKey: options.apiKey }),
       ...(options.hasHook && { hookUrl: `${upstream.url}/told` }),
     })
     closers.add(() => callers.close())

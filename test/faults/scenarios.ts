@@ -4,6 +4,8 @@ import { processFaults } from './process-faults.ts'
 import type { Scenario } from './scenario.ts'
 import { shutdownFaults } from './shutdown-faults.ts'
 import { storeFaults } from './store-faults.ts'
+import { tenantFaults } from './tenant-faults.ts'
+import { uploadFaults } from './upload-faults.ts'
 import { submitFaults } from './submit-faults.ts'
 import { valueFaults } from './value-faults.ts'
 import { webhookFaults } from './webhook-faults.ts'
@@ -17,6 +19,8 @@ export const scenarios: readonly Scenario[] = [
   ...hookFaults,
   ...webhookFaults,
   ...storeFaults,
+  ...uploadFaults,
+  ...tenantFaults,
   ...killFaults,
   ...processFaults,
   ...shutdownFaults,

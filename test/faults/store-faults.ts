@@ -1,13 +1,12 @@
 /** What the disk and the database can do. */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
 import { type Rig, withRig, withSharedRig } from './rig.ts'
+import { fillDisk, limitFileSize, mountSmallDisk, unmountSmallDisk } from './small-disk.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { settleAndTime } from './wire-faults.ts'
 
@@ -90,44 +89,11 @@ const slowDatabase = (heldMs: number, times: { readonly short: number; readonly 
     }),
 })
 
-/** A file system of its own, so small that it can be filled; null where this user may not have one. */
-function mountSmallDisk(): string | null {
-  const folder = mkdtempSync(join(tmpdir(), 'swapface-small-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder], { stdio: 'ignore' })
-    return folder
-  } catch {
-    rmSync(folder, { recursive: true })
-    return null
-  }
-}
-
-function unmountSmallDisk(folder: string): void {
-  execFileSync('umount', ['-l', folder])
-  rmSync(folder, { recursive: true })
-}
-
-/** Writes until nothing fits any more. */
-function fillDisk(path: string): void {
-  for (const size of [1024 * 1024, 64 * 1024, 4 * 1024, 512]) {
-    try {
-      for (;;) writeFileSync(path, Buffer.alloc(size), { flag: 'a' })
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-    }
-  }
-}
-
-/** A file may not grow: for a user who may not mount. Heals when lifted. */
-function limitFileSize(pid: number, limit: string): void {
-  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${limit}:unlimited`])
-}
-
 const diskFull: Scenario = {
   name: 'disk full',
   times: { short: 1, long: 10 },
   run: async (times) => {
-    const disk = mountSmallDisk()
+    const disk = mountSmallDisk('8m')
     try {
       return await withRig(disk === null ? {} : { dataDir: disk }, async (rig) => {
         const recoveriesMs: number[] = []
