@@ -70,6 +70,9 @@ export interface StartChange {
 export const DEFAULT_FACTOR = 20
 const SETTLE_WITHIN_MS = 30_000
 
+/** On PostgreSQL the pace of fetches is told by the database's clock, which does not run faster. */
+export const UNPACED = { FETCH_PER_SECOND: '1000' } as const
+
 /** A swap that goes well: done in no time, its hook sent until it is taken. */
 export const GOOD: JobScript = {
   states: [{ afterMs: 100, state: { status: 'SUCCESS' } }],

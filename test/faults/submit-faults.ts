@@ -159,13 +159,16 @@ const lateRefusal: Scenario = {
     return withSharedRig({ clockFactor: 40, settings }, async (rig) => {
       const select = async (condition: string) =>
         throughSideDoor(rig.databaseUrl, async (door) => door.query(`select id from jobs where ${condition}`))
-      const isUnconfirmed = async (targetImage: string) =>
-        (await select(`status = 'UNCONFIRMED' and target_image_url = '${targetImage}'`)).length > 0
-      rig.upstream.scriptJobs(({ targetImage }, n) => ({
+      let areAllUnconfirmed: Promise<unknown> | null = null
+      const unconfirmed = async () => {
+        areAllUnconfirmed ??= until(async () => (await select(`status = 'UNCONFIRMED'`)).length === times)
+        await areAllUnconfirmed
+      }
+      rig.upstream.scriptJobs((_, n) => ({
         submit: {
           kind: 'answer',
           ...(LATE_REFUSALS[n % LATE_REFUSALS.length] ?? refusal(402, '')),
-          until: () => until(() => isUnconfirmed(targetImage), { everyMs: 100 }),
+          until: unconfirmed,
         },
       }))
       rig.wish(times)

@@ -1,7 +1,7 @@
 /** Values from the upstream that one of the databases rejects: the paid result is recorded all the same. */
 import { type AcceptedJob, DEFAULT_LINKS, type JobScript, toDocument } from '../support/fake-upstream.ts'
 import { askGraphql } from './ask-graphql.ts'
-import { GOOD, withSharedRig } from './rig.ts'
+import { GOOD, UNPACED, withSharedRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { recoveries } from './submit-faults.ts'
 
@@ -32,7 +32,7 @@ const rejectedValues: Scenario = {
   name: 'values that a database rejects: NUL, half a surrogate pair, a quota above 2,147,483,647',
   times: { short: SCRIPTS.length, long: 60 },
   run: (times) =>
-    withSharedRig({ settings: { MAX_IN_FLIGHT: '100' } }, async (rig) => {
+    withSharedRig({ settings: { ...UNPACED, MAX_IN_FLIGHT: '100' } }, async (rig) => {
       const { upstream } = rig
       upstream.scriptJobs((_, n) => SCRIPTS[n % SCRIPTS.length] ?? GOOD)
       const isIll = (n: number) => SCRIPTS[n % SCRIPTS.length] === WITH_NUL_IN_STATUS
