@@ -159,20 +159,22 @@ const lateRefusal: Scenario = {
     return withSharedRig({ clockFactor: 40, settings }, async (rig) => {
       const select = async (condition: string) =>
         throughSideDoor(rig.databaseUrl, async (door) => door.query(`select id from jobs where ${condition}`))
-      let areAllUnconfirmed: Promise<unknown> | null = null
-      const unconfirmed = async () => {
-        areAllUnconfirmed ??= until(async () => (await select(`status = 'UNCONFIRMED'`)).length === times)
-        await areAllUnconfirmed
+      // Few at a time: each held submit renews its claim forty times as often as it should.
+      for (let left = times; left > 0; left -= LATE_REFUSALS.length) {
+        const count = Math.min(left, LATE_REFUSALS.length)
+        const unconfirmed = until(async () => (await select(`status = 'UNCONFIRMED'`)).length === count, {
+          everyMs: 100,
+        }).catch(() => null)
+        rig.upstream.scriptJobs((_, n) => ({
+          submit: {
+            kind: 'answer',
+            ...(LATE_REFUSALS[n % LATE_REFUSALS.length] ?? refusal(402, '')),
+            until: () => unconfirmed,
+          },
+        }))
+        rig.wish(count)
+        if (!(await rig.settle())) break
       }
-      rig.upstream.scriptJobs((_, n) => ({
-        submit: {
-          kind: 'answer',
-          ...(LATE_REFUSALS[n % LATE_REFUSALS.length] ?? refusal(402, '')),
-          until: unconfirmed,
-        },
-      }))
-      rig.wish(times)
-      await rig.settle()
       const late = await select(`id in (select job_id from job_timeline where status = 'UNCONFIRMED')`)
       const ends = countEnds(rig)
       const { data } = await askGraphql(rig.gateway, USAGE)
