@@ -208,7 +208,7 @@ export async function openApp({
       store,
       bus,
       submitter,
-      releaseUnsent: createReleaseUnsent({ store, applyReport, background, clock, stopping }),
+      releaseUnsent: createReleaseUnsent({ store, applyReport, leases, background, clock, stopping }),
       watcher,
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },

@@ -15,7 +15,12 @@ const RENEW_FOR_MS = 33_000
 /** Keeps the claims of this process alive, all of them together. */
 export interface Leases {
   hold(claimed: SwapJob): Hold
-  /** Whether this process is submitting the job: it knows better than a lease that it could not renew in time. */
+  /**
+   * Holds a job that this process claimed and does not submit, without renewing its claim: it may not be recorded yet.
+   * @returns a function that ends it.
+   */
+  holdUnsent(jobId: string): () => void
+  /** Whether this process holds the job: it knows better than a lease that it could not renew in time. */
   isHeld(jobId: string): boolean
 }
 
@@ -37,6 +42,7 @@ interface Held {
 export function createLeases(store: Pick<JobStore, 'applyDecision'>, background: Background, clock: Clock): Leases {
   /** By job. */
   const held = new Map<string, Held>()
+  const unsent = new Set<string>()
   let idle = new AbortController()
 
   const release = (one: Held) => held.get(one.claimed.id) === one && held.delete(one.claimed.id)
@@ -82,6 +88,10 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
         },
       }
     },
-    isHeld: (jobId) => held.has(jobId),
+    holdUnsent: (jobId) => {
+      unsent.add(jobId)
+      return () => void unsent.delete(jobId)
+    },
+    isHeld: (jobId) => held.has(jobId) || unsent.has(jobId),
   }
 }

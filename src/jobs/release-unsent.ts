@@ -10,6 +10,7 @@ import { NOT_RECORDED_IN_TIME } from '../domain/transitions.ts'
 import { isDone } from '../domain/swap-job.ts'
 import type { JobStore, NewSwapJob } from '../store/job-store.ts'
 import type { ApplyReport } from './apply-report.ts'
+import type { Leases } from './leases.ts'
 
 const ASK_EVERY_MS = 1_000
 /** A transaction without its client is undone by the database long before this. */
@@ -20,6 +21,7 @@ const FIRST_FENCING = 1
 export interface ReleaseUnsentParts {
   readonly store: Pick<JobStore, 'findJob'>
   readonly applyReport: ApplyReport
+  readonly leases: Pick<Leases, 'holdUnsent'>
   readonly background: Background
   readonly clock: Clock
   readonly stopping: AbortSignal
@@ -30,7 +32,7 @@ type Unsent = Pick<NewSwapJob, 'id' | 'idempotency'>
 export type ReleaseUnsent = (job: Unsent) => void
 
 export function createReleaseUnsent(parts: ReleaseUnsentParts): ReleaseUnsent {
-  const { store, applyReport, background, clock, stopping } = parts
+  const { store, applyReport, leases, background, clock, stopping } = parts
 
   /** @returns whether nothing is left to do. */
   const release = async ({ id, idempotency }: Unsent, isAbsentFinal: boolean): Promise<boolean> => {
@@ -52,10 +54,16 @@ export function createReleaseUnsent(parts: ReleaseUnsentParts): ReleaseUnsent {
   }
 
   return (job) => {
+    // Without this the reconciler would take the job for sent once its lease is over.
+    const letGo = leases.holdUnsent(job.id)
     background.run('release a job that was not sent', async () => {
       const since = clock.now()
-      while (!stopping.aborted && !(await release(job, clock.now() - since > ABSENT_AFTER_MS))) {
-        await clock.delay(ASK_EVERY_MS, stopping).catch(() => null)
+      try {
+        while (!stopping.aborted && !(await release(job, clock.now() - since > ABSENT_AFTER_MS))) {
+          await clock.delay(ASK_EVERY_MS, stopping).catch(() => null)
+        }
+      } finally {
+        letGo()
       }
     })
   }

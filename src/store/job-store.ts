@@ -219,8 +219,8 @@ export interface JobStore {
   listTimelines(ids: readonly string[]): Promise<TimelineEntry[][]>
 
   /**
-   * Carries a transition or a note out on exactly the state of `job`: same version, same fencing number. A webhook is
-   * recorded in the same transaction.
+   * Carries a transition or a note out on exactly the state of `job`: same version, same fencing number, and still (or
+   * still not) claimed. A webhook is recorded in the same transaction. Resolves to null if the job is in another state.
    * @throws {UpstreamIdTakenError} and writes nothing.
    */
   applyDecision(

@@ -217,22 +217,25 @@ interface Was {
   readonly wasId: string
   readonly wasVersion: number
   readonly wasFencing: number
+  /** Whether it had a lease. */
+  readonly wasClaimed: 0 | 1
 }
 
-function toWas({ id, version, fencing }: SwapJob): Was {
-  return { wasId: id, wasVersion: version, wasFencing: fencing }
+function toWas({ id, version, fencing, leaseUntil }: SwapJob): Was {
+  return { wasId: id, wasVersion: version, wasFencing: fencing, wasClaimed: leaseUntil === null ? 0 : 1 }
 }
 
 type Change = Was & UpdateObject<Tables, 'jobs'>
 
-/** Writes where the row is as it was: same version, same fencing number. */
-function updateExactly(db: Kysely<Tables>, { wasId, wasVersion, wasFencing, ...columns }: Change) {
+/** Updates the row if it has the same version and the same claim as before: a released claim keeps its fencing number. */
+function updateExactly(db: Kysely<Tables>, { wasId, wasVersion, wasFencing, wasClaimed, ...columns }: Change) {
   return db
     .updateTable('jobs')
     .set(columns)
     .where('id', '=', wasId)
     .where('version', '=', wasVersion)
     .where('fencing', '=', wasFencing)
+    .where(sql`case when lease_until is null then 0 else 1 end`, '=', wasClaimed)
 }
 
 const noteExactly = prepareQuery((db, change: Change) => updateExactly(db, change).returning(NOTED_COLUMNS))

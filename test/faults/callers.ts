@@ -54,6 +54,7 @@ const ASK_FOR_MS = 120_000
 export interface CallersOptions {
   /** Where they want to be told of each end. */
   readonly hookUrl?: string
+  readonly apiKey?: string
   url(): string
   /** Whether each job is watched by a subscription; where not, only its creation is waited for. */
   readonly watches: boolean
@@ -61,7 +62,7 @@ export interface CallersOptions {
   readonly patienceMs: number
 }
 
-export function createCallers({ url, watches, patienceMs, hookUrl }: CallersOptions): Callers {
+export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: CallersOptions): Callers {
   const wishes: Wish[] = []
   const sightings: Sighting[] = []
   const outlets: Outlet[] = []
@@ -73,7 +74,7 @@ export function createCallers({ url, watches, patienceMs, hookUrl }: CallersOpti
   const post = (body: object, accept: string, timeoutMs: number) =>
     fetch(`${url()}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept },
+      headers: { 'content-type': 'application/json', accept, ...(apiKey !== undefined && { 'x-api-key': apiKey }) },
       body: JSON.stringify(body),
       signal: AbortSignal.any([closing.signal, AbortSignal.timeout(timeoutMs)]),
     })

@@ -100,6 +100,14 @@ test('two accepted submits for one wish are a double charge', () => {
   expect(verdict.breaches).toContain(`${IMAGE} was sent again after a submit that may have been accepted`)
 })
 
+test('a price that no database can hold counts as missing', () => {
+  const accepted = [{ ...ACCEPTED, state: { status: 'SUCCESS', quota: 2 ** 31 } }] as const
+  const chargedAs = (chargeQuota: number | null) =>
+    checkHistory({ ...GOOD, accepted, jobs: [{ ...JOB, chargeQuota }] }).breaches
+  expect(chargedAs(null)).toEqual([])
+  expect(chargedAs(3)).toEqual(['the charges add up to 3, the successes cost 0'])
+})
+
 test('a submit after a sure refusal is no breach; one after an ambiguous answer is', () => {
   const after = (verdict: 'refused' | 'ambiguous') =>
     checkHistory({ ...GOOD, submits: [{ ...SUBMIT, verdict, id: null }, SUBMIT] }).breaches

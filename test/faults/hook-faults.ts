@@ -1,10 +1,12 @@
 /** What can be wrong with hooks: too many, too early, forged, foreign, contradicting, or none. */
 import { Pool } from 'undici'
+import type { AcceptedJob } from '../support/fake-upstream.ts'
 import { until } from '../support/until.ts'
 import type { Gateway } from './gateway-process.ts'
 import { GOOD, type Rig, withSharedRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { recoveries } from './submit-faults.ts'
+import { settleAndTime } from './wire-faults.ts'
 
 const SENDERS = 64
 
@@ -61,6 +63,42 @@ const duplicates: Scenario = {
     }),
 }
 
+const amongForeign: Scenario = {
+  name: 'the right hook among hooks with foreign ids, after a lost answer',
+  times: { short: 2, long: 100 },
+  run: (times) =>
+    withSharedRig({}, async (rig) => {
+      const other = await acceptOne(rig)
+      rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
+      const statuses: number[] = []
+      const recoveriesMs: number[] = []
+      for (let round = 0; round < times; round += 1) {
+        rig.wish(1)
+        const job = await until(() => rig.upstream.accepted[round + 1])
+        job.state = { status: 'SUCCESS' }
+        const ids = ['SWAP-FACE-1', other.id, job.id, 'SWAP-FACE-3']
+        const bodies = ids.map((jobId) => JSON.stringify({ status: 'SUCCESS', jobId }))
+        statuses.push(...(await Promise.all(bodies.map((body) => rig.upstream.sendHook(job, body)))))
+        recoveriesMs.push(...(await settleAndTime(rig, 10_000)))
+      }
+      const refused = statuses.filter((status) => status !== 200).length
+      return toResult(
+        await rig.check(),
+        { injected: times, recoveriesMs },
+        refused > 0 && `${refused} hooks were not answered with 200`,
+        recoveriesMs.length < times && `only ${recoveriesMs.length} of ${times} jobs found their hook`,
+      )
+    }),
+}
+
+/** A swap that ends well. */
+async function acceptOne(rig: Rig<Gateway>): Promise<AcceptedJob> {
+  await rig.callers.wish()
+  const [job] = rig.upstream.accepted
+  if (!job) throw new Error('the upstream accepted no job')
+  return job
+}
+
 const forged: Scenario = {
   name: 'forged hooks at speed',
   times: { short: 1_000, long: 20_000 },
@@ -101,9 +139,7 @@ const foreignId: Scenario = {
   times: { short: 2, long: 20 },
   run: (times) =>
     withSharedRig({}, async (rig) => {
-      const first = await rig.callers.wish()
-      const [other] = rig.upstream.accepted
-      if (!other) throw new Error('the upstream took no job')
+      const other = await acceptOne(rig)
       rig.upstream.scriptJobs(() => ({
         ...GOOD,
         submit: { kind: 'acceptAndReset' },
@@ -117,7 +153,7 @@ const foreignId: Scenario = {
       return toResult(
         await rig.check(),
         { injected: times, recoveriesMs: recoveries(rig) },
-        first.doneAs !== 'SUCCESS' && 'the other job did not end as it should',
+        rig.callers.wishes[0]?.doneAs !== 'SUCCESS' && 'the other job did not end as it should',
       )
     }),
 }
@@ -196,4 +232,13 @@ const storm: Scenario = {
     }),
 }
 
-export const hookFaults: readonly Scenario[] = [duplicates, forged, foreignId, early, lost, failedThenSuccess, storm]
+export const hookFaults: readonly Scenario[] = [
+  duplicates,
+  amongForeign,
+  forged,
+  foreignId,
+  early,
+  lost,
+  failedThenSuccess,
+  storm,
+]

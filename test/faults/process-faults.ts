@@ -1,6 +1,6 @@
 /** Processes that are stopped, doubled, or away for long. */
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openFaultProxy } from '../support/fault-proxy.ts'
@@ -195,6 +195,47 @@ const awayForLong: Scenario = {
     }),
 }
 
+const JOURNAL = 'hooks.journal'
+
+/** Moves the first note of the journal to a file as earlier versions had, named after a process that lives: this one. */
+async function splitJournal(dataDir: string): Promise<number> {
+  const notes = (await readFile(join(dataDir, JOURNAL), 'utf8')).split('\n').filter(Boolean)
+  const toText = (some: readonly string[]) => some.map((note) => `\n${note}`).join('')
+  await writeFile(join(dataDir, `hooks-${process.pid}-0f.journal`), toText(notes.slice(0, 1)))
+  await writeFile(join(dataDir, JOURNAL), toText(notes.slice(1)))
+  return notes.length
+}
+
+const numberAlive: Scenario = {
+  name: 'kill -9 with taken hooks, and the number of the dead process belongs to a living one',
+  times: { short: 1, long: 10 },
+  run: (times) =>
+    withRig({ settings: { UNCONFIRMED_DEADLINE_S: '3600' } }, async (rig) => {
+      const recoveriesMs: number[] = []
+      const complaints: (string | false)[] = []
+      // Only the hooks can tell of these jobs.
+      rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
+      for (let round = 0; round < times; round += 1) {
+        rig.upstream.failFetches(() => ({ status: 503, body: '' }))
+        rig.wish(2)
+        await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0))
+        const jobs = rig.upstream.accepted.slice(-2)
+        for (const job of jobs) job.state = { status: 'SUCCESS' }
+        const statuses = await Promise.all(jobs.map(async (job) => rig.upstream.sendHook(job)))
+        if (statuses.some((status) => status !== 200)) complaints.push(`hooks were answered with ${statuses.join()}`)
+        await rig.gateway.kill()
+        const notes = await splitJournal(rig.dataDir)
+        if (notes !== 2) complaints.push(`${notes} of 2 hooks that were answered with 200 are in the journal`)
+        rig.upstream.failFetches(null)
+        await rig.start()
+        recoveriesMs.push(...(await settleAndTime(rig)))
+        const journals = (await readdir(rig.dataDir)).filter((name) => name.endsWith('.journal'))
+        if (journals.some((name) => name !== JOURNAL)) complaints.push(`left behind: ${journals.join()}`)
+      }
+      return toResult(await rig.check(), { injected: times, recoveriesMs }, ...complaints)
+    }),
+}
+
 const FETCH_PER_SECOND = 20
 
 const restart: Scenario = {
@@ -247,5 +288,6 @@ const restart: Scenario = {
 export const processFaults: readonly Scenario[] = [
   ...(isOnPostgres ? [sigstop, besideAnother] : [stoppedAlone]),
   awayForLong,
+  numberAlive,
   restart,
 ]

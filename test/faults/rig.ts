@@ -33,6 +33,8 @@ export interface RigOptions {
   readonly patienceMs?: number
   /** Whether callers have a hook of their own, at the upstream's `/told`. */
   readonly hasHook?: boolean
+  /** The callers' key, where the settings name keys. */
+  readonly apiKey?: string
 }
 
 /** A rig whose gateways have a process of their own, unless `G` says otherwise. */
@@ -68,6 +70,9 @@ export interface StartChange {
 export const DEFAULT_FACTOR = 20
 /** For a busy machine; alone, most settle within a second. */
 const SETTLE_WITHIN_MS = 60_000
+
+/** On PostgreSQL the pace of fetches is told by the database's clock, which does not run faster. */
+export const UNPACED = { FETCH_PER_SECOND: '1000' } as const
 
 /** A swap that goes well: done in no time, its hook sent until it is taken. */
 export const GOOD: JobScript = {
@@ -138,6 +143,7 @@ async function openRigOf<G extends Gateway>(
       url: () => current().url,
       watches: options.watches ?? true,
       patienceMs: options.patienceMs ?? 15_000,
+      ...(options.apiKey !== undefined && { apiKey: options.apiKey }),
       ...(options.hasHook && { hookUrl: `${upstream.url}/told` }),
     })
     closers.add(() => callers.close())

@@ -1,12 +1,12 @@
 /** What the disk and the database can do. */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { openWireTo } from '../support/fault-proxy.ts'
 import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
 import { until } from '../support/until.ts'
-import { type Rig, withRig } from './rig.ts'
+import { type Rig, withRig, withSharedRig } from './rig.ts'
+import { fillDisk, limitFileSize, mountSmallDisk, unmountSmallDisk } from './small-disk.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { settleAndTime } from './wire-faults.ts'
 
@@ -89,44 +89,11 @@ const slowDatabase = (heldMs: number, times: { readonly short: number; readonly 
     }),
 })
 
-/** A file system of its own, so small that it can be filled; null where this user may not have one. */
-function mountSmallDisk(): string | null {
-  const folder = mkdtempSync(join(tmpdir(), 'swapface-small-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder], { stdio: 'ignore' })
-    return folder
-  } catch {
-    rmSync(folder, { recursive: true })
-    return null
-  }
-}
-
-function unmountSmallDisk(folder: string): void {
-  execFileSync('umount', ['-l', folder])
-  rmSync(folder, { recursive: true })
-}
-
-/** Writes until nothing fits any more. */
-function fillDisk(path: string): void {
-  for (const size of [1024 * 1024, 64 * 1024, 4 * 1024, 512]) {
-    try {
-      for (;;) writeFileSync(path, Buffer.alloc(size), { flag: 'a' })
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-    }
-  }
-}
-
-/** A file may not grow: for a user who may not mount. Heals when lifted. */
-function limitFileSize(pid: number, limit: string): void {
-  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${limit}:unlimited`])
-}
-
 const diskFull: Scenario = {
   name: 'disk full',
   times: { short: 1, long: 10 },
   run: async (times) => {
-    const disk = mountSmallDisk()
+    const disk = mountSmallDisk('8m')
     try {
       return await withRig(disk === null ? {} : { dataDir: disk }, async (rig) => {
         const recoveriesMs: number[] = []
@@ -219,11 +186,93 @@ function refuseLooks(id: string): readonly string[] {
   ]
 }
 
+/** What is being recorded when the answer to its COMMIT is lost. */
+const LOST_AT = ['the swap', "the submit's answer", 'the result'] as const
+
+const lostCommit: Scenario = {
+  name: 'the answer to a COMMIT is lost, or the COMMIT itself',
+  times: { short: 6, long: 60 },
+  run: (times) =>
+    withSharedRig({}, async (rig) => {
+      const { wire, through } = await openWireTo(rig.databaseUrl)
+      try {
+        await rig.gateway.stop()
+        await rig.start({ settings: { DATABASE_URL: through } })
+        const recoveriesMs: number[] = []
+        let injected = 0
+        for (let round = 0; round < times; round += 1) {
+          const at = LOST_AT[round % LOST_AT.length]
+          const lose = async () => {
+            injected += 1
+            // The statement as the protocol ends it.
+            await wire.fail({ kind: 'resetAt', text: 'commit\0', when: round % 2 === 0 ? 'after' : 'before' })
+          }
+          rig.upstream.scriptJobs(() => ({
+            ...(at === "the submit's answer" && { submit: { kind: 'acceptAfter', until: lose } }),
+          }))
+          if (at === 'the swap') await lose()
+          rig.wish(3)
+          await until(() => rig.callers.wishes.slice(-3).every(({ jobIds }) => jobIds.length > 0))
+          if (at === 'the result') await lose()
+          const jobs = rig.upstream.accepted.slice(-3)
+          for (const job of jobs) job.state = { status: 'SUCCESS' }
+          await Promise.all(jobs.map(async (job) => rig.upstream.sendHook(job)))
+          recoveriesMs.push(...(await settleAndTime(rig)))
+        }
+        const sent = rig.upstream.ledger.length
+        const asked = rig.callers.outlets.filter(({ text }) => text.includes('UNAVAILABLE')).length
+        return toResult(
+          await rig.check(),
+          { injected, recoveriesMs, note: `while ${LOST_AT.join(', ')} is recorded` },
+          sent !== times * 3 && `${sent} submits for ${times * 3} swaps`,
+          asked > 0 && `${asked} swaps were UNAVAILABLE although the database answered`,
+          recoveriesMs.length < times && 'not every swap ended',
+        )
+      } finally {
+        await rig.gateway.stop()
+        await wire.close()
+      }
+    }),
+}
+
+const commitInDoubt: Scenario = {
+  name: 'the answer to a COMMIT is lost, and the database stays away until the gateway gives up',
+  times: { short: 1, long: 5 },
+  run: (times) =>
+    withSharedRig({ patienceMs: 30_000 }, async (rig) => {
+      const { wire, through } = await openWireTo(rig.databaseUrl)
+      try {
+        await rig.gateway.stop()
+        await rig.start({ settings: { DATABASE_URL: through } })
+        const recoveriesMs: number[] = []
+        const complaints: (string | false)[] = []
+        const countRefused = () => rig.callers.outlets.filter(({ text }) => text.includes('UNAVAILABLE')).length
+        for (let round = 0; round < times; round += 1) {
+          const [refused, sent] = [countRefused(), rig.upstream.submits]
+          await wire.fail({ kind: 'resetAt', text: 'commit\0', when: 'after', thenRefuses: true })
+          rig.wish(2)
+          await until(() => countRefused() >= refused + 2)
+          complaints.push(rig.upstream.submits > sent && 'a swap was sent although its record was in doubt')
+          await wire.heal()
+          recoveriesMs.push(...(await settleAndTime(rig)))
+        }
+        const sent = rig.upstream.ledger.length
+        complaints.push(sent !== times * 2 && `${sent} submits for ${times * 2} swaps`)
+        complaints.push(recoveriesMs.length < times && 'not every swap ended')
+        return toResult(await rig.check(), { injected: times, recoveriesMs }, ...complaints)
+      } finally {
+        await rig.gateway.stop()
+        await wire.close()
+      }
+    }),
+}
+
 export const storeFaults: readonly Scenario[] = [
   databaseGone,
   slowDatabase(2_000, { short: 1, long: 5 }),
   slowDatabase(7_000, { short: 0, long: 3 }),
   diskFull,
+  ...(isOnPostgres ? [lostCommit, commitInDoubt] : []),
   poisonJob('each look at it fails', refuseLooks, true),
   poisonJob('a column that cannot be read', (id) => [`update jobs set tags = '{' where id = '${id}'`], false),
 ]

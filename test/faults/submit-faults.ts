@@ -1,6 +1,9 @@
 /** What an upstream can answer to a submit, other than what its reference says. */
 import { gzipSync } from 'node:zlib'
 import type { Answer, JobScript, SubmitPlan } from '../support/fake-upstream.ts'
+import { throughSideDoor } from '../support/side-door.ts'
+import { until } from '../support/until.ts'
+import { askGraphql } from './ask-graphql.ts'
 import { type Gateway, isProcess } from './gateway-process.ts'
 import { GOOD, type Rig, withRig, withSharedRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
@@ -139,4 +142,53 @@ const ambiguousScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer, ownProc
   },
 }))
 
-export const submitFaults: readonly Scenario[] = [...refusalScenarios, ...ambiguousScenarios]
+const LATE_REFUSALS: readonly Answer[] = [
+  refusal(429, 'too many requests'),
+  refusal(400, 'No available accounts'),
+  refusal(402, 'not enough quota'),
+  refusal(200, "'action' parameter error!"),
+]
+const QUOTA_PER_DAY = 1_000
+const USAGE = '{ swapUsage { quotaSpent quotaUncertain quotaRemaining } }'
+
+const lateRefusal: Scenario = {
+  name: 'a sure refusal that comes after the job became UNCONFIRMED',
+  times: { short: LATE_REFUSALS.length, long: 40 },
+  run: (times) => {
+    const settings = { TENANT_QUOTA_PER_DAY: String(QUOTA_PER_DAY), UNCONFIRMED_DEADLINE_S: '3600' }
+    return withSharedRig({ clockFactor: 40, settings }, async (rig) => {
+      const select = async (condition: string) =>
+        throughSideDoor(rig.databaseUrl, async (door) => door.query(`select id from jobs where ${condition}`))
+      // Few at a time: each held submit renews its claim forty times as often as it should.
+      for (let left = times; left > 0; left -= LATE_REFUSALS.length) {
+        const count = Math.min(left, LATE_REFUSALS.length)
+        const unconfirmed = until(async () => (await select(`status = 'UNCONFIRMED'`)).length === count, {
+          everyMs: 100,
+        }).catch(() => null)
+        rig.upstream.scriptJobs((_, n) => ({
+          submit: {
+            kind: 'answer',
+            ...(LATE_REFUSALS[n % LATE_REFUSALS.length] ?? refusal(402, '')),
+            until: () => unconfirmed,
+          },
+        }))
+        rig.wish(count)
+        if (!(await rig.settle())) break
+      }
+      const late = await select(`id in (select job_id from job_timeline where status = 'UNCONFIRMED')`)
+      const ends = countEnds(rig)
+      const { data } = await askGraphql(rig.gateway, USAGE)
+      const { quotaSpent, quotaUncertain, quotaRemaining } = data?.swapUsage ?? {}
+      return toResult(
+        await rig.check(),
+        { injected: late.length, recoveriesMs: recoveries(rig) },
+        ends['FAILED'] !== times && `ended as ${JSON.stringify(ends)}, not all as FAILED`,
+        rig.upstream.submits !== times && `${rig.upstream.submits} submits for ${times} swaps`,
+        (quotaSpent !== 0 || quotaUncertain !== 0 || quotaRemaining !== QUOTA_PER_DAY) &&
+          `the quota was not released: ${JSON.stringify(data?.swapUsage)}`,
+      )
+    })
+  },
+}
+
+export const submitFaults: readonly Scenario[] = [...refusalScenarios, lateRefusal, ...ambiguousScenarios]

@@ -1,10 +1,12 @@
 /** A connection to PostgreSQL that is lost while a COMMIT is under way: the gateway finds out what became of it. */
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import type { Clock } from '../../src/lib/clock.ts'
+import { createFastClock } from '../support/fast-clock.ts'
 import { openWireTo, type WireFault } from '../support/fault-proxy.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { isOnPostgres } from '../support/side-door.ts'
-import { databaseUrlOf, makeDataDir, openTestApp, type TestApp } from '../support/test-app.ts'
+import { databaseUrlOf, makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
@@ -17,12 +19,12 @@ const lostCommit = (when: 'before' | 'after', thenRefuses = false): WireFault =>
   thenRefuses,
 })
 
-async function openThroughWire() {
+async function openThroughWire(clock?: Clock) {
   const dataDir = await makeDataDir()
   const { wire, through } = await openWireTo(await databaseUrlOf(dataDir))
   closeAfterTest(() => wire.close())
-  const gateway = await openTestApp({ dataDir, settings: { DATABASE_URL: through } })
-  return { gateway, wire }
+  const gateway = await openTestApp({ dataDir, settings: { DATABASE_URL: through }, ...(clock && { clock }) })
+  return { gateway, wire, dataDir }
 }
 
 const create = async ({ graphql }: TestApp, idempotencyKey: string | null) =>
@@ -65,5 +67,35 @@ test.runIf(isOnPostgres).each([
     expect(gateway.upstream.submits).toBe(submits)
     if (key === null)
       expect(jobs[0]).toMatchObject({ failure: { code: 'NOT_SUBMITTED' }, charge: { state: 'NOT_CHARGED' } })
+  },
+)
+
+test.runIf(isOnPostgres)(
+  'a swap whose commit is in doubt for longer than its lease is sent, and never taken for sent before that',
+  async () => {
+    let letFollow = () => {}
+    const followed = new Promise<void>((resolve) => {
+      letFollow = resolve
+    })
+    const fast = createFastClock(20)
+    // The swap is followed up once the reconciler has seen it.
+    const delay: Clock['delay'] = async (ms, signal) => (ms === 1_000 ? followed : fast.delay(ms, signal))
+    const { gateway, wire, dataDir } = await openThroughWire({ ...fast, delay })
+    closeAfterTest(() => letFollow())
+    await wire.fail(lostCommit('after', true))
+    const { errors } = await create(gateway, 'one')
+    expect(errors?.[0]?.extensions?.code).toBe('UNAVAILABLE')
+    await wire.heal()
+    const door = await openSideDoorOf(dataDir)
+    const looks = new Set<unknown>()
+    await until(async () => {
+      const [job] = await door.query('select status, wake_at from jobs')
+      const { status, wake_at: wakeAt } = job as { readonly status: string; readonly wake_at: number }
+      looks.add(wakeAt)
+      return looks.size > 2 || status !== 'PENDING'
+    })
+    letFollow()
+    await until(async () => (await listJobs(gateway))[0].status === 'ON_QUEUE')
+    expect(gateway.upstream.submits).toBe(1)
   },
 )

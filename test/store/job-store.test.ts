@@ -332,6 +332,18 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect((await store.findNextWaiting(NOW + 5_000, REFUSALS))?.id).toBe(held.id)
   })
 
+  test('a decision about a claim changes nothing once that claim was released', async () => {
+    const { store } = await openStore()
+    const claimed = await createOne(store)
+    const release = { kind: 'note', patch: { leaseUntil: null, notBefore: NOW + 10, wakeAt: NOW + 10 } } as const
+    const released = await store.applyDecision(claimed, release, NOW + 10, 'SUBMIT')
+    expect(released).toMatchObject({ status: 'PENDING', version: claimed.version, fencing: claimed.fencing })
+    const unconfirmed = { kind: 'transition', to: 'UNCONFIRMED', patch: { leaseUntil: null } } as const
+    expect(await store.applyDecision(claimed, unconfirmed, NOW + 20, 'RECONCILER')).toBeNull()
+    expect(await store.applyDecision(claimed, { kind: 'note', patch: { fetches: 1 } }, NOW, 'FETCH')).toBeNull()
+    expect(await store.findJob(claimed.id)).toEqual(released)
+  })
+
   test('moves a job only from exactly the state that was decided on', async () => {
     const { store } = await openStore()
     const job = await createOne(store)

@@ -22,7 +22,12 @@ export interface AcceptedJob {
 
 export type JobState =
   | { readonly status: 'ON_QUEUE' }
-  | { readonly status: 'SUCCESS'; readonly links?: { readonly discordImage?: string; readonly cdnImage?: string } }
+  | {
+      readonly status: 'SUCCESS'
+      readonly links?: { readonly discordImage?: string; readonly cdnImage?: string }
+      /** Instead of the usual price. */
+      readonly quota?: number | string
+    }
   | { readonly status: 'FAILED'; readonly message?: string }
 
 /** An answer, and how it comes over the wire; whole and at once unless `manner` says otherwise. */
@@ -120,6 +125,8 @@ export interface FakeUpstream {
   scriptJobs(script: (submit: { readonly targetImage: string; readonly hookUrl: string }, n: number) => JobScript): void
   /** Webhooks that came to `/told`, each time they did. */
   readonly told: readonly { readonly id: string; readonly body: string }[]
+  /** Every webhook from now on is answered with the status that this resolves to. */
+  scriptTold(answer: (body: string) => number | Promise<number>): void
   /** Every fetch from now on is answered by `fault` where that gives an answer; null heals. */
   failFetches(fault: ((id: string) => FetchPlan | null) | null): void
   /** Posts the job's document to its hook address; resolves to the answer's status. */
@@ -263,10 +270,12 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
 
   /** Beside being an upstream: a receiver of what callers are told. */
   const told: { id: string; body: string }[] = []
+  let answerTold: Parameters<FakeUpstream['scriptTold']>[0] = () => 204
   const takeWebhook = async (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = await request.toArray()
-    told.push({ id: String(request.headers['webhook-id']), body: Buffer.concat(chunks).toString('utf8') })
-    response.writeHead(204).end()
+    const body = Buffer.concat(chunks).toString('utf8')
+    told.push({ id: String(request.headers['webhook-id']), body })
+    response.writeHead(await answerTold(body)).end()
   }
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://fake')
@@ -303,6 +312,9 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     scriptJobs: (script) => {
       scriptOf = script
     },
+    scriptTold: (answer) => {
+      answerTold = answer
+    },
     failFetches: (fault) => {
       fetchFault = fault
     },
@@ -325,7 +337,7 @@ export function toDocument(job: AcceptedJob): object {
   if (job.state.status === 'FAILED') return { ...head, message: job.state.message ?? null, data: null }
   const { id, targetImage, swapImage, hookUrl, state } = job
   const links = state.links ?? DEFAULT_LINKS
-  return { ...head, data: { jobId: id, targetImage, swapImage, ...links, hookUrl, quota: QUOTA } }
+  return { ...head, data: { jobId: id, targetImage, swapImage, ...links, hookUrl, quota: state.quota ?? QUOTA } }
 }
 
 /** Whether the answer says for certain that no job was made (upstream contract, "HTTP codes"). */

@@ -213,14 +213,24 @@ function checkOutcome(
   if (job.status === 'CANCELED' && accepted.length > 0) breach(`${job.id} is CANCELED, but the upstream took it`)
 }
 
+/** The largest price that every database and the schema can hold; a larger one counts as missing. */
+const MAX_QUOTA = 2_147_483_647
+
+function priceOf(state: AcceptedJob['state'] | undefined): number {
+  const price = Number((state?.status === 'SUCCESS' && state.quota) || QUOTA)
+  return price > MAX_QUOTA ? 0 : price
+}
+
 /** Every charge is of the kind its state calls for, and the sum is what the known successes cost. */
-function checkCharges({ jobs }: History, breach: Breach): void {
+function checkCharges({ jobs, accepted }: History, breach: Breach): void {
+  const states = new Map(accepted.map(({ id, state }) => [id, state]))
   for (const { id, status, chargeState, chargeQuota } of jobs) {
     if (chargeState !== CHARGE_STATES[status]) breach(`${id} is ${status} and its charge ${chargeState}`)
     if (chargeState !== 'CHARGED' && chargeQuota !== null) breach(`${id} has a price without a charge`)
   }
   const sum = jobs.reduce((total, { chargeQuota }) => total + (chargeQuota ?? 0), 0)
-  const due = jobs.filter(({ status }) => status === 'SUCCESS').length * QUOTA
+  const successes = jobs.filter(({ status }) => status === 'SUCCESS')
+  const due = successes.reduce((total, { upstreamId }) => total + priceOf(states.get(upstreamId ?? '')), 0)
   if (sum !== due) breach(`the charges add up to ${sum}, the successes cost ${due}`)
 }
 

@@ -1,0 +1,93 @@
+/** What one tenant does, beside the swaps of another. */
+import type { AcceptedJob } from '../support/fake-upstream.ts'
+import { sha256 } from '../support/sha256.ts'
+import { until } from '../support/until.ts'
+import { askGraphql } from './ask-graphql.ts'
+import type { Gateway } from './gateway-process.ts'
+import { GOOD, type Rig, UNPACED, withSharedRig } from './rig.ts'
+import { type Scenario, toResult } from './scenario.ts'
+
+const MAX_IN_FLIGHT = 10
+/** Half of the waiting room: what one of several tenants may fill. */
+const MAX_WAITING = 500
+const BATCH = 100
+
+const KEYS = { many: 'key-of-many', few: 'key-of-few' } as const
+const API_KEYS = Object.entries(KEYS).map(([tenant, key]) => `${tenant}:${sha256(key)}`)
+
+const CREATE = `mutation ($items: [CreateSwapInput!]!) {
+  createSwapBatch(input: { items: $items }) {
+    ... on CreateSwapBatchSuccess { items { kind: __typename ... on SwapError { code } } }
+  }
+}`
+
+/** Asks for so many swaps of the busy tenant. @returns how many were recorded, and how many were BUSY. */
+async function queueMany({ gateway }: Rig<Gateway>, count: number) {
+  const swapImage = { url: 'https://example.com/face.jpg' }
+  const inputs = Array.from({ length: count }, (_, n) => ({
+    targetImage: { url: `https://example.com/many/${n}.jpg` },
+    swapImage,
+  }))
+  let recorded = 0
+  let busy = 0
+  for (let from = 0; from < count; from += BATCH) {
+    const items = inputs.slice(from, from + BATCH)
+    const { data } = await askGraphql(gateway, CREATE, { items }, { 'x-api-key': KEYS.many })
+    for (const { kind, code } of data?.createSwapBatch.items ?? []) {
+      if (kind === 'CreateSwapSuccess') recorded += 1
+      else if (code === 'BUSY') busy += 1
+    }
+  }
+  return { recorded, busy }
+}
+
+/** The busy tenant's swaps are all to be sent in the end, on a busy machine too. */
+const PATIENT = { SUBMIT_BEFORE_S: '100000' } as const
+
+const OWN = 3
+
+const queueOfOne: Scenario = {
+  name: "one tenant's queue of up to 1,000 swaps, beside another tenant's swaps",
+  times: { short: 50, long: 1_000 },
+  run: (times) => {
+    const settings = { ...UNPACED, ...PATIENT, API_KEYS: API_KEYS.join(','), MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) }
+    return withSharedRig({ apiKey: KEYS.few, settings }, async (rig) => {
+      const { upstream, callers } = rig
+      // Nothing ends until both tenants have asked for all that they want.
+      upstream.scriptJobs(() => ({}))
+      const { recorded, busy } = await queueMany(rig, times)
+      rig.wish(OWN)
+      await until(() => callers.wishes.every(({ jobIds }) => jobIds.length > 0))
+      upstream.scriptJobs(() => GOOD)
+      const from = Date.now()
+      const held = [...upstream.accepted]
+      const end = async (jobs: readonly AcceptedJob[]) => {
+        for (const job of jobs) job.state = { status: 'SUCCESS' }
+        await Promise.all(jobs.map(async (job) => upstream.sendHook(job)))
+      }
+      // The other tenant has nothing in flight: each place that becomes free is its own.
+      await end(held.slice(0, OWN))
+      await until(() => upstream.ledger.length >= held.length + OWN)
+      await end(held.slice(OWN))
+      await rig.settle(60_000)
+      const own = new Set(callers.wishes.map(({ targetImage }) => targetImage))
+      const next = upstream.ledger.slice(held.length, held.length + OWN)
+      const passedOver = next.filter(({ targetImage }) => !own.has(targetImage)).length
+      const due = Math.min(times, MAX_WAITING + MAX_IN_FLIGHT)
+      return toResult(
+        await rig.check(),
+        {
+          injected: recorded + busy,
+          recoveriesMs: callers.wishes.flatMap(({ doneAt }) => (doneAt === null ? [] : [doneAt - from])),
+          note: `${recorded} were recorded, ${busy} were BUSY; recovery: the swaps of the other tenant`,
+        },
+        held.length !== MAX_IN_FLIGHT && `${held.length} swaps were sent at first, not ${MAX_IN_FLIGHT}`,
+        (recorded !== due || busy !== times - due) && `${recorded} were recorded and ${busy} BUSY, not ${due}`,
+        passedOver > 0 && `${passedOver} swaps of the busy tenant were sent before those of the other one`,
+        callers.wishes.some(({ doneAs }) => doneAs !== 'SUCCESS') && 'a swap of the other tenant did not succeed',
+      )
+    })
+  },
+}
+
+export const tenantFaults: readonly Scenario[] = [queueOfOne]
