@@ -181,6 +181,8 @@ export async function openApp({
     const { addresses: imageAddresses, forgetter, mirror } = imageKeeping
     const confirmer = createConfirmer({ store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock })
     const leases = createLeases(store, background, clock)
+    const unsent = { store, applyReport, leases, background, clock, stopping: stopping.signal }
+    const releaseUnsent = createReleaseUnsent(unsent)
     const submitter = createSubmitter({
       store,
       upstream,
@@ -189,6 +191,7 @@ export async function openApp({
       maxInFlight,
       background,
       leases,
+      releaseUnsent,
       hookAddresses,
       telemetry,
       clock,
@@ -205,7 +208,7 @@ export async function openApp({
       store,
       bus,
       submitter,
-      releaseUnsent: createReleaseUnsent({ store, applyReport, background, clock, stopping: stopping.signal }),
+      releaseUnsent,
       watcher,
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },

@@ -15,6 +15,10 @@ const RENEW_FOR_MS = 33_000
 /** Keeps the claims of this process alive, all of them together. */
 export interface Leases {
   hold(claimed: SwapJob): Hold
+  /**
+   * For a claim whose commit is in doubt: the job counts as held, without renewals, until the returned function is called.
+   */
+  doubt(jobId: string): () => void
   /** Whether this process is submitting the job: it knows better than a lease that it could not renew in time. */
   isHeld(jobId: string): boolean
 }
@@ -37,6 +41,7 @@ interface Held {
 export function createLeases(store: Pick<JobStore, 'applyDecision'>, background: Background, clock: Clock): Leases {
   /** By job. */
   const held = new Map<string, Held>()
+  const doubted = new Set<string>()
   let idle = new AbortController()
 
   const release = (one: Held) => held.get(one.claimed.id) === one && held.delete(one.claimed.id)
@@ -82,6 +87,10 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
         },
       }
     },
-    isHeld: (jobId) => held.has(jobId),
+    doubt: (jobId) => {
+      doubted.add(jobId)
+      return () => doubted.delete(jobId)
+    },
+    isHeld: (jobId) => held.has(jobId) || doubted.has(jobId),
   }
 }

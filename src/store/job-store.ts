@@ -122,9 +122,12 @@ export type CreatedJob =
  */
 export class CommitUnknownError extends Error {
   override readonly name = 'CommitUnknownError'
+  /** Asks on until the database tells whether the changes were made; null if it never does, or `stopping` aborts. Never rejects. */
+  readonly findOut: (stopping: AbortSignal) => Promise<boolean | null>
 
-  constructor(cause: unknown) {
+  constructor(cause: unknown, findOut: CommitUnknownError['findOut']) {
     super('it is not known whether the change was committed', { cause })
+    this.findOut = findOut
   }
 }
 
