@@ -60,9 +60,10 @@ export function createReleaseUnsent(parts: ReleaseUnsentParts): ReleaseUnsent {
     const settle = leases.doubt(claim.jobId)
     background.run('end a claim that was not used', async () => {
       // If the commit was not made, a claim that is found is another one: perhaps another process's.
-      const isRecorded = await doubt.findOut(stopping)
-      while (isRecorded && !stopping.aborted && !(await release(claim))) {
-        await clock.delay(ASK_EVERY_MS, stopping).catch(() => null)
+      let isOver = (await doubt.findOut(stopping)) !== true
+      while (!isOver && !stopping.aborted) {
+        isOver = await release(claim)
+        if (!isOver) await clock.delay(ASK_EVERY_MS, stopping).catch(() => null)
       }
       settle()
     })

@@ -7,15 +7,19 @@ import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
 import { type JobFilter, matchesFilter } from '../domain/job-filter.ts'
 import { isDone, SWAP_JOB_STATUSES, type SwapJobStatus } from '../domain/swap-job.ts'
 import { FairQueue } from '../lib/fair-queue.ts'
-import { countUpTo, isUnfinished, isWaiting, type Where } from './counting.ts'
+import { countUpTo, isUnfinished, isWaiting } from './counting.ts'
 import { toSwapJob } from './job-row.ts'
 import type { JobStore, ListRange } from './job-store.ts'
 import type { Engine } from './engine.ts'
+import { selectWaitingIds } from './next-waiting.ts'
 import { findKeys, scanJobs } from './scan-jobs.ts'
 import type { JobRow, Tables } from './tables.ts'
 import { sumUsage } from './usage-sums.ts'
 
-type Lists = Pick<JobStore, 'listJobs' | 'countJobs' | 'sumUsage' | 'countUnfinished' | 'countWaiting' | 'listRecent'>
+type Lists = Pick<
+  JobStore,
+  'listJobs' | 'countJobs' | 'sumUsage' | 'countUnfinished' | 'countWaiting' | 'listWaitingIds' | 'listRecent'
+>
 
 /** Reads at one time, so that others find a connection free. */
 const MAX_READS = 4
@@ -84,17 +88,15 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
       return count
     },
 
-    countWaiting: async (createdBefore, limit) => {
-      const isAhead = (where: Where) =>
-        createdBefore === null
-          ? isWaiting(where)
-          : where.and([isWaiting(where), where('created_at', '<', createdBefore)])
+    countWaiting: async (limit) => {
       const { count } = await db
-        .selectNoFrom(countUpTo(limit, isAhead).as('count'))
+        .selectNoFrom(countUpTo(limit, isWaiting).as('count'))
         .$narrowType<{ count: number }>()
         .executeTakeFirstOrThrow()
       return count
     },
+
+    listWaitingIds: async (limit) => (await selectWaitingIds(db, { limit })).map(({ id }) => id),
 
     listRecent: async (since, limit) => {
       const rows = await db
