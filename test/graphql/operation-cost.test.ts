@@ -117,14 +117,9 @@ test('the gateway stays ready, and answers others, while one caller sends the de
   const tooMany = `{ ${times(20, (n) => `a${n}: swapUsage { jobs }`)} }`
   const sent = Array.from({ length: 40 }, async (_unused, n) => graphql([sums, lists, tooMany][n % 3] ?? sums))
   const statuses: number[] = []
-  let isOver = false
-  const all = Promise.all(sent).finally(() => {
-    isOver = true
-  })
-  do statuses.push((await fetch(`${app.url}/readyz`)).status)
-  while (!isOver)
+  for (let n = 0; n < 20; n += 1) statuses.push((await fetch(`${app.url}/readyz`)).status)
   expect(new Set(statuses)).toEqual(new Set([200]))
-  const codes = (await all).map(({ errors }) => errors?.[0]?.extensions?.code)
+  const codes = (await Promise.all(sent)).map(({ errors }) => errors?.[0]?.extensions?.code)
   expect(codes).toEqual(sent.map((_one, n) => (n % 3 === 2 ? 'COST_ESTIMATED_TOO_EXPENSIVE' : undefined)))
 })
 

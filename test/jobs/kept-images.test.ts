@@ -13,6 +13,7 @@ import { createImageAddresses } from '../../src/jobs/image-addresses.ts'
 import { createKeptImages } from '../../src/jobs/kept-images.ts'
 import { createUploads } from '../../src/jobs/uploads.ts'
 import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
+import { createId } from '../../src/lib/ids.ts'
 import { createImageStore } from '../../src/store/kysely-image-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import type { StoredImage, StoredImageType } from '../../src/domain/image.ts'
@@ -164,7 +165,7 @@ test('nothing is stored when the blob store has less free space than the reserve
 
 test('a new view is refused with 503 and a reason when the disk reserve is reached, and stored images are served', async () => {
   const { images, codec, clock, blobs, keep, keys } = await openStage()
-  const image = await keep('img_a', true)
+  const image = await keep(createId('img', 0), true)
   const kept = createKeptImages({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const addresses = createImageAddresses('http://127.0.0.1', ['secret'])
   const door = createImageDoor({
@@ -190,5 +191,5 @@ test('a new view is refused with 503 and a reason when the disk reserve is reach
     error: { code: 'UNAVAILABLE', message: 'There is hardly any space left for images. Try again later.' },
   })
   expect((await get(null, 'image/jpeg')).status).toBe(200)
-  expect(await keys()).toEqual([`img_a/${image.sha256}`])
+  expect(await keys()).toEqual([`${image.id}/${image.sha256}`])
 })
