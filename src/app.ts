@@ -119,7 +119,7 @@ export async function openApp({
 
     // Listens before it is ready: the port may be one that was free, and hook addresses name it.
     const doors = createDoors()
-    const server = await listen(config, doors.route, { path: GRAPHQL_PATH, ...doors })
+    const server = await listen(config, doors.route, { path: GRAPHQL_PATH, ...doors }, undefined, clock)
     closers.add(() => server.close())
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`
     const publicUrl = config.publicUrl ?? url
@@ -172,18 +172,11 @@ export async function openApp({
       onClose: closers.add,
     })
     const { addresses: imageAddresses, forgetter, mirror } = imageKeeping
-    const confirmer = createConfirmer({
-      store,
-      upstream,
-      applyReport,
-      breaker,
-      pacer,
-      mirror,
-      telemetry,
-      clock,
-      stopping,
-    })
+    const confirming = { store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock, stopping }
+    const confirmer = createConfirmer(confirming)
     const leases = createLeases(store, background, clock)
+    const unsent = { store, applyReport, leases, background, clock, stopping }
+    const releaseUnsent = createReleaseUnsent(unsent)
     const submitter = createSubmitter({
       store,
       upstream,
@@ -192,6 +185,7 @@ export async function openApp({
       maxInFlight,
       background,
       leases,
+      releaseUnsent,
       hookAddresses,
       telemetry,
       clock,
@@ -208,7 +202,7 @@ export async function openApp({
       store,
       bus,
       submitter,
-      releaseUnsent: createReleaseUnsent({ store, applyReport, leases, background, clock, stopping }),
+      releaseUnsent,
       watcher,
       breaker,
       room: { maxInFlight, maxWaiting: MAX_WAITING },

@@ -72,6 +72,8 @@ export type CreateSwap = (viewer: Viewer, raw: unknown, retryOf?: string) => Pro
 
 /** How long ago the same images may have been swapped to be given back instead. */
 const SAME_CONTENT_MS = 60 * 60 * 1_000
+/** The claim that a job is recorded with. */
+const FIRST_FENCING = 1
 
 export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
   const {
@@ -131,7 +133,10 @@ export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
     const limits = toTenantLimits(budget, createdAt)
     const stored = await store.createJob(newJob, room, limits).catch((error: unknown) => {
       telemetry.jobNotRecorded(error)
-      if (error instanceof CommitUnknownError) releaseUnsent(newJob)
+      if (error instanceof CommitUnknownError) {
+        const { leaseUntil } = newJob
+        releaseUnsent({ jobId: id, fencing: FIRST_FENCING, leaseUntil, mayWait: idempotency !== null }, error)
+      }
       throw new GatewayError('UNAVAILABLE', 'The swap could not be recorded. Nothing was sent; try again later.')
     })
     faultPoint('intent-committed')

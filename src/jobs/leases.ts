@@ -16,11 +16,10 @@ const RENEW_FOR_MS = 33_000
 export interface Leases {
   hold(claimed: SwapJob): Hold
   /**
-   * Holds a job that this process claimed and does not submit, without renewing its claim: it may not be recorded yet.
-   * @returns a function that ends it.
+   * For a claim whose commit is in doubt: the job counts as held, without renewals, until the returned function is called.
    */
-  holdUnsent(jobId: string): () => void
-  /** Whether this process holds the job: it knows better than a lease that it could not renew in time. */
+  doubt(jobId: string): () => void
+  /** Whether this process is submitting the job: it knows better than a lease that it could not renew in time. */
   isHeld(jobId: string): boolean
 }
 
@@ -42,7 +41,7 @@ interface Held {
 export function createLeases(store: Pick<JobStore, 'applyDecision'>, background: Background, clock: Clock): Leases {
   /** By job. */
   const held = new Map<string, Held>()
-  const unsent = new Set<string>()
+  const doubted = new Set<string>()
   let idle = new AbortController()
 
   const release = (one: Held) => held.get(one.claimed.id) === one && held.delete(one.claimed.id)
@@ -88,10 +87,10 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
         },
       }
     },
-    holdUnsent: (jobId) => {
-      unsent.add(jobId)
-      return () => void unsent.delete(jobId)
+    doubt: (jobId) => {
+      doubted.add(jobId)
+      return () => doubted.delete(jobId)
     },
-    isHeld: (jobId) => held.has(jobId) || unsent.has(jobId),
+    isHeld: (jobId) => held.has(jobId) || doubted.has(jobId),
   }
 }

@@ -40,7 +40,7 @@ const CATCH_UP_MS = HOUR_MS
 const PAGE = 100
 /** Retries leave room for the copies of jobs that end now. */
 const MAX_RETRIES_AT_ONCE = 2
-/** Bytes of all copies being made, at the end of a job or later. Each counts as the largest image. */
+/** Bytes of all copies being made, at the end of a job or later. One whose length is not announced counts as the largest image. */
 const MAX_COPY_BYTES = 4 * MAX_IMAGE_BYTES
 const DAY_MS = 24 * 60 * 60 * 1_000
 
@@ -76,12 +76,13 @@ export function openMirror(parts: MirrorParts): Mirror {
   const copying = new Semaphore(MAX_COPY_BYTES)
   const retrying = new Semaphore(MAX_RETRIES_AT_ONCE)
 
-  const download = async (links: SwapLinks): Promise<Uint8Array> => {
+  /** @returns the id of the copy. */
+  const copy = async (job: SwapJob, links: SwapLinks): Promise<string> => {
     let failure = new ResultUnavailable('LINKS_EXPIRED', 'is not available any more: its links have expired', false)
     for (const link of [links.cdnImage, links.discordImage]) {
       if (link === null || (linkExpiresAt(link) ?? Infinity) <= clock.now()) continue
       try {
-        return await source.download(link)
+        return await copying.run(job.tenant, MAX_IMAGE_BYTES, async (shrinkTo) => copyFrom(link, job, shrinkTo))
       } catch (error) {
         if (!(error instanceof ResultUnavailable)) throw error
         if (!failure.isTransient) failure = error
@@ -90,9 +91,9 @@ export function openMirror(parts: MirrorParts): Mirror {
     throw failure
   }
 
-  const copy = async (job: SwapJob, links: SwapLinks): Promise<string> => {
+  const copyFrom = async (link: string, job: SwapJob, onLength: (byteLength: number) => void): Promise<string> => {
     stopping.throwIfAborted()
-    const bytes = await download(links)
+    const bytes = await source.download(link, onLength)
     const image = await codec.clean(bytes, 'COPY', job.tenant)
     const now = clock.now()
     const id = createId('img', now)
@@ -135,7 +136,7 @@ export function openMirror(parts: MirrorParts): Mirror {
     if (links === null || underWay.has(job.id)) return
     underWay.add(job.id)
     try {
-      await note(job, await copying.run(job.tenant, MAX_IMAGE_BYTES, async () => copy(job, links)))
+      await note(job, await copy(job, links))
     } catch (error) {
       const failure = fail(job, error)
       if (failure !== null) await store.noteMirror(job.id, { failure })
@@ -179,8 +180,7 @@ export function openMirror(parts: MirrorParts): Mirror {
       if (underWay.has(job.id)) return NOT_YET
       underWay.add(job.id)
       let isLate = false
-      const making = copying
-        .run(job.tenant, MAX_IMAGE_BYTES, async () => copy(job, links))
+      const making = copy(job, links)
         .then(async (copyId) => {
           if (isLate) await note(job, copyId)
           return { copyId, mirrorFailure: null }

@@ -1,70 +1,71 @@
 /**
- * Follows up on a new job whose commit is in doubt (`CommitUnknownError`). Its caller was told that nothing was sent, so
- * nothing may be: if the job turns out to be recorded, its claim ends. Without an idempotency key it fails, because its
- * caller will make another; with one it waits for its turn, because the same key gets this job again.
+ * Follows up on a claim whose commit is in doubt (`CommitUnknownError`): nothing was sent under it. If it turns out to be
+ * recorded it ends, and the job waits for its next turn. A new job without an idempotency key fails instead: its caller
+ * was told that nothing was sent, and will make another. With a key the same key gets this job again.
  */
 import type { Background } from '../lib/background.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Finding } from '../domain/report.ts'
 import { NOT_RECORDED_IN_TIME } from '../domain/transitions.ts'
 import { isDone } from '../domain/swap-job.ts'
-import type { JobStore, NewSwapJob } from '../store/job-store.ts'
+import type { CommitUnknownError, JobStore } from '../store/job-store.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { Leases } from './leases.ts'
 
 const ASK_EVERY_MS = 1_000
-/** A transaction without its client is undone by the database long before this. */
-const ABSENT_AFTER_MS = 60_000
-/** The claim that a job is recorded with. */
-const FIRST_FENCING = 1
 
 export interface ReleaseUnsentParts {
   readonly store: Pick<JobStore, 'findJob'>
   readonly applyReport: ApplyReport
-  readonly leases: Pick<Leases, 'holdUnsent'>
+  readonly leases: Pick<Leases, 'doubt'>
   readonly background: Background
   readonly clock: Clock
   readonly stopping: AbortSignal
 }
 
-type Unsent = Pick<NewSwapJob, 'id' | 'idempotency'>
+/** A claim under which nothing was sent. */
+export interface Unsent {
+  readonly jobId: string
+  readonly fencing: number
+  readonly leaseUntil: number | null
+  /** Whether the job may wait for another submit; otherwise it fails. */
+  readonly mayWait: boolean
+}
 
-export type ReleaseUnsent = (job: Unsent) => void
+export type ReleaseUnsent = (claim: Unsent, doubt: CommitUnknownError) => void
 
 export function createReleaseUnsent(parts: ReleaseUnsentParts): ReleaseUnsent {
   const { store, applyReport, leases, background, clock, stopping } = parts
 
-  /** @returns whether nothing is left to do. */
-  const release = async ({ id, idempotency }: Unsent, isAbsentFinal: boolean): Promise<boolean> => {
+  /** @returns false if the database is still away. */
+  const release = async ({ jobId, fencing, leaseUntil, mayWait }: Unsent): Promise<boolean> => {
     try {
-      const job = await store.findJob(id)
-      if (!job) return isAbsentFinal
-      if (isDone(job.status) || job.fencing !== FIRST_FENCING || job.upstreamId !== null) return true
+      const job = await store.findJob(jobId)
+      if (!job || isDone(job.status) || job.fencing !== fencing || job.upstreamId !== null) return true
+      // Another process's claim may have the same number, after a database that lost its last transactions in a crash.
+      if (job.status === 'PENDING' && job.leaseUntil !== leaseUntil) return true
       const at = clock.now()
       const finding: Finding =
-        idempotency !== null && job.status === 'PENDING'
+        mayWait && job.status === 'PENDING'
           ? { kind: 'released', retryAt: at }
           : { kind: 'refused', failure: NOT_RECORDED_IN_TIME }
-      await applyReport(job, { source: 'SUBMIT', at, fencing: FIRST_FENCING, finding })
+      await applyReport(job, { source: 'SUBMIT', at, fencing, finding })
       return true
     } catch {
-      // The database is still away. Without this the job would end at its deadline.
       return false
     }
   }
 
-  return (job) => {
-    // Without this the reconciler would take the job for sent once its lease is over.
-    const letGo = leases.holdUnsent(job.id)
-    background.run('release a job that was not sent', async () => {
-      const since = clock.now()
-      try {
-        while (!stopping.aborted && !(await release(job, clock.now() - since > ABSENT_AFTER_MS))) {
-          await clock.delay(ASK_EVERY_MS, stopping).catch(() => null)
-        }
-      } finally {
-        letGo()
+  return (claim, doubt) => {
+    const settle = leases.doubt(claim.jobId)
+    background.run('end a claim that was not used', async () => {
+      // If the commit was not made, a claim that is found is another one: perhaps another process's.
+      let isOver = (await doubt.findOut(stopping)) !== true
+      while (!isOver && !stopping.aborted) {
+        isOver = await release(claim)
+        if (!isOver) await clock.delay(ASK_EVERY_MS, stopping).catch(() => null)
       }
+      settle()
     })
   }
 }

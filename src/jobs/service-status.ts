@@ -16,7 +16,7 @@ const HEALTHY_SHARE = 0.5
 const MAX_COUNTED = 1_000
 
 export interface ServiceStatusParts {
-  readonly store: Pick<JobStore, 'countUnfinished' | 'countWaiting' | 'listRecent' | 'sumUsage'>
+  readonly store: Pick<JobStore, 'countUnfinished' | 'countWaiting' | 'listWaitingIds' | 'listRecent' | 'sumUsage'>
   readonly breaker: Pick<UpstreamBreaker, 'isTripped'>
   readonly room: { readonly maxInFlight: number; readonly maxWaiting: number }
   readonly budget: TenantBudgetOptions
@@ -31,7 +31,7 @@ export interface Service {
 }
 
 export interface Progress {
-  /** Jobs ahead in the queue; null once it is sent. */
+  /** Waiting jobs that would be submitted before it if no further ones came; null once it is sent. */
   readonly ahead: number | null
   readonly medianDoneAt: number | null
   readonly p90DoneAt: number | null
@@ -82,10 +82,27 @@ export function createServiceStatus({ store, breaker, room, budget, clock }: Ser
     return recent.facts
   }
 
+  /** Read once for all jobs of an answer. */
+  let order: Promise<ReadonlyMap<string, number>> | null = null
+  const readOrder = async () => {
+    try {
+      const ids = await store.listWaitingIds(MAX_COUNTED)
+      return new Map(ids.map((id, ahead) => [id, ahead]))
+    } finally {
+      order = null
+    }
+  }
+  /** At most `MAX_COUNTED`; all of the queue for a job that came after it was read. */
+  const countAhead = async (jobId: string) => {
+    order ??= readOrder()
+    const aheadOf = await order
+    return aheadOf.get(jobId) ?? aheadOf.size
+  }
+
   return {
     read: async () => ({
       ...(await facts()),
-      accepting: !breaker.isTripped() && (await store.countWaiting(null, room.maxWaiting)) < room.maxWaiting,
+      accepting: !breaker.isTripped() && (await store.countWaiting(room.maxWaiting)) < room.maxWaiting,
     }),
 
     estimate: async (job) => {
@@ -93,7 +110,7 @@ export function createServiceStatus({ store, breaker, room, budget, clock }: Ser
       const { typicalMs, slowMs } = await facts()
       const now = clock.now()
       const isWaiting = job.status === 'PENDING' && job.leaseUntil === null
-      const ahead = isWaiting ? await store.countWaiting(job.createdAt, MAX_COUNTED) : null
+      const ahead = isWaiting ? await countAhead(job.id) : null
       const begun = job.submittedAt ?? now
       const doneAt = (ms: number | null) =>
         // Those ahead go as many at a time as there is room for.

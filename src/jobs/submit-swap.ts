@@ -4,12 +4,13 @@ import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import type { Finding, Report } from '../domain/report.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
-import type { JobStore } from '../store/job-store.ts'
+import { CommitUnknownError, type JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import type { SubmitOutcome, Upstream } from '../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { HookAddresses } from './hook-addresses.ts'
 import { type Hold, type Leases, SUBMIT_LEASE_MS } from './leases.ts'
+import type { ReleaseUnsent } from './release-unsent.ts'
 import { toContentRefusals } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
@@ -22,6 +23,7 @@ export interface SubmitterParts {
   readonly maxInFlight: number
   readonly background: Background
   readonly leases: Pick<Leases, 'hold'>
+  readonly releaseUnsent: ReleaseUnsent
   readonly upstream: Pick<Upstream, 'submit'>
   readonly applyReport: ApplyReport
   readonly hookAddresses: HookAddresses
@@ -49,6 +51,7 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
     maxInFlight,
     background,
     leases,
+    releaseUnsent,
     hookAddresses,
     telemetry,
     clock,
@@ -100,6 +103,9 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
     const claim = { hookAddress: hookAddresses.addressOf(job.id), leaseUntil, maxInFlight }
     const claimed = await store.claimSubmit(job, claim).catch((error: unknown) => {
       breaker.abandoned()
+      if (error instanceof CommitUnknownError) {
+        releaseUnsent({ jobId: job.id, fencing: job.fencing + 1, leaseUntil, mayWait: true }, error)
+      }
       throw error
     })
     if (!claimed) {

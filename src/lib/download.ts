@@ -61,11 +61,16 @@ export interface DownloadOptions {
   readonly timeoutMs: number
 }
 
-export type Download = (url: string, signal?: AbortSignal) => Promise<Uint8Array>
+/** @param onLength called with the number of bytes that will be returned, if the host announces it before they arrive. */
+export type Download = (
+  url: string,
+  signal?: AbortSignal,
+  onLength?: (byteLength: number) => void,
+) => Promise<Uint8Array>
 
 /** @returns a download that throws DownloadError, or the reason of its signal, if it has one, when that aborts. */
 export function createDownload({ guard, dispatcher, maxBytes, timeoutMs }: DownloadOptions): Download {
-  async function follow(first: URL, signal: AbortSignal): Promise<Uint8Array> {
+  async function follow(first: URL, signal: AbortSignal, onLength: (byteLength: number) => void): Promise<Uint8Array> {
     const cookies = new Map<string, readonly string[]>()
     let url = first
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
@@ -82,7 +87,7 @@ export function createDownload({ guard, dispatcher, maxBytes, timeoutMs }: Downl
         const location = [headers['location'] ?? []].flat()[0]
         if (!REDIRECTS.has(statusCode) || location === undefined) {
           checkStatus(statusCode, headers['content-range'])
-          return await readBody(body, headers)
+          return await readBody(body, headers, onLength)
         }
         // Some hosts redirect to the same address until their cookie comes back.
         cookies.set(url.host, [headers['set-cookie'] ?? []].flat().flatMap(toCookie).slice(0, MAX_COOKIES))
@@ -94,9 +99,15 @@ export function createDownload({ guard, dispatcher, maxBytes, timeoutMs }: Downl
     throw failed('TOO_MANY_REDIRECTS', `more than ${MAX_REDIRECTS} redirects`)
   }
 
-  async function readBody(body: Readable, headers: Record<string, string | string[] | undefined>): Promise<Uint8Array> {
+  async function readBody(
+    body: Readable,
+    headers: Record<string, string | string[] | undefined>,
+    onLength: (byteLength: number) => void,
+  ): Promise<Uint8Array> {
     const encodings = readEncodings(headers['content-encoding'])
-    if (encodings.length === 0 && Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
+    const length = encodings.length === 0 ? headers['content-length'] : undefined
+    if (Number(length ?? 0) > maxBytes) throw tooLarge()
+    if (length !== undefined) onLength(Number(length))
     const bytes = await readCapped(encodings.reduceRight(decodeBody, body), maxBytes)
     if (bytes === null) throw tooLarge()
     return bytes
@@ -106,10 +117,10 @@ export function createDownload({ guard, dispatcher, maxBytes, timeoutMs }: Downl
     return new DownloadError('TOO_LARGE', `is too large: more than ${Math.floor(maxBytes / 1e6)} MB`, false)
   }
 
-  return async (url, signal) => {
+  return async (url, signal, onLength = () => {}) => {
     const timeout = AbortSignal.timeout(timeoutMs)
     try {
-      return await follow(new URL(url), signal ? AbortSignal.any([signal, timeout]) : timeout)
+      return await follow(new URL(url), signal ? AbortSignal.any([signal, timeout]) : timeout, onLength)
     } catch (error) {
       signal?.throwIfAborted()
       if (error instanceof DownloadError) throw error

@@ -18,12 +18,20 @@ export class Semaphore {
     this.#free = permits
   }
 
-  /** Does the work as soon as its weight is free. A weight above all permits counts as all of them. */
-  async run<T>(key: string, weight: number, work: () => Promise<T>): Promise<T> {
-    const held = Math.min(weight, this.#permits)
+  /**
+   * Does the work as soon as its weight is free. A weight above all permits counts as all of them. Work that turns out
+   * to weigh less says so by `shrinkTo`, and the rest is free for others at once.
+   */
+  async run<T>(key: string, weight: number, work: (shrinkTo: (weight: number) => void) => Promise<T>): Promise<T> {
+    let held = Math.min(weight, this.#permits)
     await this.#acquire(key, held)
+    const shrinkTo = (less: number) => {
+      const excess = Math.max(0, held - less)
+      held -= excess
+      this.#release(excess)
+    }
     try {
-      return await work()
+      return await work(shrinkTo)
     } finally {
       this.#release(held)
     }

@@ -147,6 +147,8 @@ export function findPlace(
   }
   if (waiting + unseen >= room.maxWaiting) return { kind: 'full' }
   if (inFlight + unseen < room.maxInFlight && due === 0) return { kind: 'free' }
-  if (maxWaiting !== null && ofTenant.waiting + unseen >= maxWaiting) return { kind: 'tenantFull' }
+  // As many as are free for others: at most half of the room, and less the fuller it is.
+  const free = room.maxWaiting - waiting - unseen
+  if (maxWaiting !== null && ofTenant.waiting + unseen >= Math.min(maxWaiting, free)) return { kind: 'tenantFull' }
   return { kind: 'queue' }
 }

@@ -122,9 +122,12 @@ export type CreatedJob =
  */
 export class CommitUnknownError extends Error {
   override readonly name = 'CommitUnknownError'
+  /** Asks on until the database tells whether the changes were made; null if it never does, or `stopping` aborts. Never rejects. */
+  readonly findOut: (stopping: AbortSignal) => Promise<boolean | null>
 
-  constructor(cause: unknown) {
+  constructor(cause: unknown, findOut: CommitUnknownError['findOut']) {
     super('it is not known whether the change was committed', { cause })
+    this.findOut = findOut
   }
 }
 
@@ -267,8 +270,13 @@ export interface JobStore {
    */
   sumUsage(tenant: string, since: number, reserve: number): Promise<UsageSums>
   countUnfinished(tenant: string): Promise<number>
-  /** How many wait that were made before `createdAt`, and how many in all; counted no further than `limit`. */
-  countWaiting(createdBefore: number | null, limit: number): Promise<number>
+  /** How many wait to be submitted, counted no further than `limit`. */
+  countWaiting(limit: number): Promise<number>
+  /**
+   * The first `limit` ids of the waiting jobs, in the order in which they would be submitted if no job in flight ended
+   * and no further one came.
+   */
+  listWaitingIds(limit: number): Promise<readonly string[]>
   listRecent(since: number, limit: number): Promise<RecentJobs>
 
   /** Jobs that ended in SUCCESS between the two times and have neither a copy nor a reason why not. */

@@ -5,17 +5,21 @@
  */
 import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
 import { type JobFilter, matchesFilter } from '../domain/job-filter.ts'
-import { isDone, SWAP_JOB_STATUSES, type SwapJobStatus } from '../domain/swap-job.ts'
+import { isDone, SWAP_JOB_STATUSES, type SwapJob, type SwapJobStatus } from '../domain/swap-job.ts'
 import { FairQueue } from '../lib/fair-queue.ts'
-import { countUpTo, isUnfinished, isWaiting, type Where } from './counting.ts'
+import { countUpTo, isUnfinished, isWaiting } from './counting.ts'
 import { toSwapJob } from './job-row.ts'
 import type { JobStore, ListRange } from './job-store.ts'
 import type { Engine } from './engine.ts'
-import { findKeys, scanJobs } from './scan-jobs.ts'
+import { selectWaitingIds } from './next-waiting.ts'
+import { findKeys, newestFirst, oldestFirst, type Piece, readPiece, scanJobs } from './scan-jobs.ts'
 import type { JobRow, Tables } from './tables.ts'
 import { sumUsage } from './usage-sums.ts'
 
-type Lists = Pick<JobStore, 'listJobs' | 'countJobs' | 'sumUsage' | 'countUnfinished' | 'countWaiting' | 'listRecent'>
+type Lists = Pick<
+  JobStore,
+  'listJobs' | 'countJobs' | 'sumUsage' | 'countUnfinished' | 'countWaiting' | 'listWaitingIds' | 'listRecent'
+>
 
 /** Reads at one time, so that others find a connection free. */
 const MAX_READS = 4
@@ -25,11 +29,30 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
   const reads = new FairQueue(MAX_READS)
 
   const scan = async (tenant: string, filter: JobFilter, range: ListRange) => {
-    const readPage = async (key: JobFilter, part: ListRange) =>
-      reads.run(tenant, async () => findPage(db, tenant, { ...key, status: null }, part))
-    const countKey = async (key: JobFilter, limit: number) =>
-      reads.run(tenant, async () => countPage(db, tenant, { ...key, status: null }, limit))
-    return scanJobs(filter, range, { readPage, countKey })
+    const statuses = toStatuses(filter)
+    // No status has both what is done and what is not.
+    if (statuses?.length === 0) return []
+    return scanJobs(filter, range, {
+      readPiece: async (key, part) =>
+        reads.run(tenant, async () =>
+          readPiece(db, { ...toPiece(tenant, key, part), statuses, others: toOthers(filter, key) }),
+        ),
+      countKey: async (key, limit) =>
+        reads.run(tenant, async () => countPage(db, tenant, { ...key, status: null }, limit)),
+    })
+  }
+
+  const listScanned = async (tenant: string, filter: JobFilter, range: ListRange): Promise<SwapJob[]> => {
+    const places = await scan(tenant, filter, range)
+    const ids = places.map(({ id }) => id)
+    const found = new Map((await reads.run(tenant, async () => findByIds(db, tenant, ids))).map((row) => [row.id, row]))
+    const jobs = ids.flatMap((id) => found.get(id) ?? []).map(toSwapJob)
+    // A job may have moved since its place was read.
+    const fitting = jobs.filter((job) => matchesFilter(job, filter))
+    const last = places.at(-1)
+    if (!last || places.length < range.limit || fitting.length === places.length) return fitting
+    const rest = { ...range, from: { createdAt: last.created_at, id: last.id }, limit: range.limit - fitting.length }
+    return [...fitting, ...(await listScanned(tenant, filter, rest))]
   }
 
   return {
@@ -39,8 +62,8 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
         return cut(rows, filter, range).map(toSwapJob)
       }
       if (isScanned(filter)) {
-        const rows = await scan(tenant, filter, range)
-        return (range.direction === 'forward' ? rows : rows.toReversed()).map(toSwapJob)
+        const jobs = await listScanned(tenant, filter, range)
+        return range.direction === 'forward' ? jobs : jobs.toReversed()
       }
       const statuses = toStatuses(filter)
       // One for each status, and the page of them all together: in one statement they would have to be sorted.
@@ -84,17 +107,15 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
       return count
     },
 
-    countWaiting: async (createdBefore, limit) => {
-      const isAhead = (where: Where) =>
-        createdBefore === null
-          ? isWaiting(where)
-          : where.and([isWaiting(where), where('created_at', '<', createdBefore)])
+    countWaiting: async (limit) => {
       const { count } = await db
-        .selectNoFrom(countUpTo(limit, isAhead).as('count'))
+        .selectNoFrom(countUpTo(limit, isWaiting).as('count'))
         .$narrowType<{ count: number }>()
         .executeTakeFirstOrThrow()
       return count
     },
+
+    listWaitingIds: async (limit) => (await selectWaitingIds(db, { limit })).map(({ id }) => id),
 
     listRecent: async (since, limit) => {
       const rows = await db
@@ -171,18 +192,8 @@ function narrow(db: Kysely<Tables>, tenant: string, { status, clientReference }:
 
 /** How many fit, counted no further than `limit`, in the index alone. */
 async function countPage(db: Kysely<Tables>, tenant: string, filter: Narrowed, limit: number): Promise<number> {
-  const { createdFrom, createdBefore, status, clientReference } = filter
-  const [tag] = filter.tags ?? []
-  const { createdAt } = tag === undefined ? BY_JOB : BY_TAG
-  const conditions = [
-    sql`tenant = ${tenant}`,
-    ...(tag === undefined ? [] : [sql`tag = ${tag}`]),
-    ...(status === null ? [] : [sql`status = ${status}`]),
-    ...(clientReference == null ? [] : [sql`client_reference = ${clientReference}`]),
-    ...(createdFrom == null ? [] : [sql`${createdAt} >= ${createdFrom}`]),
-    ...(createdBefore == null ? [] : [sql`${createdAt} < ${createdBefore}`]),
-  ]
-  const table = tag === undefined ? sql`jobs` : sql`job_tags as by_tag`
+  const { createdFrom = null, createdBefore = null } = filter
+  const { table, conditions } = toSelection(tenant, filter, { from: createdFrom, before: createdBefore })
   const { rows } = await sql<{ count: number }>`
     select count(*) as count from (
       select 1 from ${table} where ${sql.join(conditions, sql` and `)} limit ${limit}
@@ -191,56 +202,86 @@ async function countPage(db: Kysely<Tables>, tenant: string, filter: Narrowed, l
   return rows[0]?.count ?? 0
 }
 
+/** What is selected by the index of a filter's one key and status. */
+function toSelection(
+  tenant: string,
+  { tags, status, clientReference }: Narrowed,
+  created: { readonly from: number | null; readonly before: number | null },
+) {
+  const [tag] = tags ?? []
+  const place = tag === undefined ? BY_JOB : BY_TAG
+  const conditions = [
+    sql`tenant = ${tenant}`,
+    ...(tag === undefined ? [] : [sql`tag = ${tag}`]),
+    ...(status === null ? [] : [sql`status = ${status}`]),
+    ...(clientReference == null ? [] : [sql`client_reference = ${clientReference}`]),
+    ...(created.from === null ? [] : [sql`${place.createdAt} >= ${created.from}`]),
+    ...(created.before === null ? [] : [sql`${place.createdAt} < ${created.before}`]),
+  ]
+  return { place, table: tag === undefined ? sql`jobs` : sql`job_tags as by_tag`, conditions }
+}
+
+/** The tags and the reference of a filter, without those that the key names. */
+function toOthers({ tags, clientReference }: JobFilter, key: JobFilter): Piece['others'] {
+  return {
+    tags: [...new Set(tags)].filter((tag) => key.tags?.includes(tag) !== true),
+    clientReference: key.clientReference == null ? clientReference : null,
+  }
+}
+
+function toPiece(tenant: string, key: JobFilter, range: ListRange): Omit<Piece, 'statuses' | 'others'> {
+  const { newest, oldest, after } = toBounds(key, range)
+  const selection = toSelection(tenant, { ...key, status: null }, { from: oldest, before: newest })
+  const isForward = range.direction === 'forward'
+  const conditions = [...selection.conditions, ...(after === null ? [] : [isBehind(selection.place, after, isForward)])]
+  return { ...selection, conditions, tenant, isForward, limit: range.limit }
+}
+
+/** Of two bounds on one side the nearer one alone: with both an index is entered at either. */
+function toBounds({ createdFrom = null, createdBefore = null }: JobFilter, { from, direction }: ListRange) {
+  const isForward = direction === 'forward'
+  const isWithin =
+    from !== null && (isForward ? from.createdAt < (createdBefore ?? Infinity) : from.createdAt >= (createdFrom ?? 0))
+  return {
+    newest: isForward && isWithin ? null : createdBefore,
+    oldest: !isForward && isWithin ? null : createdFrom,
+    after: isWithin ? from : null,
+  }
+}
+
+/** As one comparison of both: an index is entered right there. */
+function isBehind(
+  { createdAt, id }: typeof BY_JOB,
+  after: { readonly createdAt: number; readonly id: string },
+  isForward: boolean,
+) {
+  return sql<SqlBool>`(${createdAt}, ${id}) ${sql.raw(isForward ? '<' : '>')} (${after.createdAt}, ${after.id})`
+}
+
 /** Where a page is read from: the jobs, or, where a tag is asked for, the jobs of that tag; both stand in its order. */
 const BY_JOB = { createdAt: sql.ref<number>('jobs.created_at'), id: sql.ref<string>('jobs.id') }
 const BY_TAG = { createdAt: sql.ref<number>('by_tag.created_at'), id: sql.ref<string>('by_tag.job_id') }
 
-async function findPage(
-  db: Kysely<Tables>,
-  tenant: string,
-  filter: Narrowed,
-  { from, direction, limit }: ListRange,
-): Promise<JobRow[]> {
-  const { createdFrom = null, createdBefore = null } = filter
+async function findPage(db: Kysely<Tables>, tenant: string, filter: Narrowed, range: ListRange): Promise<JobRow[]> {
   const [tag] = filter.tags ?? []
-  const { createdAt, id } = tag === undefined ? BY_JOB : BY_TAG
-  const isForward = direction === 'forward'
+  const place = tag === undefined ? BY_JOB : BY_TAG
+  const { createdAt, id } = place
+  const isForward = range.direction === 'forward'
   const order = isForward ? 'desc' : 'asc'
-  // Of two bounds on one side the nearer one alone: with both an index is entered at either.
-  const isWithin =
-    from !== null && (isForward ? from.createdAt < (createdBefore ?? Infinity) : from.createdAt >= (createdFrom ?? 0))
-  const newest = isForward && isWithin ? null : createdBefore
-  const oldest = !isForward && isWithin ? null : createdFrom
-  return (
-    narrow(db, tenant, filter)
-      .selectAll('jobs')
-      .$if(tag !== undefined, (query) =>
-        query
-          .innerJoin('job_tags as by_tag', 'by_tag.job_id', 'jobs.id')
-          .where('by_tag.tenant', '=', tenant)
-          .where('by_tag.tag', '=', tag ?? ''),
-      )
-      .$if(newest !== null, (query) => query.where(createdAt, '<', newest))
-      .$if(oldest !== null, (query) => query.where(createdAt, '>=', oldest))
-      // As one comparison of both: an index is entered right there.
-      .$if(isWithin, (query) =>
-        query.where(
-          sql<SqlBool>`(${createdAt}, ${id}) ${sql.raw(isForward ? '<' : '>')} (${from?.createdAt}, ${from?.id})`,
-        ),
-      )
-      .orderBy(createdAt, order)
-      .orderBy(id, order)
-      .limit(limit)
-      .execute()
-  )
-}
-
-type Place = Pick<JobRow, 'created_at' | 'id'>
-
-function newestFirst(a: Place, b: Place): number {
-  return b.created_at - a.created_at || (a.id === b.id ? 0 : a.id < b.id ? 1 : -1)
-}
-
-function oldestFirst(a: Place, b: Place): number {
-  return -newestFirst(a, b)
+  const { newest, oldest, after } = toBounds(filter, range)
+  return narrow(db, tenant, filter)
+    .selectAll('jobs')
+    .$if(tag !== undefined, (query) =>
+      query
+        .innerJoin('job_tags as by_tag', 'by_tag.job_id', 'jobs.id')
+        .where('by_tag.tenant', '=', tenant)
+        .where('by_tag.tag', '=', tag ?? ''),
+    )
+    .$if(newest !== null, (query) => query.where(createdAt, '<', newest))
+    .$if(oldest !== null, (query) => query.where(createdAt, '>=', oldest))
+    .$if(after !== null, (query) => (after === null ? query : query.where(isBehind(place, after, isForward))))
+    .orderBy(createdAt, order)
+    .orderBy(id, order)
+    .limit(range.limit)
+    .execute()
 }

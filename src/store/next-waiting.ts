@@ -6,6 +6,32 @@ import type { JobRow } from './tables.ts'
 
 const WAITING = sql`finished_at is null and status = 'PENDING' and lease_until is null`
 
+const IN_FLIGHT = sql`
+  select tenant, count(*) as jobs from (
+    select tenant from jobs where finished_at is null and status = 'ON_QUEUE'
+    union all
+    select tenant from jobs where finished_at is null and status = 'PENDING' and lease_until is not null
+  ) as sent group by tenant
+`
+
+/**
+ * The ids of the waiting jobs in the order in which they would be submitted if no job in flight ended and no further one
+ * came. It reads the whole queue, in the queue's index.
+ */
+export const selectWaitingIds = prepareQuery((db, values: { readonly limit: number }) => {
+  const query = sql<Pick<JobRow, 'id'>>`
+    with in_flight as (${IN_FLIGHT})
+    select id from (
+      select id, created_at, coalesce(in_flight.jobs, 0)
+        + row_number() over (partition by waiting.tenant order by created_at, id) as turn
+      from (select id, tenant, created_at from jobs where ${WAITING}) as waiting
+      left join in_flight on in_flight.tenant = waiting.tenant
+    ) as turns
+    order by turn, created_at, id limit ${values.limit}
+  `
+  return { compile: () => query.compile(db) }
+})
+
 /**
  * The job that is to be submitted next (`JobStore.findNextWaiting`). The tenants that wait are found by skipping from one
  * to the next in the index of the queue, so the cost grows with their number and not with the length of the queue.
@@ -21,13 +47,7 @@ export const selectNextWaiting = prepareQuery((db, values: ContentRefusals & { r
       select (select min(jobs.tenant) from jobs where ${WAITING} and jobs.tenant > waiting.tenant)
       from waiting where waiting.tenant is not null
     ),
-    in_flight as (
-      select tenant, count(*) as jobs from (
-        select tenant from jobs where finished_at is null and status = 'ON_QUEUE'
-        union all
-        select tenant from jobs where finished_at is null and status = 'PENDING' and lease_until is not null
-      ) as sent group by tenant
-    ),
+    in_flight as (${IN_FLIGHT}),
     refused as (
       select tenant from jobs where ${isRefusal} group by tenant having count(*) >= ${maxPerTenant}
     ),

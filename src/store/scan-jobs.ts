@@ -1,23 +1,36 @@
 /**
- * Jobs that fit a filter of several parts, which no index answers as a whole: those of the part with the fewest jobs are
- * read in pieces, and the other parts are compared with each. Between two pieces others have their turn.
+ * Jobs that fit a filter of several parts, which no index answers as a whole. The part with the fewest jobs is read in
+ * pieces from its index, and the other parts are looked up in theirs, so no job itself is read that does not fit. Between
+ * two pieces other reads have their turn.
  */
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { GatewayError } from '../domain/errors.ts'
-import { type JobFilter, matchesFilter } from '../domain/job-filter.ts'
-import { toSwapJob } from './job-row.ts'
+import type { JobFilter } from '../domain/job-filter.ts'
+import type { SwapJobStatus } from '../domain/swap-job.ts'
 import type { ListRange } from './job-store.ts'
-import type { JobRow } from './tables.ts'
+import type { JobRow, Tables } from './tables.ts'
 
 /** Jobs of one piece: some three milliseconds. */
-const PIECE = 200
+const PIECE = 500
 /** Jobs that are compared for one list; of more, the caller has to say which. */
 const MAX_SCANNED = 10_000
 /** Jobs of each part that are counted to find the part with the fewest. */
 const MAX_PROBED = 1_000
 
+/** Where a job is in a list. */
+export type Place = Pick<JobRow, 'created_at' | 'id'>
+
+export function newestFirst(a: Place, b: Place): number {
+  return b.created_at - a.created_at || (a.id === b.id ? 0 : a.id < b.id ? 1 : -1)
+}
+
+export function oldestFirst(a: Place, b: Place): number {
+  return -newestFirst(a, b)
+}
+
 export interface ScanSource {
-  /** A page by one part of a filter, in the order of the range. */
-  readPage(key: JobFilter, range: ListRange): Promise<readonly JobRow[]>
+  /** A piece of the jobs of one part of a filter, in the order of the range, and which of them fit all of it. */
+  readPiece(key: JobFilter, range: ListRange): Promise<readonly (Place & { readonly fits: boolean })[]>
   /** How many jobs there are of one part, counted no further than `limit`. */
   countKey(key: JobFilter, limit: number): Promise<number>
 }
@@ -31,18 +44,18 @@ export function findKeys({ tags, clientReference }: JobFilter): JobFilter[] {
 }
 
 /**
- * The jobs in the range that fit, in its order from its beginning.
+ * The places of the jobs in the range that fit, in its order from its beginning.
  * @throws {GatewayError} code INVALID_INPUT if there are too many jobs to compare.
  */
-export async function scanJobs(filter: JobFilter, range: ListRange, source: ScanSource): Promise<JobRow[]> {
+export async function scanJobs(filter: JobFilter, range: ListRange, source: ScanSource): Promise<Place[]> {
   const { createdFrom, createdBefore } = filter
   const key = { ...(await chooseKey(filter, source)), createdFrom, createdBefore }
-  const found: JobRow[] = []
+  const found: Place[] = []
   let { from } = range
   for (let scanned = 0; scanned < MAX_SCANNED; scanned += PIECE) {
-    const piece = await source.readPage(key, { ...range, from, limit: PIECE })
-    for (const row of piece) {
-      if (matchesFilter(toSwapJob(row), filter) && found.push(row) === range.limit) return found
+    const piece = await source.readPiece(key, { ...range, from, limit: PIECE })
+    for (const { fits, ...place } of piece) {
+      if (fits && found.push(place) === range.limit) return found
     }
     const last = piece.at(-1)
     if (!last || piece.length < PIECE) return found
@@ -66,4 +79,52 @@ async function chooseKey(filter: JobFilter, source: ScanSource): Promise<JobFilt
   )
   const [fewest] = counted.toSorted((a, b) => a.count - b.count)
   return fewest?.key ?? {}
+}
+
+export interface Piece {
+  readonly tenant: string
+  /** What the piece is read from, its place in the list, and what holds of all of it. */
+  readonly table: RawBuilder<unknown>
+  readonly place: { readonly createdAt: RawBuilder<number>; readonly id: RawBuilder<string> }
+  readonly conditions: readonly RawBuilder<unknown>[]
+  readonly isForward: boolean
+  readonly limit: number
+  /** What is looked up of each job; null: any status. */
+  readonly statuses: readonly SwapJobStatus[] | null
+  readonly others: { readonly tags: readonly string[]; readonly clientReference: string | null | undefined }
+}
+
+/** Reads one piece (`ScanSource.readPiece`) from indexes alone. */
+export async function readPiece(db: Kysely<Tables>, piece: Piece) {
+  const { tenant, table, place, conditions, isForward, limit, statuses, others } = piece
+  const order = sql.raw(isForward ? 'desc' : 'asc')
+  const { rows } = await sql<Place & { fits: number }>`
+    select page.created_at, page.id, case when ${sql.join(toLookUps(tenant, others, statuses), sql` and `)} then 1 else 0 end as fits
+    from (
+      select ${place.createdAt} as created_at, ${place.id} as id from ${table}
+      where ${sql.join(conditions, sql` and `)} order by ${place.createdAt} ${order}, ${place.id} ${order} limit ${limit}
+    ) as page
+  `.execute(db)
+  // They come in this order, but no database promises it.
+  return rows
+    .map(({ created_at, id, fits }) => ({ created_at, id, fits: fits === 1 }))
+    .toSorted(isForward ? newestFirst : oldestFirst)
+}
+
+/** As a range, not as an equality: by the id alone the job itself would be read. */
+const isAt = (id: 'other.id' | 'other.job_id') =>
+  sql`other.created_at = page.created_at and ${sql.ref(id)} between page.id and page.id`
+
+/** A condition on the jobs of `page` for each part of the filter that the page was not read by. */
+function toLookUps(tenant: string, { tags, clientReference }: Piece['others'], statuses: Piece['statuses']) {
+  const ofJob = (part: RawBuilder<unknown>) =>
+    sql`exists (select 1 from jobs as other where other.tenant = ${tenant} and ${part} and ${isAt('other.id')})`
+  return [
+    ...(statuses === null ? [] : [ofJob(sql`other.status in (${sql.join(statuses)})`)]),
+    ...(clientReference == null ? [] : [ofJob(sql`other.client_reference = ${clientReference}`)]),
+    ...tags.map(
+      (tag) =>
+        sql`exists (select 1 from job_tags as other where other.tenant = ${tenant} and other.tag = ${tag} and ${isAt('other.job_id')})`,
+    ),
+  ]
 }

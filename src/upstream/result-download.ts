@@ -31,7 +31,7 @@ export function openResultSource({ allowedHosts }: ResultDownloadOptions): Resul
   const download = createDownload({ guard, dispatcher: agent, maxBytes: MAX_IMAGE_BYTES, timeoutMs: TIMEOUT_MS })
 
   return {
-    download: async (link) => {
+    download: async (link, onLength) => {
       if (!mayHold(new URL(link))) {
         throw new ResultUnavailable(
           'HOST_NOT_KNOWN',
@@ -40,7 +40,7 @@ export function openResultSource({ allowedHosts }: ResultDownloadOptions): Resul
         )
       }
       try {
-        return await download(link)
+        return await download(link, undefined, onLength)
       } catch (error) {
         if (!(error instanceof DownloadError)) throw error
         throw new ResultUnavailable(error.code, error.message, error.isTransient)

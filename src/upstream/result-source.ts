@@ -2,9 +2,10 @@
 export interface ResultSource {
   /**
    * Downloads what the link leads to, within limits.
+   * @param onLength called with the number of bytes, if the host announces it before they arrive.
    * @throws {ResultUnavailable}
    */
-  download(link: string): Promise<Uint8Array>
+  download(link: string, onLength: (byteLength: number) => void): Promise<Uint8Array>
 }
 
 /** The message is a predicate without a full stop: "could not be downloaded: …". */

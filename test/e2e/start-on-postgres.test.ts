@@ -1,7 +1,10 @@
 /** What an operator is told about the PostgreSQL that the program is started with. */
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { createDatabase } from '../support/postgres.ts'
+import { throughSideDoor } from '../support/side-door.ts'
 import { makeDataDir } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 import { findFreePorts, killLeftPrograms, runProgram, startProgram } from './program.ts'
@@ -24,6 +27,51 @@ test('a database that does not exist stops the start with one line that names DA
     ),
   ])
 })
+
+test('a PostgreSQL older than 13 stops the start with one line, and no table is created', async () => {
+  const { url, drop } = await createDatabase()
+  closeAfterTest(drop)
+  const [version] = (await throughSideDoor(url, async ({ query }) => query('show server_version_num'))) as [
+    { server_version_num: string },
+  ]
+  // The server, with the version of an older one in its answers.
+  const old = await openRewriter(Number(new URL(url).port), version.server_version_num, '120022')
+  const through = new URL(url)
+  through.port = String(old.port)
+  const env = { PORT: '0', LOCAL_UPSTREAM_PORT: '0', DATA_DIR: await makeDataDir(), ...SECRET }
+  const { code, lines } = await runProgram({ ...env, DATABASE_URL: through.href })
+  expect(code).toBe(1)
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^swapface-gateway cannot start: DATABASE_URL cannot be used: PostgreSQL at \S+: its version is 12\.22, and at least PostgreSQL 13 is needed\.$/,
+    ),
+  ])
+  const tables = "select * from information_schema.tables where table_schema = 'public'"
+  expect(await throughSideDoor(url, async ({ query }) => query(tables))).toEqual([])
+})
+
+/** A TCP proxy that replaces a text of the server's answers by another one of the same length. */
+async function openRewriter(toPort: number, text: string, by: string): Promise<{ readonly port: number }> {
+  const server = createServer((client) => {
+    const upstream = connect(toPort, '127.0.0.1')
+    client.on('error', () => upstream.destroy()).pipe(upstream)
+    upstream.on('error', () => client.destroy()).on('close', () => client.end())
+    upstream.on('data', (chunk) => {
+      const at = chunk.indexOf(text)
+      if (at >= 0) chunk.write(by, at, 'latin1')
+      client.write(chunk)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  closeAfterTest(async () => {
+    server.close()
+    await once(server, 'close')
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
+  return address
+}
 
 test('PostgreSQL with a folder of images warns that BLOB_URL must be shared', async () => {
   const { url, drop } = await createDatabase()

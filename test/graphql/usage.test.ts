@@ -1,5 +1,6 @@
 /** What was spent, what may be, how the service is doing, and how long a swap will take. */
 import { expect, test } from 'vitest'
+import { sha256 } from '../support/sha256.ts'
 import { createStepClock } from '../support/step-clock.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
@@ -92,18 +93,25 @@ test('how long a swap takes is drawn from those of late, and a job that takes lo
   expect(progress).toMatchObject({ ahead: null, overdue: true })
 })
 
-test('one that waits says how many are ahead of it, and one that is done says nothing', async () => {
+test('one that waits says how many are ahead of it in the fair order, and one that is sent says nothing', async () => {
   const clock = createStepClock()
-  const gateway = await openTestApp({ clock, settings: { MAX_IN_FLIGHT: '1' } })
-  const ids: string[] = []
-  for (let n = 0; n < 4; n += 1) {
-    ids.push(await create(gateway))
+  const keys = ['many', 'few'].map((tenant) => `${tenant}:${sha256(`key of ${tenant}`)}`).join(',')
+  const gateway = await openTestApp({ clock, settings: { MAX_IN_FLIGHT: '1', API_KEYS: keys } })
+  const createAs = async (tenant: string) => {
+    const answer = await gateway.graphql(CREATE, { input: INPUT }, { 'x-api-key': `key of ${tenant}` })
     clock.step(10)
+    return { id: String(answer.data.createSwap.job.id), tenant }
   }
+  const jobs: { readonly id: string; readonly tenant: string }[] = []
+  for (const tenant of ['many', 'many', 'many', 'many', 'few', 'few']) jobs.push(await createAs(tenant))
   const ahead = await Promise.all(
-    ids.map(async (id) => (await gateway.graphql(PROGRESS, { id })).data.swapJob.progress.ahead),
+    jobs.map(async ({ id, tenant }) => {
+      const answer = await gateway.graphql(PROGRESS, { id }, { 'x-api-key': `key of ${tenant}` })
+      return answer.data.swapJob.progress.ahead
+    }),
   )
-  expect(ahead).toEqual([null, 0, 1, 2])
+  // The first of the other tenant goes before all of the tenant that has one in flight; then they alternate, the oldest first.
+  expect(ahead).toEqual([null, 1, 3, 4, 0, 2])
 })
 
 test('an upstream that is down is not said to take work', async () => {

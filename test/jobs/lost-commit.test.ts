@@ -99,3 +99,21 @@ test.runIf(isOnPostgres)(
     expect(gateway.upstream.submits).toBe(1)
   },
 )
+
+test.runIf(isOnPostgres).each(['before', 'after'] as const)(
+  'a waiting swap whose claim is in doubt for long (connection lost %s the COMMIT arrives) is sent once the database is back',
+  async (when) => {
+    const { gateway, wire } = await openThroughWire()
+    const { upstream, events } = gateway
+    upstream.planSubmits({ kind: 'answer', status: 429, body: '{"status":"FAILED","message":"too many requests"}' })
+    const { job } = (await create(gateway, null)).data.createSwap
+    expect(job.status).toBe('PENDING')
+    await wire.fail(lostCommit(when, true))
+    await until(() => events.some(({ name, args }) => name === 'backgroundFailed' && args[0] === 'submit waiting jobs'))
+    expect(upstream.submits).toBe(1)
+    await wire.heal()
+    await until(async () => (await listJobs(gateway).catch(() => []))[0]?.status === 'ON_QUEUE')
+    expect(upstream.submits).toBe(2)
+    expect(upstream.accepted).toHaveLength(1)
+  },
+)

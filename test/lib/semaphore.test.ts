@@ -77,3 +77,33 @@ test('the keys of waiting work take turns: one key with much work delays another
   expect(log).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'a4'])
   await Promise.all([...many, b, c].map(({ done }) => done))
 })
+
+test('work that turns out to weigh less makes room for others at once, and gives back the rest when it ends', async () => {
+  const semaphore = new Semaphore(10)
+  const { log, begin } = createWork(semaphore)
+  let shrinkTo = (_weight: number) => {}
+  let end = () => {}
+  const shrunk = semaphore.run('', 10, async (shrink) => {
+    shrinkTo = shrink
+    await new Promise<void>((resolve) => {
+      end = resolve
+    })
+  })
+  const [a, b] = [begin('a', 6), begin('b', 7)]
+  await settle()
+  expect(log).toEqual([])
+  shrinkTo(4)
+  // It weighs no more than before, whatever it says.
+  shrinkTo(50)
+  await settle()
+  expect(log).toEqual(['a'])
+  a.end()
+  await settle()
+  // Six are free of ten.
+  expect(log).toEqual(['a'])
+  end()
+  await settle()
+  expect(log).toEqual(['a', 'b'])
+  b.end()
+  await Promise.all([shrunk, a.done, b.done])
+})

@@ -221,6 +221,74 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     )
   })
 
+  test('waiting jobs are listed in the order in which they are submitted, whatever is in flight', async () => {
+    const { store } = await openStore()
+    const tenants = constantFrom('a', 'b', 'c', 'd')
+    const job = record({ tenant: tenants, isSent: boolean(), at: integer({ min: 0, max: 5 }) })
+    await assert(
+      asyncProperty(array(job, { maxLength: 14 }), integer({ min: 0, max: 14 }), async (wanted, limit) => {
+        const made: SwapJob[] = []
+        for (const { tenant, isSent, at } of wanted) {
+          const over = { tenant, createdAt: NOW + at, leaseUntil: isSent ? NOW + 45_000 : null }
+          made.push(await createOne(store, over))
+        }
+        const listed = await store.listWaitingIds(1_000)
+        expect(await store.listWaitingIds(limit)).toEqual(listed.slice(0, limit))
+        const submitted: string[] = []
+        for (;;) {
+          const next = await store.findNextWaiting(NOW + 10, REFUSALS)
+          if (!next) break
+          const claim = { hookAddress: 'https://gateway/hooks/1', leaseUntil: NOW + 45_000, maxInFlight: 100 }
+          expect(await store.claimSubmit(next, claim)).not.toBeNull()
+          submitted.push(next.id)
+        }
+        expect(listed).toEqual(submitted)
+        const ended = { kind: 'transition', to: 'FAILED', patch: { finishedAt: NOW, wakeAt: null } } as const
+        const stored = await store.findJobs(made.map(({ id }) => id).concat('job_none'))
+        await Promise.all(stored.map(async (one) => one && store.applyDecision(one, ended, NOW, 'SUBMIT')))
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('a tenant has no more waiting jobs than places are left free, so that two cannot fill the room', async () => {
+    const { store } = await openStore()
+    const room = { maxInFlight: 0, maxWaiting: 16 }
+    const limits = { ...LIMITS, maxWaiting: 8 }
+    await assert(
+      asyncProperty(
+        array(constantFrom('a', 'b', 'c'), { minLength: 30, maxLength: 60 }),
+        boolean(),
+        async (tenants, atOnce) => {
+          const create = async (tenant: string) => ({
+            tenant,
+            made: await store.createJob(newJob({ tenant }), room, limits),
+          })
+          const results: Awaited<ReturnType<typeof create>>[] = []
+          if (atOnce) results.push(...(await Promise.all(tenants.map(create))))
+          else for (const tenant of tenants) results.push(await create(tenant))
+          const waiting = results.flatMap(({ made }) => (made.kind === 'created' ? [made.job] : []))
+          const refused = new Set(results.filter(({ made }) => made.kind === 'tenantFull').map(({ tenant }) => tenant))
+          const free = room.maxWaiting - waiting.length
+          for (const tenant of new Set(tenants)) {
+            const own = waiting.filter((job) => job.tenant === tenant).length
+            expect(own).toBeLessThanOrEqual(8)
+            if (refused.has(tenant)) expect(own).toBeGreaterThanOrEqual(free)
+          }
+          // Three that take all they get leave places for a fourth.
+          expect(results.every(({ made }) => made.kind === 'created' || made.kind === 'tenantFull')).toBe(true)
+          expect(free).toBeGreaterThanOrEqual(2)
+          const other = await create('d')
+          expect(other.made.kind).toBe('created')
+          const all = [...waiting, ...(other.made.kind === 'created' ? [other.made.job] : [])]
+          const ended = { kind: 'transition', to: 'FAILED', patch: { finishedAt: NOW, wakeAt: null } } as const
+          await Promise.all(all.map(async (job) => store.applyDecision(job, ended, NOW, 'SUBMIT')))
+        },
+      ),
+      { numRuns: 10 },
+    )
+  })
+
   test('a tenant may have as many waiting jobs as it is allowed, and others find room beside it', async () => {
     const { store } = await openStore()
     const room = { maxInFlight: 1, maxWaiting: 10 }

@@ -68,6 +68,7 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
       const { when, thenRefuses = false } = fault
       fault = null
       if (when === 'before') {
+        if (thenRefuses) void unlisten()
         reset(client)
         server.destroy()
         return

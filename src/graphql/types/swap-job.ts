@@ -119,7 +119,8 @@ const SwapProgress = builder.objectRef<Progress>('SwapProgress').implement({
   fields: (t) => ({
     ahead: t.exposeInt('ahead', {
       nullable: true,
-      description: "Jobs ahead in the gateway's own queue; null once sent.",
+      description:
+        "How many swaps of the gateway's queue would be submitted before this one if no more were created: swaps of the tenant with the fewest in flight go first. At most 1,000. Swaps that cannot be submitted yet count too, so it may be fewer. Null once submitted.",
     }),
     medianDoneAt: t.expose('medianDoneAt', {
       type: 'DateTime',

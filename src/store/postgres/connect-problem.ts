@@ -1,5 +1,20 @@
 import { DatabaseError } from 'pg'
 
+/** As `server_version_num` counts: the first with `pg_current_xact_id`, which finds out what became of a COMMIT. */
+const OLDEST_SERVER = 130_000
+
+/** The server lacks functions that the gateway needs. */
+export class OldServerError extends Error {
+  override readonly name = 'OldServerError'
+}
+
+/** @throws {OldServerError} @param version as `server_version_num` has it: 120022 is version 12.22. */
+export function checkServerVersion(version: number): void {
+  if (version >= OLDEST_SERVER) return
+  const found = version < 100_000 ? 'older than 10' : `${Math.floor(version / 10_000)}.${version % 10_000}`
+  throw new OldServerError(`its version is ${found}, and at least PostgreSQL ${OLDEST_SERVER / 10_000} is needed`)
+}
+
 /** By the codes of the system, of its name lookups, and of PostgreSQL (appendix A of its manual). */
 const PROBLEMS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused)',
@@ -23,6 +38,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 export function describeConnectProblem(error: unknown): string {
   const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error]
   if (!(first instanceof Error)) return 'it cannot be used'
+  if (first instanceof OldServerError) return first.message
   const code = 'code' in first && typeof first.code === 'string' ? first.code : ''
   const problem = PROBLEMS[code]
   if (problem !== undefined) return problem

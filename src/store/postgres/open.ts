@@ -3,6 +3,7 @@ import { DatabaseError, Pool, types } from 'pg'
 import type { Engine } from '../engine.ts'
 import { migrate } from '../migrate.ts'
 import type { Tables } from '../tables.ts'
+import { checkServerVersion } from './connect-problem.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { migrations } from './migrations.ts'
 import { createTransaction } from './transaction.ts'
@@ -43,6 +44,8 @@ export async function openDatabase(
   pool.on('connect', (client) => client.on('error', onConnectionLost))
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), log: onQuery })
   try {
+    const { rows } = await sql<{ server_version_num: string }>`show server_version_num`.execute(db)
+    checkServerVersion(Number(rows[0]?.server_version_num))
     await migrate(db, migrations, false)
   } catch (error) {
     await db.destroy()

@@ -18,6 +18,9 @@ const DEADLOCK = '40P01'
 /** Shorter than the lease of a submit, which begins with the transaction. */
 const RESOLVE_WITHIN_MS = 8_000
 const ASK_EVERY_MS = 100
+/** After that time, and no longer than this: a server that was restored from a backup may never know. */
+const ASK_LATER_EVERY_MS = 1_000
+const ASK_LATER_FOR_MS = 15 * 60_000
 
 /** No answer came to the COMMIT. */
 class LostCommitError extends Error {
@@ -83,15 +86,28 @@ function isUndone(error: unknown): boolean {
 
 /** @throws {CommitUnknownError} */
 async function wasCommitted(db: Kysely<Tables>, { xid, cause }: LostCommitError): Promise<boolean> {
-  const until = performance.now() + RESOLVE_WITHIN_MS
-  do {
+  const outcome = await findOut(db, xid, ASK_EVERY_MS, AbortSignal.timeout(RESOLVE_WITHIN_MS))
+  if (outcome !== null) return outcome
+  throw new CommitUnknownError(cause, async (stopping) =>
+    findOut(db, xid, ASK_LATER_EVERY_MS, AbortSignal.any([stopping, AbortSignal.timeout(ASK_LATER_FOR_MS)])),
+  )
+}
+
+/** @returns whether the transaction was committed; null if `stopping` aborts before the server tells. */
+async function findOut(
+  db: Kysely<Tables>,
+  xid: string,
+  everyMs: number,
+  stopping: AbortSignal,
+): Promise<boolean | null> {
+  while (!stopping.aborted) {
     const status = await readStatus(db, xid).catch(() => null)
     if (status === 'committed') return true
     if (status === 'aborted') return false
     // The server has not noticed yet that the connection is gone, or cannot be reached.
-    await delay(ASK_EVERY_MS)
-  } while (performance.now() < until)
-  throw new CommitUnknownError(cause)
+    await delay(everyMs, undefined, { signal: stopping, ref: false }).catch(() => null)
+  }
+  return null
 }
 
 async function readStatus(db: Kysely<Tables>, xid: string): Promise<string | null> {

@@ -94,7 +94,7 @@ export function createGroupCommit({ database, lock, db, alone, sync }: GroupComm
       const settlements = await whenLockIsFree(async () => tryToCommit(group))
       await sync().catch((error: unknown) => {
         // Other connections see the commit, but the next crash may undo it.
-        throw new CommitUnknownError(error)
+        throw new CommitUnknownError(error, async () => true)
       })
       for (const settle of settlements) settle()
     } catch (error) {

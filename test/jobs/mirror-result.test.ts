@@ -1,0 +1,235 @@
+/** Copies of results: retried for a day, and bounded in bytes by one limit. */
+import { join } from 'node:path'
+import type { ServerResponse } from 'node:http'
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openDiskBlobStore } from '../../src/blob/disk.ts'
+import type { SwapJob } from '../../src/domain/swap-job.ts'
+import { createSharpCodec } from '../../src/images/sharp.ts'
+import { createKeptImages } from '../../src/jobs/kept-images.ts'
+import { openMirror } from '../../src/jobs/mirror-result.ts'
+import { createBackground } from '../../src/lib/background.ts'
+import type { Clock } from '../../src/lib/clock.ts'
+import { createImageStore } from '../../src/store/kysely-image-store.ts'
+import { createJobStore } from '../../src/store/kysely-job-store.ts'
+import { openResultSource } from '../../src/upstream/result-download.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeImage } from '../support/images.ts'
+import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
+import { openEngine } from '../support/open-engine.ts'
+import { openScriptedHost } from '../support/scripted-host.ts'
+import { makeDataDir } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+/** The documented schedule, counted from the end of the job. */
+const SCHEDULE = [15 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 24 * HOUR]
+const ENDED_AT = 1_700_000_000_000
+const PERMITS = 80_000_000
+
+/** A clock that moves only when the test moves it, and then ends the waits that are over. */
+function createManualClock() {
+  let now = ENDED_AT
+  const waits = new Set<{ readonly at: number; readonly end: () => void }>()
+  const wait = (ms: number, end: () => void) => {
+    const one = { at: now + ms, end }
+    waits.add(one)
+    return () => waits.delete(one)
+  }
+  const clock: Clock = {
+    now: () => now,
+    after: (ms, act) => wait(ms, act),
+    delay: async (ms, signal) =>
+      new Promise((resolve, reject) => {
+        const cancel = wait(ms, () => {
+          signal?.removeEventListener('abort', abort)
+          resolve()
+        })
+        const abort = () => {
+          cancel()
+          reject(new Error('aborted'))
+        }
+        if (signal?.aborted) abort()
+        else signal?.addEventListener('abort', abort)
+      }),
+  }
+  const moveTo = (at: number) => {
+    now = at
+    for (const one of waits) {
+      if (one.at > now) continue
+      waits.delete(one)
+      one.end()
+    }
+  }
+  /** Moves to a time and waits for the work that this starts, until it waits again. */
+  const runTo = async (at: number) => {
+    moveTo(at)
+    await until(() => waits.size > 0, { everyMs: 1 })
+  }
+  return { clock, moveTo, runTo, isIdle: () => waits.size > 0 }
+}
+
+async function openStage(respond: (response: ServerResponse, path: string) => void) {
+  const host = await openScriptedHost(({ path }, response) => respond(response, path))
+  closeAfterTest(() => host.close())
+  const engine = await openEngine()
+  const store = createJobStore(engine)
+  const images = createImageStore(engine)
+  const blobs = openDiskBlobStore(join(await makeDataDir(), 'images'))
+  const codec = createSharpCodec()
+  const { clock, moveTo, runTo, isIdle } = createManualClock()
+  const kept = createKeptImages({ images, blobs, codec, clock })
+  const failures: { at: number; isFinal: boolean }[] = []
+  const telemetry = {
+    mirrorFailed: (_job: SwapJob, { isFinal }: { isFinal: boolean }) => failures.push({ at: clock.now(), isFinal }),
+    backgroundFailed: (_what: string, error: unknown) => {
+      throw error
+    },
+  }
+  /** Starts the process that makes copies; what it stands on stays. @returns what stops it. */
+  const start = () => {
+    const stopping = new AbortController()
+    const background = createBackground((_what, error) => expect.unreachable(String(error)))
+    const source = openResultSource({ allowedHosts: [host.host] })
+    const parts = { store, images, kept, codec, source, background, telemetry, clock, stopping: stopping.signal }
+    const mirror = openMirror(parts)
+    const stop = async () => {
+      if (stopping.signal.aborted) return
+      stopping.abort()
+      await background.settled()
+      await source.close()
+    }
+    closeAfterTest(stop)
+    return { mirror, stop }
+  }
+  /** A job that ended, without a copy of its result. */
+  const endJob = async (id: string, tenant = 'a') => {
+    const room = { maxInFlight: 100, maxWaiting: 100 }
+    const made = await store.createJob(makeNewSwapJob(id, ENDED_AT - SECOND, { tenant }), room, LIMITS)
+    if (made.kind !== 'created') throw new Error(made.kind)
+    const links = { cdnImage: `${host.url}/${id}`, discordImage: null }
+    const patch = { links, finishedAt: ENDED_AT, wakeAt: null, upstreamId: id }
+    const ended = await store.applyDecision(made.job, { kind: 'transition', to: 'SUCCESS', patch }, ENDED_AT, 'FETCH')
+    if (!ended) throw new Error('another writer won')
+    return { job: ended, links }
+  }
+  const read = async (id: string) => (await store.findJob(id)) ?? expect.unreachable(`no job ${id}`)
+  return { start, moveTo, runTo, isIdle, endJob, read, failures, host }
+}
+
+/** What is due is looked for this often. */
+const SWEEP = 5 * SECOND
+/** The last moment before each retry, and the next sweep. */
+const MOMENTS = SCHEDULE.flatMap((after) => [after, after + SWEEP])
+
+test('a copy that cannot be made is retried on the documented schedule for a day, then the job says why', async () => {
+  const { start, runTo, isIdle, endJob, read, failures, host } = await openStage((response) =>
+    response.writeHead(503).end(),
+  )
+  const { mirror } = start()
+  await until(isIdle)
+  const { job, links } = await endJob('job_1')
+  expect(await mirror.copySoon(job, links)).toEqual({ copyId: null, mirrorFailure: null })
+  const requests: number[] = []
+  for (const after of MOMENTS) {
+    await runTo(ENDED_AT + after)
+    requests.push(host.requests.length - 1)
+  }
+  expect(requests).toEqual(SCHEDULE.flatMap((_after, n) => [n, n + 1]))
+  expect(failures.map(({ at, isFinal }) => [at - ENDED_AT, isFinal])).toEqual([
+    [0, false],
+    ...SCHEDULE.map((after) => [after + SWEEP, after === 24 * HOUR]),
+  ])
+  expect(await read('job_1')).toMatchObject({ status: 'SUCCESS', copyId: null, mirrorFailure: expect.any(String) })
+  for (const days of [2, 3, 10]) await runTo(ENDED_AT + days * 24 * HOUR)
+  expect(host.requests).toHaveLength(1 + SCHEDULE.length)
+})
+
+test('a copy is made by the first retry after its host is back, whenever that is and whenever the gateway restarts', async () => {
+  const image = await makeImage()
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 7 }),
+      fc.option(fc.integer({ min: 1, max: 7 })),
+      async (back, restart) => {
+        let isUp = false
+        const stage = await openStage((response) => (isUp ? response.end(image) : response.writeHead(503).end()))
+        const { runTo, isIdle, endJob, read } = stage
+        let { stop } = stage.start()
+        await until(isIdle)
+        await endJob('job_1')
+        for (const [n, after] of SCHEDULE.entries()) {
+          isUp = n >= back
+          if (n === restart) {
+            await stop()
+            ;({ stop } = stage.start())
+            await until(isIdle)
+          }
+          await runTo(ENDED_AT + after + SWEEP)
+          expect((await read('job_1')).copyId !== null).toBe(n >= back)
+        }
+        // A copy that was made is not made again.
+        const before = stage.host.requests.length
+        await runTo(ENDED_AT + 25 * HOUR)
+        expect(stage.host.requests).toHaveLength(before)
+      },
+    ),
+    { numRuns: 4 },
+  )
+})
+
+/** A host that announces how long each result is, and sends the bytes only when it is told to. */
+async function openHoldingHost(sizes: readonly number[]) {
+  const image = await makeImage()
+  const held = new Map<ServerResponse, number>()
+  const most = { bytes: 0 }
+  const stage = await openStage((response, path) => {
+    const size = sizes[Number(path.slice(1))] ?? 0
+    held.set(response, size)
+    most.bytes = Math.max(
+      most.bytes,
+      [...held.values()].reduce((sum, one) => sum + one, 0),
+    )
+    response.writeHead(200, { 'content-length': size }).flushHeaders()
+  })
+  const jobs: Awaited<ReturnType<typeof stage.endJob>>[] = []
+  for (const n of sizes.keys()) jobs.push(await stage.endJob(String(n), n % 2 === 0 ? 'a' : 'b'))
+  /** Ends all responses that are held, until `isOver` says so. */
+  const endAll = async (isOver: () => Promise<boolean> | boolean) =>
+    until(async () => {
+      for (const [response, size] of held) {
+        held.delete(response)
+        response.write(image)
+        response.end(Buffer.alloc(size - image.byteLength))
+      }
+      return isOver()
+    })
+  return { ...stage, jobs, most, held, endAll }
+}
+
+test('the bytes of all copies being made, at the end of a job or later, stay within one limit', async () => {
+  const sizes = fc.sample(fc.integer({ min: 15_000_000, max: 20_000_000 }), 9)
+  const { start, moveTo, isIdle, jobs, most, endAll, read } = await openHoldingHost(sizes)
+  const { mirror } = start()
+  await until(isIdle)
+  // Half of them as they end; the others are retried.
+  for (const { job, links } of jobs.slice(0, 5)) void mirror.copySoon(job, links)
+  moveTo(ENDED_AT + 20 * SECOND)
+  await endAll(async () => {
+    const ends = await Promise.all(jobs.map(async ({ job }) => read(job.id)))
+    return ends.every(({ copyId }) => copyId !== null)
+  })
+  expect(most.bytes).toBeLessThanOrEqual(PERMITS)
+})
+
+test('a copy counts with its announced length: small ones do not wait for each other as the largest do', async () => {
+  const { start, jobs, held, endAll } = await openHoldingHost(Array.from({ length: 8 }, () => 100_000))
+  const { mirror } = start()
+  const ids: (string | null)[] = []
+  for (const { job, links } of jobs) void mirror.copySoon(job, links).then(({ copyId }) => ids.push(copyId))
+  await until(() => held.size === 8)
+  await endAll(() => ids.length === 8)
+  expect(ids).not.toContain(null)
+})

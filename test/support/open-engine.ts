@@ -1,0 +1,27 @@
+import { join } from 'node:path'
+import type { Engine } from '../../src/store/engine.ts'
+import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
+import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
+import { closeAfterTest } from './close-after-test.ts'
+import { createDatabase } from './postgres.ts'
+import { isOnPostgres } from './side-door.ts'
+import { makeDataDir } from './test-app.ts'
+
+/** An empty database of the engine that the tests run on; closed after the test. */
+export async function openEngine(): Promise<Engine> {
+  const engine = await (isOnPostgres
+    ? openPostgresEngine()
+    : openSqlite(join(await makeDataDir(), 'gateway.db'), () => {}))
+  closeAfterTest(() => engine.db.destroy())
+  return engine
+}
+
+async function openPostgresEngine(): Promise<Engine> {
+  const { url, drop } = await createDatabase()
+  closeAfterTest(drop)
+  return openPostgres(
+    url,
+    () => {},
+    () => {},
+  )
+}
