@@ -116,7 +116,7 @@ export async function openApp({
 
     // Listens before it is ready: the port may be one that was free, and hook addresses name it.
     const doors = createDoors()
-    const server = await listen(config, doors.route, { path: GRAPHQL_PATH, ...doors })
+    const server = await listen(config, doors.route, { path: GRAPHQL_PATH, ...doors }, undefined, clock)
     closers.add(() => server.close())
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`
     const publicUrl = config.publicUrl ?? url

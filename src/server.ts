@@ -4,6 +4,7 @@ import type { GraphqlServer } from './graphql/server.ts'
 import type { Offence } from './http/gate.ts'
 import { sendError } from './http/respond.ts'
 import type { Route } from './http/router.ts'
+import { type Clock, systemClock } from './lib/clock.ts'
 import { asksForWebSocket, ignoreUpgrade } from './lib/ignore-upgrade.ts'
 import { refuseUpgrade } from './lib/refuse-upgrade.ts'
 import { StandingResponse } from './lib/standing-response.ts'
@@ -48,6 +49,7 @@ export async function listen(
     readonly upgrade: GraphqlServer['upgrade']
   },
   strangerMs: number = STRANGER_MS,
+  clock: Pick<Clock, 'after'> = systemClock,
 ): Promise<HttpServer> {
   let closing = false
   const strangers = createStrangers(strangerMs)
@@ -111,9 +113,9 @@ export async function listen(
         else response.shouldKeepAlive = false
       }
       endWhenQuiet()
-      const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      const cancel = clock.after(DRAIN_MS, () => server.closeAllConnections())
       await closed
-      clearTimeout(force)
+      cancel()
     },
   }
 }

@@ -20,6 +20,27 @@ test('a stop waits for the submit that is under way, records it, and answers its
   await closed
 })
 
+test('a stop waits for a submit as long as a submit may take, and a little longer', async () => {
+  // While the gateway stops, every wait of up to 30 s, which is as long as a submit may take, is over at once.
+  let isStopping = false
+  const clock = {
+    ...systemClock,
+    after: (ms: number, act: () => void) => systemClock.after(isStopping && ms <= 30_000 ? 0 : ms, act),
+  }
+  const { app, graphql, upstream } = await openTestApp({ clock })
+  const release = holdSubmit(upstream)
+  const answer = graphql(CreateSwapDocument.toString(), { input: INPUT })
+  await until(() => upstream.accepted[0])
+  isStopping = true
+  const closed = app.close()
+  // Whatever was due at once has happened when this, begun later, is over.
+  await systemClock.delay(0)
+  await until(async () => (await fetch(`${app.url}/readyz`).catch(() => null)) === null)
+  release()
+  expect((await answer).data.createSwap.job).toMatchObject({ status: 'ON_QUEUE', jobId: upstream.accepted[0]?.id })
+  await closed
+})
+
 test('a stop records a submit whose caller is long gone', async () => {
   const dataDir = await makeDataDir()
   const upstream = await openFakeUpstream()

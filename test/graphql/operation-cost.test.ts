@@ -110,6 +110,19 @@ test('an operation at the limits runs', async () => {
   expect(costOf('{ swapJobs(first: 100) { totalCount nodes { id retryOf { id } } } }').nodes).toBe(COST_LIMITS.nodes)
 })
 
+test('the gateway stays ready, and answers others, while one caller sends the dearest operations allowed', async () => {
+  const { app, graphql } = await openTestApp()
+  const sums = `{ ${times(10, (n) => `a${n}: swapUsage(window: LAST_30_DAYS) { jobs }`)} }`
+  const lists = `{ ${times(5, (n) => `a${n}: swapJobs(first: 20, filter: { tags: ["x", "t${n}"] }) { totalCount }`)} }`
+  const tooMany = `{ ${times(20, (n) => `a${n}: swapUsage { jobs }`)} }`
+  const sent = Array.from({ length: 40 }, async (_unused, n) => graphql([sums, lists, tooMany][n % 3] ?? sums))
+  const statuses: number[] = []
+  for (let n = 0; n < 20; n += 1) statuses.push((await fetch(`${app.url}/readyz`)).status)
+  expect(new Set(statuses)).toEqual(new Set([200]))
+  const codes = (await Promise.all(sent)).map(({ errors }) => errors?.[0]?.extensions?.code)
+  expect(codes).toEqual(sent.map((_one, n) => (n % 3 === 2 ? 'COST_ESTIMATED_TOO_EXPENSIVE' : undefined)))
+})
+
 test('a document that runs with one variable is refused with a larger one, also once it is known', async () => {
   const { graphql } = await openTestApp()
   const query =

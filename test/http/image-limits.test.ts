@@ -1,12 +1,14 @@
 /** Limits on uploads and images of one tenant, which leave the others alone. */
 import { request as requestHttp } from 'node:http'
 import { expect, test } from 'vitest'
+import { createImageAddresses } from '../../src/jobs/image-addresses.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { makeImage } from '../support/images.ts'
 import { sha256 } from '../support/sha256.ts'
 import { openTestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
+const SECRET = 'a secret for all processes'
 const RESERVE = `mutation ($byteLength: Int!) {
   createSwapUpload(input: { contentType: IMAGE_JPEG, byteLength: $byteLength }) {
     ... on CreateSwapUploadSuccess { upload { id } put { url } }
@@ -15,7 +17,7 @@ const RESERVE = `mutation ($byteLength: Int!) {
 
 async function openStage(settings: Record<string, string> = {}) {
   const keys = ['a', 'b'].map((tenant) => `${tenant}:${sha256(`key of ${tenant}`)}`).join(',')
-  const { graphql, app } = await openTestApp({ settings: { API_KEYS: keys, ...settings } })
+  const { graphql, app } = await openTestApp({ settings: { API_KEYS: keys, GATEWAY_SECRET: SECRET, ...settings } })
   const reserve = async (tenant: 'a' | 'b', byteLength: number) =>
     graphql(RESERVE, { byteLength }, { 'x-api-key': `key of ${tenant}` })
   const reserved = async (tenant: 'a' | 'b', byteLength: number) => {
@@ -26,7 +28,10 @@ async function openStage(settings: Record<string, string> = {}) {
     (await fetch(url, { method: 'PUT', body: new Uint8Array(bytes) })).status
   const image = async (tenant: 'a' | 'b', id: string, query = '') =>
     fetch(`${app.url}/images/${id}.jpg${query}`, { headers: { 'x-api-key': `key of ${tenant}` } })
-  return { reserve, reserved, put, image }
+  /** An address that works without credentials. */
+  const signed = (id: string) =>
+    createImageAddresses(app.url, [SECRET]).addressOf({ id, type: 'image/jpeg', width: null }, Date.now() + 3_600_000)
+  return { reserve, reserved, put, image, signed }
 }
 
 /** Sends one byte of an upload and then nothing. @returns the status of the answer. */
@@ -75,6 +80,23 @@ test('requests for images count as requests of the tenant', async () => {
   const statuses: number[] = []
   for (let n = 0; n < 5; n++) statuses.push((await image('a', id)).status)
   expect(statuses).toEqual([200, 200, 200, 200, 429])
+})
+
+test('requests with signed addresses are counted too, apart from those with credentials', async () => {
+  const { reserved, put, image, signed } = await openStage({ TENANT_REQUESTS_PER_MINUTE: '6' })
+  const bytes = await makeImage()
+  const { id, url } = await reserved('a', bytes.byteLength)
+  expect(await put(url, bytes)).toBe(200)
+  const address = signed(id)
+  const statuses: number[] = []
+  for (let n = 0; n < 7; n++) statuses.push((await fetch(address)).status)
+  expect(statuses).toEqual([200, 200, 200, 200, 200, 200, 429])
+  const refused = await fetch(address)
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(await refused.json()).toEqual({
+    error: { code: 'RATE_LIMITED', message: expect.stringContaining('More than 6 images') },
+  })
+  expect((await image('a', id)).status).toBe(200)
 })
 
 test('any requested width gives one of a few views', async () => {

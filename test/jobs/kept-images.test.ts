@@ -1,16 +1,22 @@
 /** Bytes and rows of images after things went wrong between the two. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
 import { openDiskBlobStore } from '../../src/blob/disk.ts'
+import { createImageDoor } from '../../src/http/images.ts'
 import { createSharpCodec } from '../../src/images/sharp.ts'
 import { createImageAddresses } from '../../src/jobs/image-addresses.ts'
 import { createKeptImages } from '../../src/jobs/kept-images.ts'
 import { createUploads } from '../../src/jobs/uploads.ts'
+import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
+import { createId } from '../../src/lib/ids.ts'
 import { createImageStore } from '../../src/store/kysely-image-store.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
-import type { StoredImage } from '../../src/domain/image.ts'
+import type { StoredImage, StoredImageType } from '../../src/domain/image.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { sha256 } from '../support/sha256.ts'
 import { makeDataDir } from '../support/test-app.ts'
@@ -155,4 +161,35 @@ test('nothing is stored when the blob store has less free space than the reserve
   original?.stream.destroy()
   expect(original).not.toBeNull()
   expect((await kept.open(image, view))?.stream.destroy()).toBeDefined()
+})
+
+test('a new view is refused with 503 and a reason when the disk reserve is reached, and stored images are served', async () => {
+  const { images, codec, clock, blobs, keep, keys } = await openStage()
+  const image = await keep(createId('img', 0), true)
+  const kept = createKeptImages({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
+  const addresses = createImageAddresses('http://127.0.0.1', ['secret'])
+  const door = createImageDoor({
+    addresses,
+    findImage: images.findImage,
+    kept,
+    authenticate: async () => null,
+    limiter: createRequestLimiter(100, clock.now),
+    now: clock.now,
+  })
+  const server = createServer((request, response) => void door(request, response, request.url?.split('?')[0] ?? ''))
+  server.listen(0, '127.0.0.1')
+  closeAfterTest(() => void server.close())
+  await once(server, 'listening')
+  const get = async (width: number | null, type: StoredImageType) => {
+    const address = new URL(addresses.addressOf({ id: image.id, type, width }, clock.now() + HOUR))
+    address.port = String((server.address() as AddressInfo).port)
+    return fetch(address, { headers: { connection: 'close' } })
+  }
+  const refused = await get(10, 'image/png')
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+  expect(await refused.json()).toEqual({
+    error: { code: 'UNAVAILABLE', message: 'There is hardly any space left for images. Try again later.' },
+  })
+  expect((await get(null, 'image/jpeg')).status).toBe(200)
+  expect(await keys()).toEqual([`${image.id}/${image.sha256}`])
 })
