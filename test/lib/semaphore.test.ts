@@ -77,3 +77,18 @@ test('the keys of waiting work take turns: one key with much work delays another
   expect(log).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'a4'])
   await Promise.all([...many, b, c].map(({ done }) => done))
 })
+
+test('a key holds no more than its share, and work of another key starts beside it', async () => {
+  const { log, begin } = createWork(new Semaphore(4, 2))
+  const [a1, a2, b] = [begin('a1', 3, 'a'), begin('a2', 1, 'a'), begin('b', 2, 'b')]
+  await settle()
+  expect(log).toEqual(['a1', 'b'])
+  b.end()
+  await settle()
+  expect(log).toEqual(['a1', 'b'])
+  a1.end()
+  await settle()
+  expect(log).toEqual(['a1', 'b', 'a2'])
+  a2.end()
+  await Promise.all([a1.done, a2.done, b.done])
+})
