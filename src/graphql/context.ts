@@ -16,6 +16,7 @@ import type { ServiceStatus } from '../jobs/service-status.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Watcher } from '../jobs/watch-job.ts'
 import type { WatchJobs } from '../jobs/watch-jobs.ts'
+import type { OperationTurns } from './operation-turns.ts'
 import type { ListTimelines, Loaders, LoaderSources } from './loaders.ts'
 import { OperationLoaders } from './loaders.ts'
 
@@ -59,9 +60,16 @@ export interface Context {
   readonly idempotencyKey: string | null
   readonly useCases: UseCases
   readonly loaders: Loaders
+  /** The members of a list, for a resolver to return: a long list is written in several turns of the caller. */
+  readonly spread: <T>(members: readonly T[]) => (T | Promise<T>)[]
 }
 
-export function createContext(useCases: UseCases, caller: Caller, idempotencyKey: string | null): Context {
+export function createContext(
+  useCases: UseCases,
+  caller: Caller,
+  idempotencyKey: string | null,
+  turns: Pick<OperationTurns, 'spread'>,
+): Context {
   const { viewer, allowance } = caller
   const loaders = new OperationLoaders({
     openReading: () => useCases.openReading(viewer),
@@ -70,5 +78,12 @@ export function createContext(useCases: UseCases, caller: Caller, idempotencyKey
     findWebhooks: useCases.findWebhooks,
     findImages: async (ids) => useCases.findImages(viewer, ids),
   })
-  return { viewer, allowance, idempotencyKey, useCases, loaders }
+  return {
+    viewer,
+    allowance,
+    idempotencyKey,
+    useCases,
+    loaders,
+    spread: (members) => turns.spread(viewer.tenant, members),
+  }
 }

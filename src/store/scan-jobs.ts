@@ -8,8 +8,8 @@ import { toSwapJob } from './job-row.ts'
 import type { ListRange } from './job-store.ts'
 import type { JobRow } from './tables.ts'
 
-/** Jobs of one piece: some three milliseconds. */
-const PIECE = 200
+/** Jobs of one piece: a millisecond or two. */
+const PIECE = 50
 /** Jobs that are compared for one list; of more, the caller has to say which. */
 const MAX_SCANNED = 10_000
 /** Jobs of each part that are counted to find the part with the fewest. */
