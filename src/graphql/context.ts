@@ -60,6 +60,8 @@ export interface Context {
   readonly idempotencyKey: string | null
   readonly useCases: UseCases
   readonly loaders: Loaders
+  /** Resolves when it is the caller's turn to do something large. */
+  readonly turn: () => Promise<void>
   /** The members of a list, for a resolver to return: a long list is written in several turns of the caller. */
   readonly spread: <T>(members: readonly T[]) => (T | Promise<T>)[]
 }
@@ -68,7 +70,7 @@ export function createContext(
   useCases: UseCases,
   caller: Caller,
   idempotencyKey: string | null,
-  turns: Pick<OperationTurns, 'spread'>,
+  turns: Pick<OperationTurns, 'begin' | 'spread'>,
 ): Context {
   const { viewer, allowance } = caller
   const loaders = new OperationLoaders({
@@ -84,6 +86,7 @@ export function createContext(
     idempotencyKey,
     useCases,
     loaders,
+    turn: async () => turns.begin(viewer.tenant),
     spread: (members) => turns.spread(viewer.tenant, members),
   }
 }

@@ -13,8 +13,8 @@ const SMALL = 500
 const MEMBERS_A_TURN = 20
 
 export interface OperationTurns {
-  /** Resolves when a document of the caller may be parsed and validated. */
-  begin(caller: Caller): Promise<void>
+  /** Resolves when the tenant may do something large: parse and validate a document, read a list. */
+  begin(tenant: string): Promise<void>
   /**
    * Resolves when the operation may run.
    * @throws {GraphQLError} if the operation exceeds a limit of cost.
@@ -32,7 +32,7 @@ export interface OperationTurns {
 export function createOperationTurns(limits: CostLimits): OperationTurns {
   const turns = new FairQueue(Number.POSITIVE_INFINITY)
   return {
-    begin: async ({ viewer }) => turns.run(viewer.tenant, () => undefined),
+    begin: async (tenant) => turns.run(tenant, () => undefined),
     take: async ({ viewer }, document, operation, variables) => {
       turns.note(viewer.tenant)
       const { values, introspection } = limits.check(document, operation, variables)

@@ -63,7 +63,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
     try {
       const query = findDocument(params)
       checkDocumentText(query)
-      await turns.begin(caller)
+      await turns.begin(caller.viewer.tenant)
       const enveloped = yoga.getEnveloped({ params: { ...params, query }, caller, idempotencyKey })
       const document = enveloped.parse(query)
       const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
