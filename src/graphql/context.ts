@@ -73,7 +73,9 @@ export function createContext(
   turns: Pick<OperationTurns, 'begin' | 'spread'>,
 ): Context {
   const { viewer, allowance } = caller
+  const turn = async () => turns.begin(viewer.tenant)
   const loaders = new OperationLoaders({
+    turn,
     openReading: () => useCases.openReading(viewer),
     listTimelines: useCases.listTimelines,
     findUploads: async (ids) => useCases.findUploads(viewer, ids),
@@ -86,7 +88,7 @@ export function createContext(
     idempotencyKey,
     useCases,
     loaders,
-    turn: async () => turns.begin(viewer.tenant),
+    turn,
     spread: (members) => turns.spread(viewer.tenant, members),
   }
 }
