@@ -32,11 +32,11 @@ export function addRound({ rounds }: Result, round: Round): void {
 
 export function printTables(results: readonly Result[]): string {
   return [
-    `| the noisy tenant sends | ${OPERATIONS.map((name) => `${name} p99 ms: alone, beside, control | × beside | × control`).join(' | ')} |`,
+    `| the noisy tenant sends | ${OPERATIONS.map((name) => `${name} p99 ms: alone, beside, control | × p99: beside, control | × p50: beside, control`).join(' | ')} |`,
     `|---|${OPERATIONS.map(() => '--:|--:|--:|').join('')}`,
     ...results.map(toRatios),
     '',
-    '| the noisy tenant sends | loop late, p99 and at most, ms: alone | beside | control | requests/s (refused) | cores: gateway | database | upstream | noisy client |',
+    '| the noisy tenant sends | loop late, ms, p99, at most, at most by its own work: alone | beside | control | requests/s (refused) | cores: gateway | database | upstream | noisy client |',
     '|---|--:|--:|--:|--:|--:|--:|--:|--:|',
     ...results.map(toContext),
   ].join('\n')
@@ -44,19 +44,22 @@ export function printTables(results: readonly Result[]): string {
 
 function toRatios({ load, rounds }: Result): string {
   const cells = OPERATIONS.flatMap((operation) => {
-    const [alone = 0, beside = 0, control = 0] = PHASES.map((phase) =>
-      percentile(
-        rounds.flatMap((round) => round[phase].samples[operation]),
-        0.99,
-      ),
-    )
-    return [
-      [alone, beside, control].map((ms) => ms.toFixed(1)).join(', '),
-      (beside / alone).toFixed(1),
-      (control / alone).toFixed(1),
-    ]
+    const valuesOf = (share: number) =>
+      PHASES.map((phase) =>
+        percentile(
+          rounds.flatMap((round) => round[phase].samples[operation]),
+          share,
+        ),
+      )
+    const highest = valuesOf(0.99)
+    return [highest.map((ms) => ms.toFixed(1)).join(', '), toTimes(highest), toTimes(valuesOf(0.5))]
   })
   return `| ${load} | ${cells.join(' | ')} |`
+}
+
+/** The second and the third as multiples of the first. */
+function toTimes([alone = 0, ...others]: readonly number[]): string {
+  return others.map((ms) => (ms / alone).toFixed(1)).join(', ')
 }
 
 function toContext({ load, rounds }: Result): string {
@@ -66,7 +69,9 @@ function toContext({ load, rounds }: Result): string {
       all.map(({ p99Ms }) => p99Ms),
       0.5,
     )
-    return `${p99.toFixed(0)}, ${Math.max(...all.map(({ maxMs }) => maxMs)).toFixed(0)}`
+    const mostMs = Math.max(...all.map(({ maxMs }) => maxMs))
+    const ownMs = Math.max(...all.map(({ ownMaxMs }) => ownMaxMs))
+    return [p99, mostMs, ownMs].map((ms) => ms.toFixed(0)).join(', ')
   })
   const beside = rounds.map((round) => round.beside)
   const sum = (pick: (phase: Phase) => number) => beside.reduce((total, phase) => total + pick(phase), 0)
