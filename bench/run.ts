@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- scenario …]`: all benchmarks, or those that are named. Each prints Markdown tables; what they
  * measure, and the variables that shorten them, stand in `bench/http.ts`, `bench/realtime.ts`, `bench/engine.ts`,
- * `bench/first-swap.ts` and `bench/one-caller.ts`.
+ * `bench/first-swap.ts` and `bench/noisy-neighbour.ts`.
  */
 import { spawnSync } from 'node:child_process'
 import { scenarios as httpScenarios } from './http/scenarios.ts'
@@ -16,7 +16,7 @@ const SCRIPTS: readonly {
   { file: 'bench/realtime.ts', scenarios: Object.keys(realtimeScenarios), takesNames: true },
   { file: 'bench/first-swap.ts', scenarios: ['first-swap'], takesNames: false },
   { file: 'bench/engine.ts', scenarios: ['engine'], takesNames: false },
-  { file: 'bench/one-caller.ts', scenarios: ['one-caller'], takesNames: false },
+  { file: 'bench/noisy-neighbour.ts', scenarios: ['noisy-neighbour'], takesNames: false },
 ]
 
 const chosen = process.argv.slice(2)

@@ -36,8 +36,8 @@ export interface WireClient {
   ask(id: string, payload: Subscription): void
 }
 
-/** A client that is acknowledged. */
-export async function connectClient(url: string): Promise<WireClient> {
+/** A client that is acknowledged. @param credentials for `connection_init`. */
+export async function connectClient(url: string, credentials: object = {}): Promise<WireClient> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
     perMessageDeflate: false,
   })
@@ -59,7 +59,7 @@ export async function connectClient(url: string): Promise<WireClient> {
     },
   }
   await once(socket, 'open')
-  socket.send('{"type":"connection_init"}')
+  socket.send(JSON.stringify({ type: 'connection_init', payload: credentials }))
   await Promise.race([once(socket, 'message'), closed])
   listen(socket, (type, id, text, at) => {
     if (type === 'complete') client.onComplete(id, text)

@@ -51,6 +51,7 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
     GATEWAY_SECRET: 'the secret of all processes',
     TTAPI_KEY: FAKE_KEY,
     TTAPI_URL: upstream.url,
+    ALLOWED_PRIVATE_HOSTS: `127.0.0.1:${upstream.port}`,
     GRAPHIQL: 'off',
     TENANT_REQUESTS_PER_MINUTE: '100000000',
     LOG_LEVEL: 'silent',

@@ -4,6 +4,28 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 const RESOLUTION_MS = 5
 const lag = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 
+/**
+ * How late a timer of this process came at most, no more of it counted than the process has used of the CPU meanwhile:
+ * what it was late by because of its own work, and not because other processes had the CPU.
+ */
+let ownMaxMs = 0
+/** @type {NodeJS.Timeout | undefined} */
+let watching
+const watchOwn = () => {
+  ownMaxMs = 0
+  clearTimeout(watching)
+  let [at, cpu] = [performance.now(), process.cpuUsage()]
+  const look = () => {
+    const { user, system } = process.cpuUsage(cpu)
+    const lateMs = performance.now() - at - RESOLUTION_MS
+    ownMaxMs = Math.max(ownMaxMs, Math.min(lateMs, (user + system) / 1_000))
+    at = performance.now()
+    cpu = process.cpuUsage()
+    watching = setTimeout(look, RESOLUTION_MS).unref()
+  }
+  watching = setTimeout(look, RESOLUTION_MS).unref()
+}
+
 /** @type {Record<string, () => object>} */
 const answers = {
   /** What is garbage now is not collected while something is measured. */
@@ -23,12 +45,14 @@ const answers = {
   watchLoop: () => {
     lag.reset()
     lag.enable()
+    watchOwn()
     return {}
   },
   /** How much later than asked for a timer came: milliseconds, since `watchLoop`. */
   readLoop: () => ({
     p99Ms: lag.percentile(99) / 1e6 - RESOLUTION_MS,
     maxMs: lag.max / 1e6 - RESOLUTION_MS,
+    ownMaxMs,
   }),
 }
 

@@ -32,6 +32,8 @@ export interface Memory {
 export interface LoopLag {
   readonly p99Ms: number
   readonly maxMs: number
+  /** `maxMs`, but without the time in which other processes had the CPU; its other threads count. */
+  readonly ownMaxMs: number
 }
 
 /** A clock tick of the kernel's accounting. */
@@ -67,6 +69,30 @@ export function cpuMsOfAll(name: string): number {
     }
   }
   return ticks * TICK_MS
+}
+
+/** Milliseconds of CPU of a process and its children so far, of those that have ended too. */
+export function cpuMsOfFamily(parent: number): number {
+  let ticks = 0
+  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      const { own, ofChildren } = readTicks(stat)
+      if (Number(pid) === parent) ticks += own + ofChildren
+      else if (parentOf(stat) === parent) ticks += own
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return ticks * TICK_MS
+}
+
+export function findParent(pid: number): number {
+  return parentOf(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+}
+
+function parentOf(stat: string): number {
+  return Number(stat.split(') ')[1]?.split(' ')[1])
 }
 
 /** The address that a server prints once it takes connections. @throws where it ends before that. */

@@ -16,6 +16,7 @@ import type { ServiceStatus } from '../jobs/service-status.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Watcher } from '../jobs/watch-job.ts'
 import type { WatchJobs } from '../jobs/watch-jobs.ts'
+import type { OperationTurns } from './operation-turns.ts'
 import type { ListTimelines, Loaders, LoaderSources } from './loaders.ts'
 import { OperationLoaders } from './loaders.ts'
 
@@ -59,16 +60,35 @@ export interface Context {
   readonly idempotencyKey: string | null
   readonly useCases: UseCases
   readonly loaders: Loaders
+  /** Resolves when it is the caller's turn to do something large. */
+  readonly turn: () => Promise<void>
+  /** The members of a list, for a resolver to return: a long list is written in several turns of the caller. */
+  readonly spread: <T>(members: readonly T[]) => (T | Promise<T>)[]
 }
 
-export function createContext(useCases: UseCases, caller: Caller, idempotencyKey: string | null): Context {
+export function createContext(
+  useCases: UseCases,
+  caller: Caller,
+  idempotencyKey: string | null,
+  turns: Pick<OperationTurns, 'begin' | 'spread'>,
+): Context {
   const { viewer, allowance } = caller
+  const turn = async () => turns.begin(viewer.tenant)
   const loaders = new OperationLoaders({
+    turn,
     openReading: () => useCases.openReading(viewer),
     listTimelines: useCases.listTimelines,
     findUploads: async (ids) => useCases.findUploads(viewer, ids),
     findWebhooks: useCases.findWebhooks,
     findImages: async (ids) => useCases.findImages(viewer, ids),
   })
-  return { viewer, allowance, idempotencyKey, useCases, loaders }
+  return {
+    viewer,
+    allowance,
+    idempotencyKey,
+    useCases,
+    loaders,
+    turn,
+    spread: (members) => turns.spread(viewer.tenant, members),
+  }
 }

@@ -143,7 +143,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
       ...(key !== null && { laneKey: key }),
     }
     // Reading a new document takes milliseconds.
-    await turns.begin(caller)
+    await turns.begin(caller.viewer.tenant)
     // Yoga's own negotiation ignores weights.
     request.headers.accept = type
     if (mayChange) return yoga(Object.assign(request, { body: operation }), response, admitted)

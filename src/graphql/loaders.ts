@@ -26,8 +26,12 @@ export interface Loaders {
 
 /** Keys that one batch asks the store for. */
 const MAX_BATCH = 500
+/** Jobs of one batch, which are written in one turn of the event loop: each may have fifty values. */
+export const MAX_JOBS = 20
 
 export interface LoaderSources {
+  /** Resolves when it is the caller's turn to do something large. */
+  readonly turn: () => Promise<void>
   readonly openReading: () => ReadJobs
   readonly listTimelines: ListTimelines
   readonly findUploads: FindImages
@@ -49,7 +53,7 @@ export class OperationLoaders implements Loaders {
   }
 
   get job() {
-    return (this.#job ??= new DataLoader(this.#sources.openReading(), { maxBatchSize: MAX_BATCH }))
+    return (this.#job ??= new DataLoader(this.#openReading(), { maxBatchSize: MAX_JOBS }))
   }
 
   get timeline() {
@@ -66,6 +70,17 @@ export class OperationLoaders implements Loaders {
 
   get webhook() {
     return (this.#webhook ??= new DataLoader(this.#sources.findWebhooks, { maxBatchSize: MAX_BATCH }))
+  }
+
+  /** The first batch is read at once, each further one in a turn of the caller. */
+  #openReading(): ReadJobs {
+    const read = this.#sources.openReading()
+    let isFirst = true
+    return async (ids) => {
+      if (!isFirst) await this.#sources.turn()
+      isFirst = false
+      return read(ids)
+    }
   }
 
   renew(): void {

@@ -63,7 +63,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
     try {
       const query = findDocument(params)
       checkDocumentText(query)
-      await turns.begin(caller)
+      await turns.begin(caller.viewer.tenant)
       const enveloped = yoga.getEnveloped({ params: { ...params, query }, caller, idempotencyKey })
       const document = enveloped.parse(query)
       const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
@@ -80,7 +80,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
         type: definition.operation,
         caller,
         args,
-        newContext: createContextFactory(useCases, caller, idempotencyKey),
+        newContext: createContextFactory(useCases, caller, idempotencyKey, turns),
         execute: async () =>
           withoutHttpInErrors(await enveloped.execute({ ...args, contextValue: await enveloped.contextFactory() })),
       }
@@ -91,8 +91,13 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
 }
 
 /** Apart, so that a subscription that lives for hours holds on to nothing of how it was prepared. */
-function createContextFactory(useCases: UseCases, caller: Caller, idempotencyKey: string | null): () => Context {
-  return () => createContext(useCases, caller, idempotencyKey)
+function createContextFactory(
+  useCases: UseCases,
+  caller: Caller,
+  idempotencyKey: string | null,
+  turns: OperationTurns,
+): () => Context {
+  return () => createContext(useCases, caller, idempotencyKey, turns)
 }
 
 function sayWhichOperation(name: string | null): string {

@@ -2,6 +2,7 @@
 import type { GraphQLSchema } from 'graphql'
 import { builder } from './builder.ts'
 import { limitLists } from './limit-lists.ts'
+import { takeTurns } from './take-turns.ts'
 import './types/scalars.ts'
 import './types/swap-job.ts'
 import './types/errors.ts'
@@ -18,6 +19,7 @@ import './types/watch-swaps.ts'
 
 export function createSchema(): GraphQLSchema {
   const schema = builder.toSchema({ sortSchema: false })
+  takeTurns(schema)
   limitLists(schema)
   return schema
 }

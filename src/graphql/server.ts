@@ -90,7 +90,12 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
     graphqlEndpoint: GRAPHQL_PATH,
     // There is no request where the operation came over a stream.
     context: ({ caller, useCases: begun, request, idempotencyKey }: ContextParts) =>
-      createContext(begun ?? useCases, caller, request?.headers.get('idempotency-key') ?? idempotencyKey ?? null),
+      createContext(
+        begun ?? useCases,
+        caller,
+        request?.headers.get('idempotency-key') ?? idempotencyKey ?? null,
+        turns,
+      ),
     maskedErrors: { maskError, isDev: false },
     cors: false,
     batching: false,

@@ -1,4 +1,5 @@
 /** Images through libvips, which works in threads of its own. */
+import { availableParallelism } from 'node:os'
 import sharp, { type Sharp } from 'sharp'
 import type { CleanImage, StoredImageType } from '../domain/image.ts'
 import { decodeImage, readImage, type ReadableImage } from '../lib/image-decoder.ts'
@@ -13,6 +14,9 @@ import { type ImageCodec, ImageRejected } from './image-codec.ts'
  * turned; bench/images.ts). Smaller ones, up to two of that size together, do not wait for them.
  */
 const LARGE_PIXELS = 16_000_000
+const MAX_PIXELS_AT_ONCE = 2 * LARGE_PIXELS
+/** Each image keeps a core busy: small ones weigh so much that there are no more of them than cores, but two at least. */
+const MIN_WEIGHT = MAX_PIXELS_AT_ONCE / Math.max(2, availableParallelism())
 /** What a WebP can hold. */
 const MAX_WEBP_SIDE = 16_383
 const SOFTWARE_NAME = 'swapface-gateway'
@@ -41,9 +45,12 @@ const WEBP = [toWebp(92), toWebp(75)] as const
 
 export function createSharpCodec(): ImageCodec {
   const large = new Semaphore(1)
-  const small = new Semaphore(2 * LARGE_PIXELS)
-  const inTurn = async <T>(tenant: string, pixels: number, decode: () => Promise<T>): Promise<T> =>
-    pixels > LARGE_PIXELS ? large.run(tenant, 1, decode) : small.run(tenant, pixels, decode)
+  // Half of it for one tenant: another one's image begins at once.
+  const all = new Semaphore(MAX_PIXELS_AT_ONCE, LARGE_PIXELS)
+  const inTurn = async <T>(tenant: string, pixels: number, decode: () => Promise<T>): Promise<T> => {
+    const weigh = async () => all.run(tenant, Math.max(MIN_WEIGHT, pixels), decode)
+    return pixels > LARGE_PIXELS ? large.run(tenant, 1, weigh) : weigh()
+  }
 
   return {
     clean: async (bytes, kind, tenant) => {

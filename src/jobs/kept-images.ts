@@ -10,13 +10,13 @@ import type { Clock } from '../lib/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { readCapped } from '../lib/read-capped.ts'
-import { sha256 } from '../lib/sha256.ts'
+import { sha256OfLarge } from '../lib/sha256.ts'
 import { Semaphore } from '../lib/semaphore.ts'
 import type { ImageStore, KeptImage } from '../store/image-store.ts'
 import type { ImageView } from './image-addresses.ts'
 import { ViewIndex } from './view-index.ts'
 
-/** Views that are made at one time: each holds the bytes of a whole image. */
+/** Views that are made at one time, half of them for one tenant: each holds the bytes of a whole image. */
 const MAX_TRANSFORMS = 2
 /** Views of one tenant that wait to be made. */
 const MAX_WAITING_VIEWS = 32
@@ -62,7 +62,7 @@ export interface KeptImages {
 
 export function createKeptImages({ images, blobs, codec, clock }: KeptImagesParts): KeptImages {
   const making = new Map<string, Promise<boolean>>()
-  const transforms = new Semaphore(MAX_TRANSFORMS)
+  const transforms = new Semaphore(MAX_TRANSFORMS, MAX_TRANSFORMS / 2)
   const views = new ViewIndex(VIEW_LIMITS)
 
   const requireSpace = async () => {
@@ -117,7 +117,7 @@ export function createKeptImages({ images, blobs, codec, clock }: KeptImagesPart
 
     putBytes: async (id, { bytes, contentType, width, height }, sourceSha256) => {
       await requireSpace()
-      const name = sha256(bytes)
+      const name = await sha256OfLarge(bytes)
       await blobs.put(`${id}/${name}`, bytes, contentType)
       faultPoint('image-put')
       return { contentType, width, height, byteLength: bytes.byteLength, sha256: name, sourceSha256 }

@@ -10,7 +10,7 @@ import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { Semaphore } from '../lib/semaphore.ts'
-import { sha256 } from '../lib/sha256.ts'
+import { sha256OfLarge } from '../lib/sha256.ts'
 import type { ImageStore } from '../store/image-store.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
@@ -97,7 +97,7 @@ export function openMirror(parts: MirrorParts): Mirror {
     const image = await codec.clean(bytes, 'COPY', job.tenant)
     const now = clock.now()
     const id = createId('img', now)
-    const stored = await kept.putBytes(id, image, sha256(bytes))
+    const stored = await kept.putBytes(id, image, await sha256OfLarge(bytes))
     await images.addImage({
       id,
       tenant: job.tenant,

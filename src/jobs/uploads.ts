@@ -8,7 +8,7 @@ import { ImageRejected } from '../images/image-codec.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createId } from '../lib/ids.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
-import { sha256 } from '../lib/sha256.ts'
+import { sha256OfLarge } from '../lib/sha256.ts'
 import type { ImageStore } from '../store/image-store.ts'
 import type { ImageAddresses } from './image-addresses.ts'
 import type { KeptImages } from './kept-images.ts'
@@ -110,7 +110,7 @@ export function createUploads({ images, kept, codec, addresses, clock }: Uploads
       if (upload.status !== 'AWAITING_BYTES') return upload
       const settled = async () => (await images.findImage(upload.id)) ?? upload
       try {
-        const digest = sha256(bytes)
+        const digest = await sha256OfLarge(bytes)
         if (upload.sourceSha256 !== null && upload.sourceSha256 !== digest) {
           throw new ImageRejected('does not have the SHA-256 that was announced')
         }

@@ -1,21 +1,49 @@
 /**
  * Work of many owners on one thread: at most `concurrency` pieces run at a time, at most one begins in each turn of the
  * event loop, and owners alternate. An owner who queues a thousand pieces delays another owner's next piece by one.
+ *
+ * While several owners are active, an owner rests after a piece for as long as the piece held the event loop: one owner
+ * has at most half of it, and the others' small work, which does not go through the queue, has the rest.
  */
+import { type Clock, systemClock } from './clock.ts'
+
+/** An owner is active for this long after its last work. */
+const ACTIVE_MS = 1_000
+/** A piece that took longer was delayed by something else. */
+const MAX_REST_MS = 50
+
+interface Activity {
+  readonly owner: string
+  readonly at: number
+}
+
 export class FairQueue {
   readonly #concurrency: number
+  readonly #clock: Pick<Clock, 'now' | 'after'>
   /** In the order in which the owners' turns come. */
   readonly #waiting = new Map<string, (() => void)[]>()
+  readonly #resting = new Set<string>()
   #running = 0
   /** Whether a piece has begun in this turn of the event loop. */
   #hasBegun = false
+  #latest: Activity = { owner: '', at: Number.NEGATIVE_INFINITY }
+  /** The latest of another owner than that. */
+  #other: Activity = this.#latest
 
-  constructor(concurrency: number) {
+  constructor(concurrency: number, clock: Pick<Clock, 'now' | 'after'> = systemClock) {
     this.#concurrency = concurrency
+    this.#clock = clock
+  }
+
+  /** Notes that the owner is active. */
+  note(owner: string): void {
+    if (owner !== this.#latest.owner) this.#other = this.#latest
+    this.#latest = { owner, at: this.#clock.now() }
   }
 
   /** Runs `work` when it is the owner's turn; at once if nothing else runs or waits. */
   async run<T>(owner: string, work: () => T | Promise<T>): Promise<T> {
+    this.note(owner)
     await this.#acquire(owner)
     try {
       return await work()
@@ -26,11 +54,12 @@ export class FairQueue {
   }
 
   async #acquire(owner: string): Promise<void> {
-    if (this.#waiting.size === 0 && this.#isFree()) return this.#begin()
+    if (this.#waiting.size === 0 && this.#isFree() && !this.#resting.has(owner)) return this.#begin(owner)
     await new Promise<void>((resolve) => {
       const own = this.#waiting.get(owner)
       if (own) own.push(resolve)
       else this.#waiting.set(owner, [resolve])
+      this.#beginNext()
     })
   }
 
@@ -38,25 +67,37 @@ export class FairQueue {
     return !this.#hasBegun && this.#running < this.#concurrency
   }
 
-  #begin(): void {
+  #begin(owner: string): void {
     this.#running += 1
     this.#hasBegun = true
+    const from = this.#clock.now()
     setImmediate(() => {
       this.#hasBegun = false
+      this.#rest(owner, this.#clock.now() - from)
+      this.#beginNext()
+    })
+  }
+
+  #rest(owner: string, tookMs: number): void {
+    if (tookMs <= 0 || this.#clock.now() - this.#other.at > ACTIVE_MS) return
+    this.#resting.add(owner)
+    this.#clock.after(Math.min(tookMs, MAX_REST_MS), () => {
+      this.#resting.delete(owner)
       this.#beginNext()
     })
   }
 
   #beginNext(): void {
     if (!this.#isFree()) return
-    const [next] = this.#waiting
-    if (!next) return
-    const [owner, own] = next
-    // To the end of the line, if the owner has more.
-    this.#waiting.delete(owner)
-    const start = own.shift()
-    if (own.length > 0) this.#waiting.set(owner, own)
-    this.#begin()
-    start?.()
+    for (const [owner, own] of this.#waiting) {
+      if (this.#resting.has(owner)) continue
+      // To the end of the line, if the owner has more.
+      this.#waiting.delete(owner)
+      const start = own.shift()
+      if (own.length > 0) this.#waiting.set(owner, own)
+      this.#begin(owner)
+      start?.()
+      return
+    }
   }
 }

@@ -5,6 +5,8 @@ import { ImageError } from './image-error.ts'
 
 /** A PNG of 20 MB in pieces of 256 bytes has 80,000. */
 const MAX_PARTS = 100_000
+/** What reading a part costs beside its bytes, as if it were bytes. */
+export const PART_BYTES = 128
 /** The largest profiles of printers have 3 MB. A larger one is ignored, as is one that is damaged. */
 export const MAX_PROFILE_BYTES = 4 * 1_024 * 1_024
 export const MAX_XMP_BYTES = 256 * 1_024

@@ -2,10 +2,12 @@
  * Segments of a JPEG (ITU-T T.81, annex B). A file without an end marker gets one: browsers show such a file, and with
  * the marker libjpeg reports most kinds of missing data. The other kinds are found here.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
 import { CUT_SHORT, ImageError } from './image-error.ts'
-import { countParts, MAX_PROFILE_BYTES } from './image-parts.ts'
+import { countParts, MAX_PROFILE_BYTES, PART_BYTES } from './image-parts.ts'
 import type { EssentialImage } from './essential-image.ts'
+import { Steps } from './steps.ts'
 
 const MARKER = 0xff
 const END_MARKER = 0xd9
@@ -16,6 +18,8 @@ const APP0 = 0xe0
 const APP1 = 0xe1
 const APP2 = 0xe2
 const APP14 = 0xee
+
+const SEARCHED_AT_ONCE = 64 * 1_024
 
 /** As many at the end are no image data, unless all of it is one colour. */
 const ZERO_BYTES = 16
@@ -35,12 +39,16 @@ interface Segment {
 }
 
 /** @throws {ImageError} if it is cut short in a way that the decoder does not notice, or has too many segments. */
-export function extractJpeg(jpeg: Buffer): EssentialImage {
+export async function extractJpeg(jpeg: Buffer): Promise<EssentialImage> {
   const kept: Buffer[] = [jpeg.subarray(0, 2)]
   const profile: Buffer[] = []
   const appSegments = new Map<string, Buffer>()
   const cut = new CutDetector(jpeg)
   for (const segment of readSegments(jpeg)) {
+    if (segment === null) {
+      await nextTurn()
+      continue
+    }
     cut.note(segment)
     const { marker, start, end, payload } = segment
     if (isDecodingMarker(marker)) kept.push(jpeg.subarray(start, end))
@@ -97,10 +105,14 @@ function startsWith(payload: Buffer, text: string): boolean {
   return payload.toString('latin1', 0, text.length) === text
 }
 
-/** Ends at the end marker, or with the bytes. What is between segments, and markers without a length, are left out. */
-function* readSegments(jpeg: Buffer): Generator<Segment> {
+/**
+ * Ends at the end marker, or with the bytes. Leaves out markers without a length, and bytes between segments.
+ * Yields null at the end of each step of work.
+ */
+function* readSegments(jpeg: Buffer): Generator<Segment | null> {
   const count = countParts()
-  for (let start = findMarker(jpeg, 2); start !== -1;) {
+  const steps = new Steps()
+  for (let start = yield* findMarker(jpeg, 2, steps); start !== -1;) {
     const marker = jpeg[start + 1] ?? 0
     if (marker === END_MARKER || start + 4 > jpeg.length) {
       yield { marker, start, end: jpeg.length, payload: jpeg.subarray(jpeg.length) }
@@ -108,9 +120,10 @@ function* readSegments(jpeg: Buffer): Generator<Segment> {
     }
     count()
     const headerEnd = start + 2 + jpeg.readUInt16BE(start + 2)
-    const next = findMarker(jpeg, headerEnd)
+    const next = yield* findMarker(jpeg, headerEnd, steps)
     const end = marker !== START_OF_SCAN ? headerEnd : next === -1 ? jpeg.length - endsInHalfMarker(jpeg) : next
     yield { marker, start, end, payload: jpeg.subarray(start + 4, headerEnd) }
+    if (steps.isOver(PART_BYTES)) yield null
     start = next
   }
 }
@@ -124,9 +137,17 @@ function endsInHalfMarker(jpeg: Buffer): 0 | 1 {
  * The next marker with a length, or the end marker; -1 if there is none. Byte by byte: a search for 0xff would be called
  * for each of millions of bytes in a file that was made for it.
  */
-function findMarker(jpeg: Buffer, from: number): number {
-  const last = jpeg.length - 1
-  for (let at = from; at < last; at++) {
+function* findMarker(jpeg: Buffer, from: number, steps: Steps): Generator<null, number> {
+  for (let start = from; start < jpeg.length - 1; start += SEARCHED_AT_ONCE) {
+    const found = findMarkerWithin(jpeg, start, Math.min(jpeg.length - 1, start + SEARCHED_AT_ONCE))
+    if (found !== -1) return found
+    if (steps.isOver(SEARCHED_AT_ONCE)) yield null
+  }
+  return -1
+}
+
+function findMarkerWithin(jpeg: Buffer, from: number, end: number): number {
+  for (let at = from; at < end; at++) {
     if (jpeg[at] !== MARKER) continue
     const marker = jpeg[at + 1] ?? 0
     // Fill bytes, data bytes, restarts and other markers without a length.

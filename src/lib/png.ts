@@ -1,8 +1,10 @@
 /** Chunks of a PNG (W3C PNG specification, third edition). */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import type { EssentialImage } from './essential-image.ts'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
-import { countParts, inflateCapped, MAX_PROFILE_BYTES, MAX_XMP_BYTES } from './image-parts.ts'
+import { countParts, inflateCapped, MAX_PROFILE_BYTES, MAX_XMP_BYTES, PART_BYTES } from './image-parts.ts'
+import { Steps } from './steps.ts'
 
 const SIGNATURE_BYTES = 8
 /** Length, type and checksum of a chunk. */
@@ -17,8 +19,10 @@ export async function extractPng(png: Buffer): Promise<EssentialImage> {
   /** The first of each kind. */
   const ancillary = new Map<string, Buffer>()
   const count = countParts()
+  const steps = new Steps()
   for (let at = SIGNATURE_BYTES; at + SIGNATURE_BYTES <= png.length;) {
     count()
+    if (steps.isOver(PART_BYTES)) await nextTurn()
     const end = at + FRAME_BYTES + png.readUInt32BE(at)
     const type = png.toString('latin1', at + 4, at + 8)
     const data = png.subarray(at + 8, end - 4)

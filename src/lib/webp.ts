@@ -1,7 +1,9 @@
 /** Chunks of a WebP (RFC 9649). */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EssentialImage } from './essential-image.ts'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
-import { countParts, MAX_PROFILE_BYTES, MAX_XMP_BYTES } from './image-parts.ts'
+import { countParts, MAX_PROFILE_BYTES, MAX_XMP_BYTES, PART_BYTES } from './image-parts.ts'
+import { Steps } from './steps.ts'
 
 const RIFF_HEADER_BYTES = 12
 const CHUNK_HEADER_BYTES = 8
@@ -19,17 +21,17 @@ interface Chunk {
 }
 
 /** @throws {ImageError} if it has too many chunks. */
-export function extractWebp(webp: Buffer): EssentialImage {
+export async function extractWebp(webp: Buffer): Promise<EssentialImage> {
   const end = Math.min(webp.length < RIFF_HEADER_BYTES ? 0 : webp.readUInt32LE(4) + CHUNK_HEADER_BYTES, webp.length)
-  const count = countParts()
   /** The first of each kind. */
   const found = new Map<string, Buffer>()
   let frames = 0
-  for (const { name, data } of readChunks(webp, RIFF_HEADER_BYTES, end, count)) {
+  for await (const { name, data } of readInSteps(readChunks(webp, RIFF_HEADER_BYTES, end))) {
     if (name === 'ANMF') frames += 1
     if (!found.has(name)) found.set(name, data)
   }
-  const [exif, xmp] = [found.get('EXIF'), found.get('XMP ')]
+  const [exif, xmp, frame] = [found.get('EXIF'), found.get('XMP '), found.get('ANMF')]
+  if (frame) found.set('ANMF', await extractFrame(frame))
   return {
     bytes: writeFile(listChunks(found, exif ? readOrientation(withoutExifPrefix(exif)) : 1)),
     frames: Math.max(1, frames),
@@ -55,20 +57,30 @@ function listChunks(found: ReadonlyMap<string, Buffer>, orientation: number): Ch
     { name: 'VP8X', data: header },
     ...profile,
     ...pick('ANIM'),
-    ...(frame ? [{ name: 'ANMF', data: extractFrame(frame) }] : pick('ALPH', 'VP8 ', 'VP8L')),
+    ...(frame ? [{ name: 'ANMF', data: frame }] : pick('ALPH', 'VP8 ', 'VP8L')),
     ...(orientation === 1 ? [] : [{ name: 'EXIF', data: writeOrientation(orientation) }]),
   ]
 }
 
-function extractFrame(frame: Buffer): Buffer {
-  const chunks = [...readChunks(frame, FRAME_HEADER_BYTES, frame.length, countParts())]
-  return Buffer.concat([
-    frame.subarray(0, FRAME_HEADER_BYTES),
-    ...chunks.filter(({ name }) => IMAGE_DATA.has(name)).flatMap(writeChunk),
-  ])
+async function extractFrame(frame: Buffer): Promise<Buffer> {
+  const parts = [frame.subarray(0, FRAME_HEADER_BYTES)]
+  for await (const chunk of readInSteps(readChunks(frame, FRAME_HEADER_BYTES, frame.length))) {
+    if (IMAGE_DATA.has(chunk.name)) parts.push(...writeChunk(chunk))
+  }
+  return Buffer.concat(parts)
 }
 
-function* readChunks(file: Buffer, start: number, end: number, count: () => void): Generator<Chunk> {
+/** The event loop runs between steps. */
+async function* readInSteps(chunks: Iterable<Chunk>): AsyncGenerator<Chunk> {
+  const steps = new Steps()
+  for (const chunk of chunks) {
+    if (steps.isOver(PART_BYTES)) await nextTurn()
+    yield chunk
+  }
+}
+
+function* readChunks(file: Buffer, start: number, end: number): Generator<Chunk> {
+  const count = countParts()
   for (let at = start; at + CHUNK_HEADER_BYTES <= end;) {
     count()
     const length = file.readUInt32LE(at + 4)

@@ -41,3 +41,15 @@ test('a request without a document is answered with 400, whatever the client tak
     }
   }
 })
+
+test.each(['on', 'off'])(
+  'a document with hundreds of unknown fields is refused after ten errors, with introspection %s',
+  async (INTROSPECTION) => {
+    const { graphql } = await openTestApp({ settings: { INTROSPECTION } })
+    const fields = Array.from({ length: 600 }, (_unused, n) => `unknown${n}`).join(' ')
+    const { errors = [] } = await graphql(`{ swapJob(id: "1") { ${fields} } }`)
+    expect(errors).toHaveLength(11)
+    expect(errors[0]?.message).toContain('unknown0')
+    expect(errors[10]?.message).toMatch(/Too many validation errors/)
+  },
+)

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { FairQueue } from '../../src/lib/fair-queue.ts'
 
 test('an owner who has a thousand pieces waiting delays the first piece of another by one', async () => {
-  const queue = new FairQueue(1)
+  const { clock } = createRestClock()
+  const queue = new FairQueue(1, clock)
   const done: string[] = []
   const run = async (owner: string) => queue.run(owner, () => done.push(owner))
   const all = Array.from({ length: 1_000 }, async () => run('a'))
@@ -64,3 +65,49 @@ test('of any pieces all run, in the order of their owner, and no more at a time 
     { numRuns: 100 },
   )
 })
+
+test('an owner rests as long as its piece took while another owner is active, and the other does not wait', async () => {
+  const { clock, step, rests } = createRestClock()
+  const queue = new FairQueue(4, clock)
+  queue.note('b')
+  const done: string[] = []
+  await queue.run('a', () => step(30))
+  await nextTurn()
+  const second = queue.run('a', () => done.push('a'))
+  await queue.run('b', () => done.push('b'))
+  await nextTurn()
+  expect([rests.map(({ ms }) => ms), done]).toEqual([[30], ['b']])
+  rests[0]?.end()
+  await second
+  expect(done).toEqual(['b', 'a'])
+})
+
+test('an owner does not rest if no other has been active for a second', async () => {
+  const { clock, step, rests } = createRestClock()
+  const queue = new FairQueue(4, clock)
+  queue.note('b')
+  step(1_001)
+  await queue.run('a', () => step(30))
+  await nextTurn()
+  expect(await queue.run('a', () => 'at once')).toBe('at once')
+  expect(rests).toEqual([])
+})
+
+/** A clock that a test moves on, and waits that a test ends. */
+function createRestClock() {
+  let now = 0
+  const rests: { readonly ms: number; end(): void }[] = []
+  return {
+    rests,
+    step: (ms: number) => {
+      now += ms
+    },
+    clock: {
+      now: () => now,
+      after: (ms: number, end: () => void) => {
+        rests.push({ ms, end })
+        return () => {}
+      },
+    },
+  }
+}

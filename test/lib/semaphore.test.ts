@@ -107,3 +107,18 @@ test('work that turns out to weigh less makes room for others at once, and gives
   b.end()
   await Promise.all([shrunk, a.done, b.done])
 })
+
+test('a key holds no more than its share, and work of another key starts beside it', async () => {
+  const { log, begin } = createWork(new Semaphore(4, 2))
+  const [a1, a2, b] = [begin('a1', 3, 'a'), begin('a2', 1, 'a'), begin('b', 2, 'b')]
+  await settle()
+  expect(log).toEqual(['a1', 'b'])
+  b.end()
+  await settle()
+  expect(log).toEqual(['a1', 'b'])
+  a1.end()
+  await settle()
+  expect(log).toEqual(['a1', 'b', 'a2'])
+  a2.end()
+  await Promise.all([a1.done, a2.done, b.done])
+})

@@ -99,7 +99,7 @@ export function createLanes(schema: GraphQLSchema, useCases: UseCases, turns: Op
       const mine = plan.type === 'mutation' ? withoutRepeats(useCases) : useCases
       try {
         await turns.take(request.caller, document, operation, request.variables)
-        const context = createContext(mine, request.caller, request.idempotencyKey)
+        const context = createContext(mine, request.caller, request.idempotencyKey, turns)
         const state = useCases.nameState(request.caller.viewer.tenant)
         const written = await plan.run(context, request.variables)
         const answer = { status: 200, type: request.type, text: `{"data":${written.text}}` }

@@ -7,7 +7,6 @@ import {
   getOperationAST,
   getVariableValues,
   GraphQLError,
-  validate,
   type ValidationContext,
 } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
@@ -20,10 +19,10 @@ const MAX_VARIABLE_ERRORS = 50
 
 export function useSchemaSecrecy(): Plugin {
   return {
-    onValidate: ({ addValidationRule, setValidationFn }) => {
+    onValidate: ({ addValidationRule, validateFn, setValidationFn }) => {
       addValidationRule(noIntrospectionRule)
       setValidationFn((schema, document, rules, options) =>
-        validate(schema, document, rules, { ...options, hideSuggestions: true }),
+        validateFn(schema, document, rules, { ...options, hideSuggestions: true }),
       )
     },
     // Yoga's engine suggests names in errors of variables, so these are found before it runs.

@@ -24,8 +24,12 @@ const SwapJobEdge = builder.objectRef<SwapJob>('SwapJobEdge').implement({
 
 const SwapJobConnection = builder.objectRef<JobPage>('SwapJobConnection').implement({
   fields: (t) => ({
-    edges: t.field({ type: [SwapJobEdge], resolve: ({ jobs }) => [...jobs] }),
-    nodes: t.field({ type: [SwapJobType], extensions: declareCost({ nodes: 0 }), resolve: ({ jobs }) => [...jobs] }),
+    edges: t.field({ type: [SwapJobEdge], resolve: ({ jobs }, _args, { spread }) => spread(jobs) }),
+    nodes: t.field({
+      type: [SwapJobType],
+      extensions: declareCost({ nodes: 0 }),
+      resolve: ({ jobs }, _args, { spread }) => spread(jobs),
+    }),
     pageInfo: t.field({ type: PageInfo, resolve: (page) => page }),
     totalCount: t.int({
       description: 'Counted only when asked for; stops at 10000.',

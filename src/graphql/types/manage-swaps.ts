@@ -27,7 +27,7 @@ const CreateSwapBatchSuccess = builder
         type: [CreateSwapResult],
         description: 'One for each item, in order.',
         extensions: declareCost({ listSize: { assumedSize: MAX_BATCH_ITEMS } }),
-        resolve: ({ items }) => [...items],
+        resolve: ({ items }, _args, { spread }) => spread(items),
       }),
     }),
   })

@@ -56,7 +56,7 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
   }
 
   return createGroupedWrites(async (waiting) => {
-    const group = waiting.splice(0, MAX_GROUP)
+    const group = waiting.take(MAX_GROUP)
     try {
       await commit(group)
     } catch (error) {

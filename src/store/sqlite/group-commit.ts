@@ -89,7 +89,7 @@ export function createGroupCommit({ database, lock, db, alone, sync }: GroupComm
   return createGroupedWrites(async (waiting) => {
     // Whatever has come in is handled before this resolves: all of it shares the commit.
     await nextTurn()
-    const group = waiting.splice(0, MAX_GROUP)
+    const group = waiting.take(MAX_GROUP)
     try {
       const settlements = await whenLockIsFree(async () => tryToCommit(group))
       await sync().catch((error: unknown) => {

@@ -1,0 +1,17 @@
+/** Takes as much CPU as it is told to: what a program that has nothing to do with the gateway takes from it. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { answerMessages, readMember } from './child.ts'
+
+const PERIOD_MS = 20
+/** Shares of a core that the threads take, in thousandths. */
+const shared = new Int32Array(new SharedArrayBuffer(8))
+
+const from = new URL('burn.mjs', import.meta.url)
+const threads = [0, 1].map((n) => new Worker(from, { workerData: { shared, n, periodMs: PERIOD_MS } }))
+answerMessages(async (message) => {
+  const cores = Number(readMember(message, 'cores'))
+  for (const n of threads.keys()) Atomics.store(shared, n, Math.round(1_000 * Math.min(1, Math.max(0, cores - n))))
+  await delay(PERIOD_MS)
+  return {}
+})

@@ -1,0 +1,18 @@
+/** Fields that cost something by themselves (`@cost`) are resolved in their caller's turn, one in each turn of the event loop. */
+import { defaultFieldResolver, type GraphQLSchema, isObjectType } from 'graphql'
+import type { Context } from './context.ts'
+import { readFieldCost } from './field-cost.ts'
+
+export function takeTurns(schema: GraphQLSchema): void {
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type)) continue
+    for (const field of Object.values(type.getFields())) {
+      if (readFieldCost(field).weight === undefined) continue
+      const { resolve = defaultFieldResolver } = field
+      field.resolve = async (source, args, context: Context, info) => {
+        await context.turn()
+        return resolve(source, args, context, info)
+      }
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { OperationLoaders } from '../../src/graphql/loaders.ts'
+
+test('jobs are read twenty at a time, the first twenty at once and each further batch in a turn of the caller', async () => {
+  const begun: string[] = []
+  const nothing = async (ids: readonly string[]) => ids.map(() => null)
+  const loaders = new OperationLoaders({
+    turn: async () => {
+      begun.push('turn')
+    },
+    openReading: () => async (ids) => {
+      begun.push(`${ids.length} jobs`)
+      return ids.map(() => null)
+    },
+    listTimelines: async (ids) => ids.map(() => []),
+    findUploads: nothing,
+    findImages: nothing,
+    findWebhooks: nothing,
+  })
+  await loaders.job.loadMany(Array.from({ length: 50 }, (_unused, n) => String(n)))
+  expect(begun.toSorted()).toEqual(['10 jobs', '20 jobs', '20 jobs', 'turn', 'turn'])
+  expect(begun[0]).toBe('20 jobs')
+})

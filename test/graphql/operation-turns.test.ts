@@ -1,0 +1,32 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { createOperationTurns } from '../../src/graphql/operation-turns.ts'
+
+const NO_LIMITS = { check: () => ({ weight: 0, nodes: 0, values: 0, introspection: 0 }) }
+
+test('the members of a list are given twenty in a turn of the event loop, in their order', async () => {
+  const { spread } = createOperationTurns(NO_LIMITS)
+  const given: number[] = []
+  const members = spread(
+    'a',
+    Array.from({ length: 100 }, (_unused, n) => n),
+  )
+  const all = Promise.all(members.map(async (member) => given.push(await member)))
+  const counts: number[] = []
+  while (given.length < 100) {
+    await nextTurn()
+    counts.push(given.length)
+  }
+  await all
+  expect(given).toEqual(Array.from({ length: 100 }, (_unused, n) => n))
+  const steps = counts.map((count, n) => count - (counts[n - 1] ?? 0))
+  expect(Math.max(...steps.slice(1))).toBe(20)
+  // Twenty that wait for no turn, and those of the two turns that begin before the test looks.
+  expect(steps[0]).toBeLessThanOrEqual(60)
+})
+
+test('a list of up to twenty members waits for no turn', () => {
+  const { spread } = createOperationTurns(NO_LIMITS)
+  const members = Array.from({ length: 20 }, (_unused, n) => n)
+  expect(spread('a', members)).toEqual(members)
+})

@@ -1,0 +1,36 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { GraphQLInt, GraphQLObjectType, GraphQLSchema, graphql } from 'graphql'
+import { expect, test } from 'vitest'
+import { declareCost } from '../../src/graphql/field-cost.ts'
+import { createOperationTurns } from '../../src/graphql/operation-turns.ts'
+import { takeTurns } from '../../src/graphql/take-turns.ts'
+
+const NO_LIMITS = { check: () => ({ weight: 0, nodes: 0, values: 0, introspection: 0 }) }
+
+test('of fields that declare a weight one is resolved in each turn of the event loop, and of others all at once', async () => {
+  const resolved: string[] = []
+  const note = (name: string) => () => resolved.push(name)
+  const schema = new GraphQLSchema({
+    query: new GraphQLObjectType({
+      name: 'Query',
+      fields: {
+        small: { type: GraphQLInt, resolve: note('small') },
+        large: { type: GraphQLInt, resolve: note('large'), extensions: declareCost({ weight: 20 }) },
+      },
+    }),
+  })
+  takeTurns(schema)
+  const turns = createOperationTurns(NO_LIMITS)
+  const contextValue = { turn: async () => turns.begin('a') }
+  const answer = graphql({ schema, source: '{ a: large b: large c: large d: small e: small }', contextValue })
+  let large = 0
+  for (let turn = 0; resolved.length < 5; turn += 1) {
+    await nextTurn()
+    const now = resolved.filter((name) => name === 'large').length
+    // Before the first look there may be two: one at once, and one in the turn that ends with the look.
+    expect(now - large).toBeLessThanOrEqual(turn === 0 ? 2 : 1)
+    large = now
+  }
+  expect(resolved.slice(0, 2)).toEqual(['small', 'small'])
+  expect((await answer).errors).toBeUndefined()
+})
