@@ -89,7 +89,8 @@ export default defineConfig({
     // For a busy machine; alone, no test takes ten seconds.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // One more than the cores of a small machine: many tests wait for a clock or for another process.
+    maxWorkers: 3,
     maxConcurrency: 3,
     sequence: { sequencer: FaultsFirst },
     // Worker threads that the code under test starts are TypeScript files too.

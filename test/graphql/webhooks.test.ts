@@ -138,7 +138,7 @@ test.each<[string, { status: number; headers?: Record<string, string> }, string]
 test('when the schedule is over it is said, and can be asked for again under the same id', async () => {
   let status = 503
   const receiver = await openReceiver(() => ({ status }))
-  const gateway = await openWith([receiver], { clock: createFastClock(20_000) })
+  const gateway = await openWith([receiver], { clock: createFastClock(50_000) })
   const { job } = await create(gateway, receiver.url)
   await end(gateway)
   await until(async () => (await hookOf(gateway, job.id)).state === 'EXHAUSTED')

@@ -2,7 +2,9 @@
 import { request as requestHttp } from 'node:http'
 import { expect, test } from 'vitest'
 import { createImageAddresses } from '../../src/jobs/image-addresses.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
+import { createFastClock } from '../support/fast-clock.ts'
 import { makeImage } from '../support/images.ts'
 import { sha256 } from '../support/sha256.ts'
 import { openTestApp } from '../support/test-app.ts'
@@ -15,9 +17,12 @@ const RESERVE = `mutation ($byteLength: Int!) {
   }
 }`
 
-async function openStage(settings: Record<string, string> = {}) {
+async function openStage(settings: Record<string, string> = {}, clock?: Clock) {
   const keys = ['a', 'b'].map((tenant) => `${tenant}:${sha256(`key of ${tenant}`)}`).join(',')
-  const { graphql, app } = await openTestApp({ settings: { API_KEYS: keys, GATEWAY_SECRET: SECRET, ...settings } })
+  const { graphql, app } = await openTestApp({
+    settings: { API_KEYS: keys, GATEWAY_SECRET: SECRET, ...settings },
+    ...(clock && { clock }),
+  })
   const reserve = async (tenant: 'a' | 'b', byteLength: number) =>
     graphql(RESERVE, { byteLength }, { 'x-api-key': `key of ${tenant}` })
   const reserved = async (tenant: 'a' | 'b', byteLength: number) => {
@@ -47,7 +52,7 @@ function stall(url: string, byteLength: number) {
 }
 
 test('slow uploads of one tenant leave room for those of another, and are ended', async () => {
-  const { reserved, put } = await openStage()
+  const { reserved, put } = await openStage({}, createFastClock(5))
   const bytes = await makeImage()
   const targets = await Promise.all(Array.from({ length: 8 }, async () => reserved('a', 20_000_000)))
   const stalled = targets.map(({ url }) => stall(url, 20_000_000))

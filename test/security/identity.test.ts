@@ -185,12 +185,6 @@ describe('a WebSocket', () => {
     expect(await closed).toBe(code)
   })
 
-  test('that says nothing is closed after seconds', async () => {
-    const { socket, closed } = openWire(stage.url)
-    await once(socket, 'open')
-    expect(await closed).toBe(4408)
-  })
-
   test('of another protocol is not spoken to', async () => {
     const { socket, closed } = openWire(stage.url, {}, 'graphql-ws')
     socket.on('open', () => socket.send('{"type":"connection_init"}'))
