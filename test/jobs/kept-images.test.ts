@@ -178,7 +178,10 @@ test('a new view is refused with 503 and a reason when the disk reserve is reach
   })
   const server = createServer((request, response) => void door(request, response, request.url?.split('?')[0] ?? ''))
   server.listen(0, '127.0.0.1')
-  closeAfterTest(() => void server.close())
+  closeAfterTest(async () => {
+    server.close()
+    await once(server, 'close')
+  })
   await once(server, 'listening')
   const get = async (width: number | null, type: StoredImageType) => {
     const address = new URL(addresses.addressOf({ id: image.id, type, width }, clock.now() + HOUR))
@@ -190,6 +193,8 @@ test('a new view is refused with 503 and a reason when the disk reserve is reach
   expect(await refused.json()).toEqual({
     error: { code: 'UNAVAILABLE', message: 'There is hardly any space left for images. Try again later.' },
   })
-  expect((await get(null, 'image/jpeg')).status).toBe(200)
+  const stored = await get(null, 'image/jpeg')
+  expect(stored.status).toBe(200)
+  expect((await stored.arrayBuffer()).byteLength).toBe(image.byteLength)
   expect(await keys()).toEqual([`${image.id}/${image.sha256}`])
 })
