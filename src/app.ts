@@ -102,6 +102,7 @@ export async function openApp({
 
     const stopController = new AbortController()
     const stopping = stopController.signal
+    // Everything that waits listens to it.
     setMaxListeners(0, stopping)
     const { bus, images, limiter, pacer, store, webhooks } = await openStorage({
       config,
@@ -175,8 +176,7 @@ export async function openApp({
     const confirming = { store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock, stopping }
     const confirmer = createConfirmer(confirming)
     const leases = createLeases(store, background, clock)
-    const unsent = { store, applyReport, leases, background, clock, stopping }
-    const releaseUnsent = createReleaseUnsent(unsent)
+    const releaseUnsent = createReleaseUnsent({ store, applyReport, leases, background, clock, stopping })
     const submitter = createSubmitter({
       store,
       upstream,

@@ -1,4 +1,4 @@
-/** Takes as much CPU as it is told to: what a program that has nothing to do with the gateway takes from it. */
+/** Burns a given share of CPU: the control load, which has nothing to do with the gateway. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { answerMessages, readMember } from './child.ts'

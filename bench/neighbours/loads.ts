@@ -73,7 +73,7 @@ export async function createLoads(client: GraphqlClient, url: string): Promise<R
     const place = await reserveUpload(client, bytes.byteLength)
     const status = place && (await client.put(place.url, bytes))
     if (place && status === 200) return place.id
-    // As a client is told to: not before a second.
+    // A refusal carries Retry-After: 1.
     await delay(1_000)
     return null
   }

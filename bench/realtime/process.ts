@@ -56,7 +56,7 @@ export function cpuMsOfEndedChildren(): number {
   return readTicks(readFileSync('/proc/self/stat', 'utf8')).ofChildren * TICK_MS
 }
 
-/** Milliseconds of CPU of every process of this machine with that name so far, of those that have ended too. */
+/** Milliseconds of CPU of every process of this machine with that name so far, including those that have ended. */
 export function cpuMsOfAll(name: string): number {
   let ticks = 0
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
@@ -71,7 +71,7 @@ export function cpuMsOfAll(name: string): number {
   return ticks * TICK_MS
 }
 
-/** Milliseconds of CPU of a process and its children so far, of those that have ended too. */
+/** Milliseconds of CPU of a process and its children so far, including those that have ended. */
 export function cpuMsOfFamily(parent: number): number {
   let ticks = 0
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {

@@ -3,6 +3,7 @@ import type { StoredImage } from '../domain/image.ts'
 import type { SwapJob, TimelineEntry } from '../domain/swap-job.ts'
 import type { WebhookWithAttempts } from '../store/webhook-store.ts'
 import type { ReadJobs } from '../jobs/read-jobs.ts'
+import { MEMBERS_A_TURN } from './operation-turns.ts'
 
 /** Timelines of jobs, in the order asked for. */
 export type ListTimelines = (jobIds: readonly string[]) => Promise<TimelineEntry[][]>
@@ -26,8 +27,6 @@ export interface Loaders {
 
 /** Keys that one batch asks the store for. */
 const MAX_BATCH = 500
-/** Jobs of one batch, which are written in one turn of the event loop: each may have fifty values. */
-export const MAX_JOBS = 20
 
 export interface LoaderSources {
   /** Resolves when it is the caller's turn to do something large. */
@@ -53,7 +52,7 @@ export class OperationLoaders implements Loaders {
   }
 
   get job() {
-    return (this.#job ??= new DataLoader(this.#openReading(), { maxBatchSize: MAX_JOBS }))
+    return (this.#job ??= new DataLoader(this.#openReading(), { maxBatchSize: MEMBERS_A_TURN }))
   }
 
   get timeline() {

@@ -9,8 +9,8 @@ import type { CostLimits } from './cost-limits.ts'
 
 /** Values of a response that take less than a millisecond. */
 const SMALL = 500
-/** Members of a list that are written in one turn: each may have fifty values. */
-const MEMBERS_A_TURN = 20
+/** Members of a list that are read or written in one turn: each may have fifty values. */
+export const MEMBERS_A_TURN = 20
 
 export interface OperationTurns {
   /** Resolves when the tenant may do something large: parse and validate a document, read a list. */

@@ -79,6 +79,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
     return last === undefined ? 0 : Math.max(0, last + FETCH_SPACING_MS - clock.now())
   }
 
+  /** Resolves to false if the gateway stops first. */
   const waitForTurn = async (spacingMs: number) => {
     try {
       if (spacingMs > 0) await clock.delay(spacingMs, stopping)

@@ -42,7 +42,7 @@ export class WaitingWrites {
 
 /**
  * Writes that share commits: one group is under way at a time, and writes that arrive meanwhile wait for the next.
- * @param commit takes a group of those that wait, and settles each of them. Must not reject.
+ * @param commit takes a group of the waiting writes and settles each. Must not reject.
  */
 export function createGroupedWrites(commit: (waiting: WaitingWrites) => Promise<void>): Write {
   const waiting = new WaitingWrites()

@@ -159,7 +159,7 @@ function isScanned(filter: JobFilter): boolean {
   return keys > 1 || (keys === 1 && toStatuses(filter) !== null)
 }
 
-/** Filters a short list of jobs to those that match and are in the range, in the order of the range. */
+/** Filters and sorts a short list of jobs: those that match the filter and lie in the range, in its order. */
 function cut(rows: readonly JobRow[], filter: JobFilter, { from, direction, limit }: ListRange): JobRow[] {
   const order = direction === 'forward' ? newestFirst : oldestFirst
   const after = from && { created_at: from.createdAt, id: from.id }
@@ -221,7 +221,7 @@ function toSelection(
   return { place, table: tag === undefined ? sql`jobs` : sql`job_tags as by_tag`, conditions }
 }
 
-/** The tags and the reference of a filter, without those that the key names. */
+/** The tags and the reference that the filter asks for in addition to the key. */
 function toOthers({ tags, clientReference }: JobFilter, key: JobFilter): Piece['others'] {
   return {
     tags: [...new Set(tags)].filter((tag) => key.tags?.includes(tag) !== true),

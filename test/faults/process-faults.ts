@@ -168,6 +168,16 @@ const besideAnother: Scenario = {
     ),
 }
 
+/** Two swaps whose submits get no answer end upstream, and their hooks arrive while every fetch fails. @returns the answers to the hooks. */
+async function sendUnconfirmableHooks(rig: Rig) {
+  rig.upstream.failFetches(() => ({ status: 503, body: '' }))
+  rig.wish(2)
+  await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0))
+  const jobs = rig.upstream.accepted.slice(-2)
+  for (const job of jobs) job.state = { status: 'SUCCESS' }
+  return Promise.all(jobs.map(async (job) => rig.upstream.sendHook(job)))
+}
+
 const awayForLong: Scenario = {
   name: 'kill -9 with a taken hook, back after the deadline',
   times: { short: 1, long: 10 },
@@ -176,12 +186,7 @@ const awayForLong: Scenario = {
       const recoveriesMs: number[] = []
       rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
       for (let round = 0; round < times; round += 1) {
-        rig.upstream.failFetches(() => ({ status: 503, body: '' }))
-        rig.wish(2)
-        await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0))
-        const jobs = rig.upstream.accepted.slice(-2)
-        for (const job of jobs) job.state = { status: 'SUCCESS' }
-        await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
+        await sendUnconfirmableHooks(rig)
         await rig.gateway.kill()
         await execSql(
           rig,
@@ -216,12 +221,7 @@ const numberAlive: Scenario = {
       // Only the hooks can tell of these jobs.
       rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
       for (let round = 0; round < times; round += 1) {
-        rig.upstream.failFetches(() => ({ status: 503, body: '' }))
-        rig.wish(2)
-        await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0))
-        const jobs = rig.upstream.accepted.slice(-2)
-        for (const job of jobs) job.state = { status: 'SUCCESS' }
-        const statuses = await Promise.all(jobs.map(async (job) => rig.upstream.sendHook(job)))
+        const statuses = await sendUnconfirmableHooks(rig)
         if (statuses.some((status) => status !== 200)) complaints.push(`hooks were answered with ${statuses.join()}`)
         await rig.gateway.kill()
         const notes = await splitJournal(rig.dataDir)

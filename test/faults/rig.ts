@@ -71,7 +71,7 @@ export const DEFAULT_FACTOR = 20
 /** For a busy machine; alone, most settle within a second. */
 const SETTLE_WITHIN_MS = 60_000
 
-/** On PostgreSQL the pace of fetches is told by the database's clock, which does not run faster. */
+/** On PostgreSQL fetches are limited by the database's clock, which does not run faster. */
 export const UNPACED = { FETCH_PER_SECOND: '1000' } as const
 
 /** A swap that goes well: done in no time, its hook sent until it is taken. */

@@ -1,4 +1,4 @@
-/** A process that is asked to end: what is under way is finished first. */
+/** A process that receives SIGTERM finishes its submits first. */
 import { once } from 'node:events'
 import { throughSideDoor } from '../support/side-door.ts'
 import { until } from '../support/until.ts'

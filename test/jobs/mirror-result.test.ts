@@ -180,7 +180,7 @@ test('a copy is made by the first retry after its host is back, whenever that is
   )
 })
 
-/** A host that announces how long each result is, and sends the bytes only when it is told to. */
+/** A host that announces the length of each result and sends the bytes only when `endAll` is called. */
 async function openHoldingHost(sizes: readonly number[]) {
   const image = await makeImage()
   const held = new Map<ServerResponse, number>()

@@ -1,5 +1,5 @@
 /** How statements are carried out: by an index that is entered where the answer begins, however much is stored. */
-import { CompiledQuery, type KyselyPlugin, type RootOperationNode } from 'kysely'
+import { CompiledQuery } from 'kysely'
 import { expect, test } from 'vitest'
 import type { JobFilter } from '../../src/domain/job-filter.ts'
 import type { Engine } from '../../src/store/engine.ts'
@@ -8,20 +8,13 @@ import { createLists } from '../../src/store/lists.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import { makeNewSwapJob } from '../support/jobs.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
+import { recordQueries } from '../support/record-queries.ts'
 
 /** How the engine goes about each statement that `work` causes; parameters are bound, as they are when it runs. */
 async function explain(work: (engine: Engine) => Promise<unknown>): Promise<string[]> {
   const engine = await openDatabase(':memory:', () => {})
   closeAfterTest(() => engine.db.destroy())
-  const nodes: RootOperationNode[] = []
-  const spy: KyselyPlugin = {
-    transformQuery: ({ node }) => {
-      nodes.push(node)
-      return node
-    },
-    transformResult: async ({ result }) => result,
-  }
-  const db = engine.db.withPlugin(spy)
+  const { db, nodes } = recordQueries(engine.db)
   await work({ ...engine, db, writeQueue: async (_tenant, act) => act(db, 0, new Map()) })
   const plans: string[] = []
   for (const node of nodes) {

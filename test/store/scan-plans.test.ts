@@ -1,5 +1,5 @@
 /** Filters that no index answers as a whole: each part is looked up in an index, and no job is read that does not fit. */
-import { CompiledQuery, type KyselyPlugin, type RootOperationNode, sql } from 'kysely'
+import { CompiledQuery, sql } from 'kysely'
 import { expect, test } from 'vitest'
 import type { JobFilter } from '../../src/domain/job-filter.ts'
 import type { Engine } from '../../src/store/engine.ts'
@@ -7,6 +7,7 @@ import { createJobStore } from '../../src/store/kysely-job-store.ts'
 import { createLists } from '../../src/store/lists.ts'
 import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
 import { openEngine } from '../support/open-engine.ts'
+import { recordQueries } from '../support/record-queries.ts'
 import { isOnPostgres } from '../support/side-door.ts'
 
 const FROM = { createdAt: 1_700_000_000_500, id: 'job_500' }
@@ -26,15 +27,7 @@ async function openFilled() {
 
 /** The plan of each statement that a list of the filter causes, its steps as lines. */
 async function explain(engine: Engine, filter: JobFilter): Promise<string[]> {
-  const nodes: RootOperationNode[] = []
-  const spy: KyselyPlugin = {
-    transformQuery: ({ node }) => {
-      nodes.push(node)
-      return node
-    },
-    transformResult: async ({ result }) => result,
-  }
-  const db = engine.db.withPlugin(spy)
+  const { db, nodes } = recordQueries(engine.db)
   await createLists({ db }).listJobs('a', filter, { from: FROM, direction: 'forward', limit: 20 })
   return engine.db.connection().execute(async (connection) => {
     // With a few hundred jobs all of them are read faster than any index.

@@ -7,7 +7,7 @@ import {
   STARTS_AT,
 } from '../shared-migrations.ts'
 
-/** How rows of usage are added to those that are stored, which a statement calls `kept`. */
+/** Adds to the stored sums; the statement must call the table `kept`. */
 const ADD_TO_KEPT = sql.raw(`on conflict (tenant, starts_at, status, charge_state) do update
           set jobs = kept.jobs + excluded.jobs, priced_jobs = kept.priced_jobs + excluded.priced_jobs, quota = kept.quota + excluded.quota`)
 

@@ -18,7 +18,7 @@ const DEADLOCK = '40P01'
 /** Shorter than the lease of a submit, which begins with the transaction. */
 const RESOLVE_WITHIN_MS = 8_000
 const ASK_EVERY_MS = 100
-/** After that time, and no longer than this: a server that was restored from a backup may never know. */
+/** In the background, after that time, and for so long: a server that was restored from a backup may never know. */
 const ASK_LATER_EVERY_MS = 1_000
 const ASK_LATER_FOR_MS = 15 * 60_000
 
@@ -93,19 +93,14 @@ async function wasCommitted(db: Kysely<Tables>, { xid, cause }: LostCommitError)
   )
 }
 
-/** @returns whether the transaction was committed; null if `stopping` aborts before the server tells. */
-async function findOut(
-  db: Kysely<Tables>,
-  xid: string,
-  everyMs: number,
-  stopping: AbortSignal,
-): Promise<boolean | null> {
-  while (!stopping.aborted) {
+/** @returns whether the transaction was committed; null if `until` aborts before the server answers. */
+async function findOut(db: Kysely<Tables>, xid: string, everyMs: number, until: AbortSignal): Promise<boolean | null> {
+  while (!until.aborted) {
     const status = await readStatus(db, xid).catch(() => null)
     if (status === 'committed') return true
     if (status === 'aborted') return false
     // The server has not noticed yet that the connection is gone, or cannot be reached.
-    await delay(everyMs, undefined, { signal: stopping, ref: false }).catch(() => null)
+    await delay(everyMs, undefined, { signal: until, ref: false }).catch(() => null)
   }
   return null
 }

@@ -1,0 +1,15 @@
+import type { Kysely, KyselyPlugin, RootOperationNode } from 'kysely'
+import type { Tables } from '../../src/store/tables.ts'
+
+/** The same database, and every query that is run through it, in order. */
+export function recordQueries(database: Kysely<Tables>): { db: Kysely<Tables>; nodes: readonly RootOperationNode[] } {
+  const nodes: RootOperationNode[] = []
+  const recorder: KyselyPlugin = {
+    transformQuery: ({ node }) => {
+      nodes.push(node)
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  }
+  return { db: database.withPlugin(recorder), nodes }
+}
