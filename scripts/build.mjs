@@ -6,8 +6,8 @@ rmSync('dist', { recursive: true, force: true })
 await bundle({
   entryPoints: {
     main: 'src/main.ts',
-    'copy-database': 'src/copy-database.ts',
-    'webhook-secret': 'src/webhook-secret.ts',
+    'copy-database': 'src/cli/copy-database.ts',
+    'webhook-secret': 'src/cli/webhook-secret.ts',
   },
   outdir: 'dist',
   // Packages with native parts, and the embedded upstream, which may not be installed.

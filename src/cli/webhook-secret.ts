@@ -1,9 +1,9 @@
 /** The command that prints what receivers verify a tenant's webhooks with: `npm run webhook-secret -- <tenant>`. */
-import { toConfig } from './config/config.ts'
-import { SettingError } from './config/env.ts'
-import { readEnv } from './config/read-env.ts'
-import { findGatewaySecrets } from './config/secrets.ts'
-import { toWebhookSecrets } from './webhooks/secrets.ts'
+import { toConfig } from '../config/config.ts'
+import { SettingError } from '../config/env.ts'
+import { readEnv } from '../config/read-env.ts'
+import { findGatewaySecrets } from '../config/secrets.ts'
+import { toWebhookSecrets } from '../webhooks/secrets.ts'
 
 function main([tenant]: readonly string[]): void {
   if (tenant === undefined) {

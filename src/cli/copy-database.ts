@@ -1,13 +1,13 @@
 /** The process that moves from one machine to many: `npm run copy-database -- <file:path> <postgres://…>`. */
 import { existsSync } from 'node:fs'
-import { parseSettings, SettingError } from './config/env.ts'
-import { isPostgresUrl } from './config/settings.ts'
-import { copyToPostgres, NotEmptyError } from './store/copy.ts'
-import { ForeignDatabaseError } from './store/migrate.ts'
-import { describeConnectProblem } from './store/postgres/connect-problem.ts'
-import { openDatabase as openPostgres } from './store/postgres/open.ts'
-import { FileLockedError } from './store/sqlite/file-lock.ts'
-import { openDatabase as openSqlite } from './store/sqlite/open.ts'
+import { parseSettings, SettingError } from '../config/env.ts'
+import { isPostgresUrl } from '../config/settings.ts'
+import { copyToPostgres, NotEmptyError } from '../store/copy.ts'
+import { ForeignDatabaseError } from '../store/migrate.ts'
+import { describeConnectProblem } from '../store/postgres/connect-problem.ts'
+import { openDatabase as openPostgres } from '../store/postgres/open.ts'
+import { FileLockedError } from '../store/sqlite/file-lock.ts'
+import { openDatabase as openSqlite } from '../store/sqlite/open.ts'
 
 const USAGE = `Usage: npm run copy-database -- file:./data/gateway.db postgres://user:password@host/database
 
