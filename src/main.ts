@@ -1,6 +1,6 @@
 /** The process: environment → configuration → app, signals, exit code. */
 import { readFileSync, writeSync } from 'node:fs'
-import { type App, openApp } from './app.ts'
+import { type App, openApp } from './app/app.ts'
 import { type Config, isLoopback, toConfig } from './config/config.ts'
 import { openDataDir } from './config/data-dir.ts'
 import { SettingError } from './config/env.ts'

@@ -217,7 +217,7 @@ test('the gateway loads the embedded upstream in one place, lazily', () => {
 
 test('the table would notice', () => {
   expect(sources.length).toBeGreaterThan(40)
-  expect(importsOf('src/app.ts')).toEqual(expect.arrayContaining(['./config/config.ts', 'swapface-gateway-engine']))
+  expect(importsOf('src/app/app.ts')).toEqual(expect.arrayContaining(['./config/config.ts', 'swapface-gateway-engine']))
 })
 
 describe.each([

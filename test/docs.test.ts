@@ -62,7 +62,7 @@ function fencedBlocks(file: string): Block[] {
 
 const withoutBlocks = (file: string) => read(file).replaceAll(/^```[\s\S]*?^```$/gm, '')
 
-/** Text in backticks that is a path of this repository: `src/app.ts`, `schema/operations/`. */
+/** Text in backticks that is a path of this repository: `src/app/app.ts`, `schema/operations/`. */
 function namedPaths(file: string): string[] {
   return [...withoutBlocks(file).matchAll(/`((?:src|test|schema|scripts|bench|docs|packages|\.ci)\/[\w./-]*)`/g)].map(
     ([, path = '']) => path,

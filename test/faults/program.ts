@@ -4,7 +4,7 @@
  * `CLOCK_ORIGIN` say how fast their time runs and since when, so that processes that follow each other agree on it.
  * Standard output carries their logs, as JSON lines with the number of the gateway.
  */
-import { openApp } from '../../src/app.ts'
+import { openApp } from '../../src/app/app.ts'
 import { toConfig } from '../../src/config/config.ts'
 import { openDataDir } from '../../src/config/data-dir.ts'
 import { parseSettings } from '../../src/config/env.ts'

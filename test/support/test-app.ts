@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type App, openApp } from '../../src/app.ts'
+import { type App, openApp } from '../../src/app/app.ts'
 import { toConfig } from '../../src/config/config.ts'
 import { openDataDir } from '../../src/config/data-dir.ts'
 import { parseSettings } from '../../src/config/env.ts'

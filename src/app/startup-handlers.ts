@@ -1,9 +1,9 @@
-import type { GraphqlServer } from './graphql/server.ts'
-import type { Gate } from './http/gate.ts'
-import { sendError, sendJson } from './http/respond.ts'
-import type { Route } from './http/router.ts'
-import { refuseUpgrade } from './lib/refuse-upgrade.ts'
-import { readPath } from './lib/request-path.ts'
+import type { GraphqlServer } from '../graphql/server.ts'
+import type { Gate } from '../http/gate.ts'
+import { sendError, sendJson } from '../http/respond.ts'
+import type { Route } from '../http/router.ts'
+import { refuseUpgrade } from '../lib/refuse-upgrade.ts'
+import { readPath } from '../lib/request-path.ts'
 
 type Upgrade = GraphqlServer['upgrade']
 

@@ -1,21 +1,21 @@
-import type { EventBus } from './bus/event-bus.ts'
-import { createMemoryBus } from './bus/memory.ts'
-import type { Config } from './config/config.ts'
-import { SettingError } from './config/env.ts'
-import type { Background } from './lib/background.ts'
-import { type Clock, systemClock } from './lib/clock.ts'
-import { createPacer, type Pacer } from './lib/pacer.ts'
-import type { RequestLimiter } from './limits/limiter.ts'
-import { createRequestLimiter } from './limits/request-limiter.ts'
-import type { ImageStore } from './store/image-store.ts'
-import type { WebhookStore } from './store/webhook-store.ts'
-import type { JobStore } from './store/job-store.ts'
-import { createCachedJobStore } from './store/job-cache.ts'
-import { createImageStore } from './store/kysely-image-store.ts'
-import { createWebhookStore } from './store/kysely-webhook-store.ts'
-import { createJobStore } from './store/kysely-job-store.ts'
-import { openDatabase as openSqlite } from './store/sqlite/open.ts'
-import type { Telemetry } from './telemetry/events.ts'
+import type { EventBus } from '../bus/event-bus.ts'
+import { createMemoryBus } from '../bus/memory.ts'
+import type { Config } from '../config/config.ts'
+import { SettingError } from '../config/env.ts'
+import type { Background } from '../lib/background.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { createPacer, type Pacer } from '../lib/pacer.ts'
+import type { RequestLimiter } from '../limits/limiter.ts'
+import { createRequestLimiter } from '../limits/request-limiter.ts'
+import type { ImageStore } from '../store/image-store.ts'
+import type { WebhookStore } from '../store/webhook-store.ts'
+import type { JobStore } from '../store/job-store.ts'
+import { createCachedJobStore } from '../store/job-cache.ts'
+import { createImageStore } from '../store/kysely-image-store.ts'
+import { createWebhookStore } from '../store/kysely-webhook-store.ts'
+import { createJobStore } from '../store/kysely-job-store.ts'
+import { openDatabase as openSqlite } from '../store/sqlite/open.ts'
+import type { Telemetry } from '../telemetry/events.ts'
 
 export interface StorageParts {
   readonly config: Config
@@ -64,11 +64,11 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     { createSharedPacer },
     { openPostgresBus },
   ] = await Promise.all([
-    import('./store/postgres/open.ts'),
-    import('./store/postgres/connect-problem.ts'),
-    import('./limits/shared-request-limiter.ts'),
-    import('./store/postgres/pacer.ts'),
-    import('./bus/postgres.ts'),
+    import('../store/postgres/open.ts'),
+    import('../store/postgres/connect-problem.ts'),
+    import('../limits/shared-request-limiter.ts'),
+    import('../store/postgres/pacer.ts'),
+    import('../bus/postgres.ts'),
   ])
   const engine = await openDatabase(postgresUrl, databaseQueried, (error) =>
     onFailure('keep a connection', error),

@@ -1,11 +1,11 @@
-import { ApiKeysError, openApiKeys } from './auth/api-keys.ts'
-import { createAuthenticate } from './auth/authenticate.ts'
-import type { Authenticate } from './auth/viewer.ts'
-import type { WatchTokens } from './auth/watch-tokens.ts'
-import type { Config } from './config/config.ts'
-import { SettingError } from './config/env.ts'
-import type { Secrets } from './config/secrets.ts'
-import type { Telemetry } from './telemetry/events.ts'
+import { ApiKeysError, openApiKeys } from '../auth/api-keys.ts'
+import { createAuthenticate } from '../auth/authenticate.ts'
+import type { Authenticate } from '../auth/viewer.ts'
+import type { WatchTokens } from '../auth/watch-tokens.ts'
+import type { Config } from '../config/config.ts'
+import { SettingError } from '../config/env.ts'
+import type { Secrets } from '../config/secrets.ts'
+import type { Telemetry } from '../telemetry/events.ts'
 
 export interface Authentication {
   readonly authenticate: Authenticate
@@ -23,7 +23,7 @@ export async function openAuthentication(
 ): Promise<Authentication> {
   try {
     const keys = apiKeys === null ? null : openApiKeys(apiKeys, (error) => backgroundFailed('read the API keys', error))
-    const verifier = jwt && (await import('./auth/jwt.ts')).createJwtVerifier(jwt)
+    const verifier = jwt && (await import('../auth/jwt.ts')).createJwtVerifier(jwt)
     return {
       authenticate: createAuthenticate({ watchTokens, apiKeys: keys, jwt: verifier }),
       hasOneTenant: () => verifier === null && (keys === null || keys.countTenants() === 1),

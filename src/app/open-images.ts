@@ -1,28 +1,28 @@
-import type { Authenticate, Viewer } from './auth/viewer.ts'
-import type { BlobStore } from './blob/blob-store.ts'
-import { openBlobStore } from './blob/open.ts'
-import type { Config } from './config/config.ts'
-import { SettingError } from './config/env.ts'
-import type { Secrets } from './config/secrets.ts'
-import type { UseCases } from './graphql/context.ts'
-import { createImageDoor } from './http/images.ts'
-import type { Doors } from './http/router.ts'
-import { createUploadDoor } from './http/uploads.ts'
-import type { ImageCodec } from './images/image-codec.ts'
-import { createForgetter, type Forgetter } from './jobs/forget-swaps.ts'
-import { createImageAddresses, type ImageAddresses, imageAddressEndsAt } from './jobs/image-addresses.ts'
-import { createKeptImages } from './jobs/kept-images.ts'
-import { type Mirror, openMirror } from './jobs/mirror-result.ts'
-import { createUploads } from './jobs/uploads.ts'
-import type { Background } from './lib/background.ts'
-import type { Clock } from './lib/clock.ts'
-import { lazy } from './lib/lazy.ts'
-import type { RequestLimiter } from './limits/limiter.ts'
-import type { ImageStore } from './store/image-store.ts'
-import type { JobStore, KeySeal } from './store/job-store.ts'
-import type { Telemetry } from './telemetry/events.ts'
-import { isStorable } from './domain/storable.ts'
-import { openResultSource } from './upstream/result-download.ts'
+import type { Authenticate, Viewer } from '../auth/viewer.ts'
+import type { BlobStore } from '../blob/blob-store.ts'
+import { openBlobStore } from '../blob/open.ts'
+import type { Config } from '../config/config.ts'
+import { SettingError } from '../config/env.ts'
+import type { Secrets } from '../config/secrets.ts'
+import type { UseCases } from '../graphql/context.ts'
+import { createImageDoor } from '../http/images.ts'
+import type { Doors } from '../http/router.ts'
+import { createUploadDoor } from '../http/uploads.ts'
+import type { ImageCodec } from '../images/image-codec.ts'
+import { createForgetter, type Forgetter } from '../jobs/forget-swaps.ts'
+import { createImageAddresses, type ImageAddresses, imageAddressEndsAt } from '../jobs/image-addresses.ts'
+import { createKeptImages } from '../jobs/kept-images.ts'
+import { type Mirror, openMirror } from '../jobs/mirror-result.ts'
+import { createUploads } from '../jobs/uploads.ts'
+import type { Background } from '../lib/background.ts'
+import type { Clock } from '../lib/clock.ts'
+import { lazy } from '../lib/lazy.ts'
+import type { RequestLimiter } from '../limits/limiter.ts'
+import type { ImageStore } from '../store/image-store.ts'
+import type { JobStore, KeySeal } from '../store/job-store.ts'
+import type { Telemetry } from '../telemetry/events.ts'
+import { isStorable } from '../domain/storable.ts'
+import { openResultSource } from '../upstream/result-download.ts'
 
 export interface ImagesParts {
   readonly config: Config
@@ -89,7 +89,7 @@ export function openImages(parts: ImagesParts): Images {
 
 /** Loads the codec and its native library with the first image. */
 function createLazyCodec() {
-  const load = lazy(async () => (await import('./images/sharp.ts')).createSharpCodec())
+  const load = lazy(async () => (await import('../images/sharp.ts')).createSharpCodec())
   const codec: ImageCodec = {
     clean: async (...args) => (await load()).clean(...args),
     transform: async (...args) => (await load()).transform(...args),

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import { listen } from '../src/server.ts'
-import { closeAfterTest } from './support/close-after-test.ts'
-import { until } from './support/until.ts'
+import { listen } from '../../src/app/http-server.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { until } from '../support/until.ts'
 
 async function openServer(route: Parameters<typeof listen>[1]) {
   const webSockets = { path: '/graphql', refuseUpgrade: () => null, upgrade: () => undefined }

@@ -1,8 +1,8 @@
 import type { EmbeddedUpstream, SwapFaceEvent } from 'swapface-gateway-engine'
-import type { Config } from './config/config.ts'
-import { SettingError } from './config/env.ts'
-import type { Secrets } from './config/secrets.ts'
-import { readErrorCode } from './lib/error-code.ts'
+import type { Config } from '../config/config.ts'
+import { SettingError } from '../config/env.ts'
+import type { Secrets } from '../config/secrets.ts'
+import { readErrorCode } from '../lib/error-code.ts'
 
 /**
  * Starts the embedded upstream; the gateway reaches it over HTTP like any other. Its package is optional and loaded only

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { CreateSwapDocument, SwapJobDocument, WatchSwapJobDocument } from '../src/graphql/generated.ts'
-import { systemClock } from '../src/lib/clock.ts'
-import { holdSubmit } from './support/hold-submit.ts'
-import { makeDataDir, openTestApp, subscribeSse } from './support/test-app.ts'
-import { openFakeUpstream } from './support/fake-upstream.ts'
-import { closeAfterTest } from './support/close-after-test.ts'
-import { until } from './support/until.ts'
+import { CreateSwapDocument, SwapJobDocument, WatchSwapJobDocument } from '../../src/graphql/generated.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { holdSubmit } from '../support/hold-submit.ts'
+import { makeDataDir, openTestApp, subscribeSse } from '../support/test-app.ts'
+import { openFakeUpstream } from '../support/fake-upstream.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
