@@ -1,7 +1,7 @@
 // Prints the published contract from the code that serves it.
 import { writeFileSync } from 'node:fs'
-import { createSchema } from '../src/graphql/schema.ts'
-import { printStandaloneSdl, printSubgraphSdl } from '../src/graphql/sdl.ts'
+import { createSchema } from '../src/graphql/schema/schema.ts'
+import { printStandaloneSdl, printSubgraphSdl } from '../src/graphql/schema/sdl.ts'
 
 const schema = createSchema()
 

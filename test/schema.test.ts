@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { buildSchema, isInputObjectType, parse } from 'graphql'
 import { expect, test } from 'vitest'
-import { createSchema } from '../src/graphql/schema.ts'
-import { printStandaloneSdl, printSubgraphSdl } from '../src/graphql/sdl.ts'
+import { createSchema } from '../src/graphql/schema/schema.ts'
+import { printStandaloneSdl, printSubgraphSdl } from '../src/graphql/schema/sdl.ts'
 
 const schema = createSchema()
 

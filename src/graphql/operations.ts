@@ -6,7 +6,7 @@ import { type ExecutionArgs, type ExecutionResult, getOperationAST, GraphQLError
 import type { YogaServerInstance } from 'graphql-yoga'
 import { type Caller, refuseWhenSpent } from './caller.ts'
 import type { Admitted } from './front-door.ts'
-import { type Context, createContext, type UseCases } from './context.ts'
+import { type Context, createContext, type UseCases } from './schema/context.ts'
 import { checkDocumentText } from './document-limits.ts'
 import { withoutHttp, withoutHttpInErrors } from './errors.ts'
 import type { OperationTurns } from './operation-turns.ts'

@@ -27,7 +27,7 @@ import {
 import { isDone, SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
 import { createCollectFields } from '../collect-fields.ts'
 import { containsKind } from '../contains-kind.ts'
-import type { Context } from '../context.ts'
+import type { Context } from '../schema/context.ts'
 import { compileArguments, compileVariables } from './inputs.ts'
 import { isOfJobAlone, isStored } from './stored-fields.ts'
 import { Uncommon } from './uncommon.ts'

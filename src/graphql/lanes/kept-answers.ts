@@ -2,7 +2,7 @@
 import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
 import { createShortMemory } from '../../lib/short-memory.ts'
-import type { UseCases } from '../context.ts'
+import type { UseCases } from '../schema/context.ts'
 
 /** How many characters in all, with what was asked, and of one. */
 const MAX_CHARS = 16_000_000

@@ -12,7 +12,7 @@ import { type DocumentNode, getOperationAST, type GraphQLSchema, type OperationD
 import { LRUCache } from 'lru-cache'
 import type { Viewer } from '../../auth/viewer.ts'
 import type { Caller } from '../caller.ts'
-import { type Context, createContext, type UseCases } from '../context.ts'
+import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import type { OperationTurns } from '../operation-turns.ts'
 import { compile, type Plan, type Written } from './compile.ts'
 import { type Answer, type Condition, createKeptAnswers } from './kept-answers.ts'

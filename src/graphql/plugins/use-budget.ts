@@ -2,7 +2,7 @@
 import { type ExecutionArgs, getOperationAST, type GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { refuseWhenSpent } from '../caller.ts'
-import type { Context } from '../context.ts'
+import type { Context } from '../schema/context.ts'
 
 export function useBudget(): Plugin<Context> {
   return {

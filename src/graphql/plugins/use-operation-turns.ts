@@ -1,7 +1,7 @@
 /** Runs an operation in its caller's turn, and refuses one that costs too much, before it is executed. */
 import { getOperationAST, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import type { Context } from '../context.ts'
+import type { Context } from '../schema/context.ts'
 import type { OperationTurns } from '../operation-turns.ts'
 
 export function useOperationTurns(turns: OperationTurns): Plugin<Context> {

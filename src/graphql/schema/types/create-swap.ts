@@ -1,7 +1,7 @@
-import { isDone, type SwapJob } from '../../domain/swap-job.ts'
-import type { BatchItemOutcome } from '../../jobs/create-swap-batch.ts'
-import type { RetryOutcome } from '../../jobs/retry-swap.ts'
-import type { WatchToken } from '../../auth/viewer.ts'
+import { isDone, type SwapJob } from '../../../domain/swap-job.ts'
+import type { BatchItemOutcome } from '../../../jobs/create-swap-batch.ts'
+import type { RetryOutcome } from '../../../jobs/retry-swap.ts'
+import type { WatchToken } from '../../../auth/viewer.ts'
 import { builder } from '../builder.ts'
 import { declareCost } from '../field-cost.ts'
 import {

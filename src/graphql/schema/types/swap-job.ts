@@ -9,8 +9,8 @@ import {
   type ImageOrigin,
   type TimelineEntry,
   isDone,
-} from '../../domain/swap-job.ts'
-import type { Progress } from '../../jobs/service-status.ts'
+} from '../../../domain/swap-job.ts'
+import type { Progress } from '../../../jobs/service-status.ts'
 import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
 import { declareCost } from '../field-cost.ts'

@@ -2,7 +2,7 @@
 import type { GraphQLSchema } from 'graphql'
 import { builder } from './builder.ts'
 import { limitLists } from './limit-lists.ts'
-import { takeTurns } from './take-turns.ts'
+import { takeTurns } from './schedule-fields.ts'
 import './types/scalars.ts'
 import './types/swap-job.ts'
 import './types/errors.ts'

@@ -1,5 +1,5 @@
-import { MAX_WAIT_MS } from '../../jobs/create-swap-input.ts'
-import { GatewayError } from '../../domain/errors.ts'
+import { MAX_WAIT_MS } from '../../../jobs/create-swap-input.ts'
+import { GatewayError } from '../../../domain/errors.ts'
 import { builder } from '../builder.ts'
 import { SwapJobType } from './swap-job.ts'
 

@@ -1,5 +1,5 @@
-import type { SwapJob } from '../../domain/swap-job.ts'
-import { DEFAULT_PAGE, type JobPage, MAX_PAGE, writeListCursor } from '../../jobs/list-jobs.ts'
+import type { SwapJob } from '../../../domain/swap-job.ts'
+import { DEFAULT_PAGE, type JobPage, MAX_PAGE, writeListCursor } from '../../../jobs/list-jobs.ts'
 import { builder } from '../builder.ts'
 import { countMembers, declareCost, type FieldArguments, SCAN_WEIGHT } from '../field-cost.ts'
 import { SwapJobType } from './swap-job.ts'

@@ -4,9 +4,9 @@
  * https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec
  */
 import type { GraphQLSchema } from 'graphql'
-import { GatewayError } from '../../domain/errors.ts'
-import type { StoredImage } from '../../domain/image.ts'
-import type { SwapJob } from '../../domain/swap-job.ts'
+import { GatewayError } from '../../../domain/errors.ts'
+import type { StoredImage } from '../../../domain/image.ts'
+import type { SwapJob } from '../../../domain/swap-job.ts'
 import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
 import type { Context } from '../context.ts'

@@ -1,4 +1,4 @@
-import { IMAGE_STATUSES, type StoredImage } from '../../domain/image.ts'
+import { IMAGE_STATUSES, type StoredImage } from '../../../domain/image.ts'
 import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
 

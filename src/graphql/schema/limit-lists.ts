@@ -1,5 +1,5 @@
 import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql'
-import { GatewayError } from '../domain/errors.ts'
+import { GatewayError } from '../../domain/errors.ts'
 import type { Context } from './context.ts'
 
 /** Members of one list that a caller gives: more representations than a router joins, more ids than a page shows. */

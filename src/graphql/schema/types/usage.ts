@@ -1,5 +1,5 @@
-import { SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
-import type { Service, Usage } from '../../jobs/service-status.ts'
+import { SWAP_JOB_STATUSES } from '../../../domain/swap-job.ts'
+import type { Service, Usage } from '../../../jobs/service-status.ts'
 import { builder } from '../builder.ts'
 import { declareCost, SCAN_WEIGHT } from '../field-cost.ts'
 import { SwapJobStatus } from './swap-job.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { OperationLoaders } from '../../src/graphql/loaders.ts'
+import { OperationLoaders } from '../../../src/graphql/schema/loaders.ts'
 
 test('jobs are read twenty at a time, the first twenty at once and each further batch in a turn of the caller', async () => {
   const begun: string[] = []
