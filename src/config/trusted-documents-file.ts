@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { parseManifest } from '../graphql/trusted-documents.ts'
+import { parseManifest } from '../graphql/operation/trusted-documents.ts'
 import { SettingError } from './env.ts'
 
 /**

@@ -21,18 +21,18 @@ import {
   toContentType,
   toDocumentErrorStatus,
 } from './accept.ts'
-import type { Admission } from './admission.ts'
-import type { Caller } from './caller.ts'
-import { checkDocumentText } from './document-limits.ts'
+import type { Admission } from './operation/admission.ts'
+import type { Caller } from './operation/caller.ts'
+import { checkDocumentText } from './operation/document-limits.ts'
 import { type EventStreamDoor, STREAM_HEADERS, type StreamRequest } from './event-stream.ts'
 import type { UseCases } from './schema/context.ts'
 import type { Lanes } from './lanes/lanes.ts'
-import type { OperationTurns } from './operation-turns.ts'
-import type { OperationParams } from './operations.ts'
-import { parseBody, parseQuery } from './params.ts'
+import type { OperationTurns } from './operation/operation-scheduler.ts'
+import type { OperationParams } from './operation/prepare-operation.ts'
+import { parseBody, parseQuery } from './operation/params.ts'
 import { checkContentHeaders, isSmallBody, readGraphqlBody } from './request-body.ts'
-import { RequestError } from './request-error.ts'
-import type { FindDocument } from './trusted-documents.ts'
+import { RequestError } from './operation/request-error.ts'
+import type { FindDocument } from './operation/trusted-documents.ts'
 
 /** What Yoga is given beside the request: who asks. */
 export interface Admitted {

@@ -7,8 +7,8 @@ import { createSourceEventStream, type DocumentNode, execute, type GraphQLError 
 import { toViewerKey } from '../auth/viewer.ts'
 import type { Feed, FeedSource } from '../jobs/feed.ts'
 import type { Wheel } from '../lib/wheel.ts'
-import { withoutHttp } from './errors.ts'
-import type { Operation, Unrunnable } from './operations.ts'
+import { withoutHttp } from './operation/errors.ts'
+import type { Operation, Unrunnable } from './operation/prepare-operation.ts'
 
 /** Where the events of one subscription go. */
 export interface Sink {

@@ -21,12 +21,12 @@ import { createTurns } from '../lib/turns.ts'
 import { createWheel } from '../lib/wheel.ts'
 import { createCounts } from '../lib/counts.ts'
 import { refuseUpgrade } from '../lib/refuse-upgrade.ts'
-import { type Admission, readInitCredentials } from './admission.ts'
+import { type Admission, readInitCredentials } from './operation/admission.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
-import type { OperationParams, PrepareOperation } from './operations.ts'
-import { toParams } from './params.ts'
-import { RequestError } from './request-error.ts'
+import type { OperationParams, PrepareOperation } from './operation/prepare-operation.ts'
+import { toParams } from './operation/params.ts'
+import { RequestError } from './operation/request-error.ts'
 
 const CONNECTION_INIT_WAIT_MS = 3_000
 const PING_EVERY_MS = 12_000

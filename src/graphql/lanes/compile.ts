@@ -25,8 +25,8 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { isDone, SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
-import { createCollectFields } from '../collect-fields.ts'
-import { containsKind } from '../contains-kind.ts'
+import { createCollectFields } from '../operation/collect-fields.ts'
+import { containsKind } from '../operation/contains-kind.ts'
 import type { Context } from '../schema/context.ts'
 import { compileArguments, compileVariables } from './inputs.ts'
 import { isOfJobAlone, isStored } from './stored-fields.ts'

@@ -17,7 +17,7 @@ import {
   type OperationDefinitionNode,
   typeFromAST,
 } from 'graphql'
-import { containsKind } from '../contains-kind.ts'
+import { containsKind } from '../operation/contains-kind.ts'
 import { Uncommon } from './uncommon.ts'
 
 type Values = Readonly<Record<string, unknown>>

@@ -11,9 +11,9 @@
 import { type DocumentNode, getOperationAST, type GraphQLSchema, type OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import type { Viewer } from '../../auth/viewer.ts'
-import type { Caller } from '../caller.ts'
+import type { Caller } from '../operation/caller.ts'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
-import type { OperationTurns } from '../operation-turns.ts'
+import type { OperationTurns } from '../operation/operation-scheduler.ts'
 import { compile, type Plan, type Written } from './compile.ts'
 import { type Answer, type Condition, createKeptAnswers } from './kept-answers.ts'
 

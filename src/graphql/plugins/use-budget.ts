@@ -1,7 +1,7 @@
 /** Runs no operation of a caller whose requests are used up (`caller.ts`). */
 import { type ExecutionArgs, getOperationAST, type GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { refuseWhenSpent } from '../caller.ts'
+import { refuseWhenSpent } from '../operation/caller.ts'
 import type { Context } from '../schema/context.ts'
 
 export function useBudget(): Plugin<Context> {

@@ -4,7 +4,7 @@
  */
 import type { DocumentNode } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { checkDocument, DOCUMENT_LIMITS } from '../document-limits.ts'
+import { checkDocument, DOCUMENT_LIMITS } from '../operation/document-limits.ts'
 
 export const MAX_VALIDATION_ERRORS = 10
 

@@ -2,7 +2,7 @@
 import { getOperationAST, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { Context } from '../schema/context.ts'
-import type { OperationTurns } from '../operation-turns.ts'
+import type { OperationTurns } from '../operation/operation-scheduler.ts'
 
 export function useOperationTurns(turns: OperationTurns): Plugin<Context> {
   return {

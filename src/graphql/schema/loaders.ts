@@ -3,7 +3,7 @@ import type { StoredImage } from '../../domain/image.ts'
 import type { SwapJob, TimelineEntry } from '../../domain/swap-job.ts'
 import type { WebhookWithAttempts } from '../../store/webhook-store.ts'
 import type { ReadJobs } from '../../jobs/read-jobs.ts'
-import { MEMBERS_A_TURN } from '../operation-turns.ts'
+import { MEMBERS_A_TURN } from '../operation/operation-scheduler.ts'
 
 /** Timelines of jobs, in the order asked for. */
 export type ListTimelines = (jobIds: readonly string[]) => Promise<TimelineEntry[][]>

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GraphQLInt, GraphQLObjectType, GraphQLSchema, graphql } from 'graphql'
 import { expect, test } from 'vitest'
 import { declareCost } from '../../../src/graphql/schema/field-cost.ts'
-import { createOperationTurns } from '../../../src/graphql/operation-turns.ts'
+import { createOperationTurns } from '../../../src/graphql/operation/operation-scheduler.ts'
 import { takeTurns } from '../../../src/graphql/schema/schedule-fields.ts'
 
 const NO_LIMITS = { check: () => ({ weight: 0, nodes: 0, values: 0, introspection: 0 }) }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { createOperationTurns } from '../../src/graphql/operation-turns.ts'
+import { createOperationTurns } from '../../../src/graphql/operation/operation-scheduler.ts'
 
 const NO_LIMITS = { check: () => ({ weight: 0, nodes: 0, values: 0, introspection: 0 }) }
 

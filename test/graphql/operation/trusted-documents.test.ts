@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { CreateSwapDocument, SwapJobDocument } from '../../src/graphql/generated.ts'
-import { START_DOCUMENT } from '../../src/page/home-page.ts'
-import { makeDataDir, openTestApp, subscribeSse, type TestApp } from '../support/test-app.ts'
+import { CreateSwapDocument, SwapJobDocument } from '../../../src/graphql/generated.ts'
+import { START_DOCUMENT } from '../../../src/page/home-page.ts'
+import { makeDataDir, openTestApp, subscribeSse, type TestApp } from '../../support/test-app.ts'
 
 const MANIFEST = 'schema/trusted-documents.json'
 const manifest = JSON.parse(readFileSync(MANIFEST, 'utf8')) as Record<string, string>

@@ -32,7 +32,7 @@ import {
 } from 'graphql'
 import { type CollectFields, createCollectFields } from './collect-fields.ts'
 import { containsKind } from './contains-kind.ts'
-import { type FieldArguments, type FieldCost, readFieldCost } from './schema/field-cost.ts'
+import { type FieldArguments, type FieldCost, readFieldCost } from '../schema/field-cost.ts'
 
 export interface OperationCost {
   readonly weight: number

@@ -3,7 +3,7 @@
  * failed as expected keeps its message and gets its code; anything else becomes one plain sentence.
  */
 import { type ExecutionResult, GraphQLError } from 'graphql'
-import { GatewayError, type GatewayErrorCode } from '../domain/errors.ts'
+import { GatewayError, type GatewayErrorCode } from '../../domain/errors.ts'
 
 const HTTP_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
   INVALID_INPUT: 400,

@@ -1,7 +1,7 @@
 import { array, assert, constantFrom, property, string } from 'fast-check'
 import { Lexer, parse, Source, TokenKind } from 'graphql'
 import { expect, test } from 'vitest'
-import { checkDocument, checkDocumentText, DOCUMENT_LIMITS } from '../../src/graphql/document-limits.ts'
+import { checkDocument, checkDocumentText, DOCUMENT_LIMITS } from '../../../src/graphql/operation/document-limits.ts'
 
 /** Tokens as the engine's own lexer counts them, up to where it has something to say. */
 function countTokens(text: string): number {

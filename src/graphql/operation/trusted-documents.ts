@@ -7,8 +7,8 @@
  * With a manifest an unknown digest is refused, so that clients do not send the text.
  */
 import { GraphQLError } from 'graphql'
-import type { OperationParams } from './operations.ts'
-import { sha256 } from '../lib/sha256.ts'
+import type { OperationParams } from './prepare-operation.ts'
+import { sha256 } from '../../lib/sha256.ts'
 
 /**
  * Returns the text to run.

@@ -10,7 +10,7 @@ import {
   type OperationDefinitionNode,
   parse,
 } from 'graphql'
-import { readFieldCost } from './schema/field-cost.ts'
+import { readFieldCost } from '../schema/field-cost.ts'
 import { type CompiledCost, compileOperationCost, NOTHING, type OperationCost } from './operation-cost.ts'
 
 export const COST_LIMITS = {

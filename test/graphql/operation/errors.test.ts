@@ -1,11 +1,11 @@
 import { GraphQLError } from 'graphql'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { GatewayError } from '../../src/domain/errors.ts'
-import { createErrorMask } from '../../src/graphql/errors.ts'
-import { CreateSwapDocument, WatchSwapJobDocument } from '../../src/graphql/generated.ts'
-import { connectWire } from '../support/live-stage.ts'
-import { makeDataDir, openSideDoorOf, openTestApp, subscribeSse } from '../support/test-app.ts'
-import { until } from '../support/until.ts'
+import { GatewayError } from '../../../src/domain/errors.ts'
+import { createErrorMask } from '../../../src/graphql/operation/errors.ts'
+import { CreateSwapDocument, WatchSwapJobDocument } from '../../../src/graphql/generated.ts'
+import { connectWire } from '../../support/live-stage.ts'
+import { makeDataDir, openSideDoorOf, openTestApp, subscribeSse } from '../../support/test-app.ts'
+import { until } from '../../support/until.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 

@@ -2,14 +2,14 @@
 import { assert, constantFrom, integer, property } from 'fast-check'
 import { getNamedType, getOperationAST, isCompositeType, isListType, isNonNullType, isObjectType, parse } from 'graphql'
 import { describe, expect, test } from 'vitest'
-import { readFieldCost } from '../../src/graphql/schema/field-cost.ts'
-import { COST_LIMITS, createCostLimits } from '../../src/graphql/cost-limits.ts'
-import type { OperationCost } from '../../src/graphql/operation-cost.ts'
-import { createSchema } from '../../src/graphql/schema/schema.ts'
-import { createRandom, makeAsked } from './lanes/documents.ts'
-import { connectWire } from '../support/live-stage.ts'
-import { openTestApp, subscribeSse } from '../support/test-app.ts'
-import { until } from '../support/until.ts'
+import { readFieldCost } from '../../../src/graphql/schema/field-cost.ts'
+import { COST_LIMITS, createCostLimits } from '../../../src/graphql/operation/cost-limits.ts'
+import type { OperationCost } from '../../../src/graphql/operation/operation-cost.ts'
+import { createSchema } from '../../../src/graphql/schema/schema.ts'
+import { createRandom, makeAsked } from '../lanes/documents.ts'
+import { connectWire } from '../../support/live-stage.ts'
+import { openTestApp, subscribeSse } from '../../support/test-app.ts'
+import { until } from '../../support/until.ts'
 
 const schema = createSchema()
 const limits = createCostLimits(schema)

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql'
-import type { Viewer } from '../auth/viewer.ts'
-import { GatewayError } from '../domain/errors.ts'
-import type { Allowance } from '../limits/limiter.ts'
+import type { Viewer } from '../../auth/viewer.ts'
+import { GatewayError } from '../../domain/errors.ts'
+import type { Allowance } from '../../limits/limiter.ts'
 
 /** Who asks, and how much of its requests is left. */
 export interface Caller {

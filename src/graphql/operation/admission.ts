@@ -1,6 +1,6 @@
 /** Who may come in, over HTTP and over WebSocket: what a caller shows of itself, and how often it comes. */
-import type { Authenticate, Credentials, Viewer } from '../auth/viewer.ts'
-import type { RequestLimiter } from '../limits/limiter.ts'
+import type { Authenticate, Credentials, Viewer } from '../../auth/viewer.ts'
+import type { RequestLimiter } from '../../limits/limiter.ts'
 import type { Caller } from './caller.ts'
 
 export interface Admission {

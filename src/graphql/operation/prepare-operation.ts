@@ -5,11 +5,11 @@
 import { type ExecutionArgs, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql'
 import type { YogaServerInstance } from 'graphql-yoga'
 import { type Caller, refuseWhenSpent } from './caller.ts'
-import type { Admitted } from './front-door.ts'
-import { type Context, createContext, type UseCases } from './schema/context.ts'
+import type { Admitted } from '../front-door.ts'
+import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import { checkDocumentText } from './document-limits.ts'
 import { withoutHttp, withoutHttpInErrors } from './errors.ts'
-import type { OperationTurns } from './operation-turns.ts'
+import type { OperationTurns } from './operation-scheduler.ts'
 import type { FindDocument } from './trusted-documents.ts'
 
 /** A request for one operation, as a caller sends it: the text of its document, or a digest that names it. */

@@ -3,7 +3,7 @@
  * Anything malformed throws a RequestError whose code and message name the member that is wrong.
  */
 import { RequestError } from './request-error.ts'
-import type { OperationParams } from './operations.ts'
+import type { OperationParams } from './prepare-operation.ts'
 
 const MAX_NAME_CHARS = 128
 
