@@ -5,7 +5,7 @@
 import { type ExecutionArgs, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql'
 import type { YogaServerInstance } from 'graphql-yoga'
 import { type Caller, refuseWhenSpent } from './caller.ts'
-import type { Admitted } from '../front-door.ts'
+import type { Admitted } from '../http/graphql-handler.ts'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import { checkDocumentText } from './document-limits.ts'
 import { withoutHttp, withoutHttpInErrors } from './errors.ts'

@@ -1,6 +1,6 @@
 /** Tells the lanes of each valid document that is executed, and of each request whose document cannot run. */
 import type { Plugin } from 'graphql-yoga'
-import type { Admitted } from '../front-door.ts'
+import type { Admitted } from '../http/graphql-handler.ts'
 import type { Lanes } from '../lanes/lanes.ts'
 import { isRequestError } from './use-request-error-status.ts'
 

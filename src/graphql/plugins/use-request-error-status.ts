@@ -5,7 +5,7 @@
  */
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { toDocumentErrorStatus } from '../accept.ts'
+import { toDocumentErrorStatus } from '../http/accept.ts'
 import { withExtensions } from '../operation/errors.ts'
 
 export function useRequestErrorStatus(): Plugin {

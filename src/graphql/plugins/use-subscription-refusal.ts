@@ -1,7 +1,7 @@
 /** Refuses a valid subscription whose client accepts no stream: 406, with what to send instead. */
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { EVENT_STREAM_TYPE } from '../accept.ts'
+import { EVENT_STREAM_TYPE } from '../http/accept.ts'
 
 const MESSAGE = `A subscription is answered with a stream. Send accept: ${EVENT_STREAM_TYPE} (SSE), or use a WebSocket with the subprotocol graphql-transport-ws.`
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { negotiate } from '../../src/graphql/accept.ts'
+import { negotiate } from '../../../src/graphql/http/accept.ts'
 
 const JSON_TYPE = 'application/json'
 const GRAPHQL_RESPONSE_TYPE = 'application/graphql-response+json'

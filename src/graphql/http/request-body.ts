@@ -3,10 +3,10 @@
  * also keeps out what a page of any origin may send without a preflight (CORS "simple" requests).
  */
 import type { IncomingMessage } from 'node:http'
-import { readBody } from '../lib/read-body.ts'
-import { isPlain } from '../lib/read-json.ts'
+import { readBody } from '../../lib/read-body.ts'
+import { isPlain } from '../../lib/read-json.ts'
 import { findParameter, isUtf8 } from './accept.ts'
-import { RequestError } from './operation/request-error.ts'
+import { RequestError } from '../operation/request-error.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
 /** Node holds this much in memory before anything is read, so reading it early costs nothing. */

@@ -5,13 +5,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { getOperationAST, GraphQLError, OperationTypeNode, parse } from 'graphql'
-import { readCredentials } from '../auth/viewer.ts'
-import { setLimitHeaders } from '../limits/limiter.ts'
-import { discardBody } from '../lib/discard-body.ts'
-import { readHeader } from '../lib/read-header.ts'
-import { readQuery } from '../lib/request-path.ts'
-import { sendText } from '../lib/send-text.ts'
-import type { StandingResponse } from '../lib/standing-response.ts'
+import { readCredentials } from '../../auth/viewer.ts'
+import { setLimitHeaders } from '../../limits/limiter.ts'
+import { discardBody } from '../../lib/discard-body.ts'
+import { readHeader } from '../../lib/read-header.ts'
+import { readQuery } from '../../lib/request-path.ts'
+import { sendText } from '../../lib/send-text.ts'
+import type { StandingResponse } from '../../lib/standing-response.ts'
 import {
   EVENT_STREAM_TYPE,
   GRAPHQL_RESPONSE_TYPE,
@@ -21,18 +21,18 @@ import {
   toContentType,
   toDocumentErrorStatus,
 } from './accept.ts'
-import type { Admission } from './operation/admission.ts'
-import type { Caller } from './operation/caller.ts'
-import { checkDocumentText } from './operation/document-limits.ts'
-import { type EventStreamDoor, STREAM_HEADERS, type StreamRequest } from './event-stream.ts'
-import type { UseCases } from './schema/context.ts'
-import type { Lanes } from './lanes/lanes.ts'
-import type { OperationTurns } from './operation/operation-scheduler.ts'
-import type { OperationParams } from './operation/prepare-operation.ts'
-import { parseBody, parseQuery } from './operation/params.ts'
+import type { Admission } from '../operation/admission.ts'
+import type { Caller } from '../operation/caller.ts'
+import { checkDocumentText } from '../operation/document-limits.ts'
+import { type EventStreamDoor, STREAM_HEADERS, type StreamRequest } from '../event-stream.ts'
+import type { UseCases } from '../schema/context.ts'
+import type { Lanes } from '../lanes/lanes.ts'
+import type { OperationTurns } from '../operation/operation-scheduler.ts'
+import type { OperationParams } from '../operation/prepare-operation.ts'
+import { parseBody, parseQuery } from '../operation/params.ts'
 import { checkContentHeaders, isSmallBody, readGraphqlBody } from './request-body.ts'
-import { RequestError } from './operation/request-error.ts'
-import type { FindDocument } from './operation/trusted-documents.ts'
+import { RequestError } from '../operation/request-error.ts'
+import type { FindDocument } from '../operation/trusted-documents.ts'
 
 /** What Yoga is given beside the request: who asks. */
 export interface Admitted {
