@@ -1,4 +1,4 @@
-import type { GraphqlServer } from '../graphql/server.ts'
+import type { GraphqlServer } from '../graphql/graphql-server.ts'
 import type { Gate } from '../http/gate.ts'
 import { sendError, sendJson } from '../http/respond.ts'
 import type { Route } from '../http/router.ts'
