@@ -24,7 +24,7 @@ import {
 import type { Admission } from '../operation/admission.ts'
 import type { Caller } from '../operation/caller.ts'
 import { checkDocumentText } from '../operation/document-limits.ts'
-import { type EventStreamDoor, STREAM_HEADERS, type StreamRequest } from '../event-stream.ts'
+import { type EventStreamDoor, STREAM_HEADERS, type StreamRequest } from '../realtime/event-stream.ts'
 import type { UseCases } from '../schema/context.ts'
 import type { Lanes } from '../lanes/lanes.ts'
 import type { OperationTurns } from '../operation/operation-scheduler.ts'

@@ -5,12 +5,12 @@
  * streams sees why.
  */
 import type { ServerResponse } from 'node:http'
-import { closeSpread } from '../lib/close-spread.ts'
-import { createCounts } from '../lib/counts.ts'
-import type { Caller } from './operation/caller.ts'
+import { closeSpread } from '../../lib/close-spread.ts'
+import { createCounts } from '../../lib/counts.ts'
+import type { Caller } from '../operation/caller.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations } from './live-operations.ts'
-import type { OperationParams, PrepareOperation } from './operation/prepare-operation.ts'
+import type { OperationParams, PrepareOperation } from '../operation/prepare-operation.ts'
 
 const MAX_STREAMS_PER_TENANT = 20_000
 

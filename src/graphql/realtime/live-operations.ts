@@ -4,11 +4,11 @@
  * same, as the same viewer, share each event: it is executed once and serialised once.
  */
 import { createSourceEventStream, type DocumentNode, execute, type GraphQLError } from 'graphql'
-import { toViewerKey } from '../auth/viewer.ts'
-import type { Feed, FeedSource } from '../jobs/feed.ts'
-import type { Wheel } from '../lib/wheel.ts'
-import { withoutHttp } from './operation/errors.ts'
-import type { Operation, Unrunnable } from './operation/prepare-operation.ts'
+import { toViewerKey } from '../../auth/viewer.ts'
+import type { Feed, FeedSource } from '../../jobs/feed.ts'
+import type { Wheel } from '../../lib/wheel.ts'
+import { withoutHttp } from '../operation/errors.ts'
+import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 
 /** Where the events of one subscription go. */
 export interface Sink {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { localViewer } from '../../src/auth/authenticate.ts'
-import { connectWire, openLiveStage } from '../support/live-stage.ts'
-import { closeAfterTest } from '../support/close-after-test.ts'
-import { subscribeSse } from '../support/test-app.ts'
-import { until } from '../support/until.ts'
+import { localViewer } from '../../../src/auth/authenticate.ts'
+import { connectWire, openLiveStage } from '../../support/live-stage.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
+import { subscribeSse } from '../../support/test-app.ts'
+import { until } from '../../support/until.ts'
 
 const WATCH = 'subscription ($tag: String) { watched(tag: $tag) { text version } }'
 

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { Viewer } from '../auth/viewer.ts'
+import type { Viewer } from '../../auth/viewer.ts'
 
 /** The longest that one timer can wait. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1

@@ -1,10 +1,10 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
-import { localViewer } from '../../src/auth/authenticate.ts'
-import type { Viewer } from '../../src/auth/viewer.ts'
-import { connectWire, openLiveStage } from '../support/live-stage.ts'
-import { until } from '../support/until.ts'
+import { localViewer } from '../../../src/auth/authenticate.ts'
+import type { Viewer } from '../../../src/auth/viewer.ts'
+import { connectWire, openLiveStage } from '../../support/live-stage.ts'
+import { until } from '../../support/until.ts'
 
 const WATCH = 'subscription { watched { version } }'
 
