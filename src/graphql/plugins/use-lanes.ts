@@ -1,7 +1,7 @@
 /** Tells the lanes of each valid document that is executed, and of each request whose document cannot run. */
 import type { Plugin } from 'graphql-yoga'
 import type { Admitted } from '../http/graphql-handler.ts'
-import type { Lanes } from '../lanes/lanes.ts'
+import type { Lanes } from '../fast-path/fast-path.ts'
 import { isRequestError } from './use-request-error-status.ts'
 
 export function useLanes(lanes: Pick<Lanes, 'learn' | 'keepRefusal'>): Plugin<object, Admitted> {

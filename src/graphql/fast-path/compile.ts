@@ -29,8 +29,8 @@ import { createCollectFields } from '../operation/collect-fields.ts'
 import { containsKind } from '../operation/contains-kind.ts'
 import type { Context } from '../schema/context.ts'
 import { compileArguments, compileVariables } from './inputs.ts'
-import { isOfJobAlone, isStored } from './stored-fields.ts'
-import { Uncommon } from './uncommon.ts'
+import { isOfJobAlone, isStored } from './cacheable-fields.ts'
+import { Uncommon } from './unsupported-operation-error.ts'
 
 /** The answer of a plan. */
 export interface Written {

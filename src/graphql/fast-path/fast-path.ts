@@ -15,7 +15,7 @@ import type { Caller } from '../operation/caller.ts'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import type { OperationTurns } from '../operation/operation-scheduler.ts'
 import { compile, type Plan, type Written } from './compile.ts'
-import { type Answer, type Condition, createKeptAnswers } from './kept-answers.ts'
+import { type Answer, type Condition, createKeptAnswers } from './response-cache.ts'
 
 /** Compiled documents, and how long one may be. */
 const MAX_PLANS = 1_000

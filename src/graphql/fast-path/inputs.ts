@@ -18,7 +18,7 @@ import {
   typeFromAST,
 } from 'graphql'
 import { containsKind } from '../operation/contains-kind.ts'
-import { Uncommon } from './uncommon.ts'
+import { Uncommon } from './unsupported-operation-error.ts'
 
 type Values = Readonly<Record<string, unknown>>
 
