@@ -5,7 +5,7 @@ const config: CodegenConfig = {
   schema: 'schema/schema.graphql',
   documents: 'schema/operations/*.graphql',
   generates: {
-    'src/graphql/generated.ts': {
+    'test/support/generated.ts': {
       plugins: ['typescript-operations', 'typed-document-node'],
       config: {
         documentMode: 'string',

@@ -7,7 +7,7 @@ const GENERATED = [
   'schema/schema.graphql',
   'schema/subgraph.graphql',
   'schema/trusted-documents.json',
-  'src/graphql/generated.ts',
+  'test/support/generated.ts',
 ]
 
 /**

@@ -1,7 +1,7 @@
 // Prints the documents that a gateway with TRUSTED_DOCUMENTS runs: those of schema/operations, and those of the page.
 import { writeFileSync } from 'node:fs'
 import { Kind, parse } from 'graphql'
-import * as generated from '../src/graphql/generated.ts'
+import * as generated from '../test/support/generated.ts'
 import { sha256 } from '../src/lib/sha256.ts'
 import { START_DOCUMENT, WATCH_DOCUMENT } from '../src/page/home-page.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CreateSwapDocument, SwapJobDocument, WatchSwapJobDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument, SwapJobDocument, WatchSwapJobDocument } from '../support/generated.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
 import { makeDataDir, openTestApp, subscribeSse } from '../support/test-app.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument } from '../support/generated.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { makeDataDir, openTestApp, type TestApp } from '../support/test-app.ts'

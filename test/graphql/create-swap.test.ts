@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { CreateSwapDocument, SwapJobDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument, SwapJobDocument } from '../support/generated.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
 import { makeDataDir, openSideDoorOf, openTestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument } from '../support/generated.ts'
 import { stillClock } from '../support/still-clock.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'

@@ -1,6 +1,6 @@
 /** A hook that was answered with 200 has its effect, whatever happens to the upstream, the database or the process. */
 import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument } from '../support/generated.ts'
 import { openDiskHookJournal } from '../../src/journal/disk.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'

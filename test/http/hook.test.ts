@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument } from '../support/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import type { AcceptedJob } from '../support/fake-upstream.ts'
 import { stillClock } from '../support/still-clock.ts'

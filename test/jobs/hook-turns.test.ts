@@ -1,7 +1,7 @@
 /** Several hooks of one job: each is judged by its own id, and no other hook keeps the right one from its turn. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument } from '../support/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { type AcceptedJob, FAKE_KEY } from '../support/fake-upstream.ts'
 import { createStepClock } from '../support/step-clock.ts'

@@ -1,6 +1,6 @@
 /** Answers to a submit that come after the gateway has stopped waiting for them. */
 import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument } from '../support/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import type { Answer } from '../support/fake-upstream.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'

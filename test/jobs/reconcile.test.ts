@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument } from '../support/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'
 import { holdSubmit } from '../support/hold-submit.ts'

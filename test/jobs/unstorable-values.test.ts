@@ -1,6 +1,6 @@
 /** Values that one of the databases rejects, from the upstream and from callers. */
 import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument } from '../support/generated.ts'
 import { type AcceptedJob, toDocument } from '../support/fake-upstream.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openTestApp } from '../support/test-app.ts'

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { CreateSwapDocument } from '../../src/graphql/generated.ts'
+import { CreateSwapDocument } from '../support/generated.ts'
 import { connectWire, type WireMessage } from '../support/live-stage.ts'
 import { openTestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { CreateSwapDocument, SwapJobDocument } from '../../../src/graphql/generated.ts'
+import { CreateSwapDocument, SwapJobDocument } from '../../support/generated.ts'
 import { START_DOCUMENT } from '../../../src/page/home-page.ts'
 import { makeDataDir, openTestApp, subscribeSse, type TestApp } from '../../support/test-app.ts'
 
