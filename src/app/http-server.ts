@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { GraphqlServer } from '../graphql/graphql-server.ts'
-import type { Offence } from '../http/gate.ts'
+import type { Offence } from '../http/request-checks.ts'
 import { sendError } from '../http/respond.ts'
 import type { Route } from '../http/router.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'

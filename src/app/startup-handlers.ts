@@ -1,5 +1,5 @@
 import type { GraphqlServer } from '../graphql/graphql-server.ts'
-import type { Gate } from '../http/gate.ts'
+import type { Gate } from '../http/request-checks.ts'
 import { sendError, sendJson } from '../http/respond.ts'
 import type { Route } from '../http/router.ts'
 import { refuseUpgrade } from '../lib/refuse-upgrade.ts'

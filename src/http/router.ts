@@ -1,7 +1,7 @@
 /** The addresses of the gateway: which door answers what. */
 import type { IncomingMessage } from 'node:http'
 import { readPath } from '../lib/request-path.ts'
-import { type Gate, IMAGES_PREFIX } from './gate.ts'
+import { type Gate, IMAGES_PREFIX } from './request-checks.ts'
 import { REST_PREFIX, restMethodsOf } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 import { SCHEMA_PATH } from './schema-file.ts'
