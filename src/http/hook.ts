@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HookTaker } from '../jobs/accept-hook.ts'
+import type { HookTaker } from '../jobs/lifecycle/accept-hook.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import { discardBody } from '../lib/discard-body.ts'
 import { readBody } from '../lib/read-body.ts'

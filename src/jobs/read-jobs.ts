@@ -3,7 +3,7 @@ import { isStorable } from '../domain/storable.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 import { isDone } from '../domain/swap-job.ts'
 import type { JobStore } from '../store/job-store.ts'
-import type { Confirmer } from './confirm-swap.ts'
+import type { Confirmer } from './lifecycle/confirm-swap.ts'
 
 /** Upstream fetches that one request of a caller may cause; jobs beyond that are answered from the store. */
 export const MAX_FETCHES_PER_REQUEST = 20

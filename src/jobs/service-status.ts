@@ -5,7 +5,7 @@ import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type JobStore, USAGE_STEP_MS, type UsageSums } from '../store/job-store.ts'
 import { RESERVE, startOfDay, type TenantBudgetOptions } from './tenant-budget.ts'
-import type { UpstreamBreaker } from './upstream-breaker.ts'
+import type { UpstreamBreaker } from './lifecycle/upstream-breaker.ts'
 
 const RECENT_MS = 60 * 60 * 1_000
 const MAX_RECENT = 200

@@ -11,7 +11,7 @@ import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/clock.ts'
 import { createWakeSignal } from '../lib/wake-signal.ts'
 import type { JobStore } from '../store/job-store.ts'
-import { lookSoon } from './look-soon.ts'
+import { lookSoon } from './lifecycle/poll-sooner.ts'
 import { findVisibleJobs } from './read-jobs.ts'
 import { createFeedSource, type Feed, type FeedSource } from './feed.ts'
 

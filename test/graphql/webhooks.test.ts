@@ -1,7 +1,7 @@
 /** The caller's own hook: told of each end, once or more, signed so that a receiver can be sure, and late for nobody else. */
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, test } from 'vitest'
-import { MAX_AT_ONE_RECEIVER } from '../../src/jobs/deliver-webhooks.ts'
+import { MAX_AT_ONE_RECEIVER } from '../../src/jobs/lifecycle/deliver-webhooks.ts'
 import { toWebhookSecrets } from '../../src/webhooks/secrets.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { createStepClock } from '../support/step-clock.ts'

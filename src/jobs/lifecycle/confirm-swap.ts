@@ -4,18 +4,18 @@
  * starts at once, at most one a second for each job (`HookTurns`). All fetches together keep to a rate, and none is made
  * while the upstream is down.
  */
-import type { Clock } from '../lib/clock.ts'
-import { faultPoint } from '../lib/fault-points.ts'
-import type { Pacer } from '../lib/pacer.ts'
-import { createShortMemory } from '../lib/short-memory.ts'
-import type { Finding, Report } from '../domain/report.ts'
-import { isDone, isSettled, type SwapJob } from '../domain/swap-job.ts'
-import type { JobStore } from '../store/job-store.ts'
-import type { Telemetry } from '../telemetry/events.ts'
-import type { Echo, FetchOutcome, Upstream } from '../upstream/upstream.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { faultPoint } from '../../lib/fault-points.ts'
+import type { Pacer } from '../../lib/pacer.ts'
+import { createShortMemory } from '../../lib/short-memory.ts'
+import type { Finding, Report } from '../../domain/report.ts'
+import { isDone, isSettled, type SwapJob } from '../../domain/swap-job.ts'
+import type { JobStore } from '../../store/job-store.ts'
+import type { Telemetry } from '../../telemetry/events.ts'
+import type { Echo, FetchOutcome, Upstream } from '../../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
-import { HookTurns } from './hook-turns.ts'
-import type { CopyOutcome, Mirror } from './mirror-result.ts'
+import { HookTurns } from './hook-queue.ts'
+import type { CopyOutcome, Mirror } from '../mirror-result.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 /** The least time between two fetches of one job. */

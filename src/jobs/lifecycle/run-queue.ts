@@ -1,5 +1,5 @@
-import type { WakeableDelay } from '../lib/wakeable-delay.ts'
-import type { Telemetry } from '../telemetry/events.ts'
+import type { WakeableDelay } from '../../lib/wakeable-delay.ts'
+import type { Telemetry } from '../../telemetry/events.ts'
 import type { Submitter } from './submit-swap.ts'
 
 /** How long a waiting job may be overlooked when its time has come and nobody has rung. */

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { openHookTaker } from '../../src/jobs/accept-hook.ts'
-import { createHookAddresses } from '../../src/jobs/hook-addresses.ts'
-import { openDiskHookJournal } from '../../src/journal/disk.ts'
-import { createBackground } from '../../src/lib/background.ts'
-import { systemClock } from '../../src/lib/clock.ts'
-import { makeDataDir } from '../support/test-app.ts'
+import { openHookTaker } from '../../../src/jobs/lifecycle/accept-hook.ts'
+import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.ts'
+import { openDiskHookJournal } from '../../../src/journal/disk.ts'
+import { createBackground } from '../../../src/lib/background.ts'
+import { systemClock } from '../../../src/lib/clock.ts'
+import { makeDataDir } from '../../support/test-app.ts'
 
 test('a hook that cannot be written down is not acknowledged, and nothing is asked of the database', async () => {
   const journal = await openDiskHookJournal(await makeDataDir())

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../support/generated.ts'
-import { createFastClock } from '../support/fast-clock.ts'
-import { openFakeUpstream } from '../support/fake-upstream.ts'
-import { holdSubmit } from '../support/hold-submit.ts'
-import { closeAfterTest } from '../support/close-after-test.ts'
-import { isOnPostgres } from '../support/side-door.ts'
+import { CreateSwapDocument } from '../../support/generated.ts'
+import { createFastClock } from '../../support/fast-clock.ts'
+import { openFakeUpstream } from '../../support/fake-upstream.ts'
+import { holdSubmit } from '../../support/hold-submit.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
+import { isOnPostgres } from '../../support/side-door.ts'
 import {
   databaseUrlOf,
   makeDataDir,
@@ -12,8 +12,8 @@ import {
   subscribeSse,
   type TestApp,
   type TestAppOptions,
-} from '../support/test-app.ts'
-import { until } from '../support/until.ts'
+} from '../../support/test-app.ts'
+import { until } from '../../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 

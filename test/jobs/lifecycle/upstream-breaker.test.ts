@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createUpstreamBreaker, type UpstreamBreaker } from '../../src/jobs/upstream-breaker.ts'
+import { createUpstreamBreaker, type UpstreamBreaker } from '../../../src/jobs/lifecycle/upstream-breaker.ts'
 
 /** Breakers of several processes that hear each other at once. */
 function openBreakers(count: number) {

@@ -1,12 +1,12 @@
 /** Whoever begins to watch a job while it is looked at waits for the next look no longer than anybody else. */
 import { expect, test } from 'vitest'
-import { createMemoryBus } from '../../src/bus/memory.ts'
-import { WATCHED_EVERY_MS } from '../../src/domain/poll-schedule.ts'
-import { createApplyReport } from '../../src/jobs/apply-report.ts'
-import { createJobStore } from '../../src/store/kysely-job-store.ts'
-import { openDatabase } from '../../src/store/sqlite/open.ts'
-import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
-import { closeAfterTest } from '../support/close-after-test.ts'
+import { createMemoryBus } from '../../../src/bus/memory.ts'
+import { WATCHED_EVERY_MS } from '../../../src/domain/poll-schedule.ts'
+import { createApplyReport } from '../../../src/jobs/lifecycle/apply-report.ts'
+import { createJobStore } from '../../../src/store/kysely-job-store.ts'
+import { openDatabase } from '../../../src/store/sqlite/open.ts'
+import { LIMITS, makeNewSwapJob } from '../../support/jobs.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 const NOW = 1_700_000_000_000
 

@@ -1,6 +1,6 @@
-import { WATCHED_EVERY_MS } from '../domain/poll-schedule.ts'
-import type { SwapJob } from '../domain/swap-job.ts'
-import type { JobStore } from '../store/job-store.ts'
+import { WATCHED_EVERY_MS } from '../../domain/poll-schedule.ts'
+import type { SwapJob } from '../../domain/swap-job.ts'
+import type { JobStore } from '../../store/job-store.ts'
 
 /**
  * A job that is watched from now on is looked at soon, even where its schedule has grown long. Never rejects: what cannot be

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createHookAddresses } from '../../src/jobs/hook-addresses.ts'
+import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.ts'
 
 const tokenOf = (address: string) => address.slice(address.lastIndexOf('/') + 1)
 

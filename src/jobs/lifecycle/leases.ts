@@ -1,7 +1,7 @@
-import type { SwapJob } from '../domain/swap-job.ts'
-import type { Background } from '../lib/background.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { JobStore } from '../store/job-store.ts'
+import type { SwapJob } from '../../domain/swap-job.ts'
+import type { Background } from '../../lib/background.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { JobStore } from '../../store/job-store.ts'
 
 /**
  * How long a claim holds unless its submitter, which lives, renews it. When it is over without a report the submitter

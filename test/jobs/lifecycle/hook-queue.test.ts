@@ -1,13 +1,13 @@
 /** Several hooks of one job: each is judged by its own id, and no other hook keeps the right one from its turn. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../support/generated.ts'
-import { createFastClock } from '../support/fast-clock.ts'
-import { type AcceptedJob, FAKE_KEY } from '../support/fake-upstream.ts'
-import { createStepClock } from '../support/step-clock.ts'
-import { stillClock } from '../support/still-clock.ts'
-import { openTestApp, type TestApp, type TestAppOptions } from '../support/test-app.ts'
-import { until } from '../support/until.ts'
+import { CreateSwapDocument } from '../../support/generated.ts'
+import { createFastClock } from '../../support/fast-clock.ts'
+import { type AcceptedJob, FAKE_KEY } from '../../support/fake-upstream.ts'
+import { createStepClock } from '../../support/step-clock.ts'
+import { stillClock } from '../../support/still-clock.ts'
+import { openTestApp, type TestApp, type TestAppOptions } from '../../support/test-app.ts'
+import { until } from '../../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 

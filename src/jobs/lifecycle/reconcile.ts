@@ -3,12 +3,12 @@
  * restart only delays. What to look at, and when, is in the store (`wakeAt`), not in memory: after a crash another
  * process, or this one started again, goes on.
  */
-import type { Report } from '../domain/report.ts'
-import { isDone, type SwapJob } from '../domain/swap-job.ts'
-import type { Background } from '../lib/background.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { JobStore } from '../store/job-store.ts'
-import type { Telemetry } from '../telemetry/events.ts'
+import type { Report } from '../../domain/report.ts'
+import { isDone, type SwapJob } from '../../domain/swap-job.ts'
+import type { Background } from '../../lib/background.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { JobStore } from '../../store/job-store.ts'
+import type { Telemetry } from '../../telemetry/events.ts'
 import type { HookTaker } from './accept-hook.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { Confirmer } from './confirm-swap.ts'

@@ -3,15 +3,15 @@
  * What is to be sent, and when, is in the store: a process that dies loses nothing, and sends at most once too often.
  * A receiver has a share of what is under way, so that one that never answers delays nobody else.
  */
-import { nextAttemptInMs, type Webhook, type WebhookAttempt } from '../domain/webhook.ts'
-import type { Background } from '../lib/background.ts'
-import type { Clock } from '../lib/clock.ts'
-import { createCounts } from '../lib/counts.ts'
-import { faultPoint } from '../lib/fault-points.ts'
-import type { WakeableDelay } from '../lib/wakeable-delay.ts'
-import type { WebhookStore } from '../store/webhook-store.ts'
-import type { Telemetry } from '../telemetry/events.ts'
-import type { SendOutcome, WebhookSender } from '../webhooks/webhook-sender.ts'
+import { nextAttemptInMs, type Webhook, type WebhookAttempt } from '../../domain/webhook.ts'
+import type { Background } from '../../lib/background.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { createCounts } from '../../lib/counts.ts'
+import { faultPoint } from '../../lib/fault-points.ts'
+import type { WakeableDelay } from '../../lib/wakeable-delay.ts'
+import type { WebhookStore } from '../../store/webhook-store.ts'
+import type { Telemetry } from '../../telemetry/events.ts'
+import type { SendOutcome, WebhookSender } from '../../webhooks/webhook-sender.ts'
 
 /** Attempts under way at one time, and to one receiver. */
 const MAX_AT_ONCE = 512

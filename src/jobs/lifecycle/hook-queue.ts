@@ -4,9 +4,9 @@
  * fetched, the newest first, then the id whose fetch is longest ago: one forged hook, or many, cannot keep the right one
  * from its turn.
  */
-import type { SwapJob } from '../domain/swap-job.ts'
-import type { Clock } from '../lib/clock.ts'
-import { createShortMemory, type ShortMemory } from '../lib/short-memory.ts'
+import type { SwapJob } from '../../domain/swap-job.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { createShortMemory, type ShortMemory } from '../../lib/short-memory.ts'
 import type { Confirmed } from './confirm-swap.ts'
 
 /** Longer than the longest pause between two looks at one hook. */
