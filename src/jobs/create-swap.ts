@@ -17,7 +17,7 @@ import {
 } from './create-swap-input.ts'
 import type { HookAddresses } from './lifecycle/hook-addresses.ts'
 import type { IdempotencySeal } from './idempotency-seal.ts'
-import { findHookIssue, type FindInputImage } from './input-images.ts'
+import { findHookIssue, type FindInputImage } from './images/input-images.ts'
 import { SUBMIT_LEASE_MS } from './lifecycle/leases.ts'
 import type { ReleaseUnsent } from './lifecycle/release-unsent.ts'
 import type { Submitter } from './lifecycle/submit-swap.ts'

@@ -1,7 +1,7 @@
 /** Limits on uploads and images of one tenant, which leave the others alone. */
 import { request as requestHttp } from 'node:http'
 import { expect, test } from 'vitest'
-import { createImageAddresses } from '../../src/jobs/image-addresses.ts'
+import { createImageAddresses } from '../../src/jobs/images/image-addresses.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { createFastClock } from '../support/fast-clock.ts'

@@ -15,7 +15,7 @@ import type { Telemetry } from '../../telemetry/events.ts'
 import type { Echo, FetchOutcome, Upstream } from '../../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
 import { HookTurns } from './hook-queue.ts'
-import type { CopyOutcome, Mirror } from '../mirror-result.ts'
+import type { CopyOutcome, Mirror } from '../images/mirror-result.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 /** The least time between two fetches of one job. */

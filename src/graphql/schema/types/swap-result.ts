@@ -2,7 +2,7 @@ import { GatewayError } from '../../../domain/errors.ts'
 import type { StoredImage } from '../../../domain/image.ts'
 import { bestLink, linksExpireAt } from '../../../domain/links.ts'
 import type { SwapLinks } from '../../../domain/swap-job.ts'
-import { imageAddressEndsAt, MAX_WIDTH } from '../../../jobs/image-addresses.ts'
+import { imageAddressEndsAt, MAX_WIDTH } from '../../../jobs/images/image-addresses.ts'
 import { builder } from '../builder.ts'
 import type { Context } from '../context.ts'
 

@@ -2,17 +2,17 @@
  * Images and their bytes, kept together: the bytes first, then the row that says so, and the other way round when they
  * go. A crash in between leaves bytes without a row, which the next sweep finds, and never a row without bytes.
  */
-import type { CleanImage, StoredImage } from '../domain/image.ts'
-import type { BlobStore, ByteRange, OpenBlob, StoredBlob } from '../blob/blob-store.ts'
-import { GatewayError } from '../domain/errors.ts'
-import type { ImageCodec } from '../images/image-codec.ts'
-import type { Clock } from '../lib/clock.ts'
-import { faultPoint } from '../lib/fault-points.ts'
-import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
-import { readCapped } from '../lib/read-capped.ts'
-import { sha256OfLarge } from '../lib/sha256.ts'
-import { Semaphore } from '../lib/semaphore.ts'
-import type { ImageStore, KeptImage } from '../store/image-store.ts'
+import type { CleanImage, StoredImage } from '../../domain/image.ts'
+import type { BlobStore, ByteRange, OpenBlob, StoredBlob } from '../../blob/blob-store.ts'
+import { GatewayError } from '../../domain/errors.ts'
+import type { ImageCodec } from '../../images/image-codec.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { faultPoint } from '../../lib/fault-points.ts'
+import { MAX_IMAGE_BYTES } from '../../lib/image-limits.ts'
+import { readCapped } from '../../lib/read-capped.ts'
+import { sha256OfLarge } from '../../lib/sha256.ts'
+import { Semaphore } from '../../lib/semaphore.ts'
+import type { ImageStore, KeptImage } from '../../store/image-store.ts'
 import type { ImageView } from './image-addresses.ts'
 import { ViewIndex } from './view-index.ts'
 

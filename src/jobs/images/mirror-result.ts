@@ -2,20 +2,20 @@
  * Copies a result while its links work. A copy that cannot be made changes nothing about the job's status: the job and
  * the log say why, and the upstream's links are handed out as long as they last.
  */
-import { linkExpiresAt } from '../domain/links.ts'
-import type { SwapJob, SwapLinks } from '../domain/swap-job.ts'
-import { type ImageCodec, ImageRejected } from '../images/image-codec.ts'
-import type { Background } from '../lib/background.ts'
-import type { Clock } from '../lib/clock.ts'
-import { createId } from '../lib/ids.ts'
-import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
-import { Semaphore } from '../lib/semaphore.ts'
-import { sha256OfLarge } from '../lib/sha256.ts'
-import type { ImageStore } from '../store/image-store.ts'
-import type { JobStore } from '../store/job-store.ts'
-import type { Telemetry } from '../telemetry/events.ts'
-import { type ResultSource, ResultUnavailable } from '../upstream/result-source.ts'
-import type { KeptImages } from './kept-images.ts'
+import { linkExpiresAt } from '../../domain/links.ts'
+import type { SwapJob, SwapLinks } from '../../domain/swap-job.ts'
+import { type ImageCodec, ImageRejected } from '../../images/image-codec.ts'
+import type { Background } from '../../lib/background.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { createId } from '../../lib/ids.ts'
+import { MAX_IMAGE_BYTES } from '../../lib/image-limits.ts'
+import { Semaphore } from '../../lib/semaphore.ts'
+import { sha256OfLarge } from '../../lib/sha256.ts'
+import type { ImageStore } from '../../store/image-store.ts'
+import type { JobStore } from '../../store/job-store.ts'
+import type { Telemetry } from '../../telemetry/events.ts'
+import { type ResultSource, ResultUnavailable } from '../../upstream/result-source.ts'
+import type { KeptImages } from './image-library.ts'
 
 /** How long the end of a job waits for its copy: usually it carries the lasting address. */
 const AWAITED_MS = 5_000

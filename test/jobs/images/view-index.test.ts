@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ViewIndex } from '../../src/jobs/view-index.ts'
+import { ViewIndex } from '../../../src/jobs/images/view-index.ts'
 
 const LIMITS = { maxBytesPerTenant: 100, maxBytes: 250, maxAgeMs: 1_000 }
 const view = (byteLength: number, usedAt: number) => ({ byteLength, usedAt })
