@@ -26,7 +26,7 @@ const POSTGRES_ONLY = [
   'test/bus/postgres.test.ts',
   'test/e2e/start-on-postgres.test.ts',
   'test/limits/shared-request-limiter.test.ts',
-  'test/store/copy.test.ts',
+  'test/store/sql/copy.test.ts',
   'test/store/postgres-wire.test.ts',
   'test/store/schema.test.ts',
   'test/store/shared-pacer.test.ts',
@@ -34,7 +34,7 @@ const POSTGRES_ONLY = [
 const ON_BOTH_DATABASES = [
   ...['clients', 'faults', 'graphql', 'http', 'jobs', 'races'].map((folder) => `test/${folder}/**/*.test.ts`),
   'test/store/job-store.test.ts',
-  'test/store/scan-plans.test.ts',
+  'test/store/sql/scan-plans.test.ts',
 ]
 
 export default defineConfig({

@@ -4,7 +4,7 @@
  */
 import { resolve, sep } from 'node:path'
 import { readErrorCode } from '../lib/error-code.ts'
-import { ForeignDatabaseError } from '../store/migrate.ts'
+import { ForeignDatabaseError } from '../store/sql/migrate.ts'
 import { FileLockedError } from '../store/sqlite/file-lock.ts'
 import type { Config } from './config.ts'
 import { SettingError } from './env.ts'

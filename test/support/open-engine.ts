@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Engine } from '../../src/store/engine.ts'
+import type { Engine } from '../../src/store/sql/engine.ts'
 import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
 import { closeAfterTest } from './close-after-test.ts'

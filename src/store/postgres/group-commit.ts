@@ -5,10 +5,10 @@
  * Every lock is taken before the first write, in one order for everybody: nobody waits for somebody who waits for him.
  */
 import { type Kysely, sql } from 'kysely'
-import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
-import { type Counts, UncertainError, type Write } from '../engine.ts'
+import { createGroupedWrites, type GroupedWrite } from '../sql/grouped-writes.ts'
+import { type Counts, UncertainError, type Write } from '../sql/engine.ts'
 import { CommitUnknownError } from '../job-store.ts'
-import type { Tables } from '../tables.ts'
+import type { Tables } from '../sql/tables.ts'
 import type { Transaction } from './transaction.ts'
 
 /** The classes of the advisory locks: the queue's one, and one for each tenant. */

@@ -5,7 +5,7 @@ import {
   createUsageSums,
   indexTenantLimits,
   STARTS_AT,
-} from '../shared-migrations.ts'
+} from '../sql/shared-migrations.ts'
 
 /** Adds to the stored sums; the statement must call the table `kept`. */
 const ADD_TO_KEPT = sql.raw(`on conflict (tenant, starts_at, status, charge_state) do update

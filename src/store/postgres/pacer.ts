@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock } from '../../lib/clock.ts'
 import { type Pacer, toPaceWindow } from '../../lib/pacer.ts'
-import type { Tables } from '../tables.ts'
+import type { Tables } from '../sql/tables.ts'
 
 const now = sql<number>`extract(epoch from clock_timestamp())::double precision * 1000`
 

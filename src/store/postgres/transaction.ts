@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { DatabaseError } from 'pg'
 import { CommitUnknownError } from '../job-store.ts'
-import type { Tables } from '../tables.ts'
+import type { Tables } from '../sql/tables.ts'
 
 /** Carries all of `act` out in one transaction, or nothing. */
 export type Transaction = <T>(act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>

@@ -1,5 +1,5 @@
 import { type DatabaseConnection, Kysely, SqliteDialect, type SqliteDatabase } from 'kysely'
-import type { Tables } from '../tables.ts'
+import type { Tables } from '../sql/tables.ts'
 
 /**
  * The database for whoever has been given it to himself. A connection that is asked for anew by each statement, and waited

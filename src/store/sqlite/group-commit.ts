@@ -8,10 +8,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from 'libsql'
-import { createGroupedWrites, type GroupedWrite } from '../grouped-writes.ts'
+import { createGroupedWrites, type GroupedWrite } from '../sql/grouped-writes.ts'
 import { CommitUnknownError } from '../job-store.ts'
-import { type Counts, UncertainError, type Write } from '../engine.ts'
-import type { Tables } from '../tables.ts'
+import { type Counts, UncertainError, type Write } from '../sql/engine.ts'
+import type { Tables } from '../sql/tables.ts'
 import { whenLockIsFree, type WriteLock } from './write-lock.ts'
 
 /** Writes that share a commit: some ten milliseconds of the event loop, which goes on while the disk has them. */

@@ -5,7 +5,7 @@ import {
   createUsageSums,
   indexTenantLimits,
   STARTS_AT,
-} from '../shared-migrations.ts'
+} from '../sql/shared-migrations.ts'
 
 /** Forward only: a migration that has been released is never changed. */
 export const migrations: Record<string, Migration> = {

@@ -1,7 +1,7 @@
 /** Sums of a tenant's jobs by status and charge, read from what triggers keep: their cost grows with time, not with jobs. */
 import { type Kysely, sql } from 'kysely'
-import { SWAP_JOB_STATUSES } from '../domain/swap-job.ts'
-import type { UsageSums } from './job-store.ts'
+import { SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
+import type { UsageSums } from '../job-store.ts'
 import type { Tables, UsageSumRow } from './tables.ts'
 
 type Sum = Pick<UsageSumRow, 'status' | 'charge_state' | 'jobs' | 'priced_jobs' | 'quota'>

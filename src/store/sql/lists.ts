@@ -4,12 +4,12 @@
  * scanned in pieces (`scan-jobs.ts`). Tenants take turns with all of these reads.
  */
 import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
-import { type JobFilter, matchesFilter } from '../domain/job-filter.ts'
-import { isDone, SWAP_JOB_STATUSES, type SwapJob, type SwapJobStatus } from '../domain/swap-job.ts'
-import { FairQueue } from '../lib/fair-queue.ts'
-import { countUpTo, isUnfinished, isWaiting } from './counting.ts'
+import { type JobFilter, matchesFilter } from '../../domain/job-filter.ts'
+import { isDone, SWAP_JOB_STATUSES, type SwapJob, type SwapJobStatus } from '../../domain/swap-job.ts'
+import { FairQueue } from '../../lib/fair-queue.ts'
+import { countUpTo, isUnfinished, isWaiting } from './quotas.ts'
 import { toSwapJob } from './job-row.ts'
-import type { JobStore, ListRange } from './job-store.ts'
+import type { JobStore, ListRange } from '../job-store.ts'
 import type { Engine } from './engine.ts'
 import { selectWaitingIds } from './next-waiting.ts'
 import { findKeys, newestFirst, oldestFirst, type Piece, readPiece, scanJobs } from './scan-jobs.ts'

@@ -4,10 +4,10 @@
  * two pieces other reads have their turn.
  */
 import { type Kysely, type RawBuilder, sql } from 'kysely'
-import { GatewayError } from '../domain/errors.ts'
-import type { JobFilter } from '../domain/job-filter.ts'
-import type { SwapJobStatus } from '../domain/swap-job.ts'
-import type { ListRange } from './job-store.ts'
+import { GatewayError } from '../../domain/errors.ts'
+import type { JobFilter } from '../../domain/job-filter.ts'
+import type { SwapJobStatus } from '../../domain/swap-job.ts'
+import type { ListRange } from '../job-store.ts'
 import type { JobRow, Tables } from './tables.ts'
 
 /** Jobs of one piece: a millisecond or two. */

@@ -1,6 +1,6 @@
-import type { Decision, Note } from '../domain/transitions.ts'
-import type { SwapJob } from '../domain/swap-job.ts'
-import type { NewSwapJob, NewWebhook } from './job-store.ts'
+import type { Decision, Note } from '../../domain/transitions.ts'
+import type { SwapJob } from '../../domain/swap-job.ts'
+import type { NewSwapJob, NewWebhook } from '../job-store.ts'
 import type { JobRow, WebhookRow } from './tables.ts'
 
 /** The job a row stands for. */

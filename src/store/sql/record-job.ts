@@ -1,10 +1,10 @@
 /** Records a job, where there is a place for it: the one statement of the store that looks before it writes. */
 import type { Kysely } from 'kysely'
-import { countOfTenant, countQueue, findPlace } from './counting.ts'
+import { countOfTenant, countQueue, findPlace } from './quotas.ts'
 import { type Act, type Counts, type Engine, UncertainError } from './engine.ts'
 import { toNewRow, toSwapJob } from './job-row.ts'
-import type { CreatedJob, Idempotency, JobStore, NewSwapJob } from './job-store.ts'
-import { prepareQuery } from './prepared.ts'
+import type { CreatedJob, Idempotency, JobStore, NewSwapJob } from '../job-store.ts'
+import { prepareQuery } from './compiled-query.ts'
 import type { JobRow, Tables, TimelineRow } from './tables.ts'
 
 /** How long an idempotency key is kept after its job was done. */

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
-import type { StoredImage } from '../domain/image.ts'
-import type { ImageStore } from './image-store.ts'
+import type { StoredImage } from '../../domain/image.ts'
+import type { ImageStore } from '../image-store.ts'
 import type { Engine } from './engine.ts'
 import type { ImageRow, Tables } from './tables.ts'
 

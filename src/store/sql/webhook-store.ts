@@ -1,7 +1,7 @@
-import type { Webhook, WebhookAttempt } from '../domain/webhook.ts'
+import type { Webhook, WebhookAttempt } from '../../domain/webhook.ts'
 import type { Engine } from './engine.ts'
 import type { WebhookRow } from './tables.ts'
-import type { WebhookStore } from './webhook-store.ts'
+import type { WebhookStore } from '../webhook-store.ts'
 
 /** Attempts that are told of one event: the last ones. */
 const MAX_ATTEMPTS = 50

@@ -1,12 +1,12 @@
-import type { WebhookState } from '../domain/webhook.ts'
-import type { ImageKind, ImageStatus, StoredImageType } from '../domain/image.ts'
+import type { WebhookState } from '../../domain/webhook.ts'
+import type { ImageKind, ImageStatus, StoredImageType } from '../../domain/image.ts'
 import type {
   HookFormat,
   ObservationSource,
   SwapChargeState,
   SwapFailureCode,
   SwapJobStatus,
-} from '../domain/swap-job.ts'
+} from '../../domain/swap-job.ts'
 
 /** The tables as Kysely sees them. Times are epoch milliseconds, flags 0 or 1, lists JSON text: the same on every engine. */
 export interface Tables {

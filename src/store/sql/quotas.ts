@@ -1,8 +1,8 @@
 /** What is counted of the jobs, each no further than its limit: the cost does not grow with their number. */
 import { type Expression, type ExpressionBuilder, expressionBuilder, type Kysely, sql, type SqlBool } from 'kysely'
-import { isDone, SWAP_JOB_STATUSES, type SwapFailureCode } from '../domain/swap-job.ts'
-import type { ContentRefusals, CreatedJob, Room, TenantLimits } from './job-store.ts'
-import { prepareQuery } from './prepared.ts'
+import { isDone, SWAP_JOB_STATUSES, type SwapFailureCode } from '../../domain/swap-job.ts'
+import type { ContentRefusals, CreatedJob, Room, TenantLimits } from '../job-store.ts'
+import { prepareQuery } from './compiled-query.ts'
 import type { Tables } from './tables.ts'
 import { sumUsage } from './usage-sums.ts'
 

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { toSwapJob } from './job-row.ts'
-import type { JobStore, KeySeal } from './job-store.ts'
+import type { JobStore, KeySeal } from '../job-store.ts'
 import type { Engine } from './engine.ts'
 import type { JobRow, Tables } from './tables.ts'
 

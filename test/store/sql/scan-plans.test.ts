@@ -1,14 +1,14 @@
 /** Filters that no index answers as a whole: each part is looked up in an index, and no job is read that does not fit. */
 import { CompiledQuery, sql } from 'kysely'
 import { expect, test } from 'vitest'
-import type { JobFilter } from '../../src/domain/job-filter.ts'
-import type { Engine } from '../../src/store/engine.ts'
-import { createJobStore } from '../../src/store/kysely-job-store.ts'
-import { createLists } from '../../src/store/lists.ts'
-import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
-import { openEngine } from '../support/open-engine.ts'
-import { recordQueries } from '../support/record-queries.ts'
-import { isOnPostgres } from '../support/side-door.ts'
+import type { JobFilter } from '../../../src/domain/job-filter.ts'
+import type { Engine } from '../../../src/store/sql/engine.ts'
+import { createJobStore } from '../../../src/store/sql/job-store.ts'
+import { createLists } from '../../../src/store/sql/lists.ts'
+import { LIMITS, makeNewSwapJob } from '../../support/jobs.ts'
+import { openEngine } from '../../support/open-engine.ts'
+import { recordQueries } from '../../support/record-queries.ts'
+import { isOnPostgres } from '../../support/side-door.ts'
 
 const FROM = { createdAt: 1_700_000_000_500, id: 'job_500' }
 const JOBS = 300

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
-import { CONTENT_REFUSED } from './counting.ts'
-import type { ContentRefusals } from './job-store.ts'
-import { prepareQuery } from './prepared.ts'
+import { CONTENT_REFUSED } from './quotas.ts'
+import type { ContentRefusals } from '../job-store.ts'
+import { prepareQuery } from './compiled-query.ts'
 import type { JobRow } from './tables.ts'
 
 const WAITING = sql`finished_at is null and status = 'PENDING' and lease_until is null`

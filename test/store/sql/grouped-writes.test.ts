@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { WaitingWrites } from '../../src/store/grouped-writes.ts'
+import { WaitingWrites } from '../../../src/store/sql/grouped-writes.ts'
 
 const write = (tenant: string, key: string) => ({ tenant, key, run: async () => () => {}, fail: () => {} })
 const keysOf = (writes: readonly { readonly key: string | null }[]) => writes.map(({ key }) => key)
