@@ -16,7 +16,7 @@ import {
   USAGE_STEP_MS,
 } from '../../src/store/job-store.ts'
 import type { Engine } from '../../src/store/sql/engine.ts'
-import { createCachedJobStore } from '../../src/store/job-cache.ts'
+import { createCachedJobStore } from '../../src/store/sqlite/job-cache.ts'
 import { createJobStore } from '../../src/store/sql/job-store.ts'
 import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { FileLockedError } from '../../src/store/sqlite/file-lock.ts'

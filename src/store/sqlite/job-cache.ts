@@ -3,8 +3,8 @@
  * database, so every change passes through here and invalidates what it touched. A cached job always equals its row.
  */
 import { LRUCache } from 'lru-cache'
-import type { SwapJob } from '../domain/swap-job.ts'
-import type { JobStore } from './job-store.ts'
+import type { SwapJob } from '../../domain/swap-job.ts'
+import type { JobStore } from '../job-store.ts'
 
 /** Some two kilobytes each. */
 const MAX_JOBS = 20_000

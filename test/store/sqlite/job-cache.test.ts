@@ -1,14 +1,14 @@
 /** A job that is read again and again is read once, and is never older than what is stored. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { SwapJob } from '../../src/domain/swap-job.ts'
-import { createCachedJobStore } from '../../src/store/job-cache.ts'
-import type { JobStore } from '../../src/store/job-store.ts'
-import { createJobStore } from '../../src/store/sql/job-store.ts'
-import { openDatabase } from '../../src/store/sqlite/open.ts'
-import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
-import { closeAfterTest } from '../support/close-after-test.ts'
-import { makeDataDir } from '../support/test-app.ts'
+import type { SwapJob } from '../../../src/domain/swap-job.ts'
+import { createCachedJobStore } from '../../../src/store/sqlite/job-cache.ts'
+import type { JobStore } from '../../../src/store/job-store.ts'
+import { createJobStore } from '../../../src/store/sql/job-store.ts'
+import { openDatabase } from '../../../src/store/sqlite/open.ts'
+import { LIMITS, makeNewSwapJob } from '../../support/jobs.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
+import { makeDataDir } from '../../support/test-app.ts'
 
 const NOW = 1_700_000_000_000
 const ROOM = { maxInFlight: 100, maxWaiting: 100 }
