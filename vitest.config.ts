@@ -29,7 +29,7 @@ const POSTGRES_ONLY = [
   'test/store/sql/copy.test.ts',
   'test/store/postgres-wire.test.ts',
   'test/store/schema.test.ts',
-  'test/store/shared-pacer.test.ts',
+  'test/store/postgres/rate-limiter.test.ts',
 ]
 const ON_BOTH_DATABASES = [
   ...['clients', 'faults', 'graphql', 'http', 'jobs', 'races'].map((folder) => `test/${folder}/**/*.test.ts`),

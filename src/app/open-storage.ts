@@ -67,7 +67,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     import('../store/postgres/open.ts'),
     import('../store/postgres/connect-problem.ts'),
     import('../limits/shared-request-limiter.ts'),
-    import('../store/postgres/pacer.ts'),
+    import('../store/postgres/rate-limiter.ts'),
     import('../bus/postgres.ts'),
   ])
   const engine = await openDatabase(postgresUrl, databaseQueried, (error) =>

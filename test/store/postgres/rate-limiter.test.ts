@@ -1,10 +1,10 @@
 /** Turns to fetch, over all processes on one database. */
 import { expect, test } from 'vitest'
-import { systemClock } from '../../src/lib/clock.ts'
-import { openDatabase } from '../../src/store/postgres/open.ts'
-import { createSharedPacer } from '../../src/store/postgres/pacer.ts'
-import { createDatabase } from '../support/postgres.ts'
-import { closeAfterTest } from '../support/close-after-test.ts'
+import { systemClock } from '../../../src/lib/clock.ts'
+import { openDatabase } from '../../../src/store/postgres/open.ts'
+import { createSharedPacer } from '../../../src/store/postgres/rate-limiter.ts'
+import { createDatabase } from '../../support/postgres.ts'
+import { closeAfterTest } from '../../support/close-after-test.ts'
 
 /** Two processes' pacers, and the delays they ask of the clock. */
 async function openTwo(perSecond: number) {
