@@ -5,7 +5,7 @@ import type { CleanImage, StoredImageType } from '../domain/image.ts'
 import { decodeImage, readImage, type ReadableImage } from '../lib/image-decoder.ts'
 import { ImageError } from '../lib/image-error.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
-import { Semaphore } from '../lib/semaphore.ts'
+import { Semaphore } from '../lib/async/semaphore.ts'
 import { findSyntheticMark, toXmp } from '../lib/synthetic-media.ts'
 import { type ImageCodec, ImageRejected } from './image-codec.ts'
 

@@ -3,7 +3,7 @@
  * given the newest there is then; so a slow reader holds nothing back, and nothing piles up for it. A ring says that
  * asking may be worth while; it carries nothing, and may come twice.
  */
-import { createWakeSignal } from '../lib/wake-signal.ts'
+import { createWakeSignal } from '../lib/async/auto-reset-event.ts'
 
 /** While nothing changes the state is repeated this often, so that a silent line can be told from a quiet job. */
 export const REPEAT_AFTER_MS = 30_000

@@ -11,7 +11,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { BlobStore, ByteRange } from '../../src/blob/blob-store.ts'
 import { openDiskBlobStore } from '../../src/blob/disk.ts'
 import { openS3BlobStore } from '../../src/blob/s3.ts'
-import { createClosers } from '../../src/lib/closers.ts'
+import { createClosers } from '../../src/lib/async/closers.ts'
 
 const closers = createClosers()
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { openBlobStore } from '../../src/blob/open.ts'
-import { createClosers } from '../../src/lib/closers.ts'
+import { createClosers } from '../../src/lib/async/closers.ts'
 import { openScriptedHost } from '../support/scripted-host.ts'
 
 const closers = createClosers()

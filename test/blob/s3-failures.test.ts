@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { BlobStore } from '../../src/blob/blob-store.ts'
 import { openS3BlobStore } from '../../src/blob/s3.ts'
-import { createClosers } from '../../src/lib/closers.ts'
+import { createClosers } from '../../src/lib/async/closers.ts'
 import { openScriptedHost, type SeenRequest } from '../support/scripted-host.ts'
 import { until } from '../support/until.ts'
 

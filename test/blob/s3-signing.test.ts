@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { AwsV4Signer } from 'aws4fetch'
 import { afterEach, expect, test } from 'vitest'
 import { openS3BlobStore } from '../../src/blob/s3.ts'
-import { createClosers } from '../../src/lib/closers.ts'
+import { createClosers } from '../../src/lib/async/closers.ts'
 import { openScriptedHost, type SeenRequest } from '../support/scripted-host.ts'
 
 const closers = createClosers()

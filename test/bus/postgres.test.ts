@@ -1,7 +1,7 @@
 /** Wake-ups between processes on one PostgreSQL, with the wire to it in our hand. */
 import { expect, test } from 'vitest'
 import { openPostgresBus } from '../../src/bus/postgres.ts'
-import { createBackground } from '../../src/lib/background.ts'
+import { createBackground } from '../../src/lib/async/background.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'

@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createClosers } from '../../src/lib/closers.ts'
+import { createClosers } from '../../src/lib/async/closers.ts'
 import { type FakeUpstream, type JobScript, openFakeUpstream } from '../support/fake-upstream.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import { checkHistory, countUnfinished, readStore, readUpstream, type Verdict } from '../support/history.ts'

@@ -8,7 +8,7 @@ import {
   createGuardedConnector,
   type AddressGuard,
 } from '../../src/lib/address-guard.ts'
-import { createClosers } from '../../src/lib/closers.ts'
+import { createClosers } from '../../src/lib/async/closers.ts'
 
 const closers = createClosers()
 afterEach(() => closers.closeAll())

@@ -1,5 +1,5 @@
 /** What a test opens, to be closed after it. `test/support/after-each.ts` closes it after each test of every file. */
-import { createClosers } from '../../src/lib/closers.ts'
+import { createClosers } from '../../src/lib/async/closers.ts'
 
 const closers = createClosers()
 

@@ -11,7 +11,7 @@ import { Agent, buildConnector } from 'undici'
 
 import { createAddressGuard, createGuardedConnector } from '../../../src/lib/address-guard.ts'
 import { systemClock, type Clock } from '../../../src/lib/clock.ts'
-import { createClosers } from '../../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 import { MAX_IMAGE_BYTES } from '../../../src/lib/image-limits.ts'
 import { createDownload } from './download.ts'
 import type { SwapEngine } from './engine-contract.ts'

@@ -2,7 +2,7 @@ import { request } from 'node:http'
 
 import { afterEach, describe, expect, test } from 'vitest'
 
-import { createClosers } from '../../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 import { API_KEY, openStage } from './support/swapface-stage.ts'
 import { until } from '../../../test/support/until.ts'
 

@@ -5,7 +5,7 @@ import { Agent, buildConnector } from 'undici'
 import { afterEach, expect, test } from 'vitest'
 
 import { createAddressGuard, createGuardedConnector, type Resolve } from '../../../src/lib/address-guard.ts'
-import { createClosers } from '../../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 import type { SwapFailureCode } from '../../../src/domain/swap-job.ts'
 import { createDownload } from '../src/download.ts'
 import type { SwapFaceEvent } from '../src/log.ts'

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 
-import { createClosers } from '../../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 import { openScriptedHost } from '../../../test/support/scripted-host.ts'
 import { openStage } from './support/swapface-stage.ts'
 import { until } from '../../../test/support/until.ts'

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { createClosers } from '../../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 import { ModelsError, openEmbeddedUpstream, type SwapFaceEvent } from '../src/index.ts'
 
 const closers = createClosers()

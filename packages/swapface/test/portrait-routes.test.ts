@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
-import { createClosers } from '../../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 import { createPortraitRoutes } from '../src/portrait-routes.ts'
 import { PORTRAIT_NAMES } from '../src/portraits.ts'
 import { openRestDoor } from '../src/rest-door.ts'

@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { createClosers } from '../../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 import { openSwapEngine } from '../src/engine/engine.ts'
 import { openScriptedHost, type ScriptedHost } from '../../../test/support/scripted-host.ts'
 import { openStage, type Stage } from './support/swapface-stage.ts'

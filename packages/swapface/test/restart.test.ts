@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import Database from 'libsql'
 import { afterEach, expect, test } from 'vitest'
 
-import { createClosers } from '../../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 import { createPlainEngine } from './support/plain-engine.ts'
 import { openScriptedHost } from '../../../test/support/scripted-host.ts'
 import { JPEG_START, openStage } from './support/swapface-stage.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 
 import { systemClock } from '../../../src/lib/clock.ts'
-import { createClosers } from '../../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 import { JPEG_START, openStage, type Fetched, type Stage } from './support/swapface-stage.ts'
 
 const DAY_MS = 86_400_000

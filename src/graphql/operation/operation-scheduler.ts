@@ -3,7 +3,7 @@
  * once do not hold the event loop together, and those of one tenant do not hold up those of another.
  */
 import type { DocumentNode, OperationDefinitionNode } from 'graphql'
-import { FairQueue } from '../../lib/fair-queue.ts'
+import { FairQueue } from '../../lib/async/fair-queue.ts'
 import type { Caller } from './caller.ts'
 import type { CostLimits } from './cost-limits.ts'
 

@@ -5,7 +5,7 @@
  * streams sees why.
  */
 import type { ServerResponse } from 'node:http'
-import { closeSpread } from '../../lib/close-spread.ts'
+import { closeSpread } from '../../lib/async/close-spread.ts'
 import { createCounts } from '../../lib/counts.ts'
 import type { Caller } from '../operation/caller.ts'
 import { whenOver } from './expiry.ts'

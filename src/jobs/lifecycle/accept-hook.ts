@@ -4,7 +4,7 @@
  * the database, and the end of this process.
  */
 import { faultPoint } from '../../lib/fault-points.ts'
-import type { Background } from '../../lib/background.ts'
+import type { Background } from '../../lib/async/background.ts'
 import { retryDelayMs } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { isDone, isSettled } from '../../domain/swap-job.ts'

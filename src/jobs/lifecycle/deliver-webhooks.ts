@@ -4,11 +4,11 @@
  * A receiver has a share of what is under way, so that one that never answers delays nobody else.
  */
 import { nextAttemptInMs, type Webhook, type WebhookAttempt } from '../../domain/webhook.ts'
-import type { Background } from '../../lib/background.ts'
+import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { createCounts } from '../../lib/counts.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
-import type { WakeableDelay } from '../../lib/wakeable-delay.ts'
+import type { WakeableDelay } from '../../lib/async/interruptible-delay.ts'
 import type { WebhookStore } from '../../store/webhook-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { SendOutcome, WebhookSender } from '../../webhooks/webhook-sender.ts'

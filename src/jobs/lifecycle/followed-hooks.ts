@@ -1,6 +1,6 @@
 import { type HookNote, noteKey } from '../../journal/hook-journal.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { createWakeableDelay, type WakeableDelay } from '../../lib/wakeable-delay.ts'
+import { createWakeableDelay, type WakeableDelay } from '../../lib/async/interruptible-delay.ts'
 
 /** Different hooks of one job that are followed at one time: the upstream sends one kind, so more are forged. */
 const MAX_OF_ONE_JOB = 16

@@ -1,5 +1,5 @@
 import type { SwapJob } from '../../domain/swap-job.ts'
-import type { Background } from '../../lib/background.ts'
+import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { JobStore } from '../../store/job-store.ts'
 

@@ -3,7 +3,7 @@
  * recorded it ends, and the job waits for its next turn. A new job without an idempotency key fails instead: its caller
  * was told that nothing was sent, and will make another. With a key the same key gets this job again.
  */
-import type { Background } from '../../lib/background.ts'
+import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Finding } from '../../domain/report.ts'
 import { NOT_RECORDED_IN_TIME } from '../../domain/transitions.ts'

@@ -1,4 +1,4 @@
-import type { WakeableDelay } from '../../lib/wakeable-delay.ts'
+import type { WakeableDelay } from '../../lib/async/interruptible-delay.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { Submitter } from './submit-swap.ts'
 

@@ -1,5 +1,5 @@
 import { retryDelayMs } from '../../lib/backoff.ts'
-import type { Background } from '../../lib/background.ts'
+import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
 import type { Finding, Report } from '../../domain/report.ts'

@@ -6,7 +6,7 @@
 import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
 import { type JobFilter, matchesFilter } from '../../domain/job-filter.ts'
 import { isDone, SWAP_JOB_STATUSES, type SwapJob, type SwapJobStatus } from '../../domain/swap-job.ts'
-import { FairQueue } from '../../lib/fair-queue.ts'
+import { FairQueue } from '../../lib/async/fair-queue.ts'
 import { countUpTo, isUnfinished, isWaiting } from './quotas.ts'
 import { toSwapJob } from './job-row.ts'
 import type { JobStore, ListRange } from '../job-store.ts'

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { openHookTaker } from '../../../src/jobs/lifecycle/accept-hook.ts'
 import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.ts'
 import { openDiskHookJournal } from '../../../src/journal/disk.ts'
-import { createBackground } from '../../../src/lib/background.ts'
+import { createBackground } from '../../../src/lib/async/background.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { makeDataDir } from '../../support/test-app.ts'
 

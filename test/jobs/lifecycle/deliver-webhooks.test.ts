@@ -1,8 +1,8 @@
 /** The share of what is under way that one receiver may have, whatever it does. */
 import { expect, test } from 'vitest'
 import { MAX_AT_ONE_RECEIVER, runWebhooks } from '../../../src/jobs/lifecycle/deliver-webhooks.ts'
-import { createBackground } from '../../../src/lib/background.ts'
-import { createWakeableDelay } from '../../../src/lib/wakeable-delay.ts'
+import { createBackground } from '../../../src/lib/async/background.ts'
+import { createWakeableDelay } from '../../../src/lib/async/interruptible-delay.ts'
 import { createJobStore } from '../../../src/store/sql/job-store.ts'
 import { createWebhookStore } from '../../../src/store/sql/webhook-store.ts'
 import { openDatabase } from '../../../src/store/sqlite/open.ts'

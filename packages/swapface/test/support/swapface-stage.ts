@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { z } from 'zod'
 
-import type { Closers } from '../../../../src/lib/closers.ts'
+import type { Closers } from '../../../../src/lib/async/closers.ts'
 import { openSwapFace, type SwapFace, type SwapFaceOptions } from '../../src/swapface.ts'
 import { createPlainEngine, type PlainEngine } from './plain-engine.ts'
 import { openScriptedHost, type ScriptedHost } from '../../../../test/support/scripted-host.ts'

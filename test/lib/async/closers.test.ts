@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createClosers } from '../../src/lib/closers.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 
 test('closes in the reverse order of opening, each after the one before has ended', async () => {
   const closers = createClosers()

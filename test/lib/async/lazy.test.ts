@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { lazy } from '../../src/lib/lazy.ts'
+import { lazy } from '../../../src/lib/async/lazy.ts'
 
 test('loads once, at the first call, for callers at the same time as well', async () => {
   let loads = 0

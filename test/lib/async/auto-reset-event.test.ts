@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createWakeSignal } from '../../src/lib/wake-signal.ts'
+import { createWakeSignal } from '../../../src/lib/async/auto-reset-event.ts'
 
 test('a wait ends with the first ring', async () => {
   const signal = createWakeSignal()

@@ -1,5 +1,5 @@
-import type { Clock } from './clock.ts'
-import { createWakeSignal } from './wake-signal.ts'
+import type { Clock } from '../clock.ts'
+import { createWakeSignal } from './auto-reset-event.ts'
 
 /** A wait that ends with its time, or as soon as somebody has news; news that came before the wait ends it at once. */
 export interface WakeableDelay {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Semaphore } from '../../src/lib/semaphore.ts'
+import { Semaphore } from '../../../src/lib/async/semaphore.ts'
 
 /** Work that ends when it is told to; `log` has what has started. */
 function createWork(semaphore: Semaphore) {

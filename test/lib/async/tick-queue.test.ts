@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createTurns } from '../../src/lib/turns.ts'
+import { createTurns } from '../../../src/lib/async/tick-queue.ts'
 
 test('a burst is worked through in order, a few in each turn of the event loop', async () => {
   const inTurn = createTurns(2)

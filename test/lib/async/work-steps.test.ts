@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { extractEssentials } from '../../src/lib/essential-image.ts'
-import { sha256, sha256OfLarge } from '../../src/lib/sha256.ts'
-import { withJpegSegments, withPngChunks, withWebpChunks } from '../support/image-bombs.ts'
-import { makeImage } from '../support/images.ts'
+import { extractEssentials } from '../../../src/lib/essential-image.ts'
+import { sha256, sha256OfLarge } from '../../../src/lib/sha256.ts'
+import { withJpegSegments, withPngChunks, withWebpChunks } from '../../support/image-bombs.ts'
+import { makeImage } from '../../support/images.ts'
 
 const MEGABYTE = 1_000_000
 const PARTS = 20_000

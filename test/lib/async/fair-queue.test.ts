@@ -1,7 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, integer } from 'fast-check'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { FairQueue } from '../../src/lib/fair-queue.ts'
+import { FairQueue } from '../../../src/lib/async/fair-queue.ts'
 
 test('an owner who has a thousand pieces waiting delays the first piece of another by one', async () => {
   const { clock } = createRestClock()

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { closeSpread } from '../../src/lib/close-spread.ts'
+import { closeSpread } from '../../../src/lib/async/close-spread.ts'
 
 test('closes few at once', async () => {
   const closed: number[] = []
