@@ -6,7 +6,7 @@
 import { Socket } from 'node:net'
 import { Client, type Notification } from 'pg'
 import type { Background } from '../lib/async/background.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { Clock } from '../lib/time/clock.ts'
 import type { EventBus } from './event-bus.ts'
 import { createMemoryBus } from './memory.ts'
 

@@ -9,7 +9,7 @@ import { createLRUCache, createYoga, type YogaServerOptions } from 'graphql-yoga
 import type { Authenticate } from '../auth/viewer.ts'
 import { REPEAT_AFTER_MS } from '../jobs/feed.ts'
 import type { StandingResponse } from '../lib/standing-response.ts'
-import { createWheel } from '../lib/wheel.ts'
+import { createWheel } from '../lib/time/timer-wheel.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
 import { createAdmission } from './operation/admission.ts'
 import { type Context, createContext, type UseCases } from './schema/context.ts'

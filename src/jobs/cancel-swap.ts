@@ -1,6 +1,6 @@
 import { requireScope, type Viewer } from '../auth/viewer.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { Clock } from '../lib/time/clock.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { ApplyReport } from './lifecycle/apply-report.ts'
 import { findVisibleJobs } from './read-jobs.ts'

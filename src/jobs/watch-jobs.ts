@@ -13,7 +13,7 @@ import type { EventBus } from '../bus/event-bus.ts'
 import { GatewayError } from '../domain/errors.ts'
 import { checkFilter, type JobFilter, matchesFilter } from '../domain/job-filter.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { Clock } from '../lib/time/clock.ts'
 import type { ChangedJob, JobStore } from '../store/job-store.ts'
 import { createFeedSource, type Feed, type FeedSource } from './feed.ts'
 

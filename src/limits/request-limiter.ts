@@ -1,5 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import { createShortMemory } from '../lib/short-memory.ts'
+import { createShortMemory } from '../lib/time/ttl-cache.ts'
 import type { RequestLimiter } from './limiter.ts'
 
 export const MINUTE_S = 60

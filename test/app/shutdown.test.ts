@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { CreateSwapDocument, SwapJobDocument, WatchSwapJobDocument } from '../support/generated.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { systemClock } from '../../src/lib/time/clock.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
 import { makeDataDir, openTestApp, subscribeSse } from '../support/test-app.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'

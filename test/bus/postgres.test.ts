@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { openPostgresBus } from '../../src/bus/postgres.ts'
 import { createBackground } from '../../src/lib/async/background.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { systemClock } from '../../src/lib/time/clock.ts'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'

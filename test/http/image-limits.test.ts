@@ -2,7 +2,7 @@
 import { request as requestHttp } from 'node:http'
 import { expect, test } from 'vitest'
 import { createImageAddresses } from '../../src/jobs/images/image-addresses.ts'
-import type { Clock } from '../../src/lib/clock.ts'
+import type { Clock } from '../../src/lib/time/clock.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { makeImage } from '../support/images.ts'

@@ -1,7 +1,7 @@
 /** A connection to PostgreSQL that is lost while a COMMIT is under way: the gateway finds out what became of it. */
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../support/generated.ts'
-import type { Clock } from '../../src/lib/clock.ts'
+import type { Clock } from '../../src/lib/time/clock.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openWireTo, type WireFault } from '../support/fault-proxy.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/time/clock.ts'
 
 /** A clock that runs `factor` times as fast as the wall's, so that schedules of seconds and minutes can be lived through. */
 export function createFastClock(factor: number): Clock {

@@ -25,7 +25,7 @@ import { createFindDocument } from '../../src/graphql/operation/trusted-document
 import { openWebSocketDoor, WEB_SOCKET_LIMITS, type WebSocketLimits } from '../../src/graphql/realtime/web-socket.ts'
 import { createFeedSource } from '../../src/jobs/feed.ts'
 import { StandingResponse } from '../../src/lib/standing-response.ts'
-import { createWheel } from '../../src/lib/wheel.ts'
+import { createWheel } from '../../src/lib/time/timer-wheel.ts'
 import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
 import { closeAfterTest } from './close-after-test.ts'
 

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/time/clock.ts'
 
 /** A clock that stands still until it is moved on; waits take as long as ever. */
 export function createStepClock(): Clock & { step(ms: number): void } {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Clock } from '../../src/lib/clock.ts'
+import type { Clock } from '../../src/lib/time/clock.ts'
 
 /** Tells the time, but never lets a wait end: nothing that is scheduled happens after its first time. */
 export const stillClock: Clock = {

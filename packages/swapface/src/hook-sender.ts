@@ -8,7 +8,7 @@
 import { request, type Dispatcher } from 'undici'
 
 import type { AddressGuard } from '../../../src/lib/address-guard.ts'
-import type { Clock } from '../../../src/lib/clock.ts'
+import type { Clock } from '../../../src/lib/time/clock.ts'
 import type { JobDocument } from './job-document.ts'
 import type { Job, JobTable } from './job-table.ts'
 import type { Log } from './log.ts'

@@ -6,7 +6,7 @@
  * process ends is still unfinished in the table, and is run again at the next
  * start; one that was started three times without an end is failed.
  */
-import type { Clock } from '../../../src/lib/clock.ts'
+import type { Clock } from '../../../src/lib/time/clock.ts'
 import { ImageRefused, type Download } from './download.ts'
 import { SwapRefusal, type SwapEngine, type SwapRefusalCode } from './engine-contract.ts'
 import type { Job, JobTable, Outcome } from './job-table.ts'

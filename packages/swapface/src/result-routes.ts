@@ -7,7 +7,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 
-import type { Clock } from '../../../src/lib/clock.ts'
+import type { Clock } from '../../../src/lib/time/clock.ts'
 import type { DoorAnswer, DoorRequest, Route } from './rest-door.ts'
 import type { ResultLinks } from './result-links.ts'
 import type { ResultStore } from './result-store.ts'

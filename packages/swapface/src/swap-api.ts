@@ -6,7 +6,7 @@
  */
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
 
-import type { Clock } from '../../../src/lib/clock.ts'
+import type { Clock } from '../../../src/lib/time/clock.ts'
 import type { JobDocument } from './job-document.ts'
 import type { Job, JobTable } from './job-table.ts'
 import type { Log } from './log.ts'

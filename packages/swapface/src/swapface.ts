@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { Agent, buildConnector } from 'undici'
 
 import { createAddressGuard, createGuardedConnector } from '../../../src/lib/address-guard.ts'
-import { systemClock, type Clock } from '../../../src/lib/clock.ts'
+import { systemClock, type Clock } from '../../../src/lib/time/clock.ts'
 import { createClosers } from '../../../src/lib/async/closers.ts'
 import { MAX_IMAGE_BYTES } from '../../../src/lib/image-limits.ts'
 import { createDownload } from './download.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/lib/clock.ts'
+import type { Clock } from '../../../src/lib/time/clock.ts'
 import type { JobTable } from './job-table.ts'
 import type { Log } from './log.ts'
 import { dayBefore } from './result-links.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { afterEach, expect, test } from 'vitest'
 
-import { systemClock } from '../../../src/lib/clock.ts'
+import { systemClock } from '../../../src/lib/time/clock.ts'
 import { createClosers } from '../../../src/lib/async/closers.ts'
 import { JPEG_START, openStage, type Fetched, type Stage } from './support/swapface-stage.ts'
 

@@ -1,7 +1,7 @@
 /** Answers that are given again to the same viewer for the same bytes, while they are surely what would be said. */
 import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
-import { createShortMemory } from '../../lib/short-memory.ts'
+import { createShortMemory } from '../../lib/time/ttl-cache.ts'
 import type { UseCases } from '../schema/context.ts'
 
 /** How many characters in all, with what was asked, and of one. */

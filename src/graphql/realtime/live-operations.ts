@@ -6,7 +6,7 @@
 import { createSourceEventStream, type DocumentNode, execute, type GraphQLError } from 'graphql'
 import { toViewerKey } from '../../auth/viewer.ts'
 import type { Feed, FeedSource } from '../../jobs/feed.ts'
-import type { Wheel } from '../../lib/wheel.ts'
+import type { Wheel } from '../../lib/time/timer-wheel.ts'
 import { withoutHttp } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 

@@ -18,7 +18,7 @@ import { type Credentials, mayServeMany, readCredentials, type Viewer } from '..
 import { closeSpread } from '../../lib/async/close-spread.ts'
 import { encodeTextFrame } from '../../lib/web-socket-frame.ts'
 import { createTurns } from '../../lib/async/tick-queue.ts'
-import { createWheel } from '../../lib/wheel.ts'
+import { createWheel } from '../../lib/time/timer-wheel.ts'
 import { createCounts } from '../../lib/counts.ts'
 import { refuseUpgrade } from '../../lib/refuse-upgrade.ts'
 import { type Admission, readInitCredentials } from '../operation/admission.ts'

@@ -1,7 +1,7 @@
 /** Erasing: of jobs whose time is over or whose owner asks for it, and of images that nobody needs any more. */
 import { requireScope, type Viewer } from '../../auth/viewer.ts'
 import { isDone, type SwapJob } from '../../domain/swap-job.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import type { ImageStore } from '../../store/image-store.ts'
 import type { JobStore, KeySeal } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'

@@ -5,8 +5,8 @@
  */
 import { faultPoint } from '../../lib/fault-points.ts'
 import type { Background } from '../../lib/async/background.ts'
-import { retryDelayMs } from '../../lib/backoff.ts'
-import type { Clock } from '../../lib/clock.ts'
+import { retryDelayMs } from '../../lib/time/backoff.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import { isDone, isSettled } from '../../domain/swap-job.ts'
 import type { HookJournal, HookNote } from '../../journal/hook-journal.ts'
 import type { JobStore } from '../../store/job-store.ts'

@@ -4,10 +4,10 @@
  * starts at once, at most one a second for each job (`HookTurns`). All fetches together keep to a rate, and none is made
  * while the upstream is down.
  */
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
-import type { Pacer } from '../../lib/pacer.ts'
-import { createShortMemory } from '../../lib/short-memory.ts'
+import type { Pacer } from '../../lib/time/rate-limiter.ts'
+import { createShortMemory } from '../../lib/time/ttl-cache.ts'
 import type { Finding, Report } from '../../domain/report.ts'
 import { isDone, isSettled, type SwapJob } from '../../domain/swap-job.ts'
 import type { JobStore } from '../../store/job-store.ts'

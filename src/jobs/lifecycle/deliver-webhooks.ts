@@ -5,7 +5,7 @@
  */
 import { nextAttemptInMs, type Webhook, type WebhookAttempt } from '../../domain/webhook.ts'
 import type { Background } from '../../lib/async/background.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import { createCounts } from '../../lib/counts.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
 import type { WakeableDelay } from '../../lib/async/interruptible-delay.ts'

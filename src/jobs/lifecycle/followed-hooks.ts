@@ -1,5 +1,5 @@
 import { type HookNote, noteKey } from '../../journal/hook-journal.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import { createWakeableDelay, type WakeableDelay } from '../../lib/async/interruptible-delay.ts'
 
 /** Different hooks of one job that are followed at one time: the upstream sends one kind, so more are forged. */

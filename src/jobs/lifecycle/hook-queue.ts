@@ -5,8 +5,8 @@
  * from its turn.
  */
 import type { SwapJob } from '../../domain/swap-job.ts'
-import type { Clock } from '../../lib/clock.ts'
-import { createShortMemory, type ShortMemory } from '../../lib/short-memory.ts'
+import type { Clock } from '../../lib/time/clock.ts'
+import { createShortMemory, type ShortMemory } from '../../lib/time/ttl-cache.ts'
 import type { Confirmed } from './confirm-swap.ts'
 
 /** Longer than the longest pause between two looks at one hook. */

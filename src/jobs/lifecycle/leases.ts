@@ -1,6 +1,6 @@
 import type { SwapJob } from '../../domain/swap-job.ts'
 import type { Background } from '../../lib/async/background.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import type { JobStore } from '../../store/job-store.ts'
 
 /**

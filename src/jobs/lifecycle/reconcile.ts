@@ -6,7 +6,7 @@
 import type { Report } from '../../domain/report.ts'
 import { isDone, type SwapJob } from '../../domain/swap-job.ts'
 import type { Background } from '../../lib/async/background.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import type { JobStore } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { HookTaker } from './accept-hook.ts'

@@ -4,7 +4,7 @@
  * was told that nothing was sent, and will make another. With a key the same key gets this job again.
  */
 import type { Background } from '../../lib/async/background.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import type { Finding } from '../../domain/report.ts'
 import { NOT_RECORDED_IN_TIME } from '../../domain/transitions.ts'
 import { isDone } from '../../domain/swap-job.ts'

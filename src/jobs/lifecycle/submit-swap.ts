@@ -1,6 +1,6 @@
-import { retryDelayMs } from '../../lib/backoff.ts'
+import { retryDelayMs } from '../../lib/time/backoff.ts'
 import type { Background } from '../../lib/async/background.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
 import type { Finding, Report } from '../../domain/report.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'

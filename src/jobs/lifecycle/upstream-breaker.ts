@@ -1,5 +1,5 @@
 import type { EventBus } from '../../bus/event-bus.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/time/clock.ts'
 
 /** Outcomes in a row that say "not reachable" before the upstream is left in peace. */
 const FAILURES_TO_OPEN = 5

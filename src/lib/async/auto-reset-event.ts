@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../time/clock.ts'
 
 /**
  * A mailbox with one slot and no content: however often it is rung before somebody looks, one look answers all.

@@ -5,7 +5,7 @@
  * While several owners are active, an owner rests after a piece for as long as the piece held the event loop: one owner
  * has at most half of it, and the others' small work, which does not go through the queue, has the rest.
  */
-import { type Clock, systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../time/clock.ts'
 
 /** An owner is active for this long after its last work. */
 const ACTIVE_MS = 1_000

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../time/clock.ts'
 import { createWakeSignal } from './auto-reset-event.ts'
 
 /** A wait that ends with its time, or as soon as somebody has news; news that came before the wait ends it at once. */

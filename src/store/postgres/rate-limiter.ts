@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
-import type { Clock } from '../../lib/clock.ts'
-import { type Pacer, toPaceWindow } from '../../lib/pacer.ts'
+import type { Clock } from '../../lib/time/clock.ts'
+import { type Pacer, toPaceWindow } from '../../lib/time/rate-limiter.ts'
 import type { Tables } from '../sql/tables.ts'
 
 const now = sql<number>`extract(epoch from clock_timestamp())::double precision * 1000`

@@ -3,7 +3,7 @@ import { openHookTaker } from '../../../src/jobs/lifecycle/accept-hook.ts'
 import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.ts'
 import { openDiskHookJournal } from '../../../src/journal/disk.ts'
 import { createBackground } from '../../../src/lib/async/background.ts'
-import { systemClock } from '../../../src/lib/clock.ts'
+import { systemClock } from '../../../src/lib/time/clock.ts'
 import { makeDataDir } from '../../support/test-app.ts'
 
 test('a hook that cannot be written down is not acknowledged, and nothing is asked of the database', async () => {

@@ -1,6 +1,6 @@
 /** Turns to fetch, over all processes on one database. */
 import { expect, test } from 'vitest'
-import { systemClock } from '../../../src/lib/clock.ts'
+import { systemClock } from '../../../src/lib/time/clock.ts'
 import { openDatabase } from '../../../src/store/postgres/open.ts'
 import { createSharedPacer } from '../../../src/store/postgres/rate-limiter.ts'
 import { createDatabase } from '../../support/postgres.ts'

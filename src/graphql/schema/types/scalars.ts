@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql'
-import { parseInstant } from '../../../lib/parse-instant.ts'
+import { parseInstant } from '../../../lib/time/parse-instant.ts'
 import { builder } from '../builder.ts'
 
 builder.scalarType('DateTime', {

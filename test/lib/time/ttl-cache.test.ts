@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createShortMemory } from '../../src/lib/short-memory.ts'
+import { createShortMemory } from '../../../src/lib/time/ttl-cache.ts'
 
 test('what is remembered is so for its time, and for less than twice that', () => {
   let now = 0

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createWheel } from '../../src/lib/wheel.ts'
+import { createWheel } from '../../../src/lib/time/timer-wheel.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()

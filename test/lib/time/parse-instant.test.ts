@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseInstant } from '../../src/lib/parse-instant.ts'
+import { parseInstant } from '../../../src/lib/time/parse-instant.ts'
 
 describe('an RFC 3339 timestamp', () => {
   test.each([

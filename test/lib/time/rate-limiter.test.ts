@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Clock } from '../../src/lib/clock.ts'
-import { createPacer } from '../../src/lib/pacer.ts'
+import type { Clock } from '../../../src/lib/time/clock.ts'
+import { createPacer } from '../../../src/lib/time/rate-limiter.ts'
 
 /** A clock that stands, and jumps by what is waited for. */
 function createJumpingClock() {
