@@ -5,11 +5,11 @@ import type { Offence } from '../http/request-checks.ts'
 import { sendError } from '../http/respond.ts'
 import type { Route } from '../http/router.ts'
 import { type Clock, systemClock } from '../lib/time/clock.ts'
-import { asksForWebSocket, ignoreUpgrade } from '../lib/ignore-upgrade.ts'
-import { refuseUpgrade } from '../lib/refuse-upgrade.ts'
-import { StandingResponse } from '../lib/standing-response.ts'
-import { readPath } from '../lib/request-path.ts'
-import { normaliseTarget } from '../lib/request-target.ts'
+import { asksForWebSocket, ignoreUpgrade } from '../lib/http/ignore-upgrade.ts'
+import { refuseUpgrade } from '../lib/http/refuse-upgrade.ts'
+import { StandingResponse } from '../lib/http/response-with-defaults.ts'
+import { readPath } from '../lib/http/request-path.ts'
+import { normaliseTarget } from '../lib/http/request-target.ts'
 
 /**
  * What slow and broken peers may take: the head of a request, all of it (what is held open, waitMs and streams, is an

@@ -2,8 +2,8 @@ import type { GraphqlServer } from '../graphql/graphql-server.ts'
 import type { Gate } from '../http/request-checks.ts'
 import { sendError, sendJson } from '../http/respond.ts'
 import type { Route } from '../http/router.ts'
-import { refuseUpgrade } from '../lib/refuse-upgrade.ts'
-import { readPath } from '../lib/request-path.ts'
+import { refuseUpgrade } from '../lib/http/refuse-upgrade.ts'
+import { readPath } from '../lib/http/request-path.ts'
 
 type Upgrade = GraphqlServer['upgrade']
 

@@ -1,7 +1,7 @@
 /** Bearer tokens of an identity provider: JWTs, verified with the keys of its JWKS (RFC 7519, RFC 7517, RFC 8725). */
 import { createRemoteJWKSet, customFetch, type FetchImplementation, jwtVerify, type JWTPayload } from 'jose'
 import { isStorable } from '../domain/storable.ts'
-import { readCapped } from '../lib/read-capped.ts'
+import { readCapped } from '../lib/http/read-capped.ts'
 import { type Scope, SCOPES, type Viewer } from './viewer.ts'
 
 /** Signatures with a public key only: a token must not choose to be checked with a secret, or not at all. */

@@ -6,7 +6,7 @@
 import { Readable } from 'node:stream'
 import { AwsClient } from 'aws4fetch'
 import { systemClock } from '../lib/time/clock.ts'
-import { readCapped } from '../lib/read-capped.ts'
+import { readCapped } from '../lib/http/read-capped.ts'
 import { checkKey, checkRange, isKey } from './blob-key.ts'
 import type { BlobStore, ByteRange, OpenBlob, StoredBlob } from './blob-store.ts'
 

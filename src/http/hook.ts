@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HookTaker } from '../jobs/lifecycle/accept-hook.ts'
 import { faultPoint } from '../lib/fault-points.ts'
-import { discardBody } from '../lib/discard-body.ts'
-import { readBody } from '../lib/read-body.ts'
+import { discardBody } from '../lib/http/discard-body.ts'
+import { readBody } from '../lib/http/read-body.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
 /** Far above any document of the upstream. */

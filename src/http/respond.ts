@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { sendText } from '../lib/send-text.ts'
+import { sendText } from '../lib/http/send-text.ts'
 
 /** Answers with a JSON document. */
 export function sendJson(response: ServerResponse, status: number, body: object): void {

@@ -1,11 +1,11 @@
 /** The addresses of the gateway: which door answers what. */
 import type { IncomingMessage } from 'node:http'
-import { readPath } from '../lib/request-path.ts'
+import { readPath } from '../lib/http/request-path.ts'
 import { type Gate, IMAGES_PREFIX } from './request-checks.ts'
 import { REST_PREFIX, restMethodsOf } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 import { SCHEMA_PATH } from './schema-file.ts'
-import type { StandingResponse } from '../lib/standing-response.ts'
+import type { StandingResponse } from '../lib/http/response-with-defaults.ts'
 
 export interface Doors {
   readonly gate: Pick<Gate, 'admit'>

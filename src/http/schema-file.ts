@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { sendText } from '../lib/send-text.ts'
+import { sendText } from '../lib/http/send-text.ts'
 import { checkPreconditions } from './conditional.ts'
 import { sendError } from './respond.ts'
 

@@ -7,7 +7,7 @@ import { createBrotliDecompress, createUnzip } from 'node:zlib'
 import { type Dispatcher, errors, request } from 'undici'
 import { type AddressGuard, AddressRefused } from './address-guard.ts'
 import { readErrorCode } from './error-code.ts'
-import { readCapped } from './read-capped.ts'
+import { readCapped } from './http/read-capped.ts'
 
 const MAX_REDIRECTS = 10
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])

@@ -1,4 +1,4 @@
-import type { StandingResponse } from '../lib/standing-response.ts'
+import type { StandingResponse } from '../lib/http/response-with-defaults.ts'
 
 /** How much of its requests a tenant has left in the minute under way. */
 export interface Allowance {

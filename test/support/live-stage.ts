@@ -24,7 +24,7 @@ import { createPrepareOperation } from '../../src/graphql/operation/prepare-oper
 import { createFindDocument } from '../../src/graphql/operation/trusted-documents.ts'
 import { openWebSocketDoor, WEB_SOCKET_LIMITS, type WebSocketLimits } from '../../src/graphql/realtime/web-socket.ts'
 import { createFeedSource } from '../../src/jobs/feed.ts'
-import { StandingResponse } from '../../src/lib/standing-response.ts'
+import { StandingResponse } from '../../src/lib/http/response-with-defaults.ts'
 import { createWheel } from '../../src/lib/time/timer-wheel.ts'
 import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
 import { closeAfterTest } from './close-after-test.ts'

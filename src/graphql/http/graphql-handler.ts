@@ -7,11 +7,11 @@ import type { Duplex } from 'node:stream'
 import { getOperationAST, GraphQLError, OperationTypeNode, parse } from 'graphql'
 import { readCredentials } from '../../auth/viewer.ts'
 import { setLimitHeaders } from '../../limits/limiter.ts'
-import { discardBody } from '../../lib/discard-body.ts'
-import { readHeader } from '../../lib/read-header.ts'
-import { readQuery } from '../../lib/request-path.ts'
-import { sendText } from '../../lib/send-text.ts'
-import type { StandingResponse } from '../../lib/standing-response.ts'
+import { discardBody } from '../../lib/http/discard-body.ts'
+import { readHeader } from '../../lib/http/read-header.ts'
+import { readQuery } from '../../lib/http/request-path.ts'
+import { sendText } from '../../lib/http/send-text.ts'
+import type { StandingResponse } from '../../lib/http/response-with-defaults.ts'
 import {
   EVENT_STREAM_TYPE,
   GRAPHQL_RESPONSE_TYPE,

@@ -3,8 +3,8 @@
  * also keeps out what a page of any origin may send without a preflight (CORS "simple" requests).
  */
 import type { IncomingMessage } from 'node:http'
-import { readBody } from '../../lib/read-body.ts'
-import { isPlain } from '../../lib/read-json.ts'
+import { readBody } from '../../lib/http/read-body.ts'
+import { isPlain } from '../../lib/http/read-json.ts'
 import { findParameter, isUtf8 } from './accept.ts'
 import { RequestError } from '../operation/request-error.ts'
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { encodeTextFrame } from '../../src/lib/web-socket-frame.ts'
+import { encodeTextFrame } from '../../../src/lib/http/web-socket-frame.ts'
 
 test('frames of every length form are read by a client as they were meant', async () => {
   const lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000]
