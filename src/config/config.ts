@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
-import { parseAllowedHost } from '../lib/address-guard.ts'
+import { parseAllowedHost } from '../lib/net/address-guard.ts'
 import type { Deadlines } from '../domain/transitions.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
 import { parseAllowedOrigin } from './allowed-origins.ts'

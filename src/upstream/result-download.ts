@@ -3,8 +3,8 @@
  * host may redirect to any public address. Each hop passes the address guard.
  */
 import { Agent, buildConnector } from 'undici'
-import { createAddressGuard, createGuardedConnector } from '../lib/address-guard.ts'
-import { createDownload, DownloadError } from '../lib/download.ts'
+import { createAddressGuard, createGuardedConnector } from '../lib/net/address-guard.ts'
+import { createDownload, DownloadError } from '../lib/net/download.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
 import { type ResultSource, ResultUnavailable } from './result-source.ts'
 

@@ -5,7 +5,7 @@
  */
 import { Webhook as Signer } from 'standardwebhooks'
 import { Agent, buildConnector, request } from 'undici'
-import { type AddressGuard, AddressRefused, createGuardedConnector } from '../lib/address-guard.ts'
+import { type AddressGuard, AddressRefused, createGuardedConnector } from '../lib/net/address-guard.ts'
 import { toWebhookSecrets } from './secrets.ts'
 import type { WebhookSender } from './webhook-sender.ts'
 

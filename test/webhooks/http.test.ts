@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createAddressGuard } from '../../src/lib/address-guard.ts'
+import { createAddressGuard } from '../../src/lib/net/address-guard.ts'
 import { openWebhookSender } from '../../src/webhooks/http.ts'
 import { openScriptedHost } from '../support/scripted-host.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'

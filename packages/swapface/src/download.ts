@@ -1,8 +1,12 @@
 /** Downloads one input image: a file that its first bytes declare to be a JPEG, PNG or WebP. */
-import { createDownload as createFileDownload, DownloadError, type DownloadOptions } from '../../../src/lib/download.ts'
+import {
+  createDownload as createFileDownload,
+  DownloadError,
+  type DownloadOptions,
+} from '../../../src/lib/net/download.ts'
 import { findTypeProblem } from '../../../src/lib/image-type.ts'
 
-export type { Download, DownloadOptions } from '../../../src/lib/download.ts'
+export type { Download, DownloadOptions } from '../../../src/lib/net/download.ts'
 
 /** The image cannot be used. The message is a predicate without a full stop: "is a GIF image, …". */
 export class ImageRefused extends Error {

@@ -7,7 +7,7 @@
  */
 import { request, type Dispatcher } from 'undici'
 
-import type { AddressGuard } from '../../../src/lib/address-guard.ts'
+import type { AddressGuard } from '../../../src/lib/net/address-guard.ts'
 import type { Clock } from '../../../src/lib/time/clock.ts'
 import type { JobDocument } from './job-document.ts'
 import type { Job, JobTable } from './job-table.ts'

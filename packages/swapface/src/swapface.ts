@@ -9,7 +9,7 @@ import { join } from 'node:path'
 
 import { Agent, buildConnector } from 'undici'
 
-import { createAddressGuard, createGuardedConnector } from '../../../src/lib/address-guard.ts'
+import { createAddressGuard, createGuardedConnector } from '../../../src/lib/net/address-guard.ts'
 import { systemClock, type Clock } from '../../../src/lib/time/clock.ts'
 import { createClosers } from '../../../src/lib/async/closers.ts'
 import { MAX_IMAGE_BYTES } from '../../../src/lib/image-limits.ts'

@@ -4,7 +4,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { Agent, buildConnector } from 'undici'
 import { afterEach, expect, test } from 'vitest'
 
-import { createAddressGuard, createGuardedConnector, type Resolve } from '../../../src/lib/address-guard.ts'
+import { createAddressGuard, createGuardedConnector, type Resolve } from '../../../src/lib/net/address-guard.ts'
 import { createClosers } from '../../../src/lib/async/closers.ts'
 import type { SwapFailureCode } from '../../../src/domain/swap-job.ts'
 import { createDownload } from '../src/download.ts'

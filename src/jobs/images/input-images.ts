@@ -2,7 +2,7 @@
 import type { Viewer } from '../../auth/viewer.ts'
 import { bestLink } from '../../domain/links.ts'
 import type { ImageOrigin } from '../../domain/swap-job.ts'
-import { type AddressGuard, type AddressRefusalReason, AddressRefused } from '../../lib/address-guard.ts'
+import { type AddressGuard, type AddressRefusalReason, AddressRefused } from '../../lib/net/address-guard.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import type { ImageStore } from '../../store/image-store.ts'
 import type { JobStore } from '../../store/job-store.ts'

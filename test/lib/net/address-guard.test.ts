@@ -7,8 +7,8 @@ import {
   createAddressGuard,
   createGuardedConnector,
   type AddressGuard,
-} from '../../src/lib/address-guard.ts'
-import { createClosers } from '../../src/lib/async/closers.ts'
+} from '../../../src/lib/net/address-guard.ts'
+import { createClosers } from '../../../src/lib/async/closers.ts'
 
 const closers = createClosers()
 afterEach(() => closers.closeAll())

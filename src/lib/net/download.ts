@@ -6,8 +6,8 @@ import { pipeline, type Readable } from 'node:stream'
 import { createBrotliDecompress, createUnzip } from 'node:zlib'
 import { type Dispatcher, errors, request } from 'undici'
 import { type AddressGuard, AddressRefused } from './address-guard.ts'
-import { readErrorCode } from './error-code.ts'
-import { readCapped } from './http/read-capped.ts'
+import { readErrorCode } from '../error-code.ts'
+import { readCapped } from '../http/read-capped.ts'
 
 const MAX_REDIRECTS = 10
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
