@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { Kind, parse } from 'graphql'
 import * as generated from '../test/support/generated.ts'
-import { sha256 } from '../src/lib/sha256.ts'
+import { sha256 } from '../src/lib/crypto/sha256.ts'
 import { START_DOCUMENT, WATCH_DOCUMENT } from '../src/page/home-page.ts'
 
 const documents = [

@@ -2,7 +2,7 @@
  * Watch tokens: `swt_<claims>.<mac>`, for a browser that may read and watch the jobs they name for an hour, and
  * nothing else. Nobody keeps a list of them: the mac says that they are ours.
  */
-import { createSigner } from '../lib/signer.ts'
+import { createSigner } from '../lib/crypto/signer.ts'
 import type { Viewer, WatchToken } from './viewer.ts'
 
 export const WATCH_TOKEN_PREFIX = 'swt_'

@@ -6,7 +6,7 @@ import type { SwapJob } from '../domain/swap-job.ts'
 import type { AddressGuard } from '../lib/net/address-guard.ts'
 import type { Clock } from '../lib/time/clock.ts'
 import { faultPoint } from '../lib/fault-points.ts'
-import { createId } from '../lib/ids.ts'
+import { createId } from '../lib/crypto/ids.ts'
 import { CommitUnknownError, type CreatedJob, type JobStore, type NewSwapJob, type Room } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 import {

@@ -2,7 +2,7 @@
  * What is left of an idempotency key when its job is forgotten: keyed hashes (HMAC) of the key, and of its fingerprint
  * with the caller's hook address. They still recognise the same call, and tell nothing to a reader of the database.
  */
-import { createSigner } from '../lib/signer.ts'
+import { createSigner } from '../lib/crypto/signer.ts'
 import type { KeySeal } from '../store/job-store.ts'
 
 export interface IdempotencySeal extends KeySeal {

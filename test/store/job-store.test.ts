@@ -6,7 +6,7 @@ import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { matchesFilter } from '../../src/domain/job-filter.ts'
 import type { SwapJob } from '../../src/domain/swap-job.ts'
-import { createId } from '../../src/lib/ids.ts'
+import { createId } from '../../src/lib/crypto/ids.ts'
 import {
   type JobStore,
   type NewSwapJob,

@@ -8,7 +8,7 @@
  */
 import { GraphQLError } from 'graphql'
 import type { OperationParams } from './prepare-operation.ts'
-import { sha256 } from '../../lib/sha256.ts'
+import { sha256 } from '../../lib/crypto/sha256.ts'
 
 /**
  * Returns the text to run.

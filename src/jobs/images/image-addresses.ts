@@ -3,7 +3,7 @@
  * The mac covers all of it, so nothing in one can be changed; whoever has the address has the image until it ends.
  */
 import { STORED_IMAGE_TYPES, type StoredImageType } from '../../domain/image.ts'
-import { createSigner } from '../../lib/signer.ts'
+import { createSigner } from '../../lib/crypto/signer.ts'
 
 /** The widths of views. A requested width is rounded up to the next one, so that an image has few views. */
 const VIEW_WIDTHS = [64, 128, 256, 512, 1_024, 2_048, 4_096] as const

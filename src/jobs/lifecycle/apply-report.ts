@@ -1,5 +1,5 @@
 import { faultPoint } from '../../lib/fault-points.ts'
-import { createId } from '../../lib/ids.ts'
+import { createId } from '../../lib/crypto/ids.ts'
 import { toSwapDocument } from '../../domain/swap-document.ts'
 import { toWebhookBody } from '../../domain/webhook.ts'
 import type { EventBus } from '../../bus/event-bus.ts'

@@ -3,7 +3,7 @@
  * the address itself proves that whoever calls it was given it by us for this job. The mac is checked without asking
  * the database; what the hook says is only a hint all the same.
  */
-import { createSigner } from '../../lib/signer.ts'
+import { createSigner } from '../../lib/crypto/signer.ts'
 
 export interface HookAddresses {
   addressOf(jobId: string): string

@@ -13,7 +13,7 @@ import { createImageAddresses } from '../../../src/jobs/images/image-addresses.t
 import { createKeptImages } from '../../../src/jobs/images/image-library.ts'
 import { createUploads } from '../../../src/jobs/images/uploads.ts'
 import { createRequestLimiter } from '../../../src/limits/request-limiter.ts'
-import { createId } from '../../../src/lib/ids.ts'
+import { createId } from '../../../src/lib/crypto/ids.ts'
 import { createImageStore } from '../../../src/store/sql/image-store.ts'
 import { openDatabase } from '../../../src/store/sqlite/open.ts'
 import type { StoredImage, StoredImageType } from '../../../src/domain/image.ts'

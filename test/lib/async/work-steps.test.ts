@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { extractEssentials } from '../../../src/lib/essential-image.ts'
-import { sha256, sha256OfLarge } from '../../../src/lib/sha256.ts'
+import { sha256, sha256OfLarge } from '../../../src/lib/crypto/sha256.ts'
 import { withJpegSegments, withPngChunks, withWebpChunks } from '../../support/image-bombs.ts'
 import { makeImage } from '../../support/images.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Steps } from './async/work-steps.ts'
+import { Steps } from '../async/work-steps.ts'
 
 const HASHED_AT_ONCE = 64 * 1_024
 

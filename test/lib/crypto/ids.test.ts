@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createId } from '../../src/lib/ids.ts'
+import { createId } from '../../../src/lib/crypto/ids.ts'
 
 test('an id has its prefix, then 26 characters that can be read aloud', () => {
   expect(createId('job', 1_700_000_000_000)).toMatch(/^job_[0-9a-hjkmnp-tv-z]{26}$/)
