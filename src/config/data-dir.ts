@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeFolder } from '../lib/make-folder.ts'
+import { makeFolder } from '../lib/files/make-folder.ts'
 import { acquireFileLock, type FileLock, FileLockedError } from '../store/sqlite/file-lock.ts'
 import { SettingError } from './env.ts'
 import { describeFileProblem } from './start-error.ts'

@@ -7,8 +7,8 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { syncFolder } from '../lib/durable-file.ts'
-import { makeFolder } from '../lib/make-folder.ts'
+import { syncFolder } from '../lib/files/durable-file.ts'
+import { makeFolder } from '../lib/files/make-folder.ts'
 import { type HookJournal, type HookNote, noteKey } from './hook-journal.ts'
 
 export interface DiskHookJournal extends HookJournal {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 
-import { writeDurably } from '../../../src/lib/durable-file.ts'
+import { writeDurably } from '../../../src/lib/files/durable-file.ts'
 
 /** The key that signs result links: made at the first start, then kept in this file, which only its owner may read. */
 export async function readOrCreateLinkSecret(path: string): Promise<Buffer> {

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { writeDurably } from '../../../src/lib/durable-file.ts'
+import { writeDurably } from '../../../src/lib/files/durable-file.ts'
 
 export interface ResultStore {
   /** Resolves once the file is on disk; a reader never sees half of it. */

@@ -5,7 +5,7 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { readErrorCode } from './error-code.ts'
+import { readErrorCode } from '../error-code.ts'
 
 /** Readable by the owner only. */
 const MODE = 0o700
