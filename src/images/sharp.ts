@@ -2,11 +2,11 @@
 import { availableParallelism } from 'node:os'
 import sharp, { type Sharp } from 'sharp'
 import type { CleanImage, StoredImageType } from '../domain/image.ts'
-import { decodeImage, readImage, type ReadableImage } from '../lib/image-decoder.ts'
-import { ImageError } from '../lib/image-error.ts'
-import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
+import { decodeImage, readImage, type ReadableImage } from '../lib/image/image-decoder.ts'
+import { ImageError } from '../lib/image/image-error.ts'
+import { MAX_IMAGE_BYTES } from '../lib/image/image-limits.ts'
 import { Semaphore } from '../lib/async/semaphore.ts'
-import { findSyntheticMark, toXmp } from '../lib/synthetic-media.ts'
+import { findSyntheticMark, toXmp } from '../lib/image/synthetic-media.ts'
 import { type ImageCodec, ImageRejected } from './image-codec.ts'
 
 /**

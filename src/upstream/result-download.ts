@@ -5,7 +5,7 @@
 import { Agent, buildConnector } from 'undici'
 import { createAddressGuard, createGuardedConnector } from '../lib/net/address-guard.ts'
 import { createDownload, DownloadError } from '../lib/net/download.ts'
-import { MAX_IMAGE_BYTES } from '../lib/image-limits.ts'
+import { MAX_IMAGE_BYTES } from '../lib/image/image-limits.ts'
 import { type ResultSource, ResultUnavailable } from './result-source.ts'
 
 /** Seen in answers (contract, "Links, images, quota"); a name includes the names below it. */

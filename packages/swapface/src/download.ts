@@ -4,7 +4,7 @@ import {
   DownloadError,
   type DownloadOptions,
 } from '../../../src/lib/net/download.ts'
-import { findTypeProblem } from '../../../src/lib/image-type.ts'
+import { findTypeProblem } from '../../../src/lib/image/image-type.ts'
 
 export type { Download, DownloadOptions } from '../../../src/lib/net/download.ts'
 

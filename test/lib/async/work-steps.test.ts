@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { extractEssentials } from '../../../src/lib/essential-image.ts'
+import { extractEssentials } from '../../../src/lib/image/essential-image.ts'
 import { sha256, sha256OfLarge } from '../../../src/lib/crypto/sha256.ts'
 import { withJpegSegments, withPngChunks, withWebpChunks } from '../../support/image-bombs.ts'
 import { makeImage } from '../../support/images.ts'

@@ -1,6 +1,6 @@
 /** Turns an image from outside into upright 8-bit sRGB pixels. */
-import { decodeImage as decodePixels, readImage } from '../../../../src/lib/image-decoder.ts'
-import { ImageError } from '../../../../src/lib/image-error.ts'
+import { decodeImage as decodePixels, readImage } from '../../../../src/lib/image/image-decoder.ts'
+import { ImageError } from '../../../../src/lib/image/image-error.ts'
 import { SwapRefusal } from '../engine-contract.ts'
 import type { Picture } from './picture.ts'
 

@@ -4,8 +4,8 @@
  */
 import sharp, { type Sharp } from 'sharp'
 
-import { MAX_IMAGE_BYTES } from '../../../../src/lib/image-limits.ts'
-import { COMPOSITE_WITH_TRAINED_MEDIA, toXmp } from '../../../../src/lib/synthetic-media.ts'
+import { MAX_IMAGE_BYTES } from '../../../../src/lib/image/image-limits.ts'
+import { COMPOSITE_WITH_TRAINED_MEDIA, toXmp } from '../../../../src/lib/image/synthetic-media.ts'
 import { SwapRefusal } from '../engine-contract.ts'
 import type { DecodedImage } from './decode.ts'
 

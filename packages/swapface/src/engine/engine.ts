@@ -6,7 +6,7 @@
  */
 import { Worker } from 'node:worker_threads'
 
-import { MAX_IMAGE_PIXELS } from '../../../../src/lib/image-limits.ts'
+import { MAX_IMAGE_PIXELS } from '../../../../src/lib/image/image-limits.ts'
 import { SwapRefusal, type SwapEngine } from '../engine-contract.ts'
 import type { EncodedImage } from './encode.ts'
 import type { TargetFaces } from './swapper.ts'

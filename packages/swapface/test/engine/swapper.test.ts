@@ -11,7 +11,7 @@ import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
 
 import { decodeImage } from '../../src/engine/decode.ts'
-import { COMPOSITE_WITH_TRAINED_MEDIA } from '../../../../src/lib/synthetic-media.ts'
+import { COMPOSITE_WITH_TRAINED_MEDIA } from '../../../../src/lib/image/synthetic-media.ts'
 import { SOFTWARE_NAME } from '../../src/engine/encode.ts'
 import { drawPolygon } from '../../src/engine/mask.ts'
 import { fitMesh } from '../../src/engine/mesh.ts'

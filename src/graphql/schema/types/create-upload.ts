@@ -1,5 +1,5 @@
 import type { StoredImage, StoredImageType } from '../../../domain/image.ts'
-import { MAX_IMAGE_BYTES } from '../../../lib/image-limits.ts'
+import { MAX_IMAGE_BYTES } from '../../../lib/image/image-limits.ts'
 import { builder } from '../builder.ts'
 import { declareCost } from '../field-cost.ts'
 import {

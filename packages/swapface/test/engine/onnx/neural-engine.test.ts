@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, describe, expect, test } from 'vitest'
 
-import { COMPOSITE_WITH_TRAINED_MEDIA } from '../../../../../src/lib/synthetic-media.ts'
+import { COMPOSITE_WITH_TRAINED_MEDIA } from '../../../../../src/lib/image/synthetic-media.ts'
 import { SOFTWARE_NAME } from '../../../src/engine/encode.ts'
 import { openSwapEngine, type EmbeddedSwapEngine } from '../../../src/engine/engine.ts'
 import { loadRuntime } from '../../../src/engine/onnx/runtime.ts'

@@ -7,7 +7,7 @@ import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-ori
 import { CUT_SHORT, ImageError } from './image-error.ts'
 import { countParts, MAX_PROFILE_BYTES, PART_BYTES } from './image-parts.ts'
 import type { EssentialImage } from './essential-image.ts'
-import { Steps } from './async/work-steps.ts'
+import { Steps } from '../async/work-steps.ts'
 
 const MARKER = 0xff
 const END_MARKER = 0xd9

@@ -1,8 +1,8 @@
 /** Images as cameras, phones and other programs write them, decoded to pixels. */
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, test } from 'vitest'
-import { decodeImage, readImage } from '../../src/lib/image-decoder.ts'
-import { makeImage } from '../support/images.ts'
+import { decodeImage, readImage } from '../../../src/lib/image/image-decoder.ts'
+import { makeImage } from '../../support/images.ts'
 
 const RED = [220, 30, 30]
 const GREEN = [30, 170, 60]

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { findImageType } from '../../src/lib/image-type.ts'
+import { findImageType } from '../../../src/lib/image/image-type.ts'
 
 test.each([
   ['image/jpeg', Buffer.from('ffd8ffe000104a464946', 'hex')],

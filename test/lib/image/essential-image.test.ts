@@ -1,9 +1,9 @@
 import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
-import { extractEssentials } from '../../src/lib/essential-image.ts'
-import { withJpegSegments, withPngChunks, withWebpChunks } from '../support/image-bombs.ts'
-import { makeImage } from '../support/images.ts'
+import { extractEssentials } from '../../../src/lib/image/essential-image.ts'
+import { withJpegSegments, withPngChunks, withWebpChunks } from '../../support/image-bombs.ts'
+import { makeImage } from '../../support/images.ts'
 
 const CANARY = 'canary'
 const XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/">marks</x:xmpmeta>'

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import type { EssentialImage } from './essential-image.ts'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
 import { countParts, inflateCapped, MAX_PROFILE_BYTES, MAX_XMP_BYTES, PART_BYTES } from './image-parts.ts'
-import { Steps } from './async/work-steps.ts'
+import { Steps } from '../async/work-steps.ts'
 
 const SIGNATURE_BYTES = 8
 /** Length, type and checksum of a chunk. */
