@@ -17,7 +17,7 @@ function isFaults({ moduleId }: TestSpecification): boolean {
 
 /** The fast path compared with Yoga over generated documents, every odd image, every portrait drawn again. */
 const EXHAUSTIVE = [
-  'test/graphql/lanes/**/*.test.ts',
+  'test/graphql/fast-path/**/*.test.ts',
   'packages/swapface/test/engine/odd-images.test.ts',
   'packages/swapface/test/portraits.test.ts',
 ]

@@ -3,7 +3,7 @@ import type { Measured } from './table.ts'
 
 export const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 
-export async function takeTurns<C extends { readonly name: string }, T>(
+export async function scheduleFields<C extends { readonly name: string }, T>(
   contenders: readonly C[],
   measure: (contender: C) => Promise<T>,
   rounds = ROUNDS,

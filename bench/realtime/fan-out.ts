@@ -1,7 +1,7 @@
 /** One last change of one job, and all who watch that job. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../test/support/until.ts'
-import { takeTurns } from '../http/rounds.ts'
+import { scheduleFields } from '../http/rounds.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { makeMany } from './clients.ts'
 import { type LiveContender, openLiveContest, type Wire } from './contest.ts'
@@ -30,7 +30,7 @@ const COLUMNS: readonly Column<Turn>[] = [
 export async function fanOut(name: string, watchers: number, wire: Wire): Promise<Section> {
   const { contenders, close } = await openLiveContest(wire)
   try {
-    return toSection(name, COLUMNS, await takeTurns(contenders, async (one) => measure(one, watchers)))
+    return toSection(name, COLUMNS, await scheduleFields(contenders, async (one) => measure(one, watchers)))
   } finally {
     await close()
   }

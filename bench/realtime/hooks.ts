@@ -4,7 +4,7 @@ import { type SideDoor, throughSideDoor } from '../../test/support/side-door.ts'
 import { until } from '../../test/support/until.ts'
 import { post } from '../http/ask.ts'
 import { submitTo } from '../http/bench-jobs.ts'
-import { takeTurns } from '../http/rounds.ts'
+import { scheduleFields } from '../http/rounds.ts'
 import { ENVIRONMENT, openStage } from '../http/stage.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { makeMany } from './clients.ts'
@@ -76,7 +76,7 @@ export async function measureHooks(name: string): Promise<Section> {
         sent.set(contender, count)
         return measure(contender, count)
       }
-      return toSection(name, COLUMNS, await takeTurns(contenders, turn))
+      return toSection(name, COLUMNS, await scheduleFields(contenders, turn))
     } finally {
       await stage.close()
     }

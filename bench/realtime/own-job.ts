@@ -1,7 +1,7 @@
 /** Thousands of sockets, each with a job of its own, and a steady stream of hooks. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../test/support/until.ts'
-import { takeTurns } from '../http/rounds.ts'
+import { scheduleFields } from '../http/rounds.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { makeMany } from './clients.ts'
 import { type LiveContender, openLiveContest, type WatchedJob, type Wire } from './contest.ts'
@@ -49,7 +49,7 @@ export async function ownJob(name: string, watchers: number, wire: Wire): Promis
       unfinished.set(contender, rest)
       return measured
     }
-    return toSection(name, COLUMNS, await takeTurns(contenders, turn))
+    return toSection(name, COLUMNS, await scheduleFields(contenders, turn))
   } finally {
     await close()
   }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { openFakeUpstream } from '../../test/support/fake-upstream.ts'
 import { post, toAsk } from '../http/ask.ts'
 import { STORED } from '../http/contenders.ts'
-import { takeTurns } from '../http/rounds.ts'
+import { scheduleFields } from '../http/rounds.ts'
 import { ENVIRONMENT, openStage, PEERS } from '../http/stage.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { median } from './figures.ts'
@@ -51,7 +51,7 @@ export async function measureStartUp(name: string): Promise<Section> {
     for (const [peer, file] of Object.entries(PEERS)) {
       contenders.push({ name: peer, start: async () => start(`bench/http/peers/${file}.mjs`, stage.environment) })
     }
-    const measured = await takeTurns(contenders, async (one) => one.start(), STARTS)
+    const measured = await scheduleFields(contenders, async (one) => one.start(), STARTS)
     const yoga = median(measured.find((one) => one.name === YOGA)?.turns.map(({ ms }) => ms) ?? [])
     const ratio: Column<Turn> = { title: "its ms / Yoga's", digits: 2, valueOf: ({ ms }) => ms / yoga }
     return toSection(name, [...COLUMNS, ratio], measured)

@@ -14,10 +14,10 @@ import { readTrustedDocuments } from '../config/trusted-documents-file.ts'
 import { createSchema } from '../graphql/schema/schema.ts'
 import { printStandaloneSdl } from '../graphql/schema/sdl.ts'
 import { GRAPHQL_PATH, openGraphqlServer } from '../graphql/graphql-server.ts'
-import { createGate } from '../http/request-checks.ts'
-import { createHookDoor } from '../http/hook.ts'
-import { createPageDoor } from '../http/page.ts'
-import { createRestDoor } from '../http/rest.ts'
+import { createRequestChecks } from '../http/request-checks.ts'
+import { createHookHandler } from '../http/hook.ts'
+import { createPageHandler } from '../http/page.ts'
+import { createRestHandler } from '../http/rest.ts'
 import { createRouter } from '../http/router.ts'
 import { createSchemaFile } from '../http/schema-file.ts'
 import { openDiskHookJournal } from '../journal/disk.ts'
@@ -48,8 +48,8 @@ import { createAddressGuard } from '../lib/net/address-guard.ts'
 import { createBackground } from '../lib/async/background.ts'
 import { type Clock, systemClock, wallNow } from '../lib/time/clock.ts'
 import { createClosers } from '../lib/async/closers.ts'
-import { createWakeableDelay } from '../lib/async/interruptible-delay.ts'
-import { createDoors } from './startup-handlers.ts'
+import { createInterruptibleDelay } from '../lib/async/interruptible-delay.ts'
+import { createStartupHandlers } from './startup-handlers.ts'
 import { openAuthentication } from './open-authentication.ts'
 import { openEmbedded } from './open-embedded.ts'
 import { openImages } from './open-images.ts'
@@ -104,7 +104,7 @@ export async function openApp({
     const stopping = stopController.signal
     // Everything that waits listens to it.
     setMaxListeners(0, stopping)
-    const { bus, images, limiter, pacer, store, webhooks } = await openStorage({
+    const { bus, images, limiter, fetchLimiter, store, webhooks } = await openStorage({
       config,
       postgresUrl: secrets.postgresUrl,
       telemetry,
@@ -119,14 +119,20 @@ export async function openApp({
     })
 
     // Listens before it is ready: the port may be one that was free, and hook addresses name it.
-    const doors = createDoors()
-    const server = await listen(config, doors.route, { path: GRAPHQL_PATH, ...doors }, undefined, clock)
+    const handlers = createStartupHandlers()
+    const server = await listen(config, handlers.route, { path: GRAPHQL_PATH, ...handlers }, undefined, clock)
     closers.add(() => server.close())
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`
     const publicUrl = config.publicUrl ?? url
     const { allowedOrigins, authenticates, checksHost } = config
     const isOpen = !authenticates
-    const gate = createGate({ publicUrl, allowedOrigins, checksHost, isOpen, onRefused: telemetry.originRefused })
+    const checks = createRequestChecks({
+      publicUrl,
+      allowedOrigins,
+      checksHost,
+      isOpen,
+      onRefused: telemetry.originRefused,
+    })
     const watchTokens = createWatchTokens(secrets.gatewaySecrets, () => clock.now())
     const { authenticate, hasOneTenant, closeKeys } = await openAuthentication(config, secrets, watchTokens, telemetry)
     closers.add(closeKeys)
@@ -148,15 +154,15 @@ export async function openApp({
 
     const hookAddresses = createHookAddresses(publicUrl, secrets.gatewaySecrets)
     const breaker = createUpstreamBreaker(bus, clock, random)
-    const room = createWakeableDelay(clock, stopping)
+    const room = createInterruptibleDelay(clock, stopping)
     const { deadlines, maxInFlight } = config
-    const webhookNews = createWakeableDelay(clock, stopping)
-    const wakes = { onRoom: room.wake, onWebhook: webhookNews.wake }
+    const webhooksDue = createInterruptibleDelay(clock, stopping)
+    const wakes = { onRoom: room.wake, onWebhook: webhooksDue.wake }
     const applyReport = createApplyReport({ store, bus, ...wakes, telemetry, deadlines, random })
 
     const allowedHosts = listAllowedHosts(config, publicUrl, embedded?.url ?? null)
     const seal = createIdempotencySeal(secrets.gatewaySecrets)
-    const imageKeeping = openImages({
+    const imageParts = openImages({
       config,
       secrets,
       publicUrl,
@@ -172,8 +178,8 @@ export async function openApp({
       stopping,
       onClose: closers.add,
     })
-    const { addresses: imageAddresses, forgetter, mirror } = imageKeeping
-    const confirming = { store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock, stopping }
+    const { addresses: imageAddresses, forgetter, mirror } = imageParts
+    const confirming = { store, upstream, applyReport, breaker, fetchLimiter, mirror, telemetry, clock, stopping }
     const confirmer = createConfirmer(confirming)
     const leases = createLeases(store, background, clock)
     const releaseUnsent = createReleaseUnsent({ store, applyReport, leases, background, clock, stopping })
@@ -247,18 +253,18 @@ export async function openApp({
         createSwap,
         // Whoever made the job may let others watch it.
         issueWatchToken: (viewer, job) => (hasScope(viewer, 'swap:write') ? watchTokens.issue(job) : null),
-        ...imageKeeping.useCases,
+        ...imageParts.useCases,
         createSwapBatch: createCreateSwapBatch(createSwap),
         retrySwap: createRetrySwap(store, createSwap),
         cancelSwap: createCancelSwap({ store, applyReport, clock }),
         listJobs: createListJobs(store),
-        replayWebhook: createReplayWebhook({ store, webhooks, onWebhook: webhookNews.wake, clock }),
+        replayWebhook: createReplayWebhook({ store, webhooks, onWebhook: webhooksDue.wake, clock }),
         findWebhooks: async (jobIds) => webhooks.findByJobs(jobIds),
         status: createServiceStatus({ store, breaker, room: { maxInFlight, maxWaiting: MAX_WAITING }, budget, clock }),
         watcher,
         watchJobs: createWatchJobs({ store, bus, clock }),
         openReading: (viewer) => createReadJobs(viewer, store, confirmer),
-        nameState: (tenant) => store.nameState(tenant),
+        jobsVersion: (tenant) => store.jobsVersion(tenant),
         listTimelines: (jobIds) => store.listTimelines(jobIds),
         now: () => clock.now(),
       },
@@ -269,11 +275,11 @@ export async function openApp({
       maxSocketOperations: config.maxSocketOperations,
       graphiql: config.graphiql && { exampleImages },
       onUnexpectedError,
-      welcome: server.welcome,
+      markAuthenticated: server.markAuthenticated,
       random,
     })
     closers.add(async () => {
-      doors.shut()
+      handlers.shut()
       stopController.abort()
       await graphql.close()
       await server.close()
@@ -294,7 +300,7 @@ export async function openApp({
     const { gatewaySecrets } = secrets
     const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER, wallNow })
     closers.add(() => sender.close())
-    const delivery = { store: webhooks, sender, news: webhookNews, background, telemetry, clock, random }
+    const delivery = { store: webhooks, sender, wakeUp: webhooksDue, background, telemetry, clock, random }
     background.run('deliver webhooks', () => runWebhooks(delivery, stopping))
     background.run('erase what is due', () => forgetter.run(stopping, telemetry))
     background.run('run the queue', () => runQueue({ submitter, room, telemetry, stopping }))
@@ -305,28 +311,28 @@ export async function openApp({
       if (config.drainReadyMs > 0) await clock.delay(config.drainReadyMs)
     })
     const isReady = async () => store.ping().then(() => !isDraining)
-    const hook = createHookDoor(hooks)
+    const hook = createHookHandler(hooks)
     const { graphiql } = config
-    const page = createPageDoor({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits })
-    const rest = config.restDoor
-      ? createRestDoor({
+    const page = createPageHandler({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits })
+    const rest = config.servesRest
+      ? createRestHandler({
           authenticate,
           limiter,
-          welcome: server.welcome,
+          markAuthenticated: server.markAuthenticated,
           createSwap,
           openReading: (viewer) => createReadJobs(viewer, store, confirmer),
-          findImages: imageKeeping.useCases.findImages,
-          addressOfImage: imageKeeping.useCases.addressOfImage,
+          findImages: imageParts.useCases.findImages,
+          addressOfImage: imageParts.useCases.addressOfImage,
           clock,
         })
       : null
     const schemaFile = createSchemaFile(config.introspection ? () => printStandaloneSdl(schema) : null)
-    const doorsBehind = { graphql: graphql.handle, hook, page, schemaFile, rest, ...imageKeeping.doors }
-    const route = createRouter({ gate, ...doorsBehind, isReady, onUnexpectedError })
-    doors.open({ route, refuseUpgrade: gate.refuseUpgrade, upgrade: graphql.upgrade })
+    const routed = { graphql: graphql.handle, hook, page, schemaFile, rest, ...imageParts.handlers }
+    const route = createRouter({ checks, ...routed, isReady, onUnexpectedError })
+    handlers.open({ route, refuseUpgrade: checks.refuseUpgrade, upgrade: graphql.upgrade })
     if (embedded) {
       embedded.warmUp()
-      imageKeeping.warmUp()
+      imageParts.warmUp()
     }
 
     return {

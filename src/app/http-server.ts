@@ -7,7 +7,7 @@ import type { Route } from '../http/router.ts'
 import { type Clock, systemClock } from '../lib/time/clock.ts'
 import { asksForWebSocket, ignoreUpgrade } from '../lib/http/ignore-upgrade.ts'
 import { refuseUpgrade } from '../lib/http/refuse-upgrade.ts'
-import { StandingResponse } from '../lib/http/response-with-defaults.ts'
+import { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { readPath } from '../lib/http/request-path.ts'
 import { normaliseTarget } from '../lib/http/request-target.ts'
 
@@ -25,13 +25,13 @@ const PATIENCE = {
 } as const
 const MAX_CONNECTIONS = 50_000
 /** How long a connection may last over which nobody has shown who he is. */
-const STRANGER_MS = 60_000
+const UNAUTHENTICATED_MS = 60_000
 /** How long requests under way may take to end once the server closes: a submit takes up to 30 s, and is recorded. */
 const DRAIN_MS = 35_000
 
 export interface HttpServer {
   /** Says that whoever is at the other end of a connection is known: it may last. */
-  welcome(connection: Duplex): void
+  markAuthenticated(connection: Duplex): void
   /** The port that was asked for, or the one that was free. */
   readonly port: number
   /** Takes no new connection, cuts streams, lets requests end, then ends what is left. May be called again. */
@@ -48,20 +48,20 @@ export async function listen(
     readonly refuseUpgrade: (request: IncomingMessage) => Offence | null
     readonly upgrade: GraphqlServer['upgrade']
   },
-  strangerMs: number = STRANGER_MS,
+  unauthenticatedMs: number = UNAUTHENTICATED_MS,
   clock: Pick<Clock, 'after'> = systemClock,
 ): Promise<HttpServer> {
   let closing = false
-  const strangers = createStrangers(strangerMs)
+  const unauthenticated = createUnauthenticatedConnections(unauthenticatedMs)
   const underWay = new Set<ServerResponse>()
   const endWhenQuiet = () => {
     if (closing && underWay.size === 0) server.closeAllConnections()
   }
-  const server = createServer({ ...PATIENCE, ServerResponse: StandingResponse }, (request, response) => {
+  const server = createServer({ ...PATIENCE, ServerResponse: ResponseWithDefaults }, (request, response) => {
     underWay.add(response)
     // A client that goes on using its connection would not notice that it must find another process.
     if (closing) response.shouldKeepAlive = false
-    const leave = strangers.hold(request.socket)
+    const leave = unauthenticated.trackRequest(request.socket)
     response.once('close', () => {
       leave()
       underWay.delete(response)
@@ -71,7 +71,7 @@ export async function listen(
     else sendError(response, 400, BAD_HOST.code, BAD_HOST.message)
   })
   server.maxConnections = MAX_CONNECTIONS
-  server.on('connection', strangers.add)
+  server.on('connection', unauthenticated.add)
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => socket.destroy())
     if (!asksForWebSocket(request)) {
@@ -100,7 +100,7 @@ export async function listen(
   })
   const bound = server.address()
   return {
-    welcome: strangers.welcome,
+    markAuthenticated: unauthenticated.markAuthenticated,
     port: typeof bound === 'object' && bound ? bound.port : address.port,
     close: async () => {
       const closed = new Promise<void>((resolve) => {
@@ -121,37 +121,42 @@ export async function listen(
 }
 
 /** Connections over which nobody has shown who he is: ended after a while, but not in the middle of an answer. */
-function createStrangers(afterMs: number) {
-  interface Stranger {
+function createUnauthenticatedConnections(afterMs: number) {
+  interface UnauthenticatedConnection {
     readonly timer: NodeJS.Timeout
     underWay: number
     isOver: boolean
   }
-  const strangers = new WeakMap<Duplex, Stranger>()
+  const unauthenticated = new WeakMap<Duplex, UnauthenticatedConnection>()
   return {
     add: (connection: Duplex): void => {
       // A connection whose offer of another protocol was ignored is announced twice.
-      if (strangers.has(connection)) return
+      if (unauthenticated.has(connection)) return
       const end = () => {
-        stranger.isOver = true
-        if (stranger.underWay === 0) connection.destroy()
+        connectionState.isOver = true
+        if (connectionState.underWay === 0) connection.destroy()
       }
-      const stranger: Stranger = { timer: setTimeout(end, afterMs).unref(), underWay: 0, isOver: false }
-      strangers.set(connection, stranger)
-      connection.once('close', () => clearTimeout(stranger.timer))
+      const connectionState: UnauthenticatedConnection = {
+        timer: setTimeout(end, afterMs).unref(),
+        underWay: 0,
+        isOver: false,
+      }
+      unauthenticated.set(connection, connectionState)
+      connection.once('close', () => clearTimeout(connectionState.timer))
     },
-    welcome: (connection: Duplex): void => {
-      clearTimeout(strangers.get(connection)?.timer)
-      strangers.delete(connection)
+    markAuthenticated: (connection: Duplex): void => {
+      clearTimeout(unauthenticated.get(connection)?.timer)
+      unauthenticated.delete(connection)
     },
     /** While a request of it is answered. */
-    hold: (connection: Duplex): (() => void) => {
-      const stranger = strangers.get(connection)
-      if (!stranger) return () => undefined
-      stranger.underWay += 1
+    trackRequest: (connection: Duplex): (() => void) => {
+      const connectionState = unauthenticated.get(connection)
+      if (!connectionState) return () => undefined
+      connectionState.underWay += 1
       return () => {
-        stranger.underWay -= 1
-        if (stranger.isOver && stranger.underWay === 0 && strangers.has(connection)) connection.destroy()
+        connectionState.underWay -= 1
+        if (connectionState.isOver && connectionState.underWay === 0 && unauthenticated.has(connection))
+          connection.destroy()
       }
     },
   }

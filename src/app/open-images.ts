@@ -5,13 +5,13 @@ import type { Config } from '../config/config.ts'
 import { SettingError } from '../config/env.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { UseCases } from '../graphql/schema/context.ts'
-import { createImageDoor } from '../http/images.ts'
-import type { Doors } from '../http/router.ts'
-import { createUploadDoor } from '../http/uploads.ts'
+import { createImageHandler } from '../http/images.ts'
+import type { Handlers } from '../http/router.ts'
+import { createUploadHandler } from '../http/uploads.ts'
 import type { ImageCodec } from '../images/image-codec.ts'
 import { createForgetter, type Forgetter } from '../jobs/images/forget-swaps.ts'
 import { createImageAddresses, type ImageAddresses, imageAddressEndsAt } from '../jobs/images/image-addresses.ts'
-import { createKeptImages } from '../jobs/images/image-library.ts'
+import { createImageLibrary } from '../jobs/images/image-library.ts'
 import { type Mirror, openMirror } from '../jobs/images/mirror-result.ts'
 import { createUploads } from '../jobs/images/uploads.ts'
 import type { Background } from '../lib/async/background.ts'
@@ -48,7 +48,7 @@ export interface Images {
   readonly forgetter: Forgetter
   readonly mirror: Mirror
   readonly useCases: Pick<UseCases, 'uploads' | 'forgetter' | 'findUploads' | 'findImages' | 'addressOfImage'>
-  readonly doors: Pick<Doors, 'image' | 'upload'>
+  readonly handlers: Pick<Handlers, 'image' | 'upload'>
   /** Loads what the first image would wait for, in the background. */
   warmUp(): void
 }
@@ -59,7 +59,7 @@ export function openImages(parts: ImagesParts): Images {
   const addresses = createImageAddresses(publicUrl, secrets.gatewaySecrets)
   const blobs = openBlobs(config, secrets)
   const { codec, load } = createLazyCodec()
-  const kept = createKeptImages({ images, blobs, codec, clock })
+  const kept = createImageLibrary({ images, blobs, codec, clock })
   const source = openResultSource({ allowedHosts })
   onClose(() => source.close())
   const uploads = createUploads({ images, kept, codec, addresses, clock })
@@ -80,9 +80,9 @@ export function openImages(parts: ImagesParts): Images {
         addresses.addressOf({ id, type, width }, imageAddressEndsAt(now())),
     },
     warmUp: () => background.run('load the image codec', load),
-    doors: {
-      upload: createUploadDoor({ addresses, uploads, clock }),
-      image: createImageDoor({ addresses, findImage, kept, authenticate, limiter, now }),
+    handlers: {
+      upload: createUploadHandler({ addresses, uploads, clock }),
+      image: createImageHandler({ addresses, findImage, kept, authenticate, limiter, now }),
     },
   }
 }

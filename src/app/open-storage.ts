@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import { SettingError } from '../config/env.ts'
 import type { Background } from '../lib/async/background.ts'
 import { type Clock, systemClock } from '../lib/time/clock.ts'
-import { createPacer, type Pacer } from '../lib/time/rate-limiter.ts'
+import { createRateLimiter, type RateLimiter } from '../lib/time/rate-limiter.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
 import { createRequestLimiter } from '../limits/request-limiter.ts'
 import type { ImageStore } from '../store/image-store.ts'
@@ -32,7 +32,7 @@ export interface Storage {
   readonly images: ImageStore
   readonly webhooks: WebhookStore
   readonly bus: EventBus
-  readonly pacer: Pacer
+  readonly fetchLimiter: RateLimiter
   readonly limiter: RequestLimiter
 }
 
@@ -52,7 +52,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
       images: createImageStore(engine),
       webhooks: createWebhookStore(engine),
       bus: createMemoryBus(),
-      pacer: createPacer(fetchPerSecond, clock),
+      fetchLimiter: createRateLimiter(fetchPerSecond, clock),
       limiter: createRequestLimiter(requestsPerMinute, systemNow),
     }
   }
@@ -61,7 +61,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     { openDatabase },
     { describeConnectProblem },
     { createSharedRequestLimiter },
-    { createSharedPacer },
+    { createSharedRateLimiter },
     { openPostgresBus },
   ] = await Promise.all([
     import('../store/postgres/open.ts'),
@@ -78,13 +78,13 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
   })
   onClose(() => engine.db.destroy())
   const store = createJobStore(engine)
-  const { listPlaces } = store
+  const { listLatestChanges } = store
   return {
     store,
     images: createImageStore(engine),
     webhooks: createWebhookStore(engine),
-    bus: openPostgresBus({ url: postgresUrl, listPlaces, background, clock, stopping, onFailure }),
-    pacer: createSharedPacer(engine.db, fetchPerSecond, clock),
+    bus: openPostgresBus({ url: postgresUrl, listLatestChanges, background, clock, stopping, onFailure }),
+    fetchLimiter: createSharedRateLimiter(engine.db, fetchPerSecond, clock),
     limiter: createSharedRequestLimiter(engine.pool, requestsPerMinute, systemNow),
   }
 }

@@ -1,5 +1,5 @@
 import type { GraphqlServer } from '../graphql/graphql-server.ts'
-import type { Gate } from '../http/request-checks.ts'
+import type { RequestChecks } from '../http/request-checks.ts'
 import { sendError, sendJson } from '../http/respond.ts'
 import type { Route } from '../http/router.ts'
 import { refuseUpgrade } from '../lib/http/refuse-upgrade.ts'
@@ -21,7 +21,7 @@ const shutUpgrade: Upgrade = (_request, socket) => {
 
 interface Front {
   readonly route: Route
-  readonly refuseUpgrade: Gate['refuseUpgrade']
+  readonly refuseUpgrade: RequestChecks['refuseUpgrade']
   readonly upgrade: Upgrade
 }
 
@@ -29,7 +29,7 @@ interface Front {
 const SHUT: Front = { route: shutRoute, refuseUpgrade: () => null, upgrade: shutUpgrade }
 
 /** The front of the house while it is being opened and closed: 503 instead of a closed port. */
-export function createDoors() {
+export function createStartupHandlers() {
   let front = SHUT
   return {
     route: ((request, response) => front.route(request, response)) satisfies Front['route'],

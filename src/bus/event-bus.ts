@@ -12,7 +12,7 @@ export interface EventBus {
   /** Whether somebody on this instance listens to the job. */
   isWatched(jobId: string): boolean
   /** Tells the other instances that can be reached now: a word that no state depends on. */
-  tellPeers(news: string): void
+  publishToPeers(message: string): void
   /** Calls `listener` with each word that another instance tells. The listener must not throw. */
-  subscribePeers(listener: (news: string) => void): void
+  subscribePeers(listener: (message: string) => void): void
 }

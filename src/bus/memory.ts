@@ -2,7 +2,7 @@ import type { EventBus } from './event-bus.ts'
 
 export interface MemoryBus extends EventBus {
   /** Wakes everybody who listens. */
-  ringAll(): void
+  notifyAll(): void
 }
 
 /** Wake-ups within one process. */
@@ -11,18 +11,18 @@ export function createMemoryBus(): MemoryBus {
   const ofTenants = createTopics()
   return {
     publish: ({ id, tenant }) => {
-      ofJobs.ring(id)
-      ofTenants.ring(tenant)
+      ofJobs.notify(id)
+      ofTenants.notify(tenant)
     },
-    ringAll: () => {
-      ofJobs.ringAll()
-      ofTenants.ringAll()
+    notifyAll: () => {
+      ofJobs.notifyAll()
+      ofTenants.notifyAll()
     },
     isWatched: ofJobs.has,
     subscribeJob: ofJobs.subscribe,
     subscribeTenant: ofTenants.subscribe,
     // There are none.
-    tellPeers: () => {},
+    publishToPeers: () => {},
     subscribePeers: () => {},
   }
 }
@@ -30,14 +30,14 @@ export function createMemoryBus(): MemoryBus {
 /** Listeners by key; a key without listeners is not kept. */
 function createTopics() {
   const topics = new Map<string, Set<() => void>>()
-  const ring = (key: string): void => {
+  const notify = (key: string): void => {
     for (const listener of topics.get(key) ?? []) listener()
   }
   return {
     has: (key: string): boolean => topics.has(key),
-    ring,
-    ringAll: (): void => {
-      for (const key of topics.keys()) ring(key)
+    notify,
+    notifyAll: (): void => {
+      for (const key of topics.keys()) notify(key)
     },
     subscribe: (key: string, listener: () => void): (() => void) => {
       const listeners = topics.get(key) ?? new Set()

@@ -29,7 +29,10 @@ interface Change {
 export interface PostgresBusParts {
   readonly url: string
   /** The jobs that changed at a place after `after`, the latest first. */
-  readonly listPlaces: (after: number, limit: number) => Promise<readonly (Change & { readonly place: number })[]>
+  readonly listLatestChanges: (
+    after: number,
+    limit: number,
+  ) => Promise<readonly (Change & { readonly sequence: number })[]>
   readonly background: Background
   readonly clock: Clock
   /** Aborts when the program stops: then nothing is heard any more. */
@@ -39,11 +42,11 @@ export interface PostgresBusParts {
 
 /** Begins to listen at once; whoever subscribes before it does is found by the looks. */
 export function openPostgresBus(parts: PostgresBusParts): EventBus {
-  const { url, listPlaces, background, clock, stopping, onFailure } = parts
+  const { url, listLatestChanges, background, clock, stopping, onFailure } = parts
   const local = createMemoryBus()
   let ask: Ask | null = null
   let unsent: Change[] = []
-  const peerListeners: ((news: string) => void)[] = []
+  const peerListeners: ((message: string) => void)[] = []
 
   const hear = ({ channel, payload = '' }: Notification) => {
     if (channel === PEERS_CHANNEL) {
@@ -123,10 +126,10 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
   const latest: number[] = []
   const look = async () => {
     const [since] = latest
-    const changes = await listPlaces(since ?? 0, since === undefined ? 1 : MAX_LOOKED_AT)
-    if (changes.length === MAX_LOOKED_AT) local.ringAll()
+    const changes = await listLatestChanges(since ?? 0, since === undefined ? 1 : MAX_LOOKED_AT)
+    if (changes.length === MAX_LOOKED_AT) local.notifyAll()
     else if (since !== undefined) for (const change of changes) local.publish(change)
-    latest.push(changes[0]?.place ?? since ?? 0)
+    latest.push(changes[0]?.sequence ?? since ?? 0)
     if (latest.length > 2) latest.shift()
   }
 
@@ -146,7 +149,7 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
       local.publish(change)
       if (unsent.push(change) === 1) setImmediate(send)
     },
-    tellPeers: (news) => notify(PEERS_CHANNEL, news),
+    publishToPeers: (message) => notify(PEERS_CHANNEL, message),
     subscribePeers: (listener) => {
       peerListeners.push(listener)
     },

@@ -37,7 +37,7 @@ export interface Config {
   readonly graphiql: boolean
   readonly introspection: boolean
   /** Whether the upstream's own REST calls are served too. */
-  readonly restDoor: boolean
+  readonly servesRest: boolean
   /** The manifest of the only documents that run; null where any may. */
   readonly trustedDocumentsPath: string | null
   readonly requestsPerMinute: number
@@ -105,7 +105,7 @@ export function toConfig(values: SettingValues): Config {
     checksHost: !hasKeys,
     jwt,
     graphiql: values.GRAPHIQL === undefined ? loopback : values.GRAPHIQL === 'on',
-    restDoor: values.REST_DOOR === 'on',
+    servesRest: values.REST_DOOR === 'on',
     introspection: values.INTROSPECTION === undefined ? loopback : values.INTROSPECTION === 'on',
     trustedDocumentsPath: values.TRUSTED_DOCUMENTS === undefined ? null : resolve(values.TRUSTED_DOCUMENTS),
     requestsPerMinute: values.TENANT_REQUESTS_PER_MINUTE,

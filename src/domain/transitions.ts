@@ -60,7 +60,7 @@ type Patch = Partial<
 >
 
 /** What changes without a new version, and without an event. */
-export type Note = Partial<
+export type Bookkeeping = Partial<
   Pick<SwapJob, 'upstreamStatus' | 'leaseUntil' | 'notBefore' | 'fetches' | 'wakeAt' | 'failedSeenAt' | 'charge'>
 >
 
@@ -69,7 +69,7 @@ export type Decision =
   /** The job moves to `to`: a new version, a timeline entry, `patch`. */
   | { readonly kind: 'transition'; readonly to: SwapJobStatus; readonly patch: Patch }
   /** The job stays where it is; only its bookkeeping changes. */
-  | { readonly kind: 'note'; readonly patch: Note }
+  | { readonly kind: 'bookkeeping'; readonly patch: Bookkeeping }
   /** Nothing changes. */
   | { readonly kind: 'none' }
 
@@ -105,7 +105,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       if (finding.retryAt >= job.createdAt + deadlines.submitBeforeMs) {
         return finish(job, 'FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
       }
-      return note({ leaseUntil: null, notBefore: finding.retryAt, wakeAt: finding.retryAt })
+      return bookkeep({ leaseUntil: null, notBefore: finding.retryAt, wakeAt: finding.retryAt })
     }
 
     case 'unconfirmed': {
@@ -116,7 +116,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
 
     case 'unfinished': {
       if (job.status !== 'ON_QUEUE') return enqueue(job, finding.upstreamId, finding.word, at, circumstances)
-      return note({
+      return bookkeep({
         ...scheduleNext(job, report, circumstances),
         ...(finding.word !== job.upstreamStatus && { upstreamStatus: finding.word }),
         // Takes back the doubt that an unconfirmed FAILED raised.
@@ -125,7 +125,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
     }
 
     case 'unanswered':
-      return job.status === 'ON_QUEUE' ? note(scheduleNext(job, report, circumstances)) : NOTHING
+      return job.status === 'ON_QUEUE' ? bookkeep(scheduleNext(job, report, circumstances)) : NOTHING
 
     case 'succeeded':
       return finish(job, 'SUCCESS', at, {
@@ -141,10 +141,13 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
     case 'failed': {
       // A job that only a hook has named is not attached by a FAILED: its hook is followed to the second fetch.
       if (job.failedSeenAt === null) {
-        return note({ failedSeenAt: at, ...(job.status === 'ON_QUEUE' && { wakeAt: at + CONFIRM_FAILED_AFTER_MS }) })
+        return bookkeep({
+          failedSeenAt: at,
+          ...(job.status === 'ON_QUEUE' && { wakeAt: at + CONFIRM_FAILED_AFTER_MS }),
+        })
       }
       const confirmableAt = job.failedSeenAt + CONFIRM_FAILED_AFTER_MS
-      if (at < confirmableAt) return job.status === 'ON_QUEUE' ? note({ wakeAt: confirmableAt }) : NOTHING
+      if (at < confirmableAt) return job.status === 'ON_QUEUE' ? bookkeep({ wakeAt: confirmableAt }) : NOTHING
       return finish(job, 'FAILED', at, {
         upstreamId: finding.upstreamId,
         upstreamStatus: finding.word,
@@ -211,9 +214,9 @@ const REFUSED_LATE = {
 function settleCharge(job: SwapJob, report: Report): Decision {
   if (job.status !== 'LOST' || job.charge.state !== 'UNKNOWN') return NOTHING
   const { finding } = report
-  if (finding.kind === 'succeeded') return note({ charge: { state: 'CHARGED', quota: finding.quota } })
+  if (finding.kind === 'succeeded') return bookkeep({ charge: { state: 'CHARGED', quota: finding.quota } })
   const isRefusal = finding.kind === 'refused' || finding.kind === 'released'
-  return isRefusal && report.fencing === job.fencing ? note({ charge: NOT_CHARGED }) : NOTHING
+  return isRefusal && report.fencing === job.fencing ? bookkeep({ charge: NOT_CHARGED }) : NOTHING
 }
 
 /** Whether the report is the answer to the job's last submit, after the gateway stopped waiting for it. */
@@ -268,12 +271,12 @@ function keptForMs(keepDays: number): number {
   return Math.max(HOUR_MS, keepDays * 24 * HOUR_MS)
 }
 
-function note(patch: Note): Decision {
-  return Object.keys(patch).length === 0 ? NOTHING : { kind: 'note', patch }
+function bookkeep(patch: Bookkeeping): Decision {
+  return Object.keys(patch).length === 0 ? NOTHING : { kind: 'bookkeeping', patch }
 }
 
 /** Only a scheduled fetch moves the schedule on: a query that asks often must not make the next look later. */
-function scheduleNext(job: SwapJob, report: Report, { random, isWatched }: Circumstances): Note {
+function scheduleNext(job: SwapJob, report: Report, { random, isWatched }: Circumstances): Bookkeeping {
   if (report.source !== 'RECONCILER') return {}
   const fetches = job.fetches + 1
   return { fetches, wakeAt: nextWakeAt(job.deadlineAt, report.at + nextFetchDelayMs(fetches, random, isWatched)) }

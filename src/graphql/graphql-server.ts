@@ -8,28 +8,28 @@ import type { DocumentNode, GraphQLSchema } from 'graphql'
 import { createLRUCache, createYoga, type YogaServerOptions } from 'graphql-yoga'
 import type { Authenticate } from '../auth/viewer.ts'
 import { REPEAT_AFTER_MS } from '../jobs/feed.ts'
-import type { StandingResponse } from '../lib/http/response-with-defaults.ts'
-import { createWheel } from '../lib/time/timer-wheel.ts'
+import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
+import { createTimerWheel } from '../lib/time/timer-wheel.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
 import { createAdmission } from './operation/admission.ts'
 import { type Context, createContext, type UseCases } from './schema/context.ts'
 import { createErrorMask } from './operation/errors.ts'
-import { openEventStreamDoor } from './realtime/event-stream.ts'
-import { type Admitted, createFrontDoor } from './http/graphql-handler.ts'
+import { openEventStreamHandler } from './realtime/event-stream.ts'
+import { type Admitted, createGraphqlHandler } from './http/graphql-handler.ts'
 import { createLiveOperations } from './realtime/live-operations.ts'
-import { createLanes, type Lanes } from './fast-path/fast-path.ts'
+import { createFastPath, type FastPath } from './fast-path/fast-path.ts'
 import { createCostLimits } from './operation/cost-limits.ts'
-import { createOperationTurns } from './operation/operation-scheduler.ts'
+import { createOperationScheduler } from './operation/operation-scheduler.ts'
 import { createPrepareOperation } from './operation/prepare-operation.ts'
 import { useBudget } from './plugins/use-budget.ts'
-import { useLanes } from './plugins/use-fast-path.ts'
+import { useFastPath } from './plugins/use-fast-path.ts'
 import { useDocumentLimits } from './plugins/use-document-limits.ts'
-import { useOperationTurns } from './plugins/use-operation-scheduler.ts'
+import { useOperationScheduler } from './plugins/use-operation-scheduler.ts'
 import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
 import { createFindDocument } from './operation/trusted-documents.ts'
 import { useRequestErrorStatus } from './plugins/use-request-error-status.ts'
 import { useSubscriptionRefusal } from './plugins/use-subscription-refusal.ts'
-import { openWebSocketDoor, WEB_SOCKET_LIMITS } from './realtime/web-socket.ts'
+import { openWebSocketHandler, WEB_SOCKET_LIMITS } from './realtime/web-socket.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -58,14 +58,14 @@ export interface GraphqlServerParts {
   readonly maxSocketOperations: number
   readonly onUnexpectedError: (error: unknown) => void
   /** Hears which connections are of somebody who is known. */
-  readonly welcome: (connection: Duplex) => void
+  readonly markAuthenticated: (connection: Duplex) => void
   /** In [0, 1): spreads what is done at intervals. */
   readonly random: () => number
 }
 
 export interface GraphqlServer {
   /** Answers GraphQL over HTTP (POST, GET for queries) and SSE. */
-  readonly handle: (request: IncomingMessage, response: StandingResponse) => Promise<void>
+  readonly handle: (request: IncomingMessage, response: ResponseWithDefaults) => Promise<void>
   /** Takes a WebSocket upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Ends streams and sockets, spread over seconds, so that their clients come back so. */
@@ -79,10 +79,10 @@ interface ContextParts extends Admitted {
 }
 
 export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
-  const { schema, authenticate, limiter, introspection, graphiql, onUnexpectedError, welcome, random } = parts
-  const turns = createOperationTurns(createCostLimits(schema))
-  const lanes = createLanes(schema, parts.useCases, turns)
-  const useCases: UseCases = { ...parts.useCases, forgetter: forgetKept(parts.useCases.forgetter, lanes) }
+  const { schema, authenticate, limiter, introspection, graphiql, onUnexpectedError, markAuthenticated, random } = parts
+  const scheduler = createOperationScheduler(createCostLimits(schema))
+  const fastPath = createFastPath(schema, parts.useCases, scheduler)
+  const useCases: UseCases = { ...parts.useCases, forgetter: forgetKept(parts.useCases.forgetter, fastPath) }
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
   const yoga = createYoga<Admitted, Context>({
@@ -94,7 +94,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
         begun ?? useCases,
         caller,
         request?.headers.get('idempotency-key') ?? idempotencyKey ?? null,
-        turns,
+        scheduler,
       ),
     maskedErrors: { maskError, isDev: false },
     cors: false,
@@ -109,9 +109,9 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
       useDocumentLimits(),
       ...(introspection ? [] : [useSchemaSecrecy()]),
       useBudget(),
-      useOperationTurns(turns),
+      useOperationScheduler(scheduler),
       useSubscriptionRefusal(),
-      useLanes(lanes),
+      useFastPath(fastPath),
       useRequestErrorStatus(),
     ],
     ...graphiqlOptions(graphiql),
@@ -122,33 +122,33 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
     yoga,
     useCases,
     findDocument,
-    turns,
+    scheduler,
     maskError,
     hideSuggestions: !introspection,
   })
-  const repeats = createWheel(REPEAT_AFTER_MS, random)
+  const repeats = createTimerWheel(REPEAT_AFTER_MS, random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
   const admission = createAdmission(authenticate, limiter)
-  const eventStreams = openEventStreamDoor({ prepare, live, now })
-  const webSockets = openWebSocketDoor({
+  const eventStreams = openEventStreamHandler({ prepare, live, now })
+  const webSockets = openWebSocketHandler({
     admission,
     prepare,
     live,
     onUnexpectedError,
-    welcome,
+    markAuthenticated,
     now,
     random,
     limits: { ...WEB_SOCKET_LIMITS, maxOperations: parts.maxSocketOperations },
   })
   return {
-    handle: createFrontDoor({
+    handle: createGraphqlHandler({
       admission,
       findDocument,
       eventStreams,
-      lanes,
-      turns,
+      fastPath,
+      scheduler,
       yoga,
-      welcome,
+      markAuthenticated,
       hasPage: graphiql !== false,
       now,
     }),
@@ -161,13 +161,13 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
 }
 
 /** What was erased is in no answer that is kept. */
-function forgetKept({ forget }: UseCases['forgetter'], lanes: Pick<Lanes, 'forget'>): UseCases['forgetter'] {
+function forgetKept({ forget }: UseCases['forgetter'], fastPath: Pick<FastPath, 'forget'>): UseCases['forgetter'] {
   return {
     forget: async (...args) => {
       try {
         return await forget(...args)
       } finally {
-        lanes.forget()
+        fastPath.forget()
       }
     },
   }

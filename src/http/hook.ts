@@ -12,7 +12,7 @@ const MAX_HOOK_BYTES = 256 * 1024
  * The hook endpoint, the upstream's only: `POST /hooks/swapface/:token`. The upstream counts exactly 200 as delivered
  * (contract, "Hook"), so 200 is said only of what is on disk; a token that is not ours gets what an unknown path gets.
  */
-export function createHookDoor(hooks: HookTaker) {
+export function createHookHandler(hooks: HookTaker) {
   return async (request: IncomingMessage, response: ServerResponse, token: string): Promise<void> => {
     if (request.method !== 'POST') {
       response.setHeader('allow', 'POST')
@@ -31,11 +31,11 @@ export function createHookDoor(hooks: HookTaker) {
       return
     }
     switch (await hooks.accept(jobId, body.toString('utf8'))) {
-      case 'notKept':
+      case 'notRecorded':
         response.setHeader('retry-after', '1')
         sendError(response, 503, 'UNAVAILABLE', 'The hook could not be written down. Send it again.')
         return
-      case 'kept':
+      case 'recorded':
         sendJson(response, 200, { received: true })
         faultPoint('hook-answered')
     }

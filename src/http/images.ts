@@ -5,16 +5,16 @@ import type { ByteRange } from '../blob/blob-store.ts'
 import { GatewayError } from '../domain/errors.ts'
 import type { StoredImage } from '../domain/image.ts'
 import type { ImageAddresses, ImageView } from '../jobs/images/image-addresses.ts'
-import type { KeptImages } from '../jobs/images/image-library.ts'
+import type { ImageLibrary } from '../jobs/images/image-library.ts'
 import { readQuery } from '../lib/http/request-path.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
 import { checkPreconditions, isRangeWanted } from './conditional.ts'
 import { sendError, sendNotFound } from './respond.ts'
 
-export interface ImageDoorParts {
+export interface ImageHandlerParts {
   readonly addresses: Pick<ImageAddresses, 'parse'>
   readonly findImage: (id: string) => Promise<StoredImage | null>
-  readonly kept: Pick<KeptImages, 'open'>
+  readonly kept: Pick<ImageLibrary, 'open'>
   readonly authenticate: Authenticate
   readonly limiter: RequestLimiter
   /** Epoch milliseconds. */
@@ -30,7 +30,7 @@ const SIGNED = 'signed images'
  * `GET /images/:id.:format`: for requests with an unexpired signature, and for the tenant that owns the image. Any other
  * request gets the answer for an unknown image. The bytes are always encoded by the gateway, in the type that the path names.
  */
-export function createImageDoor({ addresses, findImage, kept, authenticate, limiter, now }: ImageDoorParts) {
+export function createImageHandler({ addresses, findImage, kept, authenticate, limiter, now }: ImageHandlerParts) {
   const maySee = async (request: IncomingMessage, { tenant }: StoredImage): Promise<boolean> => {
     const viewer = await authenticate(readCredentials(request))
     return viewer?.tenant === tenant && viewer.jobIds === null && hasScope(viewer, 'swap:read')

@@ -3,7 +3,7 @@ import { createHomePage, type HomePageFacts } from '../page/home-page.ts'
 import { sendHtml } from './respond.ts'
 
 /** The front page; written once, at start. */
-export function createPageDoor(facts: HomePageFacts) {
+export function createPageHandler(facts: HomePageFacts) {
   const { html, contentSecurityPolicy } = createHomePage(facts)
   return (response: ServerResponse): void => sendHtml(response, html, contentSecurityPolicy)
 }

@@ -5,11 +5,11 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { isLoopbackHost, normaliseHost } from '../lib/http/request-host.ts'
-import type { StandingResponse } from '../lib/http/response-with-defaults.ts'
+import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { createOriginPolicy, type OriginPolicyOptions } from './origin-policy.ts'
 import { sendError } from './respond.ts'
 
-export interface GateOptions extends OriginPolicyOptions {
+export interface RequestChecksOptions extends OriginPolicyOptions {
   /**
    * Whether only the hosts of `publicUrl` and loopback are served, because the operator has set no keys: a page may make
    * its own name resolve to this machine (DNS rebinding).
@@ -24,9 +24,9 @@ export interface Offence {
   readonly message: string
 }
 
-export interface Gate {
+export interface RequestChecks {
   /** False if the request has been answered: it was refused, or it was a preflight. */
-  admit(request: IncomingMessage, response: StandingResponse): boolean
+  admit(request: IncomingMessage, response: ResponseWithDefaults): boolean
   /** Why a WebSocket must not be opened; null if it may. */
   refuseUpgrade(request: IncomingMessage): Offence | null
 }
@@ -80,11 +80,11 @@ const OTHER_SITE: Offence = {
     'A page of another site may only embed images. Call the gateway with fetch, from an origin in ALLOWED_ORIGINS.',
 }
 
-export function createGate(options: GateOptions): Gate {
+export function createRequestChecks(options: RequestChecksOptions): RequestChecks {
   const { publicUrl, isOpen, checksHost } = options
   const { host: publicHost, protocol } = new URL(publicUrl)
   const origins = createOriginPolicy(options)
-  const standing = Object.entries({
+  const defaults = Object.entries({
     ...HEADERS,
     ...(protocol === 'https:' && { 'strict-transport-security': 'max-age=31536000' }),
     vary: 'Origin',
@@ -109,7 +109,7 @@ export function createGate(options: GateOptions): Gate {
 
   return {
     admit: (request, response) => {
-      response.stand(standing)
+      response.addDefaults(defaults)
       const offence = findOffence(request)
       if (offence) {
         sendError(response, offence.status, offence.code, offence.message)

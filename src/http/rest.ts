@@ -15,7 +15,7 @@ import type { ReadJobs } from '../jobs/read-jobs.ts'
 import type { Clock } from '../lib/time/clock.ts'
 import { discardBody } from '../lib/http/discard-body.ts'
 import { readHeader } from '../lib/http/read-header.ts'
-import type { StandingResponse } from '../lib/http/response-with-defaults.ts'
+import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { readJson } from '../lib/http/read-json.ts'
 import { readQuery } from '../lib/http/request-path.ts'
 import { type RequestLimiter, setLimitHeaders } from '../limits/limiter.ts'
@@ -35,11 +35,11 @@ export function restMethodsOf(path: string): readonly string[] {
   return METHODS_OF.get(path.slice(REST_PREFIX.length)) ?? []
 }
 
-export interface RestDoorParts {
+export interface RestHandlerParts {
   readonly authenticate: Authenticate
   readonly limiter: RequestLimiter
   /** Hears which connections are of somebody who is known. */
-  readonly welcome: (connection: Duplex) => void
+  readonly markAuthenticated: (connection: Duplex) => void
   readonly createSwap: CreateSwap
   readonly openReading: (viewer: Viewer) => ReadJobs
   readonly findImages: (viewer: Viewer, ids: readonly string[]) => Promise<(StoredImage | null)[]>
@@ -57,14 +57,14 @@ class Refused extends Error {
   }
 }
 
-export function createRestDoor(parts: RestDoorParts) {
-  const { authenticate, limiter, welcome, createSwap, openReading, findImages, addressOfImage, clock } = parts
+export function createRestHandler(parts: RestHandlerParts) {
+  const { authenticate, limiter, markAuthenticated, createSwap, openReading, findImages, addressOfImage, clock } = parts
 
-  const admit = async (request: IncomingMessage, response: StandingResponse): Promise<Viewer> => {
+  const admit = async (request: IncomingMessage, response: ResponseWithDefaults): Promise<Viewer> => {
     const { authorization, apiKey } = readCredentials(request)
     const viewer = await authenticate({ authorization, apiKey: readHeader(request, 'tt-api-key') ?? apiKey })
     if (!viewer) throw new Refused(401, 'TT-API-KEY is missing or wrong.')
-    welcome(request.socket)
+    markAuthenticated(request.socket)
     const allowance = await limiter.take(viewer.tenant)
     setLimitHeaders(response, allowance, clock.now())
     if (allowance.isSpent) throw new Refused(429, `More than ${allowance.limit} requests in a minute.`)
@@ -98,7 +98,7 @@ export function createRestDoor(parts: RestDoorParts) {
     return copy?.status === 'READY' ? { discordImage: null, ...links, cdnImage: addressOfImage(copy, {}) } : links
   }
 
-  const answer = async (request: IncomingMessage, response: StandingResponse, path: string): Promise<object> => {
+  const answer = async (request: IncomingMessage, response: ResponseWithDefaults, path: string): Promise<object> => {
     const methods = restMethodsOf(path)
     if (methods.length === 0) throw new Refused(404, `Nothing is at ${path.slice(0, 100)}.`)
     if (!methods.includes(request.method ?? '')) {
@@ -109,7 +109,7 @@ export function createRestDoor(parts: RestDoorParts) {
     return path === `${REST_PREFIX}swap` ? submit(viewer, request) : fetchJob(viewer, request)
   }
 
-  return async (request: IncomingMessage, response: StandingResponse, path: string): Promise<void> => {
+  return async (request: IncomingMessage, response: ResponseWithDefaults, path: string): Promise<void> => {
     try {
       sendJson(response, 200, await answer(request, response, path))
     } catch (error) {

@@ -1,35 +1,35 @@
 /** The addresses of the gateway: which door answers what. */
 import type { IncomingMessage } from 'node:http'
 import { readPath } from '../lib/http/request-path.ts'
-import { type Gate, IMAGES_PREFIX } from './request-checks.ts'
+import { type RequestChecks, IMAGES_PREFIX } from './request-checks.ts'
 import { REST_PREFIX, restMethodsOf } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 import { SCHEMA_PATH } from './schema-file.ts'
-import type { StandingResponse } from '../lib/http/response-with-defaults.ts'
+import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 
-export interface Doors {
-  readonly gate: Pick<Gate, 'admit'>
-  readonly graphql: (request: IncomingMessage, response: StandingResponse) => Promise<void>
-  readonly hook: (request: IncomingMessage, response: StandingResponse, token: string) => Promise<void>
-  readonly upload: (request: IncomingMessage, response: StandingResponse, path: string) => Promise<void>
-  readonly image: (request: IncomingMessage, response: StandingResponse, path: string) => Promise<void>
+export interface Handlers {
+  readonly checks: Pick<RequestChecks, 'admit'>
+  readonly graphql: (request: IncomingMessage, response: ResponseWithDefaults) => Promise<void>
+  readonly hook: (request: IncomingMessage, response: ResponseWithDefaults, token: string) => Promise<void>
+  readonly upload: (request: IncomingMessage, response: ResponseWithDefaults, path: string) => Promise<void>
+  readonly image: (request: IncomingMessage, response: ResponseWithDefaults, path: string) => Promise<void>
   /** Null where it is not served. */
-  readonly rest: ((request: IncomingMessage, response: StandingResponse, path: string) => Promise<void>) | null
-  readonly page: (response: StandingResponse) => void
+  readonly rest: ((request: IncomingMessage, response: ResponseWithDefaults, path: string) => Promise<void>) | null
+  readonly page: (response: ResponseWithDefaults) => void
   /** Called with GET and HEAD only. */
-  readonly schemaFile: (request: IncomingMessage, response: StandingResponse) => void
+  readonly schemaFile: (request: IncomingMessage, response: ResponseWithDefaults) => void
   /** Whether new traffic should come here; rejects or resolves to false when it should not. */
   readonly isReady: () => Promise<boolean>
   readonly onUnexpectedError: (error: unknown) => void
 }
 
-export type Route = (request: IncomingMessage, response: StandingResponse) => void
+export type Route = (request: IncomingMessage, response: ResponseWithDefaults) => void
 
 const HOOK_PREFIX = '/hooks/swapface/'
 
 /** @returns a listener that answers every request, and never rejects. */
-export function createRouter(doors: Doors): Route {
-  const isReady = async () => doors.isReady().catch(() => false)
+export function createRouter(handlers: Handlers): Route {
+  const isReady = async () => handlers.isReady().catch(() => false)
 
   /** The methods that a path takes besides OPTIONS, for the answer to OPTIONS; the handlers enforce them. */
   const methodsOf = (path: string): readonly string[] => {
@@ -37,23 +37,23 @@ export function createRouter(doors: Doors): Route {
     if (path === '/graphql') return ['GET', 'HEAD', 'POST']
     if (path.startsWith(HOOK_PREFIX)) return ['POST']
     if (path.startsWith('/uploads/')) return ['PUT']
-    if (doors.rest && path.startsWith(REST_PREFIX)) return restMethodsOf(path)
+    if (handlers.rest && path.startsWith(REST_PREFIX)) return restMethodsOf(path)
     return path.startsWith(IMAGES_PREFIX) || READ_ONLY_PATHS.has(path) ? READ_METHODS : []
   }
 
-  const route = async (request: IncomingMessage, response: StandingResponse) => {
+  const route = async (request: IncomingMessage, response: ResponseWithDefaults) => {
     const path = readPath(request)
     if (request.method === 'OPTIONS') answerOptions(response, methodsOf(path))
-    else if (path === '/graphql') await doors.graphql(request, response)
-    else if (path.startsWith(HOOK_PREFIX)) await doors.hook(request, response, path.slice(HOOK_PREFIX.length))
-    else if (path.startsWith(IMAGES_PREFIX)) await doors.image(request, response, path)
-    else if (path.startsWith('/uploads/')) await doors.upload(request, response, path)
-    else if (doors.rest && path.startsWith(REST_PREFIX)) await doors.rest(request, response, path)
+    else if (path === '/graphql') await handlers.graphql(request, response)
+    else if (path.startsWith(HOOK_PREFIX)) await handlers.hook(request, response, path.slice(HOOK_PREFIX.length))
+    else if (path.startsWith(IMAGES_PREFIX)) await handlers.image(request, response, path)
+    else if (path.startsWith('/uploads/')) await handlers.upload(request, response, path)
+    else if (handlers.rest && path.startsWith(REST_PREFIX)) await handlers.rest(request, response, path)
     else if (!READ_ONLY_PATHS.has(path)) sendNotFound(response)
     else if (!READ_METHODS.some((method) => method === request.method)) refuseMethod(response)
     else if (path === '/healthz') sendJson(response, 200, { status: 'alive' })
-    else if (path === '/') doors.page(response)
-    else if (path === SCHEMA_PATH) doors.schemaFile(request, response)
+    else if (path === '/') handlers.page(response)
+    else if (path === SCHEMA_PATH) handlers.schemaFile(request, response)
     else if (await isReady()) sendJson(response, 200, { status: 'ready' })
     else {
       response.setHeader('retry-after', '1')
@@ -62,12 +62,12 @@ export function createRouter(doors: Doors): Route {
   }
 
   return (request, response) => {
-    if (!doors.gate.admit(request, response)) return
+    if (!handlers.checks.admit(request, response)) return
     route(request, response).catch((error: unknown) => {
       // A client that disconnects early is not a fault of the gateway. The request does not tell: it is destroyed, too,
       // once its body has been read.
       if (response.destroyed) return
-      doors.onUnexpectedError(error)
+      handlers.onUnexpectedError(error)
       if (response.headersSent) response.destroy()
       else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')
     })
@@ -78,12 +78,12 @@ const READ_METHODS: readonly string[] = ['GET', 'HEAD']
 const READ_ONLY_PATHS: ReadonlySet<string> = new Set(['/', SCHEMA_PATH, '/healthz', '/readyz'])
 
 /** OPTIONS without the headers of a preflight (RFC 9110, 9.3.7); `*` stands for the server as a whole. */
-function answerOptions(response: StandingResponse, methods: readonly string[]): void {
+function answerOptions(response: ResponseWithDefaults, methods: readonly string[]): void {
   if (methods.length === 0) sendNotFound(response)
   else response.writeHead(204, { allow: [...methods, 'OPTIONS'].join(', ') }).end()
 }
 
-function refuseMethod(response: StandingResponse): void {
+function refuseMethod(response: ResponseWithDefaults): void {
   response.setHeader('allow', READ_METHODS.join(', '))
   sendError(response, 405, 'METHOD_NOT_ALLOWED', 'This address takes GET and HEAD. GraphQL is at /graphql.')
 }

@@ -19,7 +19,7 @@ const MAX_TENANT_BYTES = MAX_BYTES_AT_ONCE / 4
 const MIN_BYTES = 64 * 1_024
 const MIN_BYTES_INTERVAL_MS = 5_000
 
-export interface UploadDoorParts {
+export interface UploadHandlerParts {
   readonly addresses: Pick<ImageAddresses, 'parseUpload'>
   readonly uploads: Pick<Uploads, 'find' | 'receive'>
   readonly clock: Pick<Clock, 'now' | 'after'>
@@ -29,7 +29,7 @@ export interface UploadDoorParts {
  * `PUT /uploads/:id`: the bytes of a reserved upload, exactly as many as were announced. The declared type is a hint: the
  * bytes decide. A repeated PUT, for example after a lost answer, is answered with the outcome of the first.
  */
-export function createUploadDoor({ addresses, uploads, clock }: UploadDoorParts) {
+export function createUploadHandler({ addresses, uploads, clock }: UploadHandlerParts) {
   /** Bytes of the uploads in progress, by tenant. */
   const bytesAtWork = new Map<string, number>()
 

@@ -3,7 +3,7 @@
  * given the newest there is then; so a slow reader holds nothing back, and nothing piles up for it. A ring says that
  * asking may be worth while; it carries nothing, and may come twice.
  */
-import { createWakeSignal } from '../lib/async/auto-reset-event.ts'
+import { createAutoResetEvent } from '../lib/async/auto-reset-event.ts'
 
 /** While nothing changes the state is repeated this often, so that a silent line can be told from a quiet job. */
 export const REPEAT_AFTER_MS = 30_000
@@ -23,18 +23,18 @@ export interface Feed<Event extends object> {
 
 /** What can be read as a feed, or iterated. Nothing is attached, and nothing need be closed, before one of the two. */
 export interface FeedSource<Event extends object> extends AsyncIterable<Event> {
-  /** Attached when this returns: what changes from then on is rung. `ring` must not throw. */
-  open(ring: () => void): Feed<Event>
+  /** Attached when this returns: what changes from then on is rung. `notify` must not throw. */
+  open(notify: () => void): Feed<Event>
 }
 
-export function createFeedSource<Event extends object>(open: (ring: () => void) => Feed<Event>): FeedSource<Event> {
+export function createFeedSource<Event extends object>(open: (notify: () => void) => Feed<Event>): FeedSource<Event> {
   return { open, [Symbol.asyncIterator]: () => iterate(open) }
 }
 
 /** A plain iterator: every event in order, and the end after the last one. `return()` ends a wait as well. */
-function iterate<Event extends object>(open: (ring: () => void) => Feed<Event>): AsyncIterableIterator<Event> {
-  const signal = createWakeSignal()
-  const feed = open(signal.ring)
+function iterate<Event extends object>(open: (notify: () => void) => Feed<Event>): AsyncIterableIterator<Event> {
+  const signal = createAutoResetEvent()
+  const feed = open(signal.notify)
   let isClosed = false
   const end = (): IteratorResult<Event> => {
     isClosed = true

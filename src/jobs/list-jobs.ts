@@ -3,7 +3,7 @@ import { GatewayError } from '../domain/errors.ts'
 import { checkFilter, type JobFilter } from '../domain/job-filter.ts'
 import { isStorable } from '../domain/storable.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
-import type { JobStore, ListPlace } from '../store/job-store.ts'
+import type { JobStore, ListCursor } from '../store/job-store.ts'
 
 export const MAX_PAGE = 100
 export const DEFAULT_PAGE = 20
@@ -69,11 +69,11 @@ function isStorableFilter({ ids, tags, clientReference }: JobFilter): boolean {
   return [...(ids ?? []), ...(tags ?? []), clientReference ?? ''].every(isStorable)
 }
 
-export function writeListCursor({ createdAt, id }: ListPlace): string {
+export function writeListCursor({ createdAt, id }: ListCursor): string {
   return Buffer.from(`${createdAt} ${id}`).toString('base64url')
 }
 
-function parseCursor(text: string): ListPlace {
+function parseCursor(text: string): ListCursor {
   const [, createdAt, id] = /^(\d{1,15}) (\w{1,64})$/.exec(Buffer.from(text, 'base64url').toString('utf8')) ?? []
   if (createdAt === undefined || id === undefined) {
     throw new GatewayError(

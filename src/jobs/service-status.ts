@@ -63,10 +63,10 @@ export function createServiceStatus({ store, breaker, room, budget, clock }: Ser
   let recent: { readonly at: number; readonly facts: Promise<Omit<Service, 'accepting'>> } | null = null
 
   const readFacts = async (): Promise<Omit<Service, 'accepting'>> => {
-    const { durationsMs, toldByHook, ended } = await store.listRecent(clock.now() - RECENT_MS, MAX_RECENT)
+    const { durationsMs, endedByHook, ended } = await store.listRecent(clock.now() - RECENT_MS, MAX_RECENT)
     const sorted = durationsMs.toSorted((a, b) => a - b)
     const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null
-    return { typicalMs: at(0.5), slowMs: at(0.9), hooksHealthy: ended === 0 || toldByHook >= ended * HEALTHY_SHARE }
+    return { typicalMs: at(0.5), slowMs: at(0.9), hooksHealthy: ended === 0 || endedByHook >= ended * HEALTHY_SHARE }
   }
 
   const facts = async () => {

@@ -9,9 +9,9 @@ import { requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/time/clock.ts'
-import { createWakeSignal } from '../lib/async/auto-reset-event.ts'
+import { createAutoResetEvent } from '../lib/async/auto-reset-event.ts'
 import type { JobStore } from '../store/job-store.ts'
-import { lookSoon } from './lifecycle/poll-sooner.ts'
+import { pollSooner } from './lifecycle/poll-sooner.ts'
 import { findVisibleJobs } from './read-jobs.ts'
 import { createFeedSource, type Feed, type FeedSource } from './feed.ts'
 
@@ -52,8 +52,8 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
     return read
   }
 
-  const openFeed = (jobId: string, ring: () => void): Feed<SwapJob> => {
-    const detach = bus.subscribeJob(jobId, ring)
+  const openFeed = (jobId: string, notify: () => void): Feed<SwapJob> => {
+    const detach = bus.subscribeJob(jobId, notify)
     let shownVersion = 0
     let isOver = false
     return {
@@ -61,7 +61,7 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
         const job = await readJob(jobId)
         if (job && job.version <= shownVersion) return null
         // Watched already: a look that has not been decided on by now takes account of it by itself.
-        if (job && shownVersion === 0) await lookSoon(store, job, clock.now())
+        if (job && shownVersion === 0) await pollSooner(store, job, clock.now())
         isOver = !job || isDone(job.status)
         shownVersion = job?.version ?? shownVersion
         return job
@@ -77,9 +77,9 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
   const awaitDone = async (job: SwapJob, waitMs: number) => {
     const until = clock.now() + waitMs
     let current = job
-    const signal = createWakeSignal()
-    const detach = bus.subscribeJob(job.id, signal.ring)
-    stopping.addEventListener('abort', signal.ring)
+    const signal = createAutoResetEvent()
+    const detach = bus.subscribeJob(job.id, signal.notify)
+    stopping.addEventListener('abort', signal.notify)
     try {
       for (;;) {
         current = (await store.findJob(job.id)) ?? current
@@ -88,7 +88,7 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
         await signal.wait(leftMs)
       }
     } finally {
-      stopping.removeEventListener('abort', signal.ring)
+      stopping.removeEventListener('abort', signal.notify)
       detach()
       signal.close()
     }
@@ -99,7 +99,7 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
       requireScope(viewer, 'swap:read')
       const [job = null] = await findVisibleJobs(store, viewer, [id])
       if (!job) return null
-      return createFeedSource((ring) => openFeed(job.id, ring))
+      return createFeedSource((notify) => openFeed(job.id, notify))
     },
     awaitDone: async (job, waitMs) => (waitMs <= 0 || isDone(job.status) ? job : awaitDone(job, waitMs)),
   }

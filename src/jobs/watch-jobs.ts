@@ -51,9 +51,9 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
   // Whoever is up to date waits at the same place: one change, one read and one event object for all of them.
   const tails = new DataLoader<Place, readonly Change[]>(
     async (places) => {
-      const distinct = new Map(places.map((place) => [keyOf(place), place]))
-      const pages = new Map([...distinct].map(([key, place]) => [key, readTail(place)]))
-      return Promise.all(places.map(async (place) => pages.get(keyOf(place)) ?? []))
+      const distinct = new Map(places.map((sequence) => [keyOf(sequence), sequence]))
+      const pages = new Map([...distinct].map(([key, sequence]) => [key, readTail(sequence)]))
+      return Promise.all(places.map(async (sequence) => pages.get(keyOf(sequence)) ?? []))
     },
     { cache: false, maxBatchSize: Infinity },
   )
@@ -62,15 +62,15 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
     const range = { after, upTo: Number.MAX_SAFE_INTEGER, limit: PAGE, unfinished: false }
     const changes = await store.listChanges(tenant, range)
     const now = clock.now()
-    return changes.map(({ place, job }): Change => {
-      const cursor = writeCursor(place, now)
-      return { place, job, event: { kind: 'CHANGE', cursor, job, gap: false } }
+    return changes.map(({ sequence, job }): Change => {
+      const cursor = writeCursor(sequence, now)
+      return { sequence, job, event: { kind: 'CHANGE', cursor, job, gap: false } }
     })
   }
 
-  const openFeed = (viewer: Viewer, filter: JobFilter, after: Cursor | null, ring: () => void): Feed<JobEvent> => {
+  const openFeed = (viewer: Viewer, filter: JobFilter, after: Cursor | null, notify: () => void): Feed<JobEvent> => {
     const { tenant } = viewer
-    const detach = bus.subscribeTenant(tenant, ring)
+    const detach = bus.subscribeTenant(tenant, notify)
     let position = 0
     let caughtUpAt = 0
     let phase: 'opening' | 'SNAPSHOT' | 'REPLAY' | 'live' = 'opening'
@@ -82,9 +82,9 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
     const begin = async () => {
       caughtUpAt = await store.findLastChange(tenant)
       // A place that the store has not reached yet is one of another store.
-      const isGood = after !== null && after.place <= caughtUpAt && after.at > clock.now() - CURSOR_KEPT_MS
+      const isGood = after !== null && after.sequence <= caughtUpAt && after.at > clock.now() - CURSOR_KEPT_MS
       hasGap = after !== null && !isGood
-      position = isGood ? after.place : 0
+      position = isGood ? after.sequence : 0
       phase = isGood ? 'REPLAY' : 'SNAPSHOT'
     }
 
@@ -111,7 +111,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
     const takeFromPage = (): JobEvent | null => {
       for (let change = page[next]; change; change = page[next]) {
         next += 1
-        position = change.place
+        position = change.sequence
         if (!maySee(viewer, change.job) || !matchesFilter(change.job, filter)) continue
         return 'event' in change ? change.event : give(phase === 'SNAPSHOT' ? 'SNAPSHOT' : 'REPLAY', change.job)
       }
@@ -125,7 +125,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
           const event = takeFromPage()
           if (event) {
             wantsRepeat = false
-            ring()
+            notify()
             return event
           }
           await readPage()
@@ -133,7 +133,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
           if (phase !== 'live') {
             phase = 'live'
             position = caughtUpAt
-            ring()
+            notify()
             return give('CAUGHT_UP', null)
           }
           if (!wantsRepeat) return null
@@ -153,7 +153,7 @@ export function createWatchJobs({ store, bus, clock }: JobsWatcherParts): WatchJ
     requireScope(viewer, 'swap:read')
     checkFilter(filter)
     const cursor = after === null ? null : parseCursor(after)
-    return createFeedSource((ring) => openFeed(viewer, filter, cursor, ring))
+    return createFeedSource((notify) => openFeed(viewer, filter, cursor, notify))
   }
 }
 
@@ -173,21 +173,21 @@ function keyOf({ tenant, after }: Place): string {
 
 /** A place among the changes, and when it was handed out. */
 interface Cursor {
-  readonly place: number
+  readonly sequence: number
   readonly at: number
 }
 
-function writeCursor(place: number, at: number): string {
-  return Buffer.from(`${place} ${at}`).toString('base64url')
+function writeCursor(sequence: number, at: number): string {
+  return Buffer.from(`${sequence} ${at}`).toString('base64url')
 }
 
 function parseCursor(text: string): Cursor {
-  const [, place, at] = /^(\d{1,15}) (\d{1,15})$/.exec(Buffer.from(text, 'base64url').toString('utf8')) ?? []
-  if (place === undefined || at === undefined) {
+  const [, sequence, at] = /^(\d{1,15}) (\d{1,15})$/.exec(Buffer.from(text, 'base64url').toString('utf8')) ?? []
+  if (sequence === undefined || at === undefined) {
     throw new GatewayError(
       'INVALID_INPUT',
       '`after` is not a cursor of this stream. Leave it out to begin with a snapshot.',
     )
   }
-  return { place: Number(place), at: Number(at) }
+  return { sequence: Number(sequence), at: Number(at) }
 }

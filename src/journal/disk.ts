@@ -9,7 +9,7 @@ import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:f
 import { dirname, join } from 'node:path'
 import { syncFolder } from '../lib/files/durable-file.ts'
 import { makeFolder } from '../lib/files/make-folder.ts'
-import { type HookJournal, type HookNote, noteKey } from './hook-journal.ts'
+import { type HookJournal, type HookRecord, toRecordKey } from './hook-journal.ts'
 
 export interface DiskHookJournal extends HookJournal {
   /** What is not settled stays for the next start. */
@@ -17,7 +17,7 @@ export interface DiskHookJournal extends HookJournal {
 }
 
 /** Above this many unsettled notes a hook is refused: the upstream, or the schedule, comes again. */
-const MAX_NOTES = 100_000
+const MAX_RECORDS = 100_000
 /** A file of more lines than this, and of more than twice what is unsettled, is written anew. */
 const MANY_LINES = 10_000
 
@@ -36,10 +36,10 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
   let file = await rewrite(path, left)
   await Promise.all(earlier.filter((one) => one !== path).map(async (one) => unlink(one)))
   /** Not settled yet; the promise resolves when the note is on disk. */
-  const kept = new Map<string, { readonly note: HookNote; readonly synced: Promise<void> }>()
-  for (const note of left) kept.set(noteKey(note), { note, synced: Promise.resolve() })
+  const kept = new Map<string, { readonly record: HookRecord; readonly synced: Promise<void> }>()
+  for (const record of left) kept.set(toRecordKey(record), { record, synced: Promise.resolve() })
   let lines = left.length
-  let batch: { readonly notes: HookNote[]; readonly synced: Promise<void> } | null = null
+  let batch: { readonly records: HookRecord[]; readonly synced: Promise<void> } | null = null
   /** Everything that touches the file happens one after the other. */
   let lastWork: Promise<void> = Promise.resolve()
 
@@ -49,17 +49,17 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
     return done
   }
 
-  const append = (note: HookNote): Promise<void> => {
+  const append = (record: HookRecord): Promise<void> => {
     if (!batch) {
-      const notes: HookNote[] = []
+      const records: HookRecord[] = []
       const synced = inTurn(async () => {
         batch = null
-        await appendLines(file, notes)
-        lines += notes.length
+        await appendLines(file, records)
+        lines += records.length
       })
-      batch = { notes, synced }
+      batch = { records, synced }
     }
-    batch.notes.push(note)
+    batch.records.push(record)
     return batch.synced
   }
 
@@ -68,35 +68,35 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
       await file.truncate(0)
       lines = 0
     } else if (lines > MANY_LINES && lines > 2 * kept.size) {
-      const notes = [...kept.values()].map(({ note }) => note)
+      const records = [...kept.values()].map(({ record }) => record)
       const replaced = file
-      file = await rewrite(path, notes)
+      file = await rewrite(path, records)
       await replaced.close()
-      lines = notes.length
+      lines = records.length
     }
   }
 
   return {
     left,
-    keep: async (note) => {
-      const known = kept.get(noteKey(note))
+    keep: async (record) => {
+      const known = kept.get(toRecordKey(record))
       if (known) {
         await known.synced
         return false
       }
-      if (kept.size >= MAX_NOTES) throw new Error('too many hooks are waiting')
-      const synced = append(note)
-      kept.set(noteKey(note), { note, synced })
+      if (kept.size >= MAX_RECORDS) throw new Error('too many hooks are waiting')
+      const synced = append(record)
+      kept.set(toRecordKey(record), { record, synced })
       try {
         await synced
       } catch (error) {
-        kept.delete(noteKey(note))
+        kept.delete(toRecordKey(record))
         throw error
       }
       return true
     },
-    settle: (note) => {
-      kept.delete(noteKey(note))
+    settle: (record) => {
+      kept.delete(toRecordKey(record))
       // What could not be tidied is tidied with the next note that is settled.
       inTurn(tidy).catch(() => undefined)
     },
@@ -115,12 +115,12 @@ async function listJournals(dir: string): Promise<string[]> {
 }
 
 /** Replaces the file: after a crash it is the old one or the new one, whole. */
-async function rewrite(path: string, notes: readonly HookNote[]): Promise<FileHandle> {
+async function rewrite(path: string, records: readonly HookRecord[]): Promise<FileHandle> {
   const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants
   // Appended to, so that what comes after a truncation is not written behind a hole.
   const draft = await open(`${path}.draft`, O_APPEND | O_CREAT | O_TRUNC | O_WRONLY, 0o600)
   try {
-    if (notes.length > 0) await appendLines(draft, notes)
+    if (records.length > 0) await appendLines(draft, records)
     await rename(`${path}.draft`, path)
     await syncFolder(dirname(path))
     return draft
@@ -131,21 +131,21 @@ async function rewrite(path: string, notes: readonly HookNote[]): Promise<FileHa
 }
 
 /** Each line begins with its line break: what was cut off before it spoils nothing. */
-async function appendLines(file: FileHandle, notes: readonly HookNote[]): Promise<void> {
-  await file.appendFile(notes.map((note) => `\n${JSON.stringify(note)}`).join(''))
+async function appendLines(file: FileHandle, records: readonly HookRecord[]): Promise<void> {
+  await file.appendFile(records.map((record) => `\n${JSON.stringify(record)}`).join(''))
   await file.datasync()
 }
 
-function parseLines(text: string): HookNote[] {
-  const notes = new Map<string, HookNote>()
+function parseLines(text: string): HookRecord[] {
+  const records = new Map<string, HookRecord>()
   for (const line of text.split('\n')) {
-    const note = parseLine(line)
-    if (note) notes.set(noteKey(note), note)
+    const record = parseLine(line)
+    if (record) records.set(toRecordKey(record), record)
   }
-  return [...notes.values()]
+  return [...records.values()]
 }
 
-function parseLine(line: string): HookNote | null {
+function parseLine(line: string): HookRecord | null {
   try {
     const value: unknown = JSON.parse(line)
     if (typeof value !== 'object' || value === null || !('jobId' in value) || !('upstreamId' in value)) return null

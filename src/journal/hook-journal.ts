@@ -4,7 +4,7 @@
  */
 
 /** One hook: for which job it came, and what its body named. */
-export interface HookNote {
+export interface HookRecord {
   readonly jobId: string
   /** A hint; null where the body named none. */
   readonly upstreamId: string | null
@@ -17,14 +17,14 @@ export interface HookJournal {
    * @returns false when the note was kept already.
    * @throws when it cannot be written.
    */
-  keep(note: HookNote): Promise<boolean>
+  keep(record: HookRecord): Promise<boolean>
   /** The note has had its effect. */
-  settle(note: HookNote): void
+  settle(record: HookRecord): void
   /** What an earlier process kept and did not settle. */
-  readonly left: readonly HookNote[]
+  readonly left: readonly HookRecord[]
 }
 
 /** What makes two notes the same. */
-export function noteKey({ jobId, upstreamId }: HookNote): string {
+export function toRecordKey({ jobId, upstreamId }: HookRecord): string {
   return `${jobId} ${upstreamId ?? ''}`
 }

@@ -1,4 +1,4 @@
-import type { StandingResponse } from '../lib/http/response-with-defaults.ts'
+import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 
 /** How much of its requests a tenant has left in the minute under way. */
 export interface Allowance {
@@ -17,12 +17,12 @@ export interface RequestLimiter {
 
 /** draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` where it is used up. */
 export function setLimitHeaders(
-  response: StandingResponse,
+  response: ResponseWithDefaults,
   { limit, remaining, resetAt, isSpent }: Allowance,
   now: number,
 ): void {
   const seconds = Math.max(1, Math.ceil((resetAt - now) / 1_000))
-  response.stand([
+  response.addDefaults([
     'ratelimit-policy',
     `"tenant";q=${limit};w=60`,
     'ratelimit',

@@ -1,5 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import { createShortMemory } from '../lib/time/ttl-cache.ts'
+import { createTtlCache } from '../lib/time/ttl-cache.ts'
 import type { RequestLimiter } from './limiter.ts'
 
 export const MINUTE_S = 60
@@ -32,7 +32,7 @@ export function createGrantingLimiter(
 ): RequestLimiter {
   const limit = counter.points
   // None holds for longer than a minute.
-  const grants = createShortMemory<Grant>(MINUTE_S * 1_000, now)
+  const grants = createTtlCache<Grant>(MINUTE_S * 1_000, now)
   const asked = new Map<string, Promise<void>>()
 
   const ask = async (tenant: string): Promise<void> => {

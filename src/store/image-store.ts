@@ -1,7 +1,7 @@
 import type { CleanImage, StoredImage } from '../domain/image.ts'
 
 /** What a READY image is, beside its bytes. */
-export interface KeptImage extends Omit<CleanImage, 'bytes' | 'digitalSourceType'> {
+export interface ImageRecord extends Omit<CleanImage, 'bytes' | 'digitalSourceType'> {
   readonly byteLength: number
   readonly sha256: string
   readonly sourceSha256: string
@@ -21,7 +21,7 @@ export interface ImageStore {
   /** A READY upload of the tenant's whose bytes came with this digest. */
   findUploadBySource(tenant: string, sourceSha256: string): Promise<StoredImage | null>
   /** The bytes are kept: from AWAITING_BYTES to READY, once; null where it is anything else by then. */
-  keepImage(id: string, kept: KeptImage): Promise<StoredImage | null>
+  keepImage(id: string, kept: ImageRecord): Promise<StoredImage | null>
   rejectImage(id: string, rejection: string): Promise<StoredImage | null>
   /** Keeps it at least until then. */
   extendImage(id: string, purgeAt: number): Promise<void>
@@ -32,5 +32,5 @@ export interface ImageStore {
   /** Images whose time is over, and whose bytes may still be there. */
   listDue(now: number, limit: number): Promise<readonly StoredImage[]>
   /** Its bytes are gone. */
-  notePurged(id: string): Promise<void>
+  markPurged(id: string): Promise<void>
 }

@@ -154,14 +154,14 @@ export interface ChangeRange {
 }
 
 /** A place in a list of jobs: what was made last comes first. */
-export interface ListPlace {
+export interface ListCursor {
   readonly createdAt: number
   readonly id: string
 }
 
 export interface ListRange {
   /** Those after this place in the list, or before it; null: from the beginning, or from the end. */
-  readonly from: ListPlace | null
+  readonly from: ListCursor | null
   readonly direction: 'forward' | 'backward'
   readonly limit: number
 }
@@ -179,19 +179,19 @@ export interface RecentJobs {
   /** From the submit to the end, in milliseconds, of those that ended in SUCCESS. */
   readonly durationsMs: readonly number[]
   /** Those whose end a hook has told, among all that the upstream has ended. */
-  readonly toldByHook: number
+  readonly endedByHook: number
   readonly ended: number
 }
 
 /** A job as it is, and the place of its last change. */
 export interface ChangedJob {
-  readonly place: number
+  readonly sequence: number
   readonly job: SwapJob
 }
 
 /** A job, and the place of its last change. */
-export interface JobPlace {
-  readonly place: number
+export interface JobChange {
+  readonly sequence: number
   readonly id: string
   readonly tenant: string
 }
@@ -214,7 +214,7 @@ export interface JobStore {
    * Names what is stored of the tenant's jobs: as long as the name stays, nothing of it has changed. Null where that
    * cannot be said without asking the database.
    */
-  nameState(tenant: string): string | null
+  jobsVersion(tenant: string): string | null
   /** Jobs of any tenant, in the order asked for; null for an unknown one. */
   findJobs(ids: readonly string[]): Promise<(SwapJob | null)[]>
   findByUpstreamId(upstreamId: string): Promise<SwapJob | null>
@@ -258,7 +258,7 @@ export interface JobStore {
   listChanges(tenant: string, range: ChangeRange): Promise<ChangedJob[]>
 
   /** Which jobs of all tenants changed at a place after `after`, the latest first. */
-  listPlaces(after: number, limit: number): Promise<JobPlace[]>
+  listLatestChanges(after: number, limit: number): Promise<JobChange[]>
 
   /** The tenant's jobs that fit, in the order of the list, whatever the direction they were looked for in. */
   listJobs(tenant: string, filter: JobFilter, range: ListRange): Promise<readonly SwapJob[]>
@@ -282,7 +282,7 @@ export interface JobStore {
   /** Jobs that ended in SUCCESS between the two times and have neither a copy nor a reason why not. */
   listWithoutCopy(finishedFrom: number, finishedBefore: number, limit: number): Promise<readonly SwapJob[]>
   /** What became of a copy: its id, or why there is none. Once, true then; changes no version. */
-  noteMirror(jobId: string, outcome: { readonly copyId: string } | { readonly failure: string }): Promise<boolean>
+  recordMirror(jobId: string, outcome: { readonly copyId: string } | { readonly failure: string }): Promise<boolean>
   /** Finished jobs whose time is over, and that are not forgotten yet. */
   listToForget(now: number, limit: number): Promise<readonly SwapJob[]>
   /**

@@ -10,7 +10,7 @@ export interface WebhookStore {
    * Records an attempt at exactly the state of `webhook`, and what is next; null: nothing.
    * @returns false if the event was erased, replayed or attempted again meanwhile: it stays as it is.
    */
-  noteAttempt(
+  recordAttempt(
     webhook: Webhook,
     attempt: WebhookAttempt,
     next: { readonly state: WebhookState; readonly nextAt: number | null },

@@ -19,7 +19,7 @@ export interface Telemetry {
   /** A page of this origin was refused; called once per origin and for at most 100 origins. */
   originRefused(origin: string): void
   /** A hook of ours could not be written down, and was not acknowledged. */
-  hookNotKept(error: unknown): void
+  hookNotRecorded(error: unknown): void
   /** A swap could not be recorded, and was refused. */
   jobNotRecorded(error: unknown): void
   /** Work on this job fails again and again; only its deadline ends it. */

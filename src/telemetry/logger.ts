@@ -66,7 +66,7 @@ export function createTelemetry(logger: Logger): Telemetry {
       const hint = origin === 'null' ? 'serve it over http or https' : 'to allow it, add the origin to ALLOWED_ORIGINS'
       logger.warn({ origin }, `refused a request from a web page of another origin: ${hint}`)
     },
-    hookNotKept: (error) => {
+    hookNotRecorded: (error) => {
       logger.error({ err: error }, 'a hook could not be written down')
     },
     jobNotRecorded: (error) => {

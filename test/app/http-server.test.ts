@@ -76,7 +76,7 @@ test('a connection ends with the answer that was under way when the server close
 
 test('somebody who is known stays', async () => {
   const { server, socket, heard } = await openServer((request, response) => {
-    server.welcome(request.socket)
+    server.markAuthenticated(request.socket)
     response.end('hello')
   })
   socket.write(REQUEST)

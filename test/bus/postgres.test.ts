@@ -9,7 +9,7 @@ import { closeAfterTest } from '../support/close-after-test.ts'
 import { until } from '../support/until.ts'
 
 /** What a look finds: the test's own list of changes. */
-type Places = { place: number; id: string; tenant: string }[]
+type Places = { sequence: number; id: string; tenant: string }[]
 
 function openBus(url: string, places: Places = []) {
   const stopping = new AbortController()
@@ -22,11 +22,11 @@ function openBus(url: string, places: Places = []) {
   })
   const bus = openPostgresBus({
     url,
-    listPlaces: async (after, limit) => {
+    listLatestChanges: async (after, limit) => {
       looks += 1
       return places
-        .filter(({ place }) => place > after)
-        .toSorted((a, b) => b.place - a.place)
+        .filter(({ sequence }) => sequence > after)
+        .toSorted((a, b) => b.sequence - a.sequence)
         .slice(0, limit)
     },
     background,
@@ -89,7 +89,7 @@ test('what one process tells its peers each of them hears, and nobody hears hims
     return news
   })
   await until(() => {
-    buses[0]?.bus.tellPeers('failed')
+    buses[0]?.bus.publishToPeers('failed')
     return heard[1]?.includes('failed') === true && heard[2]?.includes('failed') === true
   })
   expect(heard[0]).toEqual([])
@@ -111,7 +111,7 @@ test('thousands of changes in one turn are told in a few notifications', async (
 
 test('a wire that is cut without a word is found by the heartbeat; until then a look tells the changes', async () => {
   const { url, through, proxy } = await openWire()
-  const places: Places = [{ place: 1, id: 'job_old', tenant: 'a' }]
+  const places: Places = [{ sequence: 1, id: 'job_old', tenant: 'a' }]
   const [here, there] = [openBus(url), openBus(through, places)]
   there.hear('job_1')
   there.hear('job_2')
@@ -122,7 +122,7 @@ test('a wire that is cut without a word is found by the heartbeat; until then a 
   const connections = proxy.connections
   await proxy.fail({ kind: 'blackHole', direction: 'both' })
   here.bus.publish({ id: 'job_2', tenant: 'a' })
-  places.push({ place: 2, id: 'job_2', tenant: 'a' })
+  places.push({ sequence: 2, id: 'job_2', tenant: 'a' })
   await until(() => there.heard.includes('job_2'))
   await until(() => there.failures.includes('listen for changes'))
   await proxy.heal()
@@ -137,14 +137,14 @@ test('a wire that is cut without a word is found by the heartbeat; until then a 
 
 test('a change that becomes visible after one with a later place is told all the same', async () => {
   const { url } = await openWire()
-  const places: Places = [{ place: 1, id: 'job_old', tenant: 'a' }]
+  const places: Places = [{ sequence: 1, id: 'job_old', tenant: 'a' }]
   const { heard, hear, failures, looks } = openBus(url, places)
   hear('job_early')
   hear('job_late')
   await until(() => looks() > 0)
-  places.push({ place: 3, id: 'job_late', tenant: 'a' })
+  places.push({ sequence: 3, id: 'job_late', tenant: 'a' })
   await until(() => heard.includes('job_late'))
-  places.push({ place: 2, id: 'job_early', tenant: 'a' })
+  places.push({ sequence: 2, id: 'job_early', tenant: 'a' })
   await until(() => heard.includes('job_early'))
   expect(failures).toEqual([])
 }, 15_000)

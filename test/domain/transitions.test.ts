@@ -80,14 +80,15 @@ describe('whatever is reported of whatever job', () => {
     FINDINGS.flatMap((finding) => OBSERVATION_SOURCES.map((source) => ({ job, finding, source }))),
   )
 
-  test.each(['transition', 'note', 'none'])('a case of each kind is among them (%s)', (kind) => {
+  test.each(['transition', 'bookkeeping', 'none'])('a case of each kind is among them (%s)', (kind) => {
     expect(all.some(({ job, finding, source }) => decideNow(job, finding, { source }).kind === kind)).toBe(true)
   })
 
   test('a final status is never left, and only the unknown charge of a LOST job is noted', () => {
     for (const { job, finding, source } of all.filter(({ job: { status } }) => isDone(status))) {
       const decision = decideNow({ ...job, charge: { state: 'UNKNOWN', quota: null } }, finding, { source })
-      if (job.status === 'LOST' && decision.kind === 'note') expect(Object.keys(decision.patch)).toEqual(['charge'])
+      if (job.status === 'LOST' && decision.kind === 'bookkeeping')
+        expect(Object.keys(decision.patch)).toEqual(['charge'])
       else expect(decision).toEqual({ kind: 'none' })
       expect(decideNow({ ...job, charge: { state: 'CHARGED', quota: 3 } }, finding, { source }).kind).toBe('none')
     }
@@ -143,7 +144,7 @@ describe('a submit', () => {
 
   test('that was surely not accepted waits for its next try', () => {
     expect(decideNow(sending(), find('released'))).toEqual({
-      kind: 'note',
+      kind: 'bookkeeping',
       patch: { leaseUntil: null, notBefore: NOW + 1_000, wakeAt: NOW + 1_000 },
     })
   })
@@ -161,7 +162,7 @@ describe('a submit', () => {
     (kind) => {
       const lost = makeJob('LOST', { charge: { state: 'UNKNOWN', quota: null } })
       expect(decideNow(lost, find(kind), { source: 'SUBMIT' })).toEqual({
-        kind: 'note',
+        kind: 'bookkeeping',
         patch: { charge: { state: 'NOT_CHARGED', quota: null } },
       })
     },
@@ -183,14 +184,14 @@ describe('a submit', () => {
 describe('a FAILED', () => {
   test('is noted, and looked at again two seconds later', () => {
     expect(decideNow(makeJob('ON_QUEUE'), find('failed'))).toEqual({
-      kind: 'note',
+      kind: 'bookkeeping',
       patch: { failedSeenAt: NOW, wakeAt: NOW + CONFIRM_FAILED_AFTER_MS },
     })
   })
 
   test('that comes again too soon confirms nothing', () => {
     const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 1_999 })
-    expect(decideNow(doubted, find('failed'))).toEqual({ kind: 'note', patch: { wakeAt: NOW + 1 } })
+    expect(decideNow(doubted, find('failed'))).toEqual({ kind: 'bookkeeping', patch: { wakeAt: NOW + 1 } })
   })
 
   test('that a second fetch repeats is final', () => {
@@ -200,13 +201,13 @@ describe('a FAILED', () => {
 
   test('is taken back by any other word', () => {
     const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 2_000 })
-    expect(decideNow(doubted, find('unfinished'))).toMatchObject({ kind: 'note', patch: { failedSeenAt: null } })
+    expect(decideNow(doubted, find('unfinished'))).toMatchObject({ kind: 'bookkeeping', patch: { failedSeenAt: null } })
   })
 
   test('of a job that only its hook has named needs the second fetch as well', () => {
     // It is not on the upstream's queue meanwhile: its timeline never says so.
     expect(decideNow(makeJob('UNCONFIRMED'), find('failed'), { source: 'HOOK' })).toEqual({
-      kind: 'note',
+      kind: 'bookkeeping',
       patch: { failedSeenAt: NOW },
     })
     const doubted = makeJob('UNCONFIRMED', { failedSeenAt: NOW - 2_000 })

@@ -6,7 +6,7 @@ import { closeAfterTest } from '../support/close-after-test.ts'
 import { makeDataDir } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
-const note = (n: number) => ({ jobId: `job_${n}`, upstreamId: `U${n}` })
+const record = (n: number) => ({ jobId: `job_${n}`, upstreamId: `U${n}` })
 
 async function openJournal() {
   const dir = await makeDataDir()
@@ -27,8 +27,8 @@ const reopen = async (dir: string): Promise<DiskHookJournal> => {
 
 test('what was kept and not settled is there after a restart, in order', async () => {
   const { dir, journal } = await openJournal()
-  await Promise.all([1, 2, 3].map((n) => journal.keep(note(n))))
-  journal.settle(note(2))
+  await Promise.all([1, 2, 3].map((n) => journal.keep(record(n))))
+  journal.settle(record(2))
   await journal.close()
   expect((await reopen(dir)).left.map(({ jobId }) => jobId)).toEqual(expect.arrayContaining(['job_1', 'job_3']))
 })
@@ -36,14 +36,14 @@ test('what was kept and not settled is there after a restart, in order', async (
 test('is on disk when it resolves: a process that dies then has lost nothing', async () => {
   const { dir, journal } = await openJournal()
   closeAfterTest(() => journal.close())
-  await journal.keep(note(1))
-  expect((await reopen(dir)).left).toEqual([note(1)])
+  await journal.keep(record(1))
+  expect((await reopen(dir)).left).toEqual([record(1)])
 })
 
 test('the same note twice is one', async () => {
   const { journal, text } = await openJournal()
   closeAfterTest(() => journal.close())
-  expect(await Promise.all([journal.keep(note(1)), journal.keep(note(1)), journal.keep(note(2))])).toEqual([
+  expect(await Promise.all([journal.keep(record(1)), journal.keep(record(1)), journal.keep(record(2))])).toEqual([
     true,
     false,
     true,
@@ -54,72 +54,72 @@ test('the same note twice is one', async () => {
 test('a settled note may come again', async () => {
   const { journal } = await openJournal()
   closeAfterTest(() => journal.close())
-  await journal.keep(note(1))
-  journal.settle(note(1))
-  expect(await journal.keep(note(1))).toBe(true)
+  await journal.keep(record(1))
+  journal.settle(record(1))
+  expect(await journal.keep(record(1))).toBe(true)
 })
 
 test('is empty when all is settled, and stays small when something never is', async () => {
   const { dir, journal, text } = await openJournal()
   closeAfterTest(() => journal.close())
-  await journal.keep(note(0))
-  journal.settle(note(0))
+  await journal.keep(record(0))
+  journal.settle(record(0))
   await until(async () => (await text()) === '' || null)
-  await journal.keep(note(-1))
-  const all = Array.from({ length: 12_000 }, (_unused, n) => note(n))
+  await journal.keep(record(-1))
+  const all = Array.from({ length: 12_000 }, (_unused, n) => record(n))
   await Promise.all(all.map((one) => journal.keep(one)))
   for (const one of all) journal.settle(one)
-  await journal.keep(note(-2))
+  await journal.keep(record(-2))
   await until(async () => (await text()).split('\n').length < 10 || null)
-  expect((await reopen(dir)).left).toEqual([note(-1), note(-2)])
+  expect((await reopen(dir)).left).toEqual([record(-1), record(-2)])
 })
 
 test('a line that a crash cut off is not a note, and spoils none', async () => {
   const { dir, journal } = await openJournal()
-  await journal.keep(note(1))
+  await journal.keep(record(1))
   await journal.close()
   await appendFile(pathOf(dir), '\n{"jobId":"job_2","upstre')
   const again = await openDiskHookJournal(dir)
   closeAfterTest(() => again.close())
-  expect(again.left).toEqual([note(1)])
-  await again.keep(note(3))
-  expect((await reopen(dir)).left).toEqual([note(1), note(3)])
+  expect(again.left).toEqual([record(1)])
+  await again.keep(record(3))
+  expect((await reopen(dir)).left).toEqual([record(1), record(3)])
 })
 
 test('says so when it cannot be written', async () => {
   const { journal } = await openJournal()
   await journal.close()
-  await expect(journal.keep(note(1))).rejects.toThrow(/closed|EBADF/i)
+  await expect(journal.keep(record(1))).rejects.toThrow(/closed|EBADF/i)
 })
 
 test('takes over the journals that earlier versions kept for each process, and removes them', async () => {
   const dir = await makeDataDir()
   // A number that a living process has again, as after a restart of a container.
-  await writeFile(join(dir, `hooks-${process.pid}-00.journal`), `\n${JSON.stringify(note(1))}`)
-  await writeFile(join(dir, `hooks-${process.ppid}-0f.journal`), `\n${JSON.stringify(note(2))}`)
+  await writeFile(join(dir, `hooks-${process.pid}-00.journal`), `\n${JSON.stringify(record(1))}`)
+  await writeFile(join(dir, `hooks-${process.ppid}-0f.journal`), `\n${JSON.stringify(record(2))}`)
   const journal = await openDiskHookJournal(dir)
   closeAfterTest(() => journal.close())
-  expect(journal.left).toEqual(expect.arrayContaining([note(1), note(2)]))
+  expect(journal.left).toEqual(expect.arrayContaining([record(1), record(2)]))
   expect(await readdir(dir)).toEqual(['hooks.journal'])
   expect((await reopen(dir)).left).toHaveLength(2)
 })
 
 test('a draft that a crash left behind is not taken for notes', async () => {
   const dir = await makeDataDir()
-  await writeFile(join(dir, 'hooks.journal.draft'), `\n${JSON.stringify(note(1))}`)
+  await writeFile(join(dir, 'hooks.journal.draft'), `\n${JSON.stringify(record(1))}`)
   const journal = await openDiskHookJournal(dir)
   closeAfterTest(() => journal.close())
-  await journal.keep(note(2))
-  expect([journal.left, (await reopen(dir)).left]).toEqual([[], [note(2)]])
+  await journal.keep(record(2))
+  expect([journal.left, (await reopen(dir)).left]).toEqual([[], [record(2)]])
 })
 
 test('writes at the start of the file again after everything was settled', async () => {
   const { dir, journal, text } = await openJournal()
   closeAfterTest(() => journal.close())
-  await journal.keep(note(1))
-  journal.settle(note(1))
+  await journal.keep(record(1))
+  journal.settle(record(1))
   await until(async () => (await text()) === '' || null)
-  await journal.keep(note(2))
-  expect(await text()).toBe(`\n${JSON.stringify(note(2))}`)
-  expect((await reopen(dir)).left).toEqual([note(2)])
+  await journal.keep(record(2))
+  expect(await text()).toBe(`\n${JSON.stringify(record(2))}`)
+  expect((await reopen(dir)).left).toEqual([record(2)])
 })

@@ -204,7 +204,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
             createdAt: NOW - n * 7,
             leaseUntil: isSent ? NOW + 45_000 : null,
           })
-          const later = { kind: 'note', patch: { notBefore: NOW + 5_000 } } as const
+          const later = { kind: 'bookkeeping', patch: { notBefore: NOW + 5_000 } } as const
           if (!isSent && isLater) await store.applyDecision(created, later, NOW, 'SUBMIT')
           made.push({ job: created, isSent: created.leaseUntil !== null, isLater })
         }
@@ -372,10 +372,10 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
       },
       { requiredKeys: [] },
     )
-    const place = option(constantFrom(...made))
+    const sequence = option(constantFrom(...made))
     const direction = constantFrom('forward', 'backward')
     await assert(
-      asyncProperty(filters, place, direction, integer({ min: 1, max: 9 }), async (filter, from, way, limit) => {
+      asyncProperty(filters, sequence, direction, integer({ min: 1, max: 9 }), async (filter, from, way, limit) => {
         const fitting = newest.filter((job) => matchesFilter(job, filter))
         const at = from ? newest.indexOf(from) : null
         const isForward = way === 'forward'
@@ -395,7 +395,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     const { store } = await openStore()
     const held = await createOne(store, { leaseUntil: null })
     expect(held).toMatchObject({ fencing: 0, leaseUntil: null, wakeAt: NOW })
-    await store.applyDecision(held, { kind: 'note', patch: { notBefore: NOW + 5_000 } }, NOW, 'SUBMIT')
+    await store.applyDecision(held, { kind: 'bookkeeping', patch: { notBefore: NOW + 5_000 } }, NOW, 'SUBMIT')
     expect(await store.findNextWaiting(NOW + 4_999, REFUSALS)).toBeNull()
     expect((await store.findNextWaiting(NOW + 5_000, REFUSALS))?.id).toBe(held.id)
   })
@@ -403,12 +403,12 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
   test('a decision about a claim changes nothing once that claim was released', async () => {
     const { store } = await openStore()
     const claimed = await createOne(store)
-    const release = { kind: 'note', patch: { leaseUntil: null, notBefore: NOW + 10, wakeAt: NOW + 10 } } as const
+    const release = { kind: 'bookkeeping', patch: { leaseUntil: null, notBefore: NOW + 10, wakeAt: NOW + 10 } } as const
     const released = await store.applyDecision(claimed, release, NOW + 10, 'SUBMIT')
     expect(released).toMatchObject({ status: 'PENDING', version: claimed.version, fencing: claimed.fencing })
     const unconfirmed = { kind: 'transition', to: 'UNCONFIRMED', patch: { leaseUntil: null } } as const
     expect(await store.applyDecision(claimed, unconfirmed, NOW + 20, 'RECONCILER')).toBeNull()
-    expect(await store.applyDecision(claimed, { kind: 'note', patch: { fetches: 1 } }, NOW, 'FETCH')).toBeNull()
+    expect(await store.applyDecision(claimed, { kind: 'bookkeeping', patch: { fetches: 1 } }, NOW, 'FETCH')).toBeNull()
     expect(await store.findJob(claimed.id)).toEqual(released)
   })
 
@@ -463,7 +463,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     const job = await createOne(store)
     const noted = await store.applyDecision(
       job,
-      { kind: 'note', patch: { upstreamStatus: 'X', wakeAt: 7 } },
+      { kind: 'bookkeeping', patch: { upstreamStatus: 'X', wakeAt: 7 } },
       NOW,
       'FETCH',
     )
@@ -502,8 +502,8 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     const { store } = await openStore()
     const job = await createOne(store)
     const patch = { upstreamStatus: 'X', wakeAt: 7, fetches: 3, failedSeenAt: 5, leaseUntil: NOW + 1, notBefore: 9 }
-    await store.applyDecision(job, { kind: 'note', patch }, NOW, 'FETCH')
-    const noted = await store.applyDecision(job, { kind: 'note', patch: { fetches: 4 } }, NOW, 'FETCH')
+    await store.applyDecision(job, { kind: 'bookkeeping', patch }, NOW, 'FETCH')
+    const noted = await store.applyDecision(job, { kind: 'bookkeeping', patch: { fetches: 4 } }, NOW, 'FETCH')
     expect(noted).toEqual({ ...job, ...patch, fetches: 4 })
     const moved = await store.applyDecision(
       job,
@@ -549,14 +549,14 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(await store.claimSubmit(job, claim)).toBeNull()
     const waiting = await store.applyDecision(
       job,
-      { kind: 'note', patch: { leaseUntil: null, wakeAt: NOW } },
+      { kind: 'bookkeeping', patch: { leaseUntil: null, wakeAt: NOW } },
       NOW,
       'SUBMIT',
     )
     if (!waiting) throw new Error('the note was not taken')
     const claims = await Promise.all(Array.from({ length: 5 }, () => store.claimSubmit(waiting, claim)))
     expect(claims.filter(Boolean)).toEqual([{ ...waiting, ...given, fencing: 2, wakeAt: given.leaseUntil }])
-    expect(await store.applyDecision(waiting, { kind: 'note', patch: { wakeAt: 1 } }, NOW, 'SUBMIT')).toBeNull()
+    expect(await store.applyDecision(waiting, { kind: 'bookkeeping', patch: { wakeAt: 1 } }, NOW, 'SUBMIT')).toBeNull()
   })
 
   test('claims what is due, earliest first, once', async () => {
@@ -633,10 +633,10 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     const [{ store }, { store: other }] = await openTwo()
     const made: SwapJob[] = []
     for (let n = 0; n < 40; n += 1) made.push(await createOne(store, { tenant: `t${n % 4}`, leaseUntil: NOW - 1 }))
-    const note = { kind: 'note', patch: { upstreamStatus: 'X' } } as const
+    const bookkeeping = { kind: 'bookkeeping', patch: { upstreamStatus: 'X' } } as const
     const move = async (by: JobStore, jobs: readonly SwapJob[]) => {
       const moves = jobs.map(async (job) => {
-        await by.applyDecision(job, note, NOW, 'FETCH')
+        await by.applyDecision(job, bookkeeping, NOW, 'FETCH')
         return by.applyDecision(job, enqueue(`U-${job.id}`), NOW, 'FETCH')
       })
       await by.claimDue(NOW, NOW + 1, 10)
@@ -661,12 +661,12 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     const seen: string[] = []
     let isWriting = true
     const reading = (async () => {
-      for (let place = 0; ;) {
+      for (let sequence = 0; ;) {
         const isLast = !isWriting
-        const range = { after: place, upTo: Number.MAX_SAFE_INTEGER, limit: 1_000, unfinished: false }
+        const range = { after: sequence, upTo: Number.MAX_SAFE_INTEGER, limit: 1_000, unfinished: false }
         const changes = (await stores[0]?.listChanges('a', range)) ?? []
         for (const change of changes) seen.push(change.job.id)
-        place = changes.at(-1)?.place ?? place
+        sequence = changes.at(-1)?.sequence ?? sequence
         if (isLast) return
         // The embedded engine answers within a turn: nobody else would have one.
         await nextTurn()
@@ -686,9 +686,9 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
   test('names the places that changed after one, the latest first', async () => {
     const { store } = await openStore()
     const jobs = [await createOne(store), await createOne(store, { tenant: 'b' }), await createOne(store)]
-    const all = await store.listPlaces(0, 10)
+    const all = await store.listLatestChanges(0, 10)
     expect(all.map(({ id }) => id)).toEqual(jobs.map(({ id }) => id).toReversed())
-    expect(await store.listPlaces(all[1]?.place ?? 0, 10)).toEqual([all[0]])
-    expect(await store.listPlaces(0, 1)).toEqual([all[0]])
+    expect(await store.listLatestChanges(all[1]?.sequence ?? 0, 10)).toEqual([all[0]])
+    expect(await store.listLatestChanges(0, 1)).toEqual([all[0]])
   })
 })

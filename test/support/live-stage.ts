@@ -14,18 +14,18 @@ import type { Viewer } from '../../src/auth/viewer.ts'
 import { createAdmission } from '../../src/graphql/operation/admission.ts'
 import type { Context, UseCases } from '../../src/graphql/schema/context.ts'
 import { createErrorMask } from '../../src/graphql/operation/errors.ts'
-import { openEventStreamDoor } from '../../src/graphql/realtime/event-stream.ts'
-import { type Admitted, createFrontDoor } from '../../src/graphql/http/graphql-handler.ts'
-import { createLanes } from '../../src/graphql/fast-path/fast-path.ts'
+import { openEventStreamHandler } from '../../src/graphql/realtime/event-stream.ts'
+import { type Admitted, createGraphqlHandler } from '../../src/graphql/http/graphql-handler.ts'
+import { createFastPath } from '../../src/graphql/fast-path/fast-path.ts'
 import { createLiveOperations } from '../../src/graphql/realtime/live-operations.ts'
 import { createCostLimits } from '../../src/graphql/operation/cost-limits.ts'
-import { createOperationTurns } from '../../src/graphql/operation/operation-scheduler.ts'
+import { createOperationScheduler } from '../../src/graphql/operation/operation-scheduler.ts'
 import { createPrepareOperation } from '../../src/graphql/operation/prepare-operation.ts'
 import { createFindDocument } from '../../src/graphql/operation/trusted-documents.ts'
-import { openWebSocketDoor, WEB_SOCKET_LIMITS, type WebSocketLimits } from '../../src/graphql/realtime/web-socket.ts'
+import { openWebSocketHandler, WEB_SOCKET_LIMITS, type WebSocketLimits } from '../../src/graphql/realtime/web-socket.ts'
 import { createFeedSource } from '../../src/jobs/feed.ts'
-import { StandingResponse } from '../../src/lib/http/response-with-defaults.ts'
-import { createWheel } from '../../src/lib/time/timer-wheel.ts'
+import { ResponseWithDefaults } from '../../src/lib/http/response-with-defaults.ts'
+import { createTimerWheel } from '../../src/lib/time/timer-wheel.ts'
 import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
 import { closeAfterTest } from './close-after-test.ts'
 
@@ -65,11 +65,11 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     },
     set: (value) => {
       watched.value = value
-      for (const ring of rings) ring()
+      for (const notify of rings) notify()
     },
   }
-  const source = createFeedSource((ring) => {
-    rings.add(ring)
+  const source = createFeedSource((notify) => {
+    rings.add(notify)
     let shown = 0
     let isOver = false
     return {
@@ -85,7 +85,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
         shown -= 1
       },
       isOver: () => isOver,
-      close: () => rings.delete(ring),
+      close: () => rings.delete(notify),
     }
   })
   const schema = buildSchema(
@@ -104,45 +104,45 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   const errors: unknown[] = []
   const onUnexpectedError = (error: unknown) => errors.push(error)
   const maskError = createErrorMask(onUnexpectedError)
-  const turns = createOperationTurns(createCostLimits(schema))
+  const scheduler = createOperationScheduler(createCostLimits(schema))
   // Nothing in this schema asks for a use case.
   const prepare = createPrepareOperation({
     yoga: createYoga<Admitted, Context>({ schema, logging: false }),
     useCases: {} as UseCases,
     findDocument: createFindDocument(null),
-    turns,
+    scheduler,
     maskError,
     hideSuggestions: false,
   })
-  const repeats = createWheel(repeatAfterMs, Math.random)
+  const repeats = createTimerWheel(repeatAfterMs, Math.random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
   const clock = { now: tellTime }
   const admission = createAdmission(async () => viewer, createRequestLimiter(1_000_000, clock.now))
-  const eventStreams = openEventStreamDoor({ prepare, live, ...clock })
-  const handle = createFrontDoor({
+  const eventStreams = openEventStreamHandler({ prepare, live, ...clock })
+  const handle = createGraphqlHandler({
     admission,
     findDocument: createFindDocument(null),
     eventStreams,
-    lanes: createLanes(schema, {} as UseCases, turns),
-    turns,
+    fastPath: createFastPath(schema, {} as UseCases, scheduler),
+    scheduler,
     // What is no stream is not asked for here.
     yoga: (_request, response) => response.writeHead(501).end(),
-    welcome: () => {},
+    markAuthenticated: () => {},
     hasPage: false,
     ...clock,
   })
-  const webSockets = openWebSocketDoor({
+  const webSockets = openWebSocketHandler({
     admission,
     prepare,
     live,
     onUnexpectedError,
-    welcome: () => {},
+    markAuthenticated: () => {},
     ...clock,
     random: Math.random,
     limits: { ...WEB_SOCKET_LIMITS, ...limits },
   })
   const lines = new Set<Duplex>()
-  const server = createServer({ ServerResponse: StandingResponse }, (request, response) => {
+  const server = createServer({ ServerResponse: ResponseWithDefaults }, (request, response) => {
     handle(request, response).catch(onUnexpectedError)
   }).on('upgrade', (request, line, head) => {
     lines.add(line)

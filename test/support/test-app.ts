@@ -78,7 +78,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       hookNotBound: record('hookNotBound'),
       hookRefused: record('hookRefused'),
       originRefused: record('originRefused'),
-      hookNotKept: record('hookNotKept'),
+      hookNotRecorded: record('hookNotRecorded'),
       jobNotRecorded: record('jobNotRecorded'),
       jobParked: record('jobParked'),
       webhookExhausted: record('webhookExhausted'),

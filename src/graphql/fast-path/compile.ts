@@ -30,7 +30,7 @@ import { containsKind } from '../operation/contains-kind.ts'
 import type { Context } from '../schema/context.ts'
 import { compileArguments, compileVariables } from './inputs.ts'
 import { isOfJobAlone, isStored } from './cacheable-fields.ts'
-import { Uncommon } from './unsupported-operation-error.ts'
+import { UnsupportedOperationError } from './unsupported-operation-error.ts'
 
 /** The answer of a plan. */
 export interface Written {
@@ -42,7 +42,7 @@ export interface Written {
   readonly ids: readonly string[]
 }
 
-export interface Plan {
+export interface CompiledOperation {
   readonly type: 'query' | 'mutation'
   /** Rejects where anything is out of the ordinary. */
   run(context: Context, variables: Readonly<Record<string, unknown>>): Promise<Written>
@@ -71,7 +71,7 @@ export function compile(
   schema: GraphQLSchema,
   document: DocumentNode,
   operation: OperationDefinitionNode,
-): Plan | null {
+): CompiledOperation | null {
   const type = operation.operation
   if (type === OperationTypeNode.SUBSCRIPTION || containsKind(document, Kind.DIRECTIVE)) return null
   const root = schema.getRootType(type)
@@ -84,7 +84,7 @@ export function compile(
     if (!names.every((name) => ROOT_FIELDS.has(name)) || (type === OperationTypeNode.MUTATION && fields.size > 1))
       return null
     const write = compiler.compileObject(root, [operation.selectionSet])
-    const asked = new Set([...fields.values()].map(sayWithoutAlias)).size
+    const asked = new Set([...fields.values()].map(writeWithoutAlias)).size
     const coerce = compileVariables(schema, operation)
     const isOfJobs = compiler.isOfStore() && names.every((name) => name === 'swapJob')
     const isOfLists = compiler.isOfStore() && names.every((name) => name === 'swapJobs')
@@ -102,7 +102,7 @@ export function compile(
       },
     }
   } catch (error) {
-    if (error instanceof Uncommon) return null
+    if (error instanceof UnsupportedOperationError) return null
     throw error
   }
 }
@@ -122,7 +122,7 @@ interface CompiledObject {
   readonly write: Write
 }
 
-function writeKept(object: CompiledObject, kept: WeakMap<object, string>, job: object, run: Run): Text {
+function writeCached(object: CompiledObject, kept: WeakMap<object, string>, job: object, run: Run): Text {
   const known = kept.get(job)
   if (known !== undefined) return known
   const text = object.write(job, run)
@@ -135,7 +135,7 @@ function namesOf(fields: ReadonlyMap<string, readonly FieldNode[]>): readonly st
 }
 
 /** What one field of an answer asks for, by whatever name it has there. */
-function sayWithoutAlias(nodes: readonly FieldNode[]): string {
+function writeWithoutAlias(nodes: readonly FieldNode[]): string {
   return nodes.map(({ alias: _alias, ...node }) => print(node)).join()
 }
 
@@ -159,7 +159,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
       const isOfDone = isJob && isDoneJob(value)
       if (isOfDone) run.doneJobs += 1
       // What a finished one has may end with time.
-      if (!isOfDone && object.kept && isObject(value)) return writeKept(object, object.kept, value, run)
+      if (!isOfDone && object.kept && isObject(value)) return writeCached(object, object.kept, value, run)
       return object.write(value, run)
     }
   }
@@ -167,16 +167,17 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
   const compileFields = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Write => {
     const fields = collect(type, sets)
     // What is asked for under several names is looked for once.
-    const asked = new Map([...fields.values()].map((nodes) => [sayWithoutAlias(nodes), nodes]))
+    const asked = new Map([...fields.values()].map((nodes) => [writeWithoutAlias(nodes), nodes]))
     const order = [...asked.keys()]
     const writers = [...asked.values()].map((nodes) => compileField(type, nodes))
     const members = [...fields].map(([key, nodes]) => ({
       prefix: `${JSON.stringify(key)}:`,
-      at: order.indexOf(sayWithoutAlias(nodes)),
+      at: order.indexOf(writeWithoutAlias(nodes)),
     }))
     const assemble = (texts: readonly string[]) => `{${members.map(({ prefix, at }) => prefix + texts[at]).join()}}`
     return (value, run) => {
-      if (type.isTypeOf && type.isTypeOf(value, run.context, NO_INFO) !== true) throw new Uncommon('another type')
+      if (type.isTypeOf && type.isTypeOf(value, run.context, NO_INFO) !== true)
+        throw new UnsupportedOperationError('another type')
       return writeAll(writers, (write) => write(value, run), assemble)
     }
   }
@@ -186,7 +187,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     const name = node?.name.value ?? ''
     if (name === '__typename') return () => JSON.stringify(type.name)
     const field = type.getFields()[name]
-    if (!node || !field) throw new Uncommon(`no field ${name}`)
+    if (!node || !field) throw new UnsupportedOperationError(`no field ${name}`)
     if (!isStored(type.name, name)) isOfStore = false
     const resolve = field.resolve ?? ((source: unknown) => readProperty(source, name))
     const argsOf = compileArguments(field, node)
@@ -205,7 +206,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     if (isNonNullType(type)) {
       const write = compileValue(type.ofType, sets)
       return (value, run) => {
-        if (value === null || value === undefined) throw new Uncommon('null where none may be')
+        if (value === null || value === undefined) throw new UnsupportedOperationError('null where none may be')
         return write(value, run)
       }
     }
@@ -222,25 +223,25 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
       const write = compileValue(type.ofType, sets)
       const writeLate = async (member: unknown, run: Run) => write(await member, run)
       return (value, run) => {
-        if (!Array.isArray(value)) throw new Uncommon('not an array')
+        if (!Array.isArray(value)) throw new UnsupportedOperationError('not an array')
         const writeMember = (member: unknown) => (isPromise(member) ? writeLate(member, run) : write(member, run))
         return writeAll(value, writeMember, assembleList)
       }
     }
     if (isLeafType(type)) return compileLeaf(type)
     if (isAbstractType(type)) return compileAbstract(type, sets)
-    if (!isObjectType(type)) throw new Uncommon('no object')
+    if (!isObjectType(type)) throw new UnsupportedOperationError('no object')
     return compileObject(type, sets)
   }
 
   const compileAbstract = (type: GraphQLAbstractType, sets: readonly SelectionSetNode[]): Write => {
     const { resolveType } = type
-    if (!resolveType) throw new Uncommon(`${type.name} does not say which type a value has`)
+    if (!resolveType) throw new UnsupportedOperationError(`${type.name} does not say which type a value has`)
     const writers = new Map(schema.getPossibleTypes(type).map((one) => [one.name, compileObject(one, sets)]))
     return (value, run) => {
       const name = resolveType(value, run.context, NO_INFO, type)
       const write = typeof name === 'string' ? writers.get(name) : undefined
-      if (!write) throw new Uncommon(`${type.name} is of no known type`)
+      if (!write) throw new UnsupportedOperationError(`${type.name} is of no known type`)
       return write(value, run)
     }
   }
@@ -251,7 +252,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
 function compileLeaf(type: GraphQLLeafType): Write {
   return (value) => {
     const text = JSON.stringify(type.serialize(value)) as string | undefined
-    if (text === undefined || text === 'null') throw new Uncommon(`no ${type.name}`)
+    if (text === undefined || text === 'null') throw new UnsupportedOperationError(`no ${type.name}`)
     return text
   }
 }
@@ -288,7 +289,7 @@ async function assembleLate(parts: readonly Text[], assemble: Assemble): Promise
 /** What the engine's own resolver gives where there is none, for plain values. */
 function readProperty(source: unknown, name: string): unknown {
   const value: unknown = isObject(source) ? Reflect.get(source, name) : undefined
-  if (typeof value === 'function') throw new Uncommon('a value that is to be called')
+  if (typeof value === 'function') throw new UnsupportedOperationError('a value that is to be called')
   return value
 }
 

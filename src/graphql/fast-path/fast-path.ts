@@ -13,16 +13,16 @@ import { LRUCache } from 'lru-cache'
 import type { Viewer } from '../../auth/viewer.ts'
 import type { Caller } from '../operation/caller.ts'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
-import type { OperationTurns } from '../operation/operation-scheduler.ts'
-import { compile, type Plan, type Written } from './compile.ts'
-import { type Answer, type Condition, createKeptAnswers } from './response-cache.ts'
+import type { OperationScheduler } from '../operation/operation-scheduler.ts'
+import { compile, type CompiledOperation, type Written } from './compile.ts'
+import { type Answer, type Condition, createResponseCache } from './response-cache.ts'
 
 /** Compiled documents, and how long one may be. */
-const MAX_PLANS = 1_000
+const MAX_COMPILED = 1_000
 const MAX_DOCUMENT_CHARS = 8_000
 const MAX_BODY_BYTES = 16_384
 
-export interface LaneRequest {
+export interface FastPathRequest {
   readonly caller: Caller
   readonly text: string
   readonly operationName: string | null
@@ -34,12 +34,12 @@ export interface LaneRequest {
   readonly key: string
 }
 
-export type LaneOutcome =
+export type FastPathOutcome =
   | { readonly kind: 'answered'; readonly answer: Answer }
   /** Yoga has to answer, with these use cases: they do nothing twice that has been done. */
   | { readonly kind: 'begun'; readonly useCases: UseCases }
 
-export interface Lanes {
+export interface FastPath {
   /** False for a body that is too long to be worth keeping. */
   takes(body: Buffer): boolean
   /** What names a request among those whose answers are kept. */
@@ -47,13 +47,13 @@ export interface Lanes {
   /** What was answered to the same request, where it would be answered the same now. */
   recall(viewer: Viewer, key: string, type: string): Promise<Answer | null>
   /** Keeps what Yoga has said of a request that cannot be run: to the same bytes it says the same. */
-  keepRefusal(key: string, answer: Answer): void
+  cacheRefusal(key: string, answer: Answer): void
   /** Whether the document has been run: it is within the limits then. */
   isLearned(text: string): boolean
   /** Hears of each document that Yoga runs, and has found valid. */
   learn(document: DocumentNode): void
   /** Null where Yoga has to answer, from the beginning. */
-  answer(request: LaneRequest): Promise<LaneOutcome | null>
+  answer(request: FastPathRequest): Promise<FastPathOutcome | null>
   /** Images and links have been erased: what is kept may have them. */
   forget(): void
 }
@@ -61,59 +61,59 @@ export interface Lanes {
 interface Learned {
   readonly document: DocumentNode
   /** Of each operation in it that was asked for; null where it cannot be compiled. */
-  readonly plans: Map<OperationDefinitionNode, Plan | null>
+  readonly compiled: Map<OperationDefinitionNode, CompiledOperation | null>
 }
 
-export function createLanes(schema: GraphQLSchema, useCases: UseCases, turns: OperationTurns): Lanes {
-  const learned = new LRUCache<string, Learned>({ max: MAX_PLANS })
-  const kept = createKeptAnswers(useCases)
+export function createFastPath(schema: GraphQLSchema, useCases: UseCases, scheduler: OperationScheduler): FastPath {
+  const learned = new LRUCache<string, Learned>({ max: MAX_COMPILED })
+  const cache = createResponseCache(useCases)
   /** What was read before an erasure is not kept after it. */
   let erasures = 0
 
-  const findPlan = (text: string, operationName: string | null) => {
+  const findCompiled = (text: string, operationName: string | null) => {
     const found = learned.get(text)
     const operation = found && getOperationAST(found.document, operationName)
     if (!operation) return null
-    const known = found.plans.get(operation)
-    const plan = known === undefined ? compile(schema, found.document, operation) : known
-    found.plans.set(operation, plan)
-    return plan && { plan, document: found.document, operation }
+    const known = found.compiled.get(operation)
+    const compiled = known === undefined ? compile(schema, found.document, operation) : known
+    found.compiled.set(operation, compiled)
+    return compiled && { compiled, document: found.document, operation }
   }
 
   return {
     takes: (body) => body.byteLength <= MAX_BODY_BYTES,
-    keyOf: kept.keyOf,
-    recall: kept.recall,
-    keepRefusal: (key, answer) => kept.keep(key, answer, { kind: 'always' }),
+    keyOf: cache.keyOf,
+    recall: cache.recall,
+    cacheRefusal: (key, answer) => cache.keep(key, answer, { kind: 'always' }),
     isLearned: (text) => learned.has(text),
     learn: (document) => {
       const text = document.loc?.source.body
       if (text === undefined || text.length > MAX_DOCUMENT_CHARS || learned.has(text)) return
-      learned.set(text, { document, plans: new Map() })
+      learned.set(text, { document, compiled: new Map() })
     },
     answer: async (request) => {
-      const found = findPlan(request.text, request.operationName)
+      const found = findCompiled(request.text, request.operationName)
       if (!found) return null
-      const { plan, document, operation } = found
+      const { compiled, document, operation } = found
       const erasuresBefore = erasures
-      const mine = plan.type === 'mutation' ? withoutRepeats(useCases) : useCases
+      const mine = compiled.type === 'mutation' ? withoutRepeats(useCases) : useCases
       try {
-        await turns.take(request.caller, document, operation, request.variables)
-        const context = createContext(mine, request.caller, request.idempotencyKey, turns)
-        const state = useCases.nameState(request.caller.viewer.tenant)
-        const written = await plan.run(context, request.variables)
+        await scheduler.take(request.caller, document, operation, request.variables)
+        const context = createContext(mine, request.caller, request.idempotencyKey, scheduler)
+        const state = useCases.jobsVersion(request.caller.viewer.tenant)
+        const written = await compiled.run(context, request.variables)
         const answer = { status: 200, type: request.type, text: `{"data":${written.text}}` }
         const condition = await findCondition(written, context, state)
-        if (condition && erasures === erasuresBefore) kept.keep(request.key, answer, condition)
+        if (condition && erasures === erasuresBefore) cache.keep(request.key, answer, condition)
         return { kind: 'answered', answer }
       } catch {
         // Whatever it was: Yoga meets it again, and knows what to say.
-        return plan.type === 'mutation' ? { kind: 'begun', useCases: mine } : null
+        return compiled.type === 'mutation' ? { kind: 'begun', useCases: mine } : null
       }
     },
     forget: () => {
       erasures += 1
-      kept.clear()
+      cache.clear()
     },
   }
 }

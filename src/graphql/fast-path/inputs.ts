@@ -18,7 +18,7 @@ import {
   typeFromAST,
 } from 'graphql'
 import { containsKind } from '../operation/contains-kind.ts'
-import { Uncommon } from './unsupported-operation-error.ts'
+import { UnsupportedOperationError } from './unsupported-operation-error.ts'
 
 type Values = Readonly<Record<string, unknown>>
 
@@ -34,7 +34,7 @@ export function compileVariables(schema: GraphQLSchema, operation: OperationDefi
   }
   const byEngine = (given: Values): Values => {
     const { coerced } = getVariableValues(schema, definitions, given)
-    if (!coerced) throw new Uncommon('the variables do not fit')
+    if (!coerced) throw new UnsupportedOperationError('the variables do not fit')
     return coerced
   }
   if (leaves.size < definitions.length) return byEngine
@@ -61,7 +61,7 @@ export function compileArguments(
       const args = byEngine()
       return () => args
     } catch {
-      throw new Uncommon('arguments that do not fit')
+      throw new UnsupportedOperationError('arguments that do not fit')
     }
   }
   const plain = field.args.map((argument) => compileArgument(argument, nodes))

@@ -1,7 +1,7 @@
 /** Answers that are given again to the same viewer for the same bytes, while they are surely what would be said. */
 import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
-import { createShortMemory } from '../../lib/time/ttl-cache.ts'
+import { createTtlCache } from '../../lib/time/ttl-cache.ts'
 import type { UseCases } from '../schema/context.ts'
 
 /** How many characters in all, with what was asked, and of one. */
@@ -24,12 +24,12 @@ export type Condition =
   /** The jobs, looked up anew, are as they were. */
   | { readonly kind: 'jobs'; readonly ids: readonly string[]; readonly jobs: readonly (SwapJob | null)[] }
 
-interface Kept {
+interface CachedResponse {
   readonly answer: Answer
   readonly condition: Condition
 }
 
-export interface KeptAnswers {
+export interface ResponseCache {
   /** What names a request among others. */
   keyOf(viewer: Viewer, body: Buffer): string
   /** @param type the content type of the answer. */
@@ -38,12 +38,12 @@ export interface KeptAnswers {
   clear(): void
 }
 
-export function createKeptAnswers({
-  nameState,
+export function createResponseCache({
+  jobsVersion,
   openReading,
-}: Pick<UseCases, 'nameState' | 'openReading'>): KeptAnswers {
+}: Pick<UseCases, 'jobsVersion' | 'openReading'>): ResponseCache {
   // Half of each: of what is remembered, some is in its second half.
-  const kept = createShortMemory<Kept>(
+  const kept = createTtlCache<CachedResponse>(
     KEPT_FOR_MS / 2,
     () => performance.now(),
     MAX_CHARS / 2,
@@ -60,7 +60,7 @@ export function createKeptAnswers({
   }
 
   const isStillSo = async (viewer: Viewer, condition: Exclude<Condition, { kind: 'always' }>): Promise<boolean> => {
-    if (condition.kind === 'stored') return nameState(viewer.tenant) === condition.state
+    if (condition.kind === 'stored') return jobsVersion(viewer.tenant) === condition.state
     // One that has changed is another object.
     const jobs = await openReading(viewer)(condition.ids)
     return jobs.every((job, n) => job === condition.jobs[n])

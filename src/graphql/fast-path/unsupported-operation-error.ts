@@ -1,4 +1,4 @@
 /** What stands in the way of a plan. */
-export class Uncommon extends Error {
+export class UnsupportedOperationError extends Error {
   override readonly name = 'Uncommon'
 }

@@ -11,7 +11,7 @@ import { discardBody } from '../../lib/http/discard-body.ts'
 import { readHeader } from '../../lib/http/read-header.ts'
 import { readQuery } from '../../lib/http/request-path.ts'
 import { sendText } from '../../lib/http/send-text.ts'
-import type { StandingResponse } from '../../lib/http/response-with-defaults.ts'
+import type { ResponseWithDefaults } from '../../lib/http/response-with-defaults.ts'
 import {
   EVENT_STREAM_TYPE,
   GRAPHQL_RESPONSE_TYPE,
@@ -24,10 +24,10 @@ import {
 import type { Admission } from '../operation/admission.ts'
 import type { Caller } from '../operation/caller.ts'
 import { checkDocumentText } from '../operation/document-limits.ts'
-import { type EventStreamDoor, STREAM_HEADERS, type StreamRequest } from '../realtime/event-stream.ts'
+import { type EventStreamHandler, STREAM_HEADERS, type StreamRequest } from '../realtime/event-stream.ts'
 import type { UseCases } from '../schema/context.ts'
-import type { Lanes } from '../fast-path/fast-path.ts'
-import type { OperationTurns } from '../operation/operation-scheduler.ts'
+import type { FastPath } from '../fast-path/fast-path.ts'
+import type { OperationScheduler } from '../operation/operation-scheduler.ts'
 import type { OperationParams } from '../operation/prepare-operation.ts'
 import { parseBody, parseQuery } from '../operation/params.ts'
 import { checkContentHeaders, isSmallBody, readGraphqlBody } from './request-body.ts'
@@ -38,7 +38,7 @@ import type { FindDocument } from '../operation/trusted-documents.ts'
 export interface Admitted {
   readonly caller: Caller
   /** Where the lanes may keep the answer. */
-  readonly laneKey?: string
+  readonly cacheKey?: string
   /** Instead of the usual ones: those with which the request has been begun. */
   readonly useCases?: UseCases
 }
@@ -46,19 +46,19 @@ export interface Admitted {
 /** Yoga as it takes a Node request, whose body has been read. */
 export type AnswerRequest = (
   request: IncomingMessage & { readonly body?: object },
-  response: StandingResponse,
+  response: ResponseWithDefaults,
   admitted: Partial<Admitted>,
 ) => unknown
 
-export interface FrontDoorParts {
+export interface GraphqlHandlerParts {
   readonly admission: Admission
   readonly findDocument: FindDocument
-  readonly eventStreams: EventStreamDoor
-  readonly lanes: Lanes
-  readonly turns: Pick<OperationTurns, 'begin'>
+  readonly eventStreams: EventStreamHandler
+  readonly fastPath: FastPath
+  readonly scheduler: Pick<OperationScheduler, 'begin'>
   readonly yoga: AnswerRequest
   /** Hears which connections are of somebody who is known. */
-  readonly welcome: (connection: Duplex) => void
+  readonly markAuthenticated: (connection: Duplex) => void
   /** Whether browsers are shown the GraphiQL page. */
   readonly hasPage: boolean
   /** Epoch milliseconds. */
@@ -74,17 +74,17 @@ interface SingleRequest extends StreamRequest {
   readonly key: string | null
 }
 
-export function createFrontDoor(parts: FrontDoorParts) {
-  const { admission, findDocument, eventStreams, lanes, turns, yoga, welcome, hasPage, now } = parts
+export function createGraphqlHandler(parts: GraphqlHandlerParts) {
+  const { admission, findDocument, eventStreams, fastPath, scheduler, yoga, markAuthenticated, hasPage, now } = parts
 
-  const admit = async (request: IncomingMessage, response: StandingResponse): Promise<Caller> => {
+  const admit = async (request: IncomingMessage, response: ResponseWithDefaults): Promise<Caller> => {
     const viewer = await admission.authenticate(readCredentials(request))
     if (!viewer) {
       throw new RequestError(401, 'UNAUTHENTICATED', 'Send an API key or a token: Authorization: Bearer …', {
         'www-authenticate': 'Bearer realm="swapface-gateway"',
       })
     }
-    welcome(request.socket)
+    markAuthenticated(request.socket)
     const caller = await admission.count(viewer)
     setLimitHeaders(response, caller.allowance, now())
     return caller
@@ -94,7 +94,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
   const find = (params: OperationParams, type: ResponseType): string => {
     try {
       const text = findDocument(params)
-      if (!lanes.isLearned(text)) checkDocumentText(text)
+      if (!fastPath.isLearned(text)) checkDocumentText(text)
       return text
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error
@@ -104,7 +104,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     }
   }
 
-  const stream = async (request: StreamRequest, response: StandingResponse): Promise<void> => {
+  const stream = async (request: StreamRequest, response: ResponseWithDefaults): Promise<void> => {
     if (await eventStreams.open(request, response)) return
     throw new RequestError(503, 'UNAVAILABLE', 'Too many streams are open. Try again later.', { 'retry-after': '5' })
   }
@@ -113,7 +113,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
   const execute = async (
     { caller, params, idempotencyKey, mayChange, type, takesStream, key }: SingleRequest,
     request: IncomingMessage,
-    response: StandingResponse,
+    response: ResponseWithDefaults,
   ): Promise<unknown> => {
     const { operationName, variables } = params
     const query = find(params, type)
@@ -124,7 +124,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     const outcome =
       key === null
         ? null
-        : await lanes.answer({
+        : await fastPath.answer({
             caller,
             text: query,
             operationName,
@@ -140,10 +140,10 @@ export function createFrontDoor(parts: FrontDoorParts) {
     const admitted = {
       caller,
       ...(outcome && { useCases: outcome.useCases }),
-      ...(key !== null && { laneKey: key }),
+      ...(key !== null && { cacheKey: key }),
     }
     // Reading a new document takes milliseconds.
-    await turns.begin(caller.viewer.tenant)
+    await scheduler.begin(caller.viewer.tenant)
     // Yoga's own negotiation ignores weights.
     request.headers.accept = type
     if (mayChange) return yoga(Object.assign(request, { body: operation }), response, admitted)
@@ -151,7 +151,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     return yoga(request, response, admitted)
   }
 
-  const answer = async (request: IncomingMessage, response: StandingResponse): Promise<unknown> => {
+  const answer = async (request: IncomingMessage, response: ResponseWithDefaults): Promise<unknown> => {
     const isPost = request.method === 'POST'
     const isHead = request.method === 'HEAD'
     // The page is rendered as for GET; Node omits the body.
@@ -171,9 +171,9 @@ export function createFrontDoor(parts: FrontDoorParts) {
     const body = small ?? (isPost ? await readGraphqlBody(request) : null)
     const isSingle = type !== null && !prefersStream
     // Yoga answers a caller whose requests are used up.
-    const inLane = body !== null && isSingle && !caller.allowance.isSpent && lanes.takes(body)
-    const key = inLane ? lanes.keyOf(caller.viewer, body) : null
-    const kept = key !== null && isSingle ? await lanes.recall(caller.viewer, key, toContentType(type)) : null
+    const isCacheable = body !== null && isSingle && !caller.allowance.isSpent && fastPath.takes(body)
+    const key = isCacheable ? fastPath.keyOf(caller.viewer, body) : null
+    const kept = key !== null && isSingle ? await fastPath.recall(caller.viewer, key, toContentType(type)) : null
     if (kept) return sendText(response, kept.status, kept.type, kept.text)
     const params = body ? parseBody(body) : parseQuery(readQuery(request))
     // Only the head would be sent, so the operation is not executed.
@@ -183,7 +183,7 @@ export function createFrontDoor(parts: FrontDoorParts) {
     return isSingle ? execute({ ...operation, type, takesStream, key }, request, response) : stream(operation, response)
   }
 
-  return async (request: IncomingMessage, response: StandingResponse): Promise<void> => {
+  return async (request: IncomingMessage, response: ResponseWithDefaults): Promise<void> => {
     try {
       await answer(request, response)
     } catch (error) {

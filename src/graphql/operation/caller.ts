@@ -15,7 +15,7 @@ export interface Caller {
  */
 export function refuseWhenSpent({ allowance }: Pick<Caller, 'allowance'>, operation: string): GraphQLError | null {
   if (!allowance.isSpent || operation === 'mutation') return null
-  return new GraphQLError(sayLimit(allowance), { extensions: { code: 'RATE_LIMITED', http: { status: 429 } } })
+  return new GraphQLError(limitMessage(allowance), { extensions: { code: 'RATE_LIMITED', http: { status: 429 } } })
 }
 
 /**
@@ -23,9 +23,9 @@ export function refuseWhenSpent({ allowance }: Pick<Caller, 'allowance'>, operat
  * @throws {GatewayError} code RATE_LIMITED when the caller's minute is used up.
  */
 export function requireAllowance({ allowance }: Pick<Caller, 'allowance'>): void {
-  if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', sayLimit(allowance))
+  if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', limitMessage(allowance))
 }
 
-export function sayLimit({ limit }: Allowance): string {
+export function limitMessage({ limit }: Allowance): string {
   return `More than ${limit} requests in a minute. Nothing was done; try again later.`
 }

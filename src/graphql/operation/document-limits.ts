@@ -112,12 +112,12 @@ export function checkDocument(document: DocumentNode): void {
   for (const definition of document.definitions) {
     // Unused fragments too: validation looks at them as well.
     if (definition.kind === Kind.FRAGMENT_DEFINITION) {
-      count.noteDirectives(definition.directives)
+      count.countDirectives(definition.directives)
       const isIntrospection = definition.typeCondition.name.value.startsWith('__')
       count.visit([definition.selectionSet], isIntrospection ? UNLIMITED : 1)
     } else if (definition.kind === Kind.OPERATION_DEFINITION) {
-      count.noteDirectives(definition.directives)
-      for (const { directives } of definition.variableDefinitions ?? []) count.noteDirectives(directives)
+      count.countDirectives(definition.directives)
+      for (const { directives } of definition.variableDefinitions ?? []) count.countDirectives(directives)
       const rootFields = count.visit([definition.selectionSet], 1)
       const limit = definition.operation === OperationTypeNode.MUTATION ? 'mutationRootFields' : 'queryRootFields'
       expectAtMost(limit, rootFields, `root fields in a ${definition.operation}`)
@@ -130,7 +130,7 @@ function createCount(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
   let directives = 0
   let fields = 0
 
-  const noteDirectives = (nodes: readonly DirectiveNode[] = []) => {
+  const countDirectives = (nodes: readonly DirectiveNode[] = []) => {
     directives += nodes.length
     expectAtMost('directives', directives, 'directives')
   }
@@ -138,7 +138,7 @@ function createCount(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
   /** Puts the fields of a selection set to those of the same name; each fragment once. */
   const collect = (selectionSet: SelectionSetNode, byName: Map<string, FieldNode[]>, spread: Set<string>) => {
     for (const selection of selectionSet.selections) {
-      noteDirectives(selection.directives)
+      countDirectives(selection.directives)
       if (selection.kind === Kind.FIELD) {
         fields += 1
         expectAtMost('fields', fields, 'fields')
@@ -171,7 +171,7 @@ function createCount(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
     return [...byName.values()].reduce((total, same) => total + same.length, 0)
   }
 
-  return { visit, noteDirectives }
+  return { visit, countDirectives }
 }
 
 function expectAtMost(limit: keyof typeof DOCUMENT_LIMITS, count: number, what: string): void {

@@ -10,9 +10,9 @@ import type { CostLimits } from './cost-limits.ts'
 /** Values of a response that take less than a millisecond. */
 const SMALL = 500
 /** Members of a list that are read or written in one turn: each may have fifty values. */
-export const MEMBERS_A_TURN = 20
+export const MEMBERS_PER_SLOT = 20
 
-export interface OperationTurns {
+export interface OperationScheduler {
   /** Resolves when the tenant may do something large: parse and validate a document, read a list. */
   begin(tenant: string): Promise<void>
   /**
@@ -29,27 +29,27 @@ export interface OperationTurns {
   spread<T>(tenant: string, members: readonly T[]): (T | Promise<T>)[]
 }
 
-export function createOperationTurns(limits: CostLimits): OperationTurns {
-  const turns = new FairQueue(Number.POSITIVE_INFINITY)
+export function createOperationScheduler(limits: CostLimits): OperationScheduler {
+  const scheduler = new FairQueue(Number.POSITIVE_INFINITY)
   return {
-    begin: async (tenant) => turns.run(tenant, () => undefined),
+    begin: async (tenant) => scheduler.run(tenant, () => undefined),
     take: async ({ viewer }, document, operation, variables) => {
-      turns.note(viewer.tenant)
+      scheduler.markActive(viewer.tenant)
       const { values, introspection } = limits.check(document, operation, variables)
-      if (values + introspection > SMALL) await turns.run(viewer.tenant, () => undefined)
+      if (values + introspection > SMALL) await scheduler.run(viewer.tenant, () => undefined)
     },
     spread: (tenant, members) => {
       const later: Promise<void>[] = []
       return members.map((member, n) => {
-        if (n < MEMBERS_A_TURN) return member
-        const turn = Math.floor(n / MEMBERS_A_TURN) - 1
-        return after((later[turn] ??= turns.run(tenant, () => undefined)), member)
+        if (n < MEMBERS_PER_SLOT) return member
+        const waitForSlot = Math.floor(n / MEMBERS_PER_SLOT) - 1
+        return after((later[waitForSlot] ??= scheduler.run(tenant, () => undefined)), member)
       })
     },
   }
 }
 
-async function after<T>(turn: Promise<void>, member: T): Promise<T> {
-  await turn
+async function after<T>(waitForSlot: Promise<void>, member: T): Promise<T> {
+  await waitForSlot
   return member
 }

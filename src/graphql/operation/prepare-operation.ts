@@ -9,7 +9,7 @@ import type { Admitted } from '../http/graphql-handler.ts'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import { checkDocumentText } from './document-limits.ts'
 import { withoutHttp, withoutHttpInErrors } from './errors.ts'
-import type { OperationTurns } from './operation-scheduler.ts'
+import type { OperationScheduler } from './operation-scheduler.ts'
 import type { FindDocument } from './trusted-documents.ts'
 
 /** A request for one operation, as a caller sends it: the text of its document, or a digest that names it. */
@@ -50,37 +50,37 @@ export interface PrepareParts {
   readonly yoga: Pick<YogaServerInstance<Admitted, Context>, 'getEnveloped'>
   readonly useCases: UseCases
   readonly findDocument: FindDocument
-  readonly turns: OperationTurns
+  readonly scheduler: OperationScheduler
   readonly maskError: (error: unknown) => GraphQLError
   /** Whether errors suggest no names. */
   readonly hideSuggestions: boolean
 }
 
 export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
-  const { yoga, useCases, findDocument, turns, hideSuggestions } = parts
+  const { yoga, useCases, findDocument, scheduler, hideSuggestions } = parts
   const maskError = (error: unknown) => withoutHttp(parts.maskError(error))
   return async (caller, params, idempotencyKey) => {
     try {
       const query = findDocument(params)
       checkDocumentText(query)
-      await turns.begin(caller.viewer.tenant)
+      await scheduler.begin(caller.viewer.tenant)
       const enveloped = yoga.getEnveloped({ params: { ...params, query }, caller, idempotencyKey })
       const document = enveloped.parse(query)
       const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
       if (errors.length > 0) return { errors: errors.map(maskError) }
       const { operationName, variables } = params
       const definition = getOperationAST(document, operationName)
-      if (!definition) return { errors: [maskError(new GraphQLError(sayWhichOperation(operationName)))] }
+      if (!definition) return { errors: [maskError(new GraphQLError(operationNameMessage(operationName)))] }
       const refusal = refuseWhenSpent(caller, definition.operation)
       if (refusal) return { errors: [maskError(refusal)] }
-      await turns.take(caller, document, definition, variables ?? {})
+      await scheduler.take(caller, document, definition, variables ?? {})
       const { schema } = enveloped
       const args = { schema, document, operationName, variableValues: variables, hideSuggestions }
       return {
         type: definition.operation,
         caller,
         args,
-        newContext: createContextFactory(useCases, caller, idempotencyKey, turns),
+        newContext: createContextFactory(useCases, caller, idempotencyKey, scheduler),
         execute: async () =>
           withoutHttpInErrors(await enveloped.execute({ ...args, contextValue: await enveloped.contextFactory() })),
       }
@@ -95,11 +95,11 @@ function createContextFactory(
   useCases: UseCases,
   caller: Caller,
   idempotencyKey: string | null,
-  turns: OperationTurns,
+  scheduler: OperationScheduler,
 ): () => Context {
-  return () => createContext(useCases, caller, idempotencyKey, turns)
+  return () => createContext(useCases, caller, idempotencyKey, scheduler)
 }
 
-function sayWhichOperation(name: string | null): string {
+function operationNameMessage(name: string | null): string {
   return name === null ? 'Name the operation to run: `operationName`.' : 'The document has no operation of that name.'
 }

@@ -2,16 +2,16 @@
 import { getOperationAST, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { Context } from '../schema/context.ts'
-import type { OperationTurns } from '../operation/operation-scheduler.ts'
+import type { OperationScheduler } from '../operation/operation-scheduler.ts'
 
-export function useOperationTurns(turns: OperationTurns): Plugin<Context> {
+export function useOperationScheduler(scheduler: OperationScheduler): Plugin<Context> {
   return {
     onExecute: async ({ args, setResultAndStopExecution }) => {
       const { document, operationName, variableValues, contextValue } = args
       const operation = getOperationAST(document, operationName)
       if (!operation) return
       try {
-        await turns.take(contextValue, document, operation, variableValues ?? {})
+        await scheduler.take(contextValue, document, operation, variableValues ?? {})
       } catch (error) {
         if (!(error instanceof GraphQLError)) throw error
         setResultAndStopExecution({ errors: [error] })

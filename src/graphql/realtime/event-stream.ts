@@ -24,7 +24,7 @@ export const STREAM_HEADERS = {
 
 const COMPLETE = 'event: complete\ndata: \n\n'
 
-export interface EventStreamDoorParts {
+export interface EventStreamHandlerParts {
   readonly prepare: PrepareOperation
   readonly live: LiveOperations
   /** Epoch milliseconds. */
@@ -40,14 +40,14 @@ export interface StreamRequest {
   readonly mayChange: boolean
 }
 
-export interface EventStreamDoor {
+export interface EventStreamHandler {
   /** False when the tenant has too many streams already: then nothing was written. */
   open(request: StreamRequest, response: ServerResponse): Promise<boolean>
   /** Cuts every stream, one after the other: an end without `complete` is one after which clients connect again. */
   close(): Promise<void>
 }
 
-export function openEventStreamDoor({ prepare, live, now }: EventStreamDoorParts): EventStreamDoor {
+export function openEventStreamHandler({ prepare, live, now }: EventStreamHandlerParts): EventStreamHandler {
   const streams = new Set<ServerResponse>()
   const streamsOf = createCounts()
   /** The event that a payload becomes, once for all who are given it. */

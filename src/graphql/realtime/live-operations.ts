@@ -6,7 +6,7 @@
 import { createSourceEventStream, type DocumentNode, execute, type GraphQLError } from 'graphql'
 import { toViewerKey } from '../../auth/viewer.ts'
 import type { Feed, FeedSource } from '../../jobs/feed.ts'
-import type { Wheel } from '../../lib/time/timer-wheel.ts'
+import type { TimerWheel } from '../../lib/time/timer-wheel.ts'
 import { withoutHttp } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 
@@ -33,7 +33,7 @@ export interface LiveOperations {
 
 export interface LiveOperationsParts {
   /** Turns of the interval after which a state that has not changed is repeated. */
-  readonly repeats: Pick<Wheel, 'add'>
+  readonly repeats: Pick<TimerWheel, 'add'>
   readonly maskError: (error: unknown) => GraphQLError
   readonly onUnexpectedError: (error: unknown) => void
 }
@@ -119,14 +119,14 @@ export function createLiveOperations(parts: LiveOperationsParts): LiveOperations
             close()
             sink.last(payload)
           } else if (payload) {
-            turn.putOff()
+            turn.reset()
             sink.next(payload)
           }
         }
       } catch (error) {
         // What is stored is not lost for that: it is read when the store is back.
         onUnexpectedError(error)
-        if (!isClosed) again = setTimeout(ring, READ_AGAIN_MS)
+        if (!isClosed) again = setTimeout(notify, READ_AGAIN_MS)
       } finally {
         isPumping = false
       }
@@ -136,14 +136,14 @@ export function createLiveOperations(parts: LiveOperationsParts): LiveOperations
       // `pump` never rejects.
       void pump()
     }
-    const ring = () => {
+    const notify = () => {
       isRung = true
       resume()
     }
-    const feed: Feed<object> = source.open(ring)
+    const feed: Feed<object> = source.open(notify)
     const turn = repeats.add(() => {
       feed.repeat()
-      ring()
+      notify()
     })
     resume()
     return { resume, close }

@@ -17,8 +17,8 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { type Credentials, mayServeMany, readCredentials, type Viewer } from '../../auth/viewer.ts'
 import { closeSpread } from '../../lib/async/close-spread.ts'
 import { encodeTextFrame } from '../../lib/http/web-socket-frame.ts'
-import { createTurns } from '../../lib/async/tick-queue.ts'
-import { createWheel } from '../../lib/time/timer-wheel.ts'
+import { createTickQueue } from '../../lib/async/tick-queue.ts'
+import { createTimerWheel } from '../../lib/time/timer-wheel.ts'
 import { createCounts } from '../../lib/counts.ts'
 import { refuseUpgrade } from '../../lib/http/refuse-upgrade.ts'
 import { type Admission, readInitCredentials } from '../operation/admission.ts'
@@ -32,7 +32,7 @@ const CONNECTION_INIT_WAIT_MS = 3_000
 const PING_EVERY_MS = 12_000
 const CLOSE_GRACE_MS = 1_000
 /** After a restart thousands come back at once. */
-const UPGRADES_PER_TURN = 20
+const UPGRADES_PER_TICK = 20
 /** "Service Restart" and "Try Again Later": clients connect again by themselves. */
 const RESTARTING = 1012
 const TRY_AGAIN_LATER = 1013
@@ -59,20 +59,20 @@ export const WEB_SOCKET_LIMITS: WebSocketLimits = {
   maxSocketsPerTenant: 20_000,
 }
 
-export interface WebSocketDoorParts {
+export interface WebSocketHandlerParts {
   readonly admission: Admission
   readonly prepare: PrepareOperation
   readonly live: LiveOperations
   readonly onUnexpectedError: (error: unknown) => void
   /** Hears which connections are of somebody who is known. */
-  readonly welcome: (connection: Duplex) => void
+  readonly markAuthenticated: (connection: Duplex) => void
   /** Epoch milliseconds. */
   readonly now: () => number
   readonly random: () => number
   readonly limits?: WebSocketLimits
 }
 
-export interface WebSocketDoor {
+export interface WebSocketHandler {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Asks every client to come back later, one after the other, and ends the sockets of those that do not answer. */
   close(): Promise<void>
@@ -85,16 +85,25 @@ interface Running {
 
 type SubscribeMessage = Extract<Message, { type: MessageType.Subscribe }>
 
-export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
-  const { admission, prepare, live, onUnexpectedError, welcome, now, random, limits = WEB_SOCKET_LIMITS } = parts
+export function openWebSocketHandler(parts: WebSocketHandlerParts): WebSocketHandler {
+  const {
+    admission,
+    prepare,
+    live,
+    onUnexpectedError,
+    markAuthenticated,
+    now,
+    random,
+    limits = WEB_SOCKET_LIMITS,
+  } = parts
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: limits.maxFrameBytes,
     perMessageDeflate: false,
     handleProtocols: () => GRAPHQL_TRANSPORT_WS_PROTOCOL,
   })
-  const pings = createWheel(PING_EVERY_MS, random)
-  const inTurn = createTurns(UPGRADES_PER_TURN)
+  const pings = createTimerWheel(PING_EVERY_MS, random)
+  const inTurn = createTickQueue(UPGRADES_PER_TICK)
   const socketsOf = createCounts()
 
   const connect = (webSocket: WebSocket, line: Duplex, shown: Credentials) => {
@@ -182,7 +191,7 @@ export function openWebSocketDoor(parts: WebSocketDoorParts): WebSocketDoor {
       if (webSocket.readyState !== webSocket.OPEN) return
       if (!found) return close(CloseCode.Forbidden, 'Forbidden')
       viewer = found
-      welcome(line)
+      markAuthenticated(line)
       if (socketsOf.add(found.tenant, 1) > limits.maxSocketsPerTenant)
         return close(TRY_AGAIN_LATER, 'Too many connections')
       stopWaiting = whenOver(found, now, () => close(CloseCode.Forbidden, 'Forbidden'))

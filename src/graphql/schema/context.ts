@@ -16,7 +16,7 @@ import type { ServiceStatus } from '../../jobs/service-status.ts'
 import type { ReadJobs } from '../../jobs/read-jobs.ts'
 import type { Watcher } from '../../jobs/watch-job.ts'
 import type { WatchJobs } from '../../jobs/watch-jobs.ts'
-import type { OperationTurns } from '../operation/operation-scheduler.ts'
+import type { OperationScheduler } from '../operation/operation-scheduler.ts'
 import type { ListTimelines, Loaders, LoaderSources } from './loaders.ts'
 import { OperationLoaders } from './loaders.ts'
 
@@ -46,7 +46,7 @@ export interface UseCases {
   readonly openReading: (viewer: Viewer) => ReadJobs
   readonly listTimelines: ListTimelines
   /** Stays as long as nothing has changed of what is stored of a tenant's jobs; null where that cannot be said. */
-  readonly nameState: (tenant: string) => string | null
+  readonly jobsVersion: (tenant: string) => string | null
   /** Epoch milliseconds. */
   readonly now: () => number
 }
@@ -61,7 +61,7 @@ export interface Context {
   readonly useCases: UseCases
   readonly loaders: Loaders
   /** Resolves when it is the caller's turn to do something large. */
-  readonly turn: () => Promise<void>
+  readonly waitForSlot: () => Promise<void>
   /** The members of a list, for a resolver to return: a long list is written in several turns of the caller. */
   readonly spread: <T>(members: readonly T[]) => (T | Promise<T>)[]
 }
@@ -70,12 +70,12 @@ export function createContext(
   useCases: UseCases,
   caller: Caller,
   idempotencyKey: string | null,
-  turns: Pick<OperationTurns, 'begin' | 'spread'>,
+  scheduler: Pick<OperationScheduler, 'begin' | 'spread'>,
 ): Context {
   const { viewer, allowance } = caller
-  const turn = async () => turns.begin(viewer.tenant)
+  const waitForSlot = async () => scheduler.begin(viewer.tenant)
   const loaders = new OperationLoaders({
-    turn,
+    waitForSlot,
     openReading: () => useCases.openReading(viewer),
     listTimelines: useCases.listTimelines,
     findUploads: async (ids) => useCases.findUploads(viewer, ids),
@@ -88,7 +88,7 @@ export function createContext(
     idempotencyKey,
     useCases,
     loaders,
-    turn,
-    spread: (members) => turns.spread(viewer.tenant, members),
+    waitForSlot,
+    spread: (members) => scheduler.spread(viewer.tenant, members),
   }
 }

@@ -3,7 +3,7 @@ import type { StoredImage } from '../../domain/image.ts'
 import type { SwapJob, TimelineEntry } from '../../domain/swap-job.ts'
 import type { WebhookWithAttempts } from '../../store/webhook-store.ts'
 import type { ReadJobs } from '../../jobs/read-jobs.ts'
-import { MEMBERS_A_TURN } from '../operation/operation-scheduler.ts'
+import { MEMBERS_PER_SLOT } from '../operation/operation-scheduler.ts'
 
 /** Timelines of jobs, in the order asked for. */
 export type ListTimelines = (jobIds: readonly string[]) => Promise<TimelineEntry[][]>
@@ -30,7 +30,7 @@ const MAX_BATCH = 500
 
 export interface LoaderSources {
   /** Resolves when it is the caller's turn to do something large. */
-  readonly turn: () => Promise<void>
+  readonly waitForSlot: () => Promise<void>
   readonly openReading: () => ReadJobs
   readonly listTimelines: ListTimelines
   readonly findUploads: FindImages
@@ -52,7 +52,7 @@ export class OperationLoaders implements Loaders {
   }
 
   get job() {
-    return (this.#job ??= new DataLoader(this.#openReading(), { maxBatchSize: MEMBERS_A_TURN }))
+    return (this.#job ??= new DataLoader(this.#openReading(), { maxBatchSize: MEMBERS_PER_SLOT }))
   }
 
   get timeline() {
@@ -76,7 +76,7 @@ export class OperationLoaders implements Loaders {
     const read = this.#sources.openReading()
     let isFirst = true
     return async (ids) => {
-      if (!isFirst) await this.#sources.turn()
+      if (!isFirst) await this.#sources.waitForSlot()
       isFirst = false
       return read(ids)
     }

@@ -3,14 +3,14 @@ import { defaultFieldResolver, type GraphQLSchema, isObjectType } from 'graphql'
 import type { Context } from './context.ts'
 import { readFieldCost } from './field-cost.ts'
 
-export function takeTurns(schema: GraphQLSchema): void {
+export function scheduleFields(schema: GraphQLSchema): void {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type)) continue
     for (const field of Object.values(type.getFields())) {
       if (readFieldCost(field).weight === undefined) continue
       const { resolve = defaultFieldResolver } = field
       field.resolve = async (source, args, context: Context, info) => {
-        await context.turn()
+        await context.waitForSlot()
         return resolve(source, args, context, info)
       }
     }

@@ -2,7 +2,7 @@
 import type { GraphQLSchema } from 'graphql'
 import { builder } from './builder.ts'
 import { limitLists } from './limit-lists.ts'
-import { takeTurns } from './schedule-fields.ts'
+import { scheduleFields } from './schedule-fields.ts'
 import './types/scalars.ts'
 import './types/swap-job.ts'
 import './types/errors.ts'
@@ -19,7 +19,7 @@ import './types/watch-swaps.ts'
 
 export function createSchema(): GraphQLSchema {
   const schema = builder.toSchema({ sortSchema: false })
-  takeTurns(schema)
+  scheduleFields(schema)
   limitLists(schema)
   return schema
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/time/clock.ts'
 import type { ImageStore } from '../../store/image-store.ts'
 import type { JobStore, KeySeal } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
-import type { KeptImages } from './image-library.ts'
+import type { ImageLibrary } from './image-library.ts'
 import { findVisibleJobs } from '../read-jobs.ts'
 
 const SWEEP_EVERY_MS = 30_000
@@ -15,7 +15,7 @@ const MAX_AT_ONCE = 100
 export interface ForgetterParts {
   readonly store: Pick<JobStore, 'findOwnJobs' | 'forgetJob' | 'listToForget'>
   readonly images: ImageStore
-  readonly kept: Pick<KeptImages, 'purge' | 'sweepOrphans'>
+  readonly kept: Pick<ImageLibrary, 'purge' | 'sweepOrphans'>
   readonly seal: KeySeal
   readonly clock: Clock
 }

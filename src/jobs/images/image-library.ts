@@ -12,7 +12,7 @@ import { MAX_IMAGE_BYTES } from '../../lib/image/image-limits.ts'
 import { readCapped } from '../../lib/http/read-capped.ts'
 import { sha256OfLarge } from '../../lib/crypto/sha256.ts'
 import { Semaphore } from '../../lib/async/semaphore.ts'
-import type { ImageStore, KeptImage } from '../../store/image-store.ts'
+import type { ImageStore, ImageRecord } from '../../store/image-store.ts'
 import type { ImageView } from './image-addresses.ts'
 import { ViewIndex } from './view-index.ts'
 
@@ -30,14 +30,14 @@ const PAGE = 200
 const OLD_NAME = 'original'
 const VIEW_NAME = /\.(?:jpeg|png|webp)$/
 
-export interface KeptImagesParts {
+export interface ImageLibraryParts {
   readonly images: ImageStore
   readonly blobs: BlobStore
   readonly codec: ImageCodec
   readonly clock: Pick<Clock, 'now'>
 }
 
-export interface KeptImages {
+export interface ImageLibrary {
   /** @throws {GatewayError} UNAVAILABLE if the blob store has less free space than the reserve. */
   requireSpace(): Promise<void>
   /**
@@ -46,7 +46,7 @@ export interface KeptImages {
    * @param sourceSha256 digest of the file that the image was made of.
    * @throws {GatewayError} UNAVAILABLE, as `requireSpace` does.
    */
-  putBytes(id: string, image: CleanImage, sourceSha256: string): Promise<KeptImage>
+  putBytes(id: string, image: CleanImage, sourceSha256: string): Promise<ImageRecord>
   /** Deletes the bytes of a writer that came second. */
   discardBytes(id: string, sha256: string): Promise<void>
   /**
@@ -60,7 +60,7 @@ export interface KeptImages {
   sweepOrphans(): Promise<void>
 }
 
-export function createKeptImages({ images, blobs, codec, clock }: KeptImagesParts): KeptImages {
+export function createImageLibrary({ images, blobs, codec, clock }: ImageLibraryParts): ImageLibrary {
   const making = new Map<string, Promise<boolean>>()
   const transforms = new Semaphore(MAX_TRANSFORMS, MAX_TRANSFORMS / 2)
   const views = new ViewIndex(VIEW_LIMITS)
@@ -143,7 +143,7 @@ export function createKeptImages({ images, blobs, codec, clock }: KeptImagesPart
       const keys = await listBlobs(image.id)
       for (const key of keys) await blobs.delete(key)
       views.forget(image.tenant, keys)
-      await images.notePurged(image.id)
+      await images.markPurged(image.id)
     },
 
     sweepOrphans: async () => {

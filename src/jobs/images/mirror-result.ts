@@ -15,7 +15,7 @@ import type { ImageStore } from '../../store/image-store.ts'
 import type { JobStore } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import { type ResultSource, ResultUnavailable } from '../../upstream/result-source.ts'
-import type { KeptImages } from './image-library.ts'
+import type { ImageLibrary } from './image-library.ts'
 
 /** How long the end of a job waits for its copy: usually it carries the lasting address. */
 const AWAITED_MS = 5_000
@@ -45,9 +45,9 @@ const MAX_COPY_BYTES = 4 * MAX_IMAGE_BYTES
 const DAY_MS = 24 * 60 * 60 * 1_000
 
 export interface MirrorParts {
-  readonly store: Pick<JobStore, 'listWithoutCopy' | 'noteMirror'>
+  readonly store: Pick<JobStore, 'listWithoutCopy' | 'recordMirror'>
   readonly images: Pick<ImageStore, 'addImage' | 'expireImage'>
-  readonly kept: Pick<KeptImages, 'putBytes'>
+  readonly kept: Pick<ImageLibrary, 'putBytes'>
   readonly codec: Pick<ImageCodec, 'clean'>
   readonly source: ResultSource
   readonly background: Background
@@ -115,7 +115,7 @@ export function openMirror(parts: MirrorParts): Mirror {
 
   const note = async (job: SwapJob, copyId: string) => {
     // Another process was faster, or the job has been forgotten meanwhile.
-    if (!(await store.noteMirror(job.id, { copyId }))) await images.expireImage(copyId, clock.now())
+    if (!(await store.recordMirror(job.id, { copyId }))) await images.expireImage(copyId, clock.now())
   }
 
   /** @returns why there will be no copy; null if it is tried again. */
@@ -139,7 +139,7 @@ export function openMirror(parts: MirrorParts): Mirror {
       await note(job, await copy(job, links))
     } catch (error) {
       const failure = fail(job, error)
-      if (failure !== null) await store.noteMirror(job.id, { failure })
+      if (failure !== null) await store.recordMirror(job.id, { failure })
     } finally {
       underWay.delete(job.id)
     }
@@ -187,7 +187,7 @@ export function openMirror(parts: MirrorParts): Mirror {
         })
         .catch(async (error: unknown) => {
           const failure = fail(job, error)
-          if (isLate && failure !== null) await store.noteMirror(job.id, { failure })
+          if (isLate && failure !== null) await store.recordMirror(job.id, { failure })
           return { copyId: null, mirrorFailure: failure }
         })
         .finally(() => underWay.delete(job.id))

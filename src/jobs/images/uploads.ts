@@ -11,7 +11,7 @@ import { MAX_IMAGE_BYTES } from '../../lib/image/image-limits.ts'
 import { sha256OfLarge } from '../../lib/crypto/sha256.ts'
 import type { ImageStore } from '../../store/image-store.ts'
 import type { ImageAddresses } from './image-addresses.ts'
-import type { KeptImages } from './image-library.ts'
+import type { ImageLibrary } from './image-library.ts'
 
 /** How long a reserved place waits for its bytes. */
 const PUT_WITHIN_MS = 15 * 60 * 1_000
@@ -22,7 +22,7 @@ const MAX_OPEN = 100
 
 export interface UploadsParts {
   readonly images: ImageStore
-  readonly kept: KeptImages
+  readonly kept: ImageLibrary
   readonly codec: ImageCodec
   readonly addresses: ImageAddresses
   readonly clock: Pick<Clock, 'now'>

@@ -8,7 +8,7 @@ import type { Background } from '../../lib/async/background.ts'
 import { retryDelayMs } from '../../lib/time/backoff.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import { isDone, isSettled } from '../../domain/swap-job.ts'
-import type { HookJournal, HookNote } from '../../journal/hook-journal.ts'
+import type { HookJournal, HookRecord } from '../../journal/hook-journal.ts'
 import type { JobStore } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { Upstream } from '../../upstream/upstream.ts'
@@ -25,7 +25,7 @@ export interface HookTakerParts {
   readonly upstream: Pick<Upstream, 'readHookId'>
   readonly confirmer: Pick<Confirmer, 'confirmHook'>
   readonly hookAddresses: Pick<HookAddresses, 'parseToken'>
-  readonly telemetry: Pick<Telemetry, 'hookRefused' | 'hookNotKept' | 'backgroundFailed'>
+  readonly telemetry: Pick<Telemetry, 'hookRefused' | 'hookNotRecorded' | 'backgroundFailed'>
   readonly background: Background
   readonly clock: Clock
   readonly random: () => number
@@ -33,7 +33,7 @@ export interface HookTakerParts {
 }
 
 /** `kept`: the hook will be followed, whatever happens to this process. `notKept`: it could not be written. */
-export type HookVerdict = 'kept' | 'notKept'
+export type HookVerdict = 'recorded' | 'notRecorded'
 
 export interface HookTaker {
   /** The job that a hook's token was made for; null for a forged token, which costs no query and no write. */
@@ -56,7 +56,7 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
   const followed = new FollowedHooks(clock, stopping)
 
   /** @returns whether the hook is settled, and whether the upstream answered. */
-  const look = async ({ jobId, upstreamId }: HookNote, looks: number) => {
+  const look = async ({ jobId, upstreamId }: HookRecord, looks: number) => {
     const job = await store.findJob(jobId)
     if (!job || isSettled(job)) return { isSettled: true, isReached: true }
     const { job: looked, isForeign, isReached } = await confirmer.confirmHook(job, upstreamId)
@@ -69,11 +69,11 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
   const follow = async (hook: FollowedHook) => {
     for (let looks = 1; !stopping.aborted && !hook.isDropped; looks += 1) {
       try {
-        const looked = await look(hook.note, looks)
+        const looked = await look(hook.record, looks)
         if (hook.isDropped) return
         if (looked.isSettled) {
           followed.delete(hook)
-          journal.settle(hook.note)
+          journal.settle(hook.record)
           return
         }
         hook.wasAnswered ||= looked.isReached
@@ -84,25 +84,25 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
     }
   }
 
-  for (const note of journal.left) {
-    const hook = followed.add(note)
+  for (const record of journal.left) {
+    const hook = followed.add(record)
     background.run('follow a hook', () => follow(hook))
   }
 
   /** @throws if there is no room for another hook of the job. */
-  const startFollowing = (note: HookNote): FollowedHook => {
-    const dropped = followed.makeRoom(note.jobId)
+  const startFollowing = (record: HookRecord): FollowedHook => {
+    const dropped = followed.makeRoom(record.jobId)
     if (dropped === false) throw new Error('too many different hooks of one job are waiting')
     if (dropped) {
       dropped.pause.wake()
-      journal.settle(dropped.note)
+      journal.settle(dropped.record)
     }
-    return followed.add(note)
+    return followed.add(record)
   }
 
   return {
     lookOnceMore: async (jobId) => {
-      const looks = await Promise.all(followed.listOf(jobId).map(async ({ note }) => look(note, 1)))
+      const looks = await Promise.all(followed.listOf(jobId).map(async ({ record }) => look(record, 1)))
       return looks.every(({ isReached }) => isReached)
     },
     recognise: (token) => {
@@ -111,22 +111,22 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
       return jobId
     },
     accept: async (jobId, body) => {
-      const note = { jobId, upstreamId: upstream.readHookId(body) }
+      const record = { jobId, upstreamId: upstream.readHookId(body) }
       faultPoint('hook-read')
-      const known = followed.find(note)
+      const known = followed.find(record)
       let hook = known
       try {
-        hook ??= startFollowing(note)
-        await journal.keep(note)
+        hook ??= startFollowing(record)
+        await journal.keep(record)
         faultPoint('hook-journaled')
         const added = hook
         if (known) known.pause.wake()
         else background.run('follow a hook', () => follow(added))
-        return 'kept'
+        return 'recorded'
       } catch (error) {
         if (hook && !known) followed.delete(hook)
-        telemetry.hookNotKept(error)
-        return 'notKept'
+        telemetry.hookNotRecorded(error)
+        return 'notRecorded'
       }
     },
   }

@@ -8,7 +8,7 @@ import { isDone, type SwapJob } from '../../domain/swap-job.ts'
 import { type Deadlines, type Decision, decide, isArrow } from '../../domain/transitions.ts'
 import { type JobStore, type NewWebhook, UpstreamIdTakenError } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
-import { lookSoon } from './poll-sooner.ts'
+import { pollSooner } from './poll-sooner.ts'
 
 export interface ApplyReportParts {
   readonly store: Pick<JobStore, 'applyDecision' | 'findJob'>
@@ -68,7 +68,7 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
           bus.publish(written)
         } else if (!isWatched && bus.isWatched(written.id)) {
           // Somebody has come since it was decided when to look next.
-          await lookSoon(store, written, report.at)
+          await pollSooner(store, written, report.at)
         }
         return written
       }

@@ -1,20 +1,20 @@
 /**
  * The only caller of the upstream's fetch, and so the only way an outcome is believed. Queries, polls and hooks all come
  * through here. Polls and queries of one job share a fetch, and leave a second between two. A hook is news: its fetch
- * starts at once, at most one a second for each job (`HookTurns`). All fetches together keep to a rate, and none is made
+ * starts at once, at most one a second for each job (`HookQueue`). All fetches together keep to a rate, and none is made
  * while the upstream is down.
  */
 import type { Clock } from '../../lib/time/clock.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
-import type { Pacer } from '../../lib/time/rate-limiter.ts'
-import { createShortMemory } from '../../lib/time/ttl-cache.ts'
+import type { RateLimiter } from '../../lib/time/rate-limiter.ts'
+import { createTtlCache } from '../../lib/time/ttl-cache.ts'
 import type { Finding, Report } from '../../domain/report.ts'
 import { isDone, isSettled, type SwapJob } from '../../domain/swap-job.ts'
 import type { JobStore } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { Echo, FetchOutcome, Upstream } from '../../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
-import { HookTurns } from './hook-queue.ts'
+import { HookQueue } from './hook-queue.ts'
 import type { CopyOutcome, Mirror } from '../images/mirror-result.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
@@ -28,7 +28,7 @@ export interface ConfirmerParts {
   readonly breaker: UpstreamBreaker
   readonly mirror: Pick<Mirror, 'copySoon'>
   /** Turns to fetch, for all jobs together. */
-  readonly pacer: Pacer
+  readonly fetchLimiter: RateLimiter
   readonly telemetry: Pick<Telemetry, 'fetchUnanswered' | 'hookNotBound'>
   readonly clock: Clock
   /** Aborts when the gateway stops: no fetch that still waits for its turn is made then. */
@@ -67,12 +67,12 @@ export interface Confirmer {
 }
 
 export function createConfirmer(parts: ConfirmerParts): Confirmer {
-  const { store, upstream, applyReport, breaker, pacer, mirror, telemetry, clock, stopping } = parts
+  const { store, upstream, applyReport, breaker, fetchLimiter, mirror, telemetry, clock, stopping } = parts
   /** Fetches of polls and queries under way, and polls that wait for their turn; by job id. */
   const flights = new Map<string, Promise<Confirmed>>()
   const waiting = new Map<string, Promise<Confirmed>>()
   /** When each job was last fetched, for whatever reason. */
-  const lastFetchAt = createShortMemory<number>(FETCH_SPACING_MS, () => clock.now())
+  const lastFetchAt = createTtlCache<number>(FETCH_SPACING_MS, () => clock.now())
 
   const spacingLeftMs = (jobId: string) => {
     const last = lastFetchAt.get(jobId)
@@ -80,10 +80,10 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
   }
 
   /** Resolves to false if the gateway stops first. */
-  const waitForTurn = async (spacingMs: number) => {
+  const waitForSlot = async (spacingMs: number) => {
     try {
       if (spacingMs > 0) await clock.delay(spacingMs, stopping)
-      await pacer.take(stopping)
+      await fetchLimiter.take(stopping)
       return true
     } catch (error) {
       if (stopping.aborted) return false
@@ -109,7 +109,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
         return { job, isAnswered: true, isReached, isForeign: true }
       }
       // Nothing in this document says whose it is: a document that does may follow.
-      if (!isEchoed(outcome.echo) && hookTurns.hasOthers(job.id, upstreamId)) return { ...unanswered(job), isReached }
+      if (!isEchoed(outcome.echo) && hookQueue.hasOthers(job.id, upstreamId)) return { ...unanswered(job), isReached }
     }
     const copy = outcome.kind === 'succeeded' && !isDone(job.status) ? await mirror.copySoon(job, outcome.links) : null
     const finding = toFinding(outcome, copy)
@@ -124,9 +124,9 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
     return flight
   }
 
-  const hookTurns = new HookTurns({
+  const hookQueue = new HookQueue({
     spacingMs: FETCH_SPACING_MS,
-    waitForTurn,
+    waitForSlot,
     clock,
     fetch: async (job, hintedId) => {
       const current = await store.findJob(job.id)
@@ -141,7 +141,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
       do {
         // A fetch under way is older than this poll; its failure is its own callers' to handle.
         await flights.get(job.id)?.catch(() => null)
-        if (!(await waitForTurn(spacingLeftMs(job.id)))) return unanswered(job)
+        if (!(await waitForSlot(spacingLeftMs(job.id)))) return unanswered(job)
         current = await store.findJob(job.id)
       } while (flights.has(job.id) || spacingLeftMs(job.id) > 0)
     } finally {
@@ -158,7 +158,7 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
       if (isDone(job.status) || job.upstreamId === null) return job
       const flight = flights.get(job.id)
       if (flight) return (await flight).job
-      if (spacingLeftMs(job.id) > 0 || breaker.isOpen() || !(await pacer.tryTake())) return job
+      if (spacingLeftMs(job.id) > 0 || breaker.isOpen() || !(await fetchLimiter.tryTake())) return job
       // Another query may have started a fetch meanwhile.
       const other = flights.get(job.id)
       if (other) return (await other).job
@@ -168,15 +168,15 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
 
     poll: async (job) => {
       if (isDone(job.status) || job.upstreamId === null) return unanswered(job)
-      const turn = waiting.get(job.id) ?? waitAndFly(job)
-      waiting.set(job.id, turn)
-      return turn
+      const pending = waiting.get(job.id) ?? waitAndFly(job)
+      waiting.set(job.id, pending)
+      return pending
     },
 
     confirmHook: async (job, hintedId) => {
       const askedId = job.upstreamId ?? hintedId
       if (isSettled(job) || askedId === null) return unanswered(job)
-      const { verdict, job: current } = await hookTurns.take(job, askedId)
+      const { verdict, job: current } = await hookQueue.take(job, askedId)
       return verdict ?? unanswered(current)
     },
   }

@@ -8,7 +8,7 @@ import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import { createCounts } from '../../lib/counts.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
-import type { WakeableDelay } from '../../lib/async/interruptible-delay.ts'
+import type { InterruptibleDelay } from '../../lib/async/interruptible-delay.ts'
 import type { WebhookStore } from '../../store/webhook-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { SendOutcome, WebhookSender } from '../../webhooks/webhook-sender.ts'
@@ -32,7 +32,7 @@ export interface WebhookDelivererParts {
   readonly store: WebhookStore
   readonly sender: WebhookSender
   /** Rung when there is an event to tell. */
-  readonly news: WakeableDelay
+  readonly wakeUp: InterruptibleDelay
   readonly background: Background
   readonly telemetry: Pick<Telemetry, 'backgroundFailed' | 'webhookExhausted'>
   readonly clock: Clock
@@ -41,7 +41,7 @@ export interface WebhookDelivererParts {
 
 /** Delivers until `stopping` aborts; resolves then. What is under way belongs to `background`. */
 export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortSignal): Promise<void> {
-  const { store, sender, news, background, telemetry, clock, random } = parts
+  const { store, sender, wakeUp, background, telemetry, clock, random } = parts
   const underWay = createCounts()
   /** Those who did not answer the last time. */
   const silent = new Set<string>()
@@ -62,7 +62,7 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
     else if (silent.size < MAX_SILENT) silent.add(host)
     faultPoint('webhook-answered')
     const next = decideNext(webhook, outcome, at, random())
-    const isNoted = await store.noteAttempt(webhook, toAttempt(outcome, at), next)
+    const isNoted = await store.recordAttempt(webhook, toAttempt(outcome, at), next)
     if (isNoted && next.state === 'EXHAUSTED') telemetry.webhookExhausted(webhook)
   }
 
@@ -72,7 +72,7 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
     background.run('deliver a webhook', () =>
       attempt(webhook, host).finally(() => {
         count(host, -1)
-        news.wake()
+        wakeUp.wake()
       }),
     )
   }
@@ -86,7 +86,7 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
     } catch (error) {
       telemetry.backgroundFailed('look for webhooks to deliver', error)
     }
-    await news.wait(LOOK_EVERY_MS)
+    await wakeUp.wait(LOOK_EVERY_MS)
   }
 }
 

@@ -1,15 +1,15 @@
-import { type HookNote, noteKey } from '../../journal/hook-journal.ts'
+import { type HookRecord, toRecordKey } from '../../journal/hook-journal.ts'
 import type { Clock } from '../../lib/time/clock.ts'
-import { createWakeableDelay, type WakeableDelay } from '../../lib/async/interruptible-delay.ts'
+import { createInterruptibleDelay, type InterruptibleDelay } from '../../lib/async/interruptible-delay.ts'
 
 /** Different hooks of one job that are followed at one time: the upstream sends one kind, so more are forged. */
 const MAX_OF_ONE_JOB = 16
 
 /** A hook that was taken and has not had its effect yet. */
 export interface FollowedHook {
-  readonly note: HookNote
+  readonly record: HookRecord
   /** The pause between two looks. */
-  readonly pause: WakeableDelay
+  readonly pause: InterruptibleDelay
   /** Whether the upstream answered a look at this hook, without settling it. */
   wasAnswered: boolean
   /** Another hook of the job has taken its place. */
@@ -27,8 +27,8 @@ export class FollowedHooks {
     this.#stopping = stopping
   }
 
-  find(note: HookNote): FollowedHook | null {
-    return this.#ofJob.get(note.jobId)?.get(noteKey(note)) ?? null
+  find(record: HookRecord): FollowedHook | null {
+    return this.#ofJob.get(record.jobId)?.get(toRecordKey(record)) ?? null
   }
 
   /** The hooks of one job, the oldest first. */
@@ -36,18 +36,18 @@ export class FollowedHooks {
     return [...(this.#ofJob.get(jobId)?.values() ?? [])]
   }
 
-  add(note: HookNote): FollowedHook {
-    const pause = createWakeableDelay(this.#clock, this.#stopping)
-    const hook: FollowedHook = { note, pause, wasAnswered: false, isDropped: false }
-    const ofJob = this.#ofJob.get(note.jobId) ?? new Map<string, FollowedHook>()
-    this.#ofJob.set(note.jobId, ofJob.set(noteKey(note), hook))
+  add(record: HookRecord): FollowedHook {
+    const pause = createInterruptibleDelay(this.#clock, this.#stopping)
+    const hook: FollowedHook = { record, pause, wasAnswered: false, isDropped: false }
+    const ofJob = this.#ofJob.get(record.jobId) ?? new Map<string, FollowedHook>()
+    this.#ofJob.set(record.jobId, ofJob.set(toRecordKey(record), hook))
     return hook
   }
 
-  delete({ note }: FollowedHook): void {
-    const ofJob = this.#ofJob.get(note.jobId)
-    ofJob?.delete(noteKey(note))
-    if (ofJob?.size === 0) this.#ofJob.delete(note.jobId)
+  delete({ record }: FollowedHook): void {
+    const ofJob = this.#ofJob.get(record.jobId)
+    ofJob?.delete(toRecordKey(record))
+    if (ofJob?.size === 0) this.#ofJob.delete(record.jobId)
   }
 
   /**

@@ -6,66 +6,66 @@
  */
 import type { SwapJob } from '../../domain/swap-job.ts'
 import type { Clock } from '../../lib/time/clock.ts'
-import { createShortMemory, type ShortMemory } from '../../lib/time/ttl-cache.ts'
+import { createTtlCache, type TtlCache } from '../../lib/time/ttl-cache.ts'
 import type { Confirmed } from './confirm-swap.ts'
 
 /** Longer than the longest pause between two looks at one hook. */
 const REMEMBERED_MS = 120_000
 
 /** What one turn came to. `verdict` is null if nothing was fetched. */
-interface Turn {
+interface StartedFetch {
   readonly verdict: Promise<Confirmed> | null
   readonly job: SwapJob
 }
 
 /** A turn whose fetch has ended. */
-export interface EndedTurn {
+export interface EndedFetch {
   readonly verdict: Confirmed | null
   readonly job: SwapJob
 }
 
-export interface HookTurnsParts {
+export interface HookQueueParts {
   readonly spacingMs: number
   /** Resolves after `spacingMs` or more, once a fetch may be made; to false if the gateway stops first. */
-  readonly waitForTurn: (spacingMs: number) => Promise<boolean>
+  readonly waitForSlot: (spacingMs: number) => Promise<boolean>
   readonly clock: Pick<Clock, 'now'>
   /** Starts a fetch of `upstreamId` for the job; resolves as soon as it is under way. */
-  readonly fetch: (job: SwapJob, upstreamId: string) => Promise<Turn>
+  readonly fetch: (job: SwapJob, upstreamId: string) => Promise<StartedFetch>
 }
 
 interface Ask {
   readonly job: SwapJob
   readonly upstreamId: string
-  readonly ended: Promise<EndedTurn>
-  readonly resolve: (turn: EndedTurn | Promise<EndedTurn>) => void
+  readonly ended: Promise<EndedFetch>
+  readonly resolve: (started: EndedFetch | Promise<EndedFetch>) => void
   readonly reject: (error: unknown) => void
 }
 
 /** The hooks of one job that wait for a turn, and those whose fetch is under way; by the id they name. */
 interface Queue {
   readonly waiting: Map<string, Ask>
-  readonly underWay: Map<string, Promise<EndedTurn>>
+  readonly underWay: Map<string, Promise<EndedFetch>>
   /** Ends when the last turn has been given. */
   last: Promise<void>
-  turnsLeft: number
+  unfinished: number
 }
 
-export class HookTurns {
-  readonly #parts: HookTurnsParts
+export class HookQueue {
+  readonly #parts: HookQueueParts
   readonly #queues = new Map<string, Queue>()
   /** When a hook of each job was last fetched, and when each id was. */
-  readonly #lastOfJob: ShortMemory<number>
-  readonly #lastOfId: ShortMemory<number>
+  readonly #lastOfJob: TtlCache<number>
+  readonly #lastOfId: TtlCache<number>
 
-  constructor(parts: HookTurnsParts) {
+  constructor(parts: HookQueueParts) {
     this.#parts = parts
     const now = () => parts.clock.now()
-    this.#lastOfJob = createShortMemory(parts.spacingMs, now)
-    this.#lastOfId = createShortMemory(REMEMBERED_MS, now)
+    this.#lastOfJob = createTtlCache(parts.spacingMs, now)
+    this.#lastOfId = createTtlCache(REMEMBERED_MS, now)
   }
 
   /** Waits for a turn to fetch `upstreamId` for the job; resolves when that fetch has ended. */
-  async take(job: SwapJob, upstreamId: string): Promise<EndedTurn> {
+  async take(job: SwapJob, upstreamId: string): Promise<EndedFetch> {
     // A fetch under way is older than this hook; its failure is its own callers' to handle.
     await this.#queues
       .get(job.id)
@@ -77,9 +77,9 @@ export class HookTurns {
     if (known) return known.ended
     const ask = createAsk(job, upstreamId)
     queue.waiting.set(upstreamId, ask)
-    queue.turnsLeft += 1
+    queue.unfinished += 1
     // Never rejects. A turn goes to the best hook at that moment, which need not be the one it was queued for.
-    queue.last = queue.last.then(async () => this.#giveTurn(job.id, queue))
+    queue.last = queue.last.then(async () => this.#fetchNext(job.id, queue))
     return ask.ended
   }
 
@@ -91,14 +91,14 @@ export class HookTurns {
     return [...queue.underWay.keys()].some((id) => id !== upstreamId) || [...queue.waiting.keys()].some(isNew)
   }
 
-  async #giveTurn(jobId: string, queue: Queue): Promise<void> {
-    const { spacingMs, waitForTurn, clock, fetch } = this.#parts
+  async #fetchNext(jobId: string, queue: Queue): Promise<void> {
+    const { spacingMs, waitForSlot, clock, fetch } = this.#parts
     let ask: Ask | null = null
     try {
-      const isItsTurn = await waitForTurn((this.#lastOfJob.get(jobId) ?? -Infinity) + spacingMs - clock.now())
+      const hasSlot = await waitForSlot((this.#lastOfJob.get(jobId) ?? -Infinity) + spacingMs - clock.now())
       ask = this.#takeBest(jobId, queue)
       if (!ask) return
-      if (!isItsTurn) return ask.resolve({ verdict: null, job: ask.job })
+      if (!hasSlot) return ask.resolve({ verdict: null, job: ask.job })
       const { verdict, job } = await fetch(ask.job, ask.upstreamId)
       if (verdict === null) ask.resolve({ verdict, job })
       else this.#follow(queue, ask, job, verdict)
@@ -106,7 +106,7 @@ export class HookTurns {
       ask ??= this.#takeBest(jobId, queue)
       ask?.reject(error)
     } finally {
-      queue.turnsLeft -= 1
+      queue.unfinished -= 1
       this.#tidy(jobId, queue)
     }
   }
@@ -116,7 +116,7 @@ export class HookTurns {
     this.#lastOfJob.set(ask.job.id, now)
     this.#lastOfId.set(`${ask.job.id} ${ask.upstreamId}`, now)
     queue.underWay.set(ask.upstreamId, ask.ended)
-    const ended = async (): Promise<EndedTurn> => {
+    const ended = async (): Promise<EndedFetch> => {
       try {
         return { verdict: await verdict, job }
       } finally {
@@ -140,19 +140,19 @@ export class HookTurns {
   }
 
   #tidy(jobId: string, queue: Queue): void {
-    if (queue.turnsLeft === 0 && queue.underWay.size === 0) this.#queues.delete(jobId)
+    if (queue.unfinished === 0 && queue.underWay.size === 0) this.#queues.delete(jobId)
   }
 }
 
 function createQueue(): Queue {
-  return { waiting: new Map(), underWay: new Map(), last: Promise.resolve(), turnsLeft: 0 }
+  return { waiting: new Map(), underWay: new Map(), last: Promise.resolve(), unfinished: 0 }
 }
 
 const notYet = () => {}
 
 function createAsk(job: SwapJob, upstreamId: string): Ask {
   let [resolve, reject]: [Ask['resolve'], Ask['reject']] = [notYet, notYet]
-  const ended = new Promise<EndedTurn>((onEnd, onFailure) => {
+  const ended = new Promise<EndedFetch>((onEnd, onFailure) => {
     resolve = onEnd
     reject = onFailure
   })

@@ -14,7 +14,7 @@ const RENEW_FOR_MS = 33_000
 
 /** Keeps the claims of this process alive, all of them together. */
 export interface Leases {
-  hold(claimed: SwapJob): Hold
+  hold(claimed: SwapJob): HeldLease
   /**
    * For a claim whose commit is in doubt: the job counts as held, without renewals, until the returned function is called.
    */
@@ -24,11 +24,11 @@ export interface Leases {
 }
 
 /** Ends by itself when somebody else has moved the job, or after too long. */
-export interface Hold {
+export interface HeldLease {
   /** Renews the claim no more; resolves once none is under way: what is written then has the last word on it. */
-  rest(): Promise<void>
+  stopRenewing(): Promise<void>
   /** What came of the submit is written down. */
-  letGo(): void
+  release(): void
 }
 
 interface Held {
@@ -51,8 +51,8 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
     if (now >= one.until) release(one)
     else if (one.isRenewed) {
       const leaseUntil = now + SUBMIT_LEASE_MS
-      const note = { kind: 'note', patch: { leaseUntil, wakeAt: leaseUntil } } as const
-      const renewed = await store.applyDecision(one.claimed, note, now, 'SUBMIT').catch(() => one.claimed)
+      const bookkeeping = { kind: 'bookkeeping', patch: { leaseUntil, wakeAt: leaseUntil } } as const
+      const renewed = await store.applyDecision(one.claimed, bookkeeping, now, 'SUBMIT').catch(() => one.claimed)
       if (!renewed) release(one)
     }
   }
@@ -78,11 +78,11 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
         background.run('keep leases', () => renewAll(signal))
       }
       return {
-        rest: async () => {
+        stopRenewing: async () => {
           one.isRenewed = false
           await one.renewal
         },
-        letGo: () => {
+        release: () => {
           if (release(one) && held.size === 0) idle.abort()
         },
       }

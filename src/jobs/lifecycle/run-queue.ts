@@ -1,4 +1,4 @@
-import type { WakeableDelay } from '../../lib/async/interruptible-delay.ts'
+import type { InterruptibleDelay } from '../../lib/async/interruptible-delay.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { Submitter } from './submit-swap.ts'
 
@@ -8,7 +8,7 @@ const LOOK_EVERY_MS = 500
 export interface QueueRunnerParts {
   readonly submitter: Pick<Submitter, 'submitWaiting'>
   /** Rung when there may be room upstream. */
-  readonly room: WakeableDelay
+  readonly room: InterruptibleDelay
   readonly telemetry: Pick<Telemetry, 'backgroundFailed'>
   readonly stopping: AbortSignal
 }

@@ -9,7 +9,7 @@ import type { Telemetry } from '../../telemetry/events.ts'
 import type { SubmitOutcome, Upstream } from '../../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { HookAddresses } from './hook-addresses.ts'
-import { type Hold, type Leases, SUBMIT_LEASE_MS } from './leases.ts'
+import { type HeldLease, type Leases, SUBMIT_LEASE_MS } from './leases.ts'
 import type { ReleaseUnsent } from './release-unsent.ts'
 import { toContentRefusals } from '../tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
@@ -70,14 +70,14 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
     }
   }
 
-  const send = async (claimed: SwapJob, hookUrl: string, hold: Hold) => {
+  const send = async (claimed: SwapJob, hookUrl: string, hold: HeldLease) => {
     const outcome = await upstream.submit({
       targetImage: claimed.targetImageUrl,
       swapImage: claimed.swapImageUrl,
       hookUrl,
     })
     faultPoint('submit-answered')
-    await hold.rest()
+    await hold.stopRenewing()
     if (outcome.kind === 'notSent' || outcome.kind === 'unknown') breaker.failed()
     else breaker.succeeded()
     telemetry.submitEnded(claimed, outcome.kind, 'reason' in outcome ? outcome.reason : null)
@@ -91,7 +91,7 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
   const submit = async (claimed: SwapJob) => {
     if (claimed.leaseUntil === null || claimed.hookAddress === null) throw new TypeError('a submit needs a claim')
     const hold = leases.hold(claimed)
-    return send(claimed, claimed.hookAddress, hold).finally(hold.letGo)
+    return send(claimed, claimed.hookAddress, hold).finally(hold.release)
   }
 
   /** @returns whether another may follow. */

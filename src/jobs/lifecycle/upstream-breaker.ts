@@ -29,13 +29,13 @@ export interface UpstreamBreaker {
  * What processes tell each other as it happens. One that hears nothing has its own experience; one that cannot reach
  * the upstream where the others can is held back by that alone.
  */
-const NEWS = ['failed', 'succeeded', 'probing', 'probe failed', 'probe abandoned'] as const
-type News = (typeof NEWS)[number]
-const isNews = (word: string): word is News => NEWS.some((news) => news === word)
+const PEER_MESSAGES = ['failed', 'succeeded', 'probing', 'probe failed', 'probe abandoned'] as const
+type PeerMessage = (typeof PEER_MESSAGES)[number]
+const isPeerMessage = (word: string): word is PeerMessage => PEER_MESSAGES.some((message) => message === word)
 
 /** @param random in [0, 1): spreads the probes of many processes. */
 export function createUpstreamBreaker(
-  bus: Pick<EventBus, 'tellPeers' | 'subscribePeers'>,
+  bus: Pick<EventBus, 'publishToPeers' | 'subscribePeers'>,
   clock: Pick<Clock, 'now'>,
   random: () => number,
 ): UpstreamBreaker {
@@ -49,39 +49,39 @@ export function createUpstreamBreaker(
   const isTripped = () => Math.max(ownFailures, failures) >= FAILURES_TO_OPEN
   const isProbing = () => clock.now() < probesUntil
   const isOpen = () => isTripped() && clock.now() < Math.max(pausedUntil, probesUntil, peerProbesUntil)
-  const tell = (news: News) => bus.tellPeers(news)
+  const publish = (message: PeerMessage) => bus.publishToPeers(message)
 
-  const noteFailure = (ofProbe: boolean) => {
+  const recordFailure = (ofProbe: boolean) => {
     failures += 1
     // What was under way when the pause began says nothing new.
     if (!isTripped() || (!ofProbe && clock.now() < pausedUntil)) return
     pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pauseMs * 2))
     pausedUntil = clock.now() + pauseMs * (0.75 + 0.5 * random())
   }
-  const noteSuccess = () => {
+  const recordSuccess = () => {
     failures = 0
     pauseMs = 0
     pausedUntil = 0
     peerProbesUntil = 0
   }
 
-  const onNews: Record<News, () => void> = {
-    failed: () => noteFailure(false),
-    succeeded: noteSuccess,
+  const onPeerMessage: Record<PeerMessage, () => void> = {
+    failed: () => recordFailure(false),
+    succeeded: recordSuccess,
     probing: () => {
       peerProbesUntil = clock.now() + PROBE_ENDS_WITHIN_MS
     },
     'probe failed': () => {
       peerProbesUntil = 0
-      noteFailure(true)
+      recordFailure(true)
     },
     'probe abandoned': () => {
       peerProbesUntil = 0
     },
   }
-  bus.subscribePeers((news) => {
+  bus.subscribePeers((message) => {
     // Another word is a newer version's.
-    if (isNews(news)) onNews[news]()
+    if (isPeerMessage(message)) onPeerMessage[message]()
   })
 
   return {
@@ -91,26 +91,26 @@ export function createUpstreamBreaker(
       if (isOpen()) return false
       if (isTripped()) {
         probesUntil = clock.now() + PROBE_ENDS_WITHIN_MS
-        tell('probing')
+        publish('probing')
       }
       return true
     },
     succeeded: () => {
-      if (failures > 0) tell('succeeded')
+      if (failures > 0) publish('succeeded')
       ownFailures = 0
       probesUntil = 0
-      noteSuccess()
+      recordSuccess()
     },
     abandoned: () => {
-      if (isProbing()) tell('probe abandoned')
+      if (isProbing()) publish('probe abandoned')
       probesUntil = 0
     },
     failed: () => {
       const ofProbe = isProbing()
-      tell(ofProbe ? 'probe failed' : 'failed')
+      publish(ofProbe ? 'probe failed' : 'failed')
       ownFailures += 1
       probesUntil = 0
-      noteFailure(ofProbe)
+      recordFailure(ofProbe)
     },
   }
 }

@@ -5,9 +5,9 @@ import { type Clock, systemClock } from '../time/clock.ts'
  * Whoever waits reads the newest state afterwards, so a slow reader holds nothing back and misses nothing that is
  * still true.
  */
-export interface WakeSignal {
+export interface AutoResetEvent {
   /** Never blocks, never throws. */
-  ring(): void
+  notify(): void
   /**
    * Resolves to true once it was rung since the last wait, to false after `timeoutMs` or when it is closed.
    * One wait at a time.
@@ -17,7 +17,7 @@ export interface WakeSignal {
 }
 
 /** @param after what times a wait. */
-export function createWakeSignal(after: Clock['after'] = systemClock.after): WakeSignal {
+export function createAutoResetEvent(after: Clock['after'] = systemClock.after): AutoResetEvent {
   let rung = false
   let closed = false
   let settle: ((woken: boolean) => void) | null = null
@@ -32,7 +32,7 @@ export function createWakeSignal(after: Clock['after'] = systemClock.after): Wak
   }
 
   return {
-    ring: () => {
+    notify: () => {
       rung = true
       if (settle) finish(true)
     },

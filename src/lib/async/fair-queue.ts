@@ -36,14 +36,14 @@ export class FairQueue {
   }
 
   /** Notes that the owner is active. */
-  note(owner: string): void {
+  markActive(owner: string): void {
     if (owner !== this.#latest.owner) this.#other = this.#latest
     this.#latest = { owner, at: this.#clock.now() }
   }
 
   /** Runs `work` when it is the owner's turn; at once if nothing else runs or waits. */
   async run<T>(owner: string, work: () => T | Promise<T>): Promise<T> {
-    this.note(owner)
+    this.markActive(owner)
     await this.#acquire(owner)
     try {
       return await work()

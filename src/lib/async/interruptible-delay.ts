@@ -1,16 +1,16 @@
 import type { Clock } from '../time/clock.ts'
-import { createWakeSignal } from './auto-reset-event.ts'
+import { createAutoResetEvent } from './auto-reset-event.ts'
 
 /** A wait that ends with its time, or as soon as somebody has news; news that came before the wait ends it at once. */
-export interface WakeableDelay {
+export interface InterruptibleDelay {
   /** Never rejects: whoever waits looks for itself why it ended. One wait at a time. */
   wait(ms: number): Promise<void>
   wake(): void
 }
 
 /** @param stopping ends every wait when it aborts. */
-export function createWakeableDelay(clock: Pick<Clock, 'after'>, stopping: AbortSignal): WakeableDelay {
-  const signal = createWakeSignal(clock.after)
+export function createInterruptibleDelay(clock: Pick<Clock, 'after'>, stopping: AbortSignal): InterruptibleDelay {
+  const signal = createAutoResetEvent(clock.after)
   return {
     wait: async (ms) => {
       if (stopping.aborted) return
@@ -18,6 +18,6 @@ export function createWakeableDelay(clock: Pick<Clock, 'after'>, stopping: Abort
       await signal.wait(ms)
       stopping.removeEventListener('abort', signal.close)
     },
-    wake: signal.ring,
+    wake: signal.notify,
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Steps } from '../async/work-steps.ts'
+import { WorkSteps } from '../async/work-steps.ts'
 
 const HASHED_AT_ONCE = 64 * 1_024
 
@@ -12,7 +12,7 @@ export function sha256(data: string | Uint8Array): string {
 /** The same for megabytes: the event loop runs between steps. */
 export async function sha256OfLarge(data: Uint8Array): Promise<string> {
   const hash = createHash('sha256')
-  const steps = new Steps()
+  const steps = new WorkSteps()
   for (let at = 0; at < data.byteLength; at += HASHED_AT_ONCE) {
     hash.update(data.subarray(at, at + HASHED_AT_ONCE))
     if (steps.isOver(HASHED_AT_ONCE)) await nextTurn()

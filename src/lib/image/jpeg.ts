@@ -7,7 +7,7 @@ import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-ori
 import { CUT_SHORT, ImageError } from './image-error.ts'
 import { countParts, MAX_PROFILE_BYTES, PART_BYTES } from './image-parts.ts'
 import type { EssentialImage } from './essential-image.ts'
-import { Steps } from '../async/work-steps.ts'
+import { WorkSteps } from '../async/work-steps.ts'
 
 const MARKER = 0xff
 const END_MARKER = 0xd9
@@ -111,7 +111,7 @@ function startsWith(payload: Buffer, text: string): boolean {
  */
 function* readSegments(jpeg: Buffer): Generator<Segment | null> {
   const count = countParts()
-  const steps = new Steps()
+  const steps = new WorkSteps()
   for (let start = yield* findMarker(jpeg, 2, steps); start !== -1;) {
     const marker = jpeg[start + 1] ?? 0
     if (marker === END_MARKER || start + 4 > jpeg.length) {
@@ -137,7 +137,7 @@ function endsInHalfMarker(jpeg: Buffer): 0 | 1 {
  * The next marker with a length, or the end marker; -1 if there is none. Byte by byte: a search for 0xff would be called
  * for each of millions of bytes in a file that was made for it.
  */
-function* findMarker(jpeg: Buffer, from: number, steps: Steps): Generator<null, number> {
+function* findMarker(jpeg: Buffer, from: number, steps: WorkSteps): Generator<null, number> {
   for (let start = from; start < jpeg.length - 1; start += SEARCHED_AT_ONCE) {
     const found = findMarkerWithin(jpeg, start, Math.min(jpeg.length - 1, start + SEARCHED_AT_ONCE))
     if (found !== -1) return found

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import type { EssentialImage } from './essential-image.ts'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
 import { countParts, inflateCapped, MAX_PROFILE_BYTES, MAX_XMP_BYTES, PART_BYTES } from './image-parts.ts'
-import { Steps } from '../async/work-steps.ts'
+import { WorkSteps } from '../async/work-steps.ts'
 
 const SIGNATURE_BYTES = 8
 /** Length, type and checksum of a chunk. */
@@ -19,7 +19,7 @@ export async function extractPng(png: Buffer): Promise<EssentialImage> {
   /** The first of each kind. */
   const ancillary = new Map<string, Buffer>()
   const count = countParts()
-  const steps = new Steps()
+  const steps = new WorkSteps()
   for (let at = SIGNATURE_BYTES; at + SIGNATURE_BYTES <= png.length;) {
     count()
     if (steps.isOver(PART_BYTES)) await nextTurn()

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EssentialImage } from './essential-image.ts'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
 import { countParts, MAX_PROFILE_BYTES, MAX_XMP_BYTES, PART_BYTES } from './image-parts.ts'
-import { Steps } from '../async/work-steps.ts'
+import { WorkSteps } from '../async/work-steps.ts'
 
 const RIFF_HEADER_BYTES = 12
 const CHUNK_HEADER_BYTES = 8
@@ -72,7 +72,7 @@ async function extractFrame(frame: Buffer): Promise<Buffer> {
 
 /** The event loop runs between steps. */
 async function* readInSteps(chunks: Iterable<Chunk>): AsyncGenerator<Chunk> {
-  const steps = new Steps()
+  const steps = new WorkSteps()
   for (const chunk of chunks) {
     if (steps.isOver(PART_BYTES)) await nextTurn()
     yield chunk

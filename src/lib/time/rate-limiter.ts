@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts'
 
 /** Lets things happen at most `perSecond` times in any second; a second's worth may happen at once. */
-export interface Pacer {
+export interface RateLimiter {
   /** Takes a turn if one is free now; resolves to whether it did. */
   tryTake(): Promise<boolean>
   /** Resolves when it is this caller's turn: first come, first served. Rejects when `signal` aborts first. */
@@ -9,18 +9,18 @@ export interface Pacer {
 }
 
 /** A sliding window: of `turns` in a row, the first and the one after the last are at least `windowMs` apart. */
-export interface PaceWindow {
+export interface RateWindow {
   readonly turns: number
   readonly windowMs: number
 }
 
 /** Below one a second the window is longer; above, a fraction is dropped. */
-export function toPaceWindow(perSecond: number): PaceWindow {
+export function toRateWindow(perSecond: number): RateWindow {
   return perSecond < 1 ? { turns: 1, windowMs: 1_000 / perSecond } : { turns: Math.floor(perSecond), windowMs: 1_000 }
 }
 
-export function createPacer(perSecond: number, clock: Pick<Clock, 'now' | 'delay'>): Pacer {
-  const { turns, windowMs } = toPaceWindow(perSecond)
+export function createRateLimiter(perSecond: number, clock: Pick<Clock, 'now' | 'delay'>): RateLimiter {
+  const { turns, windowMs } = toRateWindow(perSecond)
   /** When the last turns begin, as a ring: the oldest is at `next`. */
   const beginsAt: number[] = Array.from({ length: turns }, () => -Infinity)
   let next = 0

@@ -3,23 +3,23 @@
  * turn that is added or put off comes at a random moment in the last sixth of the interval, so that what began
  * together does not stay together.
  */
-export interface Wheel {
+export interface TimerWheel {
   /** Calls `act` once in each interval until the turn is stopped. It must not throw. */
-  add(act: () => void): Turn
+  add(act: () => void): WheelTimer
   /** Ends every turn. */
   close(): void
 }
 
-export interface Turn {
+export interface WheelTimer {
   /** The interval begins anew. */
-  putOff(): void
+  reset(): void
   stop(): void
 }
 
 const SLOTS = 60
 
 /** @param random in [0, 1). */
-export function createWheel(intervalMs: number, random: () => number): Wheel {
+export function createTimerWheel(intervalMs: number, random: () => number): TimerWheel {
   const slots = Array.from({ length: SLOTS }, () => new Set<() => void>())
   let current = 0
   const pickSlot = () => slots[(current + SLOTS - 1 - Math.floor((random() * SLOTS) / 6)) % SLOTS] ?? new Set()
@@ -36,7 +36,7 @@ export function createWheel(intervalMs: number, random: () => number): Wheel {
       let slot = pickSlot()
       slot.add(act)
       return {
-        putOff: () => {
+        reset: () => {
           slot.delete(act)
           slot = pickSlot()
           slot.add(act)

@@ -1,5 +1,5 @@
 /** Remembers things by name for a short time; forgetting costs nothing, for it is done to all that are old at once. */
-export interface ShortMemory<T> {
+export interface TtlCache<T> {
   get(name: string): T | undefined
   set(name: string, value: T): void
   clear(): void
@@ -10,18 +10,18 @@ export interface ShortMemory<T> {
  * @param now in milliseconds, never going back.
  * @param maxSize of what is remembered within `forMs`, as `sizeOf` counts it: beyond that it is forgotten sooner.
  */
-export function createShortMemory<T>(
+export function createTtlCache<T>(
   forMs: number,
   now: () => number,
   maxSize = Infinity,
   sizeOf: (name: string, value: T) => number = () => 0,
-): ShortMemory<T> {
+): TtlCache<T> {
   let recent = new Map<string, T>()
   let earlier = new Map<string, T>()
   let beganAt = now()
   let size = 0
 
-  const turnOver = (kept: Map<string, T>, at: number) => {
+  const rotate = (kept: Map<string, T>, at: number) => {
     earlier = kept
     recent = new Map()
     beganAt = at
@@ -30,7 +30,7 @@ export function createShortMemory<T>(
   const age = () => {
     const at = now()
     const passedMs = at - beganAt
-    if (passedMs >= forMs) turnOver(passedMs < 2 * forMs ? recent : new Map(), at)
+    if (passedMs >= forMs) rotate(passedMs < 2 * forMs ? recent : new Map(), at)
   }
 
   return {
@@ -41,12 +41,12 @@ export function createShortMemory<T>(
     set: (name, value) => {
       age()
       const own = sizeOf(name, value)
-      if (size + own > maxSize) turnOver(recent, beganAt)
+      if (size + own > maxSize) rotate(recent, beganAt)
       size += own
       recent.set(name, value)
     },
     clear: () => {
-      turnOver(new Map(), now())
+      rotate(new Map(), now())
     },
   }
 }

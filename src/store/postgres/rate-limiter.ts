@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Clock } from '../../lib/time/clock.ts'
-import { type Pacer, toPaceWindow } from '../../lib/time/rate-limiter.ts'
+import { type RateLimiter, toRateWindow } from '../../lib/time/rate-limiter.ts'
 import type { Tables } from '../sql/tables.ts'
 
 const now = sql<number>`extract(epoch from clock_timestamp())::double precision * 1000`
@@ -10,9 +10,13 @@ interface Waiting {
   fail(error: unknown): void
 }
 
-/** Turns for all processes on one database together, by the database's clock: `createPacer`, in a row. */
-export function createSharedPacer(db: Kysely<Tables>, perSecond: number, clock: Pick<Clock, 'delay'>): Pacer {
-  const { turns, windowMs } = toPaceWindow(perSecond)
+/** Turns for all processes on one database together, by the database's clock: `createRateLimiter`, in a row. */
+export function createSharedRateLimiter(
+  db: Kysely<Tables>,
+  perSecond: number,
+  clock: Pick<Clock, 'delay'>,
+): RateLimiter {
+  const { turns, windowMs } = toRateWindow(perSecond)
   let waiting: Waiting[] = []
 
   /**

@@ -15,7 +15,7 @@ class Placeholder {
  * this would cost more than its answer.
  * @param build makes it of stand-ins for the values, which may only be passed on.
  */
-export function prepareQuery<Values extends object, Row>(
+export function compileQuery<Values extends object, Row>(
   build: (db: Kysely<Tables>, values: Values) => { compile(): CompiledQuery<Row> },
 ): (db: Kysely<Tables>, values: Values) => Promise<Row[]> {
   /** By engine, and by the names. */

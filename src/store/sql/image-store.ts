@@ -123,7 +123,7 @@ export function createImageStore({ db, write }: Pick<Engine, 'db' | 'write'>): I
       return rows.map(toImage)
     },
 
-    notePurged: async (id) => {
+    markPurged: async (id) => {
       await write('', async (trx) =>
         trx
           .updateTable('images')

@@ -1,4 +1,4 @@
-import type { Decision, Note } from '../../domain/transitions.ts'
+import type { Decision, Bookkeeping } from '../../domain/transitions.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
 import type { NewSwapJob, NewWebhook } from '../job-store.ts'
 import type { JobRow, WebhookRow } from './tables.ts'
@@ -51,20 +51,20 @@ export function toSwapJob(row: Omit<JobRow, 'change_seq'>): SwapJob {
 }
 
 /** Where what notes change is: the version of a job says all the rest. */
-const NOTED = {
+const COLUMN_OF = {
   upstreamStatus: 'upstream_status',
   leaseUntil: 'lease_until',
   notBefore: 'not_before',
   fetches: 'fetches',
   wakeAt: 'wake_at',
   failedSeenAt: 'failed_seen_at',
-} as const satisfies Record<keyof Bookkeeping, keyof JobRow>
-export const NOTED_COLUMNS = Object.values(NOTED)
+} as const satisfies Record<keyof ColumnBookkeeping, keyof JobRow>
+export const BOOKKEEPING_COLUMNS = Object.values(COLUMN_OF)
 
 /** A charge is noted only once a job is done, when nothing else changes it. */
-type Bookkeeping = Omit<Note, 'charge'>
+type ColumnBookkeeping = Omit<Bookkeeping, 'charge'>
 
-function toNote(row: NotedRow): Required<Bookkeeping> {
+function toBookkeeping(row: BookkeepingRow): Required<ColumnBookkeeping> {
   return {
     upstreamStatus: row.upstream_status,
     leaseUntil: row.lease_until,
@@ -75,16 +75,16 @@ function toNote(row: NotedRow): Required<Bookkeeping> {
   }
 }
 
-type NotedRow = Pick<JobRow, (typeof NOTED)[keyof Bookkeeping]>
+type BookkeepingRow = Pick<JobRow, (typeof COLUMN_OF)[keyof ColumnBookkeeping]>
 
 /** A job that was changed, and what its row has beside the change that was made. */
 export function toChangedJob(
   job: SwapJob,
-  row: NotedRow,
+  row: BookkeepingRow,
   { status, version, updatedAt }: Pick<SwapJob, 'status' | 'version' | 'updatedAt'>,
   patch: Partial<SwapJob>,
 ): SwapJob {
-  return { ...job, ...patch, status, version, updatedAt, ...toNote(row) }
+  return { ...job, ...patch, status, version, updatedAt, ...toBookkeeping(row) }
 }
 
 /** The columns that a decision's patch writes: only those it names. */

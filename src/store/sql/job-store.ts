@@ -2,12 +2,12 @@ import { type Kysely, sql, type UpdateObject } from 'kysely'
 import type { SwapJob, TimelineEntry } from '../../domain/swap-job.ts'
 import { countInFlight, isUnfinished, isWaiting } from './quotas.ts'
 import { type Engine, UncertainError } from './engine.ts'
-import { NOTED_COLUMNS, toChangedJob, toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
-import { createKeeping } from './retention.ts'
+import { BOOKKEEPING_COLUMNS, toChangedJob, toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
+import { createRetention } from './retention.ts'
 import { createLists } from './lists.ts'
 import { type JobStore, UpstreamIdTakenError } from '../job-store.ts'
 import { selectNextWaiting } from './next-waiting.ts'
-import { prepareQuery } from './compiled-query.ts'
+import { compileQuery } from './compiled-query.ts'
 import { createRecordJob } from './record-job.ts'
 import type { Tables } from './tables.ts'
 
@@ -18,8 +18,8 @@ const MAX_KEPT_IDS = 100
 export function createJobStore(engine: Engine): JobStore {
   const { db, write, writeQueue } = engine
 
-  const moveExactly = prepareQuery((trx, change: Change) =>
-    updateExactly(trx, { ...change, change_seq: engine.nextChange() }).returning(NOTED_COLUMNS),
+  const moveExactly = compileQuery((trx, change: Change) =>
+    updateExactly(trx, { ...change, change_seq: engine.nextChange() }).returning(BOOKKEEPING_COLUMNS),
   )
 
   return {
@@ -54,7 +54,7 @@ export function createJobStore(engine: Engine): JobStore {
       })
     },
 
-    nameState: () => null,
+    jobsVersion: () => null,
 
     findJobs: async (ids) => {
       const rows = await db.selectFrom('jobs').selectAll().where('id', 'in', ids).execute()
@@ -84,9 +84,9 @@ export function createJobStore(engine: Engine): JobStore {
     applyDecision: async (job, decision, at, source, webhook) => {
       // Added to what is there, here and below: a copy that is given more members costs microseconds.
       const columns = toPatchColumns(decision.patch)
-      if (decision.kind === 'note') {
+      if (decision.kind === 'bookkeeping') {
         const change = Object.assign(columns, toWas(job))
-        const [row] = await write(job.tenant, async (trx) => noteExactly(trx, change))
+        const [row] = await write(job.tenant, async (trx) => applyBookkeeping(trx, change))
         return row ? toChangedJob(job, row, job, decision.patch) : null
       }
       const version = job.version + 1
@@ -150,12 +150,12 @@ export function createJobStore(engine: Engine): JobStore {
     },
 
     findLastChange: async (tenant) => {
-      const { place } = await db
+      const { sequence } = await db
         .selectFrom('jobs')
-        .select(({ fn }) => fn.max<number | null>('change_seq').as('place'))
+        .select(({ fn }) => fn.max<number | null>('change_seq').as('sequence'))
         .where('tenant', '=', tenant)
         .executeTakeFirstOrThrow()
-      return place ?? 0
+      return sequence ?? 0
     },
 
     listChanges: async (tenant, { after, upTo, limit, unfinished }) => {
@@ -169,19 +169,19 @@ export function createJobStore(engine: Engine): JobStore {
         .orderBy('change_seq')
         .limit(limit)
         .execute()
-      return rows.map((row) => ({ place: row.change_seq, job: toSwapJob(row) }))
+      return rows.map((row) => ({ sequence: row.change_seq, job: toSwapJob(row) }))
     },
 
-    listPlaces: async (after, limit) =>
+    listLatestChanges: async (after, limit) =>
       db
         .selectFrom('jobs')
-        .select(['change_seq as place', 'id', 'tenant'])
+        .select(['change_seq as sequence', 'id', 'tenant'])
         .where('change_seq', '>', after)
         .orderBy('change_seq', 'desc')
         .limit(limit)
         .execute(),
 
-    ...createKeeping(engine),
+    ...createRetention(engine),
     ...createLists(engine),
 
     ping: async () => {
@@ -195,16 +195,16 @@ function ownJobs(db: Kysely<Tables>, tenant: string, ids: readonly string[]) {
 }
 
 /** Once for each number of ids, which stand under their places. */
-const selectOwnJobs = prepareQuery(
+const selectOwnJobs = compileQuery(
   (db, { tenant, ...ids }: { readonly tenant: string; readonly [place: number]: string }) =>
     ownJobs(db, tenant, Object.values(ids)),
 )
 
-const selectJob = prepareQuery((db, { id }: { readonly id: string }) =>
+const selectJob = compileQuery((db, { id }: { readonly id: string }) =>
   db.selectFrom('jobs').selectAll().where('id', '=', id),
 )
 
-const selectSomeWaiting = prepareQuery((db, _values: object) =>
+const selectSomeWaiting = compileQuery((db, _values: object) =>
   db
     .selectFrom('jobs')
     .select(({ lit }) => lit(1).as('one'))
@@ -238,7 +238,7 @@ function updateExactly(db: Kysely<Tables>, { wasId, wasVersion, wasFencing, wasC
     .where(sql`case when lease_until is null then 0 else 1 end`, '=', wasClaimed)
 }
 
-const noteExactly = prepareQuery((db, change: Change) => updateExactly(db, change).returning(NOTED_COLUMNS))
+const applyBookkeeping = compileQuery((db, change: Change) => updateExactly(db, change).returning(BOOKKEEPING_COLUMNS))
 
 const insertEntryWhenMoved = prepareInsertWhenMoved('job_timeline')
 const insertWebhookWhenMoved = prepareInsertWhenMoved('webhooks')
@@ -248,7 +248,7 @@ const insertWebhookWhenMoved = prepareInsertWhenMoved('webhooks')
  * the row is there already.
  */
 function prepareInsertWhenMoved<Table extends 'job_timeline' | 'webhooks'>(table: Table) {
-  return prepareQuery((db, { movedTo, ...row }: Tables[Table] & { readonly movedTo: number }) => {
+  return compileQuery((db, { movedTo, ...row }: Tables[Table] & { readonly movedTo: number }) => {
     const names = Object.keys(row).map((name) => sql.ref(name))
     const insert = sql`
       insert into ${sql.table(table)} (${sql.join(names)})

@@ -133,7 +133,7 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
         durationsMs: rows.flatMap(({ status, submitted_at: from, finished_at: to }) =>
           status === 'SUCCESS' && from !== null && to !== null ? [to - from] : [],
         ),
-        toldByHook: rows.filter(({ source }) => source === 'HOOK').length,
+        endedByHook: rows.filter(({ source }) => source === 'HOOK').length,
         ended: rows.length,
       }
     },

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { CONTENT_REFUSED } from './quotas.ts'
 import type { ContentRefusals } from '../job-store.ts'
-import { prepareQuery } from './compiled-query.ts'
+import { compileQuery } from './compiled-query.ts'
 import type { JobRow } from './tables.ts'
 
 const WAITING = sql`finished_at is null and status = 'PENDING' and lease_until is null`
@@ -18,7 +18,7 @@ const IN_FLIGHT = sql`
  * The ids of the waiting jobs in the order in which they would be submitted if no job in flight ended and no further one
  * came. It reads the whole queue, in the queue's index.
  */
-export const selectWaitingIds = prepareQuery((db, values: { readonly limit: number }) => {
+export const selectWaitingIds = compileQuery((db, values: { readonly limit: number }) => {
   const query = sql<Pick<JobRow, 'id'>>`
     with in_flight as (${IN_FLIGHT})
     select id from (
@@ -36,7 +36,7 @@ export const selectWaitingIds = prepareQuery((db, values: { readonly limit: numb
  * The job that is to be submitted next (`JobStore.findNextWaiting`). The tenants that wait are found by skipping from one
  * to the next in the index of the queue, so the cost grows with their number and not with the length of the queue.
  */
-export const selectNextWaiting = prepareQuery((db, values: ContentRefusals & { readonly now: number }) => {
+export const selectNextWaiting = compileQuery((db, values: ContentRefusals & { readonly now: number }) => {
   const { now, since, maxPerTenant, maxOverall } = values
   const isRefusal = sql`failure_code = ${CONTENT_REFUSED} and finished_at >= ${since}`
   const query = sql<JobRow>`

@@ -2,7 +2,7 @@
 import { type Expression, type ExpressionBuilder, expressionBuilder, type Kysely, sql, type SqlBool } from 'kysely'
 import { isDone, SWAP_JOB_STATUSES, type SwapFailureCode } from '../../domain/swap-job.ts'
 import type { ContentRefusals, CreatedJob, Room, TenantLimits } from '../job-store.ts'
-import { prepareQuery } from './compiled-query.ts'
+import { compileQuery } from './compiled-query.ts'
 import type { Tables } from './tables.ts'
 import { sumUsage } from './usage-sums.ts'
 
@@ -42,7 +42,7 @@ interface QueueCounts {
   readonly waiting: number
 }
 
-const selectQueueCounts = prepareQuery((trx, { maxInFlight, maxWaiting, now }: Room & { readonly now: number }) => {
+const selectQueueCounts = compileQuery((trx, { maxInFlight, maxWaiting, now }: Room & { readonly now: number }) => {
   const isDue = (where: Where) => where.and([isWaiting(where), where('not_before', '<=', now)])
   return trx
     .selectNoFrom([
@@ -75,7 +75,7 @@ interface TenantCounts {
   readonly waiting: number
 }
 
-const selectTenantCounts = prepareQuery(
+const selectTenantCounts = compileQuery(
   (
     trx,
     values: ContentRefusals & {
@@ -128,7 +128,7 @@ type Place =
   | Extract<CreatedJob, { kind: 'full' | 'tenantFull' | 'quotaSpent' | 'contentRefused' }>
 
 /** @param unseen jobs that were recorded before it and are not in the counts: of this tenant, and upstream, for all we know. */
-export function findPlace(
+export function findSequence(
   ofTenant: Awaited<ReturnType<typeof countOfTenant>>,
   ofQueue: Awaited<ReturnType<typeof countQueue>>,
   room: Room,

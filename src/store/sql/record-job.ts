@@ -1,10 +1,10 @@
 /** Records a job, where there is a place for it: the one statement of the store that looks before it writes. */
 import type { Kysely } from 'kysely'
-import { countOfTenant, countQueue, findPlace } from './quotas.ts'
+import { countOfTenant, countQueue, findSequence } from './quotas.ts'
 import { type Act, type Counts, type Engine, UncertainError } from './engine.ts'
 import { toNewRow, toSwapJob } from './job-row.ts'
 import type { CreatedJob, Idempotency, JobStore, NewSwapJob } from '../job-store.ts'
-import { prepareQuery } from './compiled-query.ts'
+import { compileQuery } from './compiled-query.ts'
 import type { JobRow, Tables, TimelineRow } from './tables.ts'
 
 /** How long an idempotency key is kept after its job was done. */
@@ -14,7 +14,7 @@ export function createRecordJob({
   writeQueue,
   nextChange,
 }: Pick<Engine, 'writeQueue' | 'nextChange'>): JobStore['createJob'] {
-  const insertJob = prepareQuery((trx, row: Omit<JobRow, 'change_seq'>) =>
+  const insertJob = compileQuery((trx, row: Omit<JobRow, 'change_seq'>) =>
     trx.insertInto('jobs').values({ ...row, change_seq: nextChange() }),
   )
 
@@ -37,8 +37,8 @@ export function createRecordJob({
         countOnce(counts, `tenant ${job.tenant}`, async () => countOfTenant(trx, job.tenant, limits)),
         countOnce(counts, 'queue', async () => countQueue(trx, room, job.createdAt)),
       ])
-      const place = findPlace(ofTenant, ofQueue, room, limits, 0)
-      if (place.kind !== findPlace(ofTenant, ofQueue, room, limits, unseen).kind) throw new UncertainError()
+      const place = findSequence(ofTenant, ofQueue, room, limits, 0)
+      if (place.kind !== findSequence(ofTenant, ofQueue, room, limits, unseen).kind) throw new UncertainError()
       if (place.kind !== 'free' && place.kind !== 'queue') return place
       const row = toNewRow(job, place.kind === 'free' && job.leaseUntil !== null)
       // Behind it, without waiting for its answer.
@@ -49,7 +49,7 @@ export function createRecordJob({
   }
 }
 
-const insertEntry = prepareQuery((trx, entry: TimelineRow) => trx.insertInto('job_timeline').values(entry))
+const insertEntry = compileQuery((trx, entry: TimelineRow) => trx.insertInto('job_timeline').values(entry))
 
 /** What stands in other tables of a job that is recorded. */
 function insertParts(

@@ -4,10 +4,10 @@ import type { JobStore, KeySeal } from '../job-store.ts'
 import type { Engine } from './engine.ts'
 import type { JobRow, Tables } from './tables.ts'
 
-type Keeping = Pick<JobStore, 'listWithoutCopy' | 'noteMirror' | 'listToForget' | 'forgetJob'>
+type Retention = Pick<JobStore, 'listWithoutCopy' | 'recordMirror' | 'listToForget' | 'forgetJob'>
 
 /** What the store of jobs does for what is kept of a job after its end: the copy of its result, and its erasure. */
-export function createKeeping({ db, write }: Pick<Engine, 'db' | 'write'>): Keeping {
+export function createRetention({ db, write }: Pick<Engine, 'db' | 'write'>): Retention {
   return {
     listWithoutCopy: async (finishedFrom, finishedBefore, limit) => {
       const rows = await db
@@ -25,7 +25,7 @@ export function createKeeping({ db, write }: Pick<Engine, 'db' | 'write'>): Keep
       return rows.map(toSwapJob)
     },
 
-    noteMirror: async (jobId, outcome) => {
+    recordMirror: async (jobId, outcome) => {
       const columns = 'copyId' in outcome ? { copy_id: outcome.copyId } : { mirror_failure: outcome.failure }
       const row = await write('', async (trx) =>
         trx

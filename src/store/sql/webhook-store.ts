@@ -29,7 +29,7 @@ export function createWebhookStore({
       return rows.map(toWebhook)
     },
 
-    noteAttempt: async (webhook, { at, httpStatus, error }, { state, nextAt }) =>
+    recordAttempt: async (webhook, { at, httpStatus, error }, { state, nextAt }) =>
       write('', async (trx) => {
         await trx
           .insertInto('webhook_attempts')

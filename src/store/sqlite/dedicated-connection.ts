@@ -6,7 +6,7 @@ import type { Tables } from '../sql/tables.ts'
  * for, costs as much as the statement; this is one that is there.
  * @param db whose queries are waited for as long as somebody has this one.
  */
-export async function openAlone(
+export async function openDedicatedConnection(
   db: Kysely<Tables>,
   database: SqliteDatabase,
   onQuery: () => void,

@@ -22,12 +22,12 @@ export interface GroupCommitParts {
   readonly lock: WriteLock
   readonly db: Kysely<Tables>
   /** The database as one has it who has been given the connection of `db`. */
-  readonly alone: Kysely<Tables>
+  readonly dedicated: Kysely<Tables>
   /** Puts on disk what has been committed. */
   readonly sync: () => Promise<void>
 }
 
-export function createGroupCommit({ database, lock, db, alone, sync }: GroupCommitParts): Write {
+export function createGroupCommit({ database, lock, db, dedicated, sync }: GroupCommitParts): Write {
   const savepoint = database.prepare('savepoint one')
   const undo = database.prepare('rollback to one')
 
@@ -35,7 +35,7 @@ export function createGroupCommit({ database, lock, db, alone, sync }: GroupComm
   const carryOut = async (one: GroupedWrite) => {
     savepoint.run()
     try {
-      return await one.run(alone, 0, new Map())
+      return await one.run(dedicated, 0, new Map())
     } catch (error) {
       undo.run()
       return () => one.fail(error)
@@ -49,12 +49,12 @@ export function createGroupCommit({ database, lock, db, alone, sync }: GroupComm
     let [counts, countedAt]: [Counts, number] = [new Map(), 0]
     for (const [n, one] of group.entries()) {
       const unseen = n - countedAt
-      const settle = await one.run(alone, unseen, counts).catch((error: unknown) => {
+      const settle = await one.run(dedicated, unseen, counts).catch((error: unknown) => {
         if (error instanceof UncertainError && unseen > 0) return null
         throw error
       })
       if (!settle) [counts, countedAt] = [new Map(), n]
-      settlements.push(settle ?? (await one.run(alone, 0, counts)))
+      settlements.push(settle ?? (await one.run(dedicated, 0, counts)))
     }
     return settlements
   }

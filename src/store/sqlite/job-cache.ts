@@ -68,7 +68,7 @@ export function createCachedJobStore(store: JobStore): JobStore {
     findJobs: async (ids) => findAll(ids, undefined, async (missing) => store.findJobs(missing)),
     findOwnJobs: async (tenant, ids) => findAll(ids, tenant, async (missing) => store.findOwnJobs(tenant, missing)),
 
-    nameState: (tenant) => {
+    jobsVersion: (tenant) => {
       // A tenant that was evicted gets a new name, never one that it had before.
       if (!changesOf.has(tenant)) changesOf.set(tenant, (changes += 1))
       return `${changeOfAll}.${changesOf.get(tenant)}`
@@ -89,7 +89,7 @@ export function createCachedJobStore(store: JobStore): JobStore {
         throw error
       }
     },
-    noteMirror: async (jobId, outcome) => store.noteMirror(jobId, outcome).finally(() => invalidateId(jobId)),
+    recordMirror: async (jobId, outcome) => store.recordMirror(jobId, outcome).finally(() => invalidateId(jobId)),
     forgetJob: async (jobId, ...rest) => store.forgetJob(jobId, ...rest).finally(() => invalidateId(jobId)),
   }
 }

@@ -6,10 +6,10 @@ import { makeFolderSync } from '../../lib/files/make-folder.ts'
 import type { Engine } from '../sql/engine.ts'
 import { ForeignDatabaseError, migrate } from '../sql/migrate.ts'
 import type { Tables } from '../sql/tables.ts'
-import { openAlone } from './dedicated-connection.ts'
+import { openDedicatedConnection } from './dedicated-connection.ts'
 import { acquireFileLock, type FileLock } from './file-lock.ts'
 import { createGroupCommit } from './group-commit.ts'
-import { keepStatements } from './statement-cache.ts'
+import { cacheStatements } from './statement-cache.ts'
 import { migrations } from './migrations.ts'
 import { NO_WAL_FILE, openWalFile } from './wal-file.ts'
 import { openDatabaseFile } from './open-file.ts'
@@ -39,7 +39,7 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     throw error
   }
   const lock = createWriteLock(database)
-  const kept = keepStatements(database, () => {
+  const kept = cacheStatements(database, () => {
     wal.close()
     processLock.release()
   })
@@ -57,7 +57,13 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     processLock.release()
     throw error
   }
-  const write = createGroupCommit({ database, lock, db, alone: await openAlone(db, kept, onQuery), sync: wal.sync })
+  const write = createGroupCommit({
+    database,
+    lock,
+    db,
+    dedicated: await openDedicatedConnection(db, kept, onQuery),
+    sync: wal.sync,
+  })
   return {
     db,
     write,

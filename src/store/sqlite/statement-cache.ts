@@ -5,7 +5,7 @@ import type { Database } from 'libsql'
 const MAX_KEPT = 200
 
 /** The database as Kysely uses it, with each text prepared once: reading a statement costs more than running it. */
-export function keepStatements(database: Database, onClose: () => void): SqliteDatabase {
+export function cacheStatements(database: Database, onClose: () => void): SqliteDatabase {
   const kept = new Map<string, SqliteStatement>()
   return {
     prepare: (text) => {

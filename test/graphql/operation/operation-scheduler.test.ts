@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { createOperationTurns } from '../../../src/graphql/operation/operation-scheduler.ts'
+import { createOperationScheduler } from '../../../src/graphql/operation/operation-scheduler.ts'
 
 const NO_LIMITS = { check: () => ({ weight: 0, nodes: 0, values: 0, introspection: 0 }) }
 
 test('the members of a list are given twenty in a turn of the event loop, in their order', async () => {
-  const { spread } = createOperationTurns(NO_LIMITS)
+  const { spread } = createOperationScheduler(NO_LIMITS)
   const given: number[] = []
   const members = spread(
     'a',
@@ -26,7 +26,7 @@ test('the members of a list are given twenty in a turn of the event loop, in the
 })
 
 test('a list of up to twenty members waits for no turn', () => {
-  const { spread } = createOperationTurns(NO_LIMITS)
+  const { spread } = createOperationScheduler(NO_LIMITS)
   const members = Array.from({ length: 20 }, (_unused, n) => n)
   expect(spread('a', members)).toEqual(members)
 })

@@ -5,7 +5,7 @@ test('jobs are read twenty at a time, the first twenty at once and each further 
   const begun: string[] = []
   const nothing = async (ids: readonly string[]) => ids.map(() => null)
   const loaders = new OperationLoaders({
-    turn: async () => {
+    waitForSlot: async () => {
       begun.push('turn')
     },
     openReading: () => async (ids) => {

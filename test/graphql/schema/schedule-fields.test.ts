@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GraphQLInt, GraphQLObjectType, GraphQLSchema, graphql } from 'graphql'
 import { expect, test } from 'vitest'
 import { declareCost } from '../../../src/graphql/schema/field-cost.ts'
-import { createOperationTurns } from '../../../src/graphql/operation/operation-scheduler.ts'
-import { takeTurns } from '../../../src/graphql/schema/schedule-fields.ts'
+import { createOperationScheduler } from '../../../src/graphql/operation/operation-scheduler.ts'
+import { scheduleFields } from '../../../src/graphql/schema/schedule-fields.ts'
 
 const NO_LIMITS = { check: () => ({ weight: 0, nodes: 0, values: 0, introspection: 0 }) }
 
@@ -19,16 +19,16 @@ test('of fields that declare a weight one is resolved in each turn of the event 
       },
     }),
   })
-  takeTurns(schema)
-  const turns = createOperationTurns(NO_LIMITS)
-  const contextValue = { turn: async () => turns.begin('a') }
+  scheduleFields(schema)
+  const scheduler = createOperationScheduler(NO_LIMITS)
+  const contextValue = { waitForSlot: async () => scheduler.begin('a') }
   const answer = graphql({ schema, source: '{ a: large b: large c: large d: small e: small }', contextValue })
   let large = 0
-  for (let turn = 0; resolved.length < 5; turn += 1) {
+  for (let waitForSlot = 0; resolved.length < 5; waitForSlot += 1) {
     await nextTurn()
     const now = resolved.filter((name) => name === 'large').length
     // Before the first look there may be two: one at once, and one in the turn that ends with the look.
-    expect(now - large).toBeLessThanOrEqual(turn === 0 ? 2 : 1)
+    expect(now - large).toBeLessThanOrEqual(waitForSlot === 0 ? 2 : 1)
     large = now
   }
   expect(resolved.slice(0, 2)).toEqual(['small', 'small'])

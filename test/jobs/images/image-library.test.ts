@@ -7,10 +7,10 @@ import { Readable } from 'node:stream'
 import sharp from 'sharp'
 import { expect, test } from 'vitest'
 import { openDiskBlobStore } from '../../../src/blob/disk.ts'
-import { createImageDoor } from '../../../src/http/images.ts'
+import { createImageHandler } from '../../../src/http/images.ts'
 import { createSharpCodec } from '../../../src/images/sharp.ts'
 import { createImageAddresses } from '../../../src/jobs/images/image-addresses.ts'
-import { createKeptImages } from '../../../src/jobs/images/image-library.ts'
+import { createImageLibrary } from '../../../src/jobs/images/image-library.ts'
 import { createUploads } from '../../../src/jobs/images/uploads.ts'
 import { createRequestLimiter } from '../../../src/limits/request-limiter.ts'
 import { createId } from '../../../src/lib/crypto/ids.ts'
@@ -31,7 +31,7 @@ async function openStage() {
   let ahead = 0
   const clock = { now: () => Date.now() + ahead }
   const codec = createSharpCodec()
-  const kept = createKeptImages({ images, blobs, codec, clock })
+  const kept = createImageLibrary({ images, blobs, codec, clock })
   const source = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#abc' } })
     .jpeg()
     .toBuffer()
@@ -150,7 +150,7 @@ test('two writers of one upload leave the bytes that the row names, and no other
 test('nothing is stored when the blob store has less free space than the reserve', async () => {
   const { images, kept, codec, source, clock, blobs, keep, keys } = await openStage()
   const image = await keep('img_a', true)
-  const full = createKeptImages({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
+  const full = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const view = { id: image.id, type: 'image/png', width: 10 } as const
   await expect(full.open(image, view)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await expect(full.putBytes('img_b', await codec.clean(source, 'UPLOAD', 'a'), sha256(source))).rejects.toMatchObject({
@@ -166,9 +166,9 @@ test('nothing is stored when the blob store has less free space than the reserve
 test('a new view is refused with 503 and a reason when the disk reserve is reached, and stored images are served', async () => {
   const { images, codec, clock, blobs, keep, keys } = await openStage()
   const image = await keep(createId('img', 0), true)
-  const kept = createKeptImages({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
+  const kept = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const addresses = createImageAddresses('http://127.0.0.1', ['secret'])
-  const door = createImageDoor({
+  const door = createImageHandler({
     addresses,
     findImage: images.findImage,
     kept,

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { openDiskBlobStore } from '../../../src/blob/disk.ts'
 import type { SwapJob } from '../../../src/domain/swap-job.ts'
 import { createSharpCodec } from '../../../src/images/sharp.ts'
-import { createKeptImages } from '../../../src/jobs/images/image-library.ts'
+import { createImageLibrary } from '../../../src/jobs/images/image-library.ts'
 import { openMirror } from '../../../src/jobs/images/mirror-result.ts'
 import { createBackground } from '../../../src/lib/async/background.ts'
 import type { Clock } from '../../../src/lib/time/clock.ts'
@@ -80,7 +80,7 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
   const blobs = openDiskBlobStore(join(await makeDataDir(), 'images'))
   const codec = createSharpCodec()
   const { clock, moveTo, runTo, isIdle } = createManualClock()
-  const kept = createKeptImages({ images, blobs, codec, clock })
+  const kept = createImageLibrary({ images, blobs, codec, clock })
   const failures: { at: number; isFinal: boolean }[] = []
   const telemetry = {
     mirrorFailed: (_job: SwapJob, { isFinal }: { isFinal: boolean }) => failures.push({ at: clock.now(), isFinal }),

@@ -20,12 +20,12 @@ test('a hook that cannot be written down is not acknowledged, and nothing is ask
     journal,
     upstream: { readHookId: () => null },
     hookAddresses,
-    telemetry: { hookRefused: fail, hookNotKept: (error) => refused.push(error), backgroundFailed: fail },
+    telemetry: { hookRefused: fail, hookNotRecorded: (error) => refused.push(error), backgroundFailed: fail },
     background: createBackground(fail),
     clock: systemClock,
     random: () => 0,
     stopping: new AbortController().signal,
   })
-  expect(await hooks.accept('job_1', '{}')).toBe('notKept')
+  expect(await hooks.accept('job_1', '{}')).toBe('notRecorded')
   expect(refused).toHaveLength(1)
 })

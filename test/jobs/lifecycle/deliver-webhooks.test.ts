@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { MAX_AT_ONE_RECEIVER, runWebhooks } from '../../../src/jobs/lifecycle/deliver-webhooks.ts'
 import { createBackground } from '../../../src/lib/async/background.ts'
-import { createWakeableDelay } from '../../../src/lib/async/interruptible-delay.ts'
+import { createInterruptibleDelay } from '../../../src/lib/async/interruptible-delay.ts'
 import { createJobStore } from '../../../src/store/sql/job-store.ts'
 import { createWebhookStore } from '../../../src/store/sql/webhook-store.ts'
 import { openDatabase } from '../../../src/store/sqlite/open.ts'
@@ -36,7 +36,7 @@ test('one that never answers is given up again and again, and never has more tha
   const stopping = new AbortController()
   const failures: unknown[] = []
   const background = createBackground((_what, error) => failures.push(error))
-  const news = createWakeableDelay(clock, stopping.signal)
+  const wakeUp = createInterruptibleDelay(clock, stopping.signal)
   const held: ((outcome: SendOutcome) => void)[] = []
   let most = 0
   let told = 0
@@ -57,7 +57,7 @@ test('one that never answers is given up again and again, and never has more tha
     webhookExhausted: () => {},
   }
   const running = runWebhooks(
-    { store: createWebhookStore(engine), sender, news, background, telemetry, clock, random: () => 0.5 },
+    { store: createWebhookStore(engine), sender, wakeUp, background, telemetry, clock, random: () => 0.5 },
     stopping.signal,
   )
   let ended = 0
@@ -68,7 +68,7 @@ test('one that never answers is given up again and again, and never has more tha
     ended += 1
   }
   await makeEvent(EVENTS, LIVE)
-  news.wake()
+  wakeUp.wake()
   await until(() => told === 1)
   stopping.abort()
   for (const give of held) give({ kind: 'failed', error: 'stopped' })

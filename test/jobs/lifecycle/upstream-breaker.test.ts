@@ -8,7 +8,7 @@ function openBreakers(count: number) {
   const breakers = Array.from({ length: count }, (_unused, own) =>
     createUpstreamBreaker(
       {
-        tellPeers: (news) => {
+        publishToPeers: (news) => {
           for (const [n, listener] of listeners.entries()) if (n !== own) listener(news)
         },
         subscribePeers: (listener) => {

@@ -69,7 +69,7 @@ test('of any pieces all run, in the order of their owner, and no more at a time 
 test('an owner rests as long as its piece took while another owner is active, and the other does not wait', async () => {
   const { clock, step, rests } = createRestClock()
   const queue = new FairQueue(4, clock)
-  queue.note('b')
+  queue.markActive('b')
   const done: string[] = []
   await queue.run('a', () => step(30))
   await nextTurn()
@@ -85,7 +85,7 @@ test('an owner rests as long as its piece took while another owner is active, an
 test('an owner does not rest if no other has been active for a second', async () => {
   const { clock, step, rests } = createRestClock()
   const queue = new FairQueue(4, clock)
-  queue.note('b')
+  queue.markActive('b')
   step(1_001)
   await queue.run('a', () => step(30))
   await nextTurn()

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { createTurns } from '../../../src/lib/async/tick-queue.ts'
+import { createTickQueue } from '../../../src/lib/async/tick-queue.ts'
 
 test('a burst is worked through in order, a few in each turn of the event loop', async () => {
-  const inTurn = createTurns(2)
+  const inTurn = createTickQueue(2)
   const seen: string[] = []
   await new Promise<void>((resolve) => {
     for (const n of [1, 2, 3, 4]) inTurn(() => seen.push(`work ${n}`))
@@ -17,7 +17,7 @@ test('a burst is worked through in order, a few in each turn of the event loop',
 })
 
 test('what comes after the queue was empty is taken as well', async () => {
-  const inTurn = createTurns(1)
+  const inTurn = createTickQueue(1)
   const seen: number[] = []
   for (const n of [1, 2]) {
     await new Promise<void>((resolve) => inTurn(resolve))

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Clock } from '../../../src/lib/time/clock.ts'
-import { createPacer } from '../../../src/lib/time/rate-limiter.ts'
+import { createRateLimiter } from '../../../src/lib/time/rate-limiter.ts'
 
 /** A clock that stands, and jumps by what is waited for. */
 function createJumpingClock() {
@@ -22,10 +22,10 @@ function createJumpingClock() {
 
 test('gives a second of turns at once, and each again a second after it was taken', async () => {
   const { clock, advance } = createJumpingClock()
-  const pacer = createPacer(4, clock)
+  const fetchLimiter = createRateLimiter(4, clock)
   const takeAll = async () => {
     let taken = 0
-    while (await pacer.tryTake()) taken += 1
+    while (await fetchLimiter.tryTake()) taken += 1
     return taken
   }
   expect(await takeAll()).toBe(4)
@@ -39,9 +39,9 @@ test('gives a second of turns at once, and each again a second after it was take
 
 test('turns that are waited for are given in order, at the rate', async () => {
   const { clock } = createJumpingClock()
-  const pacer = createPacer(10, clock)
+  const fetchLimiter = createRateLimiter(10, clock)
   const started = clock.now()
-  for (let n = 0; n < 30; n += 1) await pacer.take()
+  for (let n = 0; n < 30; n += 1) await fetchLimiter.take()
   expect(clock.now() - started).toBe(2_000)
 })
 
@@ -56,15 +56,15 @@ test('no more turns than the cap fall into any second, however they are asked fo
       const delay = async (ms: number) => {
         waitMs = ms
       }
-      const pacer = createPacer(perSecond, { now: () => now, delay })
+      const fetchLimiter = createRateLimiter(perSecond, { now: () => now, delay })
       for (const { waitMs: pauseMs, takes, tries } of steps) {
         now += pauseMs
         for (let n = 0; n < takes; n += 1) {
           waitMs = 0
-          await pacer.take()
+          await fetchLimiter.take()
           begins.push(now + waitMs)
         }
-        for (let n = 0; n < tries; n += 1) if (await pacer.tryTake()) begins.push(now)
+        for (let n = 0; n < tries; n += 1) if (await fetchLimiter.tryTake()) begins.push(now)
       }
       const most = Math.max(1, perSecond)
       for (const from of begins) {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { createShortMemory } from '../../../src/lib/time/ttl-cache.ts'
+import { createTtlCache } from '../../../src/lib/time/ttl-cache.ts'
 
 test('what is remembered is so for its time, and for less than twice that', () => {
   let now = 0
-  const memory = createShortMemory<number>(100, () => now)
+  const memory = createTtlCache<number>(100, () => now)
   const ages = new Map<number, Set<boolean>>()
   for (now = 0; now < 1_000; now += 10) {
     memory.set(String(now), now)
@@ -19,7 +19,7 @@ test('what is remembered is so for its time, and for less than twice that', () =
 
 test('it ends by itself when nothing new comes, however long that is', () => {
   let now = 0
-  const memory = createShortMemory<string>(100, () => now)
+  const memory = createTtlCache<string>(100, () => now)
   memory.set('a', 'x')
   now = 150
   expect(memory.get('a')).toBe('x')
@@ -31,7 +31,7 @@ test('it ends by itself when nothing new comes, however long that is', () => {
 })
 
 test('what is too much for it goes sooner, the oldest first', () => {
-  const memory = createShortMemory<string>(
+  const memory = createTtlCache<string>(
     100,
     () => 0,
     10,

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/lib/time/clock.ts'
 import { openDatabase } from '../../../src/store/postgres/open.ts'
-import { createSharedPacer } from '../../../src/store/postgres/rate-limiter.ts'
+import { createSharedRateLimiter } from '../../../src/store/postgres/rate-limiter.ts'
 import { createDatabase } from '../../support/postgres.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
@@ -25,7 +25,7 @@ async function openTwo(perSecond: number) {
         () => {},
       )
       closeAfterTest(() => db.destroy())
-      return createSharedPacer(db, perSecond, clock)
+      return createSharedRateLimiter(db, perSecond, clock)
     }),
   )
   return { pacers, waits }

@@ -52,7 +52,7 @@ async function openBoth() {
 test('copy-database is refused while a gateway runs, then copies everything in the same order of changes, once', async () => {
   const { path, url, store, close } = await openBoth()
   const range = { after: 0, upTo: Number.MAX_SAFE_INTEGER, limit: 10_000, unfinished: false }
-  const ids = (await store.listPlaces(0, 10)).map(({ id }) => id)
+  const ids = (await store.listLatestChanges(0, 10)).map(({ id }) => id)
   const [changes, timelines] = await Promise.all([store.listChanges('a', range), store.listTimelines(ids)])
   await expect(run(`file:${path}`, url)).rejects.toThrow('A gateway uses')
   await close()
@@ -71,7 +71,7 @@ test('copy-database is refused while a gateway runs, then copies everything in t
   const [job] = await copied.findJobs(ids)
   if (!job) throw new Error('no job')
   await copied.applyDecision(job, { kind: 'transition', to: 'FAILED', patch: {} }, NOW, 'SUBMIT')
-  expect((await copied.listPlaces(last, 10)).map(({ id }) => id)).toEqual([job.id])
+  expect((await copied.listLatestChanges(last, 10)).map(({ id }) => id)).toEqual([job.id])
 
   await expect(run(`file:${path}`, url)).rejects.toThrow('has jobs already')
 })

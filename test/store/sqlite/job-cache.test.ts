@@ -56,7 +56,7 @@ test('a change is seen by the next read', async () => {
   await read(store)
   const moved = await move(store, job)
   expect(await read(store)).toEqual(moved)
-  expect(await store.noteMirror('job_1', { failure: 'no' })).toBe(true)
+  expect(await store.recordMirror('job_1', { failure: 'no' })).toBe(true)
   expect((await read(store)).mirrorFailure).toBe('no')
 })
 
@@ -77,12 +77,12 @@ test('a claim invalidates the jobs that it claimed', async () => {
 
 test('the name of the state changes with each change of the tenant, and with no other', async () => {
   const { store, job } = await openStore()
-  const [mine, theirs] = [store.nameState(TENANT), store.nameState('another')]
-  expect(store.nameState(TENANT)).toBe(mine)
+  const [mine, theirs] = [store.jobsVersion(TENANT), store.jobsVersion('another')]
+  expect(store.jobsVersion(TENANT)).toBe(mine)
   await move(store, job)
-  expect(store.nameState(TENANT)).not.toBe(mine)
-  expect(store.nameState('another')).toBe(theirs)
+  expect(store.jobsVersion(TENANT)).not.toBe(mine)
+  expect(store.jobsVersion('another')).toBe(theirs)
   // Whose job this was the store does not say.
-  await store.noteMirror('job_1', { failure: 'no' })
-  expect(store.nameState('another')).not.toBe(theirs)
+  await store.recordMirror('job_1', { failure: 'no' })
+  expect(store.jobsVersion('another')).not.toBe(theirs)
 })

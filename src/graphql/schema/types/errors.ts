@@ -2,7 +2,7 @@ import { SWAP_INPUT_ISSUE_CODES, type SwapInputIssue } from '../../../jobs/creat
 import type { SwapJob } from '../../../domain/swap-job.ts'
 import type { Allowance } from '../../../limits/limiter.ts'
 import { builder } from '../builder.ts'
-import { sayLimit } from '../../operation/caller.ts'
+import { limitMessage } from '../../operation/caller.ts'
 import { declareCost } from '../field-cost.ts'
 import { SwapJobType } from './swap-job.ts'
 
@@ -129,7 +129,14 @@ export const SwapRateLimitedError = builder
 export function toRateLimited(allowance: Allowance, now: number) {
   const { limit, resetAt } = allowance
   const retryAfterMs = Math.max(0, resetAt - now)
-  return { code: 'RATE_LIMITED' as const, message: sayLimit(allowance), retryable: true, retryAfterMs, limit, resetAt }
+  return {
+    code: 'RATE_LIMITED' as const,
+    message: limitMessage(allowance),
+    retryable: true,
+    retryAfterMs,
+    limit,
+    resetAt,
+  }
 }
 
 export const SwapNotFoundError = builder
