@@ -275,6 +275,7 @@ export async function openApp({
       maxSocketOperations: config.maxSocketOperations,
       graphiql: config.graphiql && { exampleImages },
       onUnexpectedError,
+      onFastPathFallback: telemetry.fastPathFellBack,
       markAuthenticated: server.markAuthenticated,
       random,
     })

@@ -1,6 +1,6 @@
 /**
- * The graph behind its three doors: Yoga for plain HTTP, and streams over SSE and over WebSocket. All run the same
- * pipeline, so that parsing, validation, context and masking are the same on every road.
+ * GraphQL over HTTP, SSE and WebSocket. Every transport prepares operations the same way (`prepare-operation.ts`), so
+ * parsing, validation, limits and masking are the same for all. Yoga is the engine; its HTTP layer serves GraphiQL only.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -11,31 +11,25 @@ import { REPEAT_AFTER_MS } from '../jobs/feed.ts'
 import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { createTimerWheel } from '../lib/time/timer-wheel.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
-import { createAdmission } from './operation/admission.ts'
-import { type Context, createContext, type UseCases } from './schema/context.ts'
+import type { Context, UseCases } from './schema/context.ts'
 import { createErrorMask } from './operation/errors.ts'
 import { openEventStreamHandler } from './realtime/event-stream.ts'
-import { type Admitted, createGraphqlHandler } from './http/graphql-handler.ts'
+import { createGraphqlHandler, type GraphqlHandler } from './http/graphql-handler.ts'
 import { createLiveOperations } from './realtime/live-operations.ts'
-import { createFastPath, type FastPath } from './fast-path/fast-path.ts'
+import { createFastPath, type FallbackReason } from './fast-path/fast-path.ts'
 import { createCostLimits } from './operation/cost-limits.ts'
 import { createOperationScheduler } from './operation/operation-scheduler.ts'
-import { createPrepareOperation } from './operation/prepare-operation.ts'
-import { useBudget } from './plugins/use-budget.ts'
-import { useFastPath } from './plugins/use-fast-path.ts'
+import { createPrepareOperation, findValidDocument } from './operation/prepare-operation.ts'
 import { useDocumentLimits } from './plugins/use-document-limits.ts'
-import { useOperationScheduler } from './plugins/use-operation-scheduler.ts'
 import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
 import { createFindDocument } from './operation/trusted-documents.ts'
-import { useRequestErrorStatus } from './plugins/use-request-error-status.ts'
-import { useSubscriptionRefusal } from './plugins/use-subscription-refusal.ts'
 import { openWebSocketHandler, WEB_SOCKET_LIMITS } from './realtime/web-socket.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
-/** Documents that are kept parsed, and how long one may be. */
-const MAX_KEPT_DOCUMENTS = 1_000
-const MAX_KEPT_CHARS = 8_000
+/** Parsed documents that are cached, and how long one may be. */
+const MAX_CACHED_DOCUMENTS = 1_000
+const MAX_CACHED_CHARS = 8_000
 
 /** Two addresses for the document that GraphiQL opens with. */
 interface ExampleImages {
@@ -57,6 +51,8 @@ export interface GraphqlServerParts {
   /** Operations on one socket of an API key or a JWT. */
   readonly maxSocketOperations: number
   readonly onUnexpectedError: (error: unknown) => void
+  /** Called for each request over HTTP that the fast path left to the engine. */
+  readonly onFastPathFallback: (reason: FallbackReason) => void
   /** Hears which connections are of somebody who is known. */
   readonly markAuthenticated: (connection: Duplex) => void
   /** In [0, 1): spreads what is done at intervals. */
@@ -65,73 +61,58 @@ export interface GraphqlServerParts {
 
 export interface GraphqlServer {
   /** Answers GraphQL over HTTP (POST, GET for queries) and SSE. */
-  readonly handle: (request: IncomingMessage, response: ResponseWithDefaults) => Promise<void>
+  readonly handle: GraphqlHandler
   /** Takes a WebSocket upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Ends streams and sockets, spread over seconds, so that their clients come back so. */
   close(): Promise<void>
 }
 
-/** What a context is made of: what was admitted, and what the request or its stream said besides. */
-interface ContextParts extends Admitted {
-  readonly request?: Request
-  readonly idempotencyKey?: string | null
-}
-
 export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
-  const { schema, authenticate, limiter, introspection, graphiql, onUnexpectedError, markAuthenticated, random } = parts
-  const scheduler = createOperationScheduler(createCostLimits(schema))
-  const fastPath = createFastPath(schema, parts.useCases, scheduler)
-  const useCases: UseCases = { ...parts.useCases, forgetter: forgetKept(parts.useCases.forgetter, fastPath) }
+  const { schema, useCases, authenticate, limiter, introspection, graphiql, markAuthenticated, random } = parts
+  const { onUnexpectedError, onFastPathFallback } = parts
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
-  const yoga = createYoga<Admitted, Context>({
+  const yoga = createYoga<object, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    // There is no request where the operation came over a stream.
-    context: ({ caller, useCases: begun, request, idempotencyKey }: ContextParts) =>
-      createContext(
-        begun ?? useCases,
-        caller,
-        request?.headers.get('idempotency-key') ?? idempotencyKey ?? null,
-        scheduler,
-      ),
     maskedErrors: { maskError, isDev: false },
     cors: false,
     batching: false,
-    // The front door has read it, under a limit.
-    maxRequestBodySize: false,
     parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: createNoCache() },
     multipart: false,
     landingPage: false,
     logging: false,
-    plugins: [
-      useDocumentLimits(),
-      ...(introspection ? [] : [useSchemaSecrecy()]),
-      useBudget(),
-      useOperationScheduler(scheduler),
-      useSubscriptionRefusal(),
-      useFastPath(fastPath),
-      useRequestErrorStatus(),
-    ],
+    plugins: [useDocumentLimits(), ...(introspection ? [] : [useSchemaSecrecy()])],
     ...graphiqlOptions(graphiql),
   })
 
   const findDocument = createFindDocument(parts.trustedDocuments)
+  const scheduler = createOperationScheduler(createCostLimits(schema))
+  const hideSuggestions = !introspection
   const prepare = createPrepareOperation({
-    yoga,
+    engine: yoga,
     useCases,
     findDocument,
     scheduler,
     maskError,
-    hideSuggestions: !introspection,
+    hideSuggestions,
+  })
+  const fastPath = createFastPath({
+    schema,
+    useCases,
+    scheduler,
+    findDocument,
+    findValidDocument: (text) => findValidDocument(yoga, text),
+    onFallback: onFastPathFallback,
+    onUnexpectedError,
   })
   const repeats = createTimerWheel(REPEAT_AFTER_MS, random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
-  const admission = createAdmission(authenticate, limiter)
   const eventStreams = openEventStreamHandler({ prepare, live, now })
   const webSockets = openWebSocketHandler({
-    admission,
+    authenticate,
+    limiter,
     prepare,
     live,
     onUnexpectedError,
@@ -142,14 +123,13 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   })
   return {
     handle: createGraphqlHandler({
-      admission,
-      findDocument,
-      eventStreams,
+      authenticate,
+      limiter,
       fastPath,
-      scheduler,
-      yoga,
+      prepare,
+      eventStreams,
+      sendPage: graphiql === false ? null : createSendPage(yoga),
       markAuthenticated,
-      hasPage: graphiql !== false,
       now,
     }),
     upgrade: webSockets.upgrade,
@@ -160,26 +140,25 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   }
 }
 
-/** What was erased is in no answer that is kept. */
-function forgetKept({ forget }: UseCases['forgetter'], fastPath: Pick<FastPath, 'forget'>): UseCases['forgetter'] {
-  return {
-    forget: async (...args) => {
-      try {
-        return await forget(...args)
-      } finally {
-        fastPath.forget()
-      }
-    },
+/** The page loads its own scripts; other pages may not frame it. */
+const PAGE_POLICY = "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+
+function createSendPage(yoga: (request: IncomingMessage, response: ResponseWithDefaults) => unknown) {
+  return (request: IncomingMessage, response: ResponseWithDefaults) => {
+    // The page is rendered as for GET; Node omits the body of a HEAD.
+    request.method = 'GET'
+    response.setHeader('content-security-policy', PAGE_POLICY)
+    return yoga(request, response)
   }
 }
 
 /** The documents that are asked for again and again: many short ones. */
 function createDocumentCache() {
-  const documents = createLRUCache<DocumentNode>({ max: MAX_KEPT_DOCUMENTS })
+  const documents = createLRUCache<DocumentNode>({ max: MAX_CACHED_DOCUMENTS })
   return {
     get: (text: string) => documents.get(text),
     set: (text: string, document: DocumentNode) => {
-      if (text.length <= MAX_KEPT_CHARS) documents.set(text, document)
+      if (text.length <= MAX_CACHED_CHARS) documents.set(text, document)
     },
   }
 }

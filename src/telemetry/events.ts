@@ -33,6 +33,8 @@ export interface Telemetry {
   ): void
   /** Work that nobody waits for has failed; it is tried again by the reconciler. */
   backgroundFailed(what: string, error: unknown): void
+  /** The fast path left a request to the engine. @param reason one of a few fixed words. */
+  fastPathFellBack(reason: string): void
   /** Called for each statement that reached the database. */
   databaseQueried(): void
 }

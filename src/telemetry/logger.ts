@@ -84,6 +84,9 @@ export function createTelemetry(logger: Logger): Telemetry {
     backgroundFailed: (what, error) => {
       logger.error({ err: error }, `could not ${what}`)
     },
+    fastPathFellBack: (reason) => {
+      logger.trace({ reason }, 'left to the engine')
+    },
     databaseQueried: () => {
       logger.trace('database queried')
     },

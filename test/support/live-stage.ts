@@ -11,12 +11,10 @@ import { createYoga } from 'graphql-yoga'
 import { WebSocket } from 'ws'
 import { localViewer } from '../../src/auth/authenticate.ts'
 import type { Viewer } from '../../src/auth/viewer.ts'
-import { createAdmission } from '../../src/graphql/operation/admission.ts'
 import type { Context, UseCases } from '../../src/graphql/schema/context.ts'
 import { createErrorMask } from '../../src/graphql/operation/errors.ts'
 import { openEventStreamHandler } from '../../src/graphql/realtime/event-stream.ts'
-import { type Admitted, createGraphqlHandler } from '../../src/graphql/http/graphql-handler.ts'
-import { createFastPath } from '../../src/graphql/fast-path/fast-path.ts'
+import { createGraphqlHandler } from '../../src/graphql/http/graphql-handler.ts'
 import { createLiveOperations } from '../../src/graphql/realtime/live-operations.ts'
 import { createCostLimits } from '../../src/graphql/operation/cost-limits.ts'
 import { createOperationScheduler } from '../../src/graphql/operation/operation-scheduler.ts'
@@ -107,7 +105,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   const scheduler = createOperationScheduler(createCostLimits(schema))
   // Nothing in this schema asks for a use case.
   const prepare = createPrepareOperation({
-    yoga: createYoga<Admitted, Context>({ schema, logging: false }),
+    engine: createYoga<object, Context>({ schema, logging: false }),
     useCases: {} as UseCases,
     findDocument: createFindDocument(null),
     scheduler,
@@ -117,22 +115,22 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   const repeats = createTimerWheel(repeatAfterMs, Math.random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
   const clock = { now: tellTime }
-  const admission = createAdmission(async () => viewer, createRequestLimiter(1_000_000, clock.now))
+  const authenticate = async () => viewer
+  const limiter = createRequestLimiter(1_000_000, clock.now)
   const eventStreams = openEventStreamHandler({ prepare, live, ...clock })
   const handle = createGraphqlHandler({
-    admission,
-    findDocument: createFindDocument(null),
+    authenticate,
+    limiter,
+    prepare,
     eventStreams,
-    fastPath: createFastPath(schema, {} as UseCases, scheduler),
-    scheduler,
-    // What is no stream is not asked for here.
-    yoga: (_request, response) => response.writeHead(501).end(),
+    fastPath: { tryAnswer: async () => null },
     markAuthenticated: () => {},
-    hasPage: false,
+    sendPage: null,
     ...clock,
   })
   const webSockets = openWebSocketHandler({
-    admission,
+    authenticate,
+    limiter,
     prepare,
     live,
     onUnexpectedError,

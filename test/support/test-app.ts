@@ -84,6 +84,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       webhookExhausted: record('webhookExhausted'),
       mirrorFailed: record('mirrorFailed'),
       backgroundFailed: record('backgroundFailed'),
+      fastPathFellBack: record('fastPathFellBack'),
       databaseQueried: () => {
         queries += 1
       },

@@ -36,9 +36,9 @@ import { UnsupportedOperationError } from './unsupported-operation-error.ts'
 export interface Written {
   /** The value of `data`. */
   readonly text: string
-  /** How long it is the same: while the jobs in it are let be, nothing changes of what is stored, or of its jobs. */
-  readonly holds: 'always' | 'while stored so' | 'while its jobs are so' | 'now'
-  /** Its jobs, where these are all there is to it. */
+  /** How long the same request has the same answer. */
+  readonly validity: 'while stored jobs are unchanged' | 'while its jobs are unchanged' | 'now'
+  /** The ids of its jobs, if the answer depends on nothing else. */
   readonly ids: readonly string[]
 }
 
@@ -88,17 +88,18 @@ export function compile(
     const coerce = compileVariables(schema, operation)
     const isOfJobs = compiler.isOfStore() && names.every((name) => name === 'swapJob')
     const isOfLists = compiler.isOfStore() && names.every((name) => name === 'swapJobs')
-    const findIds = isOfJobs && compiler.isOfJobsAlone() ? compileIds(root, [...fields.values()]) : null
-    const holdsOf = ({ doneJobs }: Run): Written['holds'] => {
-      if (isOfJobs && doneJobs === asked) return 'always'
-      return isOfLists ? 'while stored so' : findIds ? 'while its jobs are so' : 'now'
+    const findIds = isOfJobs ? compileIds(root, [...fields.values()]) : null
+    const validityOf = ({ doneJobs }: Run): Written['validity'] => {
+      // What else is stored of a finished job, such as its timeline, does not change any more.
+      const dependsOnJobs = findIds && (compiler.isOfJobsAlone() || doneJobs === asked)
+      return isOfLists ? 'while stored jobs are unchanged' : dependsOnJobs ? 'while its jobs are unchanged' : 'now'
     }
     return {
       type,
       run: async (context, given) => {
         const run: Run = { context, variables: coerce(given), doneJobs: 0 }
         const text = await write({}, run)
-        return { text, holds: holdsOf(run), ids: findIds?.(run.variables) ?? [] }
+        return { text, validity: validityOf(run), ids: findIds?.(run.variables) ?? [] }
       },
     }
   } catch (error) {

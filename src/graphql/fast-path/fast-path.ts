@@ -1,139 +1,187 @@
 /**
- * The fast road for what is asked most: a few shapes of queries, and `createSwap`, as JSON over POST. Two lanes:
+ * Answers the most frequent requests without graphql-js: a few shapes of queries, and `createSwap`, as JSON over POST.
  *
- * - answers that have not changed are kept as text, and given again to who may see the same and sends the same bytes;
- * - documents that Yoga has run once are compiled, and run without it from then on.
+ * - A response that is still valid is sent again for the same bytes of the same viewer (`response-cache.ts`).
+ * - A valid document that came before is compiled, and run by calling the schema's resolvers directly (`compile.ts`).
  *
- * The rule: a lane answers exactly what Yoga would, or not at all. Whatever is out of the ordinary, errors above all, is
- * left to Yoga, which asks again; only what a mutation has done is not done twice. Without the lanes every answer is the
- * same, and slower.
+ * It answers exactly what the engine would, or not at all. Anything unusual, errors above all, is left to the engine, which
+ * runs the operation from the start; only a swap that was created is not created again. Without this folder, and the one
+ * call to it, every answer is the same, and slower.
  */
-import { type DocumentNode, getOperationAST, type GraphQLSchema, type OperationDefinitionNode } from 'graphql'
+import {
+  type DocumentNode,
+  getOperationAST,
+  GraphQLError,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+} from 'graphql'
 import { LRUCache } from 'lru-cache'
-import type { Viewer } from '../../auth/viewer.ts'
+import { GatewayError } from '../../domain/errors.ts'
 import type { Caller } from '../operation/caller.ts'
-import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import type { OperationScheduler } from '../operation/operation-scheduler.ts'
+import type { OperationParams } from '../operation/params.ts'
+import type { FindDocument } from '../operation/trusted-documents.ts'
+import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import { compile, type CompiledOperation, type Written } from './compile.ts'
 import { type Answer, type Condition, createResponseCache } from './response-cache.ts'
+import { UnsupportedOperationError } from './unsupported-operation-error.ts'
 
-/** Compiled documents, and how long one may be. */
-const MAX_COMPILED = 1_000
+/** Documents that are remembered, and how long one may be. */
+const MAX_DOCUMENTS = 1_000
 const MAX_DOCUMENT_CHARS = 8_000
 const MAX_BODY_BYTES = 16_384
 
 export interface FastPathRequest {
   readonly caller: Caller
-  readonly text: string
-  readonly operationName: string | null
-  readonly variables: Readonly<Record<string, unknown>>
+  readonly params: OperationParams
+  /** The bytes that the parameters were read from; null for a GET. */
+  readonly body: Buffer | null
   readonly idempotencyKey: string | null
-  /** The content type of the answer. */
+  /** The content type of the response. */
   readonly type: string
-  /** Where the answer is kept, should it last. */
-  readonly key: string
 }
 
 export type FastPathOutcome =
   | { readonly kind: 'answered'; readonly answer: Answer }
-  /** Yoga has to answer, with these use cases: they do nothing twice that has been done. */
+  /** A mutation has begun. The engine runs the operation with these use cases, which repeat nothing. */
   | { readonly kind: 'begun'; readonly useCases: UseCases }
 
+/** Why the engine has to answer. */
+export type FallbackReason =
+  /** Not JSON over POST, too long, or the caller's requests are used up. */
+  | 'request'
+  /** The document has not been run before. */
+  | 'new'
+  /** The document is invalid, or of a shape that is not compiled. */
+  | 'unsupported'
+  /** The answer has errors, or a value that only the engine knows how to report. */
+  | 'errors'
+  /** A bug: reported to `onUnexpectedError`. */
+  | 'bug'
+
 export interface FastPath {
-  /** False for a body that is too long to be worth keeping. */
-  takes(body: Buffer): boolean
-  /** What names a request among those whose answers are kept. */
-  keyOf(viewer: Viewer, body: Buffer): string
-  /** What was answered to the same request, where it would be answered the same now. */
-  recall(viewer: Viewer, key: string, type: string): Promise<Answer | null>
-  /** Keeps what Yoga has said of a request that cannot be run: to the same bytes it says the same. */
-  cacheRefusal(key: string, answer: Answer): void
-  /** Whether the document has been run: it is within the limits then. */
-  isLearned(text: string): boolean
-  /** Hears of each document that Yoga runs, and has found valid. */
-  learn(document: DocumentNode): void
-  /** Null where Yoga has to answer, from the beginning. */
-  answer(request: FastPathRequest): Promise<FastPathOutcome | null>
-  /** Images and links have been erased: what is kept may have them. */
-  forget(): void
+  /** Null if the engine has to run the operation. */
+  tryAnswer(request: FastPathRequest): Promise<FastPathOutcome | null>
 }
 
-interface Learned {
-  readonly document: DocumentNode
-  /** Of each operation in it that was asked for; null where it cannot be compiled. */
+export interface FastPathParts {
+  readonly schema: GraphQLSchema
+  readonly useCases: UseCases
+  readonly scheduler: OperationScheduler
+  readonly findDocument: FindDocument
+  /** The document of a text that parses and is valid, or null. Cheap for a text that the engine has run. */
+  readonly findValidDocument: (text: string) => DocumentNode | null
+  readonly onFallback: (reason: FallbackReason) => void
+  readonly onUnexpectedError: (error: unknown) => void
+}
+
+/** A document that came at least twice; null if it is not valid. */
+interface KnownDocument {
+  readonly document: DocumentNode | null
+  /** By operation; null for one that cannot be compiled. */
   readonly compiled: Map<OperationDefinitionNode, CompiledOperation | null>
 }
 
-export function createFastPath(schema: GraphQLSchema, useCases: UseCases, scheduler: OperationScheduler): FastPath {
-  const learned = new LRUCache<string, Learned>({ max: MAX_COMPILED })
-  const cache = createResponseCache(useCases)
-  /** What was read before an erasure is not kept after it. */
-  let erasures = 0
+type Found =
+  | FallbackReason
+  | {
+      readonly compiled: CompiledOperation
+      readonly document: DocumentNode
+      readonly operation: OperationDefinitionNode
+    }
 
-  const findCompiled = (text: string, operationName: string | null) => {
-    const found = learned.get(text)
-    const operation = found && getOperationAST(found.document, operationName)
-    if (!operation) return null
-    const known = found.compiled.get(operation)
-    const compiled = known === undefined ? compile(schema, found.document, operation) : known
-    found.compiled.set(operation, compiled)
-    return compiled && { compiled, document: found.document, operation }
+export function createFastPath(parts: FastPathParts): FastPath {
+  const { schema, useCases, scheduler, findDocument, findValidDocument, onFallback, onUnexpectedError } = parts
+  /** By text; `new` for one that came once. */
+  const documents = new LRUCache<string, KnownDocument | 'new'>({ max: MAX_DOCUMENTS })
+  const cache = createResponseCache(useCases)
+
+  const findText = (params: OperationParams): string | null => {
+    try {
+      const text = findDocument(params)
+      return text.length > MAX_DOCUMENT_CHARS ? null : text
+    } catch (error) {
+      if (error instanceof GraphQLError) return null
+      throw error
+    }
+  }
+
+  const findCompiled = ({ params }: FastPathRequest): Found => {
+    const text = findText(params)
+    if (text === null) return 'unsupported'
+    const seen = documents.get(text)
+    if (seen === undefined) {
+      documents.set(text, 'new')
+      return 'new'
+    }
+    const known = seen === 'new' ? { document: findValidDocument(text), compiled: new Map() } : seen
+    documents.set(text, known)
+    const { document } = known
+    const operation = document && getOperationAST(document, params.operationName)
+    if (!operation) return 'unsupported'
+    const compiled = known.compiled.get(operation) ?? compile(schema, document, operation)
+    known.compiled.set(operation, compiled)
+    return compiled ? { compiled, document, operation } : 'unsupported'
+  }
+
+  const fallBack = (reason: FallbackReason): null => {
+    onFallback(reason)
+    return null
+  }
+
+  const run = async (request: FastPathRequest, key: string): Promise<FastPathOutcome | null> => {
+    const found = findCompiled(request)
+    if (typeof found === 'string') return fallBack(found)
+    const { compiled, document, operation } = found
+    const variables = request.params.variables ?? {}
+    const own = compiled.type === 'mutation' ? withoutRepeats(useCases) : useCases
+    try {
+      await scheduler.take(request.caller, document, operation, variables)
+      const context = createContext(own, request.caller, request.idempotencyKey, scheduler)
+      const version = useCases.jobsVersion(request.caller.viewer.tenant)
+      const written = await compiled.run(context, variables)
+      const answer = { status: 200, type: request.type, text: `{"data":${written.text}}` }
+      const condition = await findCondition(written, context, version)
+      if (condition) cache.set(key, answer, condition)
+      return { kind: 'answered', answer }
+    } catch (error) {
+      fallBack(isExpected(error) ? 'errors' : 'bug')
+      if (!isExpected(error)) onUnexpectedError(error)
+      return compiled.type === 'mutation' ? { kind: 'begun', useCases: own } : null
+    }
   }
 
   return {
-    takes: (body) => body.byteLength <= MAX_BODY_BYTES,
-    keyOf: cache.keyOf,
-    recall: cache.recall,
-    cacheRefusal: (key, answer) => cache.keep(key, answer, { kind: 'always' }),
-    isLearned: (text) => learned.has(text),
-    learn: (document) => {
-      const text = document.loc?.source.body
-      if (text === undefined || text.length > MAX_DOCUMENT_CHARS || learned.has(text)) return
-      learned.set(text, { document, compiled: new Map() })
-    },
-    answer: async (request) => {
-      const found = findCompiled(request.text, request.operationName)
-      if (!found) return null
-      const { compiled, document, operation } = found
-      const erasuresBefore = erasures
-      const mine = compiled.type === 'mutation' ? withoutRepeats(useCases) : useCases
-      try {
-        await scheduler.take(request.caller, document, operation, request.variables)
-        const context = createContext(mine, request.caller, request.idempotencyKey, scheduler)
-        const state = useCases.jobsVersion(request.caller.viewer.tenant)
-        const written = await compiled.run(context, request.variables)
-        const answer = { status: 200, type: request.type, text: `{"data":${written.text}}` }
-        const condition = await findCondition(written, context, state)
-        if (condition && erasures === erasuresBefore) cache.keep(request.key, answer, condition)
-        return { kind: 'answered', answer }
-      } catch {
-        // Whatever it was: Yoga meets it again, and knows what to say.
-        return compiled.type === 'mutation' ? { kind: 'begun', useCases: mine } : null
-      }
-    },
-    forget: () => {
-      erasures += 1
-      cache.clear()
+    tryAnswer: async (request) => {
+      const { caller, body, type } = request
+      if (body === null || body.byteLength > MAX_BODY_BYTES || caller.allowance.isSpent) return fallBack('request')
+      const key = cache.keyOf(caller.viewer, body)
+      const cached = await cache.get(caller.viewer, key, type)
+      return cached ? { kind: 'answered', answer: cached } : run(request, key)
     },
   }
 }
 
+function isExpected(error: unknown): boolean {
+  return error instanceof UnsupportedOperationError || error instanceof GraphQLError || error instanceof GatewayError
+}
+
 /**
- * As long as what the answer may be given again; null: not at all.
- * @param state of the tenant's jobs before they were read; null where it has no name, nor do jobs last that are read.
+ * When the answer may be sent again; null: never.
+ * @param version of the tenant's jobs before they were read; null if the store cannot tell, and then job objects that are
+ * read again are new ones too.
  */
 async function findCondition(
-  { holds, ids }: Written,
+  { validity, ids }: Written,
   { loaders }: Context,
-  state: string | null,
+  version: string | null,
 ): Promise<Condition | null> {
-  if (holds === 'always') return { kind: 'always' }
-  if (holds === 'now' || state === null) return null
-  if (holds === 'while stored so') return { kind: 'stored', state }
+  if (validity === 'now' || version === null) return null
+  if (validity === 'while stored jobs are unchanged') return { kind: 'stored', version }
   return { kind: 'jobs', ids, jobs: await Promise.all(ids.map(async (id) => loaders.job.load(id))) }
 }
 
-/** Use cases that start a swap once, however often they are asked within one request. */
+/** Use cases that create one swap, however often one request asks for it. */
 function withoutRepeats(useCases: UseCases): UseCases {
   let created: ReturnType<UseCases['createSwap']> | null = null
   return { ...useCases, createSwap: async (...args) => (created ??= useCases.createSwap(...args)) }

@@ -1,14 +1,14 @@
-/** Answers that are given again to the same viewer for the same bytes, while they are surely what would be said. */
+/** Responses that are sent again for the same bytes of the same viewer, while they are still what would be answered. */
 import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
 import { createTtlCache } from '../../lib/time/ttl-cache.ts'
 import type { UseCases } from '../schema/context.ts'
 
-/** How many characters in all, with what was asked, and of one. */
+/** Characters of all responses and their keys, and of one response. */
 const MAX_CHARS = 16_000_000
 const MAX_ANSWER_CHARS = 64_000
-/** What another process has erased is given for at most this long; an address ends no sooner than hours after it was made. */
-const KEPT_FOR_MS = 5_000
+/** Signed addresses in a response work for hours. */
+const LIFETIME_MS = 5_000
 
 export interface Answer {
   readonly status: number
@@ -16,12 +16,11 @@ export interface Answer {
   readonly text: string
 }
 
-/** As long as what an answer is true. */
+/** When a cached response is still valid. */
 export type Condition =
-  | { readonly kind: 'always' }
-  /** The tenant's jobs are stored as they were, by the name of that state. */
-  | { readonly kind: 'stored'; readonly state: string }
-  /** The jobs, looked up anew, are as they were. */
+  /** The store's version of the tenant's jobs has not changed. */
+  | { readonly kind: 'stored'; readonly version: string }
+  /** Reading the jobs again gives the same objects: an unchanged job is the same object (`JobStore.findOwnJobs`). */
   | { readonly kind: 'jobs'; readonly ids: readonly string[]; readonly jobs: readonly (SwapJob | null)[] }
 
 interface CachedResponse {
@@ -30,21 +29,20 @@ interface CachedResponse {
 }
 
 export interface ResponseCache {
-  /** What names a request among others. */
+  /** The key of a request. */
   keyOf(viewer: Viewer, body: Buffer): string
-  /** @param type the content type of the answer. */
-  recall(viewer: Viewer, key: string, type: string): Promise<Answer | null>
-  keep(key: string, answer: Answer, condition: Condition): void
-  clear(): void
+  /** The cached answer if it is still valid. @param type the content type that is wanted. */
+  get(viewer: Viewer, key: string, type: string): Promise<Answer | null>
+  set(key: string, answer: Answer, condition: Condition): void
 }
 
 export function createResponseCache({
   jobsVersion,
   openReading,
 }: Pick<UseCases, 'jobsVersion' | 'openReading'>): ResponseCache {
-  // Half of each: of what is remembered, some is in its second half.
-  const kept = createTtlCache<CachedResponse>(
-    KEPT_FOR_MS / 2,
+  // The cache keeps two generations, of this time and size each.
+  const responses = createTtlCache<CachedResponse>(
+    LIFETIME_MS / 2,
     () => performance.now(),
     MAX_CHARS / 2,
     (key, { answer }) => key.length + answer.text.length,
@@ -59,30 +57,27 @@ export function createResponseCache({
     return key
   }
 
-  const isStillSo = async (viewer: Viewer, condition: Exclude<Condition, { kind: 'always' }>): Promise<boolean> => {
-    if (condition.kind === 'stored') return jobsVersion(viewer.tenant) === condition.state
-    // One that has changed is another object.
+  const isValid = async (viewer: Viewer, condition: Condition): Promise<boolean> => {
+    if (condition.kind === 'stored') return jobsVersion(viewer.tenant) === condition.version
     const jobs = await openReading(viewer)(condition.ids)
     return jobs.every((job, n) => job === condition.jobs[n])
   }
 
   return {
     keyOf: (viewer, body) => viewerKeyOf(viewer) + body.toString('latin1'),
-    recall: async (viewer, key, type) => {
-      const found = kept.get(key)
+    get: async (viewer, key, type) => {
+      const found = responses.get(key)
       if (found?.answer.type !== type) return null
-      if (found.condition.kind === 'always') return found.answer
-      return (await isStillSo(viewer, found.condition).catch(() => false)) ? found.answer : null
+      return (await isValid(viewer, found.condition).catch(() => false)) ? found.answer : null
     },
-    keep: (key, answer, condition) => {
+    set: (key, answer, condition) => {
       if (answer.text.length > MAX_ANSWER_CHARS) return
-      kept.set(key, { answer: { ...answer, text: flatten(answer.text) }, condition })
+      responses.set(key, { answer: { ...answer, text: flatten(answer.text) }, condition })
     },
-    clear: kept.clear,
   }
 }
 
-/** In one piece: a text that was put together is walked through piece by piece each time it is sent. */
+/** One flat string: a concatenated one is walked piece by piece each time it is sent. */
 function flatten(text: string): string {
   return Buffer.from(text).toString()
 }

@@ -1,12 +1,17 @@
 import { GraphQLError } from 'graphql'
 import type { Viewer } from '../../auth/viewer.ts'
 import { GatewayError } from '../../domain/errors.ts'
-import type { Allowance } from '../../limits/limiter.ts'
+import type { Allowance, RequestLimiter } from '../../limits/limiter.ts'
 
 /** Who asks, and how much of its requests is left. */
 export interface Caller {
   readonly viewer: Viewer
   readonly allowance: Allowance
+}
+
+/** Counts one request of the viewer. */
+export async function countRequest(viewer: Viewer, limiter: RequestLimiter): Promise<Caller> {
+  return { viewer, allowance: await limiter.take(viewer.tenant) }
 }
 
 /**

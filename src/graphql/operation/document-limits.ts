@@ -1,7 +1,7 @@
 /**
- * What a document may cost, told from its text and its shape before it is validated or run: validation alone can take
- * seconds for one that was made for it. Everything is counted as the engine would meet it, fragments spread out and
- * fields of one name merged, and counting stops where a limit is reached.
+ * Limits of a document, checked before it is validated: validation alone can take seconds for a hostile document.
+ * Everything is counted as the engine would meet it, with fragments spread and fields of one name merged. Counting stops
+ * at the limit.
  */
 import {
   type DirectiveNode,
@@ -10,8 +10,12 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   Kind,
+  Lexer,
   OperationTypeNode,
+  type ParseOptions,
   type SelectionSetNode,
+  Source,
+  TokenKind,
 } from 'graphql'
 
 export const DOCUMENT_LIMITS = {
@@ -35,71 +39,39 @@ const INTROSPECTION_FIELDS: ReadonlySet<string> = new Set(['__schema', '__type']
 const UNLIMITED = Number.NEGATIVE_INFINITY
 
 /**
- * Refuses a text of too many tokens without making tokens of it: as cheap for the longest as for one at the limit.
- * @throws {GraphQLError} that names the limit.
+ * Whether the text has more tokens than the limit. It reads no further than the limit, or to the first character that
+ * begins no token.
  */
-export function checkDocumentText(text: string): void {
-  let tokens = 0
-  for (let at = skipIgnored(text, 0); at < text.length; at = skipIgnored(text, skipToken(text, at))) {
-    tokens += 1
-    expectAtMost('tokens', tokens, 'tokens')
+function hasTooManyTokens(text: string): boolean {
+  const lexer = new Lexer(new Source(text))
+  try {
+    for (let tokens = 0; tokens <= DOCUMENT_LIMITS.tokens; tokens += 1) {
+      if (lexer.advance().kind === TokenKind.EOF) return false
+    }
+    return true
+  } catch (error) {
+    if (error instanceof GraphQLError) return false
+    throw error
   }
 }
 
-/** Blanks, line ends, commas, byte order marks and comments (GraphQL, 2.1.7). @returns where a token may begin. */
-function skipIgnored(text: string, from: number): number {
-  let at = from
-  for (;;) {
-    const code = text.charCodeAt(at)
-    if (code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d || code === 0x2c || code === 0xfeff) at += 1
-    else if (code === HASH) {
-      const end = text.indexOf('\n', at)
-      at = end === -1 ? text.length : end
-    } else return at
+/**
+ * Parses with the limit on tokens.
+ * @param parse graphql-js's, or one with the same options and errors.
+ * @throws {GraphQLError} code DOCUMENT_TOO_LARGE, or a syntax error.
+ */
+export function parseWithinLimits(
+  parse: (source: string | Source, options?: ParseOptions) => DocumentNode,
+  source: string | Source,
+  options?: ParseOptions,
+): DocumentNode {
+  try {
+    return parse(source, { ...options, maxTokens: DOCUMENT_LIMITS.tokens })
+  } catch (error) {
+    // The parser reports the limit as a syntax error like any other.
+    if (hasTooManyTokens(typeof source === 'string' ? source : source.body)) throw tooLarge('tokens', 'tokens')
+    throw error
   }
-}
-
-/** @returns where the token that begins at `from` has ended; one that is none has one character. */
-function skipToken(text: string, from: number): number {
-  if (text.charCodeAt(from) === QUOTE)
-    return text.startsWith('"""', from) ? skipBlockString(text, from) : skipString(text, from)
-  let at = from
-  while (isWordCode(text.charCodeAt(at))) at += 1
-  return Math.max(at, from + 1)
-}
-
-function skipString(text: string, from: number): number {
-  for (let at = from + 1; at < text.length; at += 1) {
-    const code = text.charCodeAt(at)
-    if (code === QUOTE) return at + 1
-    if (code === BACKSLASH) at += 1
-    else if (code === 0x0a || code === 0x0d) return at
-  }
-  return text.length
-}
-
-function skipBlockString(text: string, from: number): number {
-  for (let end = text.indexOf('"""', from + 3); end !== -1; end = text.indexOf('"""', end + 3)) {
-    if (text.charCodeAt(end - 1) !== BACKSLASH) return end + 3
-  }
-  return text.length
-}
-
-const HASH = 0x23
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-
-/** Of names and numbers. */
-function isWordCode(code: number): boolean {
-  return (
-    (code >= 0x61 && code <= 0x7a) ||
-    (code >= 0x41 && code <= 0x5a) ||
-    (code >= 0x30 && code <= 0x39) ||
-    code === 0x5f ||
-    code === 0x2d ||
-    code === 0x2e ||
-    code === 0x2b
-  )
 }
 
 /** @throws {GraphQLError} that names the limit. */
@@ -175,10 +147,11 @@ function createCount(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
 }
 
 function expectAtMost(limit: keyof typeof DOCUMENT_LIMITS, count: number, what: string): void {
-  const most = DOCUMENT_LIMITS[limit]
-  if (count > most) {
-    throw new GraphQLError(`The document has more than ${most} ${what}.`, {
-      extensions: { code: 'DOCUMENT_TOO_LARGE' },
-    })
-  }
+  if (count > DOCUMENT_LIMITS[limit]) throw tooLarge(limit, what)
+}
+
+function tooLarge(limit: keyof typeof DOCUMENT_LIMITS, what: string): GraphQLError {
+  return new GraphQLError(`The document has more than ${DOCUMENT_LIMITS[limit]} ${what}.`, {
+    extensions: { code: 'DOCUMENT_TOO_LARGE' },
+  })
 }

@@ -46,10 +46,14 @@ export function withExtensions(error: GraphQLError, extensions: Record<string, u
   return new GraphQLError(message, { nodes, source, positions, path, extensions })
 }
 
-/**
- * The same error without `extensions.http`. Yoga turns that member into a status and removes it; SSE and WebSocket have
- * neither, and send extensions as they are.
- */
+/** The status that an error asks for in `extensions.http`; null if it asks for none. */
+export function readHttpStatus({ extensions }: GraphQLError): number | null {
+  const http: unknown = extensions['http']
+  const status = typeof http === 'object' && http !== null && 'status' in http ? http.status : null
+  return typeof status === 'number' ? status : null
+}
+
+/** The same error without `extensions.http`, which is for the HTTP response and not part of what callers see. */
 export function withoutHttp(error: GraphQLError): GraphQLError {
   if (!('http' in error.extensions)) return error
   const { http: _http, ...extensions } = error.extensions

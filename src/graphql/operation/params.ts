@@ -3,7 +3,17 @@
  * Anything malformed throws a RequestError whose code and message name the member that is wrong.
  */
 import { RequestError } from './request-error.ts'
-import type { OperationParams } from './prepare-operation.ts'
+
+/** A request for one operation, as a caller sends it: the text of its document, or a digest that names it. */
+export interface OperationParams {
+  readonly query: string | null
+  /** Of a trusted document. */
+  readonly documentId: string | null
+  /** Of automatic persisted queries: `extensions.persistedQuery.sha256Hash`. */
+  readonly persistedQueryHash: string | null
+  readonly operationName: string | null
+  readonly variables: Record<string, unknown> | null
+}
 
 const MAX_NAME_CHARS = 128
 

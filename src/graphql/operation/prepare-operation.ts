@@ -1,27 +1,15 @@
 /**
- * What comes in over a stream (WebSocket, SSE) made ready to run: parsed, validated, and given its context by the same
- * pipeline that answers plain HTTP, so that a rule is the same on every road.
+ * Makes one operation ready to run, whatever transport it came by: finds its document, parses and validates it, refuses it
+ * if the caller's requests are used up or its cost is too high, and waits for the caller's turn.
  */
-import { type ExecutionArgs, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql'
+import { type DocumentNode, type ExecutionArgs, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql'
 import type { YogaServerInstance } from 'graphql-yoga'
-import { type Caller, refuseWhenSpent } from './caller.ts'
-import type { Admitted } from '../http/graphql-handler.ts'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
-import { checkDocumentText } from './document-limits.ts'
-import { withoutHttp, withoutHttpInErrors } from './errors.ts'
+import { type Caller, refuseWhenSpent } from './caller.ts'
+import { withExtensions } from './errors.ts'
 import type { OperationScheduler } from './operation-scheduler.ts'
+import type { OperationParams } from './params.ts'
 import type { FindDocument } from './trusted-documents.ts'
-
-/** A request for one operation, as a caller sends it: the text of its document, or a digest that names it. */
-export interface OperationParams {
-  readonly query: string | null
-  /** Of a trusted document. */
-  readonly documentId: string | null
-  /** Of automatic persisted queries: `extensions.persistedQuery.sha256Hash`. */
-  readonly persistedQueryHash: string | null
-  readonly operationName: string | null
-  readonly variables: Record<string, unknown> | null
-}
 
 /** One operation that may be run. */
 export interface Operation {
@@ -35,19 +23,24 @@ export interface Operation {
   execute(): Promise<ExecutionResult>
 }
 
-/** What cannot be run, and why; nothing in it has to be hidden. */
+/** Why an operation cannot run: masked errors, which may carry the status of an HTTP response (`extensions.http`). */
 export interface Unrunnable {
   readonly errors: readonly GraphQLError[]
 }
 
+/** @param useCases replace the usual ones, for a mutation that has begun. */
 export type PrepareOperation = (
   caller: Caller,
   params: OperationParams,
   idempotencyKey: string | null,
+  useCases?: UseCases,
 ) => Promise<Operation | Unrunnable>
 
+/** Yoga without its HTTP layer: the engine and its plugins. */
+export type Engine = Pick<YogaServerInstance<object, Context>, 'getEnveloped'>
+
 export interface PrepareParts {
-  readonly yoga: Pick<YogaServerInstance<Admitted, Context>, 'getEnveloped'>
+  readonly engine: Engine
   readonly useCases: UseCases
   readonly findDocument: FindDocument
   readonly scheduler: OperationScheduler
@@ -57,36 +50,57 @@ export interface PrepareParts {
 }
 
 export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
-  const { yoga, useCases, findDocument, scheduler, hideSuggestions } = parts
-  const maskError = (error: unknown) => withoutHttp(parts.maskError(error))
-  return async (caller, params, idempotencyKey) => {
+  const { engine, findDocument, scheduler, maskError, hideSuggestions } = parts
+  return async (caller, params, idempotencyKey, useCases = parts.useCases) => {
     try {
-      const query = findDocument(params)
-      checkDocumentText(query)
+      const text = findDocument(params)
       await scheduler.begin(caller.viewer.tenant)
-      const enveloped = yoga.getEnveloped({ params: { ...params, query }, caller, idempotencyKey })
-      const document = enveloped.parse(query)
-      const errors: readonly GraphQLError[] = enveloped.validate(enveloped.schema, document)
-      if (errors.length > 0) return { errors: errors.map(maskError) }
+      const { parse, validate, execute, schema } = engine.getEnveloped({})
+      const document = parseText(parse, text)
       const { operationName, variables } = params
       const definition = getOperationAST(document, operationName)
-      if (!definition) return { errors: [maskError(new GraphQLError(operationNameMessage(operationName)))] }
+      if (!definition) return { errors: [noSuchOperation(operationName)] }
+      const errors: readonly GraphQLError[] = validate(schema, document)
+      if (errors.length > 0) return { errors: errors.map(maskError) }
       const refusal = refuseWhenSpent(caller, definition.operation)
-      if (refusal) return { errors: [maskError(refusal)] }
+      if (refusal) return { errors: [refusal] }
       await scheduler.take(caller, document, definition, variables ?? {})
-      const { schema } = enveloped
       const args = { schema, document, operationName, variableValues: variables, hideSuggestions }
+      const newContext = createContextFactory(useCases, caller, idempotencyKey, scheduler)
       return {
         type: definition.operation,
         caller,
         args,
-        newContext: createContextFactory(useCases, caller, idempotencyKey, scheduler),
-        execute: async () =>
-          withoutHttpInErrors(await enveloped.execute({ ...args, contextValue: await enveloped.contextFactory() })),
+        newContext,
+        execute: async () => execute({ ...args, contextValue: newContext() }) as Promise<ExecutionResult>,
       }
     } catch (error) {
       return { errors: [maskError(error)] }
     }
+  }
+}
+
+/**
+ * The document of a text that parses and is valid, or null. Costs little for a text that was prepared before: the engine
+ * caches short documents.
+ */
+export function findValidDocument({ getEnveloped }: Engine, text: string): DocumentNode | null {
+  const { parse, validate, schema } = getEnveloped({})
+  try {
+    const document: DocumentNode = parse(text)
+    return validate(schema, document).length === 0 ? document : null
+  } catch (error) {
+    if (error instanceof GraphQLError) return null
+    throw error
+  }
+}
+
+function parseText(parse: (text: string) => DocumentNode, text: string): DocumentNode {
+  try {
+    return parse(text)
+  } catch (error) {
+    if (!(error instanceof GraphQLError) || error.extensions['code'] !== undefined) throw error
+    throw withExtensions(error, { code: 'GRAPHQL_PARSE_FAILED' })
   }
 }
 
@@ -100,6 +114,8 @@ function createContextFactory(
   return () => createContext(useCases, caller, idempotencyKey, scheduler)
 }
 
-function operationNameMessage(name: string | null): string {
-  return name === null ? 'Name the operation to run: `operationName`.' : 'The document has no operation of that name.'
+function noSuchOperation(name: string | null): GraphQLError {
+  const message =
+    name === null ? 'Name the operation to run: `operationName`.' : 'The document has no operation of that name.'
+  return new GraphQLError(message, { extensions: { code: 'OPERATION_RESOLUTION_FAILURE' } })
 }

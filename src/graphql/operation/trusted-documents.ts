@@ -7,7 +7,7 @@
  * With a manifest an unknown digest is refused, so that clients do not send the text.
  */
 import { GraphQLError } from 'graphql'
-import type { OperationParams } from './prepare-operation.ts'
+import type { OperationParams } from './params.ts'
 import { sha256 } from '../../lib/crypto/sha256.ts'
 
 /**

@@ -5,12 +5,17 @@
  * streams sees why.
  */
 import type { ServerResponse } from 'node:http'
+import type { ExecutionResult } from 'graphql'
 import { closeSpread } from '../../lib/async/close-spread.ts'
 import { createCounts } from '../../lib/counts.ts'
 import type { Caller } from '../operation/caller.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations } from './live-operations.ts'
-import type { OperationParams, PrepareOperation } from '../operation/prepare-operation.ts'
+import { withoutHttpInErrors } from '../operation/errors.ts'
+import type { OperationParams } from '../operation/params.ts'
+import type { PrepareOperation } from '../operation/prepare-operation.ts'
+import { refuseMutationOverGet } from '../operation/refusals.ts'
+import { RequestError } from '../operation/request-error.ts'
 
 const MAX_STREAMS_PER_TENANT = 20_000
 
@@ -41,8 +46,8 @@ export interface StreamRequest {
 }
 
 export interface EventStreamHandler {
-  /** False when the tenant has too many streams already: then nothing was written. */
-  open(request: StreamRequest, response: ServerResponse): Promise<boolean>
+  /** @throws {RequestError} 503 if the tenant has too many streams already; nothing was written then. */
+  open(request: StreamRequest, response: ServerResponse): Promise<void>
   /** Cuts every stream, one after the other: an end without `complete` is one after which clients connect again. */
   close(): Promise<void>
 }
@@ -59,12 +64,12 @@ export function openEventStreamHandler({ prepare, live, now }: EventStreamHandle
   }
 
   const stream = async ({ caller, params, idempotencyKey, mayChange }: StreamRequest, response: ServerResponse) => {
-    const say = (result: object) => response.write(toFrame(Buffer.from(JSON.stringify(result))))
+    const send = (result: ExecutionResult) =>
+      response.write(toFrame(Buffer.from(JSON.stringify(withoutHttpInErrors(result)))))
     const operation = await prepare(caller, params, idempotencyKey)
     if (response.destroyed) return
-    if ('errors' in operation) say({ errors: operation.errors })
-    else if (operation.type === 'mutation' && !mayChange)
-      say({ errors: [{ message: 'Send a mutation with POST.', extensions: { code: 'METHOD_NOT_ALLOWED' } }] })
+    if ('errors' in operation) send(operation)
+    else if (operation.type === 'mutation' && !mayChange) send(refuseMutationOverGet())
     else if (operation.type === 'subscription') {
       const sink = {
         isReady: () => !response.writableNeedDrain,
@@ -74,8 +79,8 @@ export function openEventStreamHandler({ prepare, live, now }: EventStreamHandle
       }
       const started = await live.start(operation, sink)
       if (!('errors' in started)) return follow(caller, response, started)
-      say({ errors: started.errors })
-    } else say(await operation.execute())
+      send(started)
+    } else send(await operation.execute())
     response.end(COMPLETE)
   }
 
@@ -95,7 +100,9 @@ export function openEventStreamHandler({ prepare, live, now }: EventStreamHandle
       const { tenant } = request.caller.viewer
       if (streamsOf.add(tenant, 1) > MAX_STREAMS_PER_TENANT) {
         streamsOf.add(tenant, -1)
-        return false
+        throw new RequestError(503, 'UNAVAILABLE', 'Too many streams are open. Try again later.', {
+          'retry-after': '5',
+        })
       }
       response.writeHead(200, STREAM_HEADERS)
       response.flushHeaders()
@@ -105,7 +112,6 @@ export function openEventStreamHandler({ prepare, live, now }: EventStreamHandle
         streamsOf.add(tenant, -1)
       })
       await stream(request, response)
-      return true
     },
     close: () => closeSpread(streams, (response) => response.destroy()),
   }

@@ -14,18 +14,20 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, type Message, MessageType, parseMessage } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { type Credentials, mayServeMany, readCredentials, type Viewer } from '../../auth/viewer.ts'
+import { type Authenticate, type Credentials, mayServeMany, readCredentials, type Viewer } from '../../auth/viewer.ts'
 import { closeSpread } from '../../lib/async/close-spread.ts'
 import { encodeTextFrame } from '../../lib/http/web-socket-frame.ts'
 import { createTickQueue } from '../../lib/async/tick-queue.ts'
 import { createTimerWheel } from '../../lib/time/timer-wheel.ts'
 import { createCounts } from '../../lib/counts.ts'
 import { refuseUpgrade } from '../../lib/http/refuse-upgrade.ts'
-import { type Admission, readInitCredentials } from '../operation/admission.ts'
+import type { RequestLimiter } from '../../limits/limiter.ts'
+import { countRequest } from '../operation/caller.ts'
+import { withoutHttp, withoutHttpInErrors } from '../operation/errors.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
-import type { OperationParams, PrepareOperation } from '../operation/prepare-operation.ts'
-import { toParams } from '../operation/params.ts'
+import type { PrepareOperation } from '../operation/prepare-operation.ts'
+import { type OperationParams, toParams } from '../operation/params.ts'
 import { RequestError } from '../operation/request-error.ts'
 
 const CONNECTION_INIT_WAIT_MS = 3_000
@@ -60,7 +62,8 @@ export const WEB_SOCKET_LIMITS: WebSocketLimits = {
 }
 
 export interface WebSocketHandlerParts {
-  readonly admission: Admission
+  readonly authenticate: Authenticate
+  readonly limiter: RequestLimiter
   readonly prepare: PrepareOperation
   readonly live: LiveOperations
   readonly onUnexpectedError: (error: unknown) => void
@@ -87,7 +90,8 @@ type SubscribeMessage = Extract<Message, { type: MessageType.Subscribe }>
 
 export function openWebSocketHandler(parts: WebSocketHandlerParts): WebSocketHandler {
   const {
-    admission,
+    authenticate,
+    limiter,
     prepare,
     live,
     onUnexpectedError,
@@ -167,14 +171,14 @@ export function openWebSocketHandler(parts: WebSocketHandlerParts): WebSocketHan
       const isWanted = () => running.get(id) === own
       const params = parsePayload(payload)
       if (params instanceof RequestError) return close(CloseCode.BadRequest, params.message)
-      const operation = await prepare(await admission.count(as), params, null)
+      const operation = await prepare(await countRequest(as, limiter), params, null)
       if (!isWanted()) return
-      if ('errors' in operation) return fail(id, operation.errors)
+      if ('errors' in operation) return fail(id, operation.errors.map(withoutHttp))
       if (operation.type !== 'subscription') {
         const result = await operation.execute()
         if (!isWanted()) return
         running.delete(id)
-        send({ id, type: MessageType.Next, payload: result })
+        send({ id, type: MessageType.Next, payload: withoutHttpInErrors(result) })
         send({ id, type: MessageType.Complete })
         return
       }
@@ -186,7 +190,7 @@ export function openWebSocketHandler(parts: WebSocketHandlerParts): WebSocketHan
     }
 
     const begin = async (payload: Record<string, unknown>) => {
-      const found = await admission.authenticate(readInitCredentials(payload, shown))
+      const found = await authenticate(readInitCredentials(payload, shown))
       clearTimeout(initTimer)
       if (webSocket.readyState !== webSocket.OPEN) return
       if (!found) return close(CloseCode.Forbidden, 'Forbidden')
@@ -304,6 +308,20 @@ function findProtocolRefusal({ headers }: IncomingMessage) {
     ? `The subprotocol ${OLD_PROTOCOL} of subscriptions-transport-ws is not supported. Offer ${GRAPHQL_TRANSPORT_WS_PROTOCOL} (npm package graphql-ws).`
     : `Offer the WebSocket subprotocol ${GRAPHQL_TRANSPORT_WS_PROTOCOL}.`
   return { message, extensions: { code: 'SUBPROTOCOL_NOT_SUPPORTED' } }
+}
+
+/**
+ * The credentials in `connection_init`, because browsers cannot set headers on a WebSocket; with or without the scheme.
+ * Those of the handshake's headers count if it names none.
+ */
+function readInitCredentials(payload: Readonly<Record<string, unknown>>, shown: Credentials): Credentials {
+  const read = (...names: readonly string[]) =>
+    names.map((name) => payload[name]).find((value): value is string => typeof value === 'string')
+  const token = read('authorization', 'Authorization')
+  return {
+    authorization: token === undefined ? shown.authorization : token.includes(' ') ? token : `Bearer ${token}`,
+    apiKey: read('x-api-key', 'X-API-Key') ?? shown.apiKey,
+  }
 }
 
 function parsePayload(payload: unknown): OperationParams | RequestError {

@@ -1,0 +1,16 @@
+import type { Viewer } from '../../auth/viewer.ts'
+import type { ResponseWithDefaults } from '../../lib/http/response-with-defaults.ts'
+import { type RequestLimiter, setLimitHeaders } from '../../limits/limiter.ts'
+import { type Caller, countRequest } from '../operation/caller.ts'
+
+/** Counts the request and reports in its headers how many are left. A spent budget is refused per operation, later. */
+export async function takeRequestBudget(
+  viewer: Viewer,
+  limiter: RequestLimiter,
+  response: ResponseWithDefaults,
+  now: number,
+): Promise<Caller> {
+  const caller = await countRequest(viewer, limiter)
+  setLimitHeaders(response, caller.allowance, now)
+  return caller
+}
