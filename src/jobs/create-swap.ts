@@ -17,11 +17,11 @@ import {
 } from './create-swap-input.ts'
 import type { HookAddresses } from './lifecycle/hook-addresses.ts'
 import type { IdempotencySeal } from './idempotency-seal.ts'
-import { findHookIssue, type FindInputImage } from './images/input-images.ts'
+import { findHookIssue, type FindInputImage } from './input-images.ts'
 import { SUBMIT_LEASE_MS } from './lifecycle/leases.ts'
 import type { ReleaseUnsent } from './lifecycle/release-unsent.ts'
 import type { Submitter } from './lifecycle/submit-swap.ts'
-import { endOfDay, type TenantBudgetOptions, toTenantLimits } from './tenant-budget.ts'
+import { endOfDay, type TenantBudgetOptions, toTenantLimits } from './lifecycle/tenant-budget.ts'
 import type { UpstreamBreaker } from './lifecycle/upstream-breaker.ts'
 import type { Watcher } from './watch-job.ts'
 

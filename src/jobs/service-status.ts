@@ -4,7 +4,7 @@ import { MAX_INT } from '../domain/storable.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/time/clock.ts'
 import { type JobStore, USAGE_STEP_MS, type UsageSums } from '../store/job-store.ts'
-import { RESERVE, startOfDay, type TenantBudgetOptions } from './tenant-budget.ts'
+import { RESERVE, startOfDay, type TenantBudgetOptions } from './lifecycle/tenant-budget.ts'
 import type { UpstreamBreaker } from './lifecycle/upstream-breaker.ts'
 
 const RECENT_MS = 60 * 60 * 1_000

@@ -17,7 +17,7 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../../domain/errors.ts'
-import type { Caller } from '../operation/caller.ts'
+import type { Caller } from '../schema/caller.ts'
 import type { OperationScheduler } from '../operation/operation-scheduler.ts'
 import type { OperationParams } from '../operation/params.ts'
 import type { FindDocument } from '../operation/trusted-documents.ts'

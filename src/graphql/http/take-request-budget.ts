@@ -1,7 +1,7 @@
 import type { Viewer } from '../../auth/viewer.ts'
 import type { ResponseWithDefaults } from '../../lib/http/response-with-defaults.ts'
 import { type RequestLimiter, setLimitHeaders } from '../../limits/limiter.ts'
-import { type Caller, countRequest } from '../operation/caller.ts'
+import { type Caller, countRequest } from '../schema/caller.ts'
 
 /** Counts the request and reports in its headers how many are left. A spent budget is refused per operation, later. */
 export async function takeRequestBudget(

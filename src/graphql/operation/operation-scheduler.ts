@@ -4,7 +4,7 @@
  */
 import type { DocumentNode, OperationDefinitionNode } from 'graphql'
 import { FairQueue } from '../../lib/async/fair-queue.ts'
-import type { Caller } from './caller.ts'
+import type { Caller } from '../schema/caller.ts'
 import type { CostLimits } from './cost-limits.ts'
 
 /** Values of a response that take less than a millisecond. */

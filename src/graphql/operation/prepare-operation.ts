@@ -5,7 +5,7 @@
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql'
 import type { YogaServerInstance } from 'graphql-yoga'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
-import { type Caller, refuseWhenSpent } from './caller.ts'
+import { type Caller, refuseWhenSpent } from '../schema/caller.ts'
 import { withExtensions } from './errors.ts'
 import type { OperationScheduler } from './operation-scheduler.ts'
 import type { OperationParams } from './params.ts'

@@ -14,6 +14,7 @@ import type { JobStore } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { Echo, FetchOutcome, Upstream } from '../../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
+import type { Confirmed } from './confirmed.ts'
 import { HookQueue } from './hook-queue.ts'
 import type { CopyOutcome, Mirror } from '../images/mirror-result.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
@@ -33,18 +34,6 @@ export interface ConfirmerParts {
   readonly clock: Clock
   /** Aborts when the gateway stops: no fetch that still waits for its turn is made then. */
   readonly stopping: AbortSignal
-}
-
-/** The verdict of one fetch. */
-export interface Confirmed {
-  /** The job after it. */
-  readonly job: SwapJob
-  /** Whether the upstream made a statement about the job. */
-  readonly isAnswered: boolean
-  /** Whether the upstream answered at all, if only that it does not know the id. */
-  readonly isReached: boolean
-  /** Whether the id that the hook named is another job's. */
-  readonly isForeign: boolean
 }
 
 export interface Confirmer {

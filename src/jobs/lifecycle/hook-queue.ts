@@ -7,7 +7,7 @@
 import type { SwapJob } from '../../domain/swap-job.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import { createTtlCache, type TtlCache } from '../../lib/time/ttl-cache.ts'
-import type { Confirmed } from './confirm-swap.ts'
+import type { Confirmed } from './confirmed.ts'
 
 /** Longer than the longest pause between two looks at one hook. */
 const REMEMBERED_MS = 120_000

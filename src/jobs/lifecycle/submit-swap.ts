@@ -11,7 +11,7 @@ import type { ApplyReport } from './apply-report.ts'
 import type { HookAddresses } from './hook-addresses.ts'
 import { type HeldLease, type Leases, SUBMIT_LEASE_MS } from './leases.ts'
 import type { ReleaseUnsent } from './release-unsent.ts'
-import { toContentRefusals } from '../tenant-budget.ts'
+import { toContentRefusals } from './tenant-budget.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 const RECORD_EVERY_MS = 1_000

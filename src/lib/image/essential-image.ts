@@ -3,20 +3,11 @@
  * read all other parts into memory, some of them compressed, and no limit on pixels bounds that. XMP is handed out
  * beside the image, because it holds the marks of synthetic media.
  */
-import { toBuffer } from './image-parts.ts'
+import { type EssentialImage, toBuffer } from './image-parts.ts'
 import type { ImageType } from './image-type.ts'
 import { extractJpeg } from './jpeg.ts'
 import { extractPng } from './png.ts'
 import { extractWebp } from './webp.ts'
-
-export interface EssentialImage {
-  /** A file of the same type. Of an animation it has the first frame only. */
-  readonly bytes: Uint8Array
-  /** Of the original; 1 unless it is an animation. */
-  readonly frames: number
-  /** At most MAX_XMP_BYTES; null if there is none, or a larger one. */
-  readonly xmp: string | null
-}
 
 /** @throws {ImageError} NOT_READABLE for a JPEG that is cut short, and for more parts than any honest image has. */
 export async function extractEssentials(bytes: Uint8Array, type: ImageType): Promise<EssentialImage> {

@@ -3,6 +3,15 @@ import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
 import { ImageError } from './image-error.ts'
 
+export interface EssentialImage {
+  /** A file of the same type. Of an animation it has the first frame only. */
+  readonly bytes: Uint8Array
+  /** Of the original; 1 unless it is an animation. */
+  readonly frames: number
+  /** At most MAX_XMP_BYTES; null if there is none, or a larger one. */
+  readonly xmp: string | null
+}
+
 /** A PNG of 20 MB in pieces of 256 bytes has 80,000. */
 const MAX_PARTS = 100_000
 /** What reading a part costs beside its bytes, as if it were bytes. */

@@ -5,8 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
 import { CUT_SHORT, ImageError } from './image-error.ts'
-import { countParts, MAX_PROFILE_BYTES, PART_BYTES } from './image-parts.ts'
-import type { EssentialImage } from './essential-image.ts'
+import { countParts, type EssentialImage, MAX_PROFILE_BYTES, PART_BYTES } from './image-parts.ts'
 import { WorkSteps } from '../async/work-steps.ts'
 
 const MARKER = 0xff

@@ -1,9 +1,15 @@
 /** Chunks of a PNG (W3C PNG specification, third edition). */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
-import type { EssentialImage } from './essential-image.ts'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
-import { countParts, inflateCapped, MAX_PROFILE_BYTES, MAX_XMP_BYTES, PART_BYTES } from './image-parts.ts'
+import {
+  countParts,
+  type EssentialImage,
+  inflateCapped,
+  MAX_PROFILE_BYTES,
+  MAX_XMP_BYTES,
+  PART_BYTES,
+} from './image-parts.ts'
 import { WorkSteps } from '../async/work-steps.ts'
 
 const SIGNATURE_BYTES = 8

@@ -1,8 +1,7 @@
 /** Chunks of a WebP (RFC 9649). */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { EssentialImage } from './essential-image.ts'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
-import { countParts, MAX_PROFILE_BYTES, MAX_XMP_BYTES, PART_BYTES } from './image-parts.ts'
+import { countParts, type EssentialImage, MAX_PROFILE_BYTES, MAX_XMP_BYTES, PART_BYTES } from './image-parts.ts'
 import { WorkSteps } from '../async/work-steps.ts'
 
 const RIFF_HEADER_BYTES = 12

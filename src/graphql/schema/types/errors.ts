@@ -2,7 +2,7 @@ import { SWAP_INPUT_ISSUE_CODES, type SwapInputIssue } from '../../../jobs/creat
 import type { SwapJob } from '../../../domain/swap-job.ts'
 import type { Allowance } from '../../../limits/limiter.ts'
 import { builder } from '../builder.ts'
-import { limitMessage } from '../../operation/caller.ts'
+import { limitMessage } from '../caller.ts'
 import { declareCost } from '../field-cost.ts'
 import { SwapJobType } from './swap-job.ts'
 

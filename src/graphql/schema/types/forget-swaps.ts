@@ -1,7 +1,7 @@
 import { GatewayError } from '../../../domain/errors.ts'
 import type { SwapJob } from '../../../domain/swap-job.ts'
 import { builder } from '../builder.ts'
-import { requireAllowance } from '../../operation/caller.ts'
+import { requireAllowance } from '../caller.ts'
 import { countMembers, declareCost } from '../field-cost.ts'
 import { SwapNotFoundError, SwapStateError, toNotFound, toWrongState } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'

@@ -1,6 +1,6 @@
 import { MAX_BATCH_ITEMS } from '../../../jobs/create-swap-batch.ts'
 import { builder } from '../builder.ts'
-import { requireAllowance } from '../../operation/caller.ts'
+import { requireAllowance } from '../caller.ts'
 import { countMembers, declareCost } from '../field-cost.ts'
 import { CreateSwapInput, CreateSwapResult, toResult } from './create-swap.ts'
 import {

@@ -1,6 +1,6 @@
 import { WEBHOOK_STATES, type WebhookAttempt, type WebhookState } from '../../../domain/webhook.ts'
 import { builder } from '../builder.ts'
-import { requireAllowance } from '../../operation/caller.ts'
+import { requireAllowance } from '../caller.ts'
 import { declareCost } from '../field-cost.ts'
 import { createJobResult, toNotFound, toWrongState } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'

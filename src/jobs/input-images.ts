@@ -1,14 +1,14 @@
 /** The images of a new swap: from what the caller names to the addresses that the upstream is given. */
-import type { Viewer } from '../../auth/viewer.ts'
-import { bestLink } from '../../domain/links.ts'
-import type { ImageOrigin } from '../../domain/swap-job.ts'
-import { type AddressGuard, type AddressRefusalReason, AddressRefused } from '../../lib/net/address-guard.ts'
-import type { Clock } from '../../lib/time/clock.ts'
-import type { ImageStore } from '../../store/image-store.ts'
-import type { JobStore } from '../../store/job-store.ts'
-import type { ImageInput, SwapInputIssue } from '../create-swap-input.ts'
-import type { ImageAddresses } from './image-addresses.ts'
-import { findVisibleJobs } from '../read-jobs.ts'
+import type { Viewer } from '../auth/viewer.ts'
+import { bestLink } from '../domain/links.ts'
+import type { ImageOrigin } from '../domain/swap-job.ts'
+import { type AddressGuard, type AddressRefusalReason, AddressRefused } from '../lib/net/address-guard.ts'
+import type { Clock } from '../lib/time/clock.ts'
+import type { ImageStore } from '../store/image-store.ts'
+import type { JobStore } from '../store/job-store.ts'
+import type { ImageInput, SwapInputIssue } from './create-swap-input.ts'
+import type { ImageAddresses } from './images/image-addresses.ts'
+import { findVisibleJobs } from './read-jobs.ts'
 
 export interface InputImagesParts {
   readonly store: Pick<JobStore, 'findOwnJobs'>

@@ -1,4 +1,4 @@
-import type { ContentRefusals, TenantLimits } from '../store/job-store.ts'
+import type { ContentRefusals, TenantLimits } from '../../store/job-store.ts'
 
 /** What a swap costs by the upstream's own sample (contract, "Links, images, quota"): reserved until the charge is known. */
 export const RESERVE = 3

@@ -1,11 +1,11 @@
 /** What is left of a job that was forgotten: nothing its caller chose, and enough that its key makes no second one. */
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import { createFastClock } from '../../support/fast-clock.ts'
-import { openScriptedHost } from '../../support/scripted-host.ts'
-import { closeAfterTest } from '../../support/close-after-test.ts'
-import { makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../../support/test-app.ts'
-import { until } from '../../support/until.ts'
+import { createFastClock } from '../support/fast-clock.ts'
+import { openScriptedHost } from '../support/scripted-host.ts'
+import { closeAfterTest } from '../support/close-after-test.ts'
+import { makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) {

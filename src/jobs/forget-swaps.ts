@@ -1,12 +1,12 @@
 /** Erasing: of jobs whose time is over or whose owner asks for it, and of images that nobody needs any more. */
-import { requireScope, type Viewer } from '../../auth/viewer.ts'
-import { isDone, type SwapJob } from '../../domain/swap-job.ts'
-import type { Clock } from '../../lib/time/clock.ts'
-import type { ImageStore } from '../../store/image-store.ts'
-import type { JobStore, KeySeal } from '../../store/job-store.ts'
-import type { Telemetry } from '../../telemetry/events.ts'
-import type { ImageLibrary } from './image-library.ts'
-import { findVisibleJobs } from '../read-jobs.ts'
+import { requireScope, type Viewer } from '../auth/viewer.ts'
+import { isDone, type SwapJob } from '../domain/swap-job.ts'
+import type { Clock } from '../lib/time/clock.ts'
+import type { ImageStore } from '../store/image-store.ts'
+import type { JobStore, KeySeal } from '../store/job-store.ts'
+import type { Telemetry } from '../telemetry/events.ts'
+import type { ImageLibrary } from './images/image-library.ts'
+import { findVisibleJobs } from './read-jobs.ts'
 
 const SWEEP_EVERY_MS = 30_000
 const ORPHANS_EVERY_MS = 60 * 60 * 1_000
