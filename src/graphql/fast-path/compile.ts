@@ -27,9 +27,9 @@ import {
 import { isDone, SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
 import { createCollectFields } from '../operation/collect-fields.ts'
 import { containsKind } from '../operation/contains-kind.ts'
+import { readCacheable } from '../schema/cacheable.ts'
 import type { Context } from '../schema/context.ts'
 import { compileArguments, compileVariables } from './inputs.ts'
-import { isOfJobAlone, isStored } from './cacheable-fields.ts'
 import { UnsupportedOperationError } from './unsupported-operation-error.ts'
 
 /** The answer of a plan. */
@@ -151,7 +151,10 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     const key = `${type.name} ${sets.map(print).join()}`
     const isJob = type.name === 'SwapJob'
     const object = objects.get(key) ?? {
-      kept: isJob && namesOf(collect(type, sets)).every(isOfJobAlone) ? new WeakMap<object, string>() : null,
+      kept:
+        isJob && namesOf(collect(type, sets)).every((name) => isOfJobAlone(type, name))
+          ? new WeakMap<object, string>()
+          : null,
       write: compileFields(type, sets),
     }
     objects.set(key, object)
@@ -189,7 +192,7 @@ function createCompiler(schema: GraphQLSchema, document: DocumentNode) {
     if (name === '__typename') return () => JSON.stringify(type.name)
     const field = type.getFields()[name]
     if (!node || !field) throw new UnsupportedOperationError(`no field ${name}`)
-    if (!isStored(type.name, name)) isOfStore = false
+    if (readCacheable(type, name) === 'never') isOfStore = false
     const resolve = field.resolve ?? ((source: unknown) => readProperty(source, name))
     const argsOf = compileArguments(field, node)
     const write = compileValue(
@@ -300,6 +303,10 @@ function isPromise(value: unknown): value is Promise<unknown> {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
+}
+
+function isOfJobAlone(type: GraphQLObjectType, field: string): boolean {
+  return field === '__typename' || readCacheable(type, field) === 'job'
 }
 
 function isDoneJob(value: unknown): boolean {

@@ -1,6 +1,7 @@
 import SchemaBuilder from '@pothos/core'
 import RelayPlugin from '@pothos/plugin-relay'
 import type { Context } from './context.ts'
+import { declareCacheable } from './cacheable.ts'
 import { countMembers, declareCost } from './field-cost.ts'
 
 /** The one builder. A global id is the job's own id: it names its type by its prefix and needs no wrapping. */
@@ -33,6 +34,6 @@ export const builder = new SchemaBuilder<{
   },
 })
 
-builder.queryType()
-builder.mutationType()
-builder.subscriptionType()
+builder.queryType({ extensions: declareCacheable('never') })
+builder.mutationType({ extensions: declareCacheable('never') })
+builder.subscriptionType({ extensions: declareCacheable('never') })

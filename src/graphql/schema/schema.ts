@@ -3,6 +3,7 @@ import type { GraphQLSchema } from 'graphql'
 import { builder } from './builder.ts'
 import { limitLists } from './limit-lists.ts'
 import { scheduleFields } from './schedule-fields.ts'
+import { limitMutations } from './limit-mutations.ts'
 import './types/scalars.ts'
 import './types/swap-job.ts'
 import './types/errors.ts'
@@ -21,5 +22,6 @@ export function createSchema(): GraphQLSchema {
   const schema = builder.toSchema({ sortSchema: false })
   scheduleFields(schema)
   limitLists(schema)
+  limitMutations(schema)
   return schema
 }

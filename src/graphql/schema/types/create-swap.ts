@@ -3,6 +3,7 @@ import type { BatchItemOutcome } from '../../../jobs/create-swap-batch.ts'
 import type { RetryOutcome } from '../../../jobs/retry-swap.ts'
 import type { WatchToken } from '../../../auth/viewer.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { declareCost } from '../field-cost.ts'
 import {
   SwapBusyError,
@@ -15,7 +16,6 @@ import {
   SwapUpstreamError,
   toInvalidInput,
   toNotFound,
-  toRateLimited,
   toWrongState,
 } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
@@ -75,6 +75,7 @@ export const CreateSwapInput = builder.inputType('CreateSwapInput', {
 const SwapReuse = builder.enumType('SwapReuse', { values: ['NONE', 'SAME_KEY', 'SAME_CONTENT'] as const })
 
 const SwapWatchToken = builder.objectRef<WatchToken>('SwapWatchToken').implement({
+  extensions: declareCacheable('never'),
   description: 'Send as a bearer token, or as `authorization` in connection_init.',
   fields: (t) => ({
     token: t.exposeString('token'),
@@ -85,6 +86,7 @@ const SwapWatchToken = builder.objectRef<WatchToken>('SwapWatchToken').implement
 const CreateSwapSuccess = builder
   .objectRef<{ readonly job: SwapJob; readonly reused: 'NONE' | 'SAME_KEY' | 'SAME_CONTENT' }>('CreateSwapSuccess')
   .implement({
+    extensions: declareCacheable('never'),
     description: 'The job is recorded; it is carried out even if this answer is lost.',
     fields: (t) => ({
       job: t.expose('job', { type: SwapJobType, extensions: declareCost({ nodes: 0 }) }),
@@ -132,8 +134,7 @@ builder.mutationField('createSwap', (t) =>
       'Start one swap. The upstream is asked, and charges, at most once for one `idempotencyKey`, whatever the number of retries.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CreateSwapInput, required: true }) },
-    resolve: async (_root, { input }, { viewer, allowance, idempotencyKey, useCases }) => {
-      if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
+    resolve: async (_root, { input }, { viewer, idempotencyKey, useCases }) => {
       const withKey = Object.assign({}, input, { idempotencyKey: input.idempotencyKey ?? idempotencyKey })
       return toResult(await useCases.createSwap(viewer, withKey), useCases.now())
     },

@@ -1,17 +1,13 @@
 import type { StoredImage, StoredImageType } from '../../../domain/image.ts'
 import { MAX_IMAGE_BYTES } from '../../../lib/image/image-limits.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { declareCost } from '../field-cost.ts'
-import {
-  SwapInvalidInputError,
-  SwapQuotaExceededError,
-  SwapRateLimitedError,
-  toInvalidInput,
-  toRateLimited,
-} from './errors.ts'
+import { SwapInvalidInputError, SwapQuotaExceededError, SwapRateLimitedError, toInvalidInput } from './errors.ts'
 import { SwapUploadContentType, SwapUploadType } from './upload.ts'
 
 const SwapHeader = builder.objectRef<{ readonly name: string; readonly value: string }>('SwapHeader').implement({
+  extensions: declareCacheable('never'),
   fields: (t) => ({ name: t.exposeString('name'), value: t.exposeString('value') }),
 })
 
@@ -23,6 +19,7 @@ interface UploadTarget {
 }
 
 const SwapUploadTarget = builder.objectRef<UploadTarget>('SwapUploadTarget').implement({
+  extensions: declareCacheable('never'),
   description: 'Send the bytes with PUT to `url`, with exactly these headers, before `expiresAt`.',
   fields: (t) => ({
     url: t.expose('url', { type: 'URL' }),
@@ -41,6 +38,7 @@ const SwapUploadTarget = builder.objectRef<UploadTarget>('SwapUploadTarget').imp
 const CreateSwapUploadSuccess = builder
   .objectRef<{ readonly upload: StoredImage; readonly put: UploadTarget | null }>('CreateSwapUploadSuccess')
   .implement({
+    extensions: declareCacheable('never'),
     fields: (t) => ({
       upload: t.expose('upload', { type: SwapUploadType, extensions: declareCost({ nodes: 0 }) }),
       put: t.expose('put', {
@@ -87,8 +85,7 @@ builder.mutationField('createSwapUpload', (t) =>
     description: 'Reserve a place to PUT an image to; its id is then used as `uploadId`.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CreateSwapUploadInput, required: true }) },
-    resolve: async (_root, { input }, { viewer, allowance, useCases }) => {
-      if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
+    resolve: async (_root, { input }, { viewer, useCases }) => {
       const { contentType, byteLength, sha256 = null } = input
       const outcome = await useCases.uploads.reserve(viewer, { contentType, byteLength, sha256 })
       if (outcome.kind === 'reserved') {

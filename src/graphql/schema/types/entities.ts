@@ -9,6 +9,7 @@ import type { StoredImage } from '../../../domain/image.ts'
 import type { SwapJob } from '../../../domain/swap-job.ts'
 import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import type { Context } from '../context.ts'
 import { countMembers, declareCost } from '../field-cost.ts'
 import { printSubgraphSdl } from '../sdl.ts'
@@ -73,6 +74,7 @@ function readSubgraphSdl(schema: GraphQLSchema): string {
 }
 
 const Service = builder.objectRef<GraphQLSchema>('_Service').implement({
+  extensions: declareCacheable('never'),
   fields: (t) => ({ sdl: t.string({ resolve: readSubgraphSdl }) }),
 })
 

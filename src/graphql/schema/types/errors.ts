@@ -2,6 +2,7 @@ import { SWAP_INPUT_ISSUE_CODES, type SwapInputIssue } from '../../../jobs/creat
 import type { SwapJob } from '../../../domain/swap-job.ts'
 import type { Allowance } from '../../../limits/limiter.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { limitMessage } from '../caller.ts'
 import { declareCost } from '../field-cost.ts'
 import { SwapJobType } from './swap-job.ts'
@@ -40,6 +41,7 @@ const SwapError = builder.interfaceRef<SwapErrorShape>('SwapError').implement({
 })
 
 const SwapInputIssueType = builder.objectRef<SwapInputIssue>('SwapInputIssue').implement({
+  extensions: declareCacheable('never'),
   fields: (t) => ({
     path: t.exposeStringList('path', {
       description: 'From the argument down: `["input", "targetImage", "url"]`.',
@@ -52,6 +54,7 @@ const SwapInputIssueType = builder.objectRef<SwapInputIssue>('SwapInputIssue').i
 export const SwapInvalidInputError = builder
   .objectRef<SwapErrorShape & { readonly issues: readonly SwapInputIssue[] }>('SwapInvalidInputError')
   .implement({
+    extensions: declareCacheable('never'),
     description: 'All that is wrong with the input, not only the first thing.',
     interfaces: [SwapError],
     fields: (t) => ({
@@ -70,6 +73,7 @@ export function toInvalidInput(issues: readonly SwapInputIssue[]) {
 export const SwapIdempotencyConflictError = builder
   .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapIdempotencyConflictError')
   .implement({
+    extensions: declareCacheable('never'),
     description: 'The idempotency key was used with another input. Nothing was sent.',
     interfaces: [SwapError],
     fields: (t) => ({
@@ -84,6 +88,7 @@ export const SwapIdempotencyConflictError = builder
 export const SwapBusyError = builder
   .objectRef<SwapErrorShape & { readonly maxInFlight: number | null }>('SwapBusyError')
   .implement({
+    extensions: declareCacheable('never'),
     description: "No room in the gateway's queue. Nothing was sent, nothing was charged.",
     interfaces: [SwapError],
     fields: (t) => ({ maxInFlight: t.exposeInt('maxInFlight', { nullable: true }) }),
@@ -92,6 +97,7 @@ export const SwapBusyError = builder
 export const SwapUpstreamError = builder
   .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapUpstreamError')
   .implement({
+    extensions: declareCacheable('never'),
     description: "The upstream's answer was no. Never used when the answer was lost: that is a job in UNCONFIRMED.",
     interfaces: [SwapError],
     fields: (t) => ({
@@ -106,6 +112,7 @@ export const SwapUpstreamError = builder
 export const SwapQuotaExceededError = builder
   .objectRef<SwapErrorShape & { readonly remaining: number; readonly resetAt: number }>('SwapQuotaExceededError')
   .implement({
+    extensions: declareCacheable('never'),
     description: "The caller's budget is spent. Nothing was sent.",
     interfaces: [SwapError],
     fields: (t) => ({
@@ -117,6 +124,7 @@ export const SwapQuotaExceededError = builder
 export const SwapRateLimitedError = builder
   .objectRef<SwapErrorShape & { readonly limit: number; readonly resetAt: number }>('SwapRateLimitedError')
   .implement({
+    extensions: declareCacheable('never'),
     description: 'Too many requests. Nothing was sent.',
     interfaces: [SwapError],
     fields: (t) => ({
@@ -141,7 +149,11 @@ export function toRateLimited(allowance: Allowance, now: number) {
 
 export const SwapNotFoundError = builder
   .objectRef<SwapErrorShape & { readonly ids: readonly string[] }>('SwapNotFoundError')
-  .implement({ interfaces: [SwapError], fields: (t) => ({ ids: t.idList({ resolve: ({ ids }) => [...ids] }) }) })
+  .implement({
+    extensions: declareCacheable('never'),
+    interfaces: [SwapError],
+    fields: (t) => ({ ids: t.idList({ resolve: ({ ids }) => [...ids] }) }),
+  })
 
 export function toNotFound(ids: readonly string[], message = 'There is no such job.') {
   return { code: 'NOT_FOUND' as const, message, retryable: false, ids }
@@ -150,6 +162,7 @@ export function toNotFound(ids: readonly string[], message = 'There is no such j
 export const SwapStateError = builder
   .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapStateError')
   .implement({
+    extensions: declareCacheable('never'),
     description: 'The job is not in a state that allows it.',
     interfaces: [SwapError],
     fields: (t) => ({ job: t.expose('job', { type: SwapJobType, extensions: declareCost({ nodes: 0 }) }) }),
@@ -163,6 +176,7 @@ export function toWrongState(job: SwapJob, message: string, retryable: boolean) 
 /** The result of a call about one job: the job as it is then, no such job, or a state that does not allow it. */
 export function createJobResult(name: 'CancelSwap' | 'ReplaySwapHook') {
   const success = builder.objectRef<{ readonly job: SwapJob }>(`${name}Success`).implement({
+    extensions: declareCacheable('never'),
     fields: (t) => ({ job: t.expose('job', { type: SwapJobType, extensions: declareCost({ nodes: 0 }) }) }),
   })
   return builder.unionType(`${name}Result`, {

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../../domain/errors.ts'
 import type { SwapJob } from '../../../domain/swap-job.ts'
 import { builder } from '../builder.ts'
-import { requireAllowance } from '../caller.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { countMembers, declareCost } from '../field-cost.ts'
 import { SwapNotFoundError, SwapStateError, toNotFound, toWrongState } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
@@ -13,6 +13,7 @@ const ForgetSwapsInput = builder.inputType('ForgetSwapsInput', {
 })
 
 const ForgetSwapsSuccess = builder.objectRef<{ readonly jobs: readonly SwapJob[] }>('ForgetSwapsSuccess').implement({
+  extensions: declareCacheable('never'),
   description: 'Erased here. Copies at the upstream are out of reach.',
   fields: (t) => ({
     jobs: t.expose('jobs', {
@@ -41,8 +42,7 @@ builder.mutationField('forgetSwaps', (t) =>
       nodes: 'size',
     }),
     args: { input: t.arg({ type: ForgetSwapsInput, required: true }) },
-    resolve: async (_root, { input: { ids } }, { viewer, allowance, useCases }) => {
-      requireAllowance({ allowance })
+    resolve: async (_root, { input: { ids } }, { viewer, useCases }) => {
       if (ids.length < 1 || ids.length > MAX_IDS) {
         throw new GatewayError('INVALID_INPUT', `Name 1 to ${MAX_IDS} jobs.`)
       }

@@ -1,12 +1,13 @@
 import type { SwapJob } from '../../../domain/swap-job.ts'
 import { DEFAULT_PAGE, type JobPage, MAX_PAGE, writeListCursor } from '../../../jobs/list-jobs.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { countMembers, declareCost, type FieldArguments, SCAN_WEIGHT } from '../field-cost.ts'
 import { SwapJobType } from './swap-job.ts'
 import { SwapJobFilter } from './watch-swaps.ts'
 
 const PageInfo = builder.objectRef<JobPage>('PageInfo').implement({
-  extensions: { federation: '@shareable' },
+  extensions: { ...declareCacheable('stored'), federation: '@shareable' },
   fields: (t) => ({
     hasNextPage: t.exposeBoolean('hasNextPage'),
     hasPreviousPage: t.exposeBoolean('hasPreviousPage'),
@@ -16,6 +17,7 @@ const PageInfo = builder.objectRef<JobPage>('PageInfo').implement({
 })
 
 const SwapJobEdge = builder.objectRef<SwapJob>('SwapJobEdge').implement({
+  extensions: declareCacheable('stored'),
   fields: (t) => ({
     cursor: t.string({ resolve: writeListCursor }),
     node: t.field({ type: SwapJobType, extensions: declareCost({ nodes: 0 }), resolve: (job) => job }),
@@ -23,6 +25,7 @@ const SwapJobEdge = builder.objectRef<SwapJob>('SwapJobEdge').implement({
 })
 
 const SwapJobConnection = builder.objectRef<JobPage>('SwapJobConnection').implement({
+  extensions: declareCacheable('stored'),
   fields: (t) => ({
     edges: t.field({ type: [SwapJobEdge], resolve: ({ jobs }, _args, { spread }) => spread(jobs) }),
     nodes: t.field({
@@ -43,13 +46,16 @@ builder.queryField('swapJobs', (t) =>
   t.field({
     type: SwapJobConnection,
     description: "The caller's own jobs, newest first. `first` or `last` from 1 to 100; 20 where neither is given.",
-    extensions: declareCost({
-      weight: SCAN_WEIGHT,
-      listSize: { assumedSize: DEFAULT_PAGE, slicingArguments: ['first', 'last'] },
-      sizeOf: sizeOfPage,
-      sizedFields: ['edges', 'nodes'],
-      nodes: 'size',
-    }),
+    extensions: {
+      ...declareCacheable('stored'),
+      ...declareCost({
+        weight: SCAN_WEIGHT,
+        listSize: { assumedSize: DEFAULT_PAGE, slicingArguments: ['first', 'last'] },
+        sizeOf: sizeOfPage,
+        sizedFields: ['edges', 'nodes'],
+        nodes: 'size',
+      }),
+    },
     args: {
       first: t.arg.int(),
       after: t.arg.string(),

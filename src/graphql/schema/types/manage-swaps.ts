@@ -1,6 +1,6 @@
 import { MAX_BATCH_ITEMS } from '../../../jobs/create-swap-batch.ts'
 import { builder } from '../builder.ts'
-import { requireAllowance } from '../caller.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { countMembers, declareCost } from '../field-cost.ts'
 import { CreateSwapInput, CreateSwapResult, toResult } from './create-swap.ts'
 import {
@@ -9,7 +9,6 @@ import {
   SwapRateLimitedError,
   toInvalidInput,
   toNotFound,
-  toRateLimited,
   toWrongState,
 } from './errors.ts'
 
@@ -22,6 +21,7 @@ type Item = ReturnType<typeof toResult>
 const CreateSwapBatchSuccess = builder
   .objectRef<{ readonly items: readonly Item[] }>('CreateSwapBatchSuccess')
   .implement({
+    extensions: declareCacheable('never'),
     fields: (t) => ({
       items: t.field({
         type: [CreateSwapResult],
@@ -51,8 +51,7 @@ builder.mutationField('createSwapBatch', (t) =>
       nodes: 'size',
     }),
     args: { input: t.arg({ type: CreateSwapBatchInput, required: true }) },
-    resolve: async (_root, { input: { items } }, { viewer, allowance, idempotencyKey, useCases }) => {
-      if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
+    resolve: async (_root, { input: { items } }, { viewer, idempotencyKey, useCases }) => {
       if (items.length < 1 || items.length > MAX_BATCH_ITEMS) {
         const message = `A batch has 1 to ${MAX_BATCH_ITEMS} items.`
         const code = items.length < 1 ? ('REQUIRED' as const) : ('TOO_MANY' as const)
@@ -78,8 +77,7 @@ builder.mutationField('retrySwap', (t) =>
     description: 'Run a failed, lost or canceled job again with the same images: a new job, linked by `retryOf`.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: RetrySwapInput, required: true }) },
-    resolve: async (_root, { input }, { viewer, allowance, idempotencyKey, useCases }) => {
-      if (allowance.isSpent) return toRateLimited(allowance, useCases.now())
+    resolve: async (_root, { input }, { viewer, idempotencyKey, useCases }) => {
       const { id, waitMs = null } = input
       const key = input.idempotencyKey ?? idempotencyKey
       return toResult(await useCases.retrySwap(viewer, { id, idempotencyKey: key, waitMs }), useCases.now())
@@ -98,8 +96,7 @@ builder.mutationField('cancelSwap', (t) =>
       'Stop a job that still waits in the gateway. Once the upstream has it, it cannot be stopped, and the answer says so.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CancelSwapInput, required: true }) },
-    resolve: async (_root, { input: { id } }, { viewer, allowance, useCases }) => {
-      requireAllowance({ allowance })
+    resolve: async (_root, { input: { id } }, { viewer, useCases }) => {
       const outcome = await useCases.cancelSwap(viewer, id)
       switch (outcome.kind) {
         case 'canceled':

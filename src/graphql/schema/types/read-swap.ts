@@ -1,12 +1,15 @@
 import { MAX_WAIT_MS } from '../../../jobs/create-swap-input.ts'
 import { GatewayError } from '../../../domain/errors.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { SwapJobType } from './swap-job.ts'
 
 builder.queryField('swapJob', (t) =>
   t.field({
     type: SwapJobType,
     nullable: true,
+    // Of a job that is done, or that was fetched within the last second.
+    extensions: declareCacheable('stored'),
     description: [
       "One job by its gateway id; an upstream id (`SWAP-FACE-…`) of the caller's own job is accepted too.",
       "A job that is not finished is looked up at the upstream's /fetch through a DataLoader: one upstream call a job,",

@@ -1,6 +1,6 @@
 import { WEBHOOK_STATES, type WebhookAttempt, type WebhookState } from '../../../domain/webhook.ts'
 import { builder } from '../builder.ts'
-import { requireAllowance } from '../caller.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { declareCost } from '../field-cost.ts'
 import { createJobResult, toNotFound, toWrongState } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
@@ -15,6 +15,7 @@ interface Hook {
 const SwapHookState = builder.enumType('SwapHookState', { values: WEBHOOK_STATES })
 
 const SwapHookAttempt = builder.objectRef<WebhookAttempt>('SwapHookAttempt').implement({
+  extensions: declareCacheable('never'),
   fields: (t) => ({
     at: t.expose('at', { type: 'DateTime' }),
     httpStatus: t.exposeInt('httpStatus', { nullable: true, description: 'Null where no answer came.' }),
@@ -23,6 +24,7 @@ const SwapHookAttempt = builder.objectRef<WebhookAttempt>('SwapHookAttempt').imp
 })
 
 const SwapHook = builder.objectRef<Hook>('SwapHook').implement({
+  extensions: declareCacheable('never'),
   fields: (t) => ({
     url: t.expose('url', { type: 'URL' }),
     state: t.expose('state', { type: SwapHookState }),
@@ -59,8 +61,7 @@ builder.mutationField('replaySwapHook', (t) =>
     description: "Send a job's finished-notification to its `hookUrl` again, with the same event id.",
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: ReplaySwapHookInput, required: true }) },
-    resolve: async (_root, { input: { id } }, { viewer, allowance, useCases }) => {
-      requireAllowance({ allowance })
+    resolve: async (_root, { input: { id } }, { viewer, useCases }) => {
       const outcome = await useCases.replayWebhook(viewer, id)
       switch (outcome.kind) {
         case 'replayed':

@@ -13,6 +13,7 @@ import {
 import type { Progress } from '../../../jobs/service-status.ts'
 import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { declareCost } from '../field-cost.ts'
 import { SwapResult } from './swap-result.ts'
 import { SwapUploadType } from './upload.ts'
@@ -89,6 +90,7 @@ interface GivenImage {
 const SwapImage = builder.objectRef<GivenImage>('SwapImage')
 
 const SwapFailureType = builder.objectRef<SwapFailure>('SwapFailure').implement({
+  extensions: declareCacheable('stored'),
   description: 'Why there is no outcome.',
   fields: (t) => ({
     code: t.expose('code', { type: SwapFailureCode }),
@@ -98,6 +100,7 @@ const SwapFailureType = builder.objectRef<SwapFailure>('SwapFailure').implement(
 })
 
 const SwapChargeType = builder.objectRef<SwapCharge>('SwapCharge').implement({
+  extensions: declareCacheable('stored'),
   description: "In the upstream's units (`quota`).",
   fields: (t) => ({
     state: t.expose('state', { type: SwapChargeState }),
@@ -106,6 +109,7 @@ const SwapChargeType = builder.objectRef<SwapCharge>('SwapCharge').implement({
 })
 
 const SwapTimelineEntry = builder.objectRef<TimelineEntry>('SwapTimelineEntry').implement({
+  extensions: declareCacheable('stored'),
   fields: (t) => ({
     version: t.exposeInt('version'),
     status: t.expose('status', { type: SwapJobStatus }),
@@ -115,6 +119,7 @@ const SwapTimelineEntry = builder.objectRef<TimelineEntry>('SwapTimelineEntry').
 })
 
 const SwapProgress = builder.objectRef<Progress>('SwapProgress').implement({
+  extensions: declareCacheable('never'),
   description: 'Drawn from recent jobs, since the upstream tells nothing.',
   fields: (t) => ({
     ahead: t.exposeInt('ahead', {
@@ -138,23 +143,36 @@ const SwapProgress = builder.objectRef<Progress>('SwapProgress').implement({
   }),
 })
 
+const OF_JOB = declareCacheable('job')
+
 /** The entity: readable from here by `node`, and from other subgraphs by its id. */
 export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
   description: 'A face swap, from the moment it was asked for. The entity other subgraphs may refer to.',
-  extensions: { federation: '@key(fields: "id")' },
-  id: { resolve: (job) => job.id, description: 'Global id; known before the upstream has answered.' },
+  extensions: { federation: '@key(fields: "id")', ...declareCacheable('never') },
+  id: {
+    extensions: OF_JOB,
+    resolve: (job) => job.id,
+    description: 'Global id; known before the upstream has answered.',
+  },
   loadMany: (ids, { loaders }) => ids.map(async (id) => branded('SwapJob', await loaders.job.load(id))),
   fields: (t) => ({
-    jobId: t.exposeString('upstreamId', { nullable: true, description: "The upstream's id; null until it is known." }),
-    status: t.expose('status', { type: SwapJobStatus }),
+    jobId: t.exposeString('upstreamId', {
+      extensions: OF_JOB,
+      nullable: true,
+      description: "The upstream's id; null until it is known.",
+    }),
+    status: t.expose('status', { extensions: OF_JOB, type: SwapJobStatus }),
     done: t.boolean({
+      extensions: OF_JOB,
       description: 'True when `status` will not change again.',
       resolve: ({ status }) => isDone(status),
     }),
     version: t.exposeInt('version', {
+      extensions: OF_JOB,
       description: 'Counts up by one with each change. Of two states, the higher is the newer.',
     }),
     upstreamStatus: t.exposeString('upstreamStatus', {
+      extensions: OF_JOB,
       nullable: true,
       description: 'The word the upstream last used, as it came.',
     }),
@@ -171,12 +189,15 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
       resolve: ({ swapImageUrl: url, swapOrigin: origin }) => (url === '' ? null : { url, origin }),
     }),
     result: t.field({
+      // Null before the job is done.
+      extensions: OF_JOB,
       type: SwapResult,
       nullable: true,
       description: 'Set when SUCCESS, unless forgotten.',
       resolve: ({ links, copyId, mirrorFailure }) => links && { links, copyId, mirrorFailure },
     }),
     failure: t.expose('failure', {
+      extensions: OF_JOB,
       type: SwapFailureType,
       nullable: true,
       description: 'Set when FAILED, CANCELED or LOST.',
@@ -188,26 +209,28 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
       extensions: declareCost({ weight: 1 }),
       resolve: async (job, _args, { useCases }) => useCases.status.estimate(job),
     }),
-    charge: t.expose('charge', { type: SwapChargeType }),
+    charge: t.expose('charge', { extensions: OF_JOB, type: SwapChargeType }),
     clientReference: t.exposeString('clientReference', {
+      extensions: OF_JOB,
       nullable: true,
       description: "The caller's own name for the job.",
     }),
-    tags: t.exposeStringList('tags'),
+    tags: t.exposeStringList('tags', { extensions: OF_JOB }),
     timeline: t.field({
       type: [SwapTimelineEntry],
       description: 'Every state the job went through, oldest first, and how the gateway learned of it.',
-      extensions: declareCost({ listSize: { assumedSize: 5 } }),
+      extensions: { ...declareCacheable('stored'), ...declareCost({ listSize: { assumedSize: 5 } }) },
       resolve: (job, _args, { loaders }) => loaders.timeline.load(job.id),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
+    createdAt: t.expose('createdAt', { extensions: OF_JOB, type: 'DateTime' }),
+    updatedAt: t.expose('updatedAt', { extensions: OF_JOB, type: 'DateTime' }),
     submittedAt: t.expose('submittedAt', {
+      extensions: OF_JOB,
       type: 'DateTime',
       nullable: true,
       description: 'When the upstream was known to have the job.',
     }),
-    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true }),
+    finishedAt: t.expose('finishedAt', { extensions: OF_JOB, type: 'DateTime', nullable: true }),
     purgeAt: t.field({
       type: 'DateTime',
       nullable: true,
@@ -220,6 +243,7 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
 
 // After the job, which it may lead to.
 SwapImage.implement({
+  extensions: declareCacheable('never'),
   description: 'An image given by the caller.',
   fields: (t) => ({
     kind: t.field({

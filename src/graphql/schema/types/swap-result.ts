@@ -4,6 +4,7 @@ import { bestLink, linksExpireAt } from '../../../domain/links.ts'
 import type { SwapLinks } from '../../../domain/swap-job.ts'
 import { imageAddressEndsAt, MAX_WIDTH } from '../../../jobs/images/image-addresses.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import type { Context } from '../context.ts'
 
 const SwapImageFormat = builder.enumType('SwapImageFormat', {
@@ -11,6 +12,7 @@ const SwapImageFormat = builder.enumType('SwapImageFormat', {
 })
 
 const SwapResultCopy = builder.objectRef<StoredImage>('SwapResultCopy').implement({
+  extensions: declareCacheable('stored'),
   fields: (t) => ({
     url: t.field({
       type: 'URL',
@@ -40,6 +42,7 @@ interface Result {
 }
 
 const SwapProvenance = builder.objectRef<{ readonly digitalSourceType: string }>('SwapProvenance').implement({
+  extensions: declareCacheable('stored'),
   fields: (t) => ({
     digitalSourceType: t.expose('digitalSourceType', {
       type: 'URL',
@@ -56,6 +59,7 @@ function withCopy<T>({ copyId }: Result, { loaders }: Context, use: (copy: Store
 }
 
 export const SwapResult = builder.objectRef<Result>('SwapResult').implement({
+  extensions: declareCacheable('stored'),
   description: 'The outcome, and how to get at it.',
   fields: (t) => ({
     url: t.field({

@@ -1,6 +1,7 @@
 import { IMAGE_STATUSES, type StoredImage } from '../../../domain/image.ts'
 import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 
 export const SwapUploadContentType = builder.enumType('SwapUploadContentType', {
   values: {
@@ -13,7 +14,7 @@ export const SwapUploadContentType = builder.enumType('SwapUploadContentType', {
 const SwapUploadStatus = builder.enumType('SwapUploadStatus', { values: IMAGE_STATUSES })
 
 export const SwapUploadType = builder.node(builder.objectRef<StoredImage>('SwapUpload'), {
-  extensions: { federation: '@key(fields: "id")' },
+  extensions: { federation: '@key(fields: "id")', ...declareCacheable('never') },
   id: { resolve: (upload) => upload.id },
   loadMany: (ids, { loaders }) => ids.map(async (id) => branded('SwapUpload', await loaders.upload.load(id))),
   fields: (t) => ({

@@ -1,6 +1,7 @@
 import { SWAP_JOB_STATUSES } from '../../../domain/swap-job.ts'
 import type { Service, Usage } from '../../../jobs/service-status.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { declareCost, SCAN_WEIGHT } from '../field-cost.ts'
 import { SwapJobStatus } from './swap-job.ts'
 
@@ -15,6 +16,7 @@ const SwapUsageWindow = builder.enumType('SwapUsageWindow', {
 })
 
 const SwapStatusCount = builder.objectRef<Usage['counts'][number]>('SwapStatusCount').implement({
+  extensions: declareCacheable('never'),
   fields: (t) => ({
     status: t.expose('status', { type: SwapJobStatus }),
     count: t.exposeInt('count'),
@@ -22,6 +24,7 @@ const SwapStatusCount = builder.objectRef<Usage['counts'][number]>('SwapStatusCo
 })
 
 const SwapUsage = builder.objectRef<Usage>('SwapUsage').implement({
+  extensions: declareCacheable('never'),
   fields: (t) => ({
     from: t.expose('from', {
       type: 'DateTime',
@@ -60,6 +63,7 @@ builder.queryField('swapUsage', (t) =>
 )
 
 const SwapServiceStatus = builder.objectRef<Service>('SwapServiceStatus').implement({
+  extensions: declareCacheable('never'),
   fields: (t) => ({
     accepting: t.exposeBoolean('accepting', { description: 'False while the upstream is down or full.' }),
     typicalMs: t.exposeInt('typicalMs', {

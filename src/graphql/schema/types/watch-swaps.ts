@@ -1,6 +1,7 @@
 import { GatewayError } from '../../../domain/errors.ts'
 import { JOB_EVENT_KINDS, type JobEvent } from '../../../jobs/watch-jobs.ts'
 import { builder } from '../builder.ts'
+import { declareCacheable } from '../cacheable.ts'
 import { SwapJobStatus, SwapJobType } from './swap-job.ts'
 
 export const SwapJobFilter = builder.inputType('SwapJobFilter', {
@@ -21,6 +22,7 @@ const SwapJobEventKind = builder.enumType('SwapJobEventKind', {
 })
 
 const SwapJobEvent = builder.objectRef<JobEvent>('SwapJobEvent').implement({
+  extensions: declareCacheable('never'),
   fields: (t) => ({
     kind: t.expose('kind', { type: SwapJobEventKind }),
     cursor: t.exposeString('cursor', { description: 'Give it back as `after` to go on from here.' }),
