@@ -11,7 +11,7 @@ export interface Authentication {
   readonly authenticate: Authenticate
   /** Whether all callers are of one tenant, as far as can be told from the settings. */
   readonly hasOneTenant: () => boolean
-  readonly closeKeys: () => void
+  close(): void
 }
 
 /** Who callers are is told by what is set: API keys, JWTs, or nothing. @throws {SettingError} for keys that cannot be used. */
@@ -27,7 +27,7 @@ export async function openAuthentication(
     return {
       authenticate: createAuthenticate({ watchTokens, apiKeys: keys, jwt: verifier }),
       hasOneTenant: () => verifier === null && (keys === null || keys.countTenants() === 1),
-      closeKeys: () => keys?.close(),
+      close: () => keys?.close(),
     }
   } catch (error) {
     throw error instanceof ApiKeysError ? new SettingError('API_KEYS', error.message) : error

@@ -14,32 +14,22 @@ import { createImageAddresses, type ImageAddresses, imageAddressEndsAt } from '.
 import { createImageLibrary } from '../jobs/images/image-library.ts'
 import { type Mirror, openMirror } from '../jobs/images/mirror-result.ts'
 import { createUploads } from '../jobs/images/uploads.ts'
-import type { Background } from '../lib/async/background.ts'
-import type { Clock } from '../lib/time/clock.ts'
 import { lazy } from '../lib/async/lazy.ts'
-import type { RequestLimiter } from '../limits/limiter.ts'
 import type { ImageStore } from '../store/image-store.ts'
-import type { JobStore, KeySeal } from '../store/job-store.ts'
-import type { Telemetry } from '../telemetry/events.ts'
+import type { KeySeal } from '../store/job-store.ts'
+import type { Storage } from './open-storage.ts'
+import type { Runtime } from './runtime.ts'
 import { isStorable } from '../domain/storable.ts'
 import { openResultSource } from '../upstream/result-download.ts'
 
 export interface ImagesParts {
-  readonly config: Config
-  readonly secrets: Secrets
+  readonly runtime: Runtime
+  readonly storage: Pick<Storage, 'store' | 'images' | 'limiter'>
   readonly publicUrl: string
   /** Hosts that results may be downloaded from although their address is private. */
   readonly allowedHosts: readonly string[]
-  readonly store: JobStore
-  readonly images: ImageStore
   readonly seal: KeySeal
   readonly authenticate: Authenticate
-  readonly limiter: RequestLimiter
-  readonly background: Background
-  readonly telemetry: Telemetry
-  readonly clock: Clock
-  readonly stopping: AbortSignal
-  readonly onClose: (close: () => Promise<void>) => void
 }
 
 /** Everything that keeps images: uploads, copies of results, their addresses and their end. */
@@ -51,20 +41,21 @@ export interface Images {
   readonly handlers: Pick<Handlers, 'image' | 'upload'>
   /** Loads what the first image would wait for, in the background. */
   warmUp(): void
+  close(): Promise<void>
 }
 
 export function openImages(parts: ImagesParts): Images {
-  const { config, secrets, publicUrl, allowedHosts, store, images, authenticate, limiter, clock, onClose } = parts
+  const { publicUrl, allowedHosts, authenticate } = parts
+  const { config, secrets, background, telemetry, clock, stopping } = parts.runtime
+  const { store, images, limiter } = parts.storage
   const now = () => clock.now()
   const addresses = createImageAddresses(publicUrl, secrets.gatewaySecrets)
   const blobs = openBlobs(config, secrets)
   const { codec, load } = createLazyCodec()
   const kept = createImageLibrary({ images, blobs, codec, clock })
   const source = openResultSource({ allowedHosts })
-  onClose(() => source.close())
   const uploads = createUploads({ images, kept, codec, addresses, clock })
   const forgetter = createForgetter({ store, images, kept, seal: parts.seal, clock })
-  const { background, telemetry, stopping } = parts
   const mirror = openMirror({ store, images, kept, codec, source, background, telemetry, clock, stopping })
   const { findImage } = images
   return {
@@ -80,6 +71,7 @@ export function openImages(parts: ImagesParts): Images {
         addresses.addressOf({ id, type, width }, imageAddressEndsAt(now())),
     },
     warmUp: () => background.run('load the image codec', load),
+    close: () => source.close(),
     handlers: {
       upload: createUploadHandler({ addresses, uploads, clock }),
       image: createImageHandler({ addresses, findImage, kept, authenticate, limiter, now }),

@@ -1,9 +1,7 @@
 import type { EventBus } from '../bus/event-bus.ts'
 import { createMemoryBus } from '../bus/memory.ts'
-import type { Config } from '../config/config.ts'
 import { SettingError } from '../config/env.ts'
-import type { Background } from '../lib/async/background.ts'
-import { type Clock, systemClock } from '../lib/time/clock.ts'
+import { systemClock } from '../lib/time/clock.ts'
 import { createRateLimiter, type RateLimiter } from '../lib/time/rate-limiter.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
 import { createRequestLimiter } from '../limits/request-limiter.ts'
@@ -15,17 +13,7 @@ import { createImageStore } from '../store/sql/image-store.ts'
 import { createWebhookStore } from '../store/sql/webhook-store.ts'
 import { createJobStore } from '../store/sql/job-store.ts'
 import { openDatabase as openSqlite } from '../store/sqlite/open.ts'
-import type { Telemetry } from '../telemetry/events.ts'
-
-export interface StorageParts {
-  readonly config: Config
-  readonly postgresUrl: string | null
-  readonly telemetry: Telemetry
-  readonly background: Background
-  readonly clock: Clock
-  readonly stopping: AbortSignal
-  readonly onClose: (close: () => Promise<void>) => void
-}
+import type { Runtime } from './runtime.ts'
 
 export interface Storage {
   readonly store: JobStore
@@ -34,19 +22,26 @@ export interface Storage {
   readonly bus: EventBus
   readonly fetchLimiter: RateLimiter
   readonly limiter: RequestLimiter
+  close(): Promise<void>
 }
 
 /** The counter of requests tells its minutes by the system's time, whatever clock the jobs live by. */
 const systemNow = () => systemClock.now()
 
-/** What is kept and shared: in a file for one process, in PostgreSQL for many. */
-export async function openStorage(parts: StorageParts): Promise<Storage> {
-  const { config, postgresUrl, telemetry, background, clock, stopping, onClose } = parts
+/** The stores, and what processes share: in a file for one process, in PostgreSQL for many. */
+export async function openStorage({
+  config,
+  secrets,
+  telemetry,
+  background,
+  clock,
+  stopping,
+}: Runtime): Promise<Storage> {
+  const { postgresUrl } = secrets
   const { databaseQueried, backgroundFailed: onFailure } = telemetry
   const { fetchPerSecond, requestsPerMinute } = config
   if (postgresUrl === null) {
     const engine = await openSqlite(config.databasePath ?? '', databaseQueried)
-    onClose(() => engine.db.destroy())
     return {
       store: createCachedJobStore(createJobStore(engine)),
       images: createImageStore(engine),
@@ -54,6 +49,7 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
       bus: createMemoryBus(),
       fetchLimiter: createRateLimiter(fetchPerSecond, clock),
       limiter: createRequestLimiter(requestsPerMinute, systemNow),
+      close: () => engine.db.destroy(),
     }
   }
   // Loaded only where it is used.
@@ -76,7 +72,6 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     const { host } = new URL(postgresUrl)
     throw new SettingError('DATABASE_URL', `cannot be used: PostgreSQL at ${host}: ${describeConnectProblem(error)}.`)
   })
-  onClose(() => engine.db.destroy())
   const store = createJobStore(engine)
   const { listLatestChanges } = store
   return {
@@ -86,5 +81,6 @@ export async function openStorage(parts: StorageParts): Promise<Storage> {
     bus: openPostgresBus({ url: postgresUrl, listLatestChanges, background, clock, stopping, onFailure }),
     fetchLimiter: createSharedRateLimiter(engine.db, fetchPerSecond, clock),
     limiter: createSharedRequestLimiter(engine.pool, requestsPerMinute, systemNow),
+    close: () => engine.db.destroy(),
   }
 }

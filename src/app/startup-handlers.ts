@@ -28,8 +28,15 @@ interface Front {
 // `shutUpgrade` refuses WebSockets.
 const SHUT: Front = { route: shutRoute, refuseUpgrade: () => null, upgrade: shutUpgrade }
 
-/** The front of the house while it is being opened and closed: 503 instead of a closed port. */
-export function createStartupHandlers() {
+export interface StartupHandlers extends Front {
+  /** Hands requests on. */
+  open(opened: Front): void
+  /** Answers 503 again. */
+  shut(): void
+}
+
+/** Answers 503 while the gateway starts and stops, instead of a closed port. */
+export function createStartupHandlers(): StartupHandlers {
   let front = SHUT
   return {
     route: ((request, response) => front.route(request, response)) satisfies Front['route'],

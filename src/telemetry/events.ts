@@ -35,6 +35,8 @@ export interface Telemetry {
   backgroundFailed(what: string, error: unknown): void
   /** The fast path left a request to the engine. @param reason one of a few fixed words. */
   fastPathFellBack(reason: string): void
+  /** A step of the shutdown has begun. */
+  shutdownStepBegan(name: string): void
   /** Called for each statement that reached the database. */
   databaseQueried(): void
 }

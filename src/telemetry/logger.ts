@@ -87,6 +87,9 @@ export function createTelemetry(logger: Logger): Telemetry {
     fastPathFellBack: (reason) => {
       logger.trace({ reason }, 'left to the engine')
     },
+    shutdownStepBegan: (name) => {
+      logger.debug(`shutdown: ${name}`)
+    },
     databaseQueried: () => {
       logger.trace('database queried')
     },

@@ -85,6 +85,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       mirrorFailed: record('mirrorFailed'),
       backgroundFailed: record('backgroundFailed'),
       fastPathFellBack: record('fastPathFellBack'),
+      shutdownStepBegan: record('shutdownStepBegan'),
       databaseQueried: () => {
         queries += 1
       },

@@ -16,7 +16,6 @@ import type { ServiceStatus } from '../../jobs/service-status.ts'
 import type { ReadJobs } from '../../jobs/read-jobs.ts'
 import type { Watcher } from '../../jobs/watch-job.ts'
 import type { WatchJobs } from '../../jobs/watch-jobs.ts'
-import type { OperationScheduler } from '../operation/operation-scheduler.ts'
 import type { ListTimelines, Loaders, LoaderSources } from './loaders.ts'
 import { OperationLoaders } from './loaders.ts'
 
@@ -66,11 +65,19 @@ export interface Context {
   readonly spread: <T>(members: readonly T[]) => (T | Promise<T>)[]
 }
 
+/** The part of the scheduler that resolvers and loaders use. */
+export interface Scheduling {
+  /** Resolves when the tenant may do something large. */
+  begin(tenant: string): Promise<void>
+  /** The members of a list: the first at once, the others in later slots of the tenant. */
+  spread<T>(tenant: string, members: readonly T[]): (T | Promise<T>)[]
+}
+
 export function createContext(
   useCases: UseCases,
   caller: Caller,
   idempotencyKey: string | null,
-  scheduler: Pick<OperationScheduler, 'begin' | 'spread'>,
+  scheduler: Scheduling,
 ): Context {
   const { viewer, allowance } = caller
   const waitForSlot = async () => scheduler.begin(viewer.tenant)

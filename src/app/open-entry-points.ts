@@ -1,0 +1,98 @@
+import type { Authenticate } from '../auth/viewer.ts'
+import { readTrustedDocuments } from '../config/trusted-documents-file.ts'
+import { openGraphqlServer } from '../graphql/graphql-server.ts'
+import { createSchema } from '../graphql/schema/schema.ts'
+import { printStandaloneSdl } from '../graphql/schema/sdl.ts'
+import { createHookHandler } from '../http/hook.ts'
+import { createPageHandler } from '../http/page.ts'
+import { createRequestChecks } from '../http/request-checks.ts'
+import { createRestHandler } from '../http/rest.ts'
+import { createRouter } from '../http/router.ts'
+import { createSchemaFile } from '../http/schema-file.ts'
+import type { HttpServer } from './http-server.ts'
+import type { JobsStage } from './open-jobs.ts'
+import type { Storage } from './open-storage.ts'
+import type { UpstreamStage } from './open-upstream.ts'
+import type { Runtime } from './runtime.ts'
+import type { StartupHandlers } from './startup-handlers.ts'
+
+/** Everything that takes requests: GraphQL, hooks, images, the REST API and the page. */
+export interface EntryPointsStage {
+  /** Lets /readyz answer 503 while everything is still served, so that load balancers turn away first. */
+  drain(): Promise<void>
+  /** Refuses new requests with 503, ends streams, and waits for the answers in progress. */
+  close(): Promise<void>
+}
+
+export interface EntryPointsParts {
+  readonly runtime: Runtime
+  readonly storage: Pick<Storage, 'store' | 'limiter'>
+  readonly upstream: Pick<UpstreamStage, 'url' | 'embedded'>
+  readonly jobs: Pick<JobsStage, 'useCases' | 'hooks' | 'images'>
+  readonly authenticate: Authenticate
+  readonly publicUrl: string
+  /** Two images for the document that GraphiQL opens with. */
+  readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
+  /** The listener, which answers 503 until this stage is open. */
+  readonly server: HttpServer
+  readonly handlers: StartupHandlers
+}
+
+export function openEntryPointsStage(parts: EntryPointsParts): EntryPointsStage {
+  const { runtime, storage, upstream, jobs, authenticate, publicUrl, exampleImages, server, handlers } = parts
+  const { config, telemetry, clock, random } = runtime
+  const { limiter, store } = storage
+  const { useCases } = jobs
+  const { markAuthenticated } = server
+  const onUnexpectedError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)
+
+  const schema = createSchema()
+  const graphql = openGraphqlServer({
+    schema,
+    useCases,
+    authenticate,
+    limiter,
+    trustedDocuments: readTrustedDocuments(config.trustedDocumentsPath),
+    introspection: config.introspection,
+    maxSocketOperations: config.maxSocketOperations,
+    graphiql: config.graphiql && { exampleImages },
+    onUnexpectedError,
+    onFastPathFallback: telemetry.fastPathFellBack,
+    markAuthenticated,
+    random,
+  })
+  const { createSwap, openReading, findImages, addressOfImage } = useCases
+  const restParts = { authenticate, limiter, markAuthenticated, createSwap, openReading, findImages, addressOfImage }
+  const { graphiql, allowedOrigins, checksHost } = config
+  const { url: upstreamUrl, embedded } = upstream
+  const portraits = embedded?.portraits ?? []
+  const isOpen = !config.authenticates
+  const onRefused = telemetry.originRefused
+  const checks = createRequestChecks({ publicUrl, allowedOrigins, checksHost, isOpen, onRefused })
+  let isDraining = false
+  const route = createRouter({
+    checks,
+    graphql: graphql.handle,
+    hook: createHookHandler(jobs.hooks),
+    page: createPageHandler({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits }),
+    schemaFile: createSchemaFile(config.introspection ? () => printStandaloneSdl(schema) : null),
+    rest: config.servesRest ? createRestHandler({ ...restParts, clock }) : null,
+    ...jobs.images.handlers,
+    isReady: async () => store.ping().then(() => !isDraining),
+    onUnexpectedError,
+  })
+  handlers.open({ route, refuseUpgrade: checks.refuseUpgrade, upgrade: graphql.upgrade })
+
+  return {
+    drain: async () => {
+      isDraining = true
+      if (config.drainReadyMs > 0) await clock.delay(config.drainReadyMs)
+    },
+    close: async () => {
+      handlers.shut()
+      runtime.stop()
+      await graphql.close()
+      await server.close()
+    },
+  }
+}

@@ -1,0 +1,180 @@
+import { hasScope } from '../auth/viewer.ts'
+import type { WatchTokens } from '../auth/watch-tokens.ts'
+import { listAllowedHosts } from '../config/allowed-hosts.ts'
+import { isLoopback } from '../config/config.ts'
+import type { UseCases } from '../graphql/schema/context.ts'
+import { createCancelSwap } from '../jobs/cancel-swap.ts'
+import { createCreateSwapBatch } from '../jobs/create-swap-batch.ts'
+import { createCreateSwap } from '../jobs/create-swap.ts'
+import { createIdempotencySeal } from '../jobs/idempotency-seal.ts'
+import { createFindInputImage } from '../jobs/input-images.ts'
+import { type HookTaker, openHookTaker } from '../jobs/lifecycle/accept-hook.ts'
+import { createApplyReport } from '../jobs/lifecycle/apply-report.ts'
+import { createConfirmer } from '../jobs/lifecycle/confirm-swap.ts'
+import { MAX_AT_ONE_RECEIVER, runWebhooks } from '../jobs/lifecycle/deliver-webhooks.ts'
+import { createHookAddresses } from '../jobs/lifecycle/hook-addresses.ts'
+import { createLeases } from '../jobs/lifecycle/leases.ts'
+import { openReconciler } from '../jobs/lifecycle/reconcile.ts'
+import { createReleaseUnsent } from '../jobs/lifecycle/release-unsent.ts'
+import { runQueue } from '../jobs/lifecycle/run-queue.ts'
+import { createSubmitter } from '../jobs/lifecycle/submit-swap.ts'
+import { createUpstreamBreaker } from '../jobs/lifecycle/upstream-breaker.ts'
+import { createListJobs } from '../jobs/list-jobs.ts'
+import { createReadJobs } from '../jobs/read-jobs.ts'
+import { createReplayWebhook } from '../jobs/replay-webhook.ts'
+import { createRetrySwap } from '../jobs/retry-swap.ts'
+import { createServiceStatus } from '../jobs/service-status.ts'
+import { createWatcher } from '../jobs/watch-job.ts'
+import { createWatchJobs } from '../jobs/watch-jobs.ts'
+import { openDiskHookJournal } from '../journal/disk.ts'
+import { createInterruptibleDelay } from '../lib/async/interruptible-delay.ts'
+import { createAddressGuard } from '../lib/net/address-guard.ts'
+import { wallNow } from '../lib/time/clock.ts'
+import { openWebhookSender } from '../webhooks/http.ts'
+import type { Authentication } from './open-authentication.ts'
+import { type Images, openImages } from './open-images.ts'
+import type { Storage } from './open-storage.ts'
+import type { UpstreamStage } from './open-upstream.ts'
+import type { Runtime } from './runtime.ts'
+
+/** Swaps that may wait for room upstream. */
+const MAX_WAITING = 1_000
+
+/** What callers ask for, and what moves jobs by itself. */
+export interface JobsStage {
+  readonly useCases: UseCases
+  readonly hooks: HookTaker
+  readonly images: Pick<Images, 'handlers' | 'warmUp'>
+  /** Starts no further sweep and no further webhook attempt. */
+  stopLoops(): Promise<void>
+  /** Waits for the work in progress, submits included. */
+  close(): Promise<void>
+}
+
+export interface JobsParts {
+  readonly runtime: Runtime
+  readonly storage: Storage
+  readonly upstream: UpstreamStage
+  readonly authentication: Pick<Authentication, 'authenticate' | 'hasOneTenant'>
+  readonly watchTokens: WatchTokens
+  readonly publicUrl: string
+}
+
+export async function openJobsStage(parts: JobsParts): Promise<JobsStage> {
+  const { runtime, storage, authentication, watchTokens, publicUrl } = parts
+  const { config, secrets, telemetry, clock, random, background, stopping } = runtime
+  const { store, webhooks, bus, fetchLimiter } = storage
+  const { upstream, url: upstreamUrl, embedded } = parts.upstream
+  const { deadlines, maxInFlight } = config
+
+  const allowedHosts = listAllowedHosts(config, publicUrl, embedded?.url ?? null)
+  const guard = createAddressGuard({ allowedHosts })
+  const hookAddresses = createHookAddresses(publicUrl, secrets.gatewaySecrets)
+  const seal = createIdempotencySeal(secrets.gatewaySecrets)
+  const breaker = createUpstreamBreaker(bus, clock, random)
+  const queueRoom = createInterruptibleDelay(clock, stopping)
+  const webhooksDue = createInterruptibleDelay(clock, stopping)
+  const wakes = { onRoom: queueRoom.wake, onWebhook: webhooksDue.wake }
+  const applyReport = createApplyReport({ store, bus, ...wakes, telemetry, deadlines, random })
+
+  const images = openImages({
+    runtime,
+    storage,
+    publicUrl,
+    allowedHosts: [...allowedHosts, new URL(upstreamUrl).host],
+    seal,
+    authenticate: authentication.authenticate,
+  })
+  const { mirror } = images
+  const confirming = { store, upstream, applyReport, breaker, fetchLimiter, mirror, telemetry, clock, stopping }
+  const confirmer = createConfirmer(confirming)
+  const leases = createLeases(store, background, clock)
+  const releaseUnsent = createReleaseUnsent({ store, applyReport, leases, background, clock, stopping })
+  const submitting = { store, upstream, applyReport, breaker, maxInFlight, background, leases, releaseUnsent }
+  const submitter = createSubmitter({ ...submitting, hookAddresses, telemetry, clock, random })
+  const watcher = createWatcher({ store, bus, clock, stopping })
+  const journal = await openDiskHookJournal(config.dataDir)
+  const hookParts = {
+    store,
+    journal,
+    upstream,
+    confirmer,
+    hookAddresses,
+    telemetry,
+    background,
+    clock,
+    random,
+    stopping,
+  }
+  const hooks = openHookTaker(hookParts)
+
+  const room = { maxInFlight, maxWaiting: MAX_WAITING }
+  const budget = {
+    quotaPerDay: config.tenantQuotaPerDay,
+    maxInFlight: config.tenantMaxInFlight,
+    maxWaiting: () => (authentication.hasOneTenant() ? null : MAX_WAITING / 2),
+  }
+  const findInputImage = createFindInputImage({
+    store,
+    images: storage.images,
+    addresses: images.addresses,
+    guard,
+    isReachable: embedded !== null || !isLoopback(new URL(publicUrl).hostname),
+    neededForMs: deadlines.submitBeforeMs + deadlines.onQueueMs,
+    clock,
+  })
+  const creating = { store, bus, submitter, releaseUnsent, watcher, breaker, room, budget, guard, findInputImage }
+  const createSwap = createCreateSwap({ ...creating, hookAddresses, seal, telemetry, clock })
+
+  const reconciler = openReconciler({
+    store,
+    confirmer,
+    applyReport,
+    breaker,
+    hooks,
+    leases,
+    background,
+    telemetry,
+    clock,
+  })
+  const { gatewaySecrets } = secrets
+  const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER, wallNow })
+  const delivery = { store: webhooks, sender, wakeUp: webhooksDue, background, telemetry, clock, random }
+  background.run('deliver webhooks', () => runWebhooks(delivery, stopping))
+  background.run('erase what is due', () => images.forgetter.run(stopping, telemetry))
+  background.run('run the queue', () => runQueue({ submitter, room: queueRoom, telemetry, stopping }))
+
+  return {
+    useCases: {
+      createSwap,
+      // A caller that may create swaps may let others watch them.
+      issueWatchToken: (viewer, job) => (hasScope(viewer, 'swap:write') ? watchTokens.issue(job) : null),
+      ...images.useCases,
+      createSwapBatch: createCreateSwapBatch(createSwap),
+      retrySwap: createRetrySwap(store, createSwap),
+      cancelSwap: createCancelSwap({ store, applyReport, clock }),
+      listJobs: createListJobs(store),
+      replayWebhook: createReplayWebhook({ store, webhooks, onWebhook: webhooksDue.wake, clock }),
+      findWebhooks: async (jobIds) => webhooks.findByJobs(jobIds),
+      status: createServiceStatus({ store, breaker, room, budget, clock }),
+      watcher,
+      watchJobs: createWatchJobs({ store, bus, clock }),
+      openReading: (viewer) => createReadJobs(viewer, store, confirmer),
+      jobsVersion: (tenant) => store.jobsVersion(tenant),
+      listTimelines: (jobIds) => store.listTimelines(jobIds),
+      now: () => clock.now(),
+    },
+    hooks,
+    images,
+    stopLoops: async () => {
+      await sender.close()
+      await reconciler.close()
+    },
+    close: async () => {
+      runtime.stop()
+      await background.settled()
+      await journal.close()
+      await images.close()
+    },
+  }
+}

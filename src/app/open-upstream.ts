@@ -1,0 +1,45 @@
+import type { EmbeddedUpstream, SwapFaceEvent } from 'swapface-gateway-engine'
+import { openRestUpstream } from '../upstream/rest.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { openEmbedded } from './open-embedded.ts'
+import type { Runtime } from './runtime.ts'
+
+const SUBMIT_TIMEOUT_MS = 30_000
+const FETCH_TIMEOUT_MS = 10_000
+
+/** The service that does the swaps: the configured one, or the embedded one, which is started here. */
+export interface UpstreamStage {
+  readonly upstream: Upstream
+  readonly url: string
+  /** Null if another upstream is configured. */
+  readonly embedded: EmbeddedUpstream | null
+  close(): Promise<void>
+}
+
+/**
+ * @param publicUrl where the embedded upstream sends its hooks.
+ * @param log called with what the embedded upstream reports.
+ */
+export async function openUpstreamStage(
+  { config, secrets }: Runtime,
+  publicUrl: string,
+  log: (event: SwapFaceEvent) => void,
+): Promise<UpstreamStage> {
+  const embedded = config.upstreamUrl === null ? await openEmbedded(config, secrets, publicUrl, log) : null
+  const url = embedded?.url ?? config.upstreamUrl ?? ''
+  const upstream = openRestUpstream({
+    url,
+    key: secrets.upstreamKey,
+    submitTimeoutMs: SUBMIT_TIMEOUT_MS,
+    fetchTimeoutMs: FETCH_TIMEOUT_MS,
+  })
+  return {
+    upstream,
+    url,
+    embedded,
+    close: async () => {
+      await upstream.close()
+      await embedded?.close()
+    },
+  }
+}

@@ -1,0 +1,34 @@
+import { setMaxListeners } from 'node:events'
+import type { Config } from '../config/config.ts'
+import type { Secrets } from '../config/secrets.ts'
+import { type Background, createBackground } from '../lib/async/background.ts'
+import type { Clock } from '../lib/time/clock.ts'
+import type { Telemetry } from '../telemetry/events.ts'
+
+/** What every stage of the app is given: its settings, its time, and work that nobody waits for. */
+export interface Runtime {
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly telemetry: Telemetry
+  readonly clock: Clock
+  /** In [0, 1). */
+  readonly random: () => number
+  readonly background: Background
+  /** Aborts when the gateway stops. */
+  readonly stopping: AbortSignal
+  /** Aborts `stopping`. May be called again. */
+  stop(): void
+}
+
+export function createRuntime(parts: Pick<Runtime, 'config' | 'secrets' | 'telemetry' | 'clock'>): Runtime {
+  const controller = new AbortController()
+  // One listener for each thing that waits.
+  setMaxListeners(0, controller.signal)
+  return {
+    ...parts,
+    random: Math.random,
+    background: createBackground(parts.telemetry.backgroundFailed),
+    stopping: controller.signal,
+    stop: () => controller.abort(),
+  }
+}
