@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { shutDown } from '../../src/app/shut-down.ts'
+import { openTestApp } from '../support/test-app.ts'
+
+test('a step that fails does not keep the later ones from running, and all failures are reported at the end', async () => {
+  const ran: string[] = []
+  const fail = (name: string) => ({
+    name,
+    run: () => {
+      throw new Error(name)
+    },
+  })
+  const steps = [fail('first'), { name: 'second', run: () => void ran.push('second') }, fail('third')]
+  const names: string[] = []
+  const closing = shutDown(steps, (name) => names.push(name))
+  await expect(closing).rejects.toMatchObject({ errors: [{ message: 'first' }, { message: 'third' }] })
+  expect(ran).toEqual(['second'])
+  expect(names).toEqual(['first', 'second', 'third'])
+})
+
+test('a gateway shuts down from its callers inwards', async () => {
+  const { app, events } = await openTestApp()
+  await app.close()
+  expect(events.filter(({ name }) => name === 'shutdownStepBegan').flatMap(({ args }) => args)).toEqual([
+    'report not ready, and serve on',
+    'start no further sweep or webhook attempt',
+    'refuse new requests, answer those in progress',
+    'wait for submits and other work in progress',
+    'close the upstream',
+    'close the API keys',
+    'close the listener',
+    'close the storage',
+  ])
+})
