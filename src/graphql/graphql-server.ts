@@ -23,7 +23,8 @@ import { createPrepareOperation, findValidDocument } from './operation/prepare-o
 import { useDocumentLimits } from './plugins/use-document-limits.ts'
 import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
 import { createFindDocument } from './operation/trusted-documents.ts'
-import { openWebSocketHandler, WEB_SOCKET_LIMITS } from './realtime/web-socket.ts'
+import { WEB_SOCKET_LIMITS } from './realtime/web-socket-connection.ts'
+import { openWebSocketHandler } from './realtime/web-socket.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 

@@ -1,0 +1,312 @@
+/**
+ * One connection of the `graphql-transport-ws` protocol, the server's side.
+ *
+ *   opened → connection_init → acknowledged → subscribe … complete → closed
+ *
+ * Close codes after which clients do not reconnect, because it would fail again: 4400 not a message, 4401 subscribe before
+ * the acknowledgement, 4408 no connection_init in time, 4409 an id in use, 4429 a second connection_init. Codes after which
+ * they do: 1012 the gateway stops, 1013 too many sockets or messages, or a client that does not read what it asks for,
+ * 4403 the credential is invalid, expired or revoked. Close reasons are fixed sentences.
+ */
+import type { Duplex } from 'node:stream'
+import { CloseCode, type Message, MessageType, parseMessage } from 'graphql-ws'
+import type { WebSocket } from 'ws'
+import { type Authenticate, type Credentials, mayServeMany, type Viewer } from '../../auth/viewer.ts'
+import type { Counts } from '../../lib/counts.ts'
+import { encodeTextFrame } from '../../lib/http/web-socket-frame.ts'
+import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
+import type { RequestLimiter } from '../../limits/limiter.ts'
+import { withoutHttp, withoutHttpInErrors } from '../operation/errors.ts'
+import { type OperationParams, toParams } from '../operation/params.ts'
+import type { PrepareOperation } from '../operation/prepare-operation.ts'
+import { RequestError } from '../operation/request-error.ts'
+import { countRequest } from '../schema/caller.ts'
+import { whenOver } from './expiry.ts'
+import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
+
+const CONNECTION_INIT_WAIT_MS = 3_000
+/** "Try Again Later": clients connect again by themselves. */
+const TRY_AGAIN_LATER = 1013
+
+export interface WebSocketLimits {
+  readonly maxFrameBytes: number
+  /** Operations that run at one time on one socket of an API key or a JWT: a federation router has one for all its users. */
+  readonly maxOperations: number
+  /** The same for a watch token, for a loopback caller without a credential, and before `connection_init`. */
+  readonly maxOperationsOfOne: number
+  /** Per second, for each operation that the socket may run. */
+  readonly messagesPerOperation: number
+  /** What a client leaves unread. */
+  readonly maxUnsentBytes: number
+  readonly maxSocketsPerTenant: number
+}
+
+export const WEB_SOCKET_LIMITS: WebSocketLimits = {
+  maxFrameBytes: 64 * 1024,
+  maxOperations: 5_000,
+  maxOperationsOfOne: 50,
+  messagesPerOperation: 5,
+  maxUnsentBytes: 1024 * 1024,
+  maxSocketsPerTenant: 20_000,
+}
+
+export interface ConnectionParts {
+  readonly authenticate: Authenticate
+  readonly limiter: RequestLimiter
+  readonly prepare: PrepareOperation
+  readonly live: LiveOperations
+  readonly onUnexpectedError: (error: unknown) => void
+  /** Called with each connection that has authenticated. */
+  readonly markAuthenticated: (connection: Duplex) => void
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  readonly limits: WebSocketLimits
+  /** Sends pings at intervals. */
+  readonly pings: Pick<TimerWheel, 'add'>
+  /** Open sockets by tenant. */
+  readonly socketsOf: Counts
+}
+
+/** An operation that was asked for; `live` once it is a running subscription. */
+interface Running {
+  live: LiveOperation | null
+}
+
+type SubscribeMessage = Extract<Message, { type: MessageType.Subscribe }>
+
+export class Connection {
+  readonly #parts: ConnectionParts
+  readonly #webSocket: WebSocket
+  readonly #stream: Duplex
+  /** Of the handshake's headers. */
+  readonly #headerCredentials: Credentials
+  /** By the ids that the client chose. */
+  readonly #running = new Map<string, Running>()
+  readonly #initTimer: NodeJS.Timeout
+  readonly #ping: WheelTimer
+  #viewer: Viewer | null = null
+  #hasInit = false
+  #stopExpiry: (() => void) | null = null
+  /** Whether the last ping was answered. */
+  #isAnswering = true
+  /** The second under way, and the messages that came within it. */
+  #second = 0
+  #messages = 0
+
+  /** @param stream below the socket: frames are written to it directly. */
+  constructor(parts: ConnectionParts, webSocket: WebSocket, stream: Duplex, headerCredentials: Credentials) {
+    this.#parts = parts
+    this.#webSocket = webSocket
+    this.#stream = stream
+    this.#headerCredentials = headerCredentials
+    this.#initTimer = setTimeout(
+      () => this.#close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
+      CONNECTION_INIT_WAIT_MS,
+    )
+    this.#ping = parts.pings.add(() => this.#sendPing())
+    // One buffer: that is what `ws` gives unless it is told otherwise.
+    webSocket.on('message', (data: Buffer) => this.#receive(data))
+    webSocket.on('ping', () => this.#isFlooding())
+    webSocket.on('pong', () => {
+      this.#isAnswering = true
+    })
+    stream.on('drain', () => {
+      for (const { live } of this.#running.values()) live?.resume()
+    })
+    // The socket closes itself, with the right code, after a frame that it cannot take.
+    webSocket.on('error', () => undefined)
+    webSocket.once('close', () => this.#end())
+  }
+
+  #close(code: number, reason: string): void {
+    this.#webSocket.close(code, reason)
+  }
+
+  #isOpen(): boolean {
+    return this.#webSocket.readyState === this.#webSocket.OPEN
+  }
+
+  #end(): void {
+    if (this.#viewer) this.#parts.socketsOf.add(this.#viewer.tenant, -1)
+    clearTimeout(this.#initTimer)
+    this.#stopExpiry?.()
+    this.#ping.stop()
+    for (const { live } of this.#running.values()) live?.close()
+    this.#running.clear()
+  }
+
+  #sendPing(): void {
+    if (!this.#isAnswering) this.#webSocket.terminate()
+    this.#isAnswering = false
+    if (this.#isOpen()) this.#webSocket.ping()
+  }
+
+  #receive(data: Buffer): void {
+    // Messages that arrive while the socket closes are not read.
+    if (!this.#isOpen() || this.#isFlooding()) return
+    this.#handle(data.toString('utf8')).catch((error: unknown) => {
+      this.#parts.onUnexpectedError(error)
+      this.#close(CloseCode.InternalServerError, 'Internal server error')
+    })
+  }
+
+  async #handle(text: string): Promise<void> {
+    let message: Message
+    try {
+      message = parseMessage(text)
+    } catch {
+      return this.#close(CloseCode.BadRequest, 'Invalid message')
+    }
+    switch (message.type) {
+      case MessageType.ConnectionInit:
+        if (this.#hasInit)
+          return this.#close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
+        this.#hasInit = true
+        return this.#acknowledge(message.payload ?? {})
+      case MessageType.Ping:
+        return this.#send({ type: MessageType.Pong })
+      case MessageType.Subscribe:
+        if (!this.#viewer) return this.#close(CloseCode.Unauthorized, 'Unauthorized')
+        if (this.#running.has(message.id))
+          return this.#close(CloseCode.SubscriberAlreadyExists, 'Subscriber already exists')
+        if (this.#running.size >= this.#maxOperations()) return this.#refuseOperation(message.id)
+        return this.#subscribe(this.#viewer, message)
+      case MessageType.Complete:
+        this.#running.get(message.id)?.live?.close()
+        this.#running.delete(message.id)
+        return
+      case MessageType.Pong:
+        return
+      case MessageType.ConnectionAck:
+      case MessageType.Next:
+      case MessageType.Error:
+        // Only a server sends these.
+        return this.#close(CloseCode.BadRequest, 'Invalid message')
+    }
+  }
+
+  async #acknowledge(payload: Record<string, unknown>): Promise<void> {
+    const { authenticate, markAuthenticated, socketsOf, limits, now } = this.#parts
+    const viewer = await authenticate(readInitCredentials(payload, this.#headerCredentials))
+    clearTimeout(this.#initTimer)
+    if (!this.#isOpen()) return
+    if (!viewer) return this.#close(CloseCode.Forbidden, 'Forbidden')
+    this.#viewer = viewer
+    markAuthenticated(this.#stream)
+    if (socketsOf.add(viewer.tenant, 1) > limits.maxSocketsPerTenant)
+      return this.#close(TRY_AGAIN_LATER, 'Too many connections')
+    this.#stopExpiry = whenOver(viewer, now, () => this.#close(CloseCode.Forbidden, 'Forbidden'))
+    this.#send({ type: MessageType.ConnectionAck })
+  }
+
+  async #subscribe(viewer: Viewer, { id, payload }: SubscribeMessage): Promise<void> {
+    const { limiter, prepare, live } = this.#parts
+    const own: Running = { live: null }
+    this.#running.set(id, own)
+    /** False once the client has completed it, or has gone. */
+    const isWanted = () => this.#running.get(id) === own
+    const params = parsePayload(payload)
+    if (params instanceof RequestError) return this.#close(CloseCode.BadRequest, params.message)
+    const operation = await prepare(await countRequest(viewer, limiter), params, null)
+    if (!isWanted()) return
+    if ('errors' in operation) return this.#fail(id, operation.errors.map(withoutHttp))
+    if (operation.type !== 'subscription') {
+      const result = await operation.execute()
+      if (!isWanted()) return
+      this.#running.delete(id)
+      this.#send({ id, type: MessageType.Next, payload: withoutHttpInErrors(result) })
+      this.#send({ id, type: MessageType.Complete })
+      return
+    }
+    const started = await live.start(operation, this.#createSink(id))
+    if ('errors' in started) {
+      if (isWanted()) this.#fail(id, started.errors)
+    } else if (isWanted()) own.live = started
+    else started.close()
+  }
+
+  #createSink(id: string): Sink {
+    const suffix = `,"id":${toAscii(id)}}`
+    return {
+      isReady: () => this.#isOpen() && !this.#stream.writableNeedDrain,
+      next: (payload) => this.#write(encodeTextFrame(NEXT_PREFIX, payload, suffix)),
+      last: (payload) => {
+        this.#running.delete(id)
+        const end = encodeTextFrame('{"type":"complete"', NOTHING, suffix)
+        this.#write(payload ? Buffer.concat([encodeTextFrame(NEXT_PREFIX, payload, suffix), end]) : end)
+      },
+    }
+  }
+
+  #fail(id: string, errors: readonly object[]): void {
+    this.#running.delete(id)
+    this.#send({ id, type: MessageType.Error, payload: errors })
+  }
+
+  #refuseOperation(id: string): void {
+    const message = `At most ${this.#maxOperations()} operations run on one connection at one time. Complete one first, or open another connection.`
+    this.#send({ id, type: MessageType.Error, payload: [{ message, extensions: { code: 'TOO_MANY_OPERATIONS' } }] })
+  }
+
+  #send(message: object): void {
+    if (!this.#isOpen()) return
+    if (this.#stream.writableLength > this.#parts.limits.maxUnsentBytes)
+      this.#close(TRY_AGAIN_LATER, 'Too much is waiting to be read')
+    else this.#webSocket.send(JSON.stringify(message))
+  }
+
+  #write(frames: Buffer): void {
+    if (this.#isOpen()) this.#stream.write(frames)
+  }
+
+  #maxOperations(): number {
+    const { maxOperations, maxOperationsOfOne } = this.#parts.limits
+    const mayRunMany = this.#viewer !== null && mayServeMany(this.#viewer)
+    return mayRunMany ? maxOperations : Math.min(maxOperations, maxOperationsOfOne)
+  }
+
+  /** Counts a message or a ping of the client; closes the connection if there are too many. */
+  #isFlooding(): boolean {
+    const { now, limits } = this.#parts
+    const second = Math.floor(now() / 1_000)
+    this.#messages = second === this.#second ? this.#messages + 1 : 1
+    this.#second = second
+    if (this.#messages <= this.#maxOperations() * limits.messagesPerOperation) return false
+    this.#close(TRY_AGAIN_LATER, 'Too many messages')
+    return true
+  }
+}
+
+/**
+ * The credentials in `connection_init`, because browsers cannot set headers on a WebSocket; with or without the scheme.
+ * Those of the handshake's headers count if it names none.
+ */
+function readInitCredentials(payload: Readonly<Record<string, unknown>>, shown: Credentials): Credentials {
+  const read = (...names: readonly string[]) =>
+    names.map((name) => payload[name]).find((value): value is string => typeof value === 'string')
+  const token = read('authorization', 'Authorization')
+  return {
+    authorization: token === undefined ? shown.authorization : token.includes(' ') ? token : `Bearer ${token}`,
+    apiKey: read('x-api-key', 'X-API-Key') ?? shown.apiKey,
+  }
+}
+
+function parsePayload(payload: unknown): OperationParams | RequestError {
+  try {
+    return toParams(payload)
+  } catch (error) {
+    if (error instanceof RequestError) return error
+    throw error
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+const NEXT_PREFIX = '{"type":"next","payload":'
+
+/** JSON of a text, in ASCII alone. */
+function toAscii(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[\u0080-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
