@@ -1,5 +1,5 @@
 import { GatewayError } from '../../../domain/errors.ts'
-import { JOB_EVENT_KINDS, type JobEvent } from '../../../jobs/watch-jobs.ts'
+import { JOB_EVENT_KINDS, type JobEvent } from '../../../jobs/jobs-feed.ts'
 import { builder } from '../builder.ts'
 import { declareCacheable } from '../cacheable.ts'
 import { SwapJobStatus, SwapJobType } from './swap-job.ts'
