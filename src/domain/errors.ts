@@ -1,17 +1,14 @@
-/**
- * Failed calls. A failed swap is data of the job; a failed call is one of these, with a stable code.
- * The door translates, in `graphql/errors.ts`.
- */
+/** Failed calls. A failed swap is data of the job; a failed call is one of these, with a stable code. */
 export type GatewayErrorCode =
-  /** The caller's input cannot be used; `message` says what and how to mend it. */
+  /** The caller's input cannot be used; `message` says what is wrong and what to do. */
   | 'INVALID_INPUT'
-  /** The caller has not been given the scope that this needs. */
+  /** The caller lacks the scope that the call requires. */
   | 'FORBIDDEN'
   /** No such job, or not the caller's: the two are not told apart. */
   | 'NOT_FOUND'
-  /** Too many requests of the tenant's; nothing was done. */
+  /** The tenant sent too many requests; nothing was done. */
   | 'RATE_LIMITED'
-  /** The gateway cannot record what was asked for, so it did nothing. */
+  /** The gateway cannot record the call, so it did nothing. */
   | 'UNAVAILABLE'
 
 /** An expected failure of a call. `message` is safe to show to the caller. */
@@ -22,5 +19,21 @@ export class GatewayError extends Error {
     super(message, options)
     this.name = 'GatewayError'
     this.code = code
+  }
+}
+
+/** The HTTP status of a failed call, for every entry point. */
+export function toHttpStatus(code: GatewayErrorCode): number {
+  switch (code) {
+    case 'INVALID_INPUT':
+      return 400
+    case 'FORBIDDEN':
+      return 403
+    case 'NOT_FOUND':
+      return 404
+    case 'RATE_LIMITED':
+      return 429
+    case 'UNAVAILABLE':
+      return 503
   }
 }

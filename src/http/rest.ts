@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type Authenticate, readCredentials, type Viewer } from '../auth/viewer.ts'
-import { GatewayError } from '../domain/errors.ts'
+import { GatewayError, toHttpStatus } from '../domain/errors.ts'
 import type { StoredImage } from '../domain/image.ts'
 import { isLinkAlive } from '../domain/links.ts'
 import { toSwapDocument } from '../domain/swap-document.ts'
@@ -48,7 +48,7 @@ export interface RestHandlerParts {
 }
 
 /** A status, and what the body's `message` says. */
-class Refused extends Error {
+class RestError extends Error {
   readonly status: number
 
   constructor(status: number, message: string) {
@@ -63,11 +63,11 @@ export function createRestHandler(parts: RestHandlerParts) {
   const admit = async (request: IncomingMessage, response: ResponseWithDefaults): Promise<Viewer> => {
     const { authorization, apiKey } = readCredentials(request)
     const viewer = await authenticate({ authorization, apiKey: readHeader(request, 'tt-api-key') ?? apiKey })
-    if (!viewer) throw new Refused(401, 'TT-API-KEY is missing or wrong.')
+    if (!viewer) throw new RestError(401, 'TT-API-KEY is missing or wrong.')
     markAuthenticated(request.socket)
     const allowance = await limiter.take(viewer.tenant)
     setLimitHeaders(response, allowance, clock.now())
-    if (allowance.isSpent) throw new Refused(429, `More than ${allowance.limit} requests in a minute.`)
+    if (allowance.isSpent) throw new RestError(429, `More than ${allowance.limit} requests in a minute.`)
     return viewer
   }
 
@@ -87,7 +87,7 @@ export function createRestHandler(parts: RestHandlerParts) {
     const jobId = readQuery(request).get('jobId') ?? (await readRecord(request))['jobId']
     if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId', 'It must be a text, and not empty.')
     const [job] = await openReading(viewer)([jobId])
-    if (!job) throw new Refused(404, 'There is no job with this jobId.')
+    if (!job) throw new RestError(404, 'There is no job with this jobId.')
     return toSwapDocument(job, await linksOf(viewer, job))
   }
 
@@ -100,10 +100,10 @@ export function createRestHandler(parts: RestHandlerParts) {
 
   const answer = async (request: IncomingMessage, response: ResponseWithDefaults, path: string): Promise<object> => {
     const methods = restMethodsOf(path)
-    if (methods.length === 0) throw new Refused(404, `Nothing is at ${path.slice(0, 100)}.`)
+    if (methods.length === 0) throw new RestError(404, `Nothing is at ${path.slice(0, 100)}.`)
     if (!methods.includes(request.method ?? '')) {
       response.setHeader('allow', methods.join(', '))
-      throw new Refused(405, `${path} takes ${methods.join(' and ')}.`)
+      throw new RestError(405, `${path} takes ${methods.join(' and ')}.`)
     }
     const viewer = await admit(request, response)
     return path === `${REST_PREFIX}swap` ? submit(viewer, request) : fetchJob(viewer, request)
@@ -113,7 +113,7 @@ export function createRestHandler(parts: RestHandlerParts) {
     try {
       sendJson(response, 200, await answer(request, response, path))
     } catch (error) {
-      const { status, message } = toRefused(error)
+      const { status, message } = toRestError(error)
       if (status === 499 || status === 503) response.setHeader('retry-after', BUSY_RETRY_S)
       sendJson(response, status, { status: 'FAILED', message, data: null })
       discardBody(request)
@@ -127,41 +127,38 @@ function toJob(outcome: CreateSwapOutcome): SwapJob {
     case 'created':
       return outcome.job
     case 'refused':
-      throw new Refused(400, outcome.job.failure?.message ?? 'The upstream refused the swap.')
+      throw new RestError(400, outcome.job.failure?.message ?? 'The upstream refused the swap.')
     case 'invalid': {
       const [issue] = outcome.issues
       throw parameterError(issue?.path[1] ?? '', issue?.message)
     }
     case 'busy':
-      throw new Refused(499, 'The queue is full, try again later.')
+      throw new RestError(499, 'The queue is full, try again later.')
     case 'quotaExceeded':
-      throw new Refused(402, outcome.isRefused ? 'Too many swaps were refused today.' : 'Not enough quota for today.')
+      throw new RestError(402, outcome.isRefused ? 'Too many swaps were refused today.' : 'Not enough quota for today.')
     case 'keyConflict':
-      throw new Refused(409, 'This Idempotency-Key was used with another input.')
+      throw new RestError(409, 'This Idempotency-Key was used with another input.')
   }
 }
 
-const STATUS_OF: Partial<Record<GatewayError['code'], number>> = { FORBIDDEN: 403, UNAVAILABLE: 503 }
-
-/** @throws what is a fault of ours. */
-function toRefused(error: unknown): Refused {
-  if (error instanceof Refused) return error
-  const status = error instanceof GatewayError ? STATUS_OF[error.code] : undefined
-  if (!(error instanceof GatewayError) || status === undefined) throw error
-  return new Refused(status, error.message)
+/** @throws the error itself if it is unexpected. */
+function toRestError(error: unknown): RestError {
+  if (error instanceof RestError) return error
+  if (!(error instanceof GatewayError)) throw error
+  return new RestError(toHttpStatus(error.code), error.message)
 }
 
-function parameterError(name: string, why = ''): Refused {
-  return new Refused(400, `'${name}' parameter error! ${why}`.trim())
+function parameterError(name: string, why = ''): RestError {
+  return new RestError(400, `'${name}' parameter error! ${why}`.trim())
 }
 
 /** @throws {Refused} 413, 415 or 400. */
 async function readRecord(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const body = await readJson(request, MAX_BODY_BYTES)
-  if (body.kind === 'refused') throw new Refused(body.status, body.message)
+  if (body.kind === 'refused') throw new RestError(body.status, body.message)
   const { value = {} } = body
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Refused(400, 'The body must be a JSON object.')
+    throw new RestError(400, 'The body must be a JSON object.')
   }
   return { ...value }
 }

@@ -1,10 +1,10 @@
 import type { CleanImage, ImageKind, StoredImageType } from '../domain/image.ts'
 
 /** The bytes are no image that can be stored. The message is a predicate without a full stop: "is a GIF image, …". */
-export class ImageRejected extends Error {
+export class ImageRejectedError extends Error {
   constructor(predicate: string) {
     super(predicate)
-    this.name = 'ImageRejected'
+    this.name = 'ImageRejectedError'
   }
 }
 

@@ -7,7 +7,7 @@ import { ImageError } from '../lib/image/image-error.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image/image-limits.ts'
 import { Semaphore } from '../lib/async/semaphore.ts'
 import { findSyntheticMark, toXmp } from '../lib/image/synthetic-media.ts'
-import { type ImageCodec, ImageRejected } from './image-codec.ts'
+import { type ImageCodec, ImageRejectedError } from './image-codec.ts'
 
 /**
  * Larger images are decoded one at a time: up to 13 bytes a pixel are in memory (a progressive JPEG that has to be
@@ -61,7 +61,7 @@ export function createSharpCodec(): ImageCodec {
         const clean = await inTurn(tenant, image.pixels, async () => encodeToFit(image, xmp))
         return { ...clean, digitalSourceType: mark?.digitalSourceType ?? null }
       } catch (error) {
-        throw error instanceof ImageError ? new ImageRejected(error.message) : error
+        throw error instanceof ImageError ? new ImageRejectedError(error.message) : error
       }
     },
 

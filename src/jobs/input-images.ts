@@ -2,7 +2,7 @@
 import type { Viewer } from '../auth/viewer.ts'
 import { bestLink } from '../domain/links.ts'
 import type { ImageOrigin } from '../domain/swap-job.ts'
-import { type AddressGuard, type AddressRefusalReason, AddressRefused } from '../lib/net/address-guard.ts'
+import { type AddressGuard, type AddressRefusalReason, AddressRefusedError } from '../lib/net/address-guard.ts'
 import type { Clock } from '../lib/time/clock.ts'
 import type { ImageStore } from '../store/image-store.ts'
 import type { JobStore } from '../store/job-store.ts'
@@ -47,7 +47,7 @@ function findRefusal(
     guard.checkUrl(new URL(url))
     return null
   } catch (error) {
-    if (!(error instanceof AddressRefused)) throw error
+    if (!(error instanceof AddressRefusedError)) throw error
     return {
       code: error.reason === 'PORT' ? 'PORT_NOT_ALLOWED' : 'ADDRESS_NOT_ALLOWED',
       message: `${what} ${RULES[error.reason]}`,

@@ -6,7 +6,7 @@ import { Agent, buildConnector } from 'undici'
 import { createAddressGuard, createGuardedConnector } from '../lib/net/address-guard.ts'
 import { createDownload, DownloadError } from '../lib/net/download.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image/image-limits.ts'
-import { type ResultSource, ResultUnavailable } from './result-source.ts'
+import { type ResultSource, ResultUnavailableError } from './result-source.ts'
 
 /** Seen in answers (contract, "Links, images, quota"); a name includes the names below it. */
 const RESULT_HOSTS = ['cdn.discordapp.com', 'ttapi.io', 'ttapi.org', 'cdn.midjourney.com']
@@ -33,7 +33,7 @@ export function openResultSource({ allowedHosts }: ResultDownloadOptions): Resul
   return {
     download: async (link, onLength) => {
       if (!mayHold(new URL(link))) {
-        throw new ResultUnavailable(
+        throw new ResultUnavailableError(
           'HOST_NOT_KNOWN',
           'is at a host where the upstream is not known to keep results',
           false,
@@ -43,7 +43,7 @@ export function openResultSource({ allowedHosts }: ResultDownloadOptions): Resul
         return await download(link, undefined, onLength)
       } catch (error) {
         if (!(error instanceof DownloadError)) throw error
-        throw new ResultUnavailable(error.code, error.message, error.isTransient)
+        throw new ResultUnavailableError(error.code, error.message, error.isTransient)
       }
     },
     close: () => agent.close(),

@@ -9,7 +9,7 @@ export interface ResultSource {
 }
 
 /** The message is a predicate without a full stop: "could not be downloaded: …". */
-export class ResultUnavailable extends Error {
+export class ResultUnavailableError extends Error {
   /** For logs, from a closed set. */
   readonly code: string
   /** Whether another attempt may succeed. */
@@ -18,7 +18,7 @@ export class ResultUnavailable extends Error {
   constructor(code: string, predicate: string, isTransient: boolean) {
     super(predicate)
     this.code = code
-    this.name = 'ResultUnavailable'
+    this.name = 'ResultUnavailableError'
     this.isTransient = isTransient
   }
 }

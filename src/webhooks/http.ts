@@ -5,7 +5,7 @@
  */
 import { Webhook as Signer } from 'standardwebhooks'
 import { Agent, buildConnector, request } from 'undici'
-import { type AddressGuard, AddressRefused, createGuardedConnector } from '../lib/net/address-guard.ts'
+import { type AddressGuard, AddressRefusedError, createGuardedConnector } from '../lib/net/address-guard.ts'
 import { toWebhookSecrets } from './secrets.ts'
 import type { WebhookSender } from './webhook-sender.ts'
 
@@ -64,7 +64,7 @@ export function openWebhookSender(options: WebhookSenderOptions): WebhookSender 
         await answer.body.dump({ limit: 16_384, signal }).catch(() => null)
         return { kind: 'answered', httpStatus, retryAfterMs: toMs(headers['retry-after'], at) }
       } catch (error) {
-        if (error instanceof AddressRefused) return { kind: 'failed', error: 'the address is not allowed' }
+        if (error instanceof AddressRefusedError) return { kind: 'failed', error: 'the address is not allowed' }
         return { kind: 'failed', error: signal.aborted ? 'no answer within 15 s' : 'the receiver cannot be reached' }
       }
     },

@@ -3,15 +3,7 @@
  * failed as expected keeps its message and gets its code; anything else becomes one plain sentence.
  */
 import { type ExecutionResult, GraphQLError } from 'graphql'
-import { GatewayError, type GatewayErrorCode } from '../../domain/errors.ts'
-
-const HTTP_STATUS: Readonly<Record<GatewayErrorCode, number>> = {
-  INVALID_INPUT: 400,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  RATE_LIMITED: 429,
-  UNAVAILABLE: 503,
-}
+import { GatewayError, toHttpStatus } from '../../domain/errors.ts'
 
 /** @param onUnexpected hears of each error that is hidden from the caller. */
 export function createErrorMask(onUnexpected: (error: unknown) => void): (error: unknown) => GraphQLError {
@@ -25,7 +17,7 @@ export function createErrorMask(onUnexpected: (error: unknown) => void): (error:
     if (original instanceof GatewayError) {
       const { code, message } = original
       // An error of one field of an answer leaves the answer's status alone; the others have no answer to spoil.
-      const http = path ? {} : { http: { status: HTTP_STATUS[code] } }
+      const http = path ? {} : { http: { status: toHttpStatus(code) } }
       return new GraphQLError(message, { ...at, extensions: { code, ...http } })
     }
     onUnexpected(original)

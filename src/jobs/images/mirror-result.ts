@@ -4,7 +4,7 @@
  */
 import { linkExpiresAt } from '../../domain/links.ts'
 import type { SwapJob, SwapLinks } from '../../domain/swap-job.ts'
-import { type ImageCodec, ImageRejected } from '../../images/image-codec.ts'
+import { type ImageCodec, ImageRejectedError } from '../../images/image-codec.ts'
 import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import { createId } from '../../lib/crypto/ids.ts'
@@ -14,7 +14,7 @@ import { sha256OfLarge } from '../../lib/crypto/sha256.ts'
 import type { ImageStore } from '../../store/image-store.ts'
 import type { JobStore } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
-import { type ResultSource, ResultUnavailable } from '../../upstream/result-source.ts'
+import { type ResultSource, ResultUnavailableError } from '../../upstream/result-source.ts'
 import type { ImageLibrary } from './image-library.ts'
 
 /** How long the end of a job waits for its copy: usually it carries the lasting address. */
@@ -78,13 +78,17 @@ export function openMirror(parts: MirrorParts): Mirror {
 
   /** @returns the id of the copy. */
   const copy = async (job: SwapJob, links: SwapLinks): Promise<string> => {
-    let failure = new ResultUnavailable('LINKS_EXPIRED', 'is not available any more: its links have expired', false)
+    let failure = new ResultUnavailableError(
+      'LINKS_EXPIRED',
+      'is not available any more: its links have expired',
+      false,
+    )
     for (const link of [links.cdnImage, links.discordImage]) {
       if (link === null || (linkExpiresAt(link) ?? Infinity) <= clock.now()) continue
       try {
         return await copying.run(job.tenant, MAX_IMAGE_BYTES, async (shrinkTo) => copyFrom(link, job, shrinkTo))
       } catch (error) {
-        if (!(error instanceof ResultUnavailable)) throw error
+        if (!(error instanceof ResultUnavailableError)) throw error
         if (!failure.isTransient) failure = error
       }
     }
@@ -122,11 +126,11 @@ export function openMirror(parts: MirrorParts): Mirror {
   const fail = (job: SwapJob, error: unknown): string | null => {
     // Made after the next start.
     if (stopping.aborted) return null
-    const isKnown = error instanceof ResultUnavailable || error instanceof ImageRejected
+    const isKnown = error instanceof ResultUnavailableError || error instanceof ImageRejectedError
     const reason = `The result ${isKnown ? error.message : 'could not be stored'}.`
     const isLast = job.finishedAt !== null && clock.now() >= job.finishedAt + LAST_RETRY_MS
     const isFinal =
-      isLast || error instanceof ImageRejected || (error instanceof ResultUnavailable && !error.isTransient)
+      isLast || error instanceof ImageRejectedError || (error instanceof ResultUnavailableError && !error.isTransient)
     telemetry.mirrorFailed(job, { code: toCode(error), reason, isFinal })
     return isFinal ? reason : null
   }
@@ -206,6 +210,6 @@ export function openMirror(parts: MirrorParts): Mirror {
 }
 
 function toCode(error: unknown): string {
-  if (error instanceof ResultUnavailable) return error.code
-  return error instanceof ImageRejected ? 'NOT_READABLE' : 'NOT_STORED'
+  if (error instanceof ResultUnavailableError) return error.code
+  return error instanceof ImageRejectedError ? 'NOT_READABLE' : 'NOT_STORED'
 }

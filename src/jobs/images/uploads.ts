@@ -4,7 +4,7 @@ import { requireScope } from '../../auth/viewer.ts'
 import { GatewayError } from '../../domain/errors.ts'
 import type { StoredImage, StoredImageType } from '../../domain/image.ts'
 import type { ImageCodec } from '../../images/image-codec.ts'
-import { ImageRejected } from '../../images/image-codec.ts'
+import { ImageRejectedError } from '../../images/image-codec.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import { createId } from '../../lib/crypto/ids.ts'
 import { MAX_IMAGE_BYTES } from '../../lib/image/image-limits.ts'
@@ -112,7 +112,7 @@ export function createUploads({ images, kept, codec, addresses, clock }: Uploads
       try {
         const digest = await sha256OfLarge(bytes)
         if (upload.sourceSha256 !== null && upload.sourceSha256 !== digest) {
-          throw new ImageRejected('does not have the SHA-256 that was announced')
+          throw new ImageRejectedError('does not have the SHA-256 that was announced')
         }
         await kept.requireSpace()
         // The bytes decide of which type it is, not what was announced.
@@ -124,7 +124,7 @@ export function createUploads({ images, kept, codec, addresses, clock }: Uploads
         if (other.sha256 !== image.sha256) await kept.discardBytes(upload.id, image.sha256)
         return other
       } catch (error) {
-        if (!(error instanceof ImageRejected)) throw error
+        if (!(error instanceof ImageRejectedError)) throw error
         return (await images.rejectImage(upload.id, `It ${error.message}.`)) ?? (await settled())
       }
     },

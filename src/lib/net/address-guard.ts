@@ -17,8 +17,8 @@ import { isPublicAddress, isSameAddress } from './ip-address.ts'
 export type AddressRefusalReason = 'SCHEME' | 'CREDENTIALS' | 'PORT' | 'HOST'
 
 /** The guard's refusal. The message names the host as the caller wrote it and nothing that DNS answered. */
-export class AddressRefused extends Error {
-  override readonly name = 'AddressRefused'
+export class AddressRefusedError extends Error {
+  override readonly name = 'AddressRefusedError'
   readonly reason: AddressRefusalReason
 
   constructor(reason: AddressRefusalReason, message: string) {
@@ -81,16 +81,16 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
 
   function checkUrl(url: URL): void {
     if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-      throw new AddressRefused('SCHEME', `only http and https addresses are allowed, not ${url.protocol}`)
+      throw new AddressRefusedError('SCHEME', `only http and https addresses are allowed, not ${url.protocol}`)
     }
     if (url.username !== '' || url.password !== '')
-      throw new AddressRefused('CREDENTIALS', 'an address with a password is not allowed')
+      throw new AddressRefusedError('CREDENTIALS', 'an address with a password is not allowed')
     const port = toPort(url.protocol, url.port)
     const host = withoutBrackets(url.hostname)
     if (isAllowed(host, port)) return
     const isRefused = isIP(host) > 0 ? !permits(host, port, host) : isLocalName(host)
-    if (isRefused) throw new AddressRefused('HOST', `the address of ${url.host} is not allowed`)
-    if (!isWebPort(port)) throw new AddressRefused('PORT', `the port of ${url.host} is not allowed`)
+    if (isRefused) throw new AddressRefusedError('HOST', `the address of ${url.host} is not allowed`)
+    if (!isWebPort(port)) throw new AddressRefusedError('PORT', `the port of ${url.host} is not allowed`)
   }
 
   function lookupFor(port: number): LookupFunction {
@@ -104,7 +104,7 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
         else if (first === undefined) answered(new Error(`no address for ${hostname}`), '', 0)
         // One refused address refuses the name: the client may connect to any of them.
         else if (!addresses.every(({ address }) => permits(hostname, port, address))) {
-          answered(new AddressRefused('HOST', `the address of ${hostname} is not allowed`), '', 0)
+          answered(new AddressRefusedError('HOST', `the address of ${hostname} is not allowed`), '', 0)
         } else if (lookupOptions.all === true) answered(null, addresses)
         else answered(null, first.address, first.family)
       })
@@ -139,7 +139,7 @@ export function createGuardedConnector<Target extends ConnectTarget>(
   return (target, connected) => {
     const { hostname } = target
     const port = toPort(target.protocol, target.port)
-    const refusal = new AddressRefused('HOST', `the address of ${hostname} is not allowed`)
+    const refusal = new AddressRefusedError('HOST', `the address of ${hostname} is not allowed`)
     if (isIP(hostname) > 0 && !guard.permits(hostname, port, hostname)) {
       connected(refusal, null)
       return

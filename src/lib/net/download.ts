@@ -5,7 +5,7 @@
 import { pipeline, type Readable } from 'node:stream'
 import { createBrotliDecompress, createUnzip } from 'node:zlib'
 import { type Dispatcher, errors, request } from 'undici'
-import { type AddressGuard, AddressRefused } from './address-guard.ts'
+import { type AddressGuard, AddressRefusedError } from './address-guard.ts'
 import { readErrorCode } from '../error-code.ts'
 import { readCapped } from '../http/read-capped.ts'
 
@@ -188,7 +188,8 @@ function createDecoder(encoding: string) {
 }
 
 function toDownloadError(error: unknown): DownloadError {
-  if (error instanceof AddressRefused) return failed('ADDRESS_NOT_ALLOWED', 'its address is not allowed', false, error)
+  if (error instanceof AddressRefusedError)
+    return failed('ADDRESS_NOT_ALLOWED', 'its address is not allowed', false, error)
   const code = readErrorCode(error)
   switch (code) {
     case 'ENOTFOUND':

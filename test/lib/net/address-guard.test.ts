@@ -3,7 +3,7 @@ import { createServer, connect, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 
 import {
-  AddressRefused,
+  AddressRefusedError,
   createAddressGuard,
   createGuardedConnector,
   type AddressGuard,
@@ -172,7 +172,7 @@ const ownAddresses = () => ['9.9.9.10', '2606:4700:0::0099']
 describe('the address guard', () => {
   test.each(REFUSED_URLS)('refuses %s', (url) => {
     const guard = createAddressGuard({ allowedHosts: [], ownAddresses })
-    expect(() => guard.checkUrl(new URL(url))).toThrow(AddressRefused)
+    expect(() => guard.checkUrl(new URL(url))).toThrow(AddressRefusedError)
   })
 
   test.each(PASSED_URLS)('lets %s pass', (url) => {
@@ -276,7 +276,7 @@ describe('a guarded connector', () => {
   test('never connects to an IP literal that is not allowed', async () => {
     const { port, accepted } = await openListener()
     const guard = createAddressGuard({ allowedHosts: [] })
-    await expect(connectGuarded(guard, '127.0.0.1', port)).rejects.toThrow(AddressRefused)
+    await expect(connectGuarded(guard, '127.0.0.1', port)).rejects.toThrow(AddressRefusedError)
     expect(accepted()).toBe(0)
   })
 
@@ -292,7 +292,7 @@ describe('a guarded connector', () => {
           ),
       })
       // oxlint-disable-next-line no-await-in-loop
-      await expect(connectGuarded(guard, 'rebinding.example', port)).rejects.toThrow(AddressRefused)
+      await expect(connectGuarded(guard, 'rebinding.example', port)).rejects.toThrow(AddressRefusedError)
     }
     expect(accepted()).toBe(0)
   })
@@ -316,7 +316,7 @@ describe('a guarded connector', () => {
   test('closes a connection whose peer is not where the name pointed', async () => {
     const { port } = await openListener()
     const guard = createAddressGuard({ allowedHosts: [] })
-    await expect(connectGuarded(guard, 'example.com', 80, port)).rejects.toThrow(AddressRefused)
+    await expect(connectGuarded(guard, 'example.com', 80, port)).rejects.toThrow(AddressRefusedError)
   })
 
   test('passes on that a name is not known', async () => {
