@@ -249,7 +249,7 @@ describe.each([
   ['process.env', /\bprocess\.env\b/, ['config/read-env.ts']],
   ['console', /\bconsole\./, []],
   ['Date.now', /\bDate\.now\b|\bnew Date\(\)/, ['lib/time/clock.ts']],
-  ['Math.random', /\bMath\.random\b|\brandom\b.*= Math/, ['app/app.ts']],
+  ['Math.random', /\bMath\.random\b|\brandom\b.*= Math/, ['app/runtime.ts']],
   ['process.exit', /\bprocess\.exit\(/, ['main.ts']],
 ] as const)('%s', (_name, pattern, homes: readonly string[]) => {
   test('is used in its one home only', () => {

@@ -249,3 +249,29 @@ test('a record of a decision has at most 30 lines', () => {
   const records = documents.filter((file) => file.startsWith(join('docs', 'adr')))
   expect(records.filter((file) => read(file).trimEnd().split('\n').length > 30)).toEqual([])
 })
+
+/** What must stand in the file that CONTRIBUTING.md names, for the answer to be true. */
+const EVIDENCE: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
+  'Where is the status of a job written?': { 'src/jobs/lifecycle/apply-report.ts': /\.applyDecision\(current, decision/ },
+  'Where is the close code of a WebSocket chosen?': {
+    'src/graphql/realtime/web-socket-connection.ts': /this\.#close\(CloseCode\./,
+  },
+  'Where is a new GraphQL field added?': { 'src/graphql/schema/schema.ts': /import '\.\/types\// },
+  'Where is a spent budget refused?': {
+    'src/graphql/operation/prepare-operation.ts': /refuseWhenSpent\(/,
+    'src/graphql/schema/limit-mutations.ts': /allowance\.isSpent/,
+  },
+  'What happens first on SIGTERM?': { 'src/app/app.ts': /return \[\s*\{ name: 'report not ready/ },
+}
+
+test('CONTRIBUTING.md says where to find what people look for first, and each answer is true', () => {
+  const [, section = ''] = read('CONTRIBUTING.md').split('## Where is …?')
+  const rows = [...(section.split('\n## ')[0] ?? '').matchAll(/^\| ([^|]+\?) +\| ([^|]+) \|$/gm)]
+  expect(rows.map(([, question]) => question?.trim())).toEqual(Object.keys(EVIDENCE))
+  for (const [, question = '', answer = ''] of rows) {
+    for (const [path, pattern] of Object.entries(EVIDENCE[question.trim()] ?? {})) {
+      expect(answer).toContain(path)
+      expect(read(path)).toMatch(pattern)
+    }
+  }
+})
