@@ -252,7 +252,9 @@ test('a record of a decision has at most 30 lines', () => {
 
 /** What must stand in the file that CONTRIBUTING.md names, for the answer to be true. */
 const EVIDENCE: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
-  'Where is the status of a job written?': { 'src/jobs/lifecycle/apply-report.ts': /\.applyDecision\(current, decision/ },
+  'Where is the status of a job written?': {
+    'src/jobs/lifecycle/apply-report.ts': /\.applyDecision\(current, decision/,
+  },
   'Where is the close code of a WebSocket chosen?': {
     'src/graphql/realtime/web-socket-connection.ts': /this\.#close\(CloseCode\./,
   },
@@ -265,8 +267,7 @@ const EVIDENCE: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
 }
 
 test('CONTRIBUTING.md says where to find what people look for first, and each answer is true', () => {
-  const [, section = ''] = read('CONTRIBUTING.md').split('## Where is …?')
-  const rows = [...(section.split('\n## ')[0] ?? '').matchAll(/^\| ([^|]+\?) +\| ([^|]+) \|$/gm)]
+  const rows = [...section('CONTRIBUTING.md', 'Where is …?').matchAll(/^\| ([^|]+\?) +\| ([^|]+) \|$/gm)]
   expect(rows.map(([, question]) => question?.trim())).toEqual(Object.keys(EVIDENCE))
   for (const [, question = '', answer = ''] of rows) {
     for (const [path, pattern] of Object.entries(EVIDENCE[question.trim()] ?? {})) {

@@ -2,8 +2,14 @@
  * Makes one operation ready to run, whatever transport it came by: finds its document, parses and validates it, refuses it
  * if the caller's requests are used up or its cost is too high, and waits for the caller's turn.
  */
-import { type DocumentNode, type ExecutionArgs, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql'
-import type { YogaServerInstance } from 'graphql-yoga'
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  getOperationAST,
+  GraphQLError,
+  type GraphQLSchema,
+} from 'graphql'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import { type Caller, refuseWhenSpent } from '../schema/caller.ts'
 import { withExtensions } from './errors.ts'
@@ -36,8 +42,15 @@ export type PrepareOperation = (
   useCases?: UseCases,
 ) => Promise<Operation | Unrunnable>
 
-/** Yoga without its HTTP layer: the engine and its plugins. */
-export type Engine = Pick<YogaServerInstance<object, Context>, 'getEnveloped'>
+/** Yoga without its HTTP layer: graphql-js with the plugins around it. */
+export interface Engine {
+  getEnveloped(initialContext: object): {
+    readonly schema: GraphQLSchema
+    readonly parse: (text: string) => DocumentNode
+    readonly validate: (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[]
+    readonly execute: (args: ExecutionArgs) => Promise<ExecutionResult>
+  }
+}
 
 export interface PrepareParts {
   readonly engine: Engine
@@ -60,7 +73,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
       const { operationName, variables } = params
       const definition = getOperationAST(document, operationName)
       if (!definition) return { errors: [noSuchOperation(operationName)] }
-      const errors: readonly GraphQLError[] = validate(schema, document)
+      const errors = validate(schema, document)
       if (errors.length > 0) return { errors: errors.map(maskError) }
       const refusal = refuseWhenSpent(caller, definition.operation)
       if (refusal) return { errors: [refusal] }
@@ -72,7 +85,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
         caller,
         args,
         newContext,
-        execute: async () => execute({ ...args, contextValue: newContext() }) as Promise<ExecutionResult>,
+        execute: () => execute({ ...args, contextValue: newContext() }),
       }
     } catch (error) {
       return { errors: [maskError(error)] }
@@ -87,7 +100,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
 export function findValidDocument({ getEnveloped }: Engine, text: string): DocumentNode | null {
   const { parse, validate, schema } = getEnveloped({})
   try {
-    const document: DocumentNode = parse(text)
+    const document = parse(text)
     return validate(schema, document).length === 0 ? document : null
   } catch (error) {
     if (error instanceof GraphQLError) return null
