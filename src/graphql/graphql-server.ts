@@ -110,7 +110,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   })
   const repeats = createTimerWheel(REPEAT_AFTER_MS, random)
   const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
-  const eventStreams = openEventStreamHandler({ prepare, live, now })
+  const eventStreams = openEventStreamHandler({ live, now })
   const webSockets = openWebSocketHandler({
     authenticate,
     limiter,

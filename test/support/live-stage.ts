@@ -118,7 +118,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   const clock = { now: tellTime }
   const authenticate = async () => viewer
   const limiter = createRequestLimiter(1_000_000, clock.now)
-  const eventStreams = openEventStreamHandler({ prepare, live, ...clock })
+  const eventStreams = openEventStreamHandler({ live, ...clock })
   const handle = createGraphqlHandler({
     authenticate,
     limiter,

@@ -50,7 +50,10 @@ export function createGraphqlHandler(parts: GraphqlHandlerParts): GraphqlHandler
     const { type, idempotencyKey } = head
     // Only the head would be sent, so the operation is not executed.
     if (head.method === 'HEAD') return response.writeHead(200, type === null ? STREAM_HEADERS : {}).end()
-    if (type === null) return eventStreams.open({ caller, params, idempotencyKey, mayChange: body !== null }, response)
+    const mayChange = body !== null
+    if (type === null) {
+      return eventStreams.open({ caller, prepare: () => prepare(caller, params, idempotencyKey), mayChange }, response)
+    }
 
     const fast = await fastPath.tryAnswer({ caller, params, body, idempotencyKey, type: toContentType(type) })
     if (fast?.kind === 'answered') return sendText(response, fast.answer.status, fast.answer.type, fast.answer.text)
@@ -58,9 +61,9 @@ export function createGraphqlHandler(parts: GraphqlHandlerParts): GraphqlHandler
     if ('errors' in operation) return sendResult(response, operation, type)
     if (operation.type === 'subscription') {
       if (!head.takesStream) return sendResult(response, refuseSubscription(), type)
-      return eventStreams.open({ caller, params, idempotencyKey, mayChange: body !== null }, response)
+      return eventStreams.open({ caller, prepare: () => Promise.resolve(operation), mayChange }, response)
     }
-    if (operation.type === 'mutation' && body === null) return sendResult(response, refuseMutationOverGet(), type)
+    if (operation.type === 'mutation' && !mayChange) return sendResult(response, refuseMutationOverGet(), type)
     return sendResult(response, await operation.execute(), type)
   }
 

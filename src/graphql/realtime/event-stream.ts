@@ -12,8 +12,7 @@ import type { Caller } from '../schema/caller.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations } from './live-operations.ts'
 import { withoutHttpInErrors } from '../operation/errors.ts'
-import type { OperationParams } from '../operation/params.ts'
-import type { PrepareOperation } from '../operation/prepare-operation.ts'
+import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 import { refuseMutationOverGet } from '../operation/refusals.ts'
 import { RequestError } from '../operation/request-error.ts'
 
@@ -30,7 +29,6 @@ export const STREAM_HEADERS = {
 const COMPLETE = 'event: complete\ndata: \n\n'
 
 export interface EventStreamHandlerParts {
-  readonly prepare: PrepareOperation
   readonly live: LiveOperations
   /** Epoch milliseconds. */
   readonly now: () => number
@@ -39,8 +37,8 @@ export interface EventStreamHandlerParts {
 /** One request that is answered with a stream. */
 export interface StreamRequest {
   readonly caller: Caller
-  readonly params: OperationParams
-  readonly idempotencyKey: string | null
+  /** Called once, after the head of the response is sent. */
+  readonly prepare: () => Promise<Operation | Unrunnable>
   /** Whether it may be a mutation: a GET may not. */
   readonly mayChange: boolean
 }
@@ -52,7 +50,7 @@ export interface EventStreamHandler {
   close(): Promise<void>
 }
 
-export function openEventStreamHandler({ prepare, live, now }: EventStreamHandlerParts): EventStreamHandler {
+export function openEventStreamHandler({ live, now }: EventStreamHandlerParts): EventStreamHandler {
   const streams = new Set<ServerResponse>()
   const streamsOf = createCounts()
   /** The event that a payload becomes, once for all who are given it. */
@@ -63,10 +61,10 @@ export function openEventStreamHandler({ prepare, live, now }: EventStreamHandle
     return frame
   }
 
-  const stream = async ({ caller, params, idempotencyKey, mayChange }: StreamRequest, response: ServerResponse) => {
+  const stream = async ({ caller, prepare, mayChange }: StreamRequest, response: ServerResponse) => {
     const send = (result: ExecutionResult) =>
       response.write(toFrame(Buffer.from(JSON.stringify(withoutHttpInErrors(result)))))
-    const operation = await prepare(caller, params, idempotencyKey)
+    const operation = await prepare()
     if (response.destroyed) return
     if ('errors' in operation) send(operation)
     else if (operation.type === 'mutation' && !mayChange) send(refuseMutationOverGet())
