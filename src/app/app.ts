@@ -37,7 +37,7 @@ export interface App {
   readonly upstream: { readonly url: string; readonly embedded: boolean }
   /** Two images for a first swap: portraits of the embedded upstream, or placeholders, which are refused and cost nothing. */
   readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
-  /** Reports not ready, serves on for `drainReadyMs`, waits for requests in progress, then closes everything. */
+  /** Reports not ready, serves on for `drainReadyMs`, waits for requests in progress, then closes everything, once. */
   close(): Promise<void>
 }
 
@@ -78,7 +78,8 @@ export async function openApp(parts: AppParts): Promise<App> {
   const { config, secrets, telemetry, upstreamLog, clock = systemClock } = parts
   const runtime = createRuntime({ config, secrets, telemetry, clock })
   const opened: Opened = {}
-  const close = () => shutDown(listShutdownSteps(runtime, opened), telemetry.shutdownStepBegan)
+  let closing: Promise<void> | null = null
+  const close = () => (closing ??= shutDown(listShutdownSteps(runtime, opened), telemetry.shutdownStepBegan))
   try {
     const storage = (opened.storage = await openStorage(runtime))
     // Listens before it is ready: the port may be one that was free, and hook addresses name it.

@@ -5,12 +5,11 @@
 import type { DocumentNode, OperationDefinitionNode } from 'graphql'
 import { FairQueue } from '../../lib/async/fair-queue.ts'
 import type { Caller } from '../schema/caller.ts'
+import { MEMBERS_PER_SLOT } from '../schema/loaders.ts'
 import type { CostLimits } from './cost-limits.ts'
 
 /** Values of a response that take less than a millisecond. */
 const SMALL = 500
-/** Members of a list that are read or written in one turn: each may have fifty values. */
-export const MEMBERS_PER_SLOT = 20
 
 export interface OperationScheduler {
   /** Resolves when the tenant may do something large: parse and validate a document, read a list. */

@@ -3,7 +3,6 @@ import type { StoredImage } from '../../domain/image.ts'
 import type { SwapJob, TimelineEntry } from '../../domain/swap-job.ts'
 import type { WebhookWithAttempts } from '../../store/webhook-store.ts'
 import type { ReadJobs } from '../../jobs/read-jobs.ts'
-import { MEMBERS_PER_SLOT } from '../operation/operation-scheduler.ts'
 
 /** Timelines of jobs, in the order asked for. */
 export type ListTimelines = (jobIds: readonly string[]) => Promise<TimelineEntry[][]>
@@ -24,6 +23,9 @@ export interface Loaders {
   /** Begins the next event of a subscription: what was loaded for the one before is forgotten. */
   renew(): void
 }
+
+/** Jobs of a list that are read or written in one slot of their caller: each may have fifty values. */
+export const MEMBERS_PER_SLOT = 20
 
 /** Keys that one batch asks the store for. */
 const MAX_BATCH = 500

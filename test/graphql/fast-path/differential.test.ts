@@ -190,7 +190,7 @@ test.each(Object.entries(CORPUS))('%s is answered the same', async (_name, make)
 test('a swap is started once, whatever goes wrong with its answer', async () => {
   const { gateway } = await openStage()
   const before = gateway.upstream.submits
-  // Learned first, so that the lane itself starts the second.
+  // Sent before, so that the second request starts on the fast path.
   const query = `mutation ($input: CreateSwapInput!, $w: Int) { createSwap(input: $input) { ... on CreateSwapSuccess {
     job { id result { copy { url(width: $w) } } } } } }`
   for (const name of ['one', 'two']) {
