@@ -8,8 +8,7 @@ import { type Clock, systemClock } from '../lib/time/clock.ts'
 import { asksForWebSocket, ignoreUpgrade } from '../lib/http/ignore-upgrade.ts'
 import { refuseUpgrade } from '../lib/http/refuse-upgrade.ts'
 import { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
-import { readPath } from '../lib/http/request-path.ts'
-import { normaliseTarget } from '../lib/http/request-target.ts'
+import { normaliseTarget, readPath } from '../lib/http/request-head.ts'
 
 /**
  * What slow and broken peers may take: the head of a request, all of it (what is held open, waitMs and streams, is an

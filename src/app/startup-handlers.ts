@@ -3,7 +3,7 @@ import type { RequestChecks } from '../http/request-checks.ts'
 import { sendError, sendJson } from '../http/respond.ts'
 import type { Route } from '../http/router.ts'
 import { refuseUpgrade } from '../lib/http/refuse-upgrade.ts'
-import { readPath } from '../lib/http/request-path.ts'
+import { readPath } from '../lib/http/request-head.ts'
 
 type Upgrade = GraphqlServer['upgrade']
 

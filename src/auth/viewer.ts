@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../domain/errors.ts'
-import { readHeader } from '../lib/http/read-header.ts'
+import { readHeader } from '../lib/http/request-head.ts'
 
 export const SCOPES = ['swap:read', 'swap:write', 'swap:admin'] as const
 /** `swap:admin` holds the other two. */

@@ -4,7 +4,7 @@
  * (sandboxed frames, local files) is never allowed: any page can give itself one. Requests without `Origin` do not come
  * from a cross-origin script and are not this file's concern.
  */
-import { isLoopbackHost, normaliseHost } from '../lib/http/request-host.ts'
+import { isLoopbackHost, normaliseHost } from '../lib/http/request-head.ts'
 
 /** Refused origins that are logged, each once: a hostile page can invent any number of them. */
 const MAX_LOGGED_ORIGINS = 100

@@ -4,7 +4,7 @@
  * `Sec-Fetch-Site` and pass. Pages of other origins can read no response, except those of allowed origins.
  */
 import type { IncomingMessage } from 'node:http'
-import { isLoopbackHost, normaliseHost } from '../lib/http/request-host.ts'
+import { isLoopbackHost, normaliseHost } from '../lib/http/request-head.ts'
 import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { createOriginPolicy, type OriginPolicyOptions } from './origin-policy.ts'
 import { sendError } from './respond.ts'

@@ -1,6 +1,6 @@
 /** The addresses of the gateway: which door answers what. */
 import type { IncomingMessage } from 'node:http'
-import { readPath } from '../lib/http/request-path.ts'
+import { readPath } from '../lib/http/request-head.ts'
 import { type RequestChecks, IMAGES_PREFIX } from './request-checks.ts'
 import { REST_PREFIX, restMethodsOf } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'

@@ -5,10 +5,9 @@ import type { ImageAddresses } from '../jobs/images/image-addresses.ts'
 import type { Uploads } from '../jobs/images/uploads.ts'
 import type { Clock } from '../lib/time/clock.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image/image-limits.ts'
-import { readBody } from '../lib/http/read-body.ts'
+import { isPlain, readBody } from '../lib/http/read-body.ts'
 import { discardBody } from '../lib/http/discard-body.ts'
-import { isPlain } from '../lib/http/read-json.ts'
-import { readQuery } from '../lib/http/request-path.ts'
+import { readQuery } from '../lib/http/request-head.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
 /** Bytes of uploads in memory at one time, being received, decoded, or waiting for it. */

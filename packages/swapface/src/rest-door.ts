@@ -9,7 +9,7 @@ import { isIPv6 } from 'node:net'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-import { readJson } from '../../../src/lib/http/read-json.ts'
+import { readJson } from '../../../src/lib/http/read-body.ts'
 import type { Log } from './log.ts'
 
 /** Three addresses of the longest kind, in UTF-8. */

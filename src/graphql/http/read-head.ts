@@ -1,8 +1,16 @@
 import type { IncomingMessage } from 'node:http'
-import { readHeader } from '../../lib/http/read-header.ts'
+import { isPlain } from '../../lib/http/read-body.ts'
+import { readHeader } from '../../lib/http/request-head.ts'
 import { RequestError } from '../operation/request-error.ts'
-import { EVENT_STREAM_TYPE, GRAPHQL_RESPONSE_TYPE, JSON_TYPE, negotiate, type ResponseType } from './accept.ts'
-import { checkContentHeaders } from './request-body.ts'
+import {
+  EVENT_STREAM_TYPE,
+  findParameter,
+  GRAPHQL_RESPONSE_TYPE,
+  isUtf8,
+  JSON_TYPE,
+  negotiate,
+  type ResponseType,
+} from './accept.ts'
 
 /** What the method and the headers of a GraphQL request ask for. */
 export interface RequestHead {
@@ -15,6 +23,12 @@ export interface RequestHead {
   readonly takesStream: boolean
   readonly idempotencyKey: string | null
 }
+
+/**
+ * Requiring a JSON content type also keeps out what a page of any origin may send without a preflight (CORS "simple"
+ * requests).
+ */
+const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/graphql+json'])
 
 const NOT_ACCEPTABLE = `The accept header names no type that can be served. Accept ${GRAPHQL_RESPONSE_TYPE} or ${JSON_TYPE}; for a subscription, accept ${EVENT_STREAM_TYPE} (SSE) or use a WebSocket with the subprotocol graphql-transport-ws.`
 
@@ -33,4 +47,37 @@ export function readHead(request: IncomingMessage, hasPage: boolean): RequestHea
   if (type === null && !takesStream) throw new RequestError(406, 'NOT_ACCEPTABLE', NOT_ACCEPTABLE)
   const idempotencyKey = readHeader(request, 'idempotency-key')
   return { method, wantsPage, type: prefersStream ? null : type, takesStream, idempotencyKey }
+}
+
+/**
+ * A GET has no body; if it names a content type all the same, it must be JSON too.
+ * @throws {RequestError} 415, which names the header that is wrong.
+ */
+function checkContentHeaders({ headers }: IncomingMessage, isPost: boolean): void {
+  if (isPost && !isPlain({ headers })) {
+    throw new RequestError(
+      415,
+      'UNSUPPORTED_CONTENT_ENCODING',
+      'The content-encoding is not supported. Send the body uncompressed, without a content-encoding header.',
+      { 'accept-encoding': 'identity' },
+    )
+  }
+  const contentType = headers['content-type']
+  if (contentType === undefined) {
+    if (!isPost) return
+    throw unsupported('The content-type header is missing. Send a JSON body with content-type: application/json.')
+  }
+  if (JSON_TYPES.has(contentType)) return
+  const [type = '', ...parameters] = contentType.split(';').map((part) => part.trim())
+  if (!JSON_TYPES.has(type.toLowerCase())) {
+    throw unsupported('The content-type is not supported. Send a JSON body with content-type: application/json.')
+  }
+  const charset = findParameter(parameters, 'charset')
+  if (charset !== null && !isUtf8(charset)) {
+    throw unsupported('The charset of the content-type is not supported. Send the body in UTF-8.')
+  }
+}
+
+function unsupported(message: string): RequestError {
+  return new RequestError(415, 'UNSUPPORTED_MEDIA_TYPE', message, { accept: 'application/json' })
 }

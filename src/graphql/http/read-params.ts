@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import { readQuery } from '../../lib/http/request-path.ts'
+import { readBody } from '../../lib/http/read-body.ts'
+import { readQuery } from '../../lib/http/request-head.ts'
 import { type OperationParams, parseBody, parseQuery } from '../operation/params.ts'
+import { RequestError } from '../operation/request-error.ts'
 import type { RequestHead } from './read-head.ts'
-import { readGraphqlBody } from './request-body.ts'
+
+const MAX_BODY_BYTES = 256 * 1024
 
 export interface ReadParams {
   readonly params: OperationParams
@@ -13,6 +16,17 @@ export interface ReadParams {
 /** @throws {RequestError} 400 or 413. */
 export async function readParams(request: IncomingMessage, { method }: RequestHead): Promise<ReadParams> {
   if (method !== 'POST') return { params: parseQuery(readQuery(request)), body: null }
-  const body = await readGraphqlBody(request)
+  const body = await readBoundedBody(request)
   return { params: parseBody(body), body }
+}
+
+/** @throws {RequestError} 413. */
+async function readBoundedBody(request: IncomingMessage): Promise<Buffer> {
+  // Refused before it is read if its announced length is too large; NaN if none is announced.
+  const isTooLong = Number(request.headers['content-length']) > MAX_BODY_BYTES
+  const body = isTooLong ? null : await readBody(request, MAX_BODY_BYTES)
+  if (body === null) {
+    throw new RequestError(413, 'TOO_LARGE', `A request body has at most ${MAX_BODY_BYTES} bytes.`)
+  }
+  return body
 }
