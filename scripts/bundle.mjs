@@ -14,6 +14,23 @@ const slimUndici = {
   setup: ({ onResolve }) => onResolve({ filter: /^undici$/ }, () => ({ path: SLIM_UNDICI })),
 }
 
+const TEXT_FILE = /readFileSync\(new URL\('([^']+)', import\.meta\.url\), 'utf8'\)/g
+/**
+ * Writes the files of the page into the bundle, in place of the calls that read them beside their source file.
+ * @type {import('esbuild').Plugin}
+ */
+const inlinePage = {
+  name: 'inline-page',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[\\/]src[\\/]page[\\/][\w-]+\.ts$/ }, ({ path }) => {
+      const contents = readFileSync(path, 'utf8').replaceAll(TEXT_FILE, (_call, file) =>
+        JSON.stringify(readFileSync(join(dirname(path), file), 'utf8')),
+      )
+      if (contents.includes('import.meta.url')) throw new Error(`${path} reads a file that is not in the bundle`)
+      return { contents, loader: 'ts' }
+    }),
+}
+
 /** What CommonJS packages inside an ES module still call, under names that no package uses. */
 const COMMONJS_NAMES = `import { createRequire as __createRequire } from 'node:module'
 import { dirname as __toDirname } from 'node:path'
@@ -41,7 +58,7 @@ export async function bundle({ entryPoints, outdir, external, splitting }) {
     sourcesContent: false,
     legalComments: 'none',
     chunkNames: 'chunks/[name]-[hash]',
-    plugins: [slimUndici],
+    plugins: [slimUndici, inlinePage],
     metafile: true,
     banner: { js: COMMONJS_NAMES },
   })

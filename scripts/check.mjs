@@ -37,6 +37,7 @@ function isUpToDate() {
 
 const results = [
   run('types', 'npx', ['tsc', '-p', 'tsconfig.json']),
+  run('types of the page', 'npx', ['tsc', '-p', 'src/page']),
   checkBench(),
   run('lint', 'npx', ['oxlint', '--type-aware', '--deny-warnings']),
   run('format', 'npx', ['oxfmt', '--check']),

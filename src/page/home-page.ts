@@ -1,11 +1,15 @@
 /**
- * The front page: one document with its style and its script inside, which loads nothing else but pictures.
- * Everything that varies is written here, escaped; the script reads the documents it sends out of the page, so what is
- * shown is what is sent.
+ * The front page: `home.html` with `home.css` and `home.js` inside, one document that loads nothing else but pictures.
+ * Everything that varies is filled in here, escaped. The script reads the documents it sends from the page, so the page
+ * shows exactly what it sends.
  */
 import { createHash } from 'node:crypto'
-import { SCRIPT } from './home-script.ts'
-import { STYLE } from './home-style.ts'
+import { readFileSync } from 'node:fs'
+
+// The build replaces these three calls by the text of the files (scripts/bundle.mjs).
+const HTML = readFileSync(new URL('./home.html', import.meta.url), 'utf8')
+const STYLE = readFileSync(new URL('./home.css', import.meta.url), 'utf8')
+const SCRIPT = readFileSync(new URL('./home.js', import.meta.url), 'utf8')
 
 export interface HomePageFacts {
   /** How a browser or a shell reaches the gateway. */
@@ -15,7 +19,7 @@ export interface HomePageFacts {
   readonly embedded: boolean
   /** Whether GraphiQL is served. */
   readonly graphiql: boolean
-  /** Pictures to choose from; none where there are none of our own. */
+  /** Pictures to choose from; empty if the upstream is not the embedded one. */
   readonly portraits: readonly Portrait[]
 }
 
@@ -45,10 +49,7 @@ export const WATCH_DOCUMENT = `subscription Watch($id: ID!) {
   }
 }`
 
-const ICON =
-  'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Ccircle cx=%226%22 cy=%228%22 r=%225%22 fill=%22%23c2452d%22/%3E%3Ccircle cx=%2210%22 cy=%228%22 r=%225%22 fill=%22%231d6f6a%22 fill-opacity=%22.85%22/%3E%3C/svg%3E'
-
-/** The page and the policy under which it works; the policy names the one script and the one style by their digests. */
+/** The page, and a policy that names its one script and its one style by their digests. */
 export function createHomePage(facts: HomePageFacts): {
   readonly html: string
   readonly contentSecurityPolicy: string
@@ -57,7 +58,7 @@ export function createHomePage(facts: HomePageFacts): {
     "default-src 'none'",
     `script-src ${toHashSource(SCRIPT)}`,
     `style-src ${toHashSource(STYLE)}`,
-    // Whatever address is typed in is shown, and results come from the upstream's CDN.
+    // The page shows any address that is typed in, and results come from the upstream's CDN.
     "img-src 'self' data: http: https:",
     "connect-src 'self'",
     "base-uri 'none'",
@@ -68,80 +69,54 @@ export function createHomePage(facts: HomePageFacts): {
 }
 
 function toHtml({ publicUrl, upstreamUrl, embedded, graphiql, portraits }: HomePageFacts): string {
-  const [template, face = template] = portraits
+  const [target, face = target] = portraits
   const input = {
-    targetImage: { url: template?.url ?? 'TARGET_IMAGE_URL' },
+    targetImage: { url: target?.url ?? 'TARGET_IMAGE_URL' },
     swapImage: { url: face?.url ?? 'SWAP_IMAGE_URL' },
   }
-  const where = embedded
-    ? 'Here the swaps are done on this machine: no key is needed, and no picture leaves it.'
-    : `Here the swaps are done, and charged, by <b>${escapeHtml(new URL(upstreamUrl).host)}</b>.`
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>swapface-gateway</title>
-<link rel="icon" href="${ICON}">
-<style>${STYLE}</style>
-<header>
-  <strong>swapface-gateway</strong>
-  <nav>${graphiql ? '<a href="/graphql">GraphiQL</a>' : '<code>/graphql</code>'}</nav>
-</header>
-<main>
-  <h1>Put one face into another picture, and watch it happen.</h1>
-  <p class="lead">A typed GraphQL gateway to the asynchronous SwapFace API: start a swap with one mutation, follow it with one subscription, get the picture. ${where}</p>
-  <noscript><p class="note">The form needs JavaScript. This starts the same swap from a shell:</p><pre>${escapeHtml(toCurl(publicUrl, START_DOCUMENT, { input }))}</pre></noscript>
-  <form id="form" novalidate>
-    ${toSlot('target', 'Template', 'the picture to change', portraits, template)}
-    ${toSlot('face', 'Face', 'the one to put in', portraits, face)}
-    <section class="slot result" aria-labelledby="result-name">
-      <h2 id="result-name">Result</h2>
-      <div class="frame" id="result-frame"><img id="result" alt="The result of the swap" hidden><span class="hint" id="clock"></span></div>
-      <button id="swap">Swap</button>
-      <p id="key-row" hidden><label for="key">API key of this gateway</label><input id="key" type="password" autocomplete="off"></p>
-      <ol id="timeline" aria-label="States of the swap"></ol>
-      <p><span id="status" role="status"></span> <a id="open" target="_blank" rel="noreferrer" hidden>Open the picture</a></p>
-    </section>
-  </form>
-  <details>
-    <summary>What is sent, and the same with curl</summary>
-    <div class="steps">
-      ${toStep('start', 'Start', START_DOCUMENT)}
-      ${toStep('watch', 'Watch', WATCH_DOCUMENT)}
-    </div>
-  </details>
-</main>
-<script>${SCRIPT}</script>
-</html>
-`
+  const hasPortraits = portraits.length > 0
+  return fill({
+    '<link rel="stylesheet" href="home.css" />': `<style>${STYLE}</style>`,
+    '<script src="home.js"></script>': `<script>${SCRIPT}</script>`,
+    '{{graphqlLink}}': graphiql ? '<a href="/graphql">GraphiQL</a>' : '<code>/graphql</code>',
+    '{{upstream}}': embedded
+      ? 'Here the swaps are done on this machine: no key is needed, and no picture leaves it.'
+      : `Here the swaps are done, and charged, by <b>${escapeHtml(new URL(upstreamUrl).host)}</b>.`,
+    '{{curl}}': escapeHtml(toCurl(publicUrl, START_DOCUMENT, { input })),
+    '{{noPreview}}': hasPortraits ? 'no preview' : 'no picture yet',
+    '{{addressLabel}}': hasPortraits ? 'or any image address' : 'Image address',
+    '{{targetPreview}}': toPreview(target),
+    '{{targetChoices}}': toChoices('target', portraits, target),
+    '{{targetUrl}}': escapeHtml(target?.url ?? ''),
+    '{{facePreview}}': toPreview(face),
+    '{{faceChoices}}': toChoices('face', portraits, face),
+    '{{faceUrl}}': escapeHtml(face?.url ?? ''),
+    '{{startDocument}}': escapeHtml(START_DOCUMENT),
+    '{{watchDocument}}': escapeHtml(WATCH_DOCUMENT),
+  })
 }
 
-function toSlot(id: string, name: string, what: string, portraits: readonly Portrait[], chosen?: Portrait): string {
+/** Fills in `home.html`: each value replaces its placeholder, and is not searched for placeholders itself. */
+function fill(values: Readonly<Record<string, string>>): string {
+  return HTML.replaceAll(/<link rel="stylesheet"[^>]*>|<script src="[^"]*"><\/script>|\{\{\w+\}\}/g, (placeholder) => {
+    const value = values[placeholder]
+    if (value === undefined) throw new TypeError(`home.html has an unknown placeholder: ${placeholder}`)
+    return value
+  })
+}
+
+/** The attribute that shows the chosen portrait, or hides the preview. */
+function toPreview(chosen?: Portrait): string {
+  return chosen ? `src="${escapeHtml(chosen.url)}"` : 'hidden'
+}
+
+function toChoices(slot: string, portraits: readonly Portrait[], chosen?: Portrait): string {
   const choices = portraits.map(
-    ({ name: portrait, url }) =>
-      `<label><input type="radio" name="${id}-portrait" value="${escapeHtml(url)}"${url === chosen?.url ? ' checked' : ''}>` +
-      `<img src="${escapeHtml(url)}" alt="${escapeHtml(portrait)}" width="64" height="64"></label>`,
+    ({ name, url }) =>
+      `<label><input type="radio" name="${slot}-portrait" value="${escapeHtml(url)}"${url === chosen?.url ? ' checked' : ''}>` +
+      `<img src="${escapeHtml(url)}" alt="${escapeHtml(name)}" width="64" height="64"></label>`,
   )
-  return `<div class="slot" id="${id}" role="group" aria-labelledby="${id}-name">
-      <h2><span id="${id}-name">${name}</span> <small>${what}</small></h2>
-      <div class="frame"><img id="${id}-preview" alt="${name} as chosen"${chosen ? ` src="${escapeHtml(chosen.url)}"` : ' hidden'}><span class="hint">${portraits.length > 0 ? 'no preview' : 'no picture yet'}</span></div>
-      ${choices.length > 0 ? `<div class="choices">${choices.join('')}</div>` : ''}
-      <label for="${id}-url">${choices.length > 0 ? 'or any image address' : 'Image address'}</label>
-      <input id="${id}-url" type="url" placeholder="https://…" value="${escapeHtml(chosen?.url ?? '')}" autocomplete="off" spellcheck="false" aria-describedby="${id}-issue">
-      <p class="issue" id="${id}-issue"></p>
-    </div>`
-}
-
-function toStep(id: string, name: string, document: string): string {
-  return `<section>
-        <h2>${name}</h2>
-        <pre id="${id}-document">${escapeHtml(document)}</pre>
-        <h3>Variables</h3>
-        <pre id="${id}-variables"></pre>
-        <h3>curl</h3>
-        <pre id="${id}-curl"></pre>
-      </section>`
+  return choices.length > 0 ? `<div class="choices">${choices.join('')}</div>` : ''
 }
 
 function toCurl(publicUrl: string, query: string, variables: object): string {
