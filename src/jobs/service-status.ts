@@ -1,4 +1,4 @@
-/** How long swaps take of late, and how the service is doing: told from recent jobs, since the upstream tells nothing. */
+/** How long swaps take, and whether the service is healthy: derived from recent jobs, because the upstream reports neither. */
 import { requireAllJobs, requireScope, type Viewer } from '../auth/viewer.ts'
 import { MAX_INT } from '../domain/storable.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
@@ -9,9 +9,9 @@ import type { UpstreamBreaker } from './lifecycle/upstream-breaker.ts'
 
 const RECENT_MS = 60 * 60 * 1_000
 const MAX_RECENT = 200
-/** Told anew no more often: many ask, and it hardly changes. */
-const KEPT_FOR_MS = 5_000
-/** Ends that hooks have told, of all; fewer, and hooks do not come in. */
+/** Many callers ask, and it hardly changes. */
+const FACTS_TTL_MS = 5_000
+/** If hooks reported a smaller share of the ends, hooks do not arrive. */
 const HEALTHY_SHARE = 0.5
 const MAX_COUNTED = 1_000
 
@@ -41,109 +41,115 @@ export interface Progress {
 export interface Usage extends UsageSums {
   readonly from: number
   readonly to: number
-  /** What may still be spent today; null where that is not limited, or not what was asked about. */
+  /** What may still be spent today; null if the day has no limit, or the window is longer than a day. */
   readonly remaining: number | null
   readonly inFlight: number
   readonly maxInFlight: number
 }
 
-export interface ServiceStatus {
-  read(): Promise<Service>
+type Facts = Omit<Service, 'accepting'>
+
+export class ServiceStatus {
+  readonly #parts: ServiceStatusParts
+  #recent: { readonly at: number; readonly facts: Promise<Facts> } | null = null
+  /** The queue as it is being read, once for all jobs of an answer: the position of each waiting job. */
+  #order: Promise<ReadonlyMap<string, number>> | null = null
+
+  constructor(parts: ServiceStatusParts) {
+    this.#parts = parts
+  }
+
+  async read(): Promise<Service> {
+    const { breaker, store, room } = this.#parts
+    return {
+      ...(await this.#facts()),
+      accepting: !breaker.isTripped() && (await store.countWaiting(room.maxWaiting)) < room.maxWaiting,
+    }
+  }
+
   /** Null for a job that is done. */
-  estimate(job: SwapJob): Promise<Progress | null>
-  readUsage(viewer: Viewer, windowMs: number): Promise<Usage>
-}
+  async estimate(job: SwapJob): Promise<Progress | null> {
+    if (isDone(job.status)) return null
+    const { clock, room } = this.#parts
+    const { typicalMs, slowMs } = await this.#facts()
+    const now = clock.now()
+    const isWaiting = job.status === 'PENDING' && job.leaseUntil === null
+    const ahead = isWaiting ? await this.#countAhead(job.id) : null
+    const begun = job.submittedAt ?? now
+    const doneAt = (ms: number | null) =>
+      // As many jobs run at a time as there is room for.
+      ms === null ? null : begun + ms * (1 + Math.floor((ahead ?? 0) / room.maxInFlight))
+    const overdue = slowMs !== null && job.submittedAt !== null && now > job.submittedAt + slowMs
+    return { ahead, medianDoneAt: doneAt(typicalMs), p90DoneAt: doneAt(slowMs), overdue }
+  }
 
-/** Usage is summed in steps: a window begins with the step that it would begin in. */
-function startOfStep(at: number): number {
-  return at - (at % USAGE_STEP_MS)
-}
+  async readUsage(viewer: Viewer, windowMs: number): Promise<Usage> {
+    requireScope(viewer, 'swap:read')
+    requireAllJobs(viewer)
+    const { store, budget, room, clock } = this.#parts
+    const { tenant } = viewer
+    const to = clock.now()
+    const from = startOfStep(to - windowMs)
+    const [sums, today, inFlight] = await Promise.all([
+      store.sumUsage(tenant, from, RESERVE),
+      budget.quotaPerDay === null ? null : store.sumUsage(tenant, startOfDay(to), RESERVE),
+      store.countUnfinished(tenant),
+    ])
+    const isAboutToday = windowMs <= 24 * 60 * 60 * 1_000
+    return {
+      counts: sums.counts,
+      spent: Math.min(sums.spent, MAX_INT),
+      uncertain: Math.min(sums.uncertain, MAX_INT),
+      from,
+      to,
+      remaining:
+        today === null || budget.quotaPerDay === null || !isAboutToday
+          ? null
+          : Math.max(0, budget.quotaPerDay - today.spent - today.uncertain),
+      inFlight,
+      maxInFlight: budget.maxInFlight ?? room.maxInFlight,
+    }
+  }
 
-export function createServiceStatus({ store, breaker, room, budget, clock }: ServiceStatusParts): ServiceStatus {
-  let recent: { readonly at: number; readonly facts: Promise<Omit<Service, 'accepting'>> } | null = null
+  #facts(): Promise<Facts> {
+    const now = this.#parts.clock.now()
+    if (this.#recent === null || this.#recent.at + FACTS_TTL_MS <= now) {
+      const reading = this.#readFacts()
+      this.#recent = { at: now, facts: reading }
+      // The next call reads again.
+      reading.catch(() => {
+        this.#recent = null
+      })
+    }
+    return this.#recent.facts
+  }
 
-  const readFacts = async (): Promise<Omit<Service, 'accepting'>> => {
+  async #readFacts(): Promise<Facts> {
+    const { store, clock } = this.#parts
     const { durationsMs, endedByHook, ended } = await store.listRecent(clock.now() - RECENT_MS, MAX_RECENT)
     const sorted = durationsMs.toSorted((a, b) => a - b)
     const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null
     return { typicalMs: at(0.5), slowMs: at(0.9), hooksHealthy: ended === 0 || endedByHook >= ended * HEALTHY_SHARE }
   }
 
-  const facts = async () => {
-    const now = clock.now()
-    if (recent === null || recent.at + KEPT_FOR_MS <= now) {
-      const reading = readFacts()
-      recent = { at: now, facts: reading }
-      // The next who asks tries again.
-      reading.catch(() => {
-        recent = null
-      })
-    }
-    return recent.facts
-  }
-
-  /** Read once for all jobs of an answer. */
-  let order: Promise<ReadonlyMap<string, number>> | null = null
-  const readOrder = async () => {
-    try {
-      const ids = await store.listWaitingIds(MAX_COUNTED)
-      return new Map(ids.map((id, ahead) => [id, ahead]))
-    } finally {
-      order = null
-    }
-  }
-  /** At most `MAX_COUNTED`; all of the queue for a job that came after it was read. */
-  const countAhead = async (jobId: string) => {
-    order ??= readOrder()
-    const aheadOf = await order
+  /** At most `MAX_COUNTED`; the whole queue for a job that came after it was read. */
+  async #countAhead(jobId: string): Promise<number> {
+    this.#order ??= this.#readOrder()
+    const aheadOf = await this.#order
     return aheadOf.get(jobId) ?? aheadOf.size
   }
 
-  return {
-    read: async () => ({
-      ...(await facts()),
-      accepting: !breaker.isTripped() && (await store.countWaiting(room.maxWaiting)) < room.maxWaiting,
-    }),
-
-    estimate: async (job) => {
-      if (isDone(job.status)) return null
-      const { typicalMs, slowMs } = await facts()
-      const now = clock.now()
-      const isWaiting = job.status === 'PENDING' && job.leaseUntil === null
-      const ahead = isWaiting ? await countAhead(job.id) : null
-      const begun = job.submittedAt ?? now
-      const doneAt = (ms: number | null) =>
-        // Those ahead go as many at a time as there is room for.
-        ms === null ? null : begun + ms * (1 + Math.floor((ahead ?? 0) / room.maxInFlight))
-      const overdue = slowMs !== null && job.submittedAt !== null && now > job.submittedAt + slowMs
-      return { ahead, medianDoneAt: doneAt(typicalMs), p90DoneAt: doneAt(slowMs), overdue }
-    },
-
-    readUsage: async (viewer, windowMs) => {
-      requireScope(viewer, 'swap:read')
-      requireAllJobs(viewer)
-      const { tenant } = viewer
-      const to = clock.now()
-      const from = startOfStep(to - windowMs)
-      const [sums, today, inFlight] = await Promise.all([
-        store.sumUsage(tenant, from, RESERVE),
-        budget.quotaPerDay === null ? null : store.sumUsage(tenant, startOfDay(to), RESERVE),
-        store.countUnfinished(tenant),
-      ])
-      const isAboutToday = windowMs <= 24 * 60 * 60 * 1_000
-      return {
-        counts: sums.counts,
-        spent: Math.min(sums.spent, MAX_INT),
-        uncertain: Math.min(sums.uncertain, MAX_INT),
-        from,
-        to,
-        remaining:
-          today === null || budget.quotaPerDay === null || !isAboutToday
-            ? null
-            : Math.max(0, budget.quotaPerDay - today.spent - today.uncertain),
-        inFlight,
-        maxInFlight: budget.maxInFlight ?? room.maxInFlight,
-      }
-    },
+  async #readOrder(): Promise<ReadonlyMap<string, number>> {
+    try {
+      const ids = await this.#parts.store.listWaitingIds(MAX_COUNTED)
+      return new Map(ids.map((id, ahead) => [id, ahead]))
+    } finally {
+      this.#order = null
+    }
   }
+}
+
+/** Usage is summed in steps: a window begins with the step that it would begin in. */
+function startOfStep(at: number): number {
+  return at - (at % USAGE_STEP_MS)
 }

@@ -56,37 +56,122 @@ export interface MirrorParts {
   readonly stopping: AbortSignal
 }
 
-/** What became of a copy within seconds: at most one is set. Neither: it is noted at the job once it is known. */
+/** The outcome of a copy within 5 s. At most one is set; if neither is, the outcome is recorded at the job later. */
 export interface CopyOutcome {
   readonly copyId: string | null
   readonly mirrorFailure: string | null
 }
 
-export interface Mirror {
-  copySoon(job: SwapJob, links: SwapLinks): Promise<CopyOutcome>
-}
-
 const NOT_YET: CopyOutcome = { copyId: null, mirrorFailure: null }
 
-/** Begins at once to look after what a crash has left without a copy. */
+/** Starts at once to make the copies that a crash prevented. */
 export function openMirror(parts: MirrorParts): Mirror {
-  const { store, images, kept, codec, source, background, telemetry, clock, stopping } = parts
+  const mirror = new Mirror(parts)
+  parts.background.run('keep copies of results', () => mirror.retryUntilStopped())
+  return mirror
+}
+
+/** Makes the copies: `copySoon` at the end of a job, `retryUntilStopped` on a schedule. */
+export class Mirror {
+  readonly #parts: MirrorParts
   /** Jobs whose copy is being made here. */
-  const underWay = new Set<string>()
-  const copying = new Semaphore(MAX_COPY_BYTES)
-  const retrying = new Semaphore(MAX_RETRIES_AT_ONCE)
+  readonly #underWay = new Set<string>()
+  readonly #copying = new Semaphore(MAX_COPY_BYTES)
+  readonly #retrying = new Semaphore(MAX_RETRIES_AT_ONCE)
+
+  constructor(parts: MirrorParts) {
+    this.#parts = parts
+  }
+
+  /** Copies the result of a job that has just ended; waits for the copy for up to 5 s. */
+  async copySoon(job: SwapJob, links: SwapLinks): Promise<CopyOutcome> {
+    if (this.#underWay.has(job.id)) return NOT_YET
+    this.#underWay.add(job.id)
+    const { store, background, clock } = this.#parts
+    let isLate = false
+    const making = this.#copy(job, links)
+      .then(async (copyId) => {
+        if (isLate) await this.#record(job, copyId)
+        return { copyId, mirrorFailure: null }
+      })
+      .catch(async (error: unknown) => {
+        const failure = this.#reportFailure(job, error)
+        if (isLate && failure !== null) await store.recordMirror(job.id, { failure })
+        return { copyId: null, mirrorFailure: failure }
+      })
+      .finally(() => this.#underWay.delete(job.id))
+    return new Promise((resolve) => {
+      const cancel = clock.after(AWAITED_MS, () => {
+        isLate = true
+        resolve(NOT_YET)
+      })
+      background.run('keep a copy of a result', async () => {
+        resolve(await making)
+        cancel()
+      })
+    })
+  }
+
+  /** Retries failed copies on their schedule; resolves when the gateway stops. */
+  async retryUntilStopped(): Promise<void> {
+    const { telemetry, clock, stopping } = this.#parts
+    /** The schedule has been followed up to here; null at the start, when everything of the last day is due. */
+    let servedUntil: number | null = null
+    while (!stopping.aborted) {
+      try {
+        const now = clock.now()
+        if (servedUntil === null) await this.#retryEndedIn(now - LAST_RETRY_MS - CATCH_UP_MS, now - FIRST_RETRY_MS)
+        else for (const delayMs of RETRY_AFTER_MS) await this.#retryEndedIn(servedUntil - delayMs, now - delayMs)
+        servedUntil = now
+      } catch (error) {
+        telemetry.backgroundFailed('keep copies of results', error)
+      }
+      await clock.delay(SWEEP_EVERY_MS, stopping).catch(() => null)
+    }
+  }
+
+  /** Retries the jobs that ended in this time and have no copy. */
+  async #retryEndedIn(from: number, before: number): Promise<void> {
+    const { store, stopping } = this.#parts
+    const seen = new Set<string>()
+    for (let start = from; ;) {
+      const page = await store.listWithoutCopy(start, before, PAGE)
+      const due = page.filter(({ id }) => !seen.has(id))
+      for (const { id } of due) seen.add(id)
+      await Promise.all(due.map(async (job) => this.#retrying.run(job.tenant, 1, async () => this.#retry(job))))
+      const last = page.at(-1)?.finishedAt ?? null
+      if (page.length < PAGE || last === null || stopping.aborted) return
+      start = due.length > 0 ? last : last + 1
+    }
+  }
+
+  async #retry(job: SwapJob): Promise<void> {
+    const { links } = job
+    if (links === null || this.#underWay.has(job.id)) return
+    this.#underWay.add(job.id)
+    try {
+      await this.#record(job, await this.#copy(job, links))
+    } catch (error) {
+      const failure = this.#reportFailure(job, error)
+      if (failure !== null) await this.#parts.store.recordMirror(job.id, { failure })
+    } finally {
+      this.#underWay.delete(job.id)
+    }
+  }
 
   /** @returns the id of the copy. */
-  const copy = async (job: SwapJob, links: SwapLinks): Promise<string> => {
+  async #copy(job: SwapJob, links: SwapLinks): Promise<string> {
     let failure = new ResultUnavailableError(
       'LINKS_EXPIRED',
       'is not available any more: its links have expired',
       false,
     )
     for (const link of [links.cdnImage, links.discordImage]) {
-      if (link === null || (linkExpiresAt(link) ?? Infinity) <= clock.now()) continue
+      if (link === null || (linkExpiresAt(link) ?? Infinity) <= this.#parts.clock.now()) continue
       try {
-        return await copying.run(job.tenant, MAX_IMAGE_BYTES, async (shrinkTo) => copyFrom(link, job, shrinkTo))
+        return await this.#copying.run(job.tenant, MAX_IMAGE_BYTES, async (shrinkTo) =>
+          this.#copyFrom(link, job, shrinkTo),
+        )
       } catch (error) {
         if (!(error instanceof ResultUnavailableError)) throw error
         if (!failure.isTransient) failure = error
@@ -95,7 +180,8 @@ export function openMirror(parts: MirrorParts): Mirror {
     throw failure
   }
 
-  const copyFrom = async (link: string, job: SwapJob, onLength: (byteLength: number) => void): Promise<string> => {
+  async #copyFrom(link: string, job: SwapJob, onLength: (byteLength: number) => void): Promise<string> {
+    const { images, kept, codec, source, clock, stopping } = this.#parts
     stopping.throwIfAborted()
     const bytes = await source.download(link, onLength)
     const image = await codec.clean(bytes, 'COPY', job.tenant)
@@ -111,19 +197,21 @@ export function openMirror(parts: MirrorParts): Mirror {
       digitalSourceType: image.digitalSourceType,
       rejection: null,
       createdAt: now,
-      // Goes with its job, and is not left behind by one that never named it.
+      // Expires with its job, and also if no job ever names it.
       purgeAt: now + Math.max(1, job.keepDays) * DAY_MS + DAY_MS,
     })
     return id
   }
 
-  const note = async (job: SwapJob, copyId: string) => {
+  async #record(job: SwapJob, copyId: string): Promise<void> {
+    const { store, images, clock } = this.#parts
     // Another process was faster, or the job has been forgotten meanwhile.
     if (!(await store.recordMirror(job.id, { copyId }))) await images.expireImage(copyId, clock.now())
   }
 
   /** @returns why there will be no copy; null if it is tried again. */
-  const fail = (job: SwapJob, error: unknown): string | null => {
+  #reportFailure(job: SwapJob, error: unknown): string | null {
+    const { telemetry, clock, stopping } = this.#parts
     // Made after the next start.
     if (stopping.aborted) return null
     const isKnown = error instanceof ResultUnavailableError || error instanceof ImageRejectedError
@@ -133,79 +221,6 @@ export function openMirror(parts: MirrorParts): Mirror {
       isLast || error instanceof ImageRejectedError || (error instanceof ResultUnavailableError && !error.isTransient)
     telemetry.mirrorFailed(job, { code: toCode(error), reason, isFinal })
     return isFinal ? reason : null
-  }
-
-  const tryAgain = async (job: SwapJob) => {
-    const { links } = job
-    if (links === null || underWay.has(job.id)) return
-    underWay.add(job.id)
-    try {
-      await note(job, await copy(job, links))
-    } catch (error) {
-      const failure = fail(job, error)
-      if (failure !== null) await store.recordMirror(job.id, { failure })
-    } finally {
-      underWay.delete(job.id)
-    }
-  }
-
-  /** Retries the jobs that ended in this time and have no copy. */
-  const retryEndedIn = async (from: number, before: number) => {
-    const seen = new Set<string>()
-    for (let start = from; ;) {
-      const page = await store.listWithoutCopy(start, before, PAGE)
-      const due = page.filter(({ id }) => !seen.has(id))
-      for (const { id } of due) seen.add(id)
-      await Promise.all(due.map(async (job) => retrying.run(job.tenant, 1, async () => tryAgain(job))))
-      const last = page.at(-1)?.finishedAt ?? null
-      if (page.length < PAGE || last === null || stopping.aborted) return
-      start = due.length > 0 ? last : last + 1
-    }
-  }
-
-  background.run('keep copies of results', async () => {
-    /** Until when the schedule has been served; null at the start, when everything of the last day is due. */
-    let servedUntil: number | null = null
-    while (!stopping.aborted) {
-      try {
-        const now = clock.now()
-        if (servedUntil === null) await retryEndedIn(now - LAST_RETRY_MS - CATCH_UP_MS, now - FIRST_RETRY_MS)
-        else for (const delayMs of RETRY_AFTER_MS) await retryEndedIn(servedUntil - delayMs, now - delayMs)
-        servedUntil = now
-      } catch (error) {
-        telemetry.backgroundFailed('keep copies of results', error)
-      }
-      await clock.delay(SWEEP_EVERY_MS, stopping).catch(() => null)
-    }
-  })
-
-  return {
-    copySoon: async (job, links) => {
-      if (underWay.has(job.id)) return NOT_YET
-      underWay.add(job.id)
-      let isLate = false
-      const making = copy(job, links)
-        .then(async (copyId) => {
-          if (isLate) await note(job, copyId)
-          return { copyId, mirrorFailure: null }
-        })
-        .catch(async (error: unknown) => {
-          const failure = fail(job, error)
-          if (isLate && failure !== null) await store.recordMirror(job.id, { failure })
-          return { copyId: null, mirrorFailure: failure }
-        })
-        .finally(() => underWay.delete(job.id))
-      return new Promise((resolve) => {
-        const cancel = clock.after(AWAITED_MS, () => {
-          isLate = true
-          resolve(NOT_YET)
-        })
-        background.run('keep a copy of a result', async () => {
-          resolve(await making)
-          cancel()
-        })
-      })
-    },
   }
 }
 

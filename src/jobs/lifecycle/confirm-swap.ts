@@ -1,13 +1,13 @@
 /**
  * The only caller of the upstream's fetch, and so the only way an outcome is believed. Queries, polls and hooks all come
- * through here. Polls and queries of one job share a fetch, and leave a second between two. A hook is news: its fetch
- * starts at once, at most one a second for each job (`HookQueue`). All fetches together keep to a rate, and none is made
+ * through here. Polls and queries of one job share a fetch, and leave a second between two. A hook's
+ * fetch starts at once, at most one a second for each job (`HookQueue`). All fetches together keep to a rate, and none is made
  * while the upstream is down.
  */
 import type { Clock } from '../../lib/time/clock.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
 import type { RateLimiter } from '../../lib/time/rate-limiter.ts'
-import { createTtlCache } from '../../lib/time/ttl-cache.ts'
+import { createTtlCache, type TtlCache } from '../../lib/time/ttl-cache.ts'
 import type { Finding, Report } from '../../domain/report.ts'
 import { isDone, isSettled, type SwapJob } from '../../domain/swap-job.ts'
 import type { JobStore } from '../../store/job-store.ts'
@@ -28,7 +28,7 @@ export interface ConfirmerParts {
   readonly applyReport: ApplyReport
   readonly breaker: UpstreamBreaker
   readonly mirror: Pick<Mirror, 'copySoon'>
-  /** Turns to fetch, for all jobs together. */
+  /** Limits the rate of fetches, of all jobs together. */
   readonly fetchLimiter: RateLimiter
   readonly telemetry: Pick<Telemetry, 'fetchUnanswered' | 'hookNotBound'>
   readonly clock: Clock
@@ -36,40 +36,97 @@ export interface ConfirmerParts {
   readonly stopping: AbortSignal
 }
 
-export interface Confirmer {
+export function createConfirmer(parts: ConfirmerParts): Confirmer {
+  return new Confirmer(parts)
+}
+
+export class Confirmer {
+  readonly #parts: ConfirmerParts
+  /** Fetches of polls and queries in progress, and polls that wait for their turn; by job id. */
+  readonly #flights = new Map<string, Promise<Confirmed>>()
+  readonly #waiting = new Map<string, Promise<Confirmed>>()
+  /** When each job was last fetched, for whatever reason. */
+  readonly #lastFetchAt: TtlCache<number>
+  readonly #hookQueue: HookQueue
+
+  constructor(parts: ConfirmerParts) {
+    this.#parts = parts
+    this.#lastFetchAt = createTtlCache(FETCH_SPACING_MS, () => parts.clock.now())
+    this.#hookQueue = new HookQueue({
+      spacingMs: FETCH_SPACING_MS,
+      waitForSlot: async (spacingMs) => this.#waitForSlot(spacingMs),
+      clock: parts.clock,
+      fetch: async (job, hintedId) => this.#fetchForHook(job, hintedId),
+    })
+  }
+
   /**
-   * For a query: joins a fetch of the job that is under way or starts one. Returns the job as given if it is done, is
+   * For a query: joins a fetch of the job that is in progress or starts one. Returns the job as given if it is done, is
    * not upstream yet, was fetched less than a second ago, or if no fetch is free now.
    */
-  refresh(job: SwapJob): Promise<SwapJob>
+  async refresh(job: SwapJob): Promise<SwapJob> {
+    const { breaker, fetchLimiter } = this.#parts
+    if (isDone(job.status) || job.upstreamId === null) return job
+    const flight = this.#flights.get(job.id)
+    if (flight) return (await flight).job
+    if (this.#spacingLeftMs(job.id) > 0 || breaker.isOpen() || !(await fetchLimiter.tryTake())) return job
+    // Another query may have started a fetch meanwhile.
+    const other = this.#flights.get(job.id)
+    if (other) return (await other).job
+    if (this.#spacingLeftMs(job.id) > 0 || !breaker.tryPass()) return job
+    return (await this.#startFlight(job, job.upstreamId, 'FETCH')).job
+  }
+
   /**
    * For the reconciler: fetches when it is the job's turn, once for all callers that wait for it; not at all while the
    * upstream is down.
    */
-  poll(job: SwapJob): Promise<Confirmed>
+  async poll(job: SwapJob): Promise<Confirmed> {
+    if (isDone(job.status) || job.upstreamId === null) return unanswered(job)
+    const pending = this.#waiting.get(job.id) ?? this.#waitAndFetch(job)
+    this.#waiting.set(job.id, pending)
+    return pending
+  }
+
   /**
    * For a hook: fetches at once, or in the job's next turn if a hook of it was fetched less than a second ago.
    * @param hintedId the id that the hook named. It is used only while the job has none of its own, and believed only if
    * the fetched document is bound to this job. The verdict is about this id and no other.
    */
-  confirmHook(job: SwapJob, hintedId: string | null): Promise<Confirmed>
-}
+  async confirmHook(job: SwapJob, hintedId: string | null): Promise<Confirmed> {
+    const askedId = job.upstreamId ?? hintedId
+    if (isSettled(job) || askedId === null) return unanswered(job)
+    const { verdict, job: current } = await this.#hookQueue.take(job, askedId)
+    return verdict ?? unanswered(current)
+  }
 
-export function createConfirmer(parts: ConfirmerParts): Confirmer {
-  const { store, upstream, applyReport, breaker, fetchLimiter, mirror, telemetry, clock, stopping } = parts
-  /** Fetches of polls and queries under way, and polls that wait for their turn; by job id. */
-  const flights = new Map<string, Promise<Confirmed>>()
-  const waiting = new Map<string, Promise<Confirmed>>()
-  /** When each job was last fetched, for whatever reason. */
-  const lastFetchAt = createTtlCache<number>(FETCH_SPACING_MS, () => clock.now())
+  async #waitAndFetch(job: SwapJob): Promise<Confirmed> {
+    const { store, breaker } = this.#parts
+    let current: SwapJob | null = job
+    try {
+      do {
+        // A fetch in progress is older than this poll; its failure is its own callers' to handle.
+        await this.#flights.get(job.id)?.catch(() => null)
+        if (!(await this.#waitForSlot(this.#spacingLeftMs(job.id)))) return unanswered(job)
+        current = await store.findJob(job.id)
+      } while (this.#flights.has(job.id) || this.#spacingLeftMs(job.id) > 0)
+    } finally {
+      this.#waiting.delete(job.id)
+    }
+    if (!current || isDone(current.status) || current.upstreamId === null || !breaker.tryPass()) {
+      return unanswered(current ?? job)
+    }
+    return this.#startFlight(current, current.upstreamId, 'RECONCILER')
+  }
 
-  const spacingLeftMs = (jobId: string) => {
-    const last = lastFetchAt.get(jobId)
-    return last === undefined ? 0 : Math.max(0, last + FETCH_SPACING_MS - clock.now())
+  #spacingLeftMs(jobId: string): number {
+    const last = this.#lastFetchAt.get(jobId)
+    return last === undefined ? 0 : Math.max(0, last + FETCH_SPACING_MS - this.#parts.clock.now())
   }
 
   /** Resolves to false if the gateway stops first. */
-  const waitForSlot = async (spacingMs: number) => {
+  async #waitForSlot(spacingMs: number): Promise<boolean> {
+    const { clock, fetchLimiter, stopping } = this.#parts
     try {
       if (spacingMs > 0) await clock.delay(spacingMs, stopping)
       await fetchLimiter.take(stopping)
@@ -80,8 +137,24 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
     }
   }
 
-  const fetchAndApply = async (job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> => {
-    lastFetchAt.set(job.id, clock.now())
+  /** To be called after the breaker has let the fetch through. */
+  #startFlight(job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> {
+    const flight = this.#fetchAndApply(job, upstreamId, source).finally(() => this.#flights.delete(job.id))
+    this.#flights.set(job.id, flight)
+    return flight
+  }
+
+  /** Starts the fetch of a hook's turn; `verdict` is null if there is nothing to fetch, or the breaker is open. */
+  async #fetchForHook(job: SwapJob, hintedId: string) {
+    const { store, breaker } = this.#parts
+    const current = await store.findJob(job.id)
+    if (!current || isSettled(current) || !breaker.tryPass()) return { verdict: null, job: current ?? job }
+    return { verdict: this.#fetchAndApply(current, current.upstreamId ?? hintedId, 'HOOK'), job: current }
+  }
+
+  async #fetchAndApply(job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> {
+    const { store, upstream, applyReport, breaker, mirror, telemetry, clock } = this.#parts
+    this.#lastFetchAt.set(job.id, clock.now())
     const outcome = await upstream.fetch(upstreamId)
     faultPoint('fetch-answered')
     const isReached = outcome.kind !== 'nothing' || !outcome.isDown
@@ -98,76 +171,13 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
         return { job, isAnswered: true, isReached, isForeign: true }
       }
       // Nothing in this document says whose it is: a document that does may follow.
-      if (!isEchoed(outcome.echo) && hookQueue.hasOthers(job.id, upstreamId)) return { ...unanswered(job), isReached }
+      if (!isEchoed(outcome.echo) && this.#hookQueue.hasOthers(job.id, upstreamId))
+        return { ...unanswered(job), isReached }
     }
     const copy = outcome.kind === 'succeeded' && !isDone(job.status) ? await mirror.copySoon(job, outcome.links) : null
     const finding = toFinding(outcome, copy)
     const written = await applyReport(job, { source, at: clock.now(), finding })
     return { job: written, isAnswered: outcome.kind !== 'nothing', isReached, isForeign: false }
-  }
-
-  /** The breaker has let it through. */
-  const fly = (job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> => {
-    const flight = fetchAndApply(job, upstreamId, source).finally(() => flights.delete(job.id))
-    flights.set(job.id, flight)
-    return flight
-  }
-
-  const hookQueue = new HookQueue({
-    spacingMs: FETCH_SPACING_MS,
-    waitForSlot,
-    clock,
-    fetch: async (job, hintedId) => {
-      const current = await store.findJob(job.id)
-      if (!current || isSettled(current) || !breaker.tryPass()) return { verdict: null, job: current ?? job }
-      return { verdict: fetchAndApply(current, current.upstreamId ?? hintedId, 'HOOK'), job: current }
-    },
-  })
-
-  const waitAndFly = async (job: SwapJob): Promise<Confirmed> => {
-    let current: SwapJob | null = job
-    try {
-      do {
-        // A fetch under way is older than this poll; its failure is its own callers' to handle.
-        await flights.get(job.id)?.catch(() => null)
-        if (!(await waitForSlot(spacingLeftMs(job.id)))) return unanswered(job)
-        current = await store.findJob(job.id)
-      } while (flights.has(job.id) || spacingLeftMs(job.id) > 0)
-    } finally {
-      waiting.delete(job.id)
-    }
-    if (!current || isDone(current.status) || current.upstreamId === null || !breaker.tryPass()) {
-      return unanswered(current ?? job)
-    }
-    return fly(current, current.upstreamId, 'RECONCILER')
-  }
-
-  return {
-    refresh: async (job) => {
-      if (isDone(job.status) || job.upstreamId === null) return job
-      const flight = flights.get(job.id)
-      if (flight) return (await flight).job
-      if (spacingLeftMs(job.id) > 0 || breaker.isOpen() || !(await fetchLimiter.tryTake())) return job
-      // Another query may have started a fetch meanwhile.
-      const other = flights.get(job.id)
-      if (other) return (await other).job
-      if (spacingLeftMs(job.id) > 0 || !breaker.tryPass()) return job
-      return (await fly(job, job.upstreamId, 'FETCH')).job
-    },
-
-    poll: async (job) => {
-      if (isDone(job.status) || job.upstreamId === null) return unanswered(job)
-      const pending = waiting.get(job.id) ?? waitAndFly(job)
-      waiting.set(job.id, pending)
-      return pending
-    },
-
-    confirmHook: async (job, hintedId) => {
-      const askedId = job.upstreamId ?? hintedId
-      if (isSettled(job) || askedId === null) return unanswered(job)
-      const { verdict, job: current } = await hookQueue.take(job, askedId)
-      return verdict ?? unanswered(current)
-    },
   }
 }
 

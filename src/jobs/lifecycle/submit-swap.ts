@@ -32,34 +32,94 @@ export interface SubmitterParts {
   readonly random: () => number
 }
 
-export interface Submitter {
-  /**
-   * Sends a claimed job upstream, once, and records what came of it. The claim must be durable: from here on the
-   * upstream may charge. Not to be abandoned when a caller hangs up.
-   */
-  submit(claimed: SwapJob): Promise<SwapJob>
-  /** Submits waiting jobs, as `findNextWaiting` orders them, while there is room. Resolves when none can follow. */
-  submitWaiting(): Promise<void>
+export function createSubmitter(parts: SubmitterParts): Submitter {
+  return new Submitter(parts)
 }
 
-export function createSubmitter(parts: SubmitterParts): Submitter {
-  const {
-    store,
-    upstream,
-    applyReport,
-    breaker,
-    maxInFlight,
-    background,
-    leases,
-    releaseUnsent,
-    hookAddresses,
-    telemetry,
-    clock,
-    random,
-  } = parts
+/** Sends claimed jobs upstream, each claim once, and records the outcomes. */
+export class Submitter {
+  readonly #parts: SubmitterParts
 
-  /** The answer exists only here: while the database is away, recording it is retried. */
-  const record = async (claimed: SwapJob, report: Report): Promise<SwapJob> => {
+  constructor(parts: SubmitterParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Sends a claimed job upstream, once, and records the outcome. The claim must be durable: from here on the upstream may
+   * charge. The submit goes on if the caller hangs up.
+   */
+  async submit(claimed: SwapJob): Promise<SwapJob> {
+    const submitted = this.#sendClaimed(claimed)
+    // Also run in the background: a stop waits for it, even if its caller has hung up.
+    this.#parts.background.run('submit a job', () => submitted)
+    return submitted
+  }
+
+  /** Submits waiting jobs, as `findNextWaiting` orders them, while there is room. Resolves when none can follow. */
+  async submitWaiting(): Promise<void> {
+    while (await this.#submitNext());
+  }
+
+  /** @returns whether another may follow. */
+  async #submitNext(): Promise<boolean> {
+    const { store, breaker, background, clock } = this.#parts
+    const now = clock.now()
+    const job = await store.findNextWaiting(now, toContentRefusals(now))
+    if (!job || !breaker.tryPass()) return false
+    const claimed = await this.#claim(job)
+    if (!claimed) {
+      breaker.abandoned()
+      return false
+    }
+    faultPoint('resubmit-claimed')
+    background.run('submit a waiting job', () => this.#sendClaimed(claimed))
+    return true
+  }
+
+  /** @returns null if another process claimed the job first, or there is no room. */
+  async #claim(job: SwapJob): Promise<SwapJob | null> {
+    const { store, breaker, hookAddresses, releaseUnsent, maxInFlight, clock } = this.#parts
+    const leaseUntil = clock.now() + SUBMIT_LEASE_MS
+    const claim = { hookAddress: hookAddresses.addressOf(job.id), leaseUntil, maxInFlight }
+    try {
+      return await store.claimSubmit(job, claim)
+    } catch (error) {
+      breaker.abandoned()
+      if (error instanceof CommitUnknownError) {
+        releaseUnsent({ jobId: job.id, fencing: job.fencing + 1, leaseUntil, mayWait: true }, error)
+      }
+      throw error
+    }
+  }
+
+  async #sendClaimed(claimed: SwapJob): Promise<SwapJob> {
+    if (claimed.leaseUntil === null || claimed.hookAddress === null) throw new TypeError('a submit needs a claim')
+    const lease = this.#parts.leases.hold(claimed)
+    return this.#send(claimed, claimed.hookAddress, lease).finally(() => lease.release())
+  }
+
+  async #send(claimed: SwapJob, hookUrl: string, lease: HeldLease): Promise<SwapJob> {
+    const { upstream, breaker, telemetry, clock, random } = this.#parts
+    const outcome = await upstream.submit({
+      targetImage: claimed.targetImageUrl,
+      swapImage: claimed.swapImageUrl,
+      hookUrl,
+    })
+    faultPoint('submit-answered')
+    await lease.stopRenewing()
+    if (outcome.kind === 'notSent' || outcome.kind === 'unknown') breaker.failed()
+    else breaker.succeeded()
+    telemetry.submitEnded(claimed, outcome.kind, 'reason' in outcome ? outcome.reason : null)
+    const at = clock.now()
+    const finding = toFinding(outcome, at + retryDelayMs(claimed.fencing, random()))
+    const job = await this.#record(claimed, { source: 'SUBMIT', at, fencing: claimed.fencing, finding })
+    faultPoint('submit-recorded')
+    return job
+  }
+
+  /** The answer exists only here, so recording it is retried while the database is unavailable. */
+  async #record(claimed: SwapJob, report: Report): Promise<SwapJob> {
+    const { applyReport, clock } = this.#parts
     for (let tries = 1; ; tries += 1) {
       try {
         return await applyReport(claimed, report)
@@ -68,65 +128,6 @@ export function createSubmitter(parts: SubmitterParts): Submitter {
         await clock.delay(RECORD_EVERY_MS)
       }
     }
-  }
-
-  const send = async (claimed: SwapJob, hookUrl: string, hold: HeldLease) => {
-    const outcome = await upstream.submit({
-      targetImage: claimed.targetImageUrl,
-      swapImage: claimed.swapImageUrl,
-      hookUrl,
-    })
-    faultPoint('submit-answered')
-    await hold.stopRenewing()
-    if (outcome.kind === 'notSent' || outcome.kind === 'unknown') breaker.failed()
-    else breaker.succeeded()
-    telemetry.submitEnded(claimed, outcome.kind, 'reason' in outcome ? outcome.reason : null)
-    const at = clock.now()
-    const finding = toFinding(outcome, at + retryDelayMs(claimed.fencing, random()))
-    const job = await record(claimed, { source: 'SUBMIT', at, fencing: claimed.fencing, finding })
-    faultPoint('submit-recorded')
-    return job
-  }
-
-  const submit = async (claimed: SwapJob) => {
-    if (claimed.leaseUntil === null || claimed.hookAddress === null) throw new TypeError('a submit needs a claim')
-    const hold = leases.hold(claimed)
-    return send(claimed, claimed.hookAddress, hold).finally(hold.release)
-  }
-
-  /** @returns whether another may follow. */
-  const submitNext = async (): Promise<boolean> => {
-    const now = clock.now()
-    const job = await store.findNextWaiting(now, toContentRefusals(now))
-    if (!job || !breaker.tryPass()) return false
-    const leaseUntil = clock.now() + SUBMIT_LEASE_MS
-    const claim = { hookAddress: hookAddresses.addressOf(job.id), leaseUntil, maxInFlight }
-    const claimed = await store.claimSubmit(job, claim).catch((error: unknown) => {
-      breaker.abandoned()
-      if (error instanceof CommitUnknownError) {
-        releaseUnsent({ jobId: job.id, fencing: job.fencing + 1, leaseUntil, mayWait: true }, error)
-      }
-      throw error
-    })
-    if (!claimed) {
-      breaker.abandoned()
-      return false
-    }
-    faultPoint('resubmit-claimed')
-    background.run('submit a waiting job', () => submit(claimed))
-    return true
-  }
-
-  return {
-    submit: async (claimed) => {
-      const submitted = submit(claimed)
-      // Owned beside its caller, who may hang up: a stop waits for it.
-      background.run('submit a job', () => submitted)
-      return submitted
-    },
-    submitWaiting: async () => {
-      while (await submitNext());
-    },
   }
 }
 
