@@ -89,7 +89,7 @@ export function openEventStreamHandler({ live, now }: EventStreamHandlerParts): 
       operation.close()
     }
     if (response.destroyed) return close()
-    response.on('drain', operation.resume)
+    response.on('drain', () => operation.resume())
     response.once('close', close)
   }
 

@@ -1,47 +1,42 @@
 /**
- * Running subscriptions. One loop for each subscriber, and nothing queued: an event is read from its feed when the
- * subscriber's line can take it, so a slow one is given the newest state, late, and costs no memory. All who ask the
- * same, as the same viewer, share each event: it is executed once and serialised once.
+ * Running subscriptions. Each subscriber has one loop and no queue: it reads an event from its feed when its connection can
+ * take one, so a slow subscriber gets the newest state, late, and costs no memory. Subscribers of the same operation with
+ * the same viewer share each event: it is executed once and serialised once.
  */
 import { createSourceEventStream, type DocumentNode, execute, type GraphQLError } from 'graphql'
 import { toViewerKey } from '../../auth/viewer.ts'
 import type { Feed, FeedSource } from '../../jobs/feed.ts'
-import type { TimerWheel } from '../../lib/time/timer-wheel.ts'
+import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
 import { withoutHttp } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 
 /** Where the events of one subscription go. */
 export interface Sink {
-  /** Whether the line can take another event now. When it cannot, `resume` is to be called once it can. */
+  /** Whether the connection can take another event now. If it cannot, call `resume` once it can. */
   isReady(): boolean
-  /** @param payload the execution result, JSON in UTF-8; the same buffer for all who share it, not to be written to. */
+  /** @param payload the execution result, JSON in UTF-8. Subscribers share the buffer, so it must not be written to. */
   next(payload: Buffer): void
-  /** The last event, in one go with the end; null where there is none to give any more. */
+  /** The last event and the end, at once; null if there is no further event. */
   last(payload: Buffer | null): void
 }
 
 export interface LiveOperation {
   resume(): void
-  /** Ends it; nothing is given to the sink any more. */
+  /** Ends it; the sink gets nothing more. */
   close(): void
 }
 
-export interface LiveOperations {
-  /** Attaches the subscription, then gives the state now. */
-  start(operation: Operation, sink: Sink): Promise<LiveOperation | Unrunnable>
-}
-
 export interface LiveOperationsParts {
-  /** Turns of the interval after which a state that has not changed is repeated. */
+  /** Timers of the interval after which an unchanged state is repeated. */
   readonly repeats: Pick<TimerWheel, 'add'>
   readonly maskError: (error: unknown) => GraphQLError
   readonly onUnexpectedError: (error: unknown) => void
 }
 
-/** How long a feed that could not be read is left alone. */
+/** The wait before a feed that could not be read is read again. */
 const READ_AGAIN_MS = 1_000
 
-/** What those share who run the same operation: how it is run. */
+/** Subscribers of the same operation, and how it is executed. */
 interface Group {
   members: number
   readonly args: Operation['args']
@@ -49,15 +44,43 @@ interface Group {
 }
 
 export function createLiveOperations(parts: LiveOperationsParts): LiveOperations {
-  const { repeats, onUnexpectedError } = parts
-  const maskError = (error: unknown) => withoutHttp(parts.maskError(error))
-  const groups = new WeakMap<DocumentNode, Map<string, Group>>()
-  /** Of each event that somebody still holds, what it became for each group. */
-  const payloads = new WeakMap<object, Map<Group, Promise<Buffer>>>()
+  return new LiveOperations(parts)
+}
 
-  const joinGroup = ({ args, caller, newContext }: Operation) => {
-    const ofDocument = groups.get(args.document) ?? new Map<string, Group>()
-    groups.set(args.document, ofDocument)
+export class LiveOperations {
+  readonly #parts: LiveOperationsParts
+  readonly #groups = new WeakMap<DocumentNode, Map<string, Group>>()
+  /** The payloads of each event that a subscriber still holds, by group. */
+  readonly #payloads = new WeakMap<object, Map<Group, Promise<Buffer>>>()
+
+  constructor(parts: LiveOperationsParts) {
+    this.#parts = parts
+  }
+
+  /** Attaches the subscription, then sends the current state. */
+  async start(operation: Operation, sink: Sink): Promise<LiveOperation | Unrunnable> {
+    try {
+      const source = await createSourceEventStream({ ...operation.args, contextValue: operation.newContext() })
+      if (isFeedSource(source)) return this.#subscribe(operation, source, sink)
+      if ('errors' in source && source.errors) return { errors: source.errors.map(this.#maskError) }
+      throw new TypeError('a subscription field gives a feed')
+    } catch (error) {
+      return { errors: [this.#maskError(error)] }
+    }
+  }
+
+  readonly #maskError = (error: unknown): GraphQLError => withoutHttp(this.#parts.maskError(error))
+
+  #subscribe(operation: Operation, source: FeedSource<object>, sink: Sink): LiveOperation {
+    const { repeats, onUnexpectedError } = this.#parts
+    const { group, leave } = this.#joinGroup(operation)
+    const render = (event: object) => this.#payloadOf(group, event)
+    return new Subscriber({ repeats, onUnexpectedError, source, sink, render, onClosed: leave })
+  }
+
+  #joinGroup({ args, caller, newContext }: Operation) {
+    const ofDocument = this.#groups.get(args.document) ?? new Map<string, Group>()
+    this.#groups.set(args.document, ofDocument)
     const key = JSON.stringify([toViewerKey(caller.viewer), args.operationName, args.variableValues])
     const group = ofDocument.get(key) ?? { members: 0, args, newContext }
     ofDocument.set(key, group)
@@ -71,95 +94,98 @@ export function createLiveOperations(parts: LiveOperationsParts): LiveOperations
     }
   }
 
-  const renderEvent = async ({ args, newContext }: Group, event: object): Promise<Buffer> => {
-    try {
-      const result = await execute({ ...args, rootValue: event, contextValue: newContext() })
-      return toPayload(result.errors ? { ...result, errors: result.errors.map(maskError) } : result)
-    } catch (error) {
-      return toPayload({ errors: [maskError(error)] })
-    }
-  }
-
-  const payloadOf = (group: Group, event: object): Promise<Buffer> => {
-    const ofEvent = payloads.get(event) ?? new Map<Group, Promise<Buffer>>()
-    payloads.set(event, ofEvent)
-    const payload = ofEvent.get(group) ?? renderEvent(group, event)
+  #payloadOf(group: Group, event: object): Promise<Buffer> {
+    const ofEvent = this.#payloads.get(event) ?? new Map<Group, Promise<Buffer>>()
+    this.#payloads.set(event, ofEvent)
+    const payload = ofEvent.get(group) ?? this.#executeFor(group, event)
     ofEvent.set(group, payload)
     return payload
   }
 
-  const run = (operation: Operation, source: FeedSource<object>, sink: Sink): LiveOperation => {
-    const { group, leave } = joinGroup(operation)
-    let isRung = true
-    let isPumping = false
-    let isClosed = false
-    let again: NodeJS.Timeout | undefined
-
-    const close = () => {
-      if (isClosed) return
-      isClosed = true
-      clearTimeout(again)
-      turn.stop()
-      feed.close()
-      leave()
+  async #executeFor({ args, newContext }: Group, event: object): Promise<Buffer> {
+    try {
+      const result = await execute({ ...args, rootValue: event, contextValue: newContext() })
+      return toPayload(result.errors ? { ...result, errors: result.errors.map(this.#maskError) } : result)
+    } catch (error) {
+      return toPayload({ errors: [this.#maskError(error)] })
     }
+  }
+}
 
-    const isWanted = () => isRung && !isClosed && sink.isReady()
+interface SubscriberParts extends Pick<LiveOperationsParts, 'repeats' | 'onUnexpectedError'> {
+  readonly source: FeedSource<object>
+  readonly sink: Sink
+  /** The payload of an event. Never rejects. */
+  readonly render: (event: object) => Promise<Buffer>
+  /** Called once. */
+  readonly onClosed: () => void
+}
 
-    const pump = async () => {
-      if (isPumping) return
-      isPumping = true
-      try {
-        while (isWanted()) {
-          isRung = false
-          const event = await feed.read()
-          const payload = event && (await payloadOf(group, event))
-          if (isClosed) return
-          if (feed.isOver()) {
-            close()
-            sink.last(payload)
-          } else if (payload) {
-            turn.reset()
-            sink.next(payload)
-          }
-        }
-      } catch (error) {
-        // What is stored is not lost for that: it is read when the store is back.
-        onUnexpectedError(error)
-        if (!isClosed) again = setTimeout(notify, READ_AGAIN_MS)
-      } finally {
-        isPumping = false
-      }
-    }
+/** One subscriber: reads its feed whenever something may have changed and the connection can take an event. */
+class Subscriber implements LiveOperation {
+  readonly #parts: SubscriberParts
+  readonly #feed: Feed<object>
+  readonly #repeat: WheelTimer
+  /** Whether another read may give an event. */
+  #isNotified = true
+  #isPumping = false
+  #isClosed = false
+  #retry: NodeJS.Timeout | undefined
 
-    const resume = () => {
-      // `pump` never rejects.
-      void pump()
-    }
-    const notify = () => {
-      isRung = true
-      resume()
-    }
-    const feed: Feed<object> = source.open(notify)
-    const turn = repeats.add(() => {
-      feed.repeat()
-      notify()
+  constructor(parts: SubscriberParts) {
+    this.#parts = parts
+    this.#feed = parts.source.open(() => this.#notify())
+    this.#repeat = parts.repeats.add(() => {
+      this.#feed.repeat()
+      this.#notify()
     })
-    resume()
-    return { resume, close }
+    this.resume()
   }
 
-  return {
-    start: async (operation, sink) => {
-      try {
-        const source = await createSourceEventStream({ ...operation.args, contextValue: operation.newContext() })
-        if (isFeedSource(source)) return run(operation, source, sink)
-        if ('errors' in source && source.errors) return { errors: source.errors.map(maskError) }
-        throw new TypeError('a subscription field gives a feed')
-      } catch (error) {
-        return { errors: [maskError(error)] }
+  resume(): void {
+    // `#pump` never rejects.
+    void this.#pump()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearTimeout(this.#retry)
+    this.#repeat.stop()
+    this.#feed.close()
+    this.#parts.onClosed()
+  }
+
+  #notify(): void {
+    this.#isNotified = true
+    this.resume()
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    const { sink, render, onUnexpectedError } = this.#parts
+    try {
+      while (this.#isNotified && !this.#isClosed && sink.isReady()) {
+        this.#isNotified = false
+        const event = await this.#feed.read()
+        const payload = event && (await render(event))
+        if (this.#isClosed) return
+        if (this.#feed.isOver()) {
+          this.close()
+          sink.last(payload)
+        } else if (payload) {
+          this.#repeat.reset()
+          sink.next(payload)
+        }
       }
-    },
+    } catch (error) {
+      // Stored events are not lost: they are read when the store is back.
+      onUnexpectedError(error)
+      if (!this.#isClosed) this.#retry = setTimeout(() => this.#notify(), READ_AGAIN_MS)
+    } finally {
+      this.#isPumping = false
+    }
   }
 }
 
