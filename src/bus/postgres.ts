@@ -1,7 +1,7 @@
 /**
- * Wake-ups between processes, over PostgreSQL's LISTEN and NOTIFY on a connection of its own. Ids only, many in one
- * notification. They are wake-ups and nothing more: whatever gets lost with a connection or a process, a look at the
- * last changes finds within seconds.
+ * Wake-ups between processes, over PostgreSQL's LISTEN and NOTIFY on a connection of its own. A notification carries many
+ * ids and nothing else. If one is lost with a connection or a process, a look at the last changes finds those jobs within
+ * seconds.
  */
 import { Socket } from 'node:net'
 import { Client, type Notification } from 'pg'
@@ -15,10 +15,10 @@ const PEERS_CHANNEL = 'swapface_peers'
 /** PostgreSQL takes less than 8,000 bytes. */
 const MAX_PAYLOAD_BYTES = 7_900
 const LOOK_EVERY_MS = 2_000
-/** The connection is asked this often whether it is alive, and given up where it does not answer in this time. */
+/** How often the connection is asked whether it is alive. It is given up if it does not answer within the same time. */
 const HEARTBEAT_MS = 4_000
 const CONNECT_AGAIN_MS = 500
-/** Changes that one look tells; where there are more, everybody who waits is rung. */
+/** Changes that one look publishes one by one; if there are more, every listener is notified. */
 const MAX_LOOKED_AT = 5_000
 
 interface Change {
@@ -28,52 +28,94 @@ interface Change {
 
 export interface PostgresBusParts {
   readonly url: string
-  /** The jobs that changed at a place after `after`, the latest first. */
+  /** The jobs whose last change has a sequence number above `after`, the latest first. */
   readonly listLatestChanges: (
     after: number,
     limit: number,
   ) => Promise<readonly (Change & { readonly sequence: number })[]>
   readonly background: Background
   readonly clock: Clock
-  /** Aborts when the program stops: then nothing is heard any more. */
+  /** Aborts when the program stops: then nothing is received any more. */
   readonly stopping: AbortSignal
   readonly onFailure: (what: string, error: unknown) => void
 }
 
-/** Begins to listen at once; whoever subscribes before it does is found by the looks. */
+/** Starts to listen at once. A change that is published before it listens is found by the next look. */
 export function openPostgresBus(parts: PostgresBusParts): EventBus {
-  const { url, listLatestChanges, background, clock, stopping, onFailure } = parts
-  const local = createMemoryBus()
-  let ask: Ask | null = null
-  let unsent: Change[] = []
-  const peerListeners: ((message: string) => void)[] = []
+  const bus = new PostgresBus(parts)
+  parts.background.run('listen for changes', () => bus.listenUntilStopped())
+  parts.background.run('look for changes', () => bus.lookUntilStopped())
+  return bus
+}
 
-  const hear = ({ channel, payload = '' }: Notification) => {
-    if (channel === PEERS_CHANNEL) {
-      for (const listener of peerListeners) listener(payload)
-      return
-    }
-    for (const change of payload.split('\n')) {
-      const [id = '', tenant = ''] = change.split(' ')
-      local.publish({ id, tenant: decodeURIComponent(tenant) })
+class PostgresBus implements EventBus {
+  readonly #parts: PostgresBusParts
+  readonly #local = createMemoryBus()
+  readonly #peerListeners: ((message: string) => void)[] = []
+  /** Sends a statement on the listening connection; null while there is none. */
+  #ask: Ask | null = null
+  #unsent: Change[] = []
+  /**
+   * The latest sequence numbers at the last two looks. The next look reads on from the one before the last: a change may
+   * become visible after another one with a higher number.
+   */
+  readonly #latest: number[] = []
+
+  constructor(parts: PostgresBusParts) {
+    this.#parts = parts
+  }
+
+  publish(change: Change): void {
+    this.#local.publish(change)
+    if (this.#unsent.push(change) === 1) setImmediate(() => this.#send())
+  }
+
+  subscribeJob(jobId: string, listener: () => void): () => void {
+    return this.#local.subscribeJob(jobId, listener)
+  }
+
+  subscribeTenant(tenant: string, listener: () => void): () => void {
+    return this.#local.subscribeTenant(tenant, listener)
+  }
+
+  isWatched(jobId: string): boolean {
+    return this.#local.isWatched(jobId)
+  }
+
+  publishToPeers(message: string): void {
+    this.#notify(PEERS_CHANNEL, message)
+  }
+
+  subscribePeers(listener: (message: string) => void): void {
+    this.#peerListeners.push(listener)
+  }
+
+  async listenUntilStopped(): Promise<void> {
+    const { clock, stopping, onFailure } = this.#parts
+    while (!stopping.aborted) {
+      try {
+        await this.#listenOnce()
+      } catch (error) {
+        if (stopping.aborted) return
+        onFailure('listen for changes', error)
+      }
+      await clock.delay(CONNECT_AGAIN_MS, stopping).catch(() => null)
     }
   }
 
-  const notify = (channel: string, payload: string) => {
-    ask?.('select pg_notify($1, $2)', [channel, payload]).catch((error: unknown) => onFailure('notify', error))
-  }
-
-  /** One notification for all that was published in this turn. Where it cannot be sent, the others' looks find it. */
-  const send = () => {
-    const changes = unsent
-    unsent = []
-    for (const payload of pack(changes)) notify(CHANNEL, payload)
+  async lookUntilStopped(): Promise<void> {
+    const { clock, stopping, onFailure } = this.#parts
+    while (!stopping.aborted) {
+      await this.#look().catch((error: unknown) => onFailure('look for changes', error))
+      await clock.delay(LOOK_EVERY_MS, stopping).catch(() => null)
+    }
   }
 
   /** Listens on one connection until it is gone. */
-  const listenOnce = async () => {
+  async #listenOnce(): Promise<void> {
+    const { url, clock, stopping } = this.#parts
     const socket = new Socket()
-    const own = new Client({
+    const client = new Client({
       connectionString: url,
       stream: () => socket,
       application_name: 'swapface-gateway listener',
@@ -83,76 +125,62 @@ export function openPostgresBus(parts: PostgresBusParts): EventBus {
     })
     const gone = new AbortController()
     let ownProcessId: number | null = null
-    own.on('error', () => gone.abort())
-    own.on('end', () => gone.abort())
-    own.on('notification', (notification) => {
-      // Our own were told as they were published.
-      if (notification.processId !== ownProcessId) hear(notification)
+    client.on('error', () => gone.abort())
+    client.on('end', () => gone.abort())
+    client.on('notification', (notification) => {
+      // Our own changes were published here already.
+      if (notification.processId !== ownProcessId) this.#receive(notification)
     })
     try {
-      await own.connect()
-      const { rows } = await own.query<{ pid: number }>('select pg_backend_pid() as pid')
+      await client.connect()
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
       ownProcessId = rows[0]?.pid ?? null
-      await own.query(`listen ${CHANNEL}; listen ${PEERS_CHANNEL}`)
-      ask = oneAfterAnother(own)
+      await client.query(`listen ${CHANNEL}; listen ${PEERS_CHANNEL}`)
+      const ask = oneAfterAnother(client)
+      this.#ask = ask
       while (!stopping.aborted) {
         await clock.delay(HEARTBEAT_MS, AbortSignal.any([stopping, gone.signal]))
-        // Cut in the middle, a connection looks alive until it is asked.
+        // A connection that was cut in the middle looks alive until it is asked.
         await ask('select 1')
       }
     } finally {
-      ask = null
-      // Not a farewell: the other side may never answer.
+      this.#ask = null
+      // No orderly end: the other side may never answer.
       socket.destroy()
     }
   }
 
-  const listen = async () => {
-    while (!stopping.aborted) {
-      try {
-        await listenOnce()
-      } catch (error) {
-        if (stopping.aborted) return
-        onFailure('listen for changes', error)
-      }
-      await clock.delay(CONNECT_AGAIN_MS, stopping).catch(() => null)
+  #receive({ channel, payload = '' }: Notification): void {
+    if (channel === PEERS_CHANNEL) {
+      for (const listener of this.#peerListeners) listener(payload)
+      return
+    }
+    for (const change of payload.split('\n')) {
+      const [id = '', tenant = ''] = change.split(' ')
+      this.#local.publish({ id, tenant: decodeURIComponent(tenant) })
     }
   }
 
-  /**
-   * The latest places at the last two looks. Read on from the one before the last: a change may become visible after
-   * another one with a later place.
-   */
-  const latest: number[] = []
-  const look = async () => {
-    const [since] = latest
-    const changes = await listLatestChanges(since ?? 0, since === undefined ? 1 : MAX_LOOKED_AT)
-    if (changes.length === MAX_LOOKED_AT) local.notifyAll()
-    else if (since !== undefined) for (const change of changes) local.publish(change)
-    latest.push(changes[0]?.sequence ?? since ?? 0)
-    if (latest.length > 2) latest.shift()
+  /** One notification for all changes published in this tick. If it cannot be sent, the other processes' looks find them. */
+  #send(): void {
+    const changes = this.#unsent
+    this.#unsent = []
+    for (const payload of pack(changes)) this.#notify(CHANNEL, payload)
   }
 
-  const keepLooking = async () => {
-    while (!stopping.aborted) {
-      await look().catch((error: unknown) => onFailure('look for changes', error))
-      await clock.delay(LOOK_EVERY_MS, stopping).catch(() => null)
-    }
+  #notify(channel: string, payload: string): void {
+    const { onFailure } = this.#parts
+    this.#ask?.('select pg_notify($1, $2)', [channel, payload]).catch((error: unknown) => onFailure('notify', error))
   }
 
-  background.run('listen for changes', listen)
-  background.run('look for changes', keepLooking)
-
-  return {
-    ...local,
-    publish: (change) => {
-      local.publish(change)
-      if (unsent.push(change) === 1) setImmediate(send)
-    },
-    publishToPeers: (message) => notify(PEERS_CHANNEL, message),
-    subscribePeers: (listener) => {
-      peerListeners.push(listener)
-    },
+  async #look(): Promise<void> {
+    const [since] = this.#latest
+    const limit = since === undefined ? 1 : MAX_LOOKED_AT
+    const changes = await this.#parts.listLatestChanges(since ?? 0, limit)
+    if (changes.length === MAX_LOOKED_AT) this.#local.notifyAll()
+    else if (since !== undefined) for (const change of changes) this.#local.publish(change)
+    this.#latest.push(changes[0]?.sequence ?? since ?? 0)
+    if (this.#latest.length > 2) this.#latest.shift()
   }
 }
 
