@@ -52,11 +52,11 @@ export function openImages(parts: ImagesParts): Images {
   const addresses = createImageAddresses(publicUrl, secrets.gatewaySecrets)
   const blobs = openBlobs(config, secrets)
   const { codec, load } = createLazyCodec()
-  const kept = createImageLibrary({ images, blobs, codec, clock })
+  const library = createImageLibrary({ images, blobs, codec, clock })
   const source = openResultSource({ allowedHosts })
-  const uploads = createUploads({ images, kept, codec, addresses, clock })
-  const forgetter = createForgetter({ store, images, kept, seal: parts.seal, clock })
-  const mirror = openMirror({ store, images, kept, codec, source, background, telemetry, clock, stopping })
+  const uploads = createUploads({ images, library, codec, addresses, clock })
+  const forgetter = createForgetter({ store, images, library, seal: parts.seal, clock })
+  const mirror = openMirror({ store, images, library, codec, source, background, telemetry, clock, stopping })
   const { findImage } = images
   return {
     addresses,
@@ -74,7 +74,7 @@ export function openImages(parts: ImagesParts): Images {
     close: () => source.close(),
     handlers: {
       upload: createUploadHandler({ addresses, uploads, clock }),
-      image: createImageHandler({ addresses, findImage, kept, authenticate, limiter, now }),
+      image: createImageHandler({ addresses, findImage, library, authenticate, limiter, now }),
     },
   }
 }

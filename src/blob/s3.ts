@@ -45,95 +45,111 @@ const MAX_PAGE = 1_000
 /** A thousand of the longest keys, escaped, fit well within. */
 const MAX_ANSWER_BYTES = 8 * 1_024 * 1_024
 
-/** Opens the store without a call: whether bucket and credentials are good is seen by the first. */
+/** Opens the store without a call: the first call shows whether the bucket and the credentials are valid. */
 export function openS3BlobStore(options: S3Options): BlobStore {
-  const { endpoint, bucket, prefix, region, accessKeyId, secretAccessKey } = options
-  const client = new AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: 0 })
-  const toUrl = (key: string) => `${endpoint}/${bucket}/${prefix}${key}`
+  return new S3BlobStore(options)
+}
 
-  /** `read` is under the same time-out, and answers for the body of the response. */
-  const send = async <T>(call: Call, read: (response: Response) => Promise<T>): Promise<T> => {
+class S3BlobStore implements BlobStore {
+  readonly #client: AwsClient
+  readonly #bucketUrl: string
+  readonly #prefix: string
+
+  constructor({ endpoint, bucket, prefix, region, accessKeyId, secretAccessKey }: S3Options) {
+    this.#client = new AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: 0 })
+    this.#bucketUrl = `${endpoint}/${bucket}`
+    this.#prefix = prefix
+  }
+
+  async put(key: string, bytes: Uint8Array, contentType: string): Promise<void> {
+    checkKey(key)
+    const body = new Uint8Array(bytes)
+    const digest = Buffer.from(await crypto.subtle.digest('SHA-256', body)).toString('hex')
+    // The digest is signed, so the store refuses bytes that were changed on the way.
+    const headers = { 'content-type': contentType, 'x-amz-content-sha256': digest }
+    const call = { operation: 'put', method: 'PUT', url: this.#toUrl(key), headers, body } as const
+    await this.#send(call, async (response) => {
+      await discard(response)
+      if (response.status !== 200) throw toError(call, response)
+    })
+  }
+
+  async open(key: string, range?: ByteRange): Promise<OpenBlob | null> {
+    checkKey(key)
+    if (range) checkRange(range, Infinity)
+    const headers = range ? { range: `bytes=${range.start}-${range.end}` } : {}
+    const call = { operation: 'open', method: 'GET', url: this.#toUrl(key), headers } as const
+    return this.#send(call, async (response) => {
+      const blob = toBlob(response, range)
+      if (blob) return blob
+      await discard(response)
+      if (response.status === 404) return null
+      // The store refuses a range that begins beyond the end, and shortens one that only ends there.
+      if (range) checkRange(range, response.status === 416 ? 0 : (parseSentRange(response)?.total ?? Infinity))
+      if (response.ok) throw new Error(`S3 open: HTTP status ${response.status} without what was asked for`)
+      throw toError(call, response)
+    })
+  }
+
+  async delete(key: string): Promise<void> {
+    checkKey(key)
+    const call = { operation: 'delete', method: 'DELETE', url: this.#toUrl(key) } as const
+    await this.#send(call, async (response) => {
+      await discard(response)
+      if (![200, 204, 404].includes(response.status)) throw toError(call, response)
+    })
+  }
+
+  async list(after: string | null, limit: number): Promise<readonly StoredBlob[]> {
+    const blobs: StoredBlob[] = []
+    let last = after === null ? null : this.#prefix + after
+    while (blobs.length < limit) {
+      const page = await this.#listPage(last, Math.min(MAX_PAGE, limit - blobs.length))
+      blobs.push(...page.blobs)
+      last = page.names.at(-1) ?? null
+      if (!page.isTruncated || last === null) break
+    }
+    return blobs
+  }
+
+  /** A bucket has no limit that could be asked for. */
+  async freeBytes(): Promise<null> {
+    return null
+  }
+
+  async sweep(): Promise<void> {}
+
+  #toUrl(key: string): string {
+    return `${this.#bucketUrl}/${this.#prefix}${key}`
+  }
+
+  #listPage(after: string | null, limit: number): Promise<Page> {
+    const query = new URLSearchParams({ 'list-type': '2', 'max-keys': String(limit) })
+    if (this.#prefix !== '') query.set('prefix', this.#prefix)
+    if (after !== null) query.set('start-after', after)
+    const call = { operation: 'list', method: 'GET', url: `${this.#bucketUrl}?${query.toString()}` } as const
+    return this.#send(call, async (response) => parsePage(await readText(call, response), this.#prefix))
+  }
+
+  /** Makes a call, with retries. `read` is under the same timeout, and must consume or discard the body. */
+  async #send<T>(call: Call, read: (response: Response) => Promise<T>): Promise<T> {
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(), CALL_TIMEOUT_MS)
     try {
       for (let attempt = 0; ; attempt += 1) {
-        const response = await tryOnce(client, call, timeout.signal)
+        const response = await tryOnce(this.#client, call, timeout.signal)
         if (response instanceof Response && response.status < 500) return await read(response)
         const retryAfterMs = RETRY_AFTER_MS[attempt]
         if (response instanceof Response) await discard(response)
         if (retryAfterMs === undefined || timeout.signal.aborted) {
           throw response instanceof Response ? toError(call, response) : response
         }
-        // Ended early, the next try says why.
+        // If the timeout ends the wait, the next try fails with the reason.
         await systemClock.delay(retryAfterMs, timeout.signal).catch(() => null)
       }
     } finally {
       clearTimeout(timer)
     }
-  }
-
-  const listPage = (after: string | null, limit: number): Promise<Page> => {
-    const query = new URLSearchParams({ 'list-type': '2', 'max-keys': String(limit) })
-    if (prefix !== '') query.set('prefix', prefix)
-    if (after !== null) query.set('start-after', after)
-    const call = { operation: 'list', method: 'GET', url: `${endpoint}/${bucket}?${query.toString()}` } as const
-    return send(call, async (response) => parsePage(await readText(call, response), prefix))
-  }
-
-  return {
-    put: async (key, bytes, contentType) => {
-      checkKey(key)
-      const body = new Uint8Array(bytes)
-      const digest = Buffer.from(await crypto.subtle.digest('SHA-256', body)).toString('hex')
-      // Signed with the digest, so that the store refuses what was changed on its way.
-      const headers = { 'content-type': contentType, 'x-amz-content-sha256': digest }
-      const call = { operation: 'put', method: 'PUT', url: toUrl(key), headers, body } as const
-      await send(call, async (response) => {
-        await discard(response)
-        if (response.status !== 200) throw toError(call, response)
-      })
-    },
-
-    open: async (key, range) => {
-      checkKey(key)
-      if (range) checkRange(range, Infinity)
-      const headers = range ? { range: `bytes=${range.start}-${range.end}` } : {}
-      const call = { operation: 'open', method: 'GET', url: toUrl(key), headers } as const
-      return send(call, async (response) => {
-        const blob = toBlob(response, range)
-        if (blob) return blob
-        await discard(response)
-        if (response.status === 404) return null
-        // Beyond the end the store refuses; over the end it cuts off.
-        if (range) checkRange(range, response.status === 416 ? 0 : (parseSentRange(response)?.total ?? Infinity))
-        if (response.ok) throw new Error(`S3 open: HTTP status ${response.status} without what was asked for`)
-        throw toError(call, response)
-      })
-    },
-
-    delete: async (key) => {
-      checkKey(key)
-      const call = { operation: 'delete', method: 'DELETE', url: toUrl(key) } as const
-      await send(call, async (response) => {
-        await discard(response)
-        if (![200, 204, 404].includes(response.status)) throw toError(call, response)
-      })
-    },
-
-    list: async (after, limit) => {
-      const blobs: StoredBlob[] = []
-      let last = after === null ? null : prefix + after
-      while (blobs.length < limit) {
-        const page = await listPage(last, Math.min(MAX_PAGE, limit - blobs.length))
-        blobs.push(...page.blobs)
-        last = page.names.at(-1) ?? null
-        if (!page.isTruncated || last === null) break
-      }
-      return blobs
-    },
-
-    freeBytes: async () => null,
-    sweep: async () => {},
   }
 }
 

@@ -14,7 +14,7 @@ import { sendError, sendNotFound } from './respond.ts'
 export interface ImageHandlerParts {
   readonly addresses: Pick<ImageAddresses, 'parse'>
   readonly findImage: (id: string) => Promise<StoredImage | null>
-  readonly kept: Pick<ImageLibrary, 'open'>
+  readonly library: Pick<ImageLibrary, 'open'>
   readonly authenticate: Authenticate
   readonly limiter: RequestLimiter
   /** Epoch milliseconds. */
@@ -30,91 +30,133 @@ const SIGNED = 'signed images'
  * `GET /images/:id.:format`: for requests with an unexpired signature, and for the tenant that owns the image. Any other
  * request gets the answer for an unknown image. The bytes are always encoded by the gateway, in the type that the path names.
  */
-export function createImageHandler({ addresses, findImage, kept, authenticate, limiter, now }: ImageHandlerParts) {
-  const maySee = async (request: IncomingMessage, { tenant }: StoredImage): Promise<boolean> => {
-    const viewer = await authenticate(readCredentials(request))
-    return viewer?.tenant === tenant && viewer.jobIds === null && hasScope(viewer, 'swap:read')
-  }
-
+export function createImageHandler(parts: ImageHandlerParts) {
   return async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD')
-      sendError(response, 405, 'METHOD_NOT_ALLOWED', 'An image is read with GET.')
-      return
+      return sendError(response, 405, 'METHOD_NOT_ALLOWED', 'An image is read with GET.')
     }
     // Signed addresses are made to be embedded in any page, and cross-origin isolated pages embed nothing without it.
     response.setHeader('cross-origin-resource-policy', 'cross-origin')
-    const asked = addresses.parse(path, readQuery(request))
-    const image = asked && (await findImage(asked.view.id))
-    const isSigned = asked?.endsAt != null && asked.endsAt > now()
-    if (!asked || image?.status !== 'READY' || !(isSigned || (await maySee(request, image)))) {
-      if (asked?.endsAt != null && !isSigned)
-        sendError(response, 410, 'ENDED', 'This address has ended. Ask for a new one.')
-      else sendNotFound(response)
-      return
-    }
-    // Counted apart: a holder of a signed address must not use up the requests of the tenant itself.
-    const allowance = await limiter.take(isSigned ? `${image.tenant} ${SIGNED}` : image.tenant)
-    if (allowance.isSpent) {
-      response.setHeader('retry-after', String(Math.max(1, Math.ceil((allowance.resetAt - now()) / 1_000))))
-      sendError(response, 429, 'RATE_LIMITED', `More than ${allowance.limit} images were requested in a minute.`)
-      return
-    }
-    const etag = `"${image.sha256}${describe(asked.view)}"`
-    const maxAgeS = isSigned ? Math.floor(((asked.endsAt ?? 0) - now()) / 1_000) : UNSIGNED_MAX_AGE_S
-    /** Of the image itself: an error must not be cached as the image is. */
-    const validators = {
-      etag,
-      'cache-control': `private, max-age=${maxAgeS}, immutable`,
-      'accept-ranges': 'bytes',
-      ...(!isSigned && { vary: 'Origin, Authorization, X-API-Key' }),
-    }
-    switch (checkPreconditions(request.headers, etag)) {
-      case 'notModified':
-        response.writeHead(304, validators).end()
-        return
-      case 'failed':
-        sendError(response, 412, 'PRECONDITION_FAILED', 'If-Match names another entity tag than the image has.')
-        return
-      case 'proceed':
-        await send(request, response, image, asked.view, validators).catch((error: unknown) => {
-          if (!(error instanceof GatewayError) || error.code !== 'UNAVAILABLE') throw error
-          response.setHeader('retry-after', '1')
-          sendError(response, 503, error.code, error.message)
-        })
-    }
+    const allowed = await findAllowed(parts, request, path)
+    if (allowed === 'ended') return sendError(response, 410, 'ENDED', 'This address has ended. Ask for a new one.')
+    if (allowed === null) return sendNotFound(response)
+    if (await hasBudget(parts, allowed, response)) await sendIfModified(parts, allowed, request, response)
   }
+}
 
-  async function send(
-    request: IncomingMessage,
-    response: ServerResponse,
-    image: StoredImage,
-    view: ImageView,
-    validators: OutgoingHttpHeaders & { readonly etag: string },
-  ) {
-    const whole = await kept.open(image, view)
-    if (!whole) return sendNotFound(response)
-    const length = whole.byteLength
-    const isPart = request.method === 'GET' && isRangeWanted(request.headers, validators.etag)
-    const range = isPart ? parseRange(request.headers.range ?? '', length) : null
-    if (range) whole.stream.destroy()
-    if (range === 'unsatisfiable') {
-      response.setHeader('content-range', `bytes */${length}`)
-      return sendError(response, 416, 'RANGE_NOT_SATISFIABLE', `The image has ${length} bytes.`)
-    }
-    const blob = range ? await kept.open(image, view, range) : whole
-    if (!blob) return sendNotFound(response)
-    response.writeHead(range ? 206 : 200, {
-      ...validators,
-      'content-type': view.type,
-      'content-length': range ? range.end - range.start + 1 : length,
-      ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${length}` }),
-    })
-    if (request.method === 'HEAD') {
-      blob.stream.destroy()
-      response.end()
-    } else await pipeline(blob.stream, response)
+/** An image that the request may read. */
+interface AllowedImage {
+  readonly image: StoredImage
+  readonly view: ImageView
+  /** When the signed address ends, epoch milliseconds; null if the caller has shown credentials instead. */
+  readonly signedUntil: number | null
+}
+
+/** @returns null if there is no such image for this caller, `ended` if its signed address has expired. */
+async function findAllowed(
+  { addresses, findImage, authenticate, now }: ImageHandlerParts,
+  request: IncomingMessage,
+  path: string,
+): Promise<AllowedImage | 'ended' | null> {
+  const asked = addresses.parse(path, readQuery(request))
+  if (!asked) return null
+  const { view, endsAt } = asked
+  const image = await findImage(view.id)
+  const signedUntil = endsAt !== null && endsAt > now() ? endsAt : null
+  const isReady = image?.status === 'READY'
+  if (isReady && (signedUntil !== null || (await maySee(authenticate, request, image))))
+    return { image, view, signedUntil }
+  return endsAt !== null && signedUntil === null ? 'ended' : null
+}
+
+async function maySee(authenticate: Authenticate, request: IncomingMessage, { tenant }: StoredImage): Promise<boolean> {
+  const viewer = await authenticate(readCredentials(request))
+  return viewer?.tenant === tenant && viewer.jobIds === null && hasScope(viewer, 'swap:read')
+}
+
+/** Counts the request. Answers it with 429 if the budget is spent. */
+async function hasBudget(
+  { limiter, now }: ImageHandlerParts,
+  { image, signedUntil }: AllowedImage,
+  response: ServerResponse,
+): Promise<boolean> {
+  // Counted apart: a holder of a signed address must not use up the requests of the tenant itself.
+  const allowance = await limiter.take(signedUntil === null ? image.tenant : `${image.tenant} ${SIGNED}`)
+  if (allowance.isSpent) {
+    response.setHeader('retry-after', String(Math.max(1, Math.ceil((allowance.resetAt - now()) / 1_000))))
+    sendError(response, 429, 'RATE_LIMITED', `More than ${allowance.limit} images were requested in a minute.`)
   }
+  return !allowance.isSpent
+}
+
+/** Sends the image if the preconditions of the request hold. */
+async function sendIfModified(
+  { library, now }: ImageHandlerParts,
+  { image, view, signedUntil }: AllowedImage,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const etag = `"${image.sha256}${describe(view)}"`
+  const maxAgeS = signedUntil === null ? UNSIGNED_MAX_AGE_S : Math.floor((signedUntil - now()) / 1_000)
+  /** Of the image itself: an error must not be cached as the image is. */
+  const validators = {
+    etag,
+    'cache-control': `private, max-age=${maxAgeS}, immutable`,
+    'accept-ranges': 'bytes',
+    ...(signedUntil === null && { vary: 'Origin, Authorization, X-API-Key' }),
+  }
+  switch (checkPreconditions(request.headers, etag)) {
+    case 'notModified':
+      response.writeHead(304, validators).end()
+      return
+    case 'failed':
+      sendError(response, 412, 'PRECONDITION_FAILED', 'If-Match names another entity tag than the image has.')
+      return
+    case 'proceed':
+      await sendImage({ library, image, view, validators }, request, response).catch((error: unknown) => {
+        if (!(error instanceof GatewayError) || error.code !== 'UNAVAILABLE') throw error
+        response.setHeader('retry-after', '1')
+        sendError(response, 503, error.code, error.message)
+      })
+  }
+}
+
+interface SentImage {
+  readonly library: ImageHandlerParts['library']
+  readonly image: StoredImage
+  readonly view: ImageView
+  readonly validators: OutgoingHttpHeaders & { readonly etag: string }
+}
+
+/** Sends the image, or the range of it that the request asks for. */
+async function sendImage(
+  { library, image, view, validators }: SentImage,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const whole = await library.open(image, view)
+  if (!whole) return sendNotFound(response)
+  const length = whole.byteLength
+  const isPart = request.method === 'GET' && isRangeWanted(request.headers, validators.etag)
+  const range = isPart ? parseRange(request.headers.range ?? '', length) : null
+  if (range) whole.stream.destroy()
+  if (range === 'unsatisfiable') {
+    response.setHeader('content-range', `bytes */${length}`)
+    return sendError(response, 416, 'RANGE_NOT_SATISFIABLE', `The image has ${length} bytes.`)
+  }
+  const blob = range ? await library.open(image, view, range) : whole
+  if (!blob) return sendNotFound(response)
+  response.writeHead(range ? 206 : 200, {
+    ...validators,
+    'content-type': view.type,
+    'content-length': range ? range.end - range.start + 1 : length,
+    ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${length}` }),
+  })
+  if (request.method === 'HEAD') {
+    blob.stream.destroy()
+    response.end()
+  } else await pipeline(blob.stream, response)
 }
 
 function describe({ type, width }: ImageView): string {

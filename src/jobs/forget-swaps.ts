@@ -15,7 +15,7 @@ const MAX_AT_ONCE = 100
 export interface ForgetterParts {
   readonly store: Pick<JobStore, 'findOwnJobs' | 'forgetJob' | 'listToForget'>
   readonly images: ImageStore
-  readonly kept: Pick<ImageLibrary, 'purge' | 'sweepOrphans'>
+  readonly library: Pick<ImageLibrary, 'purge' | 'sweepOrphans'>
   readonly seal: KeySeal
   readonly clock: Clock
 }
@@ -32,7 +32,7 @@ export interface Forgetter {
   run(stopping: AbortSignal, telemetry: Pick<Telemetry, 'backgroundFailed'>): Promise<void>
 }
 
-export function createForgetter({ store, images, kept, seal, clock }: ForgetterParts): Forgetter {
+export function createForgetter({ store, images, library, seal, clock }: ForgetterParts): Forgetter {
   const erase = async (job: SwapJob): Promise<SwapJob> => {
     const now = clock.now()
     const forgotten = await store.forgetJob(job.id, now, seal)
@@ -48,7 +48,7 @@ export function createForgetter({ store, images, kept, seal, clock }: ForgetterP
     for (const image of await images.listDue(clock.now(), MAX_AT_ONCE)) {
       if (image.kind === 'UPLOAD' && image.status === 'READY' && (await images.isInUse(image.id))) {
         await images.extendImage(image.id, clock.now() + ORPHANS_EVERY_MS)
-      } else await kept.purge(image)
+      } else await library.purge(image)
     }
   }
 
@@ -75,7 +75,7 @@ export function createForgetter({ store, images, kept, seal, clock }: ForgetterP
           await purgeDue()
           if (clock.now() >= orphansAt) {
             orphansAt = clock.now() + ORPHANS_EVERY_MS
-            await kept.sweepOrphans()
+            await library.sweepOrphans()
           }
         } catch (error) {
           telemetry.backgroundFailed('erase what is due', error)

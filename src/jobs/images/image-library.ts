@@ -1,6 +1,6 @@
 /**
- * Images and their bytes, kept together: the bytes first, then the row that says so, and the other way round when they
- * go. A crash in between leaves bytes without a row, which the next sweep finds, and never a row without bytes.
+ * Stores images: first the bytes, then the row that names them; deletes them in the reverse order. A crash in between leaves
+ * bytes without a row, which the next sweep deletes, and never a row without bytes.
  */
 import type { CleanImage, StoredImage } from '../../domain/image.ts'
 import type { BlobStore, ByteRange, OpenBlob, StoredBlob } from '../../blob/blob-store.ts'
@@ -37,125 +37,139 @@ export interface ImageLibraryParts {
   readonly clock: Pick<Clock, 'now'>
 }
 
-export interface ImageLibrary {
-  /** @throws {GatewayError} UNAVAILABLE if the blob store has less free space than the reserve. */
-  requireSpace(): Promise<void>
-  /**
-   * Stores the bytes of an image that has, or is about to have, a row of this id, under a name of their own: of two
-   * writers of one image the row says whose bytes are served.
-   * @param sourceSha256 digest of the file that the image was made of.
-   * @throws {GatewayError} UNAVAILABLE, as `requireSpace` does.
-   */
-  putBytes(id: string, image: CleanImage, sourceSha256: string): Promise<ImageRecord>
-  /** Deletes the bytes of a writer that came second. */
-  discardBytes(id: string, sha256: string): Promise<void>
-  /**
-   * Opens a READY image in the wanted view; null if its bytes are gone. A view is made once and stored until it is evicted.
-   * @throws {GatewayError} UNAVAILABLE if too many views of the tenant wait, or there is no space for a new one.
-   */
-  open(image: StoredImage, view: ImageView, range?: ByteRange): Promise<OpenBlob | null>
-  /** Erases bytes and views, then says so. */
-  purge(image: StoredImage): Promise<void>
-  /** Deletes bytes that no row names, and views that were not used for a day. */
-  sweepOrphans(): Promise<void>
+export function createImageLibrary(parts: ImageLibraryParts): ImageLibrary {
+  return new ImageLibrary(parts)
 }
 
-export function createImageLibrary({ images, blobs, codec, clock }: ImageLibraryParts): ImageLibrary {
-  const making = new Map<string, Promise<boolean>>()
-  const transforms = new Semaphore(MAX_TRANSFORMS, MAX_TRANSFORMS / 2)
-  const views = new ViewIndex(VIEW_LIMITS)
+export class ImageLibrary {
+  readonly #parts: ImageLibraryParts
+  /** Views that are being made, by key. */
+  readonly #making = new Map<string, Promise<boolean>>()
+  readonly #transforms = new Semaphore(MAX_TRANSFORMS, MAX_TRANSFORMS / 2)
+  readonly #views = new ViewIndex(VIEW_LIMITS)
 
-  const requireSpace = async () => {
-    const free = await blobs.freeBytes()
+  constructor(parts: ImageLibraryParts) {
+    this.#parts = parts
+  }
+
+  /** @throws {GatewayError} UNAVAILABLE if the blob store has less free space than the reserve. */
+  async requireSpace(): Promise<void> {
+    const free = await this.#parts.blobs.freeBytes()
     if (free !== null && free < DISK_RESERVE_BYTES) {
       throw new GatewayError('UNAVAILABLE', 'There is hardly any space left for images. Try again later.')
     }
   }
 
-  const openOriginal = async ({ id, sha256: name }: StoredImage, range?: ByteRange) =>
-    (name === null ? null : await blobs.open(`${id}/${name}`, range)) ?? blobs.open(`${id}/${OLD_NAME}`, range)
+  /**
+   * Stores the bytes of an image that has, or is about to have, a row of this id. Two writers of one image use different
+   * names, and the row says whose bytes are served.
+   * @param sourceSha256 digest of the file that the image was made of.
+   * @throws {GatewayError} UNAVAILABLE, as `requireSpace` does.
+   */
+  async putBytes(
+    id: string,
+    { bytes, contentType, width, height }: CleanImage,
+    sourceSha256: string,
+  ): Promise<ImageRecord> {
+    await this.requireSpace()
+    const name = await sha256OfLarge(bytes)
+    await this.#parts.blobs.put(`${id}/${name}`, bytes, contentType)
+    faultPoint('image-put')
+    return { contentType, width, height, byteLength: bytes.byteLength, sha256: name, sourceSha256 }
+  }
 
-  const evictViews = async () => {
-    for (const key of views.takeExcess(clock.now())) await blobs.delete(key)
+  /** Deletes the bytes of the second of two writers. */
+  async discardBytes(id: string, sha256: string): Promise<void> {
+    await this.#parts.blobs.delete(`${id}/${sha256}`)
+  }
+
+  /**
+   * Opens a READY image in the wanted view; null if its bytes are gone. A view is made once and stored until it is evicted.
+   * @throws {GatewayError} UNAVAILABLE if too many views of the tenant wait, or there is no space for a new one.
+   */
+  async open(image: StoredImage, view: ImageView, range?: ByteRange): Promise<OpenBlob | null> {
+    const { blobs, clock } = this.#parts
+    const isOriginal = view.type === image.contentType && (view.width === null || view.width >= (image.width ?? 0))
+    if (isOriginal) return this.#openOriginal(image, range)
+    const key = `${image.id}/${view.width ?? 'full'}.${view.type.split('/')[1]}`
+    const found = await blobs.open(key, range)
+    if (found) {
+      this.#views.note(image.tenant, key, { byteLength: found.byteLength, usedAt: clock.now() })
+      return found
+    }
+    const made = this.#making.get(key) ?? this.#makeView(image, view, key).finally(() => this.#making.delete(key))
+    this.#making.set(key, made)
+    return (await made) ? blobs.open(key, range) : null
+  }
+
+  /** Erases the bytes and the views, then marks the row. */
+  async purge(image: StoredImage): Promise<void> {
+    const { blobs, images } = this.#parts
+    const keys = await this.#listKeys(image.id)
+    for (const key of keys) await blobs.delete(key)
+    this.#views.forget(image.tenant, keys)
+    await images.markPurged(image.id)
+  }
+
+  /** Deletes bytes that no row names, and views that were not used for a day. */
+  async sweepOrphans(): Promise<void> {
+    const { blobs, clock } = this.#parts
+    await blobs.sweep()
+    const before = clock.now() - ORPHAN_AFTER_MS
+    for (let after: string | null = null; ;) {
+      const page: Awaited<ReturnType<BlobStore['list']>> = await blobs.list(after, PAGE)
+      for (const blob of page) await this.#sweepBlob(blob, before)
+      after = page.at(-1)?.key ?? null
+      if (after === null) break
+    }
+    await this.#evictViews()
+  }
+
+  async #openOriginal({ id, sha256: name }: StoredImage, range?: ByteRange): Promise<OpenBlob | null> {
+    const { blobs } = this.#parts
+    const found = name === null ? null : await blobs.open(`${id}/${name}`, range)
+    return found ?? blobs.open(`${id}/${OLD_NAME}`, range)
   }
 
   /** @returns false if the image has no bytes. */
-  const makeView = async (image: StoredImage, view: ImageView, key: string): Promise<boolean> => {
-    if (transforms.countWaiting(image.tenant) >= MAX_WAITING_VIEWS) {
+  async #makeView(image: StoredImage, view: ImageView, key: string): Promise<boolean> {
+    if (this.#transforms.countWaiting(image.tenant) >= MAX_WAITING_VIEWS) {
       throw new GatewayError('UNAVAILABLE', 'Too many images are being scaled at one time. Try again in a moment.')
     }
-    return transforms.run(image.tenant, 1, async () => {
-      await requireSpace()
-      const original = await openOriginal(image)
+    return this.#transforms.run(image.tenant, 1, async () => {
+      const { blobs, codec, clock } = this.#parts
+      await this.requireSpace()
+      const original = await this.#openOriginal(image)
       const stored = original && (await readCapped(original.stream, MAX_IMAGE_BYTES))
       if (!stored) return false
       const bytes = await codec.transform(stored, view, image.tenant)
       await blobs.put(key, bytes, view.type)
-      views.note(image.tenant, key, { byteLength: bytes.byteLength, usedAt: clock.now() })
-      await evictViews()
+      this.#views.note(image.tenant, key, { byteLength: bytes.byteLength, usedAt: clock.now() })
+      await this.#evictViews()
       return true
     })
   }
 
-  /** Blobs of the image, its views included. */
-  const listBlobs = async (id: string) =>
-    (await blobs.list(`${id}/`, PAGE)).map(({ key }) => key).filter((key) => key.startsWith(`${id}/`))
+  async #evictViews(): Promise<void> {
+    const { blobs, clock } = this.#parts
+    for (const key of this.#views.takeExcess(clock.now())) await blobs.delete(key)
+  }
 
-  /** Deletes an old blob if no row names it, and takes note of a view. */
-  const sweepBlob = async ({ key, at, byteLength }: StoredBlob, before: number) => {
+  /** The keys of the image's blobs, its views included. */
+  async #listKeys(id: string): Promise<readonly string[]> {
+    const blobs = await this.#parts.blobs.list(`${id}/`, PAGE)
+    return blobs.map(({ key }) => key).filter((key) => key.startsWith(`${id}/`))
+  }
+
+  /** Deletes an old blob if no row names it, and indexes a view. */
+  async #sweepBlob({ key, at, byteLength }: StoredBlob, before: number): Promise<void> {
+    const { blobs, images } = this.#parts
     const [id = '', name = ''] = key.split('/')
     const isView = VIEW_NAME.test(name)
     if (at >= before && !isView) return
     const image = await images.findImage(id)
     const isNamed = image?.status === 'READY' && (isView || name === image.sha256 || name === OLD_NAME)
-    if (isNamed && isView) views.note(image.tenant, key, { byteLength, usedAt: at })
+    if (isNamed && isView) this.#views.note(image.tenant, key, { byteLength, usedAt: at })
     if (!isNamed && at < before) await blobs.delete(key)
-  }
-
-  return {
-    requireSpace,
-
-    putBytes: async (id, { bytes, contentType, width, height }, sourceSha256) => {
-      await requireSpace()
-      const name = await sha256OfLarge(bytes)
-      await blobs.put(`${id}/${name}`, bytes, contentType)
-      faultPoint('image-put')
-      return { contentType, width, height, byteLength: bytes.byteLength, sha256: name, sourceSha256 }
-    },
-
-    discardBytes: async (id, name) => blobs.delete(`${id}/${name}`),
-
-    open: async (image, view, range) => {
-      const isOriginal = view.type === image.contentType && (view.width === null || view.width >= (image.width ?? 0))
-      if (isOriginal) return openOriginal(image, range)
-      const key = `${image.id}/${view.width ?? 'full'}.${view.type.split('/')[1]}`
-      const found = await blobs.open(key, range)
-      if (found) {
-        views.note(image.tenant, key, { byteLength: found.byteLength, usedAt: clock.now() })
-        return found
-      }
-      const made = making.get(key) ?? makeView(image, view, key).finally(() => making.delete(key))
-      making.set(key, made)
-      return (await made) ? blobs.open(key, range) : null
-    },
-
-    purge: async (image) => {
-      const keys = await listBlobs(image.id)
-      for (const key of keys) await blobs.delete(key)
-      views.forget(image.tenant, keys)
-      await images.markPurged(image.id)
-    },
-
-    sweepOrphans: async () => {
-      await blobs.sweep()
-      const before = clock.now() - ORPHAN_AFTER_MS
-      for (let after: string | null = null; ;) {
-        const page: Awaited<ReturnType<BlobStore['list']>> = await blobs.list(after, PAGE)
-        for (const blob of page) await sweepBlob(blob, before)
-        after = page.at(-1)?.key ?? null
-        if (after === null) break
-      }
-      await evictViews()
-    },
   }
 }

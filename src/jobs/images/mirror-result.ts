@@ -47,7 +47,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000
 export interface MirrorParts {
   readonly store: Pick<JobStore, 'listWithoutCopy' | 'recordMirror'>
   readonly images: Pick<ImageStore, 'addImage' | 'expireImage'>
-  readonly kept: Pick<ImageLibrary, 'putBytes'>
+  readonly library: Pick<ImageLibrary, 'putBytes'>
   readonly codec: Pick<ImageCodec, 'clean'>
   readonly source: ResultSource
   readonly background: Background
@@ -181,13 +181,13 @@ export class Mirror {
   }
 
   async #copyFrom(link: string, job: SwapJob, onLength: (byteLength: number) => void): Promise<string> {
-    const { images, kept, codec, source, clock, stopping } = this.#parts
+    const { images, library, codec, source, clock, stopping } = this.#parts
     stopping.throwIfAborted()
     const bytes = await source.download(link, onLength)
     const image = await codec.clean(bytes, 'COPY', job.tenant)
     const now = clock.now()
     const id = createId('img', now)
-    const stored = await kept.putBytes(id, image, await sha256OfLarge(bytes))
+    const stored = await library.putBytes(id, image, await sha256OfLarge(bytes))
     await images.addImage({
       id,
       tenant: job.tenant,

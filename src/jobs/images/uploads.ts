@@ -22,7 +22,7 @@ const MAX_OPEN = 100
 
 export interface UploadsParts {
   readonly images: ImageStore
-  readonly kept: ImageLibrary
+  readonly library: ImageLibrary
   readonly codec: ImageCodec
   readonly addresses: ImageAddresses
   readonly clock: Pick<Clock, 'now'>
@@ -57,7 +57,7 @@ export interface Uploads {
   receive(upload: StoredImage, bytes: Uint8Array): Promise<StoredImage>
 }
 
-export function createUploads({ images, kept, codec, addresses, clock }: UploadsParts): Uploads {
+export function createUploads({ images, library, codec, addresses, clock }: UploadsParts): Uploads {
   return {
     reserve: async (viewer, { contentType, byteLength, sha256: announced }) => {
       requireScope(viewer, 'swap:write')
@@ -75,7 +75,7 @@ export function createUploads({ images, kept, codec, addresses, clock }: Uploads
           put: null,
         }
       }
-      await kept.requireSpace()
+      await library.requireSpace()
       const upload: StoredImage = {
         id: createId('img', now),
         tenant: viewer.tenant,
@@ -114,14 +114,14 @@ export function createUploads({ images, kept, codec, addresses, clock }: Uploads
         if (upload.sourceSha256 !== null && upload.sourceSha256 !== digest) {
           throw new ImageRejectedError('does not have the SHA-256 that was announced')
         }
-        await kept.requireSpace()
+        await library.requireSpace()
         // The bytes decide of which type it is, not what was announced.
         const clean = await codec.clean(bytes, 'UPLOAD', upload.tenant)
-        const image = await kept.putBytes(upload.id, clean, digest)
+        const image = await library.putBytes(upload.id, clean, digest)
         const winner = await images.keepImage(upload.id, image)
         if (winner) return winner
         const other = await settled()
-        if (other.sha256 !== image.sha256) await kept.discardBytes(upload.id, image.sha256)
+        if (other.sha256 !== image.sha256) await library.discardBytes(upload.id, image.sha256)
         return other
       } catch (error) {
         if (!(error instanceof ImageRejectedError)) throw error

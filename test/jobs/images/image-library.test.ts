@@ -31,13 +31,13 @@ async function openStage() {
   let ahead = 0
   const clock = { now: () => Date.now() + ahead }
   const codec = createSharpCodec()
-  const kept = createImageLibrary({ images, blobs, codec, clock })
+  const library = createImageLibrary({ images, blobs, codec, clock })
   const source = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#abc' } })
     .jpeg()
     .toBuffer()
   /** Puts the bytes of an image, and its row unless it is to be missing. */
   const keep = async (id: string, hasRow: boolean): Promise<StoredImage> => {
-    const facts = await kept.putBytes(id, await codec.clean(source, 'UPLOAD', 'a'), sha256(source))
+    const facts = await library.putBytes(id, await codec.clean(source, 'UPLOAD', 'a'), sha256(source))
     const image: StoredImage = {
       ...facts,
       id,
@@ -59,7 +59,7 @@ async function openStage() {
     source,
     clock,
     codec,
-    kept,
+    library,
     keep,
     keys,
     pass: (ms: number) => {
@@ -69,24 +69,24 @@ async function openStage() {
 }
 
 test('bytes without a row are swept once they are old, and no others', async () => {
-  const { kept, keep, keys, pass } = await openStage()
+  const { library, keep, keys, pass } = await openStage()
   const [a, b] = [await keep('img_a', true), await keep('img_b', false)]
-  await kept.sweepOrphans()
+  await library.sweepOrphans()
   expect(await keys()).toEqual([`img_a/${a.sha256}`, `img_b/${b.sha256}`])
   pass(2 * HOUR)
-  await kept.sweepOrphans()
+  await library.sweepOrphans()
   expect(await keys()).toEqual([`img_a/${a.sha256}`])
 })
 
 test('an image goes with all its views, and its row says so', async () => {
-  const { images, kept, keep, keys } = await openStage()
+  const { images, library, keep, keys } = await openStage()
   const [image, other] = [await keep('img_a', true), await keep('img_b', true)]
   for (const width of [10, 20]) {
-    const view = await kept.open(image, { id: image.id, type: 'image/webp', width })
+    const view = await library.open(image, { id: image.id, type: 'image/webp', width })
     view?.stream.destroy()
   }
   expect(await keys()).toHaveLength(4)
-  await kept.purge(image)
+  await library.purge(image)
   expect(await keys()).toEqual([`img_b/${other.sha256}`])
   expect([(await images.findImage(image.id))?.status, (await images.findImage(other.id))?.status]).toEqual([
     'PURGED',
@@ -95,51 +95,51 @@ test('an image goes with all its views, and its row says so', async () => {
 })
 
 test('a view that many ask for at once is made once', async () => {
-  const { kept, keep, keys } = await openStage()
+  const { library, keep, keys } = await openStage()
   const image = await keep('img_a', true)
   const view = { id: image.id, type: 'image/png', width: 10 } as const
-  const opened = await Promise.all(Array.from({ length: 10 }, async () => kept.open(image, view)))
+  const opened = await Promise.all(Array.from({ length: 10 }, async () => library.open(image, view)))
   for (const blob of opened) blob?.stream.destroy()
   expect(new Set(opened.map((blob) => blob?.byteLength)).size).toBe(1)
   expect(await keys()).toEqual(['img_a/10.png', `img_a/${image.sha256}`])
 })
 
 test('an image of an earlier version is served from its old name', async () => {
-  const { blobs, kept, keep, keys } = await openStage()
+  const { blobs, library, keep, keys } = await openStage()
   const image = await keep('img_a', true)
-  const opened = await kept.open(image, { id: image.id, type: image.contentType, width: null })
+  const opened = await library.open(image, { id: image.id, type: image.contentType, width: null })
   const bytes = Buffer.concat(await (opened?.stream ?? Readable.from([])).toArray())
   await blobs.delete(`img_a/${image.sha256}`)
   await blobs.put('img_a/original', bytes, image.contentType)
-  const again = await kept.open(image, { id: image.id, type: 'image/webp', width: 10 })
+  const again = await library.open(image, { id: image.id, type: 'image/webp', width: 10 })
   again?.stream.destroy()
   expect([again?.byteLength, await keys()]).toEqual([expect.any(Number), ['img_a/10.webp', 'img_a/original']])
 })
 
 test('a view that was not used for a day is deleted, and made again on demand', async () => {
-  const { kept, keep, keys, pass } = await openStage()
+  const { library, keep, keys, pass } = await openStage()
   const image = await keep('img_a', true)
   const openView = async (width: number) =>
-    (await kept.open(image, { id: image.id, type: 'image/png', width }))?.stream.destroy()
+    (await library.open(image, { id: image.id, type: 'image/png', width }))?.stream.destroy()
   await openView(10)
   await openView(20)
   pass(23 * HOUR)
   await openView(20)
   pass(2 * HOUR)
-  await kept.sweepOrphans()
+  await library.sweepOrphans()
   expect(await keys()).toEqual(['img_a/20.png', `img_a/${image.sha256}`])
   await openView(10)
   expect(await keys()).toContain('img_a/10.png')
 })
 
 test('two writers of one upload leave the bytes that the row names, and no others', async () => {
-  const { images, kept, codec, source, clock, keep, keys } = await openStage()
+  const { images, library, codec, source, clock, keep, keys } = await openStage()
   const ready = await keep('img_a', false)
-  await kept.discardBytes('img_a', ready.sha256 ?? '')
+  await library.discardBytes('img_a', ready.sha256 ?? '')
   const waiting: StoredImage = { ...ready, status: 'AWAITING_BYTES', sha256: null, sourceSha256: null, width: null }
   await images.addImage(waiting)
   const addresses = createImageAddresses('http://127.0.0.1', ['secret'])
-  const uploads = createUploads({ images, kept, codec, addresses, clock })
+  const uploads = createUploads({ images, library, codec, addresses, clock })
   const other = await sharp(source).negate().jpeg().toBuffer()
   const answers = await Promise.all([source, other, source].map(async (bytes) => uploads.receive(waiting, bytes)))
   const row = await images.findImage('img_a')
@@ -148,7 +148,7 @@ test('two writers of one upload leave the bytes that the row names, and no other
 })
 
 test('nothing is stored when the blob store has less free space than the reserve', async () => {
-  const { images, kept, codec, source, clock, blobs, keep, keys } = await openStage()
+  const { images, library, codec, source, clock, blobs, keep, keys } = await openStage()
   const image = await keep('img_a', true)
   const full = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const view = { id: image.id, type: 'image/png', width: 10 } as const
@@ -160,18 +160,18 @@ test('nothing is stored when the blob store has less free space than the reserve
   const original = await full.open(image, { ...view, type: image.contentType, width: null })
   original?.stream.destroy()
   expect(original).not.toBeNull()
-  expect((await kept.open(image, view))?.stream.destroy()).toBeDefined()
+  expect((await library.open(image, view))?.stream.destroy()).toBeDefined()
 })
 
 test('a new view is refused with 503 and a reason when the disk reserve is reached, and stored images are served', async () => {
   const { images, codec, clock, blobs, keep, keys } = await openStage()
   const image = await keep(createId('img', 0), true)
-  const kept = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
+  const library = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const addresses = createImageAddresses('http://127.0.0.1', ['secret'])
   const door = createImageHandler({
     addresses,
     findImage: images.findImage,
-    kept,
+    library,
     authenticate: async () => null,
     limiter: createRequestLimiter(100, clock.now),
     now: clock.now,

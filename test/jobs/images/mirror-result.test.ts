@@ -80,7 +80,7 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
   const blobs = openDiskBlobStore(join(await makeDataDir(), 'images'))
   const codec = createSharpCodec()
   const { clock, moveTo, runTo, isIdle } = createManualClock()
-  const kept = createImageLibrary({ images, blobs, codec, clock })
+  const library = createImageLibrary({ images, blobs, codec, clock })
   const failures: { at: number; isFinal: boolean }[] = []
   const telemetry = {
     mirrorFailed: (_job: SwapJob, { isFinal }: { isFinal: boolean }) => failures.push({ at: clock.now(), isFinal }),
@@ -93,7 +93,7 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
     const stopping = new AbortController()
     const background = createBackground((_what, error) => expect.unreachable(String(error)))
     const source = openResultSource({ allowedHosts: [host.host] })
-    const parts = { store, images, kept, codec, source, background, telemetry, clock, stopping: stopping.signal }
+    const parts = { store, images, library, codec, source, background, telemetry, clock, stopping: stopping.signal }
     const mirror = openMirror(parts)
     const stop = async () => {
       if (stopping.signal.aborted) return
