@@ -30,42 +30,53 @@ export interface QueueOptions {
   readonly log: Log
 }
 
-export interface Queue {
-  /** Starts what waits and has room. Never throws: the job that it is called for is safe in the table. */
-  wake(): void
-  /** Leaves what is under way unfinished; waits for neither a download nor the engine. */
-  close(): Promise<void>
+export function openQueue(options: QueueOptions): Queue {
+  return new Queue(options)
 }
 
-export function openQueue(options: QueueOptions): Queue {
-  const { table, download, engine, links, store, onFinished, clock, log } = options
-  /** What is under way, each with its own signal: one for all would gather listeners for as long as the queue is open. */
-  const running = new Map<AbortController, Promise<void>>()
-  let isClosing = false
-  let lastStarted = 0
+export class Queue {
+  readonly #options: QueueOptions
+  /** The jobs in progress. Each has its own signal: a shared one would gather listeners for as long as the queue is open. */
+  readonly #running = new Map<AbortController, Promise<void>>()
+  #isClosing = false
+  #lastStarted = 0
 
-  function wake(): void {
-    if (isClosing) return
+  constructor(options: QueueOptions) {
+    this.#options = options
+  }
+
+  /** Starts waiting jobs while there is room. Never throws: the job it is called for is safe in the table. */
+  wake(): void {
+    if (this.#isClosing) return
+    const { table, log } = this.#options
     try {
-      while (running.size < MAX_RUNNING) {
-        const job = table.findNext(lastStarted)
+      while (this.#running.size < MAX_RUNNING) {
+        const job = table.findNext(this.#lastStarted)
         if (job === null) return
         table.countStart(job.n)
-        lastStarted = job.n
+        this.#lastStarted = job.n
         const abort = new AbortController()
-        running.set(abort, run(job, abort))
+        this.#running.set(abort, this.#run(job, abort))
       }
     } catch (error) {
       log({ event: 'fault', during: 'queue', error })
     }
   }
 
-  async function run(job: Job, abort: AbortController): Promise<void> {
+  /** Leaves jobs in progress unfinished; waits neither for a download nor for the engine. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    for (const abort of this.#running.keys()) abort.abort()
+    await Promise.all(this.#running.values())
+  }
+
+  async #run(job: Job, abort: AbortController): Promise<void> {
+    const { table, clock, log, onFinished } = this.#options
     const startedAt = clock.now()
-    const outcome = await swap(job, abort).catch(toFailure)
-    running.delete(abort)
+    const outcome = await this.#swap(job, abort).catch((error: unknown) => this.#toFailure(error))
+    this.#running.delete(abort)
     try {
-      if (isClosing) {
+      if (this.#isClosing) {
         table.uncountStart(job.n)
         return
       }
@@ -77,13 +88,14 @@ export function openQueue(options: QueueOptions): Queue {
     } catch (error) {
       log({ event: 'fault', during: 'queue', error })
     }
-    wake()
+    this.wake()
   }
 
-  async function swap(job: Job, abort: AbortController): Promise<Outcome> {
+  async #swap(job: Job, abort: AbortController): Promise<Outcome> {
+    const { engine, links, store, clock } = this.#options
     if (job.starts >= MAX_STARTS)
       throw new JobFailed('ENGINE_FAILED', `The swap was started ${MAX_STARTS} times without an end.`)
-    const [target, donor] = await downloadBoth(job, abort)
+    const [target, donor] = await this.#downloadBoth(job, abort)
     const result = await orAborted(engine.swap(target, donor), abort.signal)
     const paths = links.create(result.contentType === 'image/png' ? 'png' : 'jpg', clock.now())
     await store.put(paths.file, result.image)
@@ -91,7 +103,8 @@ export function openQueue(options: QueueOptions): Queue {
   }
 
   /** The first refusal ends the other download. */
-  async function downloadBoth(job: Job, abort: AbortController): Promise<[target: Uint8Array, donor: Uint8Array]> {
+  async #downloadBoth(job: Job, abort: AbortController): Promise<[target: Uint8Array, donor: Uint8Array]> {
+    const { download } = this.#options
     const get = async (which: 'target' | 'face', url: string) => {
       try {
         return await download(url, abort.signal)
@@ -103,23 +116,14 @@ export function openQueue(options: QueueOptions): Queue {
     return Promise.all([get('target', job.targetImage), get('face', job.swapImage)])
   }
 
-  function toFailure(error: unknown): Outcome {
+  #toFailure(error: unknown): Outcome {
     const isOurFault = error instanceof SwapRefusal ? OUR_FAULTS.has(error.code) : !(error instanceof JobFailed)
-    if (isOurFault && !isClosing) log({ event: 'fault', during: 'swap', error })
+    if (isOurFault && !this.#isClosing) this.#options.log({ event: 'fault', during: 'swap', error })
     if (error instanceof JobFailed || error instanceof SwapRefusal) {
       return { status: 'FAILED', message: error.message, code: error.code }
     }
     const message = 'The swap could not be done because of a fault of ours.'
     return { status: 'FAILED', message, code: 'ENGINE_FAILED' }
-  }
-
-  return {
-    wake,
-    close: async () => {
-      isClosing = true
-      for (const abort of running.keys()) abort.abort()
-      await Promise.all(running.values())
-    },
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Owns the one worker thread that swaps faces, so that the event loop of the door that calls it stays free. Jobs run one
+ * Owns the one worker thread that swaps faces, so that the event loop of its caller stays free. Jobs run one
  * at a time, in the order in which they came: inference is single-threaded and memory is counted for one job. The worker
  * is started by the first job, holds the process open only while it works, and is replaced when it dies or when a job
  * outlasts its time limit. How many jobs may wait is the caller's business.
@@ -40,30 +40,71 @@ interface Job {
   readonly reject: (refusal: SwapRefusal) => void
 }
 
+/** Starts nothing: the first job starts the worker. */
 export function openSwapEngine(options: SwapEngineOptions = {}): EmbeddedSwapEngine {
-  const { jobTimeLimitMs = 60_000, maxPixels = MAX_IMAGE_PIXELS, faces = 'largest', modelsDir = null } = options
-  const waiting: Job[] = []
-  let running: { readonly job: Job; readonly timer: NodeJS.Timeout } | null = null
-  let worker: Worker | null = null
-  let stopped: Promise<unknown> = Promise.resolve()
-  let closed = false
+  return new WorkerSwapEngine(options)
+}
 
-  function startNext(): void {
-    const job = running === null ? waiting.shift() : undefined
-    if (job === undefined) return
-    worker ??= startWorker()
-    worker.ref()
-    running = { job, timer: setTimeout(stopLateJob, jobTimeLimitMs) }
-    const order = job.pictures === null ? null : toOrder(job.pictures)
-    worker.postMessage(order, order === null ? [] : [order.target.buffer, order.donor.buffer])
+class WorkerSwapEngine implements EmbeddedSwapEngine {
+  readonly #jobTimeLimitMs: number
+  readonly #workerOptions: WorkerOptions
+  readonly #waiting: Job[] = []
+  #running: { readonly job: Job; readonly timer: NodeJS.Timeout } | null = null
+  #worker: Worker | null = null
+  /** Settles when all workers that were stopped have ended. */
+  #stopped: Promise<unknown> = Promise.resolve()
+  #isClosed = false
+
+  constructor(options: SwapEngineOptions) {
+    const { jobTimeLimitMs = 60_000, maxPixels = MAX_IMAGE_PIXELS, faces = 'largest', modelsDir = null } = options
+    this.#jobTimeLimitMs = jobTimeLimitMs
+    this.#workerOptions = { maxPixels, faces, modelsDir }
   }
 
-  function startWorker(): Worker {
+  async ready(): Promise<void> {
+    if (this.#workerOptions.modelsDir !== null) await this.#addJob(null)
+  }
+
+  async swap(target: Uint8Array, donor: Uint8Array): Promise<EncodedImage> {
+    const image = await this.#addJob({ target, donor })
+    if (image === null) throw new TypeError('An order with pictures is answered with one.')
+    return image
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const open = this.#worker
+    this.#worker = null
+    for (const job of this.#waiting.splice(0))
+      job.reject(new SwapRefusal('ENGINE_FAILED', 'The face-swap engine is closed.'))
+    this.#settle({ refusal: { code: 'ENGINE_FAILED', message: 'The face-swap engine was closed during this swap.' } })
+    await Promise.all([this.#stopped, open?.terminate()])
+  }
+
+  #addJob(pictures: Job['pictures']): Promise<EncodedImage | null> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(new SwapRefusal('ENGINE_FAILED', 'The face-swap engine is closed.'))
+      this.#waiting.push({ pictures, resolve, reject })
+      this.#startNext()
+    })
+  }
+
+  #startNext(): void {
+    const job = this.#running === null ? this.#waiting.shift() : undefined
+    if (job === undefined) return
+    this.#worker ??= this.#startWorker()
+    this.#worker.ref()
+    this.#running = { job, timer: setTimeout(() => this.#stopLateJob(), this.#jobTimeLimitMs) }
+    const order = job.pictures === null ? null : toOrder(job.pictures)
+    this.#worker.postMessage(order, order === null ? [] : [order.target.buffer, order.donor.buffer])
+  }
+
+  #startWorker(): Worker {
     const started = new Worker(findEntry(), {
-      workerData: { maxPixels, faces, modelsDir } satisfies WorkerOptions,
-      // A loader or an inspector of the process is not the thread's business.
+      workerData: this.#workerOptions,
+      // The loaders and the inspector of the process must not run in the thread.
       execArgv: [],
-      // What the libraries print is not the process's to say.
+      // What the libraries print is not passed on.
       stdout: true,
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: 512 },
@@ -71,65 +112,39 @@ export function openSwapEngine(options: SwapEngineOptions = {}): EmbeddedSwapEng
     started.stdout.resume()
     started.stderr.resume()
     started.on('message', (answer: WorkerAnswer) => {
-      if (worker !== started) return
+      if (this.#worker !== started) return
       started.unref()
-      settle(answer)
+      this.#settle(answer)
     })
-    started.on('error', (error) => replaceWorker(started, error))
-    started.on('exit', () => replaceWorker(started, null))
+    started.on('error', (error) => this.#replaceWorker(started, error))
+    started.on('exit', () => this.#replaceWorker(started, null))
     return started
   }
 
-  function replaceWorker(dead: Worker, cause: unknown): void {
-    if (worker !== dead) return
-    worker = null
-    settle({ refusal: { code: 'ENGINE_FAILED', message: 'The face-swap engine stopped during this swap.', cause } })
+  #replaceWorker(dead: Worker, cause: unknown): void {
+    if (this.#worker !== dead) return
+    this.#worker = null
+    const message = 'The face-swap engine stopped during this swap.'
+    this.#settle({ refusal: { code: 'ENGINE_FAILED', message, cause } })
   }
 
-  function stopLateJob(): void {
-    const late = worker
-    worker = null
-    if (late !== null) stopped = Promise.all([stopped, late.terminate()])
-    const seconds = Number((jobTimeLimitMs / 1000).toFixed(3))
-    settle({ refusal: { code: 'TIMED_OUT', message: `The swap took longer than ${seconds} s and was stopped.` } })
+  #stopLateJob(): void {
+    const late = this.#worker
+    this.#worker = null
+    if (late !== null) this.#stopped = Promise.all([this.#stopped, late.terminate()])
+    const seconds = Number((this.#jobTimeLimitMs / 1000).toFixed(3))
+    this.#settle({ refusal: { code: 'TIMED_OUT', message: `The swap took longer than ${seconds} s and was stopped.` } })
   }
 
-  function settle(answer: WorkerAnswer): void {
-    if (running === null) return
-    const { job, timer } = running
+  /** Ends the job that is running, if there is one, and starts the next. */
+  #settle(answer: WorkerAnswer): void {
+    if (this.#running === null) return
+    const { job, timer } = this.#running
     clearTimeout(timer)
-    running = null
+    this.#running = null
     if ('result' in answer) job.resolve(answer.result)
     else job.reject(toRefusal(answer.refusal))
-    startNext()
-  }
-
-  function addJob(pictures: Job['pictures']): Promise<EncodedImage | null> {
-    return new Promise((resolve, reject) => {
-      if (closed) return reject(new SwapRefusal('ENGINE_FAILED', 'The face-swap engine is closed.'))
-      waiting.push({ pictures, resolve, reject })
-      startNext()
-    })
-  }
-
-  return {
-    ready: async () => {
-      if (modelsDir !== null) await addJob(null)
-    },
-    swap: async (target, donor) => {
-      const image = await addJob({ target, donor })
-      if (image === null) throw new TypeError('An order with pictures is answered with one.')
-      return image
-    },
-    close: async () => {
-      closed = true
-      const open = worker
-      worker = null
-      for (const job of waiting.splice(0))
-        job.reject(new SwapRefusal('ENGINE_FAILED', 'The face-swap engine is closed.'))
-      settle({ refusal: { code: 'ENGINE_FAILED', message: 'The face-swap engine was closed during this swap.' } })
-      await Promise.all([stopped, open?.terminate()])
-    },
+    this.#startNext()
   }
 }
 
