@@ -4,8 +4,8 @@ import { listAllowedHosts } from '../config/allowed-hosts.ts'
 import { isLoopback } from '../config/config.ts'
 import type { UseCases } from '../graphql/schema/context.ts'
 import { createCancelSwap } from '../jobs/cancel-swap.ts'
-import { createCreateSwapBatch } from '../jobs/create-swap-batch.ts'
-import { createCreateSwap } from '../jobs/create-swap.ts'
+import { createSwapBatch } from '../jobs/create-swap-batch.ts'
+import { type CreateSwap, createSwap } from '../jobs/create-swap.ts'
 import { createIdempotencySeal } from '../jobs/idempotency-seal.ts'
 import { createFindInputImage } from '../jobs/input-images.ts'
 import { type HookTaker, openHookTaker } from '../jobs/lifecycle/accept-hook.ts'
@@ -61,120 +61,138 @@ export interface JobsParts {
 }
 
 export async function openJobsStage(parts: JobsParts): Promise<JobsStage> {
-  const { runtime, storage, authentication, watchTokens, publicUrl } = parts
-  const { config, secrets, telemetry, clock, random, background, stopping } = runtime
-  const { store, webhooks, bus, fetchLimiter } = storage
-  const { upstream, url: upstreamUrl, embedded } = parts.upstream
-  const { deadlines, maxInFlight } = config
+  const shared = createShared(parts)
+  const lifecycle = await openLifecycle(parts, shared)
+  const { images } = shared
+  return {
+    useCases: createUseCases(parts, shared, lifecycle),
+    hooks: lifecycle.hooks,
+    images,
+    stopLoops: () => lifecycle.stopLoops(),
+    close: async () => {
+      parts.runtime.stop()
+      await parts.runtime.background.settled()
+      await lifecycle.close()
+      await images.close()
+    },
+  }
+}
 
-  const allowedHosts = listAllowedHosts(config, publicUrl, embedded?.url ?? null)
-  const guard = createAddressGuard({ allowedHosts })
-  const hookAddresses = createHookAddresses(publicUrl, secrets.gatewaySecrets)
+/** What both the lifecycle and the use cases need. Runs nothing by itself, apart from the images. */
+function createShared({ runtime, storage, upstream, authentication, publicUrl }: JobsParts) {
+  const { config, secrets, telemetry, clock, random, stopping } = runtime
+  const { store, bus } = storage
+  const { deadlines, maxInFlight } = config
+  const allowedHosts = listAllowedHosts(config, publicUrl, upstream.embedded?.url ?? null)
   const seal = createIdempotencySeal(secrets.gatewaySecrets)
-  const breaker = createUpstreamBreaker(bus, clock, random)
   const queueRoom = createInterruptibleDelay(clock, stopping)
   const webhooksDue = createInterruptibleDelay(clock, stopping)
   const wakes = { onRoom: queueRoom.wake, onWebhook: webhooksDue.wake }
-  const applyReport = createApplyReport({ store, bus, ...wakes, telemetry, deadlines, random })
-
-  const images = openImages({
-    runtime,
-    storage,
-    publicUrl,
-    allowedHosts: [...allowedHosts, new URL(upstreamUrl).host],
+  return {
+    guard: createAddressGuard({ allowedHosts }),
+    hookAddresses: createHookAddresses(publicUrl, secrets.gatewaySecrets),
     seal,
-    authenticate: authentication.authenticate,
-  })
+    breaker: createUpstreamBreaker(bus, clock, random),
+    queueRoom,
+    webhooksDue,
+    applyReport: createApplyReport({ store, bus, ...wakes, telemetry, deadlines, random }),
+    watcher: createWatcher({ store, bus, clock, stopping }),
+    room: { maxInFlight, maxWaiting: MAX_WAITING },
+    budget: {
+      quotaPerDay: config.tenantQuotaPerDay,
+      maxInFlight: config.tenantMaxInFlight,
+      maxWaiting: () => (authentication.hasOneTenant() ? null : MAX_WAITING / 2),
+    },
+    images: openImages({
+      runtime,
+      storage,
+      publicUrl,
+      allowedHosts: [...allowedHosts, new URL(upstream.url).host],
+      seal,
+      authenticate: authentication.authenticate,
+    }),
+  }
+}
+
+type Shared = ReturnType<typeof createShared>
+
+/** Everything that moves jobs by itself. */
+async function openLifecycle({ runtime, storage, upstream: { upstream } }: JobsParts, shared: Shared) {
+  const { config, secrets, telemetry, clock, random, background, stopping } = runtime
+  const { store, webhooks, fetchLimiter } = storage
+  const { guard, hookAddresses, breaker, queueRoom, webhooksDue, applyReport, images } = shared
   const { mirror } = images
   const confirming = { store, upstream, applyReport, breaker, fetchLimiter, mirror, telemetry, clock, stopping }
   const confirmer = createConfirmer(confirming)
   const leases = createLeases(store, background, clock)
   const releaseUnsent = createReleaseUnsent({ store, applyReport, leases, background, clock, stopping })
-  const submitting = { store, upstream, applyReport, breaker, maxInFlight, background, leases, releaseUnsent }
-  const submitter = createSubmitter({ ...submitting, hookAddresses, telemetry, clock, random })
-  const watcher = createWatcher({ store, bus, clock, stopping })
+  const submitting = { store, upstream, applyReport, breaker, background, leases, releaseUnsent, hookAddresses }
+  const submitter = createSubmitter({ ...submitting, maxInFlight: config.maxInFlight, telemetry, clock, random })
   const journal = await openDiskHookJournal(config.dataDir)
-  const hookParts = {
-    store,
-    journal,
-    upstream,
-    confirmer,
-    hookAddresses,
-    telemetry,
-    background,
-    clock,
-    random,
-    stopping,
-  }
-  const hooks = openHookTaker(hookParts)
+  const hookParts = { store, journal, upstream, confirmer, hookAddresses, background, random, stopping }
+  const hooks = openHookTaker({ ...hookParts, telemetry, clock })
+  const reconciling = { store, confirmer, applyReport, breaker, hooks, leases, background, telemetry, clock }
+  const reconciler = openReconciler(reconciling)
 
-  const room = { maxInFlight, maxWaiting: MAX_WAITING }
-  const budget = {
-    quotaPerDay: config.tenantQuotaPerDay,
-    maxInFlight: config.tenantMaxInFlight,
-    maxWaiting: () => (authentication.hasOneTenant() ? null : MAX_WAITING / 2),
-  }
-  const findInputImage = createFindInputImage({
-    store,
-    images: storage.images,
-    addresses: images.addresses,
-    guard,
-    isReachable: embedded !== null || !isLoopback(new URL(publicUrl).hostname),
-    neededForMs: deadlines.submitBeforeMs + deadlines.onQueueMs,
-    clock,
-  })
-  const creating = { store, bus, submitter, releaseUnsent, watcher, breaker, room, budget, guard, findInputImage }
-  const createSwap = createCreateSwap({ ...creating, hookAddresses, seal, telemetry, clock })
-
-  const reconciler = openReconciler({
-    store,
-    confirmer,
-    applyReport,
-    breaker,
-    hooks,
-    leases,
-    background,
-    telemetry,
-    clock,
-  })
   const { gatewaySecrets } = secrets
   const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER, wallNow })
   const delivery = { store: webhooks, sender, wakeUp: webhooksDue, background, telemetry, clock, random }
   background.run('deliver webhooks', () => runWebhooks(delivery, stopping))
   background.run('erase what is due', () => images.forgetter.run(stopping, telemetry))
   background.run('run the queue', () => runQueue({ submitter, room: queueRoom, telemetry, stopping }))
-
   return {
-    useCases: {
-      createSwap,
-      // A caller that may create swaps may let others watch them.
-      issueWatchToken: (viewer, job) => (hasScope(viewer, 'swap:write') ? watchTokens.issue(job) : null),
-      ...images.useCases,
-      createSwapBatch: createCreateSwapBatch(createSwap),
-      retrySwap: createRetrySwap(store, createSwap),
-      cancelSwap: createCancelSwap({ store, applyReport, clock }),
-      listJobs: createListJobs(store),
-      replayWebhook: createReplayWebhook({ store, webhooks, onWebhook: webhooksDue.wake, clock }),
-      findWebhooks: async (jobIds) => webhooks.findByJobs(jobIds),
-      status: new ServiceStatus({ store, breaker, room, budget, clock }),
-      watcher,
-      watchJobs: createWatchJobs({ store, bus, clock }),
-      openReading: (viewer) => createReadJobs(viewer, store, confirmer),
-      jobsVersion: (tenant) => store.jobsVersion(tenant),
-      listTimelines: (jobIds) => store.listTimelines(jobIds),
-      now: () => clock.now(),
-    },
+    confirmer,
+    submitter,
+    releaseUnsent,
     hooks,
-    images,
     stopLoops: async () => {
       await sender.close()
       await reconciler.close()
     },
-    close: async () => {
-      runtime.stop()
-      await background.settled()
-      await journal.close()
-      await images.close()
-    },
+    close: () => journal.close(),
+  }
+}
+
+type Lifecycle = Awaited<ReturnType<typeof openLifecycle>>
+
+function createUseCases(
+  { runtime, storage, upstream, watchTokens, publicUrl }: JobsParts,
+  shared: Shared,
+  { confirmer, submitter, releaseUnsent }: Lifecycle,
+): UseCases {
+  const { config, telemetry, clock } = runtime
+  const { store, webhooks, bus } = storage
+  const { guard, hookAddresses, seal, breaker, webhooksDue, applyReport, images, watcher, room, budget } = shared
+  const { deadlines } = config
+  const findInputImage = createFindInputImage({
+    store,
+    images: storage.images,
+    addresses: images.addresses,
+    guard,
+    isReachable: upstream.embedded !== null || !isLoopback(new URL(publicUrl).hostname),
+    neededForMs: deadlines.submitBeforeMs + deadlines.onQueueMs,
+    clock,
+  })
+  const creating = { store, bus, submitter, releaseUnsent, watcher, breaker, room, budget, guard, findInputImage }
+  const createParts = { ...creating, hookAddresses, seal, telemetry, clock }
+  const create: CreateSwap = (viewer, raw, retryOf) => createSwap(createParts, viewer, raw, retryOf ?? null)
+  return {
+    createSwap: create,
+    createSwapBatch: (viewer, items, batchKey) => createSwapBatch(create, viewer, items, batchKey),
+    // A caller that may create swaps may let others watch them.
+    issueWatchToken: (viewer, job) => (hasScope(viewer, 'swap:write') ? watchTokens.issue(job) : null),
+    ...images.useCases,
+    retrySwap: createRetrySwap(store, create),
+    cancelSwap: createCancelSwap({ store, applyReport, clock }),
+    listJobs: createListJobs(store),
+    replayWebhook: createReplayWebhook({ store, webhooks, onWebhook: webhooksDue.wake, clock }),
+    findWebhooks: async (jobIds) => webhooks.findByJobs(jobIds),
+    status: new ServiceStatus({ store, breaker, room, budget, clock }),
+    watcher,
+    watchJobs: createWatchJobs({ store, bus, clock }),
+    openReading: (viewer) => createReadJobs(viewer, store, confirmer),
+    jobsVersion: (tenant) => store.jobsVersion(tenant),
+    listTimelines: (jobIds) => store.listTimelines(jobIds),
+    now: () => clock.now(),
   }
 }

@@ -84,7 +84,7 @@ export interface Circumstances {
   readonly isWatched: boolean
 }
 
-/** Decides what `report` does to `job`. */
+/** Decides what `report` does to `job`. Longer than 80 lines: one exhaustive switch, a case for each kind of finding. */
 export function decide(job: SwapJob, report: Report, circumstances: Circumstances): Decision {
   if (isDone(job.status)) return settleCharge(job, report)
   const { finding, at } = report

@@ -17,7 +17,7 @@ import {
 } from './create-swap-input.ts'
 import type { HookAddresses } from './lifecycle/hook-addresses.ts'
 import type { IdempotencySeal } from './idempotency-seal.ts'
-import { findHookIssue, type FindInputImage } from './input-images.ts'
+import { findHookIssue, type FindInputImage, type InputImage } from './input-images.ts'
 import { SUBMIT_LEASE_MS } from './lifecycle/leases.ts'
 import type { ReleaseUnsent } from './lifecycle/release-unsent.ts'
 import type { Submitter } from './lifecycle/submit-swap.ts'
@@ -60,109 +60,136 @@ export interface CreateSwapParts {
   readonly clock: Clock
 }
 
-/**
- * Records a swap and submits it, at most once for one idempotency key of one tenant. The job, its key and its claim
- * are durable before the first byte goes out, and the work goes on when the caller hangs up. Where there is no room
- * upstream the job waits.
- * @param raw the caller's input, not checked yet.
- * @throws {GatewayError} code UNAVAILABLE when the job cannot be recorded, FORBIDDEN when the viewer may not write;
- * nothing was sent.
- */
+/** `createSwap` with its parts. */
 export type CreateSwap = (viewer: Viewer, raw: unknown, retryOf?: string) => Promise<CreateSwapOutcome>
 
-/** How long ago the same images may have been swapped to be given back instead. */
+/** With `reuseSameContent`: how long ago the same images may have been swapped. */
 const SAME_CONTENT_MS = 60 * 60 * 1_000
 /** The claim that a job is recorded with. */
 const FIRST_FENCING = 1
 
-export function createCreateSwap(parts: CreateSwapParts): CreateSwap {
-  const {
-    store,
-    bus,
-    submitter,
-    releaseUnsent,
-    watcher,
-    breaker,
-    room,
-    budget,
-    findInputImage,
-    guard,
-    hookAddresses,
-    seal,
-    telemetry,
-    clock,
-  } = parts
-  return async (viewer, raw, retryOf) => {
-    requireScope(viewer, 'swap:write')
-    const parsed = parseCreateSwapInput(raw)
-    if (!parsed.ok) return { kind: 'invalid', issues: parsed.issues }
-    const { input } = parsed
-    const [target, swap] = await Promise.all([
-      findInputImage(viewer, input.targetImage),
-      findInputImage(viewer, input.swapImage),
-    ])
-    const hookIssue = input.hookUrl == null ? null : findHookIssue(guard, input.hookUrl)
-    if ('code' in target || 'code' in swap || hookIssue) {
-      return { kind: 'invalid', issues: [...toIssues(input, { target, swap }), ...(hookIssue ? [hookIssue] : [])] }
-    }
-    const createdAt = clock.now()
-    const id = createId('job', createdAt)
-    const idempotency = toIdempotency(viewer.tenant, input, seal)
-    const newJob: NewSwapJob = {
-      id,
-      tenant: viewer.tenant,
-      targetImageUrl: target.url,
-      swapImageUrl: swap.url,
-      targetOrigin: target.origin,
-      swapOrigin: swap.origin,
-      keepDays: input.keepDays ?? DEFAULT_KEEP_DAYS,
-      retryOf: retryOf ?? null,
-      hookUrl: input.hookUrl ?? null,
-      hookFormat: input.hookFormat ?? 'EVENT',
-      content: {
-        digest: digestOf(toContent(input)),
-        reuseSince: input.reuseSameContent === true ? createdAt - SAME_CONTENT_MS : null,
-      },
-      clientReference: input.clientReference ?? null,
-      tags: input.tags ?? [],
-      createdAt,
-      hookAddress: hookAddresses.addressOf(id),
-      leaseUntil: breaker.isTripped() ? null : createdAt + SUBMIT_LEASE_MS,
-      idempotency,
-    }
-    const limits = toTenantLimits(budget, createdAt)
-    const stored = await store.createJob(newJob, room, limits).catch((error: unknown) => {
-      telemetry.jobNotRecorded(error)
-      if (error instanceof CommitUnknownError) {
-        const { leaseUntil } = newJob
-        releaseUnsent({ jobId: id, fencing: FIRST_FENCING, leaseUntil, mayWait: idempotency !== null }, error)
-      }
-      throw new GatewayError('UNAVAILABLE', 'The swap could not be recorded. Nothing was sent; try again later.')
-    })
-    faultPoint('intent-committed')
-    if (stored.kind === 'sameContent') {
-      const same = await watcher.awaitDone(stored.job, input.waitMs ?? 0)
-      return { kind: 'created', job: same, reused: 'SAME_CONTENT' }
-    }
-    if (stored.kind === 'full') return { kind: 'busy', maxInFlight: room.maxInFlight }
-    if (stored.kind === 'tenantFull') return { kind: 'busy', maxInFlight: budget.maxInFlight ?? room.maxInFlight }
-    if (stored.kind === 'quotaSpent' || stored.kind === 'contentRefused') {
-      const isRefused = stored.kind === 'contentRefused'
-      const remaining = isRefused ? 0 : stored.remaining
-      return { kind: 'quotaExceeded', remaining, isRefused, resetAt: endOfDay(createdAt) }
-    }
-    if (stored.kind === 'existing' && !isSameSwap(stored, newJob, seal)) return { kind: 'keyConflict', job: stored.job }
-    if (stored.kind === 'created') bus.publish(stored.job)
-    const isMine = stored.kind === 'created' && stored.job.leaseUntil !== null
-    // An answer that cannot be recorded is reported by the submitter. The caller gets the job, which was sent.
-    const submitted = isMine ? await submitter.submit(stored.job).catch(() => stored.job) : stored.job
-    const job = await watcher.awaitDone(submitted, input.waitMs ?? 0)
-    if (wasRefused(job)) return { kind: 'refused', job }
-    return { kind: 'created', job, reused: stored.kind === 'created' ? 'NONE' : 'SAME_KEY' }
+/**
+ * Records a swap and submits it, at most once for one idempotency key of one tenant. The job, its key and its claim are
+ * durable before the first byte is sent, and the work goes on if the caller hangs up. If there is no room upstream, the
+ * job waits.
+ * @param raw the caller's input, not checked yet.
+ * @throws {GatewayError} code UNAVAILABLE when the job cannot be recorded, FORBIDDEN when the viewer may not write;
+ * nothing was sent.
+ */
+export async function createSwap(
+  parts: CreateSwapParts,
+  viewer: Viewer,
+  raw: unknown,
+  retryOf: string | null,
+): Promise<CreateSwapOutcome> {
+  requireScope(viewer, 'swap:write')
+  const parsed = parseCreateSwapInput(raw)
+  if (!parsed.ok) return { kind: 'invalid', issues: parsed.issues }
+  const { input } = parsed
+  const { findInputImage, guard, watcher, room, budget, seal } = parts
+  const [target, swap] = await Promise.all([
+    findInputImage(viewer, input.targetImage),
+    findInputImage(viewer, input.swapImage),
+  ])
+  const hookIssue = input.hookUrl == null ? null : findHookIssue(guard, input.hookUrl)
+  if ('code' in target || 'code' in swap || hookIssue) {
+    return { kind: 'invalid', issues: [...toIssues(input, { target, swap }), ...(hookIssue ? [hookIssue] : [])] }
+  }
+  const newJob = toNewJob(parts, { tenant: viewer.tenant, input, target, swap, retryOf })
+  const stored = await recordJob(parts, newJob)
+  faultPoint('intent-committed')
+  const waitMs = input.waitMs ?? 0
+  switch (stored.kind) {
+    case 'created':
+      return toOutcome(await submitAndWait(parts, stored.job, waitMs), 'NONE')
+    case 'existing':
+      if (!isSameSwap(stored, newJob, seal)) return { kind: 'keyConflict', job: stored.job }
+      return toOutcome(await watcher.awaitDone(stored.job, waitMs), 'SAME_KEY')
+    case 'sameContent':
+      return { kind: 'created', job: await watcher.awaitDone(stored.job, waitMs), reused: 'SAME_CONTENT' }
+    case 'full':
+      return { kind: 'busy', maxInFlight: room.maxInFlight }
+    case 'tenantFull':
+      return { kind: 'busy', maxInFlight: budget.maxInFlight ?? room.maxInFlight }
+    case 'quotaSpent':
+      return { ...QUOTA_EXCEEDED, remaining: stored.remaining, resetAt: endOfDay(newJob.createdAt) }
+    case 'contentRefused':
+      return { ...QUOTA_EXCEEDED, isRefused: true, resetAt: endOfDay(newJob.createdAt) }
   }
 }
 
-/** Told from the job alone, so that a repeated call is answered as the first was. */
+const QUOTA_EXCEEDED = { kind: 'quotaExceeded', remaining: 0, isRefused: false } as const
+
+interface CheckedInput {
+  readonly tenant: string
+  readonly input: CreateSwapInput
+  readonly target: InputImage
+  readonly swap: InputImage
+  readonly retryOf: string | null
+}
+
+function toNewJob(
+  { breaker, hookAddresses, seal, clock }: CreateSwapParts,
+  { tenant, input, target, swap, retryOf }: CheckedInput,
+): NewSwapJob {
+  const createdAt = clock.now()
+  const id = createId('job', createdAt)
+  return {
+    id,
+    tenant,
+    targetImageUrl: target.url,
+    swapImageUrl: swap.url,
+    targetOrigin: target.origin,
+    swapOrigin: swap.origin,
+    keepDays: input.keepDays ?? DEFAULT_KEEP_DAYS,
+    retryOf,
+    hookUrl: input.hookUrl ?? null,
+    hookFormat: input.hookFormat ?? 'EVENT',
+    content: {
+      digest: digestOf(toContent(input)),
+      reuseSince: input.reuseSameContent === true ? createdAt - SAME_CONTENT_MS : null,
+    },
+    clientReference: input.clientReference ?? null,
+    tags: input.tags ?? [],
+    createdAt,
+    hookAddress: hookAddresses.addressOf(id),
+    leaseUntil: breaker.isTripped() ? null : createdAt + SUBMIT_LEASE_MS,
+    idempotency: toIdempotency(tenant, input, seal),
+  }
+}
+
+/** Records the job. If the answer to the commit is lost, makes sure that the claim does not hold the job for ever. */
+async function recordJob(parts: CreateSwapParts, newJob: NewSwapJob): Promise<CreatedJob> {
+  const { store, room, budget, telemetry, releaseUnsent } = parts
+  try {
+    return await store.createJob(newJob, room, toTenantLimits(budget, newJob.createdAt))
+  } catch (error) {
+    telemetry.jobNotRecorded(error)
+    if (error instanceof CommitUnknownError) {
+      const { id: jobId, leaseUntil, idempotency } = newJob
+      releaseUnsent({ jobId, fencing: FIRST_FENCING, leaseUntil, mayWait: idempotency !== null }, error)
+    }
+    throw new GatewayError('UNAVAILABLE', 'The swap could not be recorded. Nothing was sent; try again later.')
+  }
+}
+
+/** Submits a job that was recorded as claimed; one that waits for room is left to the queue. */
+async function submitAndWait(
+  { bus, submitter, watcher }: CreateSwapParts,
+  job: SwapJob,
+  waitMs: number,
+): Promise<SwapJob> {
+  bus.publish(job)
+  // An answer that cannot be recorded is reported by the submitter. The caller gets the job, which was sent.
+  const submitted = job.leaseUntil === null ? job : await submitter.submit(job).catch(() => job)
+  return watcher.awaitDone(submitted, waitMs)
+}
+
+function toOutcome(job: SwapJob, reused: 'NONE' | 'SAME_KEY'): CreateSwapOutcome {
+  return wasRefused(job) ? { kind: 'refused', job } : { kind: 'created', job, reused }
+}
+
+/** Derived from the job alone, so that a repeated call gets the same answer as the first. */
 function wasRefused(job: SwapJob): boolean {
   return job.status === 'FAILED' && job.submittedAt === null && job.failure?.code !== 'NOT_SUBMITTED'
 }
