@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, type Stats } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { readErrorCode } from '../lib/error-code.ts'
 import { systemClock } from '../lib/time/clock.ts'
 import { syncFolder, writeAndSync } from '../lib/files/durable-file.ts'
 import { makeFolderSync } from '../lib/files/make-folder.ts'
@@ -139,7 +140,7 @@ async function nullIfAbsent<T>(work: Promise<T>): Promise<T | null> {
   try {
     return await work
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null
+    const code = readErrorCode(error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
     throw error
   }

@@ -5,6 +5,7 @@
  */
 import { Readable } from 'node:stream'
 import { AwsClient } from 'aws4fetch'
+import { readErrorCode } from '../lib/error-code.ts'
 import { systemClock } from '../lib/time/clock.ts'
 import { readCapped } from '../lib/http/read-capped.ts'
 import { checkKey, checkRange, isKey } from './blob-key.ts'
@@ -171,10 +172,9 @@ function toError({ operation }: Call, { status }: Response): Error {
   return new Error(`S3 ${operation}: answered with HTTP status ${status}`)
 }
 
-/** The code of what lies under a failed fetch; its text may carry an address. */
+/** The code of the cause of a failed fetch. The text of the cause may contain an address. */
 function toCode(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : null
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : 'network failure'
+  return (error instanceof Error && readErrorCode(error.cause)) || 'network failure'
 }
 
 /** Null when the answer is not the blob, or not the range, that was asked for. */

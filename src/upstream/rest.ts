@@ -4,6 +4,7 @@
  * time-out and a byte cap while its answer streams in, and follows no redirect. The key goes to the configured origin only.
  */
 import { buildConnector, errors, Pool } from 'undici'
+import { readErrorCode } from '../lib/error-code.ts'
 import { call, NotSentError } from './call.ts'
 import type { FetchOutcome, SubmitOutcome, Upstream } from './upstream.ts'
 import { parseFetchAnswer, parseSubmitAnswer, readHookId } from './wire.ts'
@@ -96,9 +97,5 @@ function endQuietly(connect: buildConnector.connector): buildConnector.connector
 /** A reason for logs: error codes only, never a text that might carry an address or a key. */
 function describe(error: unknown): string {
   const cause = error instanceof NotSentError ? error.cause : error
-  if (cause instanceof Error) {
-    if ('code' in cause && typeof cause.code === 'string') return cause.code
-    return cause.name
-  }
-  return 'unknown'
+  return cause instanceof Error ? readErrorCode(cause) || cause.name : 'unknown'
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { openApiKeys } from '../../src/auth/api-keys.ts'
 
 const open = (source: string) => openApiKeys(source, () => {})

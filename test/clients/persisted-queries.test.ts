@@ -2,7 +2,7 @@
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client/core/index.js'
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries/index.js'
 import { expect, test } from 'vitest'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 

@@ -12,7 +12,7 @@ import { openProject } from '../support/front-end-project.ts'
 import { hasPython, NOT_RUN } from '../support/python.ts'
 import { atGateway, readRecipe } from '../support/client-recipes.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readErrorCode } from '../../src/lib/error-code.ts'
 
 /** A file system of its own, so small that it can be filled; null where this user may not have one. */
 export function mountSmallDisk(size: string): string | null {
@@ -27,7 +28,7 @@ export function fillDisk(path: string): void {
     try {
       for (;;) writeFileSync(path, Buffer.alloc(size), { flag: 'a' })
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
+      if (readErrorCode(error) !== 'ENOSPC') throw error
     }
   }
 }

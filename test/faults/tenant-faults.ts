@@ -1,6 +1,6 @@
 /** What one tenant does, beside the swaps of another. */
 import type { AcceptedJob } from '../support/fake-upstream.ts'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { until } from '../support/until.ts'
 import { askGraphql } from './ask-graphql.ts'
 import type { Gateway } from './gateway-process.ts'

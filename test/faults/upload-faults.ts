@@ -2,7 +2,7 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { throughSideDoor } from '../support/side-door.ts'
 import { askGraphql } from './ask-graphql.ts'
 import { type Gateway, isProcess } from './gateway-process.ts'

@@ -1,7 +1,7 @@
 /** Requests that are refused: the status that the media type asks for, and a code and a message that name the cause. */
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 
 const QUERY = '{ swapService { accepting } }'

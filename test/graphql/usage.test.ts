@@ -1,6 +1,6 @@
 /** What was spent, what may be, how the service is doing, and how long a swap will take. */
 import { expect, test } from 'vitest'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { createStepClock } from '../support/step-clock.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'

@@ -6,7 +6,7 @@ import type { Clock } from '../../src/lib/time/clock.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { makeImage } from '../support/images.ts'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { openTestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 

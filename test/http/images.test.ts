@@ -14,7 +14,7 @@ import { makeImage, makeManyFrames, REJECTED, withLargeProfile } from '../suppor
 import { openScriptedHost } from '../support/scripted-host.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { makeDataDir, openTestApp, type TestApp } from '../support/test-app.ts'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { until } from '../support/until.ts'
 
 const RESERVE = `mutation ($input: CreateSwapUploadInput!) { createSwapUpload(input: $input) {

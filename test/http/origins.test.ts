@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { openWire, sendRaw } from '../security/stage.ts'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 
 const APP = 'https://app.example.com'

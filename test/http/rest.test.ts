@@ -6,7 +6,7 @@ import { openScriptedHost } from '../support/scripted-host.ts'
 import { hasPython, NOT_RUN } from '../support/python.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { openTestApp, type TestApp, type TestAppOptions } from '../support/test-app.ts'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { until } from '../support/until.ts'
 
 /** The addresses of the reference's samples. */

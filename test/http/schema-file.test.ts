@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { openTestApp } from '../support/test-app.ts'
 
 const published = readFileSync('schema/schema.graphql', 'utf8')

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { subscribeSse } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 import { CREATE, INPUT, ISSUER, KEY_LINES, KEYS, openStage, openWire, post, type Stage } from './stage.ts'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 
 let stage: Stage
 beforeAll(async () => {

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose'
 import { WebSocket } from 'ws'
 import { findFreePorts, type Program, startProgram } from '../e2e/program.ts'
-import { sha256 } from '../support/sha256.ts'
+import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { type FakeUpstream, openFakeUpstream } from '../support/fake-upstream.ts'
 
 export const KEYS = {

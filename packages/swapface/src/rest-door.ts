@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
 import { readJson } from '../../../src/lib/http/read-body.ts'
+import { readErrorCode } from '../../../src/lib/error-code.ts'
 import type { Log } from './log.ts'
 
 /** Three addresses of the longest kind, in UTF-8. */
@@ -161,5 +162,5 @@ async function writeAnswer({ status, headers, body }: DoorAnswer, isHead: boolea
 }
 
 function isClientGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
+  return readErrorCode(error) === 'ERR_STREAM_PREMATURE_CLOSE'
 }

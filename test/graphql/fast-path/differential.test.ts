@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { makeDataDir, openTestApp, type TestApp } from '../../support/test-app.ts'
 import { until } from '../../support/until.ts'
-import { sha256 } from '../../support/sha256.ts'
+import { sha256 } from '../../../src/lib/crypto/sha256.ts'
 import { type Asked, createRandom, makeAsked } from './documents.ts'
 
 const CASES = Number(process.env['FAST_PATH_CASES'] ?? 500)

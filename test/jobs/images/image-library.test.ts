@@ -18,7 +18,7 @@ import { createImageStore } from '../../../src/store/sql/image-store.ts'
 import { openDatabase } from '../../../src/store/sqlite/open.ts'
 import type { StoredImage, StoredImageType } from '../../../src/domain/image.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
-import { sha256 } from '../../support/sha256.ts'
+import { sha256 } from '../../../src/lib/crypto/sha256.ts'
 import { makeDataDir } from '../../support/test-app.ts'
 
 const HOUR = 60 * 60 * 1_000
