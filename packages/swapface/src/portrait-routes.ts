@@ -1,6 +1,6 @@
 /** Serves the project's own portraits, so that a first swap needs no picture from elsewhere. */
 import { PORTRAIT_NAMES, readPortrait } from './portraits.ts'
-import { toFailedAnswer, toJsonAnswer, type DoorAnswer, type DoorRequest, type Route } from './rest-door.ts'
+import { toFailedAnswer, toJsonAnswer, type RestAnswer, type RestRequest, type Route } from './rest-server.ts'
 
 export function createPortraitRoutes(baseUrl: string): readonly Route[] {
   const list = PORTRAIT_NAMES.map((name) => ({ name, url: `${baseUrl}/portraits/${name}.jpg` }))
@@ -11,7 +11,7 @@ export function createPortraitRoutes(baseUrl: string): readonly Route[] {
   ]
 }
 
-async function answerPortrait({ path }: DoorRequest): Promise<DoorAnswer> {
+async function answerPortrait({ path }: RestRequest): Promise<RestAnswer> {
   const name = PORTRAIT_NAMES.find((one) => path === `/portraits/${one}.jpg`)
   if (name === undefined) {
     return toFailedAnswer(404, `There is no such portrait; there are ${PORTRAIT_NAMES.join(', ')}.`)

@@ -30,7 +30,7 @@ const CDN_PATH = /^\/cdn\/(?<day>\d{4}-\d{2}-\d{2})\/(?<name>[0-9a-f]{32})\.(?<e
 // A trailing "&" is part of the link as issued; some clients drop it.
 const DISCORD_QUERY = /^(?<signed>ex=(?<ex>[0-9a-f]{1,10})&is=(?<is>[0-9a-f]{1,10})&)hm=(?<hm>[0-9a-f]{64})&?$/
 
-export function createResultLinks(secret: Buffer, lifetimeS: number, keptDays: number): ResultLinks {
+export function createResultLinks(secret: Buffer, lifetimeS: number, retentionDays: number): ResultLinks {
   const sign = (path: string, signed: string) => createHmac('sha256', secret).update(`${path}?${signed}`).digest()
 
   return {
@@ -47,8 +47,8 @@ export function createResultLinks(secret: Buffer, lifetimeS: number, keptDays: n
     check: (path, query, now) => {
       const cdn = CDN_PATH.exec(path)?.groups
       if (cdn) {
-        const isKept = Date.parse(`${cdn['day']}T00:00:00Z`) >= dayBefore(now, keptDays)
-        return isKept ? { verdict: 'good', file: path.slice('/cdn/'.length) } : { verdict: 'ended' }
+        const isRetained = Date.parse(`${cdn['day']}T00:00:00Z`) >= dayBefore(now, retentionDays)
+        return isRetained ? { verdict: 'good', file: path.slice('/cdn/'.length) } : { verdict: 'ended' }
       }
       const discord = DISCORD_PATH.exec(path)?.groups
       if (!discord) return { verdict: 'unknown' }

@@ -8,7 +8,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 
 import type { Clock } from '../../../src/lib/time/clock.ts'
-import type { DoorAnswer, DoorRequest, Route } from './rest-door.ts'
+import type { RestAnswer, RestRequest, Route } from './rest-server.ts'
 import type { ResultLinks } from './result-links.ts'
 import type { ResultStore } from './result-store.ts'
 
@@ -20,7 +20,7 @@ const REFUSALS = {
 } as const
 
 export function createResultRoutes(links: ResultLinks, store: ResultStore, clock: Clock): readonly Route[] {
-  async function handle({ path, query, headers }: DoorRequest): Promise<DoorAnswer> {
+  async function handle({ path, query, headers }: RestRequest): Promise<RestAnswer> {
     const check = links.check(path, query, clock.now())
     if (check.verdict === 'good') return answerFile(store.toPath(check.file), headers['if-none-match'])
     const [status, text] = REFUSALS[check.verdict]
@@ -30,7 +30,7 @@ export function createResultRoutes(links: ResultLinks, store: ResultStore, clock
   return ['/attachments/', '/cdn/'].map((path) => ({ path, methods: ['GET', 'HEAD'], handle }))
 }
 
-async function answerFile(path: string, known: string | undefined): Promise<DoorAnswer> {
+async function answerFile(path: string, known: string | undefined): Promise<RestAnswer> {
   const found = await stat(path).catch(() => null)
   if (found === null) return toTextAnswer(404, ENDED)
   // A result's name is random and its bytes never change: the name is the version.
@@ -48,6 +48,6 @@ async function answerFile(path: string, known: string | undefined): Promise<Door
   }
 }
 
-function toTextAnswer(status: number, text: string): DoorAnswer {
+function toTextAnswer(status: number, text: string): RestAnswer {
   return { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: text }
 }

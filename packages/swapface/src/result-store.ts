@@ -20,8 +20,8 @@ export function createResultStore(dir: string): ResultStore {
     toPath,
     put: (file, bytes) => writeDurably(toPath(file), bytes),
     forget: async (before) => {
-      const firstKept = new Date(before).toISOString().slice(0, 10)
-      const days = (await readdir(dir)).filter((day) => /^\d{4}-\d{2}-\d{2}$/.test(day) && day < firstKept)
+      const firstRetained = new Date(before).toISOString().slice(0, 10)
+      const days = (await readdir(dir)).filter((day) => /^\d{4}-\d{2}-\d{2}$/.test(day) && day < firstRetained)
       await Promise.all(days.map((day) => rm(toPath(day), { recursive: true, force: true })))
     },
   }

@@ -10,7 +10,7 @@ import type { Clock } from '../../../src/lib/time/clock.ts'
 import type { JobDocument } from './job-document.ts'
 import type { Job, JobTable } from './job-table.ts'
 import type { Log } from './log.ts'
-import { Refusal, toFailedAnswer, toJsonAnswer, type DoorAnswer, type DoorRequest, type Route } from './rest-door.ts'
+import { Refusal, toFailedAnswer, toJsonAnswer, type RestAnswer, type RestRequest, type Route } from './rest-server.ts'
 
 const MAX_URL_CHARS = 8192
 
@@ -30,14 +30,14 @@ export function createSwapApi(options: SwapApiOptions): readonly Route[] {
   const { table, toDocument, maxWaiting, onSubmitted, clock, log } = options
   const keyHash = toHash(options.apiKey)
 
-  function checkKey({ headers }: DoorRequest): void {
+  function checkKey({ headers }: RestRequest): void {
     const key = headers['tt-api-key']
     // Hashes have one length, which the constant-time comparison needs.
     if (typeof key === 'string' && timingSafeEqual(toHash(key), keyHash)) return
     throw new Refusal(toJsonAnswer(401, { status: 'FAILED', message: 'TT-API-KEY is missing or wrong.' }))
   }
 
-  async function submit(request: DoorRequest): Promise<DoorAnswer> {
+  async function submit(request: RestRequest): Promise<RestAnswer> {
     checkKey(request)
     const body = toRecord(await request.readJson())
     const targetImage = getUrl(body, 'targetImage')
@@ -57,7 +57,7 @@ export function createSwapApi(options: SwapApiOptions): readonly Route[] {
     }
   }
 
-  async function fetchJob(request: DoorRequest): Promise<DoorAnswer> {
+  async function fetchJob(request: RestRequest): Promise<RestAnswer> {
     checkKey(request)
     const fromQuery = new URLSearchParams(request.query).get('jobId')
     const jobId = fromQuery ?? toRecord(await request.readJson())['jobId']

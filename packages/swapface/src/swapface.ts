@@ -23,7 +23,7 @@ import { readOrCreateLinkSecret } from './link-secret.ts'
 import type { Log } from './log.ts'
 import { createPortraitRoutes } from './portrait-routes.ts'
 import { openQueue } from './queue.ts'
-import { openRestDoor } from './rest-door.ts'
+import { openRestServer } from './rest-server.ts'
 import { createResultLinks } from './result-links.ts'
 import { createResultRoutes } from './result-routes.ts'
 import { createResultStore } from './result-store.ts'
@@ -90,9 +90,9 @@ export async function openSwapFace(options: SwapFaceOptions): Promise<SwapFace> 
     const table = openJobTable(join(dir, 'jobs.db'))
     closers.add(() => table.close())
 
-    const door = await openRestDoor(host, port, log)
-    closers.add(() => door.close())
-    const { url } = door
+    const server = await openRestServer(host, port, log)
+    closers.add(() => server.close())
+    const { url } = server
 
     const guard = createAddressGuard({ allowedHosts: [...options.allowedPrivateHosts, url.slice('http://'.length)] })
     const dispatcher = new Agent({
@@ -109,7 +109,7 @@ export async function openSwapFace(options: SwapFaceOptions): Promise<SwapFace> 
     const queue = openQueue({ table, download, engine, links, store, onFinished: () => hooks.wake(), clock, log })
     closers.add(() => queue.close())
 
-    door.serve([
+    server.serve([
       ...createSwapApi({ apiKey, table, toDocument, maxWaiting, onSubmitted: () => queue.wake(), clock, log }),
       ...createResultRoutes(links, store, clock),
       ...createPortraitRoutes(url),

@@ -11,8 +11,14 @@ export interface Sweeper {
   close(): Promise<void>
 }
 
-/** Removes finished jobs and results that are older than `keptDays`: now, and then once a day. */
-export function openSweeper(table: JobTable, store: ResultStore, keptDays: number, clock: Clock, log: Log): Sweeper {
+/** Removes finished jobs and results that are older than `retentionDays`: now, and then once a day. */
+export function openSweeper(
+  table: JobTable,
+  store: ResultStore,
+  retentionDays: number,
+  clock: Clock,
+  log: Log,
+): Sweeper {
   let sweeping = sweep()
   const timer = setInterval(() => {
     sweeping = sweep()
@@ -20,7 +26,7 @@ export function openSweeper(table: JobTable, store: ResultStore, keptDays: numbe
 
   async function sweep(): Promise<void> {
     try {
-      const before = dayBefore(clock.now(), keptDays)
+      const before = dayBefore(clock.now(), retentionDays)
       const jobs = table.forgetFinished(before)
       await store.forget(before)
       log({ event: 'swept', jobs })

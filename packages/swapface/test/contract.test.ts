@@ -143,7 +143,7 @@ describe('fetch', () => {
   })
 })
 
-describe('the door', () => {
+describe('the server', () => {
   test.each([SWAP, FETCH])('answers 401 without a data member for a missing or wrong key at %s', async (path) => {
     const stage = await openStage(closers)
     for (const headers of [{}, { 'TT-API-KEY': '' }, { 'TT-API-KEY': `${API_KEY} x` }, { authorization: API_KEY }]) {

@@ -3,16 +3,16 @@ import { afterEach, expect, test } from 'vitest'
 import { createClosers } from '../../../src/lib/async/closers.ts'
 import { createPortraitRoutes } from '../src/portrait-routes.ts'
 import { PORTRAIT_NAMES } from '../src/portraits.ts'
-import { openRestDoor } from '../src/rest-door.ts'
+import { openRestServer } from '../src/rest-server.ts'
 
 const closers = createClosers()
 afterEach(() => closers.closeAll())
 
 async function openShelf(): Promise<string> {
-  const door = await openRestDoor('127.0.0.1', 0, () => undefined)
-  closers.add(() => door.close())
-  door.serve(createPortraitRoutes(door.url))
-  return door.url
+  const server = await openRestServer('127.0.0.1', 0, () => undefined)
+  closers.add(() => server.close())
+  server.serve(createPortraitRoutes(server.url))
+  return server.url
 }
 
 test('lists the portraits by name and address, and every address serves its picture', async () => {

@@ -11,12 +11,12 @@ test('the portraits are those that the generator knows', () => {
 })
 
 test.each(PORTRAIT_NAMES)('%s is what the generator draws', async (name) => {
-  const [kept, drawn] = await Promise.all([pixels(await readPortrait(name)), pixels(await drawPortrait(name))])
-  expect(drawn.length).toBe(kept.length)
+  const [stored, drawn] = await Promise.all([pixels(await readPortrait(name)), pixels(await drawPortrait(name))])
+  expect(drawn.length).toBe(stored.length)
   let sum = 0
-  for (const [at, value] of kept.entries()) sum += Math.abs(value - (drawn[at] ?? 0))
+  for (const [at, value] of stored.entries()) sum += Math.abs(value - (drawn[at] ?? 0))
   // Of 255. Versions of the SVG renderer differ in the last bits of an edge, no more.
-  expect(sum / kept.length).toBeLessThan(1)
+  expect(sum / stored.length).toBeLessThan(1)
 })
 
 test('a portrait is a JPEG of 640 x 800 without metadata', async () => {

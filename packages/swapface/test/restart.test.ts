@@ -43,7 +43,7 @@ test('jobs are taken in the order of their submits, four at a time, after a rest
   const order = stage.engine.targets.map((target) => Number(Buffer.from(target).toString('latin1').split('/')[1]))
   expect(order).toHaveLength(12)
   // Of four under way, the one whose images come first is swapped first.
-  for (const [place, n] of order.entries()) expect(Math.abs(n - place)).toBeLessThan(4)
+  for (const [position, n] of order.entries()) expect(Math.abs(n - position)).toBeLessThan(4)
 })
 
 test('close waits neither for a download nor for the engine, and may be called twice', async () => {

@@ -116,11 +116,11 @@ test('what is older than 30 days is refused, and removed at the next start', asy
   const cdnImage = data?.cdnImage ?? ''
   clock.advance(29 * DAY_MS)
   await stage.reopen()
-  const kept = (await stage.fetchJob(old)).data?.cdnImage ?? ''
-  expect((await fetch(kept)).status).toBe(200)
+  const retained = (await stage.fetchJob(old)).data?.cdnImage ?? ''
+  expect((await fetch(retained)).status).toBe(200)
 
   clock.advance(2 * DAY_MS)
-  expect((await fetch(kept)).status).toBe(404)
+  expect((await fetch(retained)).status).toBe(404)
   await stage.reopen()
   await stage.face.close()
   await expect(stat(join(stage.dataDir, 'swapface', 'results', new URL(cdnImage).pathname.slice(5)))).rejects.toThrow(

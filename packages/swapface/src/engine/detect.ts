@@ -134,9 +134,9 @@ export function decodeDetections(output: DetectorOutput, minScore: number): Omit
 
 /** 16 x 16 places with two anchors each, then 8 x 8 with six. */
 function getAnchor(anchor: number): { x: number; y: number } {
-  const [stride, place] = anchor < 512 ? [16, anchor >> 1] : [32, Math.floor((anchor - 512) / 6)]
+  const [stride, cell] = anchor < 512 ? [16, anchor >> 1] : [32, Math.floor((anchor - 512) / 6)]
   const columns = DETECTOR_SIZE / stride
-  return { x: ((place % columns) + 0.5) * stride, y: (Math.floor(place / columns) + 0.5) * stride }
+  return { x: ((cell % columns) + 0.5) * stride, y: (Math.floor(cell / columns) + 0.5) * stride }
 }
 
 /** Joins detections of the same face, weighted by score, as the network was trained for; the surest first. */

@@ -22,10 +22,10 @@ function measureRow(picture: FloatPicture, weight: Float32Array, row: number): {
   let sum = 0
   let count = 0
   for (let column = 1; column < width - 1; column++) {
-    const place = row * width + column
-    if ((weight[place] ?? 0) < 0.5) continue
+    const pixel = row * width + column
+    if ((weight[pixel] ?? 0) < 0.5) continue
     // Green stands for light: it is most of it, and every camera's sharpest channel.
-    const p = 3 * place + 1
+    const p = 3 * pixel + 1
     const around = (rgb[p - 3] ?? 0) + (rgb[p + 3] ?? 0) + (rgb[p - stride] ?? 0) + (rgb[p + stride] ?? 0)
     const detail = (rgb[p] ?? 0) - around / 4
     sum += detail * detail
@@ -75,10 +75,10 @@ function filterRow(
 ): void {
   const stride = width * 3
   for (let column = 1; column < width - 1; column++) {
-    const place = row * width + column
+    const pixel = row * width + column
     const whole =
-      (cover[place - 1] ?? 0) * (cover[place + 1] ?? 0) * (cover[place - width] ?? 0) * (cover[place + width] ?? 0)
-    if ((cover[place] ?? 0) * whole === 0) continue
+      (cover[pixel - 1] ?? 0) * (cover[pixel + 1] ?? 0) * (cover[pixel - width] ?? 0) * (cover[pixel + width] ?? 0)
+    if ((cover[pixel] ?? 0) * whole === 0) continue
     for (let p = 3 * column; p < 3 * column + 3; p++) {
       const at = row * stride + p
       const own = here[p] ?? 0

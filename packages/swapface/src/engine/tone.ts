@@ -191,14 +191,14 @@ function toneRow(
   const tone = new Float32Array(3)
   readLightRow(field, (row + 0.5) / factor - 0.5, light)
   for (let column = 0; column < width; column++) {
-    const place = row * width + column
-    if ((cover[place] ?? 0) === 0) continue
+    const pixel = row * width + column
+    if ((cover[pixel] ?? 0) === 0) continue
     const x = Math.min(field.width - 1, Math.max(0, (column + 0.5) / factor - 0.5))
     const left = Math.floor(x)
     const fx = x - left
     const at = left * LIGHT_VALUES
     const next = left < field.width - 1 ? LIGHT_VALUES : 0
-    const p = 3 * place
+    const p = 3 * pixel
     writeTone(rgb[p] ?? 0, rgb[p + 1] ?? 0, rgb[p + 2] ?? 0, tone, 0)
     const follow = 1 - mix(light, at, next, fx)
     const around = mix(light, at + 4, next, fx)

@@ -105,11 +105,11 @@ function fillTriangle(
       // A hair of overlap: a place on a shared edge belongs to both triangles rather than to none.
       if (wa < -1e-4 || wb < -1e-4 || wc < -1e-4) continue
       const z = wa * az + wb * bz + wc * cz
-      const place = y * width + x
-      if (z >= (depth[place] ?? 0)) continue
-      depth[place] = z
+      const pixel = y * width + x
+      if (z >= (depth[pixel] ?? 0)) continue
+      depth[pixel] = z
       for (let v = 0; v < FIELD_VALUES; v++) {
-        filled[place * FIELD_VALUES + v] =
+        filled[pixel * FIELD_VALUES + v] =
           wa * (carried[a * FIELD_VALUES + v] ?? 0) +
           wb * (carried[b * FIELD_VALUES + v] ?? 0) +
           wc * (carried[c * FIELD_VALUES + v] ?? 0)

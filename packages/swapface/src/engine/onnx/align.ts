@@ -80,14 +80,14 @@ export function readPlanar(
   multiply: number,
   add: number,
 ): Float32Array {
-  const places = size * size
-  const pixels = new Float32Array(places * 3)
+  const planeSize = size * size
+  const pixels = new Float32Array(planeSize * 3)
   sampleGrid(pyramid, grid, size, size, pixels, multiply, add, true)
-  const planes = new Float32Array(places * 3)
-  for (let i = 0; i < places; i++) {
+  const planes = new Float32Array(planeSize * 3)
+  for (let i = 0; i < planeSize; i++) {
     planes[i] = pixels[3 * i] ?? 0
-    planes[i + places] = pixels[3 * i + 1] ?? 0
-    planes[i + 2 * places] = pixels[3 * i + 2] ?? 0
+    planes[i + planeSize] = pixels[3 * i + 1] ?? 0
+    planes[i + 2 * planeSize] = pixels[3 * i + 2] ?? 0
   }
   return planes
 }

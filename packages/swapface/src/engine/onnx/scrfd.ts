@@ -62,9 +62,9 @@ function decodeGrid(
   for (let i = 0; i < scores.length; i++) {
     const score = scores[i] ?? 0
     if (!(score >= MIN_SCORE)) continue
-    const place = Math.floor(i / ANCHORS)
-    const x = (place % columns) * stride
-    const y = Math.floor(place / columns) * stride
+    const cell = Math.floor(i / ANCHORS)
+    const x = (cell % columns) * stride
+    const y = Math.floor(cell / columns) * stride
     const box = (side: number) => (boxes[4 * i + side] ?? 0) * stride
     faces.push({
       score,
@@ -83,11 +83,11 @@ function decodeGrid(
 
 /** Of faces that cover each other for the most part only the surest is kept. */
 export function suppressOverlaps(faces: readonly ScrfdFace[]): ScrfdFace[] {
-  const kept: ScrfdFace[] = []
+  const selected: ScrfdFace[] = []
   for (const face of faces.toSorted((a, b) => b.score - a.score).slice(0, MAX_CANDIDATES)) {
-    if (kept.every((other) => overlapOf(face, other) <= MAX_OVERLAP)) kept.push(face)
+    if (selected.every((other) => overlapOf(face, other) <= MAX_OVERLAP)) selected.push(face)
   }
-  return kept
+  return selected
 }
 
 /** What two boxes share, of what both cover together. */

@@ -19,7 +19,7 @@ const REQUEST_TIMEOUT_MS = 10_000
 /** How long close() lets answers under way finish. */
 const DRAIN_MS = 500
 
-export interface DoorRequest {
+export interface RestRequest {
   readonly method: string
   /** As sent, undecoded. */
   readonly path: string
@@ -33,7 +33,7 @@ export interface DoorRequest {
   readJson(): Promise<unknown>
 }
 
-export interface DoorAnswer {
+export interface RestAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | number>>
   /** Opened only when it is sent: never for HEAD. */
@@ -44,21 +44,21 @@ export interface Route {
   /** A path, or where it ends with a slash, everything below it. */
   readonly path: string
   readonly methods: readonly ('GET' | 'HEAD' | 'POST')[]
-  handle(request: DoorRequest): DoorAnswer | Promise<DoorAnswer>
+  handle(request: RestRequest): RestAnswer | Promise<RestAnswer>
 }
 
 /** An answer that ends the handling of a request where it is thrown. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
-  readonly answer: DoorAnswer
+  readonly answer: RestAnswer
 
-  constructor(answer: DoorAnswer) {
+  constructor(answer: RestAnswer) {
     super(`refused with ${answer.status}`)
     this.answer = answer
   }
 }
 
-export interface RestDoor {
+export interface RestServer {
   /** Without a trailing slash. */
   readonly url: string
   /** What arrives from now on is answered by these routes. Called once, right after opening. */
@@ -68,7 +68,7 @@ export interface RestDoor {
 }
 
 /** Resolves once it listens; rejects when the port is taken. */
-export async function openRestDoor(host: string, port: number, log: Log): Promise<RestDoor> {
+export async function openRestServer(host: string, port: number, log: Log): Promise<RestServer> {
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(port, host, () => {
@@ -110,7 +110,7 @@ export async function openRestDoor(host: string, port: number, log: Log): Promis
   }
 }
 
-export function toJsonAnswer(status: number, document: unknown): DoorAnswer {
+export function toJsonAnswer(status: number, document: unknown): RestAnswer {
   return {
     status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
@@ -119,11 +119,11 @@ export function toJsonAnswer(status: number, document: unknown): DoorAnswer {
 }
 
 /** The document of every refusal, as the reference shows it for 400. */
-export function toFailedAnswer(status: number, message: string): DoorAnswer {
+export function toFailedAnswer(status: number, message: string): RestAnswer {
   return toJsonAnswer(status, { status: 'FAILED', message, data: null })
 }
 
-async function findAnswer(request: IncomingMessage, routes: readonly Route[]): Promise<DoorAnswer> {
+async function findAnswer(request: IncomingMessage, routes: readonly Route[]): Promise<RestAnswer> {
   const { method = '', url = '/' } = request
   const [path = '/', ...rest] = url.split('?')
   const route = routes.find((one) => (one.path.endsWith('/') ? path.startsWith(one.path) : path === one.path))
@@ -149,11 +149,11 @@ async function readValue(request: IncomingMessage): Promise<unknown> {
 }
 
 /** The rest of the request is not worth reading: the connection ends with the answer. */
-function closing(answer: DoorAnswer): DoorAnswer {
+function closing(answer: RestAnswer): RestAnswer {
   return { ...answer, headers: { ...answer.headers, connection: 'close' } }
 }
 
-async function writeAnswer({ status, headers, body }: DoorAnswer, isHead: boolean, response: ServerResponse) {
+async function writeAnswer({ status, headers, body }: RestAnswer, isHead: boolean, response: ServerResponse) {
   const length = typeof body === 'function' || status === 304 ? {} : { 'content-length': Buffer.byteLength(body) }
   response.writeHead(status, { 'x-content-type-options': 'nosniff', ...length, ...headers })
   if (isHead) response.end()
