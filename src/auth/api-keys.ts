@@ -47,11 +47,11 @@ export function openApiKeys(source: string, onUnreadable: (error: unknown) => vo
   const readAgain = () => {
     try {
       const lines = new Set(read())
-      const kept = entries.filter(({ line }) => lines.has(line))
-      const known = new Set(kept.map(({ line }) => line))
+      const unchanged = entries.filter(({ line }) => lines.has(line))
+      const known = new Set(unchanged.map(({ line }) => line))
       const added = [...lines].filter((line) => !known.has(line)).map(parseEntry)
       for (const { line, revoke } of entries) if (!lines.has(line)) revoke()
-      entries = [...kept, ...added]
+      entries = [...unchanged, ...added]
     } catch (error) {
       onUnreadable(error)
     }

@@ -15,12 +15,12 @@ export interface S3Credentials {
  */
 export function openBlobStore(url: string, credentials: S3Credentials | null): BlobStore {
   if (url.startsWith('file:')) return openDiskBlobStore(toPath(url))
-  const place = parseS3Url(url)
+  const location = parseS3Url(url)
   if (!credentials?.accessKeyId || !credentials.secretAccessKey) {
     throw new TypeError('a blob store in S3 needs an access key id and a secret access key')
   }
   const { accessKeyId, secretAccessKey } = credentials
-  return openS3BlobStore({ ...place, accessKeyId, secretAccessKey })
+  return openS3BlobStore({ ...location, accessKeyId, secretAccessKey })
 }
 
 /** As for the database, what comes after `file:` is a path, not an encoded one. */

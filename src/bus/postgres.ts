@@ -1,6 +1,6 @@
 /**
  * Wake-ups between processes, over PostgreSQL's LISTEN and NOTIFY on a connection of its own. A notification carries many
- * ids and nothing else. If one is lost with a connection or a process, a look at the last changes finds those jobs within
+ * ids and nothing else. If one is lost with a connection or a process, a poll of the last changes finds those jobs within
  * seconds.
  */
 import { Socket } from 'node:net'
@@ -14,12 +14,12 @@ const CHANNEL = 'swapface_jobs'
 const PEERS_CHANNEL = 'swapface_peers'
 /** PostgreSQL takes less than 8,000 bytes. */
 const MAX_PAYLOAD_BYTES = 7_900
-const LOOK_EVERY_MS = 2_000
+const POLL_EVERY_MS = 2_000
 /** How often the connection is asked whether it is alive. It is given up if it does not answer within the same time. */
 const HEARTBEAT_MS = 4_000
 const CONNECT_AGAIN_MS = 500
-/** Changes that one look publishes one by one; if there are more, every listener is notified. */
-const MAX_LOOKED_AT = 5_000
+/** Changes that one poll publishes one by one; if there are more, every listener is notified. */
+const MAX_POLLED_CHANGES = 5_000
 
 interface Change {
   readonly id: string
@@ -40,11 +40,11 @@ export interface PostgresBusParts {
   readonly onFailure: (what: string, error: unknown) => void
 }
 
-/** Starts to listen at once. A change that is published before it listens is found by the next look. */
+/** Starts to listen at once. A change that is published before it listens is found by the next poll. */
 export function openPostgresBus(parts: PostgresBusParts): EventBus {
   const bus = new PostgresBus(parts)
   parts.background.run('listen for changes', () => bus.listenUntilStopped())
-  parts.background.run('look for changes', () => bus.lookUntilStopped())
+  parts.background.run('look for changes', () => bus.pollUntilStopped())
   return bus
 }
 
@@ -56,7 +56,7 @@ class PostgresBus implements EventBus {
   #ask: Ask | null = null
   #unsent: Change[] = []
   /**
-   * The latest sequence numbers at the last two looks. The next look reads on from the one before the last: a change may
+   * The latest sequence numbers at the last two polls. The next poll reads on from the one before the last: a change may
    * become visible after another one with a higher number.
    */
   readonly #latest: number[] = []
@@ -103,11 +103,11 @@ class PostgresBus implements EventBus {
     }
   }
 
-  async lookUntilStopped(): Promise<void> {
+  async pollUntilStopped(): Promise<void> {
     const { clock, stopping, onFailure } = this.#parts
     while (!stopping.aborted) {
-      await this.#look().catch((error: unknown) => onFailure('look for changes', error))
-      await clock.delay(LOOK_EVERY_MS, stopping).catch(() => null)
+      await this.#poll().catch((error: unknown) => onFailure('look for changes', error))
+      await clock.delay(POLL_EVERY_MS, stopping).catch(() => null)
     }
   }
 
@@ -161,7 +161,7 @@ class PostgresBus implements EventBus {
     }
   }
 
-  /** One notification for all changes published in this tick. If it cannot be sent, the other processes' looks find them. */
+  /** One notification for all changes published in this tick. If it cannot be sent, the other processes find them by polling. */
   #send(): void {
     const changes = this.#unsent
     this.#unsent = []
@@ -173,11 +173,11 @@ class PostgresBus implements EventBus {
     this.#ask?.('select pg_notify($1, $2)', [channel, payload]).catch((error: unknown) => onFailure('notify', error))
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const [since] = this.#latest
-    const limit = since === undefined ? 1 : MAX_LOOKED_AT
+    const limit = since === undefined ? 1 : MAX_POLLED_CHANGES
     const changes = await this.#parts.listLatestChanges(since ?? 0, limit)
-    if (changes.length === MAX_LOOKED_AT) this.#local.notifyAll()
+    if (changes.length === MAX_POLLED_CHANGES) this.#local.notifyAll()
     else if (since !== undefined) for (const change of changes) this.#local.publish(change)
     this.#latest.push(changes[0]?.sequence ?? since ?? 0)
     if (this.#latest.length > 2) this.#latest.shift()

@@ -48,8 +48,8 @@ export function readSecrets(values: SettingValues, dataDir: string): Secrets {
 
 /** The secrets that sign, without creating any; null before the first start. */
 export function findGatewaySecrets(values: SettingValues, { dataDir }: Config): Secrets['gatewaySecrets'] | null {
-  const kept = readGatewaySecrets(values) ?? findKept(dataDir, 'gateway-secret')
-  return typeof kept === 'string' ? [kept] : kept
+  const stored = readGatewaySecrets(values) ?? findStored(dataDir, 'gateway-secret')
+  return typeof stored === 'string' ? [stored] : stored
 }
 
 /** Each as a text that must not be written anywhere. */
@@ -75,8 +75,8 @@ function readGatewaySecrets({ GATEWAY_SECRET }: SettingValues): readonly [string
 }
 
 function readOrCreate(dataDir: string, name: string): string {
-  const kept = findKept(dataDir, name)
-  if (kept !== null) return kept
+  const stored = findStored(dataDir, name)
+  if (stored !== null) return stored
   const secret = randomBytes(32).toString('base64url')
   const path = join(dataDir, name)
   try {
@@ -90,7 +90,7 @@ function readOrCreate(dataDir: string, name: string): string {
 }
 
 /** Null if there is no such file. @throws {SettingError} if it does not hold a secret. */
-function findKept(dataDir: string, name: string): string | null {
+function findStored(dataDir: string, name: string): string | null {
   let text: string
   try {
     text = readFileSync(join(dataDir, name), 'utf8').trim()

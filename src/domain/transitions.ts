@@ -254,7 +254,7 @@ function enqueue(
 
 function finish(job: SwapJob, to: SwapJobStatus, at: number, patch: Patch): Decision {
   const closed = {
-    purgeAt: at + keptForMs(job.keepDays),
+    purgeAt: at + retentionMs(job.keepDays),
     finishedAt: at,
     leaseUntil: null,
     wakeAt: null,
@@ -267,7 +267,7 @@ function finish(job: SwapJob, to: SwapJobStatus, at: number, patch: Patch): Deci
 const HOUR_MS = 60 * 60 * 1_000
 
 /** How long images and links stay after the end; what is not to be kept at all stays long enough to be fetched. */
-function keptForMs(keepDays: number): number {
+function retentionMs(keepDays: number): number {
   return Math.max(HOUR_MS, keepDays * 24 * HOUR_MS)
 }
 

@@ -47,7 +47,7 @@ export function createSharpCodec(): ImageCodec {
   const large = new Semaphore(1)
   // Half of it for one tenant: another one's image begins at once.
   const all = new Semaphore(MAX_PIXELS_AT_ONCE, LARGE_PIXELS)
-  const inTurn = async <T>(tenant: string, pixels: number, decode: () => Promise<T>): Promise<T> => {
+  const runLimited = async <T>(tenant: string, pixels: number, decode: () => Promise<T>): Promise<T> => {
     const weigh = async () => all.run(tenant, Math.max(MIN_WEIGHT, pixels), decode)
     return pixels > LARGE_PIXELS ? large.run(tenant, 1, weigh) : weigh()
   }
@@ -58,7 +58,7 @@ export function createSharpCodec(): ImageCodec {
         const image = await readImage(bytes)
         const mark = kind === 'COPY' ? findSyntheticMark(image.xmp) : null
         const xmp = mark && toXmp(mark, SOFTWARE_NAME)
-        const clean = await inTurn(tenant, image.pixels, async () => encodeToFit(image, xmp))
+        const clean = await runLimited(tenant, image.pixels, async () => encodeToFit(image, xmp))
         return { ...clean, digitalSourceType: mark?.digitalSourceType ?? null }
       } catch (error) {
         throw error instanceof ImageError ? new ImageRejectedError(error.message) : error
@@ -67,7 +67,7 @@ export function createSharpCodec(): ImageCodec {
 
     transform: async (stored, { width, type }, tenant) => {
       const { bytes, pixels, xmp } = await readImage(stored)
-      return inTurn(tenant, pixels, async () => {
+      return runLimited(tenant, pixels, async () => {
         const view = sharp(bytes, { limitInputPixels: pixels, failOn: 'error', sequentialRead: true })
         if (xmp !== null) view.withXmp(xmp)
         if (width !== null) view.resize({ width, withoutEnlargement: true })

@@ -69,7 +69,10 @@ export function createFindInputImage(parts: InputImagesParts): FindInputImage {
     return findRefusal(guard, url, 'An image address') ?? { url, origin: NO_ORIGIN }
   }
 
-  const fromKept = async (imageId: string, origin: ImageOrigin): Promise<InputImage | Omit<SwapInputIssue, 'path'>> => {
+  const fromImage = async (
+    imageId: string,
+    origin: ImageOrigin,
+  ): Promise<InputImage | Omit<SwapInputIssue, 'path'>> => {
     if (!isReachable) {
       const message =
         'The upstream cannot fetch images from this gateway: PUBLIC_URL has to be an address it can reach.'
@@ -86,12 +89,12 @@ export function createFindInputImage(parts: InputImagesParts): FindInputImage {
     if (url != null) return fromAddress(url)
     if (uploadId != null) {
       const [upload] = await images.findOwnImages(viewer.tenant, [uploadId])
-      return upload?.kind === 'UPLOAD' ? fromKept(upload.id, { uploadId, resultOf: null }) : NOT_READY
+      return upload?.kind === 'UPLOAD' ? fromImage(upload.id, { uploadId, resultOf: null }) : NOT_READY
     }
     const [job] = await findVisibleJobs(store, viewer, [resultOf ?? ''])
     if (job?.status !== 'SUCCESS' || job.forgottenAt !== null) return NOT_SUCCESSFUL
     const origin = { uploadId: null, resultOf: job.id }
-    if (job.copyId !== null && isReachable) return fromKept(job.copyId, origin)
+    if (job.copyId !== null && isReachable) return fromImage(job.copyId, origin)
     const link = job.links && bestLink(job.links, clock.now())
     return link === null ? NOT_SUCCESSFUL : { url: link, origin }
   }

@@ -36,14 +36,14 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
   let file = await rewrite(path, left)
   await Promise.all(earlier.filter((one) => one !== path).map(async (one) => unlink(one)))
   /** Not settled yet; the promise resolves when the note is on disk. */
-  const kept = new Map<string, { readonly record: HookRecord; readonly synced: Promise<void> }>()
-  for (const record of left) kept.set(toRecordKey(record), { record, synced: Promise.resolve() })
+  const unsettled = new Map<string, { readonly record: HookRecord; readonly synced: Promise<void> }>()
+  for (const record of left) unsettled.set(toRecordKey(record), { record, synced: Promise.resolve() })
   let lines = left.length
   let batch: { readonly records: HookRecord[]; readonly synced: Promise<void> } | null = null
   /** Everything that touches the file happens one after the other. */
   let lastWork: Promise<void> = Promise.resolve()
 
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
+  const runInOrder = (work: () => Promise<void>): Promise<void> => {
     const done = lastWork.then(work)
     lastWork = done.catch(() => undefined)
     return done
@@ -52,7 +52,7 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
   const append = (record: HookRecord): Promise<void> => {
     if (!batch) {
       const records: HookRecord[] = []
-      const synced = inTurn(async () => {
+      const synced = runInOrder(async () => {
         batch = null
         await appendLines(file, records)
         lines += records.length
@@ -64,11 +64,11 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
   }
 
   const tidy = async () => {
-    if (kept.size === 0 && lines > 0) {
+    if (unsettled.size === 0 && lines > 0) {
       await file.truncate(0)
       lines = 0
-    } else if (lines > MANY_LINES && lines > 2 * kept.size) {
-      const records = [...kept.values()].map(({ record }) => record)
+    } else if (lines > MANY_LINES && lines > 2 * unsettled.size) {
+      const records = [...unsettled.values()].map(({ record }) => record)
       const replaced = file
       file = await rewrite(path, records)
       await replaced.close()
@@ -79,31 +79,31 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
   return {
     left,
     keep: async (record) => {
-      const known = kept.get(toRecordKey(record))
+      const known = unsettled.get(toRecordKey(record))
       if (known) {
         await known.synced
         return false
       }
-      if (kept.size >= MAX_RECORDS) throw new Error('too many hooks are waiting')
+      if (unsettled.size >= MAX_RECORDS) throw new Error('too many hooks are waiting')
       const synced = append(record)
-      kept.set(toRecordKey(record), { record, synced })
+      unsettled.set(toRecordKey(record), { record, synced })
       try {
         await synced
       } catch (error) {
-        kept.delete(toRecordKey(record))
+        unsettled.delete(toRecordKey(record))
         throw error
       }
       return true
     },
     settle: (record) => {
-      kept.delete(toRecordKey(record))
+      unsettled.delete(toRecordKey(record))
       // What could not be tidied is tidied with the next note that is settled.
-      inTurn(tidy).catch(() => undefined)
+      runInOrder(tidy).catch(() => undefined)
     },
     close: async () => {
       await lastWork
       await file.close()
-      if (kept.size === 0) await unlink(path)
+      if (unsettled.size === 0) await unlink(path)
     },
   }
 }

@@ -94,7 +94,7 @@ export class ImageLibrary {
     const key = `${image.id}/${view.width ?? 'full'}.${view.type.split('/')[1]}`
     const found = await blobs.open(key, range)
     if (found) {
-      this.#views.note(image.tenant, key, { byteLength: found.byteLength, usedAt: clock.now() })
+      this.#views.record(image.tenant, key, { byteLength: found.byteLength, usedAt: clock.now() })
       return found
     }
     const made = this.#making.get(key) ?? this.#makeView(image, view, key).finally(() => this.#making.delete(key))
@@ -144,7 +144,7 @@ export class ImageLibrary {
       if (!stored) return false
       const bytes = await codec.transform(stored, view, image.tenant)
       await blobs.put(key, bytes, view.type)
-      this.#views.note(image.tenant, key, { byteLength: bytes.byteLength, usedAt: clock.now() })
+      this.#views.record(image.tenant, key, { byteLength: bytes.byteLength, usedAt: clock.now() })
       await this.#evictViews()
       return true
     })
@@ -169,7 +169,7 @@ export class ImageLibrary {
     if (at >= before && !isView) return
     const image = await images.findImage(id)
     const isNamed = image?.status === 'READY' && (isView || name === image.sha256 || name === OLD_NAME)
-    if (isNamed && isView) this.#views.note(image.tenant, key, { byteLength, usedAt: at })
+    if (isNamed && isView) this.#views.record(image.tenant, key, { byteLength, usedAt: at })
     if (!isNamed && at < before) await blobs.delete(key)
   }
 }

@@ -28,7 +28,7 @@ export class ViewIndex {
   }
 
   /** Records that a view is stored and was used, or at least stored, at this time. */
-  note(tenant: string, key: string, { byteLength, usedAt }: View): void {
+  record(tenant: string, key: string, { byteLength, usedAt }: View): void {
     const views = this.#tenants.get(tenant) ?? new Map<string, View>()
     const known = views.get(key)
     this.#tenants.set(tenant, views)

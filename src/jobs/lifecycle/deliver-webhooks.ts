@@ -62,8 +62,8 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
     else if (silent.size < MAX_SILENT) silent.add(host)
     faultPoint('webhook-answered')
     const next = decideNext(webhook, outcome, at, random())
-    const isNoted = await store.recordAttempt(webhook, toAttempt(outcome, at), next)
-    if (isNoted && next.state === 'EXHAUSTED') telemetry.webhookExhausted(webhook)
+    const isRecorded = await store.recordAttempt(webhook, toAttempt(outcome, at), next)
+    if (isRecorded && next.state === 'EXHAUSTED') telemetry.webhookExhausted(webhook)
   }
 
   const deliver = (webhook: Webhook) => {

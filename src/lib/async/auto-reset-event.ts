@@ -1,15 +1,14 @@
 import { type Clock, systemClock } from '../time/clock.ts'
 
 /**
- * A mailbox with one slot and no content: however often it is rung before somebody looks, one look answers all.
- * Whoever waits reads the newest state afterwards, so a slow reader holds nothing back and misses nothing that is
- * still true.
+ * Auto-reset event: any number of notifications before a wait end one wait. The waiter reads the newest state afterwards,
+ * so a slow one delays no other reader and misses nothing that still holds.
  */
 export interface AutoResetEvent {
   /** Never blocks, never throws. */
   notify(): void
   /**
-   * Resolves to true once it was rung since the last wait, to false after `timeoutMs` or when it is closed.
+   * Resolves to true once it was notified since the last wait, to false after `timeoutMs` or when it is closed.
    * One wait at a time.
    */
   wait(timeoutMs: number): Promise<boolean>
@@ -18,7 +17,7 @@ export interface AutoResetEvent {
 
 /** @param after what times a wait. */
 export function createAutoResetEvent(after: Clock['after'] = systemClock.after): AutoResetEvent {
-  let rung = false
+  let isSet = false
   let closed = false
   let settle: ((woken: boolean) => void) | null = null
   let cancel: (() => void) | null = null
@@ -27,19 +26,19 @@ export function createAutoResetEvent(after: Clock['after'] = systemClock.after):
     cancel?.()
     const waiting = settle
     settle = null
-    if (woken) rung = false
+    if (woken) isSet = false
     waiting?.(woken)
   }
 
   return {
     notify: () => {
-      rung = true
+      isSet = true
       if (settle) finish(true)
     },
     wait: async (timeoutMs) => {
       if (closed) return false
-      if (rung) {
-        rung = false
+      if (isSet) {
+        isSet = false
         return true
       }
       return new Promise((resolve) => {

@@ -39,7 +39,7 @@ interface Segment {
 
 /** @throws {ImageError} if it is cut short in a way that the decoder does not notice, or has too many segments. */
 export async function extractJpeg(jpeg: Buffer): Promise<EssentialImage> {
-  const kept: Buffer[] = [jpeg.subarray(0, 2)]
+  const segments: Buffer[] = [jpeg.subarray(0, 2)]
   const profile: Buffer[] = []
   const appSegments = new Map<string, Buffer>()
   const cut = new CutDetector(jpeg)
@@ -48,9 +48,9 @@ export async function extractJpeg(jpeg: Buffer): Promise<EssentialImage> {
       await nextTurn()
       continue
     }
-    cut.note(segment)
+    cut.record(segment)
     const { marker, start, end, payload } = segment
-    if (isDecodingMarker(marker)) kept.push(jpeg.subarray(start, end))
+    if (isDecodingMarker(marker)) segments.push(jpeg.subarray(start, end))
     else if (marker === APP2 && startsWith(payload, 'ICC_PROFILE\0')) profile.push(jpeg.subarray(start, end))
     else {
       const name = findAppName(marker, payload)
@@ -62,10 +62,10 @@ export async function extractJpeg(jpeg: Buffer): Promise<EssentialImage> {
   const xmp = appSegments.get(XMP)
   return {
     bytes: Buffer.concat([
-      ...kept.slice(0, 1),
+      ...segments.slice(0, 1),
       ...writeAppSegments(appSegments),
       ...(profileBytes <= MAX_PROFILE_BYTES ? profile : []),
-      ...kept.slice(1),
+      ...segments.slice(1),
       Buffer.from([MARKER, END_MARKER]),
     ]),
     frames: 1,
@@ -170,11 +170,11 @@ class CutDetector {
     this.#endsInZeros = jpeg.subarray(-ZERO_BYTES).every((byte) => byte === 0)
   }
 
-  note({ marker, start, end, payload }: Segment): void {
+  record({ marker, start, end, payload }: Segment): void {
     const isHalf = end - start < 4
     if (marker === END_MARKER || isHalf || (BASELINE_FRAMES.has(marker) && !this.#endsInZeros)) this.#isWhole = true
     if (PROGRESSIVE_FRAMES.has(marker)) this.#addComponents(payload)
-    if (marker === START_OF_SCAN) this.#noteScan(payload)
+    if (marker === START_OF_SCAN) this.#recordScan(payload)
   }
 
   isCut(): boolean {
@@ -187,7 +187,7 @@ class CutDetector {
     }
   }
 
-  #noteScan(scan: Buffer): void {
+  #recordScan(scan: Buffer): void {
     const count = Math.min(scan[0] ?? 0, MAX_COMPONENTS)
     const [first = 0, last = 0, precision = 0] = scan.subarray(1 + 2 * count)
     for (let n = 0; n < count; n++) {

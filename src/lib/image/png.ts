@@ -15,13 +15,13 @@ import { WorkSteps } from '../async/work-steps.ts'
 const SIGNATURE_BYTES = 8
 /** Length, type and checksum of a chunk. */
 const FRAME_BYTES = 12
-const KEPT = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'])
+const ESSENTIAL = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'])
 const MAX_KEYWORD_CHARS = 79
 const XMP_KEYWORD = 'XML:com.adobe.xmp'
 
 /** @throws {ImageError} if it has too many chunks. */
 export async function extractPng(png: Buffer): Promise<EssentialImage> {
-  const kept: Buffer[] = []
+  const chunks: Buffer[] = []
   /** The first of each kind. */
   const ancillary = new Map<string, Buffer>()
   const count = countParts()
@@ -32,7 +32,7 @@ export async function extractPng(png: Buffer): Promise<EssentialImage> {
     const end = at + FRAME_BYTES + png.readUInt32BE(at)
     const type = png.toString('latin1', at + 4, at + 8)
     const data = png.subarray(at + 8, end - 4)
-    if (KEPT.has(type)) kept.push(png.subarray(at, end))
+    if (ESSENTIAL.has(type)) chunks.push(png.subarray(at, end))
     else if (type === 'iTXt' ? readKeyword(data) === XMP_KEYWORD : type === 'iCCP' || type === 'eXIf') {
       if (!ancillary.has(type)) ancillary.set(type, data)
     }
@@ -45,10 +45,10 @@ export async function extractPng(png: Buffer): Promise<EssentialImage> {
   return {
     bytes: Buffer.concat([
       png.subarray(0, SIGNATURE_BYTES),
-      ...kept.slice(0, 1),
+      ...chunks.slice(0, 1),
       ...(hasProfile ? [writeChunk('iCCP', profile)] : []),
       ...(orientation === 1 ? [] : [writeChunk('eXIf', writeOrientation(orientation))]),
-      ...kept.slice(1),
+      ...chunks.slice(1),
     ]),
     frames: 1,
     xmp: text ? await readXmp(text) : null,

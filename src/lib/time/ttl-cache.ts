@@ -1,4 +1,4 @@
-/** Remembers things by name for a short time; forgetting costs nothing, for it is done to all that are old at once. */
+/** Two-generation TTL cache: a whole generation is dropped at once, so expiry is O(1). */
 export interface TtlCache<T> {
   get(name: string): T | undefined
   set(name: string, value: T): void
@@ -6,9 +6,9 @@ export interface TtlCache<T> {
 }
 
 /**
- * Each is remembered for at least `forMs`, and for less than twice as long.
+ * An entry lives for at least `forMs`, and for less than twice as long.
  * @param now in milliseconds, never going back.
- * @param maxSize of what is remembered within `forMs`, as `sizeOf` counts it: beyond that it is forgotten sooner.
+ * @param maxSize of the entries set within `forMs`, as `sizeOf` counts them: beyond it entries expire sooner.
  */
 export function createTtlCache<T>(
   forMs: number,
@@ -21,8 +21,8 @@ export function createTtlCache<T>(
   let beganAt = now()
   let size = 0
 
-  const rotate = (kept: Map<string, T>, at: number) => {
-    earlier = kept
+  const rotate = (generation: Map<string, T>, at: number) => {
+    earlier = generation
     recent = new Map()
     beganAt = at
     size = 0

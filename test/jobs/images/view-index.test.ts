@@ -6,11 +6,11 @@ const view = (byteLength: number, usedAt: number) => ({ byteLength, usedAt })
 
 test('the least recently used views of a tenant are evicted once it has too many bytes, down to nine tenths', () => {
   const index = new ViewIndex(LIMITS)
-  for (let n = 0; n < 10; n++) index.note('a', `v${n}`, view(10, n))
-  index.note('b', 'w', view(100, 0))
-  index.note('a', 'v0', view(10, 20))
+  for (let n = 0; n < 10; n++) index.record('a', `v${n}`, view(10, n))
+  index.record('b', 'w', view(100, 0))
+  index.record('a', 'v0', view(10, 20))
   expect(index.takeExcess(20)).toEqual([])
-  index.note('a', 'v10', view(10, 10))
+  index.record('a', 'v10', view(10, 10))
   expect(index.takeExcess(20)).toEqual(['v1', 'v2'])
   expect(index.takeExcess(20)).toEqual([])
 })
@@ -18,7 +18,7 @@ test('the least recently used views of a tenant are evicted once it has too many
 test('above the limit of all tenants the one with the most bytes gives way', () => {
   const index = new ViewIndex(LIMITS)
   for (const [tenant, bytes] of Object.entries({ a: 90, b: 100, c: 50, d: 20 })) {
-    for (let n = 0; n < bytes / 10; n++) index.note(tenant, `${tenant}${n}`, view(10, n))
+    for (let n = 0; n < bytes / 10; n++) index.record(tenant, `${tenant}${n}`, view(10, n))
   }
   const evicted = index.takeExcess(0)
   expect(evicted.length).toBeGreaterThan(0)
@@ -27,9 +27,9 @@ test('above the limit of all tenants the one with the most bytes gives way', () 
 
 test('a view that was not used for the longest time is evicted, whatever its size', () => {
   const index = new ViewIndex(LIMITS)
-  index.note('a', 'old', view(1, 0))
-  index.note('a', 'new', view(1, 500))
-  index.note('a', 'gone', view(1, 0))
+  index.record('a', 'old', view(1, 0))
+  index.record('a', 'new', view(1, 500))
+  index.record('a', 'gone', view(1, 0))
   index.forget('a', ['gone'])
   expect(index.takeExcess(1_200)).toEqual(['old'])
 })
@@ -40,7 +40,7 @@ test('with any order of uses no tenant and not all together keep more than their
   for (let n = 0; n < 3_000; n++) {
     const tenant = 'abcdef'[Math.floor(Math.random() * 6)] ?? 'a'
     const [key, bytes] = [`${tenant}${Math.floor(Math.random() * 40)}`, 1 + Math.floor(Math.random() * 30)]
-    index.note(tenant, key, view(bytes, n))
+    index.record(tenant, key, view(bytes, n))
     kept.set(key, bytes)
     for (const evicted of index.takeExcess(n)) kept.delete(evicted)
     const sums = ['a', 'b', 'c', 'd', 'e', 'f'].map((one) =>
