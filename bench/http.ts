@@ -7,7 +7,7 @@
  */
 import { openContest, STORED } from './http/contenders.ts'
 import { COLUMNS, measure } from './http/measure.ts'
-import { ROUNDS, scheduleFields } from './http/rounds.ts'
+import { ROUNDS, measureInRounds } from './http/rounds.ts'
 import { type Scenario, scenarios } from './http/scenarios.ts'
 import { type Section, toSection, toTables } from './http/table.ts'
 
@@ -34,7 +34,7 @@ async function run(name: string, scenario: Scenario): Promise<Section> {
   const { contenders, load, close } = await openContest(scenario)
   try {
     const label = STORED > 0 ? `${name}, ${STORED.toLocaleString('en')} stored` : name
-    return toSection(label, COLUMNS, await scheduleFields(contenders, async (contender) => measure(contender, load)))
+    return toSection(label, COLUMNS, await measureInRounds(contenders, async (contender) => measure(contender, load)))
   } finally {
     await close()
   }

@@ -14,7 +14,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { createDatabase, startPostgres } from '../test/support/postgres.ts'
-import { throughSideDoor } from '../test/support/side-door.ts'
+import { withRawDatabase } from '../test/support/raw-database.ts'
 import { type Child, startChild } from './neighbours/child.ts'
 import { LOADS } from './neighbours/loads.ts'
 import { prepare } from './neighbours/prepare.ts'
@@ -88,7 +88,7 @@ async function measureOn(database: string): Promise<void> {
 
 /** The CPU of the database server, all its processes. */
 async function watchServer({ databaseUrl }: BenchGateway): Promise<() => number> {
-  const server = await throughSideDoor(databaseUrl, async ({ query }) => {
+  const server = await withRawDatabase(databaseUrl, async ({ query }) => {
     const [row] = await query('select pg_backend_pid() as pid')
     return findParent(Number(Reflect.get(Object(row), 'pid')))
   })

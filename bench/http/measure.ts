@@ -11,14 +11,14 @@ const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3)
 const SETTLE_MS = 200
 
 /** Each for one request, but for the rate. */
-export interface Turn {
+export interface Measurement {
   readonly cpuUs: number
   readonly perSecond: number
   readonly p99Ms: number
   readonly upstreamCalls: number
 }
 
-export const COLUMNS: readonly Column<Turn>[] = [
+export const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'CPU µs a request', valueOf: ({ cpuUs }) => cpuUs },
   { title: "limit's CPU / its CPU", digits: 2, valueOf: ({ cpuUs }, limit) => limit.cpuUs / cpuUs },
   { title: 'requests/s', valueOf: ({ perSecond }) => perSecond },
@@ -27,7 +27,7 @@ export const COLUMNS: readonly Column<Turn>[] = [
 ]
 
 /** @throws where a request is not answered as the first one was. */
-export async function measure(contender: Contender, load: Load): Promise<Turn> {
+export async function measure(contender: Contender, load: Load): Promise<Measurement> {
   const { server, upstream } = contender
   const [cpuMs, calls] = [server.cpuMs(), countCalls(upstream)]
   const result = await run(server.url, load)

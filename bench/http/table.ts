@@ -4,14 +4,14 @@ import { median, percentile } from '../realtime/figures.ts'
 /** A contender's turns, one for each round. */
 export interface Measured<T> {
   readonly name: string
-  readonly turns: readonly T[]
+  readonly measurements: readonly T[]
 }
 
 /** What a column says of a turn, beside the limit's turn of the same round; NaN where it has nothing to say. */
 export interface Column<T> {
   readonly title: string
   readonly digits?: number
-  readonly valueOf: (turn: T, limit: T) => number
+  readonly valueOf: (measurement: T, limit: T) => number
 }
 
 /** Rows of one scenario. Those that have the same titles go into one table. */
@@ -28,15 +28,17 @@ export function toSection<T>(
   columns: readonly Column<T>[],
   measured: readonly Measured<T>[],
 ): Section {
-  const limit = measured[0]?.turns ?? []
-  const toCell = (turns: readonly T[], { valueOf, digits = 0 }: Column<T>) =>
+  const limit = measured[0]?.measurements ?? []
+  const toCell = (measurements: readonly T[], { valueOf, digits = 0 }: Column<T>) =>
     spread(
-      turns.map((turn, round) => valueOf(turn, limit[round] ?? turn)),
+      measurements.map((measurement, round) => valueOf(measurement, limit[round] ?? measurement)),
       digits,
     )
   return {
     titles: ['scenario', 'contender', ...columns.map(({ title }) => title)],
-    rows: measured.map(({ name, turns }) => toRow([scenario, name, ...columns.map((column) => toCell(turns, column))])),
+    rows: measured.map(({ name, measurements }) =>
+      toRow([scenario, name, ...columns.map((column) => toCell(measurements, column))]),
+    ),
   }
 }
 

@@ -70,9 +70,9 @@ export async function createLoads(client: GraphqlClient, url: string): Promise<R
     }
 
   const upload = async (bytes: Buffer<ArrayBuffer>): Promise<string | null> => {
-    const place = await reserveUpload(client, bytes.byteLength)
-    const status = place && (await client.put(place.url, bytes))
-    if (place && status === 200) return place.id
+    const reserved = await reserveUpload(client, bytes.byteLength)
+    const status = reserved && (await client.put(reserved.url, bytes))
+    if (reserved && status === 200) return reserved.id
     // A refusal carries Retry-After: 1.
     await delay(1_000)
     return null
@@ -98,12 +98,12 @@ export async function createLoads(client: GraphqlClient, url: string): Promise<R
 /** As slow as is allowed: a little more than 64 KiB in 5 s. */
 function createSlowUpload(client: GraphqlClient): Load {
   /** An upload that was broken off may be sent again. */
-  const places: Reserved[] = []
+  const reservations: Reserved[] = []
   return async (stopping) => {
-    const place = places.pop() ?? (await reserveUpload(client, SLOW_BYTES))
-    if (!place) throw new Error('no place for a slow upload')
-    const status = await sendSlowly(place.url, stopping)
-    places.push(place)
+    const reserved = reservations.pop() ?? (await reserveUpload(client, SLOW_BYTES))
+    if (!reserved) throw new Error('no place for a slow upload')
+    const status = await sendSlowly(reserved.url, stopping)
+    reservations.push(reserved)
     if (status === 503) await delay(1_000)
     return status !== 503
   }

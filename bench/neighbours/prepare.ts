@@ -1,6 +1,6 @@
 /** What is stored before anything is measured. */
 import { seededId, seedJobs } from '../../test/support/seed-jobs.ts'
-import { throughSideDoor } from '../../test/support/side-door.ts'
+import { withRawDatabase } from '../../test/support/raw-database.ts'
 import { until } from '../../test/support/until.ts'
 import type { BenchGateway } from '../realtime/gateway.ts'
 import { createClient } from './tenants.ts'
@@ -28,7 +28,7 @@ export async function prepare({ upstream, url, databaseUrl }: BenchGateway, stor
        swapImage: { url: "https://example.com/b.jpg" }, tags: ["x"] }) { __typename } }`,
   )
   const isDone = `select id from jobs where status = 'SUCCESS' and copy_id is not null`
-  await throughSideDoor(databaseUrl, async ({ query }) => until(async () => (await query(isDone)).length === 1))
+  await withRawDatabase(databaseUrl, async ({ query }) => until(async () => (await query(isDone)).length === 1))
   const tenant = `case when n % ${QUIET_EVERY} = 0 then 'quiet' else 'noisy' end`
   await seedJobs(
     databaseUrl,
@@ -49,7 +49,7 @@ export async function prepare({ upstream, url, databaseUrl }: BenchGateway, stor
     },
     { job_tags: { tenant, created_at: 'created_at - n' } },
   )
-  await throughSideDoor(databaseUrl, async ({ exec }) => exec('analyze'))
+  await withRawDatabase(databaseUrl, async ({ exec }) => exec('analyze'))
 }
 
 /** SQL: another value for the jobs that wait. */

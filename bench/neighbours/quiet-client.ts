@@ -32,10 +32,10 @@ const measureOne = async (): Promise<number[]> => {
   }
   const createSwap = await time(async () => expectText(await client.send(CREATE, { input }), 'CreateSwapSuccess'))
   await delay(PAUSE_MS)
-  const place = await reserveUpload(client, photograph.byteLength)
-  if (!place) throw new Error('the upload of the quiet tenant is refused')
+  const reserved = await reserveUpload(client, photograph.byteLength)
+  if (!reserved) throw new Error('the upload of the quiet tenant is refused')
   const upload = await time(async () => {
-    const status = await client.put(place.url, photograph)
+    const status = await client.put(reserved.url, photograph)
     if (status !== 200) throw new Error(`the upload of the quiet tenant is answered with ${status}`)
   })
   await delay(PAUSE_MS)

@@ -1,7 +1,7 @@
 /** One last change of one job, and all who watch that job. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../test/support/until.ts'
-import { scheduleFields } from '../http/rounds.ts'
+import { measureInRounds } from '../http/rounds.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { makeMany } from './clients.ts'
 import { type LiveContender, openLiveContest, type Wire } from './contest.ts'
@@ -14,14 +14,14 @@ const AT_MOST = { timeoutMs: 60_000 }
 /** For what has begun when the last watcher has heard of it. */
 const SETTLE_MS = 100
 
-interface Turn {
+interface Measurement {
   /** For each watcher. */
   readonly cpuUs: number
   /** From the first frame to the 99th of 100. */
   readonly spreadMs: number
 }
 
-const COLUMNS: readonly Column<Turn>[] = [
+const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'CPU µs a message', digits: 1, valueOf: ({ cpuUs }) => cpuUs },
   { title: "limit's CPU / its CPU", digits: 2, valueOf: ({ cpuUs }, limit) => limit.cpuUs / cpuUs },
   { title: 'ms from the first frame to the 99th of 100', valueOf: ({ spreadMs }) => spreadMs },
@@ -30,28 +30,28 @@ const COLUMNS: readonly Column<Turn>[] = [
 export async function fanOut(name: string, watchers: number, wire: Wire): Promise<Section> {
   const { contenders, close } = await openLiveContest(wire)
   try {
-    return toSection(name, COLUMNS, await scheduleFields(contenders, async (one) => measure(one, watchers)))
+    return toSection(name, COLUMNS, await measureInRounds(contenders, async (one) => measure(one, watchers)))
   } finally {
     await close()
   }
 }
 
-async function measure(contender: LiveContender, watchers: number): Promise<Turn> {
+async function measure(contender: LiveContender, watchers: number): Promise<Measurement> {
   const events = Math.max(1, Math.round(MESSAGES / watchers))
   const lines = await makeMany(watchers, contender.openLine)
-  const told: Turn[] = []
-  while (told.length < events) told.push(await tellAll(contender, lines))
+  const samples: Measurement[] = []
+  while (samples.length < events) samples.push(await publishToAll(contender, lines))
   for (const line of lines) line.close()
   return {
-    cpuUs: told.reduce((sum, { cpuUs }) => sum + cpuUs, 0) / events,
+    cpuUs: samples.reduce((sum, { cpuUs }) => sum + cpuUs, 0) / events,
     spreadMs: percentile(
-      told.map(({ spreadMs }) => spreadMs),
+      samples.map(({ spreadMs }) => spreadMs),
       0.5,
     ),
   }
 }
 
-async function tellAll(contender: LiveContender, lines: readonly Line[]): Promise<Turn> {
+async function publishToAll(contender: LiveContender, lines: readonly Line[]): Promise<Measurement> {
   const [job] = await contender.createJobs(1)
   if (!job) throw new TypeError('a job was asked for')
   const times: number[] = []

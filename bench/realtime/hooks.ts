@@ -1,10 +1,10 @@
 /** True hooks of unfinished jobs that nobody watches: from the POST to the row that lasts. */
 import { type AcceptedJob, type FakeUpstream, openFakeUpstream, toDocument } from '../../test/support/fake-upstream.ts'
-import { type SideDoor, throughSideDoor } from '../../test/support/side-door.ts'
+import { type RawDatabase, withRawDatabase } from '../../test/support/raw-database.ts'
 import { until } from '../../test/support/until.ts'
 import { post } from '../http/ask.ts'
 import { submitTo } from '../http/bench-jobs.ts'
-import { scheduleFields } from '../http/rounds.ts'
+import { measureInRounds } from '../http/rounds.ts'
 import { ENVIRONMENT, openStage } from '../http/stage.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { makeMany } from './clients.ts'
@@ -25,13 +25,13 @@ interface Contender {
   untilStored(count: number): Promise<unknown>
 }
 
-interface Turn {
+interface Measurement {
   /** For each hook. */
   readonly cpuUs: number
   readonly perSecond: number
 }
 
-const COLUMNS: readonly Column<Turn>[] = [
+const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'CPU µs a hook', valueOf: ({ cpuUs }) => cpuUs },
   { title: "limit's CPU / its CPU", digits: 2, valueOf: ({ cpuUs }, limit) => limit.cpuUs / cpuUs },
   { title: 'hooks/s', valueOf: ({ perSecond }) => perSecond },
@@ -64,19 +64,19 @@ export async function measureHooks(name: string): Promise<Section> {
           upstream: gateway.upstream,
           createJobs: async (count) => (await gateway.createJobs(count)).map(({ accepted }) => accepted),
           untilStored: async (count) =>
-            throughSideDoor(gateway.databaseUrl, async (door) =>
+            withRawDatabase(gateway.databaseUrl, async (database) =>
               // The first one is stored as well.
-              until(async () => (await countDone(door)) === count + 1, AT_MOST),
+              until(async () => (await countDone(database)) === count + 1, AT_MOST),
             ),
         },
       ]
       const sent = new Map<Contender, number>()
-      const turn = async (contender: Contender) => {
+      const measurement = async (contender: Contender) => {
         const count = (sent.get(contender) ?? 0) + HOOKS
         sent.set(contender, count)
         return measure(contender, count)
       }
-      return toSection(name, COLUMNS, await scheduleFields(contenders, turn))
+      return toSection(name, COLUMNS, await measureInRounds(contenders, measurement))
     } finally {
       await stage.close()
     }
@@ -86,7 +86,10 @@ export async function measureHooks(name: string): Promise<Section> {
 }
 
 /** @param total hooks of all turns so far, with those of this one. */
-async function measure({ name, server, upstream, createJobs, untilStored }: Contender, total: number): Promise<Turn> {
+async function measure(
+  { name, server, upstream, createJobs, untilStored }: Contender,
+  total: number,
+): Promise<Measurement> {
   const jobs = await createJobs(HOOKS)
   for (const job of jobs) job.state = { status: 'SUCCESS' }
   const left = [...jobs]
@@ -105,7 +108,7 @@ async function measure({ name, server, upstream, createJobs, untilStored }: Cont
   return { cpuUs: ((await server.cpuUs()) - before) / HOOKS, perSecond: HOOKS / seconds }
 }
 
-async function countDone({ query }: SideDoor): Promise<number> {
+async function countDone({ query }: RawDatabase): Promise<number> {
   const [row] = await query(`select count(*) as done from jobs where status = 'SUCCESS'`)
   return (row as { readonly done: number }).done
 }

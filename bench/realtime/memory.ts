@@ -9,7 +9,7 @@ import { type LiveContender, openLiveContest, type Wire } from './contest.ts'
 const SETTLE_MS = 8_000
 const FURTHER = 5
 
-interface Turn {
+interface Measurement {
   /** Of each subscription, with its socket: of the process, and of that what objects hold. */
   readonly residentBytes: number
   readonly heapBytes: number
@@ -17,23 +17,27 @@ interface Turn {
   readonly furtherBytes: number
 }
 
-const COLUMNS: readonly Column<Turn>[] = [
+const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'KiB a subscription', digits: 1, valueOf: ({ residentBytes }) => residentBytes / 1_024 },
-  { title: "its / limit's", digits: 2, valueOf: (turn, limit) => turn.residentBytes / limit.residentBytes },
+  {
+    title: "its / limit's",
+    digits: 2,
+    valueOf: (measurement, limit) => measurement.residentBytes / limit.residentBytes,
+  },
   { title: 'KiB held by objects', digits: 1, valueOf: ({ heapBytes }) => heapBytes / 1_024 },
   { title: 'KiB a further one on its socket', digits: 1, valueOf: ({ furtherBytes }) => furtherBytes / 1_024 },
 ]
 
 /** In each round with new processes: what one has held once it may keep. */
 export async function measureMemory(name: string, watchers: number, wire: Wire): Promise<Section> {
-  const records = new Map<string, Turn[]>()
+  const records = new Map<string, Measurement[]>()
   for (let round = 0; round < ROUNDS; round += 1) {
     const { contenders, close } = await openLiveContest(wire)
     try {
       for (const contender of contenders) {
-        const turns = records.get(contender.name) ?? []
-        turns.push(await measure(contender, watchers))
-        records.set(contender.name, turns)
+        const measurements = records.get(contender.name) ?? []
+        measurements.push(await measure(contender, watchers))
+        records.set(contender.name, measurements)
       }
     } finally {
       await close()
@@ -42,11 +46,11 @@ export async function measureMemory(name: string, watchers: number, wire: Wire):
   return toSection(
     name,
     COLUMNS,
-    [...records].map(([contender, turns]) => ({ name: contender, turns })),
+    [...records].map(([contender, measurements]) => ({ name: contender, measurements })),
   )
 }
 
-async function measure(contender: LiveContender, watchers: number): Promise<Turn> {
+async function measure(contender: LiveContender, watchers: number): Promise<Measurement> {
   const jobs = await contender.createJobs(watchers)
   await contender.restart(jobs)
   await delay(SETTLE_MS)

@@ -1,7 +1,7 @@
 /** Thousands of sockets, each with a job of its own, and a steady stream of hooks. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../test/support/until.ts'
-import { scheduleFields } from '../http/rounds.ts'
+import { measureInRounds } from '../http/rounds.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { makeMany } from './clients.ts'
 import { type LiveContender, openLiveContest, type WatchedJob, type Wire } from './contest.ts'
@@ -11,7 +11,7 @@ const HOOKS_PER_SECOND = 400
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
 const AT_MOST = { timeoutMs: 60_000 }
 
-interface Turn {
+interface Measurement {
   /** For each hook. */
   readonly cpuUs: number
   /** From the hook to the frame. */
@@ -20,7 +20,7 @@ interface Turn {
   readonly freeWaitsMs: readonly number[]
 }
 
-const COLUMNS: readonly Column<Turn>[] = [
+const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'CPU µs a hook', valueOf: ({ cpuUs }) => cpuUs },
   { title: "limit's CPU / its CPU", digits: 2, valueOf: ({ cpuUs }, limit) => limit.cpuUs / cpuUs },
   { title: 'p50 ms', digits: 1, valueOf: ({ waitsMs }) => percentile(waitsMs, 0.5) },
@@ -42,14 +42,14 @@ export async function ownJob(name: string, watchers: number, wire: Wire): Promis
   try {
     /** What each has that is not done yet. */
     const unfinished = new Map<LiveContender, readonly WatchedJob[]>()
-    const turn = async (contender: LiveContender) => {
+    const measurement = async (contender: LiveContender) => {
       const left = unfinished.get(contender) ?? []
       const jobs = [...left, ...(await contender.createJobs(watchers - left.length))]
       const { measured, rest } = await measure(contender, jobs)
       unfinished.set(contender, rest)
       return measured
     }
-    return toSection(name, COLUMNS, await scheduleFields(contenders, turn))
+    return toSection(name, COLUMNS, await measureInRounds(contenders, measurement))
   } finally {
     await close()
   }
@@ -99,7 +99,7 @@ async function paced<T>(items: readonly T[], act: (item: T) => void): Promise<vo
 
 function shuffle<T>(items: readonly T[]): T[] {
   return items
-    .map((item) => ({ item, place: Math.random() }))
-    .toSorted((a, b) => a.place - b.place)
+    .map((item) => ({ item, order: Math.random() }))
+    .toSorted((a, b) => a.order - b.order)
     .map(({ item }) => item)
 }

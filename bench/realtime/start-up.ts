@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { openFakeUpstream } from '../../test/support/fake-upstream.ts'
 import { post, toAsk } from '../http/ask.ts'
 import { STORED } from '../http/contenders.ts'
-import { scheduleFields } from '../http/rounds.ts'
+import { measureInRounds } from '../http/rounds.ts'
 import { ENVIRONMENT, openStage, PEERS } from '../http/stage.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { median } from './figures.ts'
@@ -18,17 +18,17 @@ const MANY = STORED > 0 ? STORED : 100_000
 /** Needs whatever jobs are kept in. */
 const QUERY = '{ swapJobs(first: 1) { edges { node { id } } } }'
 
-interface Turn {
+interface Measurement {
   readonly ms: number
   readonly cpuMs: number
 }
 
 interface Contender {
   readonly name: string
-  start(): Promise<Turn>
+  start(): Promise<Measurement>
 }
 
-const COLUMNS: readonly Column<Turn>[] = [
+const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'ms to the first answer', valueOf: ({ ms }) => ms },
   { title: 'CPU ms', valueOf: ({ cpuMs }) => cpuMs },
   { title: "its CPU ms - the limit's", valueOf: ({ cpuMs }, limit) => cpuMs - limit.cpuMs },
@@ -51,9 +51,9 @@ export async function measureStartUp(name: string): Promise<Section> {
     for (const [peer, file] of Object.entries(PEERS)) {
       contenders.push({ name: peer, start: async () => start(`bench/http/peers/${file}.mjs`, stage.environment) })
     }
-    const measured = await scheduleFields(contenders, async (one) => one.start(), STARTS)
-    const yoga = median(measured.find((one) => one.name === YOGA)?.turns.map(({ ms }) => ms) ?? [])
-    const ratio: Column<Turn> = { title: "its ms / Yoga's", digits: 2, valueOf: ({ ms }) => ms / yoga }
+    const measured = await measureInRounds(contenders, async (one) => one.start(), STARTS)
+    const yoga = median(measured.find((one) => one.name === YOGA)?.measurements.map(({ ms }) => ms) ?? [])
+    const ratio: Column<Measurement> = { title: "its ms / Yoga's", digits: 2, valueOf: ({ ms }) => ms / yoga }
     return toSection(name, [...COLUMNS, ratio], measured)
   } finally {
     await Promise.all([empty.close(), full.close(), stage.close(), upstream.close()])
@@ -66,21 +66,21 @@ async function toContender(name: string, { process: first, environment }: BenchG
   return { name, start: async () => start('dist/main.js', environment) }
 }
 
-async function start(file: string, environment: Readonly<Record<string, string>>): Promise<Turn> {
+async function start(file: string, environment: Readonly<Record<string, string>>): Promise<Measurement> {
   const from = performance.now()
   const child = run([file], environment)
   try {
     const { status, body } = await post(await readAddress(child, file), toAsk(QUERY))
-    const turn = { ms: performance.now() - from, cpuMs: cpuMsOf(child.pid) }
+    const measurement = { ms: performance.now() - from, cpuMs: cpuMsOf(child.pid) }
     if (status !== 200 || body.includes('"errors"')) throw new Error(`${file}: ${status} ${body}`)
-    return turn
+    return measurement
   } finally {
     child.kill('SIGKILL')
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   }
 }
 
-async function startNothing(): Promise<Turn> {
+async function startNothing(): Promise<Measurement> {
   const [from, cpuMs] = [performance.now(), cpuMsOfEndedChildren()]
   await once(run(['-e', ''], {}), 'exit')
   return { ms: performance.now() - from, cpuMs: cpuMsOfEndedChildren() - cpuMs }

@@ -1,6 +1,6 @@
 /** A gateway that has a past: thousands of finished jobs, copied from one that it has really done. */
 import { seedJobs } from '../../test/support/seed-jobs.ts'
-import { throughSideDoor } from '../../test/support/side-door.ts'
+import { withRawDatabase } from '../../test/support/raw-database.ts'
 import { until } from '../../test/support/until.ts'
 import type { BenchGateway } from './gateway.ts'
 
@@ -9,7 +9,7 @@ export async function finishOne(gateway: BenchGateway, input: object = {}): Prom
   const [job] = await gateway.createJobs(1, input)
   if (!job) throw new Error('no job')
   await gateway.finish(job)
-  await throughSideDoor(gateway.databaseUrl, async ({ query }) =>
+  await withRawDatabase(gateway.databaseUrl, async ({ query }) =>
     until(async () => (await query(`select id from jobs where status = 'SUCCESS'`)).length === 1),
   )
 }

@@ -1,7 +1,7 @@
 /**
- * Wake-ups between processes, over PostgreSQL's LISTEN and NOTIFY on a connection of its own. A notification carries many
- * ids and nothing else. If one is lost with a connection or a process, a poll of the last changes finds those jobs within
- * seconds.
+ * Wake-ups between processes, over PostgreSQL's LISTEN and NOTIFY on a connection of its own. A notification carries
+ * many ids and nothing else. If one is lost with a connection or a process, a poll of the last changes finds those jobs
+ * within seconds.
  */
 import { Socket } from 'node:net'
 import { Client, type Notification } from 'pg'
@@ -56,8 +56,8 @@ class PostgresBus implements EventBus {
   #ask: Ask | null = null
   #unsent: Change[] = []
   /**
-   * The latest sequence numbers at the last two polls. The next poll reads on from the one before the last: a change may
-   * become visible after another one with a higher number.
+   * The latest sequence numbers at the last two polls. The next poll reads on from the one before the last: a change
+   * may become visible after another one with a higher number.
    */
   readonly #latest: number[] = []
 
@@ -161,7 +161,7 @@ class PostgresBus implements EventBus {
     }
   }
 
-  /** One notification for all changes published in this tick. If it cannot be sent, the other processes find them by polling. */
+  /** Sends all changes published in this tick at once. If that fails, the other processes find them by polling. */
   #send(): void {
     const changes = this.#unsent
     this.#unsent = []

@@ -29,10 +29,10 @@ test.each([
   ['s3://images/', '/images/a'],
   ['s3://images/one', '/images/one/a'],
   ['s3://images/one/Two_2/', '/images/one/Two_2/a'],
-])('%s keeps its blobs below that bucket and prefix, signed for that region', async (place, path) => {
+])('%s keeps its blobs below that bucket and prefix, signed for that region', async (location, path) => {
   const host = await openScriptedHost((_request, response) => response.writeHead(204).end())
   closers.add(() => host.close())
-  await openBlobStore(`${place}?endpoint=${host.url}/&region=eu-central-1`, CREDENTIALS).delete('a')
+  await openBlobStore(`${location}?endpoint=${host.url}/&region=eu-central-1`, CREDENTIALS).delete('a')
   expect(host.requests.map((request) => request.path)).toEqual([path])
   expect(host.requests[0]?.headers.authorization).toMatch(
     /Credential=AKIAIOSFODNN7EXAMPLE\/\d{8}\/eu-central-1\/s3\/aws4_request/,

@@ -96,8 +96,8 @@ test('every request arrives as it was signed, a put with the digest of its bytes
 test('the check of signatures would notice another secret', async () => {
   const host = await openScriptedHost((_request, response) => response.writeHead(204).end())
   closers.add(() => host.close())
-  const place = { ...EXAMPLE, endpoint: host.url, bucket: 'images', prefix: '' }
-  await openS3BlobStore({ ...place, secretAccessKey: 'another' }).delete('x')
+  const location = { ...EXAMPLE, endpoint: host.url, bucket: 'images', prefix: '' }
+  await openS3BlobStore({ ...location, secretAccessKey: 'another' }).delete('x')
   const [request] = host.requests
   expect(request && (await verify(host.host, request))).toBe(false)
 })

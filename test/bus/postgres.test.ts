@@ -9,9 +9,9 @@ import { closeAfterTest } from '../support/close-after-test.ts'
 import { until } from '../support/until.ts'
 
 /** What a look finds: the test's own list of changes. */
-type Places = { sequence: number; id: string; tenant: string }[]
+type Changes = { sequence: number; id: string; tenant: string }[]
 
-function openBus(url: string, places: Places = []) {
+function openBus(url: string, changes: Changes = []) {
   const stopping = new AbortController()
   const failures: string[] = []
   let looks = 0
@@ -24,7 +24,7 @@ function openBus(url: string, places: Places = []) {
     url,
     listLatestChanges: async (after, limit) => {
       looks += 1
-      return places
+      return changes
         .filter(({ sequence }) => sequence > after)
         .toSorted((a, b) => b.sequence - a.sequence)
         .slice(0, limit)
@@ -84,9 +84,9 @@ test('what one process tells its peers each of them hears, and nobody hears hims
   const { url } = await openWire()
   const buses = [openBus(url), openBus(url), openBus(url)]
   const heard = buses.map(({ bus }) => {
-    const news: string[] = []
-    bus.subscribePeers((word) => news.push(word))
-    return news
+    const messages: string[] = []
+    bus.subscribePeers((message) => messages.push(message))
+    return messages
   })
   await until(() => {
     buses[0]?.bus.publishToPeers('failed')
@@ -111,8 +111,8 @@ test('thousands of changes in one turn are told in a few notifications', async (
 
 test('a wire that is cut without a word is found by the heartbeat; until then a look tells the changes', async () => {
   const { url, through, proxy } = await openWire()
-  const places: Places = [{ sequence: 1, id: 'job_old', tenant: 'a' }]
-  const [here, there] = [openBus(url), openBus(through, places)]
+  const changes: Changes = [{ sequence: 1, id: 'job_old', tenant: 'a' }]
+  const [here, there] = [openBus(url), openBus(through, changes)]
   there.hear('job_1')
   there.hear('job_2')
   await until(() => {
@@ -122,7 +122,7 @@ test('a wire that is cut without a word is found by the heartbeat; until then a 
   const connections = proxy.connections
   await proxy.fail({ kind: 'blackHole', direction: 'both' })
   here.bus.publish({ id: 'job_2', tenant: 'a' })
-  places.push({ sequence: 2, id: 'job_2', tenant: 'a' })
+  changes.push({ sequence: 2, id: 'job_2', tenant: 'a' })
   await until(() => there.heard.includes('job_2'))
   await until(() => there.failures.includes('listen for changes'))
   await proxy.heal()
@@ -137,14 +137,14 @@ test('a wire that is cut without a word is found by the heartbeat; until then a 
 
 test('a change that becomes visible after one with a later place is told all the same', async () => {
   const { url } = await openWire()
-  const places: Places = [{ sequence: 1, id: 'job_old', tenant: 'a' }]
-  const { heard, hear, failures, looks } = openBus(url, places)
+  const changes: Changes = [{ sequence: 1, id: 'job_old', tenant: 'a' }]
+  const { heard, hear, failures, looks } = openBus(url, changes)
   hear('job_early')
   hear('job_late')
   await until(() => looks() > 0)
-  places.push({ sequence: 3, id: 'job_late', tenant: 'a' })
+  changes.push({ sequence: 3, id: 'job_late', tenant: 'a' })
   await until(() => heard.includes('job_late'))
-  places.push({ sequence: 2, id: 'job_early', tenant: 'a' })
+  changes.push({ sequence: 2, id: 'job_early', tenant: 'a' })
   await until(() => heard.includes('job_early'))
   expect(failures).toEqual([])
 }, 15_000)

@@ -18,7 +18,7 @@ const FAILURE = { code: 'OTHER', message: 'm', retryable: false } as const
 type Step =
   | { readonly kind: 'claim' }
   | { readonly kind: 'send'; readonly reaches: boolean }
-  | { readonly kind: 'answer'; readonly as: 'told' | 'lost' | 'refused' | 'busy' | 'notSent' }
+  | { readonly kind: 'answer'; readonly as: 'answered' | 'lost' | 'refused' | 'busy' | 'notSent' }
   | { readonly kind: 'upstreamEnds'; readonly as: 'SUCCESS' | 'FAILED' }
   | { readonly kind: 'look'; readonly source: 'HOOK' | 'FETCH' | 'RECONCILER'; readonly isAnswered: boolean }
   | { readonly kind: 'crash' }
@@ -30,7 +30,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('send' as const), reaches: fc.boolean() }),
   fc.record({
     kind: fc.constant('answer' as const),
-    as: fc.constantFrom('told', 'lost', 'refused', 'busy', 'notSent'),
+    as: fc.constantFrom('answered', 'lost', 'refused', 'busy', 'notSent'),
   }),
   fc.record({ kind: fc.constant('upstreamEnds' as const), as: fc.constantFrom('SUCCESS', 'FAILED') }),
   fc.record({
@@ -52,7 +52,7 @@ class World {
   /** The upstream's truth; null while it has nothing of this job. */
   upstream: { status: 'ON_QUEUE' | 'SUCCESS' | 'FAILED' } | null = null
   submitsThatMayCount = 0
-  hasToldSuccess = false
+  hasReportedSuccess = false
 
   apply(finding: Finding, source: Report['source'], fencing?: number): void {
     const report: Report = { source, at: this.now, finding, ...(fencing !== undefined && { fencing }) }
@@ -112,7 +112,7 @@ class World {
     if (!submitter?.hasSent) return
     const { fencing, wasAccepted } = submitter
     this.submitter = null
-    if (as === 'told' && wasAccepted) this.apply({ kind: 'accepted', upstreamId: 'U1' }, 'SUBMIT', fencing)
+    if (as === 'answered' && wasAccepted) this.apply({ kind: 'accepted', upstreamId: 'U1' }, 'SUBMIT', fencing)
     else if (as === 'refused' && !wasAccepted) this.apply({ kind: 'refused', failure: FAILURE }, 'SUBMIT', fencing)
     else if ((as === 'busy' || as === 'notSent') && !wasAccepted) {
       this.apply({ kind: 'released', retryAt: this.now + 1_000 }, 'SUBMIT', fencing)
@@ -126,7 +126,7 @@ class World {
     if (!isAnswered || !this.upstream) return this.apply({ kind: 'unanswered' }, source)
     const about = { upstreamId: 'U1', word: this.upstream.status }
     if (this.upstream.status === 'SUCCESS') {
-      if (!isDone(this.job.status)) this.hasToldSuccess = true
+      if (!isDone(this.job.status)) this.hasReportedSuccess = true
       this.apply(
         {
           kind: 'succeeded',
@@ -190,8 +190,8 @@ function check(world: World, before: SwapJob): void {
   must(!isDone(before.status) || isSameButCharge(job, before), 'a final state is never left')
   must((job.wakeAt === null) === isDone(job.status), 'what is unfinished is looked at again, what is done is not')
   must((job.finishedAt === null) === !isDone(job.status), 'what is done has an end')
-  must(!world.hasToldSuccess || job.status === 'SUCCESS', 'a told SUCCESS is kept')
-  must(job.status !== 'SUCCESS' || upstream?.status === 'SUCCESS', 'a SUCCESS was told')
+  must(!world.hasReportedSuccess || job.status === 'SUCCESS', 'a reported SUCCESS is final')
+  must(job.status !== 'SUCCESS' || upstream?.status === 'SUCCESS', 'a SUCCESS was reported')
   must(isBalanced(world), 'the account balances')
   must(job.status !== 'FAILED' || job.submittedAt !== null || upstream === null, 'unsent means unsent')
 }

@@ -59,8 +59,8 @@ test('a crash between the bytes and their row leaves a place that is still free,
   expect((await fetch(`${second.url}/images/${upload.id}.jpg`)).status).toBe(404)
   const again = await send()
   expect(await again.json()).toMatchObject({ id: upload.id, status: 'READY' })
-  const kept = Buffer.from(await (await fetch(`${second.url}/images/${upload.id}.jpg`)).arrayBuffer())
-  expect((await sharp(kept).metadata()).format).toBe('jpeg')
+  const stored = Buffer.from(await (await fetch(`${second.url}/images/${upload.id}.jpg`)).arrayBuffer())
+  expect((await sharp(stored).metadata()).format).toBe('jpeg')
   await second.stop()
 })
 

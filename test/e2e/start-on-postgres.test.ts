@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { createDatabase } from '../support/postgres.ts'
-import { throughSideDoor } from '../support/side-door.ts'
+import { withRawDatabase } from '../support/raw-database.ts'
 import { makeDataDir } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 import { findFreePorts, killLeftPrograms, runProgram, startProgram } from './program.ts'
@@ -31,7 +31,7 @@ test('a database that does not exist stops the start with one line that names DA
 test('a PostgreSQL older than 13 stops the start with one line, and no table is created', async () => {
   const { url, drop } = await createDatabase()
   closeAfterTest(drop)
-  const [version] = (await throughSideDoor(url, async ({ query }) => query('show server_version_num'))) as [
+  const [version] = (await withRawDatabase(url, async ({ query }) => query('show server_version_num'))) as [
     { server_version_num: string },
   ]
   // The server, with the version of an older one in its answers.
@@ -47,7 +47,7 @@ test('a PostgreSQL older than 13 stops the start with one line, and no table is 
     ),
   ])
   const tables = "select * from information_schema.tables where table_schema = 'public'"
-  expect(await throughSideDoor(url, async ({ query }) => query(tables))).toEqual([])
+  expect(await withRawDatabase(url, async ({ query }) => query(tables))).toEqual([])
 })
 
 /** A TCP proxy that replaces a text of the server's answers by another one of the same length. */

@@ -84,7 +84,7 @@ async function killOnce(rig: Rig, point: FaultPoint): Promise<boolean> {
 /** An event that came twice comes with the same bytes. */
 function findChangedEvent({ upstream }: Rig): string | false {
   const bodies = new Map<string, string>()
-  for (const { id, body } of upstream.told) {
+  for (const { id, body } of upstream.webhooks) {
     if ((bodies.get(id) ?? body) !== body) return `the event ${id} came with other bytes`
     bodies.set(id, body)
   }

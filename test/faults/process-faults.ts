@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openFaultProxy } from '../support/fault-proxy.ts'
-import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
+import { isOnPostgres, withRawDatabase } from '../support/raw-database.ts'
 import { until } from '../support/until.ts'
 import { findFreePort } from './gateway-process.ts'
 import { GOOD, type Rig, withRig } from './rig.ts'
@@ -20,7 +20,7 @@ async function stopBetweenWrites(gateway: Rig['gateway'], { databaseUrl }: Rig):
     async () => {
       gateway.signal('SIGSTOP')
       try {
-        await throughSideDoor(databaseUrl, async ({ lockWrites }) => (await lockWrites())())
+        await withRawDatabase(databaseUrl, async ({ lockWrites }) => (await lockWrites())())
         return true
       } catch {
         gateway.signal('SIGCONT')
@@ -204,11 +204,11 @@ const JOURNAL = 'hooks.journal'
 
 /** Moves the first note of the journal to a file as earlier versions had, named after a process that lives: this one. */
 async function splitJournal(dataDir: string): Promise<number> {
-  const notes = (await readFile(join(dataDir, JOURNAL), 'utf8')).split('\n').filter(Boolean)
+  const records = (await readFile(join(dataDir, JOURNAL), 'utf8')).split('\n').filter(Boolean)
   const toText = (some: readonly string[]) => some.map((note) => `\n${note}`).join('')
-  await writeFile(join(dataDir, `hooks-${process.pid}-0f.journal`), toText(notes.slice(0, 1)))
-  await writeFile(join(dataDir, JOURNAL), toText(notes.slice(1)))
-  return notes.length
+  await writeFile(join(dataDir, `hooks-${process.pid}-0f.journal`), toText(records.slice(0, 1)))
+  await writeFile(join(dataDir, JOURNAL), toText(records.slice(1)))
+  return records.length
 }
 
 const numberAlive: Scenario = {
@@ -224,8 +224,8 @@ const numberAlive: Scenario = {
         const statuses = await sendUnconfirmableHooks(rig)
         if (statuses.some((status) => status !== 200)) complaints.push(`hooks were answered with ${statuses.join()}`)
         await rig.gateway.kill()
-        const notes = await splitJournal(rig.dataDir)
-        if (notes !== 2) complaints.push(`${notes} of 2 hooks that were answered with 200 are in the journal`)
+        const records = await splitJournal(rig.dataDir)
+        if (records !== 2) complaints.push(`${records} of 2 hooks that were answered with 200 are in the journal`)
         rig.upstream.failFetches(null)
         await rig.start()
         recoveriesMs.push(...(await settleAndTime(rig)))

@@ -9,7 +9,7 @@ import { createClosers } from '../../src/lib/async/closers.ts'
 import { type FakeUpstream, type JobScript, openFakeUpstream } from '../support/fake-upstream.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import { checkHistory, countUnfinished, readStore, readUpstream, type Verdict } from '../support/history.ts'
-import { findDatabase } from '../support/side-door.ts'
+import { findDatabase } from '../support/raw-database.ts'
 import { until } from '../support/until.ts'
 import { type Callers, createCallers } from './callers.ts'
 import type { Result } from './scenario.ts'
@@ -31,7 +31,7 @@ export interface RigOptions {
   readonly upstreamUrl?: string
   readonly watches?: boolean
   readonly patienceMs?: number
-  /** Whether callers have a hook of their own, at the upstream's `/told`. */
+  /** Whether callers have a hook of their own, at the upstream's `/webhooks`. */
   readonly hasHook?: boolean
   /** The callers' key, where the settings name keys. */
   readonly apiKey?: string
@@ -144,7 +144,7 @@ async function openRigOf<G extends Gateway>(
       watches: options.watches ?? true,
       patienceMs: options.patienceMs ?? 15_000,
       ...(options.apiKey !== undefined && { apiKey: options.apiKey }),
-      ...(options.hasHook && { hookUrl: `${upstream.url}/told` }),
+      ...(options.hasHook && { hookUrl: `${upstream.url}/webhooks` }),
     })
     closers.add(() => callers.close())
 

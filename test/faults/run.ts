@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util'
 import { buildFaultProgram } from '../support/build.ts'
 import { startPostgres } from '../support/postgres.ts'
-import { isOnPostgres } from '../support/side-door.ts'
+import { isOnPostgres } from '../support/raw-database.ts'
 import { killLeftGateways } from './gateway-process.ts'
 import { describeScale, measureScale, READY_WITHIN_MS } from './scale.ts'
 import { isHeld, type Result, type Scenario, toRow, toTable } from './scenario.ts'

@@ -1,6 +1,6 @@
 /** A process that receives SIGTERM finishes its submits first. */
 import { once } from 'node:events'
-import { throughSideDoor } from '../support/side-door.ts'
+import { withRawDatabase } from '../support/raw-database.ts'
 import { until } from '../support/until.ts'
 import type { Gateway } from './gateway-process.ts'
 import { type Rig, withRig } from './rig.ts'
@@ -36,7 +36,7 @@ async function stopInSubmit(rig: Rig, release: () => void): Promise<(string | fa
   await gateway.ended
   await until(() => held.every(({ jobIds }) => jobIds.length > 0), { timeoutMs: 1_000 }).catch(() => null)
   const queued = `select id from jobs where status = 'ON_QUEUE'`
-  const recorded = (await throughSideDoor(rig.databaseUrl, async (door) => door.query(queued))).length
+  const recorded = (await withRawDatabase(rig.databaseUrl, async (database) => database.query(queued))).length
   return [
     !isServing && '/readyz was not 503 before connections were refused',
     answer.kind !== 'job' && `a swap during the readiness phase was answered ${JSON.stringify(answer)}`,

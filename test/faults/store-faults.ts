@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openWireTo } from '../support/fault-proxy.ts'
-import { isOnPostgres, throughSideDoor } from '../support/side-door.ts'
+import { isOnPostgres, withRawDatabase } from '../support/raw-database.ts'
 import { until } from '../support/until.ts'
 import { type Rig, withRig, withSharedRig } from './rig.ts'
 import { fillDisk, limitFileSize, mountSmallDisk, unmountSmallDisk } from './small-disk.ts'
@@ -12,7 +12,7 @@ import { settleAndTime } from './wire-faults.ts'
 
 /** Another program's statements on the same database. */
 export async function execSql(rig: Rig, ...statements: readonly string[]): Promise<void> {
-  await throughSideDoor(rig.databaseUrl, async (door) => door.exec(...statements))
+  await withRawDatabase(rig.databaseUrl, async (database) => database.exec(...statements))
 }
 
 /** Asks for a swap that cannot be recorded, and says what was wrong with the answer. */
@@ -57,8 +57,8 @@ const databaseGone: Scenario = {
 
 /** Lets nobody else write, as a backup or a long transaction of another program does. */
 async function holdWrites(rig: Rig, ms: number): Promise<void> {
-  await throughSideDoor(rig.databaseUrl, async (door) => {
-    const release = await door.lockWrites()
+  await withRawDatabase(rig.databaseUrl, async (database) => {
+    const release = await database.lockWrites()
     await delay(ms)
     await release()
   })
@@ -168,7 +168,7 @@ const poisonJob = (name: string, poison: (id: string) => readonly string[], isAl
 async function countDone(rig: Rig, ids: readonly string[]): Promise<number> {
   const list = ids.map((id) => `'${id}'`).join()
   const statement = `select id from jobs where status = 'SUCCESS' and id in (${list})`
-  return (await throughSideDoor(rig.databaseUrl, async (door) => door.query(statement))).length
+  return (await withRawDatabase(rig.databaseUrl, async (database) => database.query(statement))).length
 }
 
 /** Lets every look at the job fail. */

@@ -1,7 +1,7 @@
 /** What an upstream can answer to a submit, other than what its reference says. */
 import { gzipSync } from 'node:zlib'
 import type { Answer, JobScript, SubmitPlan } from '../support/fake-upstream.ts'
-import { throughSideDoor } from '../support/side-door.ts'
+import { withRawDatabase } from '../support/raw-database.ts'
 import { until } from '../support/until.ts'
 import { askGraphql } from './ask-graphql.ts'
 import { type Gateway, isProcess } from './gateway-process.ts'
@@ -158,7 +158,7 @@ const lateRefusal: Scenario = {
     const settings = { TENANT_QUOTA_PER_DAY: String(QUOTA_PER_DAY), UNCONFIRMED_DEADLINE_S: '3600' }
     return withSharedRig({ clockFactor: 40, settings }, async (rig) => {
       const select = async (condition: string) =>
-        throughSideDoor(rig.databaseUrl, async (door) => door.query(`select id from jobs where ${condition}`))
+        withRawDatabase(rig.databaseUrl, async (database) => database.query(`select id from jobs where ${condition}`))
       // Few at a time: each held submit renews its claim forty times as often as it should.
       for (let left = times; left > 0; left -= LATE_REFUSALS.length) {
         const count = Math.min(left, LATE_REFUSALS.length)

@@ -3,7 +3,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { sha256 } from '../../src/lib/crypto/sha256.ts'
-import { throughSideDoor } from '../support/side-door.ts'
+import { withRawDatabase } from '../support/raw-database.ts'
 import { askGraphql } from './ask-graphql.ts'
 import { type Gateway, isProcess } from './gateway-process.ts'
 import { type Rig, withRig, withSharedRig } from './rig.ts'
@@ -51,7 +51,7 @@ interface StoredUpload {
 
 async function readUpload({ databaseUrl }: Rig<Gateway>, id: string): Promise<StoredUpload | undefined> {
   const statement = `select status, sha256 as name, source_sha256 as source from images where id = '${id}'`
-  const rows = await throughSideDoor(databaseUrl, async (door) => door.query(statement))
+  const rows = await withRawDatabase(databaseUrl, async (database) => database.query(statement))
   // The row has the names that the statement gives it.
   return (rows as StoredUpload[])[0]
 }

@@ -1,5 +1,5 @@
 /** The callers' own hooks: what is delivered when, and what is not. */
-import { throughSideDoor } from '../support/side-door.ts'
+import { withRawDatabase } from '../support/raw-database.ts'
 import { until } from '../support/until.ts'
 import { askGraphql } from './ask-graphql.ts'
 import { type Rig, withSharedRig } from './rig.ts'
@@ -17,7 +17,7 @@ interface StoredWebhook {
 
 async function readWebhooks({ databaseUrl }: Rig<Gateway>): Promise<ReadonlyMap<string, StoredWebhook>> {
   const statement = 'select job_id as "jobId", state, url, body from webhooks'
-  const rows = await throughSideDoor(databaseUrl, async (door) => door.query(statement))
+  const rows = await withRawDatabase(databaseUrl, async (database) => database.query(statement))
   // Rows have the names that the statement gives them.
   return new Map((rows as StoredWebhook[]).map((row) => [row.jobId, row]))
 }
@@ -40,7 +40,7 @@ const forgotten: Scenario = {
       let isReleased = false
       const attempts = new Map<string, number>()
       // Attempts that began before the jobs are forgotten fail, later ones succeed.
-      upstream.scriptTold(async (body) => {
+      upstream.scriptWebhooks(async (body) => {
         attempts.set(jobIdOf(body), (attempts.get(jobIdOf(body)) ?? 0) + 1)
         if (isReleased) return 204
         await released
@@ -53,7 +53,7 @@ const forgotten: Scenario = {
       const verdict = await rig.check()
       const ids = callers.wishes.flatMap(({ jobIds }) => jobIds.slice(0, 1))
       const gone = ids.slice(0, times)
-      const kept = ids.slice(times)
+      const unharmed = ids.slice(times)
       const { data } = await askGraphql(rig.gateway, FORGET, { ids: gone })
       const from = performance.now()
       const before = new Map(attempts)
@@ -62,7 +62,7 @@ const forgotten: Scenario = {
       // The others are tried again: by then a forgotten one would have been, too.
       await until(async () => {
         const stored = await readWebhooks(rig)
-        return kept.every((id) => stored.get(id)?.state === 'DELIVERED')
+        return unharmed.every((id) => stored.get(id)?.state === 'DELIVERED')
       })
       const recoveriesMs = [performance.now() - from]
       const stored = await readWebhooks(rig)
@@ -71,7 +71,7 @@ const forgotten: Scenario = {
         const { state, url, body } = stored.get(id) ?? {}
         return state !== 'EXHAUSTED' || url !== '' || body !== ''
       })
-      const bodies = upstream.told.filter(({ body }) => !ids.includes(jobIdOf(body)))
+      const bodies = upstream.webhooks.filter(({ body }) => !ids.includes(jobIdOf(body)))
       return toResult(
         verdict,
         { injected: gone.length, recoveriesMs, note: 'recovery: the webhooks beside it' },

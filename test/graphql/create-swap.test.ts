@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { CreateSwapDocument, SwapJobDocument } from '../support/generated.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
-import { makeDataDir, openSideDoorOf, openTestApp } from '../support/test-app.ts'
+import { makeDataDir, openRawDatabaseOf, openTestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const CREATE = CreateSwapDocument.toString()
@@ -143,10 +143,10 @@ test('recognises a key and its input that an earlier version has stored, and com
   const { graphql } = await openTestApp({ dataDir })
   const input = { ...IMAGES, idempotencyKey: 'k1', clientReference: 'order 7', tags: ['a'], keepDays: 3 }
   await graphql(CREATE, { input })
-  const door = await openSideDoorOf(dataDir)
+  const database = await openRawDatabaseOf(dataDir)
   const parts = [IMAGES.targetImage.url, IMAGES.swapImage.url, 'order 7', ['a']]
   const digest = createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
-  expect(await door.query('select fingerprint from idempotency_keys')).toEqual([{ fingerprint: digest }])
+  expect(await database.query('select fingerprint from idempotency_keys')).toEqual([{ fingerprint: digest }])
 })
 
 test('records a sure refusal as FAILED, not charged, and answers the same when asked again with the key', async () => {

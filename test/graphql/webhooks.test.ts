@@ -63,11 +63,11 @@ function verify({ body, headers }: SeenRequest, secret = SECRET): unknown {
 test('the end of a job is told, and verifies with the reference library', async () => {
   const receiver = await openReceiver()
   const gateway = await openWith([receiver])
-  const { job } = await create(gateway, `${receiver.url}/told?a=1`, { clientReference: 'r', tags: ['t'] })
-  expect(await hookOf(gateway, job.id)).toEqual({ url: `${receiver.url}/told?a=1`, state: 'WAITING', attempts: [] })
+  const { job } = await create(gateway, `${receiver.url}/webhooks?a=1`, { clientReference: 'r', tags: ['t'] })
+  expect(await hookOf(gateway, job.id)).toEqual({ url: `${receiver.url}/webhooks?a=1`, state: 'WAITING', attempts: [] })
   await end(gateway)
   const request = await until(() => receiver.requests[0])
-  expect(request).toMatchObject({ method: 'POST', path: '/told?a=1' })
+  expect(request).toMatchObject({ method: 'POST', path: '/webhooks?a=1' })
   expect(verify(request)).toEqual({
     type: 'swap.finished',
     timestamp: expect.stringMatching(/Z$/),
@@ -112,10 +112,10 @@ test('a webhook that is not taken is sent again on the schedule: the same id, th
     })
   /** Once a webhook to another receiver is delivered, everything that was due has been claimed. */
   const nothingIsDue = async (count: number) => {
-    const told = other.requests.length
+    const received = other.requests.length
     await create(gateway, other.url)
     await end(gateway)
-    await until(() => other.requests.length > told)
+    await until(() => other.requests.length > received)
     expect(receiver.requests).toHaveLength(count)
   }
 

@@ -5,7 +5,7 @@ import { openDiskHookJournal } from '../../src/journal/disk.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
-import { makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../support/test-app.ts'
+import { makeDataDir, openRawDatabaseOf, openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
@@ -51,7 +51,7 @@ test('a database that is away when the hook comes only delays', async () => {
   const gateway = await openTestApp({ dataDir, clock: createFastClock(20) })
   const { id, accepted } = await openUnconfirmed(gateway)
   accepted.state = { status: 'SUCCESS' }
-  const other = await openSideDoorOf(dataDir)
+  const other = await openRawDatabaseOf(dataDir)
   await other.exec('alter table jobs rename to away')
   expect(await gateway.upstream.sendHook(accepted)).toBe(200)
   await until(() =>

@@ -17,7 +17,7 @@ const SAMPLE = {
 const SAMPLE_HOOK = 'https://webhook-test.com/10ffa7e6d1e6886e746d19a5458d167d'
 const KEY = 'the key of a'
 
-const openWithDoor = async ({ settings, ...options }: TestAppOptions = {}): Promise<TestApp> =>
+const openWithRestApi = async ({ settings, ...options }: TestAppOptions = {}): Promise<TestApp> =>
   openTestApp({
     ...options,
     settings: {
@@ -58,7 +58,7 @@ async function end(gateway: TestApp, status: 'SUCCESS' | 'FAILED' = 'SUCCESS') {
 test('a swap is submitted, fetched and told of in the words of the reference', async () => {
   const receiver = await openScriptedHost((_request, response) => response.writeHead(200).end())
   closeAfterTest(() => receiver.close())
-  const gateway = await openWithDoor({ settings: { ALLOWED_PRIVATE_HOSTS: receiver.host } })
+  const gateway = await openWithRestApi({ settings: { ALLOWED_PRIVATE_HOSTS: receiver.host } })
   const hookUrl = `${receiver.url}/done`
   const jobId = await submit(gateway, { hookUrl })
   const queued = { status: 'ON_QUEUE', message: null, jobId, data: null }
@@ -66,8 +66,8 @@ test('a swap is submitted, fetched and told of in the words of the reference', a
   expect((await call(gateway, `fetch?jobId=${jobId}`)).body).toEqual(queued)
 
   await end(gateway)
-  const told = await until(() => receiver.requests[0])
-  const document = JSON.parse(told.body)
+  const webhook = await until(() => receiver.requests[0])
+  const document = JSON.parse(webhook.body)
   expect(document).toEqual({
     status: 'SUCCESS',
     message: null,
@@ -85,7 +85,7 @@ test('a swap is submitted, fetched and told of in the words of the reference', a
 })
 
 test('what failed, and what is not known, is FAILED to such a client', async () => {
-  const gateway = await openWithDoor()
+  const gateway = await openWithRestApi()
   const jobId = await submit(gateway)
   const accepted = gateway.upstream.accepted.at(-1)
   if (accepted) accepted.state = { status: 'FAILED', message: 'no face' }
@@ -97,7 +97,7 @@ test('what failed, and what is not known, is FAILED to such a client', async () 
 })
 
 test('a foreign job cannot be told from a missing one', async () => {
-  const gateway = await openWithDoor()
+  const gateway = await openWithRestApi()
   const jobId = await submit(gateway)
   const foreign = await call(gateway, 'fetch', { jobId }, { 'TT-API-KEY': 'another' })
   const missing = await call(gateway, 'fetch', { jobId: jobId.replace(/.$/, 'z') }, { 'TT-API-KEY': 'another' })
@@ -106,7 +106,7 @@ test('a foreign job cannot be told from a missing one', async () => {
 })
 
 test('one Idempotency-Key: one submit', async () => {
-  const gateway = await openWithDoor()
+  const gateway = await openWithRestApi()
   const headers = { 'Idempotency-Key': 'k' }
   const [one, two] = await Promise.all([call(gateway, 'swap', SAMPLE, headers), call(gateway, 'swap', SAMPLE, headers)])
   expect(two.body).toEqual(one.body)
@@ -138,14 +138,14 @@ test.each<[string, string, unknown, Record<string, string>, number, RegExp]>([
   ['a compressed body', 'swap', SAMPLE, { 'content-encoding': 'gzip' }, 415, /Content-Encoding/],
 ])('%s is refused with a document of the reference, and nothing is sent', async (...row) => {
   const [, path, body, headers, status, message] = row
-  const gateway = await openWithDoor()
+  const gateway = await openWithRestApi()
   const answer = await call(gateway, path, body, headers)
   expect(answer).toMatchObject({ status, body: { status: 'FAILED', message: expect.stringMatching(message) } })
   expect(gateway.upstream.submits).toBe(0)
 })
 
 test('a body with a byte order mark is read', async () => {
-  const gateway = await openWithDoor()
+  const gateway = await openWithRestApi()
   const { status } = await fetch(`${gateway.app.url}/insightFace/v1/swap`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'TT-API-KEY': KEY, 'content-encoding': 'identity' },
@@ -155,7 +155,7 @@ test('a body with a byte order mark is read', async () => {
 })
 
 test('a key that comes with another hookUrl is refused', async () => {
-  const gateway = await openWithDoor()
+  const gateway = await openWithRestApi()
   const headers = { 'Idempotency-Key': 'k' }
   expect((await call(gateway, 'swap', { ...SAMPLE, hookUrl: SAMPLE_HOOK }, headers)).status).toBe(200)
   expect((await call(gateway, 'swap', { ...SAMPLE, hookUrl: `${SAMPLE_HOOK}/b` }, headers)).status).toBe(409)
@@ -164,7 +164,7 @@ test('a key that comes with another hookUrl is refused', async () => {
 })
 
 test('a key is shared with GraphQL, but not where the hook would be sent in the other format', async () => {
-  const gateway = await openWithDoor()
+  const gateway = await openWithRestApi()
   const create = async (over: object) => {
     const input = { targetImage: { url: SAMPLE.targetImage }, swapImage: { url: SAMPLE.swapImage }, ...over }
     const query = 'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { kind: __typename } }'
@@ -178,7 +178,7 @@ test('a key is shared with GraphQL, but not where the hook would be sent in the 
 })
 
 test('limits of the tenant hold here as well', async () => {
-  const gateway = await openWithDoor({
+  const gateway = await openWithRestApi({
     settings: { TENANT_REQUESTS_PER_MINUTE: '3', TENANT_MAX_IN_FLIGHT: '1', TENANT_QUOTA_PER_DAY: '100' },
   })
   await submit(gateway)
@@ -188,7 +188,7 @@ test('limits of the tenant hold here as well', async () => {
   const spent = await call(gateway, 'swap', SAMPLE)
   expect(spent.status).toBe(429)
   expect(Number(spent.headers.get('retry-after'))).toBeGreaterThan(0)
-  const poor = await openWithDoor({ settings: { TENANT_QUOTA_PER_DAY: '1' } })
+  const poor = await openWithRestApi({ settings: { TENANT_QUOTA_PER_DAY: '1' } })
   expect((await call(poor, 'swap', SAMPLE)).status).toBe(402)
 })
 
@@ -202,7 +202,7 @@ const run = promisify(execFile)
 const runSample = async (program: string, args: readonly string[]) => (await run(program, args)).stdout
 
 test('the Node sample of the reference works', async () => {
-  const gateway = await openWithDoor()
+  const gateway = await openWithRestApi()
   const sample = `
 const axios = require('axios');
 
@@ -228,7 +228,7 @@ axios(config).then(function (response) {
 })
 
 test.skipIf(!hasPython)(`the Python sample of the reference works${hasPython ? '' : NOT_RUN}`, async () => {
-  const gateway = await openWithDoor()
+  const gateway = await openWithRestApi()
   const sample = `
 import requests
 

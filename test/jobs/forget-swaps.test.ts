@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openScriptedHost } from '../support/scripted-host.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
-import { makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../support/test-app.ts'
+import { makeDataDir, openRawDatabaseOf, openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
@@ -50,22 +50,22 @@ async function openWithDelivery() {
   const receiver = await openReceiver()
   const dataDir = await makeDataDir()
   const gateway = await openWith(receiver.host, dataDir)
-  const door = await openSideDoorOf(dataDir)
-  const { job } = await create(gateway, { hookUrl: `${receiver.url}/told` })
+  const database = await openRawDatabaseOf(dataDir)
+  const { job } = await create(gateway, { hookUrl: `${receiver.url}/webhooks` })
   await end(gateway, job.id)
   await until(() => receiver.held.length === 1)
-  const countAttempts = async () => (await door.query('select * from webhook_attempts')).length
-  return { receiver, gateway, door, id: String(job.id), countAttempts }
+  const countAttempts = async () => (await database.query('select * from webhook_attempts')).length
+  return { receiver, gateway, database, id: String(job.id), countAttempts }
 }
 
 test.each([204, 500])(
   'a webhook under way when its job is forgotten is not sent again (answered %i)',
   async (status) => {
-    const { receiver, gateway, door, id, countAttempts } = await openWithDelivery()
+    const { receiver, gateway, database, id, countAttempts } = await openWithDelivery()
     expect((await gateway.graphql(FORGET, { id })).data.forgetSwaps).toEqual({ __typename: 'ForgetSwapsSuccess' })
     receiver.held[0]?.writeHead(status).end()
     await until(async () => (await countAttempts()) === 1)
-    expect(await door.query('select state, url, host, body, next_at from webhooks')).toEqual([
+    expect(await database.query('select state, url, host, body, next_at from webhooks')).toEqual([
       { state: 'EXHAUSTED', url: '', host: '', body: '', next_at: null },
     ])
     expect((await gateway.graphql(REPLAY, { id })).data.replaySwapHook).toEqual({ __typename: 'SwapStateError' })
@@ -74,14 +74,14 @@ test.each([204, 500])(
 )
 
 test('a webhook that was asked for again during an attempt keeps the later outcome', async () => {
-  const { receiver, gateway, door, id, countAttempts } = await openWithDelivery()
+  const { receiver, gateway, database, id, countAttempts } = await openWithDelivery()
   expect((await gateway.graphql(REPLAY, { id })).data.replaySwapHook).toEqual({ __typename: 'ReplaySwapHookSuccess' })
   await until(() => receiver.held.length === 2)
   receiver.held[1]?.writeHead(204).end()
   await until(async () => (await countAttempts()) === 1)
   receiver.held[0]?.writeHead(500).end()
   await until(async () => (await countAttempts()) === 2)
-  expect(await door.query('select state, next_at from webhooks')).toEqual([{ state: 'DELIVERED', next_at: null }])
+  expect(await database.query('select state, next_at from webhooks')).toEqual([{ state: 'DELIVERED', next_at: null }])
 })
 
 test('the key of a forgotten job still names it, for the same input only, and nothing that its caller chose is stored', async () => {
@@ -115,9 +115,9 @@ test('the key of a forgotten job still names it, for the same input only, and no
     expect(gateway.upstream.submits).toBe(gateway === first ? 1 : 0)
   }
   await expectSame(first)
-  const door = await openSideDoorOf(dataDir)
+  const database = await openRawDatabaseOf(dataDir)
   for (const table of ['jobs', 'job_tags', 'idempotency_keys', 'webhooks', 'webhook_attempts']) {
-    expect(JSON.stringify(await door.query(`select * from ${table}`)), table).not.toMatch(/of-ann|ann\.jpg/)
+    expect(JSON.stringify(await database.query(`select * from ${table}`)), table).not.toMatch(/of-ann|ann\.jpg/)
   }
 
   // With a new secret before the old one, as it is rotated.

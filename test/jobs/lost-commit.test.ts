@@ -5,8 +5,8 @@ import type { Clock } from '../../src/lib/time/clock.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import { openWireTo, type WireFault } from '../support/fault-proxy.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
-import { isOnPostgres } from '../support/side-door.ts'
-import { databaseUrlOf, makeDataDir, openSideDoorOf, openTestApp, type TestApp } from '../support/test-app.ts'
+import { isOnPostgres } from '../support/raw-database.ts'
+import { databaseUrlOf, makeDataDir, openRawDatabaseOf, openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
@@ -86,10 +86,10 @@ test.runIf(isOnPostgres)(
     const { errors } = await create(gateway, 'one')
     expect(errors?.[0]?.extensions?.code).toBe('UNAVAILABLE')
     await wire.heal()
-    const door = await openSideDoorOf(dataDir)
+    const database = await openRawDatabaseOf(dataDir)
     const looks = new Set<unknown>()
     await until(async () => {
-      const [job] = await door.query('select status, wake_at from jobs')
+      const [job] = await database.query('select status, wake_at from jobs')
       const { status, wake_at: wakeAt } = job as { readonly status: string; readonly wake_at: number }
       looks.add(wakeAt)
       return looks.size > 2 || status !== 'PENDING'

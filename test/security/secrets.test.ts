@@ -15,13 +15,13 @@ const CANARY = 'canary-of-a-caller-51d0'
 
 test('the key of the upstream goes to the upstream alone, and nothing that was planted is written down', async () => {
   const answers: string[] = []
-  const keep = async (response: Response) => {
+  const collect = async (response: Response) => {
     const answer = await read(response)
     answers.push(answer.text, JSON.stringify([...answer.headers]))
     return answer
   }
   const ask = async (body: object, headers: Record<string, string> = {}) =>
-    keep(
+    collect(
       await fetch(`${stage.url}/graphql`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-api-key': KEYS.acme, ...headers },
@@ -42,8 +42,10 @@ test('the key of the upstream goes to the upstream alone, and nothing that was p
     query: CREATE,
     variables: { input: { ...INPUT, targetImage: { url: `https://example.com/${CANARY}.jpg?sig=${CANARY}` } } },
   })
-  await keep(await fetch(`${stage.url}/hooks/swapface/${CANARY}.${'A'.repeat(22)}`, { method: 'POST', body: CANARY }))
-  await keep(await fetch(`${stage.url}/${CANARY}?token=${CANARY}`))
+  await collect(
+    await fetch(`${stage.url}/hooks/swapface/${CANARY}.${'A'.repeat(22)}`, { method: 'POST', body: CANARY }),
+  )
+  await collect(await fetch(`${stage.url}/${CANARY}?token=${CANARY}`))
   const { socket, closed, send } = openWire(stage.url)
   await once(socket, 'open')
   send({ type: 'connection_init', payload: { authorization: `Bearer ${CANARY}` } })

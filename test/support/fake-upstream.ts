@@ -123,10 +123,10 @@ export interface FakeUpstream {
   planFetches(...plans: FetchPlan[]): void
   /** Every submit from now on gets its script from here; `n` counts submits from 0. */
   scriptJobs(script: (submit: { readonly targetImage: string; readonly hookUrl: string }, n: number) => JobScript): void
-  /** Webhooks that came to `/told`, each time they did. */
-  readonly told: readonly { readonly id: string; readonly body: string }[]
+  /** Webhooks that came to `/webhooks`, each time they did. */
+  readonly webhooks: readonly { readonly id: string; readonly body: string }[]
   /** Every webhook from now on is answered with the status that this resolves to. */
-  scriptTold(answer: (body: string) => number | Promise<number>): void
+  scriptWebhooks(answer: (body: string) => number | Promise<number>): void
   /** Every fetch from now on is answered by `fault` where that gives an answer; null heals. */
   failFetches(fault: ((id: string) => FetchPlan | null) | null): void
   /** Posts the job's document to its hook address; resolves to the answer's status. */
@@ -211,7 +211,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     return job
   }
 
-  const note = (
+  const recordSubmit = (
     request: { targetImage: string; hookUrl: string },
     verdict: SubmitEntry['verdict'],
     id: string | null,
@@ -223,18 +223,18 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     submits += 1
     const plan = submitPlans.shift() ?? script.submit
     if (plan?.kind === 'answer') {
-      note(input, isSureRefusal(plan) ? 'refused' : 'ambiguous', null)
+      recordSubmit(input, isSureRefusal(plan) ? 'refused' : 'ambiguous', null)
       await plan.until?.()
       await send(response, plan, signal)
       return
     }
     if (plan?.kind === 'reset') {
-      note(input, 'ambiguous', null)
+      recordSubmit(input, 'ambiguous', null)
       request.socket.resetAndDestroy()
       return
     }
     const job = accept(input, script)
-    note(input, 'accepted', job.id)
+    recordSubmit(input, 'accepted', job.id)
     const life = live(job, script).catch(ignoreAbort)
     if (script.hooks?.beforeAnswer) await life
     if (plan?.kind === 'acceptAndReset') {
@@ -269,18 +269,18 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
   }
 
   /** Beside being an upstream: a receiver of what callers are told. */
-  const told: { id: string; body: string }[] = []
-  let answerTold: Parameters<FakeUpstream['scriptTold']>[0] = () => 204
+  const webhooks: { id: string; body: string }[] = []
+  let answerWebhook: Parameters<FakeUpstream['scriptWebhooks']>[0] = () => 204
   const takeWebhook = async (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = await request.toArray()
     const body = Buffer.concat(chunks).toString('utf8')
-    told.push({ id: String(request.headers['webhook-id']), body })
-    response.writeHead(await answerTold(body)).end()
+    webhooks.push({ id: String(request.headers['webhook-id']), body })
+    response.writeHead(await answerWebhook(body)).end()
   }
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://fake')
     const cut = () => response.destroy()
-    if (url.pathname === '/told') takeWebhook(request, response).catch(cut)
+    if (url.pathname === '/webhooks') takeWebhook(request, response).catch(cut)
     else if (url.pathname.startsWith('/results/')) response.setHeader('content-type', 'image/png').end(RESULT)
     else if (request.headers['tt-api-key'] !== key) sendJson(response, 401, { status: 'FAILED', message: 'no key' })
     else if (url.pathname === '/insightFace/v1/swap') answerSubmit(request, response).catch(cut)
@@ -299,7 +299,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     ledger,
     hooks,
     fetched,
-    told,
+    webhooks,
     get submits() {
       return submits
     },
@@ -312,8 +312,8 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     scriptJobs: (script) => {
       scriptOf = script
     },
-    scriptTold: (answer) => {
-      answerTold = answer
+    scriptWebhooks: (answer) => {
+      answerWebhook = answer
     },
     failFetches: (fault) => {
       fetchFault = fault

@@ -5,7 +5,7 @@
  * It takes nothing from `src`: a mistake there must not be able to hide itself. What it reads is what it is given; it
  * changes nothing.
  */
-import { throughSideDoor } from './side-door.ts'
+import { withRawDatabase } from './raw-database.ts'
 import { type AcceptedJob, type FakeUpstream, type HookEntry, QUOTA, type SubmitEntry } from './fake-upstream.ts'
 
 /** A row of `jobs`, as far as it is checked. */
@@ -313,7 +313,7 @@ export function readUpstream({
 
 /** What is stored, read past the program. */
 export async function readStore(databaseUrl: string): Promise<Pick<History, 'jobs' | 'timeline'>> {
-  return throughSideDoor(databaseUrl, async ({ query, exec }) => {
+  return withRawDatabase(databaseUrl, async ({ query, exec }) => {
     // Both as they were at one moment: what is read may still be at work.
     await exec(databaseUrl.startsWith('file:') ? 'begin' : 'begin isolation level repeatable read')
     const jobs = await query(
@@ -328,7 +328,7 @@ export async function readStore(databaseUrl: string): Promise<Pick<History, 'job
 
 /** How many stored jobs have not ended; what a run waits for. */
 export async function countUnfinished(databaseUrl: string): Promise<number> {
-  const rows = await throughSideDoor(databaseUrl, async ({ query }) =>
+  const rows = await withRawDatabase(databaseUrl, async ({ query }) =>
     query(`select count(*) as n from jobs where status in ('PENDING', 'UNCONFIRMED', 'ON_QUEUE')`),
   )
   return (rows[0] as { readonly n: number }).n

@@ -50,7 +50,7 @@ export interface LiveStageOptions {
 
 export async function openLiveStage(options: LiveStageOptions = {}) {
   const { viewer = localViewer, limits = {}, repeatAfterMs = 30_000, now: tellTime = Date.now } = options
-  const rings = new Set<() => void>()
+  const subscribers = new Set<() => void>()
   let given = 0
   let executed = 0
   const watched: Watched = {
@@ -64,11 +64,11 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     },
     set: (value) => {
       watched.value = value
-      for (const notify of rings) notify()
+      for (const notify of subscribers) notify()
     },
   }
   const source = createFeedSource((notify) => {
-    rings.add(notify)
+    subscribers.add(notify)
     let shown = 0
     let isOver = false
     return {
@@ -84,7 +84,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
         shown -= 1
       },
       isOver: () => isOver,
-      close: () => rings.delete(notify),
+      close: () => subscribers.delete(notify),
     }
   })
   const schema = buildSchema(
@@ -159,7 +159,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     url,
     watched,
     errors,
-    listeners: () => rings.size,
+    listeners: () => subscribers.size,
     unsentBytes: () => Math.max(0, ...[...lines].map(({ writableLength }) => writableLength)),
   }
 }

@@ -4,7 +4,7 @@ import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
 import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
 import { closeAfterTest } from './close-after-test.ts'
 import { createDatabase } from './postgres.ts'
-import { isOnPostgres } from './side-door.ts'
+import { isOnPostgres } from './raw-database.ts'
 import { makeDataDir } from './test-app.ts'
 
 /** An empty database of the engine that the tests run on; closed after the test. */

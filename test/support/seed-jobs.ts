@@ -1,4 +1,4 @@
-import { throughSideDoor } from './side-door.ts'
+import { withRawDatabase } from './raw-database.ts'
 
 /** Columns of a copy that differ from what is copied, as SQL; `n` counts the copies from 1. */
 type Changes = Readonly<Record<string, string>>
@@ -19,7 +19,7 @@ export async function seedJobs(
   changes: Changes = {},
   others: Readonly<Record<string, Changes>> = {},
 ): Promise<void> {
-  await throughSideDoor(databaseUrl, async ({ query, exec }) => {
+  await withRawDatabase(databaseUrl, async ({ query, exec }) => {
     const copy = async (table: string, changed: Changes) => {
       const [row = {}] = (await query(`select * from ${table} limit 1`)) as object[]
       const columns = Object.keys(row)

@@ -13,7 +13,7 @@ import { readSecrets } from '../../src/config/secrets.ts'
 import { type Clock, systemClock } from '../../src/lib/time/clock.ts'
 import type { Telemetry } from '../../src/telemetry/events.ts'
 import { closeAfterTest } from './close-after-test.ts'
-import { findDatabase, isOnPostgres, openSideDoor, type SideDoor } from './side-door.ts'
+import { findDatabase, isOnPostgres, openRawDatabase, type RawDatabase } from './raw-database.ts'
 import { FAKE_KEY, type FakeUpstream, openFakeUpstream } from './fake-upstream.ts'
 
 export interface TestApp {
@@ -130,10 +130,10 @@ export async function databaseUrlOf(dataDir: string): Promise<string> {
 }
 
 /** The database that a gateway on `dataDir` uses, from beside it; closed after the test. */
-export async function openSideDoorOf(dataDir: string): Promise<SideDoor> {
-  const door = await openSideDoor(await databaseUrlOf(dataDir))
-  closeAfterTest(() => door.close())
-  return door
+export async function openRawDatabaseOf(dataDir: string): Promise<RawDatabase> {
+  const database = await openRawDatabase(await databaseUrlOf(dataDir))
+  closeAfterTest(() => database.close())
+  return database
 }
 
 export async function makeDataDir(): Promise<string> {

@@ -4,7 +4,7 @@
  */
 import { WebSocketServer } from 'ws'
 import { listen } from '../../http/listen.mjs'
-import { createToldServer, createWatchers } from './told.mjs'
+import { createPushServer, createWatchers } from './push-server.mjs'
 
 const AS_TEXT = { binary: false }
 const BETWEEN_MESSAGES = '\n'
@@ -12,7 +12,7 @@ const BETWEEN_MESSAGES = '\n'
 /** @type {ReturnType<typeof createWatchers<{ socket: import('ws').WebSocket, line: import('node:net').Socket }>>} */
 const watchers = createWatchers()
 
-const server = createToldServer((job, bytes) => {
+const server = createPushServer((job, bytes) => {
   const messages = bytes
     .toString('latin1')
     .split(BETWEEN_MESSAGES)

@@ -1,13 +1,13 @@
 /** The limit of watching over SSE: a bare `node:http` server that writes the bytes it is told to. */
 import { listen } from '../../http/listen.mjs'
-import { createToldServer, createWatchers } from './told.mjs'
+import { createPushServer, createWatchers } from './push-server.mjs'
 
 const HEADERS = { 'content-type': 'text/event-stream; charset=utf-8' }
 
 /** @type {ReturnType<typeof createWatchers<import('node:http').ServerResponse>>} */
 const watchers = createWatchers()
 
-const server = createToldServer(
+const server = createPushServer(
   (job, bytes) => {
     for (const response of watchers.take(job)) response.end(bytes)
   },

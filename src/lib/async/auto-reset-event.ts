@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../time/clock.ts'
 
 /**
- * Auto-reset event: any number of notifications before a wait end one wait. The waiter reads the newest state afterwards,
- * so a slow one delays no other reader and misses nothing that still holds.
+ * Auto-reset event: any number of notifications before a wait end one wait. The waiter reads the newest state
+ * afterwards, so a slow one delays no other reader and misses nothing that still holds.
  */
 export interface AutoResetEvent {
   /** Never blocks, never throws. */

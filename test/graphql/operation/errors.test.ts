@@ -4,7 +4,7 @@ import { GatewayError } from '../../../src/domain/errors.ts'
 import { createErrorMask } from '../../../src/graphql/operation/errors.ts'
 import { CreateSwapDocument, WatchSwapJobDocument } from '../../support/generated.ts'
 import { connectWire } from '../../support/live-stage.ts'
-import { makeDataDir, openSideDoorOf, openTestApp, subscribeSse } from '../../support/test-app.ts'
+import { makeDataDir, openRawDatabaseOf, openTestApp, subscribeSse } from '../../support/test-app.ts'
 import { until } from '../../support/until.ts'
 
 afterEach(() => vi.unstubAllEnvs())
@@ -48,7 +48,7 @@ test.each(['development', 'production', 'test'])(
     const dataDir = await makeDataDir()
     const gateway = await openTestApp({ dataDir })
     await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
-    await (await openSideDoorOf(dataDir)).exec('alter table jobs rename to gone')
+    await (await openRawDatabaseOf(dataDir)).exec('alter table jobs rename to gone')
 
     const created = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
     const events: unknown[] = []

@@ -9,13 +9,13 @@ const NO_LIMITS = { check: () => ({ weight: 0, nodes: 0, values: 0, introspectio
 
 test('of fields that declare a weight one is resolved in each turn of the event loop, and of others all at once', async () => {
   const resolved: string[] = []
-  const note = (name: string) => () => resolved.push(name)
+  const record = (name: string) => () => resolved.push(name)
   const schema = new GraphQLSchema({
     query: new GraphQLObjectType({
       name: 'Query',
       fields: {
-        small: { type: GraphQLInt, resolve: note('small') },
-        large: { type: GraphQLInt, resolve: note('large'), extensions: declareCost({ weight: 20 }) },
+        small: { type: GraphQLInt, resolve: record('small') },
+        large: { type: GraphQLInt, resolve: record('large'), extensions: declareCost({ weight: 20 }) },
       },
     }),
   })

@@ -36,7 +36,7 @@ async function openStage() {
     .jpeg()
     .toBuffer()
   /** Puts the bytes of an image, and its row unless it is to be missing. */
-  const keep = async (id: string, hasRow: boolean): Promise<StoredImage> => {
+  const put = async (id: string, hasRow: boolean): Promise<StoredImage> => {
     const facts = await library.putBytes(id, await codec.clean(source, 'UPLOAD', 'a'), sha256(source))
     const image: StoredImage = {
       ...facts,
@@ -60,7 +60,7 @@ async function openStage() {
     clock,
     codec,
     library,
-    keep,
+    put,
     keys,
     pass: (ms: number) => {
       ahead += ms
@@ -69,8 +69,8 @@ async function openStage() {
 }
 
 test('bytes without a row are swept once they are old, and no others', async () => {
-  const { library, keep, keys, pass } = await openStage()
-  const [a, b] = [await keep('img_a', true), await keep('img_b', false)]
+  const { library, put, keys, pass } = await openStage()
+  const [a, b] = [await put('img_a', true), await put('img_b', false)]
   await library.sweepOrphans()
   expect(await keys()).toEqual([`img_a/${a.sha256}`, `img_b/${b.sha256}`])
   pass(2 * HOUR)
@@ -79,8 +79,8 @@ test('bytes without a row are swept once they are old, and no others', async () 
 })
 
 test('an image goes with all its views, and its row says so', async () => {
-  const { images, library, keep, keys } = await openStage()
-  const [image, other] = [await keep('img_a', true), await keep('img_b', true)]
+  const { images, library, put, keys } = await openStage()
+  const [image, other] = [await put('img_a', true), await put('img_b', true)]
   for (const width of [10, 20]) {
     const view = await library.open(image, { id: image.id, type: 'image/webp', width })
     view?.stream.destroy()
@@ -95,8 +95,8 @@ test('an image goes with all its views, and its row says so', async () => {
 })
 
 test('a view that many ask for at once is made once', async () => {
-  const { library, keep, keys } = await openStage()
-  const image = await keep('img_a', true)
+  const { library, put, keys } = await openStage()
+  const image = await put('img_a', true)
   const view = { id: image.id, type: 'image/png', width: 10 } as const
   const opened = await Promise.all(Array.from({ length: 10 }, async () => library.open(image, view)))
   for (const blob of opened) blob?.stream.destroy()
@@ -105,8 +105,8 @@ test('a view that many ask for at once is made once', async () => {
 })
 
 test('an image of an earlier version is served from its old name', async () => {
-  const { blobs, library, keep, keys } = await openStage()
-  const image = await keep('img_a', true)
+  const { blobs, library, put, keys } = await openStage()
+  const image = await put('img_a', true)
   const opened = await library.open(image, { id: image.id, type: image.contentType, width: null })
   const bytes = Buffer.concat(await (opened?.stream ?? Readable.from([])).toArray())
   await blobs.delete(`img_a/${image.sha256}`)
@@ -117,8 +117,8 @@ test('an image of an earlier version is served from its old name', async () => {
 })
 
 test('a view that was not used for a day is deleted, and made again on demand', async () => {
-  const { library, keep, keys, pass } = await openStage()
-  const image = await keep('img_a', true)
+  const { library, put, keys, pass } = await openStage()
+  const image = await put('img_a', true)
   const openView = async (width: number) =>
     (await library.open(image, { id: image.id, type: 'image/png', width }))?.stream.destroy()
   await openView(10)
@@ -133,8 +133,8 @@ test('a view that was not used for a day is deleted, and made again on demand', 
 })
 
 test('two writers of one upload leave the bytes that the row names, and no others', async () => {
-  const { images, library, codec, source, clock, keep, keys } = await openStage()
-  const ready = await keep('img_a', false)
+  const { images, library, codec, source, clock, put, keys } = await openStage()
+  const ready = await put('img_a', false)
   await library.discardBytes('img_a', ready.sha256 ?? '')
   const waiting: StoredImage = { ...ready, status: 'AWAITING_BYTES', sha256: null, sourceSha256: null, width: null }
   await images.addImage(waiting)
@@ -148,8 +148,8 @@ test('two writers of one upload leave the bytes that the row names, and no other
 })
 
 test('nothing is stored when the blob store has less free space than the reserve', async () => {
-  const { images, library, codec, source, clock, blobs, keep, keys } = await openStage()
-  const image = await keep('img_a', true)
+  const { images, library, codec, source, clock, blobs, put, keys } = await openStage()
+  const image = await put('img_a', true)
   const full = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const view = { id: image.id, type: 'image/png', width: 10 } as const
   await expect(full.open(image, view)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -164,11 +164,11 @@ test('nothing is stored when the blob store has less free space than the reserve
 })
 
 test('a new view is refused with 503 and a reason when the disk reserve is reached, and stored images are served', async () => {
-  const { images, codec, clock, blobs, keep, keys } = await openStage()
-  const image = await keep(createId('img', 0), true)
+  const { images, codec, clock, blobs, put, keys } = await openStage()
+  const image = await put(createId('img', 0), true)
   const library = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const addresses = createImageAddresses('http://127.0.0.1', ['secret'])
-  const door = createImageHandler({
+  const database = createImageHandler({
     addresses,
     findImage: images.findImage,
     library,
@@ -176,7 +176,7 @@ test('a new view is refused with 503 and a reason when the disk reserve is reach
     limiter: createRequestLimiter(100, clock.now),
     now: clock.now,
   })
-  const server = createServer((request, response) => void door(request, response, request.url?.split('?')[0] ?? ''))
+  const server = createServer((request, response) => void database(request, response, request.url?.split('?')[0] ?? ''))
   server.listen(0, '127.0.0.1')
   closeAfterTest(async () => {
     server.close()

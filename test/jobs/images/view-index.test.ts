@@ -36,15 +36,15 @@ test('a view that was not used for the longest time is evicted, whatever its siz
 
 test('with any order of uses no tenant and not all together keep more than their limits', () => {
   const index = new ViewIndex(LIMITS)
-  const kept = new Map<string, number>()
+  const remaining = new Map<string, number>()
   for (let n = 0; n < 3_000; n++) {
     const tenant = 'abcdef'[Math.floor(Math.random() * 6)] ?? 'a'
     const [key, bytes] = [`${tenant}${Math.floor(Math.random() * 40)}`, 1 + Math.floor(Math.random() * 30)]
     index.record(tenant, key, view(bytes, n))
-    kept.set(key, bytes)
-    for (const evicted of index.takeExcess(n)) kept.delete(evicted)
+    remaining.set(key, bytes)
+    for (const evicted of index.takeExcess(n)) remaining.delete(evicted)
     const sums = ['a', 'b', 'c', 'd', 'e', 'f'].map((one) =>
-      [...kept].reduce((sum, [name, size]) => sum + (name.startsWith(one) ? size : 0), 0),
+      [...remaining].reduce((sum, [name, size]) => sum + (name.startsWith(one) ? size : 0), 0),
     )
     expect(Math.max(...sums)).toBeLessThanOrEqual(LIMITS.maxBytesPerTenant)
     expect(sums.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(LIMITS.maxBytes)

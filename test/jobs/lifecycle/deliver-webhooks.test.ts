@@ -39,11 +39,11 @@ test('one that never answers is given up again and again, and never has more tha
   const wakeUp = createInterruptibleDelay(clock, stopping.signal)
   const held: ((outcome: SendOutcome) => void)[] = []
   let most = 0
-  let told = 0
+  let delivered = 0
   const sender = {
     send: async ({ url }: { readonly url: string }): Promise<SendOutcome> => {
       if (url === LIVE) {
-        told += 1
+        delivered += 1
         return { kind: 'answered', httpStatus: 204, retryAfterMs: null }
       }
       return new Promise((resolve) => {
@@ -69,7 +69,7 @@ test('one that never answers is given up again and again, and never has more tha
   }
   await makeEvent(EVENTS, LIVE)
   wakeUp.wake()
-  await until(() => told === 1)
+  await until(() => delivered === 1)
   stopping.abort()
   for (const give of held) give({ kind: 'failed', error: 'stopped' })
   await running

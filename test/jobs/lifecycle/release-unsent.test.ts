@@ -108,9 +108,9 @@ test.each<[string, { isRecorded: boolean | null; mayWait: boolean; isOther?: tru
   ],
 )('a job whose claim was in doubt %s', async (_what, { isRecorded, mayWait, isOther = false, findings, end }) => {
   const { store, release, leases, background, leaseUntil } = await openStage(findings)
-  let tell = (_outcome: boolean | null) => {}
+  let resolveOutcome = (_outcome: boolean | null) => {}
   const outcome = new Promise<boolean | null>((resolve) => {
-    tell = resolve
+    resolveOutcome = resolve
   })
   release(
     { jobId: 'job_1', fencing: 1, leaseUntil: leaseUntil + (isOther ? 1 : 0), mayWait },
@@ -118,7 +118,7 @@ test.each<[string, { isRecorded: boolean | null; mayWait: boolean; isOther?: tru
   )
   // Its own process does not take the submitter for dead meanwhile.
   expect(leases.isHeld('job_1')).toBe(true)
-  tell(isRecorded)
+  resolveOutcome(isRecorded)
   await background.settled()
   expect(leases.isHeld('job_1')).toBe(false)
   const job = await store.findJob('job_1')

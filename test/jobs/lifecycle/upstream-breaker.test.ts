@@ -4,12 +4,12 @@ import { createUpstreamBreaker, type UpstreamBreaker } from '../../../src/jobs/l
 /** Breakers of several processes that hear each other at once. */
 function openBreakers(count: number) {
   let now = 0
-  const listeners: ((news: string) => void)[] = []
+  const listeners: ((message: string) => void)[] = []
   const breakers = Array.from({ length: count }, (_unused, own) =>
     createUpstreamBreaker(
       {
-        publishToPeers: (news) => {
-          for (const [n, listener] of listeners.entries()) if (n !== own) listener(news)
+        publishToPeers: (message) => {
+          for (const [n, listener] of listeners.entries()) if (n !== own) listener(message)
         },
         subscribePeers: (listener) => {
           listeners.push(listener)
@@ -21,8 +21,8 @@ function openBreakers(count: number) {
   )
   return {
     breakers: breakers as [UpstreamBreaker, UpstreamBreaker, ...UpstreamBreaker[]],
-    tell: (news: string) => {
-      for (const listener of listeners) listener(news)
+    deliver: (message: string) => {
+      for (const listener of listeners) listener(message)
     },
     advance: (ms: number) => {
       now += ms
@@ -146,7 +146,7 @@ test('a process that alone cannot reach the upstream is held back, and holds nob
 })
 
 test('a word of a newer version is passed over', () => {
-  const { breakers, tell } = openBreakers(1)
-  tell('half open')
+  const { breakers, deliver } = openBreakers(1)
+  deliver('half open')
   expect(breakers[0].tryPass()).toBe(true)
 })

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest'
 import { createTickQueue } from '../../../src/lib/async/tick-queue.ts'
 
 test('a burst is worked through in order, a few in each turn of the event loop', async () => {
-  const inTurn = createTickQueue(2)
+  const enqueue = createTickQueue(2)
   const seen: string[] = []
   await new Promise<void>((resolve) => {
-    for (const n of [1, 2, 3, 4]) inTurn(() => seen.push(`work ${n}`))
-    inTurn(resolve)
+    for (const n of [1, 2, 3, 4]) enqueue(() => seen.push(`work ${n}`))
+    enqueue(resolve)
     const nextTurn = () => {
       seen.push('turn')
       if (!seen.includes('work 4')) setImmediate(nextTurn)
@@ -17,10 +17,10 @@ test('a burst is worked through in order, a few in each turn of the event loop',
 })
 
 test('what comes after the queue was empty is taken as well', async () => {
-  const inTurn = createTickQueue(1)
+  const enqueue = createTickQueue(1)
   const seen: number[] = []
   for (const n of [1, 2]) {
-    await new Promise<void>((resolve) => inTurn(resolve))
+    await new Promise<void>((resolve) => enqueue(resolve))
     seen.push(n)
   }
   expect(seen).toEqual([1, 2])

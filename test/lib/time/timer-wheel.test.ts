@@ -33,11 +33,11 @@ test('a turn that is put off begins its interval anew, and one that is stopped n
   const timers = createTimerWheel(60_000, () => 0.99)
   const reset = vi.fn<() => void>()
   const stopped = vi.fn<() => void>()
-  const turn = timers.add(reset)
+  const timer = timers.add(reset)
   timers.add(stopped).stop()
   for (let n = 0; n < 10; n += 1) {
     vi.advanceTimersByTime(40_000)
-    turn.reset()
+    timer.reset()
   }
   expect(reset).not.toHaveBeenCalled()
   vi.advanceTimersByTime(60_000)

@@ -8,7 +8,7 @@ import { createLists } from '../../../src/store/sql/lists.ts'
 import { LIMITS, makeNewSwapJob } from '../../support/jobs.ts'
 import { openEngine } from '../../support/open-engine.ts'
 import { recordQueries } from '../../support/record-queries.ts'
-import { isOnPostgres } from '../../support/side-door.ts'
+import { isOnPostgres } from '../../support/raw-database.ts'
 
 const FROM = { createdAt: 1_700_000_000_500, id: 'job_500' }
 const JOBS = 300

@@ -3,7 +3,7 @@ import Database from 'libsql'
 import { Client, types } from 'pg'
 import { createDatabase } from './postgres.ts'
 
-export interface SideDoor {
+export interface RawDatabase {
   query(statement: string): Promise<unknown[]>
   exec(...statements: readonly string[]): Promise<void>
   /** Takes what others need for writing; gives it back when the returned function is called. */
@@ -18,21 +18,21 @@ export async function findDatabase(dataDir: string): Promise<{ readonly url: str
   return isOnPostgres ? createDatabase() : { url: `file:${dataDir}/gateway.db`, drop: async () => {} }
 }
 
-export async function openSideDoor(url: string): Promise<SideDoor> {
+export async function openRawDatabase(url: string): Promise<RawDatabase> {
   return url.startsWith('file:') ? openFile(url.slice('file:'.length)) : openServer(url)
 }
 
-/** Runs one piece of work through a side door. */
-export async function throughSideDoor<T>(url: string, work: (door: SideDoor) => Promise<T>): Promise<T> {
-  const door = await openSideDoor(url)
+/** Opens the database, runs `work`, and closes it. */
+export async function withRawDatabase<T>(url: string, work: (database: RawDatabase) => Promise<T>): Promise<T> {
+  const database = await openRawDatabase(url)
   try {
-    return await work(door)
+    return await work(database)
   } finally {
-    await door.close()
+    await database.close()
   }
 }
 
-function openFile(path: string): SideDoor {
+function openFile(path: string): RawDatabase {
   const database = new Database(path)
   database.exec('pragma busy_timeout = 5000')
   const exec = async (...statements: readonly string[]) => {
@@ -51,7 +51,7 @@ function openFile(path: string): SideDoor {
   }
 }
 
-async function openServer(url: string): Promise<SideDoor> {
+async function openServer(url: string): Promise<RawDatabase> {
   const client = new Client({
     connectionString: url,
     types: {

@@ -1,4 +1,4 @@
-/** What both limits of watching share: they send what they are told to, to whom they are told to. */
+/** What both limits of watching share: a server that sends the body of each request to the watchers of a job. */
 import { createServer } from 'node:http'
 import { buffer, text } from 'node:stream/consumers'
 
@@ -31,7 +31,7 @@ export function createWatchers() {
  * @param {(job: string, bytes: Buffer) => void} send
  * @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse, body: string) => void} [other]
  */
-export function createToldServer(send, other) {
+export function createPushServer(send, other) {
   return createServer((request, response) => {
     const [path, job = ''] = request.url?.split('?to=') ?? []
     const take = async () => {
