@@ -23,7 +23,7 @@ import { createListJobs } from '../jobs/list-jobs.ts'
 import { createReadJobs } from '../jobs/read-jobs.ts'
 import { createReplayWebhook } from '../jobs/replay-webhook.ts'
 import { createRetrySwap } from '../jobs/retry-swap.ts'
-import { ServiceStatus } from '../jobs/service-status.ts'
+import { createServiceStatus } from '../jobs/service-status.ts'
 import { createWatcher } from '../jobs/watch-job.ts'
 import { createWatchJobs } from '../jobs/watch-jobs.ts'
 import { openDiskHookJournal } from '../journal/disk.ts'
@@ -187,7 +187,7 @@ function createUseCases(
     listJobs: createListJobs(store),
     replayWebhook: createReplayWebhook({ store, webhooks, onWebhook: webhooksDue.wake, clock }),
     findWebhooks: async (jobIds) => webhooks.findByJobs(jobIds),
-    status: new ServiceStatus({ store, breaker, room, budget, clock }),
+    status: createServiceStatus({ store, breaker, room, budget, clock }),
     watcher,
     watchJobs: createWatchJobs({ store, bus, clock }),
     openReading: (viewer) => createReadJobs(viewer, store, confirmer),
