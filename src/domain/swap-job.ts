@@ -81,7 +81,7 @@ export interface ImageOrigin {
   readonly resultOf: string | null
 }
 
-/** What the owner's hook is sent: an event (Standard Webhooks), or the document that a fetch answers (REST door). */
+/** What the owner's hook is sent: an event (Standard Webhooks), or the document that a fetch returns (REST API). */
 export const HOOK_FORMATS = ['EVENT', 'DOCUMENT'] as const
 export type HookFormat = (typeof HOOK_FORMATS)[number]
 

@@ -1,4 +1,4 @@
-/** The addresses of the gateway: which door answers what. */
+/** The addresses of the gateway: which handler answers which path. */
 import type { IncomingMessage } from 'node:http'
 import { readPath } from '../lib/http/request-head.ts'
 import { type RequestChecks, IMAGES_PREFIX } from './request-checks.ts'

@@ -111,7 +111,7 @@ function toTime(ms) {
 }
 
 /** @param {string} text @param {boolean} [isBad] */
-function say(text, isBad = false) {
+function showStatus(text, isBad = false) {
   ui.status.textContent = text
   ui.status.className = isBad ? 'bad' : ''
 }
@@ -191,7 +191,7 @@ async function start(input) {
       return readAnswer(answer, response.status).createSwap
     } catch (error) {
       if (error instanceof FinalError || attempt === MAX_RETRIES) throw error
-      say('The gateway did not answer. Sending the same again…')
+      showStatus('The gateway did not answer. Sending the same again…')
       await pause(500 * 2 ** attempt)
     }
   }
@@ -212,7 +212,7 @@ async function watch(id) {
     } catch (error) {
       if (error instanceof FinalError) throw error
     }
-    say('The connection broke. Watching the same job again…')
+    showStatus('The connection broke. Watching the same job again…')
     await pause(Math.min(500 * 2 ** attempt, 8000))
   }
 }
@@ -299,7 +299,7 @@ function showTimeline({ status, done, timeline }) {
 function show(job) {
   const { status, done, result, failure } = job
   const duration = showTimeline(job)
-  if (!done) return say('Waiting for the upstream…')
+  if (!done) return showStatus('Waiting for the upstream…')
   const url = result?.url ?? ''
   if (isHttp(url)) {
     ui.result.src = url
@@ -307,8 +307,8 @@ function show(job) {
     ui.result.hidden = false
     ui.open.hidden = false
   }
-  if (status === 'SUCCESS') say(url ? `Done in ${duration}.` : 'Done, but its links have expired.')
-  else say(failure?.message ?? 'There is no outcome.', true)
+  if (status === 'SUCCESS') showStatus(url ? `Done in ${duration}.` : 'Done, but its links have expired.')
+  else showStatus(failure?.message ?? 'There is no outcome.', true)
 }
 
 /** @param {NonNullable<Outcome['issues']>} issues the first of which gets the focus */
@@ -319,7 +319,7 @@ function showIssues(issues) {
       findIssue(slot).textContent = message
       findAddress(slot).setAttribute('aria-invalid', 'true')
       findAddress(slot).focus()
-    } else say(message, true)
+    } else showStatus(message, true)
   }
 }
 
@@ -334,14 +334,14 @@ async function swap() {
   ui.result.hidden = true
   ui.open.hidden = true
   ui.result.classList.remove('stale')
-  say('Sending…')
+  showStatus('Sending…')
   const { job, message, issues } = await start(toInput())
   if (job) {
     lastId = job.id
     describeRequests()
     return watch(job.id)
   }
-  say(issues ? 'Nothing was sent: see the messages at the fields.' : (message ?? ''), true)
+  showStatus(issues ? 'Nothing was sent: see the messages at the fields.' : (message ?? ''), true)
   showIssues(issues ?? [])
 }
 
@@ -357,7 +357,7 @@ async function run() {
   try {
     await swap()
   } catch (error) {
-    say(error instanceof FinalError ? error.message : 'The gateway cannot be reached. Is it running?', true)
+    showStatus(error instanceof FinalError ? error.message : 'The gateway cannot be reached. Is it running?', true)
   }
   clearInterval(ticking)
   ui.clock.textContent = ''
@@ -410,5 +410,5 @@ ui.result.addEventListener('error', () => {
   ui.clock.textContent = 'This browser cannot load the picture.'
 })
 showTimeline({ status: '', done: false, timeline: [] })
-say('Nothing has been sent yet.')
+showStatus('Nothing has been sent yet.')
 describeRequests()
