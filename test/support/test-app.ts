@@ -11,17 +11,17 @@ import { openDataDir } from '../../src/config/data-dir.ts'
 import { parseSettings } from '../../src/config/env.ts'
 import { readSecrets } from '../../src/config/secrets.ts'
 import { type Clock, systemClock } from '../../src/lib/time/clock.ts'
-import type { Telemetry } from '../../src/telemetry/events.ts'
 import { closeAfterTest } from './close-after-test.ts'
 import { findDatabase, isOnPostgres, openRawDatabase, type RawDatabase } from './raw-database.ts'
 import { FAKE_KEY, type FakeUpstream, openFakeUpstream } from './fake-upstream.ts'
+import { recordTelemetry, type TelemetryEvent } from './record-telemetry.ts'
 
 export interface TestApp {
   readonly app: App
   readonly upstream: FakeUpstream
   readonly clock: Clock
   /** What the program would have logged, in order. */
-  readonly events: readonly { readonly name: keyof Telemetry; readonly args: readonly unknown[] }[]
+  readonly events: readonly TelemetryEvent[]
   /** Statements that reached the database so far. */
   queries(): number
   /** Posts a document; the parsed answer. */
@@ -59,37 +59,11 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   })
   const config = toConfig(values)
   const lock = await openDataDir(config.dataDir)
-  const events: { name: keyof Telemetry; args: unknown[] }[] = []
-  let queries = 0
-  const record =
-    (name: keyof Telemetry) =>
-    (...args: unknown[]) => {
-      events.push({ name, args })
-    }
+  const { telemetry, events, queries } = recordTelemetry()
   const opened = await openApp({
     config,
     secrets: readSecrets(values, config.dataDir),
-    telemetry: {
-      jobMoved: record('jobMoved'),
-      evidenceTooLate: record('evidenceTooLate'),
-      upstreamIdTaken: record('upstreamIdTaken'),
-      submitEnded: record('submitEnded'),
-      fetchUnanswered: record('fetchUnanswered'),
-      hookNotBound: record('hookNotBound'),
-      hookRefused: record('hookRefused'),
-      originRefused: record('originRefused'),
-      hookNotRecorded: record('hookNotRecorded'),
-      jobNotRecorded: record('jobNotRecorded'),
-      jobParked: record('jobParked'),
-      webhookExhausted: record('webhookExhausted'),
-      mirrorFailed: record('mirrorFailed'),
-      backgroundFailed: record('backgroundFailed'),
-      fastPathFellBack: record('fastPathFellBack'),
-      shutdownStepBegan: record('shutdownStepBegan'),
-      databaseQueried: () => {
-        queries += 1
-      },
-    },
+    telemetry,
     upstreamLog: () => {},
     ...(options.clock && { clock: options.clock }),
   }).catch((error: unknown) => {
@@ -109,7 +83,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     upstream,
     clock: options.clock ?? systemClock,
     events,
-    queries: () => queries,
+    queries,
     graphql: (query, variables, headers) => postGraphql(app.url, query, variables, headers),
   }
 }

@@ -9,13 +9,13 @@ import { createSharpCodec } from '../../../src/images/sharp.ts'
 import { createImageLibrary } from '../../../src/jobs/images/image-library.ts'
 import { openMirror } from '../../../src/jobs/images/mirror-result.ts'
 import { createBackground } from '../../../src/lib/async/background.ts'
-import type { Clock } from '../../../src/lib/time/clock.ts'
 import { createImageStore } from '../../../src/store/sql/image-store.ts'
 import { createJobStore } from '../../../src/store/sql/job-store.ts'
 import { openResultSource } from '../../../src/upstream/result-download.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 import { makeImage } from '../../support/images.ts'
 import { LIMITS, makeNewSwapJob } from '../../support/jobs.ts'
+import { createManualClock } from '../../support/manual-clock.ts'
 import { openEngine } from '../../support/open-engine.ts'
 import { openScriptedHost } from '../../support/scripted-host.ts'
 import { makeDataDir } from '../../support/test-app.ts'
@@ -29,48 +29,6 @@ const SCHEDULE = [15 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HO
 const ENDED_AT = 1_700_000_000_000
 const PERMITS = 80_000_000
 
-/** A clock that moves only when the test moves it, and then ends the waits that are over. */
-function createManualClock() {
-  let now = ENDED_AT
-  const waits = new Set<{ readonly at: number; readonly end: () => void }>()
-  const wait = (ms: number, end: () => void) => {
-    const one = { at: now + ms, end }
-    waits.add(one)
-    return () => waits.delete(one)
-  }
-  const clock: Clock = {
-    now: () => now,
-    after: (ms, act) => wait(ms, act),
-    delay: async (ms, signal) =>
-      new Promise((resolve, reject) => {
-        const cancel = wait(ms, () => {
-          signal?.removeEventListener('abort', abort)
-          resolve()
-        })
-        const abort = () => {
-          cancel()
-          reject(new Error('aborted'))
-        }
-        if (signal?.aborted) abort()
-        else signal?.addEventListener('abort', abort)
-      }),
-  }
-  const moveTo = (at: number) => {
-    now = at
-    for (const one of waits) {
-      if (one.at > now) continue
-      waits.delete(one)
-      one.end()
-    }
-  }
-  /** Moves to a time and waits for the work that this starts, until it waits again. */
-  const runTo = async (at: number) => {
-    moveTo(at)
-    await until(() => waits.size > 0, { everyMs: 1 })
-  }
-  return { clock, moveTo, runTo, isIdle: () => waits.size > 0 }
-}
-
 async function openStage(respond: (response: ServerResponse, path: string) => void) {
   const host = await openScriptedHost(({ path }, response) => respond(response, path))
   closeAfterTest(() => host.close())
@@ -79,7 +37,13 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
   const images = createImageStore(engine)
   const blobs = openDiskBlobStore(join(await makeDataDir(), 'images'))
   const codec = createSharpCodec()
-  const { clock, moveTo, runTo, isIdle } = createManualClock()
+  const clock = createManualClock(ENDED_AT)
+  const moveTo = (at: number) => clock.advance(at - clock.now())
+  /** Moves to a time and waits for the work that this starts, until it waits again. */
+  const runTo = async (at: number) => {
+    moveTo(at)
+    await clock.untilPending()
+  }
   const library = createImageLibrary({ images, blobs, codec, clock })
   const failures: { at: number; isFinal: boolean }[] = []
   const telemetry = {
@@ -116,7 +80,7 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
     return { job: ended, links }
   }
   const read = async (id: string) => (await store.findJob(id)) ?? expect.unreachable(`no job ${id}`)
-  return { start, moveTo, runTo, isIdle, endJob, read, failures, host }
+  return { start, clock, moveTo, runTo, endJob, read, failures, host }
 }
 
 /** What is due is looked for this often. */
@@ -125,11 +89,11 @@ const SWEEP = 5 * SECOND
 const MOMENTS = SCHEDULE.flatMap((after) => [after, after + SWEEP])
 
 test('a copy that cannot be made is retried on the documented schedule for a day, then the job says why', async () => {
-  const { start, runTo, isIdle, endJob, read, failures, host } = await openStage((response) =>
+  const { start, clock, runTo, endJob, read, failures, host } = await openStage((response) =>
     response.writeHead(503).end(),
   )
   const { mirror } = start()
-  await until(isIdle)
+  await clock.untilPending()
   const { job, links } = await endJob('job_1')
   expect(await mirror.copySoon(job, links)).toEqual({ copyId: null, mirrorFailure: null })
   const requests: number[] = []
@@ -156,16 +120,16 @@ test('a copy is made by the first retry after its host is back, whenever that is
       async (back, restart) => {
         let isUp = false
         const stage = await openStage((response) => (isUp ? response.end(image) : response.writeHead(503).end()))
-        const { runTo, isIdle, endJob, read } = stage
+        const { clock, runTo, endJob, read } = stage
         let { stop } = stage.start()
-        await until(isIdle)
+        await clock.untilPending()
         await endJob('job_1')
         for (const [n, after] of SCHEDULE.entries()) {
           isUp = n >= back
           if (n === restart) {
             await stop()
             ;({ stop } = stage.start())
-            await until(isIdle)
+            await clock.untilPending()
           }
           await runTo(ENDED_AT + after + SWEEP)
           expect((await read('job_1')).copyId !== null).toBe(n >= back)
@@ -211,9 +175,9 @@ async function openHoldingHost(sizes: readonly number[]) {
 
 test('the bytes of all copies being made, at the end of a job or later, stay within one limit', async () => {
   const sizes = fc.sample(fc.integer({ min: 15_000_000, max: 20_000_000 }), 9)
-  const { start, moveTo, isIdle, jobs, most, endAll, read } = await openHoldingHost(sizes)
+  const { start, clock, moveTo, jobs, most, endAll, read } = await openHoldingHost(sizes)
   const { mirror } = start()
-  await until(isIdle)
+  await clock.untilPending()
   // Half of them as they end; the others are retried.
   for (const { job, links } of jobs.slice(0, 5)) void mirror.copySoon(job, links)
   moveTo(ENDED_AT + 20 * SECOND)

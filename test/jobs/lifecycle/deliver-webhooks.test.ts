@@ -3,13 +3,11 @@ import { expect, test } from 'vitest'
 import { MAX_AT_ONE_RECEIVER, runWebhooks } from '../../../src/jobs/lifecycle/deliver-webhooks.ts'
 import { createBackground } from '../../../src/lib/async/background.ts'
 import { createInterruptibleDelay } from '../../../src/lib/async/interruptible-delay.ts'
-import { createJobStore } from '../../../src/store/sql/job-store.ts'
 import { createWebhookStore } from '../../../src/store/sql/webhook-store.ts'
-import { openDatabase } from '../../../src/store/sqlite/open.ts'
 import type { SendOutcome } from '../../../src/webhooks/webhook-sender.ts'
 import { createStepClock } from '../../support/step-clock.ts'
-import { closeAfterTest } from '../../support/close-after-test.ts'
 import { makeNewSwapJob } from '../../support/jobs.ts'
+import { openMemoryStore } from '../../support/memory-store.ts'
 import { until } from '../../support/until.ts'
 
 const EVENTS = 400
@@ -17,9 +15,7 @@ const SILENT = 'https://silent.example.com/'
 const LIVE = 'https://live.example.com/'
 
 test('one that never answers is given up again and again, and never has more than its share', async () => {
-  const engine = await openDatabase(':memory:', () => {})
-  closeAfterTest(() => engine.db.destroy())
-  const store = createJobStore(engine)
+  const { engine, store } = await openMemoryStore()
   const clock = createStepClock()
   const makeEvent = async (n: number, url: string) => {
     const room = { maxInFlight: 10_000, maxWaiting: 10_000 }

@@ -3,17 +3,14 @@ import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/memory.ts'
 import { WATCHED_EVERY_MS } from '../../../src/domain/poll-schedule.ts'
 import { createApplyReport } from '../../../src/jobs/lifecycle/apply-report.ts'
-import { createJobStore } from '../../../src/store/sql/job-store.ts'
-import { openDatabase } from '../../../src/store/sqlite/open.ts'
 import { LIMITS, makeNewSwapJob } from '../../support/jobs.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
+import { openMemoryStore } from '../../support/memory-store.ts'
 
 const NOW = 1_700_000_000_000
 
 async function openJob() {
-  const engine = await openDatabase(':memory:', () => {})
-  closeAfterTest(() => engine.db.destroy())
-  const store = createJobStore(engine)
+  const { store } = await openMemoryStore()
   const made = await store.createJob(makeNewSwapJob('job_1', NOW), { maxInFlight: 1, maxWaiting: 1 }, LIMITS)
   if (made.kind !== 'created') throw new Error(made.kind)
   const patch = { upstreamId: 'U1', leaseUntil: null, fetches: 9, deadlineAt: NOW + 900_000 }

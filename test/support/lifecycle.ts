@@ -1,0 +1,122 @@
+/** What the lifecycle modules of jobs stand on, for unit tests: the real store in memory, and a clock that a test moves. */
+import { createMemoryBus, type MemoryBus } from '../../src/bus/memory.ts'
+import type { Finding, Report } from '../../src/domain/report.ts'
+import type { SwapJob } from '../../src/domain/swap-job.ts'
+import { type ApplyReport, createApplyReport } from '../../src/jobs/lifecycle/apply-report.ts'
+import { createLeases, type Leases, SUBMIT_LEASE_MS } from '../../src/jobs/lifecycle/leases.ts'
+import { createUpstreamBreaker, type UpstreamBreaker } from '../../src/jobs/lifecycle/upstream-breaker.ts'
+import { type Background, createBackground } from '../../src/lib/async/background.ts'
+import type { JobStore, NewSwapJob } from '../../src/store/job-store.ts'
+import type { Engine } from '../../src/store/sql/engine.ts'
+import type { Telemetry } from '../../src/telemetry/events.ts'
+import { closeAfterTest } from './close-after-test.ts'
+import { LIMITS, makeNewSwapJob } from './jobs.ts'
+import { createManualClock, type ManualClock } from './manual-clock.ts'
+import { openMemoryStore } from './memory-store.ts'
+import { recordTelemetry } from './record-telemetry.ts'
+import { createUpstreamPort, type UpstreamPort } from './upstream-port.ts'
+
+export const DEADLINES = { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 1_800_000 }
+/** The middle: no jitter. */
+export const MIDDLE = () => 0.5
+
+export interface Lifecycle {
+  readonly engine: Engine
+  readonly store: JobStore
+  readonly clock: ManualClock
+  readonly bus: MemoryBus
+  readonly background: Background
+  readonly breaker: UpstreamBreaker
+  readonly leases: Leases
+  readonly upstream: UpstreamPort
+  readonly applyReport: ApplyReport
+  readonly telemetry: Telemetry
+  readonly stopping: AbortSignal
+  stop(): void
+  /** How often it was said that there may be room upstream, and that a webhook is due. */
+  readonly wakes: { room: number; webhook: number }
+  /** The arguments of each call of one function of the telemetry. */
+  told(name: keyof Telemetry): readonly (readonly unknown[])[]
+  /** Records a job. It waits, unless it is given a lease. */
+  create(id: string, over?: Partial<NewSwapJob>): Promise<SwapJob>
+  /** Records a job that is being submitted. */
+  createClaimed(id: string, over?: Partial<NewSwapJob>): Promise<SwapJob>
+  /** Records a job that the upstream has as `U-<id>`. */
+  createOnQueue(id: string, over?: Partial<NewSwapJob>): Promise<SwapJob>
+  /** Records a job whose submit was ambiguous. */
+  createUnconfirmed(id: string, over?: Partial<NewSwapJob>): Promise<SwapJob>
+  report(job: SwapJob, finding: Finding, source?: Report['source']): Promise<SwapJob>
+  /** The job as it is stored. */
+  read(id: string): Promise<SwapJob>
+  /** The states that the job went through. */
+  statusesOf(id: string): Promise<string[]>
+}
+
+export async function openLifecycle(): Promise<Lifecycle> {
+  const { engine, store } = await openMemoryStore()
+  const clock = createManualClock()
+  const bus = createMemoryBus()
+  const { telemetry, events } = recordTelemetry()
+  const background = createBackground(telemetry.backgroundFailed)
+  const stopping = new AbortController()
+  // Registered after the database: what is under way ends before it is closed.
+  closeAfterTest(() => stopping.abort())
+  const wakes = { room: 0, webhook: 0 }
+  const applyReport = createApplyReport({
+    store,
+    bus,
+    onRoom: () => {
+      wakes.room += 1
+    },
+    onWebhook: () => {
+      wakes.webhook += 1
+    },
+    telemetry,
+    deadlines: DEADLINES,
+    random: MIDDLE,
+  })
+
+  const create = async (id: string, over: Partial<NewSwapJob> = {}) => {
+    const room = { maxInFlight: 1_000, maxWaiting: 1_000 }
+    const made = await store.createJob(makeNewSwapJob(id, clock.now(), over), room, LIMITS)
+    if (made.kind !== 'created') throw new Error(`the job was not created: ${made.kind}`)
+    return made.job
+  }
+  const createClaimed = async (id: string, over: Partial<NewSwapJob> = {}) =>
+    create(id, { leaseUntil: clock.now() + SUBMIT_LEASE_MS, ...over })
+  const report = async (job: SwapJob, finding: Finding, source: Report['source'] = 'SUBMIT') =>
+    applyReport(job, { source, at: clock.now(), fencing: job.fencing, finding })
+  const read = async (id: string) => {
+    const job = await store.findJob(id)
+    if (!job) throw new Error(`${id} is not stored`)
+    return job
+  }
+
+  return {
+    engine,
+    store,
+    clock,
+    bus,
+    background,
+    breaker: createUpstreamBreaker(bus, clock, MIDDLE),
+    leases: createLeases(store, background, clock),
+    upstream: createUpstreamPort(),
+    applyReport,
+    telemetry,
+    stopping: stopping.signal,
+    stop: () => stopping.abort(),
+    wakes,
+    told: (name) => events.filter((event) => event.name === name).map(({ args }) => args),
+    create,
+    createClaimed,
+    createOnQueue: async (id, over) =>
+      report(await createClaimed(id, over), { kind: 'accepted', upstreamId: `U-${id}` }),
+    createUnconfirmed: async (id, over) => report(await createClaimed(id, over), { kind: 'unconfirmed' }),
+    report,
+    read,
+    statusesOf: async (id) => {
+      const [timeline = []] = await store.listTimelines([id])
+      return timeline.map(({ status }) => status)
+    },
+  }
+}
