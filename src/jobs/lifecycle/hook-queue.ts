@@ -83,7 +83,7 @@ export class HookQueue {
     return ask.ended
   }
 
-  /** Whether another id of the job is being fetched, or is still to be fetched for the first time. */
+  /** Whether a fetch of another id of the job is starting or under way, or that id was never fetched and waits. */
   hasOthers(jobId: string, upstreamId: string): boolean {
     const queue = this.#queues.get(jobId)
     if (!queue) return false
@@ -99,11 +99,16 @@ export class HookQueue {
       ask = this.#takeBest(jobId, queue)
       if (!ask) return
       if (!hasSlot) return ask.resolve({ verdict: null, job: ask.job })
+      // Before the fetch starts, which takes a read of the job: meanwhile `hasOthers` must find this id too.
+      queue.underWay.set(ask.upstreamId, ask.ended)
       const { verdict, job } = await fetch(ask.job, ask.upstreamId)
-      if (verdict === null) ask.resolve({ verdict, job })
-      else this.#follow(queue, ask, job, verdict)
+      if (verdict === null) {
+        queue.underWay.delete(ask.upstreamId)
+        ask.resolve({ verdict, job })
+      } else this.#follow(queue, ask, job, verdict)
     } catch (error) {
       ask ??= this.#takeBest(jobId, queue)
+      if (ask) queue.underWay.delete(ask.upstreamId)
       ask?.reject(error)
     } finally {
       queue.unfinished -= 1
@@ -115,7 +120,6 @@ export class HookQueue {
     const now = this.#parts.clock.now()
     this.#lastOfJob.set(ask.job.id, now)
     this.#lastOfId.set(`${ask.job.id} ${ask.upstreamId}`, now)
-    queue.underWay.set(ask.upstreamId, ask.ended)
     const ended = async (): Promise<EndedFetch> => {
       try {
         return { verdict: await verdict, job }

@@ -1,9 +1,15 @@
 /** Several hooks of one job: each is judged by its own id, and no other hook keeps the right one from its turn. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { SwapJob } from '../../../src/domain/swap-job.ts'
+import type { Confirmed } from '../../../src/jobs/lifecycle/confirmed.ts'
+import { HookQueue } from '../../../src/jobs/lifecycle/hook-queue.ts'
+import { createDeferred } from '../../support/deferred.ts'
 import { CreateSwapDocument } from '../../support/generated.ts'
 import { createFastClock } from '../../support/fast-clock.ts'
 import { type AcceptedJob, FAKE_KEY } from '../../support/fake-upstream.ts'
+import { makeSwapJob } from '../../support/jobs.ts'
+import { createManualClock, START } from '../../support/manual-clock.ts'
 import { createStepClock } from '../../support/step-clock.ts'
 import { stillClock } from '../../support/still-clock.ts'
 import { openTestApp, type TestApp, type TestAppOptions } from '../../support/test-app.ts'
@@ -131,4 +137,54 @@ test('an unconfirmed job ends at its deadline although a hook of it names an id 
   // The clock stands still here: whatever would need more time does not happen.
   clock.step(61_000)
   await until(async () => (await stateOf(gateway, id)).status === 'LOST')
+})
+
+test('a hook whose fetch is only starting counts as another hook of its job, until its fetch has ended', async () => {
+  const clock = createManualClock()
+  const [began, starting] = [createDeferred<void>(), createDeferred<void>()]
+  const ended = createDeferred<Confirmed>()
+  const job = makeSwapJob(clock.now())
+  const queue = new HookQueue({
+    spacingMs: 0,
+    waitForSlot: async () => true,
+    clock,
+    fetch: async () => {
+      began.resolve()
+      await starting.promise
+      return { verdict: ended.promise, job }
+    },
+  })
+  const taken = queue.take(job, 'U1')
+  await began.promise
+  expect([queue.hasOthers(job.id, 'U1'), queue.hasOthers(job.id, 'U2')]).toEqual([false, true])
+  starting.resolve()
+  ended.resolve({ job, isAnswered: true, isReached: true, isForeign: false })
+  await taken
+  expect(queue.hasOthers(job.id, 'U2')).toBe(false)
+})
+
+test.each<[string, () => Promise<never> | Promise<{ verdict: null; job: SwapJob }>]>([
+  ['fetched nothing', async () => ({ verdict: null, job: makeSwapJob(START) })],
+  [
+    'failed',
+    async () => {
+      throw new Error('the database is away')
+    },
+  ],
+])('a hook whose turn %s no longer counts as another hook of its job, and may be taken again', async (_what, fetch) => {
+  const job = makeSwapJob(START)
+  let fetches = 0
+  const queue = new HookQueue({
+    spacingMs: 0,
+    waitForSlot: async () => true,
+    clock: createManualClock(),
+    fetch: async () => {
+      fetches += 1
+      return fetch()
+    },
+  })
+  for (let n = 1; n <= 2; n += 1) {
+    await queue.take(job, 'U1').catch(() => null)
+    expect([queue.hasOthers(job.id, 'U2'), fetches]).toEqual([false, n])
+  }
 })
