@@ -1,208 +1,261 @@
-import { expect, test } from 'vitest'
-import { CreateSwapDocument } from '../../support/generated.ts'
-import { createFastClock } from '../../support/fast-clock.ts'
-import { openFakeUpstream } from '../../support/fake-upstream.ts'
-import { holdSubmit } from '../../support/hold-submit.ts'
+import { describe, expect, test } from 'vitest'
+import { createConfirmer } from '../../../src/jobs/lifecycle/confirm-swap.ts'
+import { openReconciler, type ReconcilerParts } from '../../../src/jobs/lifecycle/reconcile.ts'
+import { createRateLimiter } from '../../../src/lib/time/rate-limiter.ts'
+import type { FetchOutcome } from '../../../src/upstream/upstream.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
-import { isOnPostgres } from '../../support/raw-database.ts'
-import {
-  databaseUrlOf,
-  makeDataDir,
-  openTestApp,
-  subscribeSse,
-  type TestApp,
-  type TestAppOptions,
-} from '../../support/test-app.ts'
-import { until } from '../../support/until.ts'
+import { createDeferred } from '../../support/deferred.ts'
+import { DEADLINES, type Lifecycle, openLifecycle } from '../../support/lifecycle.ts'
+import { START } from '../../support/manual-clock.ts'
+import { DOWN, succeeded, unfinished } from '../../support/upstream-port.ts'
 
-const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
+const SWEEP_EVERY_MS = 500
+/** How long a sweep keeps a job to itself. */
+const CLAIM_MS = 10_000
+const LAST_LOOK_MS = 600_000
 
-async function createJob(gateway: TestApp) {
-  const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
-  return String(data.createSwap.job.id)
+/** Starts the reconciler, and waits for its first sweep and what that began. */
+async function startReconciler(lifecycle: Lifecycle, over: Partial<ReconcilerParts> = {}) {
+  const { store, upstream, applyReport, breaker, leases, background, telemetry, clock, stopping } = lifecycle
+  const mirror = { copySoon: async () => ({ copyId: null, mirrorFailure: null }) }
+  const fetchLimiter = createRateLimiter(1_000, clock)
+  const confirmer = createConfirmer({
+    store,
+    upstream,
+    applyReport,
+    breaker,
+    mirror,
+    fetchLimiter,
+    telemetry,
+    clock,
+    stopping,
+  })
+  const hooks = { lookOnceMore: async () => true }
+  const parts = { store, confirmer, applyReport, breaker, hooks, leases, background, telemetry, clock, ...over }
+  const reconciler = openReconciler(parts)
+  closeAfterTest(() => reconciler.close())
+  await clock.untilPending()
+  await background.settled()
+  return reconciler
 }
 
-/** What is stored, learnt without a fetch: a subscription's first event reads the row alone. */
-const watchToEnd = async ({ app, graphql }: TestApp, id: string) =>
-  until(async () => {
-    const { data } = await graphql(
-      `{ swapJob(id: "${id}") { status done timeline { status source } failure { code } charge { state } } }`,
-    )
-    expect(app.url).toBeTruthy()
-    return data.swapJob.done && data.swapJob
-  })
-
-const finish = (gateway: TestApp, n = 0) => {
-  const job = gateway.upstream.accepted[n]
-  if (!job) throw new Error('the upstream took no job')
-  job.state = { status: 'SUCCESS' }
-  return job
-}
-
-/** 30 seconds pass in one. */
-const fast = (): TestAppOptions => ({ clock: createFastClock(30) })
-
-test('with every hook lost, a job done upstream is done here by the schedule alone', async () => {
-  const gateway = await openTestApp(fast())
-  await createJob(gateway)
-  finish(gateway)
-  await until(() =>
-    gateway.events.some(({ name, args }) => name === 'jobMoved' && JSON.stringify(args).includes('"RECONCILER"')),
-  )
-  expect(gateway.events.filter(({ name }) => name === 'jobMoved')).toHaveLength(2)
-})
-
-test('the schedule asks the upstream less and less often', async () => {
-  const gateway = await openTestApp(fast())
-  await createJob(gateway)
-  const job = gateway.upstream.accepted[0]
-  await until(() => job?.fetches === 4)
-  // 2 + 3 + 5 + 8 s of the job's time, at least 0.9 of that; the wall saw a thirtieth.
-  expect(gateway.upstream.accepted[0]?.fetches).toBe(4)
-})
-
-test('after a restart unfinished jobs go on, and what the first process wrote is still there', async () => {
-  const dataDir = await makeDataDir()
-  const upstream = await openFakeUpstream()
-  closeAfterTest(() => upstream.close())
-  const first = await openTestApp({ dataDir, upstream })
-  const id = await createJob(first)
-  await first.app.close()
-  finish(first)
-  const second = await openTestApp({ dataDir, upstream, ...fast() })
-  const job = await watchToEnd(second, id)
-  expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
-  expect(upstream.submits).toBe(1)
-})
-
-test('a submit that takes longer than its lease is not given up while its process lives', async () => {
-  const options = fast()
-  const gateway = await openTestApp(options)
-  gateway.upstream.planSubmits({ kind: 'acceptAfter', until: async () => options.clock?.delay(25_000) })
-  const id = await createJob(gateway)
-  finish(gateway)
-  const job = await watchToEnd(gateway, id)
-  expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
-})
-
-test('a process that stood still for longer than a lease does not give up its own submit', async () => {
-  const clock = createFastClock(10)
-  let [aheadMs, sweeps] = [0, 0]
-  const gateway = await openTestApp({
-    clock: {
-      ...clock,
-      now: () => clock.now() + aheadMs,
-      delay: async (ms, signal) => {
-        if (ms === 500) sweeps += 1
-        return clock.delay(ms, signal)
-      },
-    },
-  })
-  const release = holdSubmit(gateway.upstream)
-  const creating = createJob(gateway)
-  await until(() => gateway.upstream.accepted[0])
-  const sweptBefore = sweeps
-  aheadMs = 15_000
-  // Before the lease is renewed, which is every 4 s.
-  await until(() => sweeps >= sweptBefore + 3)
-  finish(gateway)
-  release()
-  const job = await watchToEnd(gateway, await creating)
-  expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
-})
-
-// The embedded database has one process at a time; the fault scenarios kill it in the middle of a submit.
-test.runIf(isOnPostgres)(
-  'a submit whose process died is not sent again: it is UNCONFIRMED, until its hook or its deadline',
-  async () => {
-    const dataDir = await makeDataDir()
-    const upstream = await openFakeUpstream()
-    closeAfterTest(() => upstream.close())
-    const release = holdSubmit(upstream)
-    // The first process is left in the middle of its submit, as one that hangs would be.
-    const first = await openTestApp({ dataDir, upstream })
-    const creating = createJob(first).catch(() => '')
-    const accepted = await until(() => upstream.accepted[0])
-    const second = await openTestApp({ upstream, settings: { DATABASE_URL: await databaseUrlOf(dataDir) }, ...fast() })
-    await until(() =>
-      second.events.some(({ name, args }) => name === 'jobMoved' && JSON.stringify(args).includes('"UNCONFIRMED"')),
-    )
-    expect(upstream.submits).toBe(1)
-
-    accepted.state = { status: 'SUCCESS' }
-    const token = new URL(accepted.hookUrl).pathname
-    expect(
-      (await fetch(second.app.url + token, { method: 'POST', body: JSON.stringify({ jobId: accepted.id }) })).status,
-    ).toBe(200)
-    await until(() =>
-      second.events.some(({ name, args }) => name === 'jobMoved' && JSON.stringify(args).includes('"SUCCESS"')),
-    )
-    release()
-    const job = await watchToEnd(second, await creating)
-    expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'UNCONFIRMED', 'SUCCESS'])
-    expect(upstream.submits).toBe(1)
-  },
-)
-
-test('a stop does not wait for the turns of fetches: of polls and hooks that wait, none is made', async () => {
-  const gateway = await openTestApp({ settings: { FETCH_PER_SECOND: '0.001' } })
-  for (let n = 0; n < 3; n += 1) await createJob(gateway)
-  const fetches = () => gateway.upstream.accepted.reduce((sum, job) => sum + job.fetches, 0)
-  await gateway.upstream.sendHook(finish(gateway, 0))
-  await until(() => fetches() === 1)
-  await gateway.upstream.sendHook(finish(gateway, 1))
-  await gateway.app.close()
-  expect(fetches()).toBe(1)
-  expect(gateway.events.filter(({ name }) => name === 'backgroundFailed')).toEqual([])
-})
-
-test('a job that the upstream never finishes is LOST at its deadline, its charge unknown', async () => {
-  const gateway = await openTestApp({ ...fast(), settings: { ON_QUEUE_DEADLINE_S: '20' } })
-  const job = await watchToEnd(gateway, await createJob(gateway))
-  expect(job).toMatchObject({ status: 'LOST', failure: { code: 'NO_OUTCOME' }, charge: { state: 'UNKNOWN' } })
-})
-
-test('a submit that nobody ever confirms is LOST at its deadline', async () => {
-  const gateway = await openTestApp({ ...fast(), settings: { UNCONFIRMED_DEADLINE_S: '20' } })
-  gateway.upstream.planSubmits({ kind: 'acceptAndReset' })
-  const job = await watchToEnd(gateway, await createJob(gateway))
-  expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'UNCONFIRMED', 'LOST'])
-})
-
-test('a swap that finds no room for as long as it may wait fails, unsent and not charged', async () => {
-  const gateway = await openTestApp({ ...fast(), settings: { SUBMIT_BEFORE_S: '15' } })
-  const full = { kind: 'answer', status: 429, body: '{"status":"FAILED"}' } as const
-  gateway.upstream.planSubmits(...Array.from({ length: 50 }, () => full))
-  const job = await watchToEnd(gateway, await createJob(gateway))
-  expect(job).toMatchObject({ status: 'FAILED', failure: { code: 'NOT_SUBMITTED' }, charge: { state: 'NOT_CHARGED' } })
-  expect(gateway.upstream.accepted).toHaveLength(0)
-})
-
-test('an upstream that is down at first only delays', async () => {
-  const gateway = await openTestApp(fast())
-  gateway.upstream.planSubmits({ kind: 'answer', status: 499, body: '' }, { kind: 'answer', status: 429, body: '' })
-  const id = await createJob(gateway)
-  await until(() => gateway.upstream.accepted[0])
-  finish(gateway)
-  expect((await watchToEnd(gateway, id)).status).toBe('SUCCESS')
-})
-
-test('a job whose schedule has grown long is looked at soon once somebody watches it', async () => {
-  const gateway = await openTestApp(fast())
-  const id = await createJob(gateway)
-  const job = gateway.upstream.accepted[0]
-  // After five scheduled fetches the next is 21 s away, and then 34 s.
-  await until(() => job?.fetches === 5)
-  finish(gateway)
-  const events: string[] = []
-  const started = gateway.clock.now()
-  for await (const { data } of subscribeSse(
-    gateway.app.url,
-    'subscription ($id: ID!) { swapJobUpdated(id: $id) { status } }',
-    { id },
-  )) {
-    events.push(data.swapJobUpdated.status)
+/** Lets time pass sweep by sweep, each with what it begins. */
+async function pass({ clock, background }: Lifecycle, ms: number): Promise<void> {
+  for (const end = clock.now() + ms; clock.now() < end;) {
+    clock.advance(SWEEP_EVERY_MS)
+    await clock.untilPending()
+    await background.settled()
   }
-  expect(events).toEqual(['ON_QUEUE', 'SUCCESS'])
-  expect(gateway.clock.now() - started).toBeLessThan(20_000)
+}
+
+describe('a job that the upstream has', () => {
+  test('is polled 2, 3, 5, 8, 13 and 21 seconds apart while it is unfinished', async () => {
+    const lifecycle = await openLifecycle()
+    await lifecycle.createOnQueue('job_1')
+    await startReconciler(lifecycle)
+    const polledAt: number[] = []
+    while (polledAt.length < 6) {
+      await pass(lifecycle, SWEEP_EVERY_MS)
+      if (lifecycle.upstream.fetched.length > polledAt.length) polledAt.push(lifecycle.clock.now() - START)
+    }
+    expect(polledAt).toEqual([2_000, 5_000, 10_000, 18_000, 31_000, 52_000])
+  })
+
+  test('ends by a poll alone if its hook never comes', async () => {
+    const lifecycle = await openLifecycle()
+    await lifecycle.createOnQueue('job_1')
+    lifecycle.upstream.planFetches(unfinished('U-job_1'), succeeded('U-job_1'))
+    await startReconciler(lifecycle)
+    await pass(lifecycle, 5_000)
+    const [timeline = []] = await lifecycle.store.listTimelines(['job_1'])
+    expect(timeline.at(-1)).toMatchObject({ status: 'SUCCESS', source: 'RECONCILER' })
+    await pass(lifecycle, 60_000)
+    expect(lifecycle.upstream.fetched).toHaveLength(2)
+  })
+
+  test('is LOST at its deadline if the upstream answers the last poll without an outcome', async () => {
+    const lifecycle = await openLifecycle()
+    await lifecycle.createOnQueue('job_1')
+    lifecycle.clock.advance(DEADLINES.onQueueMs - 2_000)
+    await startReconciler(lifecycle)
+    await pass(lifecycle, 1_500)
+    expect(await lifecycle.read('job_1')).toMatchObject({ status: 'ON_QUEUE', fetches: 1 })
+    await pass(lifecycle, 500)
+    expect(lifecycle.upstream.fetched).toHaveLength(2)
+    expect(await lifecycle.read('job_1')).toMatchObject({
+      status: 'LOST',
+      failure: { code: 'NO_OUTCOME' },
+      charge: { state: 'UNKNOWN', quota: null },
+    })
+  })
+
+  test('is given ten minutes beyond its deadline if the upstream cannot be reached for the last poll', async () => {
+    const lifecycle = await openLifecycle()
+    await lifecycle.createOnQueue('job_1')
+    lifecycle.clock.advance(DEADLINES.onQueueMs)
+    lifecycle.upstream.planFetches(DOWN)
+    await startReconciler(lifecycle)
+    expect(await lifecycle.read('job_1')).toMatchObject({ status: 'ON_QUEUE', fetches: 1 })
+    lifecycle.clock.advance(LAST_LOOK_MS)
+    lifecycle.upstream.planFetches(DOWN)
+    await pass(lifecycle, SWEEP_EVERY_MS)
+    expect((await lifecycle.read('job_1')).status).toBe('LOST')
+  })
+
+  test('is not polled while the upstream is down', async () => {
+    const lifecycle = await openLifecycle()
+    await lifecycle.createOnQueue('job_1')
+    for (let n = 0; n < 20; n += 1) lifecycle.breaker.failed()
+    await startReconciler(lifecycle, { breaker: { isOpen: () => true } })
+    await pass(lifecycle, 10_000)
+    expect(lifecycle.upstream.fetched).toEqual([])
+  })
+})
+
+describe('a job that is being submitted', () => {
+  test('becomes UNCONFIRMED when its lease runs out', async () => {
+    const lifecycle = await openLifecycle()
+    const { leaseUntil } = await lifecycle.createClaimed('job_1')
+    lifecycle.clock.advance((leaseUntil ?? 0) - lifecycle.clock.now() - SWEEP_EVERY_MS)
+    await startReconciler(lifecycle)
+    expect((await lifecycle.read('job_1')).status).toBe('PENDING')
+    await pass(lifecycle, SWEEP_EVERY_MS)
+    expect(await lifecycle.read('job_1')).toMatchObject({ status: 'UNCONFIRMED', leaseUntil: null })
+  })
+
+  test('stays as it is after its lease ran out while its own process holds it', async () => {
+    const lifecycle = await openLifecycle()
+    const job = await lifecycle.createClaimed('job_1')
+    const settle = lifecycle.leases.doubt('job_1')
+    lifecycle.clock.advance(15_000)
+    await startReconciler(lifecycle)
+    await pass(lifecycle, CLAIM_MS)
+    expect(await lifecycle.read('job_1')).toMatchObject({ status: 'PENDING', leaseUntil: job.leaseUntil })
+    settle()
+    await pass(lifecycle, CLAIM_MS)
+    expect((await lifecycle.read('job_1')).status).toBe('UNCONFIRMED')
+  })
+})
+
+test('a job that waited for its submit for too long fails, unsent and not charged', async () => {
+  const lifecycle = await openLifecycle()
+  const job = await lifecycle.createClaimed('job_1')
+  await lifecycle.report(job, { kind: 'released', retryAt: START })
+  lifecycle.clock.advance(DEADLINES.submitBeforeMs)
+  await startReconciler(lifecycle)
+  expect(await lifecycle.read('job_1')).toMatchObject({
+    status: 'FAILED',
+    failure: { code: 'NOT_SUBMITTED' },
+    charge: { state: 'NOT_CHARGED', quota: null },
+  })
+})
+
+describe('an unconfirmed job', () => {
+  test('is LOST at its deadline, after one more look at its hooks', async () => {
+    const lifecycle = await openLifecycle()
+    await lifecycle.createUnconfirmed('job_1')
+    const lookedAt: string[] = []
+    const hooks = {
+      lookOnceMore: async (jobId: string) => {
+        lookedAt.push(jobId)
+        return true
+      },
+    }
+    lifecycle.clock.advance(DEADLINES.unconfirmedMs - SWEEP_EVERY_MS)
+    await startReconciler(lifecycle, { hooks })
+    expect(lookedAt).toEqual([])
+    await pass(lifecycle, SWEEP_EVERY_MS)
+    expect(lookedAt).toEqual(['job_1'])
+    expect((await lifecycle.read('job_1')).status).toBe('LOST')
+    expect(lifecycle.upstream.fetched).toEqual([])
+  })
+
+  test('is given ten minutes beyond its deadline if the upstream cannot be reached for its hooks', async () => {
+    const lifecycle = await openLifecycle()
+    await lifecycle.createUnconfirmed('job_1')
+    lifecycle.clock.advance(DEADLINES.unconfirmedMs)
+    await startReconciler(lifecycle, { hooks: { lookOnceMore: async () => false } })
+    expect((await lifecycle.read('job_1')).status).toBe('UNCONFIRMED')
+    lifecycle.clock.advance(LAST_LOOK_MS)
+    await pass(lifecycle, SWEEP_EVERY_MS)
+    expect((await lifecycle.read('job_1')).status).toBe('LOST')
+  })
+})
+
+test('a job whose handling fails five times in a row is parked until its deadline, and blocks no other job', async () => {
+  const lifecycle = await openLifecycle()
+  await lifecycle.createOnQueue('job_poison')
+  await lifecycle.createOnQueue('job_sound')
+  let polls = 0
+  const confirmer: ReconcilerParts['confirmer'] = {
+    poll: async (job) => {
+      if (job.id === 'job_sound') return { job, isAnswered: true, isReached: true, isForeign: false }
+      polls += 1
+      throw new Error('the poison')
+    },
+  }
+  lifecycle.clock.advance(2_000)
+  await startReconciler(lifecycle, { confirmer })
+  await pass(lifecycle, 10 * CLAIM_MS)
+  expect(polls).toBe(5)
+  expect(lifecycle.told('backgroundFailed')).toHaveLength(4)
+  expect(lifecycle.told('jobParked').map(([job]) => job)).toEqual([expect.objectContaining({ id: 'job_poison' })])
+  lifecycle.clock.advance(DEADLINES.onQueueMs)
+  await pass(lifecycle, CLAIM_MS)
+  expect((await lifecycle.read('job_poison')).status).toBe('LOST')
+  expect((await lifecycle.read('job_sound')).status).toBe('LOST')
+  expect(polls).toBe(5)
+})
+
+test('at most a hundred jobs are looked after at one time, and the others follow', async () => {
+  const lifecycle = await openLifecycle()
+  for (let n = 0; n < 102; n += 1) await lifecycle.createOnQueue(`job_${n}`)
+  const answer = createDeferred<FetchOutcome>()
+  lifecycle.upstream.planFetches(...Array.from({ length: 100 }, () => answer.promise))
+  lifecycle.clock.advance(2_000)
+  const { store, clock, upstream } = lifecycle
+  const claimed: number[] = []
+  const claimDue: typeof store.claimDue = async (now, until, limit) => {
+    const due = await store.claimDue(now, until, limit)
+    claimed.push(due.length)
+    return due
+  }
+  // Not awaited to its end: the polls of the first sweep are held.
+  const starting = startReconciler(lifecycle, { store: { claimDue } })
+  await clock.untilPending()
+  clock.advance(SWEEP_EVERY_MS)
+  await clock.untilPending()
+  expect(claimed).toEqual([100])
+  answer.resolve(unfinished('U-any'))
+  await starting
+  await pass(lifecycle, SWEEP_EVERY_MS)
+  expect(claimed).toEqual([100, 2])
+  expect(new Set(upstream.fetched).size).toBe(102)
+})
+
+test('a sweep that fails is reported, and the next one goes on', async () => {
+  const lifecycle = await openLifecycle()
+  await lifecycle.createOnQueue('job_1')
+  let isAway = true
+  const claimDue: typeof lifecycle.store.claimDue = async (...args) => {
+    if (isAway) throw new Error('the database is away')
+    return lifecycle.store.claimDue(...args)
+  }
+  lifecycle.clock.advance(2_000)
+  await startReconciler(lifecycle, { store: { claimDue } })
+  expect(lifecycle.told('backgroundFailed')).toEqual([['sweep', new Error('the database is away')]])
+  isAway = false
+  await pass(lifecycle, SWEEP_EVERY_MS)
+  expect(lifecycle.upstream.fetched).toEqual(['U-job_1'])
+})
+
+test('a reconciler that is closed sweeps no more', async () => {
+  const lifecycle = await openLifecycle()
+  await lifecycle.createOnQueue('job_1')
+  const reconciler = await startReconciler(lifecycle)
+  await reconciler.close()
+  expect(lifecycle.clock.pendingMs).toEqual([])
+  lifecycle.clock.advance(60_000)
+  await lifecycle.background.settled()
+  expect(lifecycle.upstream.fetched).toEqual([])
 })
