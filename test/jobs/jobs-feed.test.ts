@@ -64,7 +64,7 @@ describe('a feed without a cursor', () => {
     const failed = await fail(lifecycle, second)
     const events = await readAll()
     expect(first?.job?.id).toBe('job_1')
-    const last = events.filter(({ job }) => job?.id === 'job_2').at(-1)
+    const last = events.findLast(({ job }) => job?.id === 'job_2')
     expect(last).toMatchObject({ kind: 'CHANGE', job: { status: failed.status, version: failed.version } })
   })
 

@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest'
+import type { ObservationSource } from '../../src/domain/swap-job.ts'
+import type { TenantBudgetOptions } from '../../src/jobs/lifecycle/tenant-budget.ts'
+import { createServiceStatus } from '../../src/jobs/service-status.ts'
+import type { JobStore } from '../../src/store/job-store.ts'
+import { type Lifecycle, openLifecycle } from '../support/lifecycle.ts'
+import { viewerOf } from '../support/viewer.ts'
+
+const HOUR_MS = 60 * 60 * 1_000
+const DAY_MS = 24 * HOUR_MS
+const NO_BUDGET: TenantBudgetOptions = { quotaPerDay: null, maxInFlight: null, maxWaiting: () => null }
+const ROOM = { maxInFlight: 2, maxWaiting: 3 }
+
+function createStatus(
+  { store, breaker, clock }: Lifecycle,
+  over: { readonly budget?: Partial<TenantBudgetOptions>; readonly store?: Partial<JobStore> } = {},
+) {
+  const budget = { ...NO_BUDGET, ...over.budget }
+  return createServiceStatus({ store: { ...store, ...over.store }, breaker, room: ROOM, budget, clock })
+}
+
+/** A job that the upstream had for `tookMs`, and that ended in SUCCESS just now. */
+async function createDone(lifecycle: Lifecycle, id: string, tookMs: number, source: ObservationSource = 'HOOK') {
+  const job = await lifecycle.createOnQueue(id)
+  lifecycle.clock.advance(tookMs)
+  const links = { cdnImage: 'https://cdn.example.com/a.jpg', discordImage: null }
+  const told = { upstreamId: `U-${id}`, word: 'SUCCESS', links, quota: 4, copyId: null, mirrorFailure: null }
+  return lifecycle.report(job, { kind: 'succeeded', ...told }, source)
+}
+
+describe('the service', () => {
+  test('says nothing of durations and calls hooks healthy before any job has ended', async () => {
+    const status = createStatus(await openLifecycle())
+    expect(await status.read()).toEqual({ accepting: true, typicalMs: null, slowMs: null, hooksHealthy: true })
+  })
+
+  test('gives the median and the ninetieth percentile of the jobs that ended within an hour', async () => {
+    const lifecycle = await openLifecycle()
+    await createDone(lifecycle, 'job_old', 50_000)
+    lifecycle.clock.advance(HOUR_MS)
+    for (let n = 1; n <= 10; n += 1) await createDone(lifecycle, `job_${n}`, n * 1_000)
+    expect(await createStatus(lifecycle).read()).toMatchObject({ typicalMs: 6_000, slowMs: 10_000 })
+  })
+
+  test.each([
+    [2, 2, true],
+    [1, 2, false],
+  ])('with %i ends told by hooks and %i by polls calls hooks healthy: %s', async (byHook, byPoll, hooksHealthy) => {
+    const lifecycle = await openLifecycle()
+    for (let n = 0; n < byHook; n += 1) await createDone(lifecycle, `job_h${n}`, 1)
+    for (let n = 0; n < byPoll; n += 1) await createDone(lifecycle, `job_p${n}`, 1, 'RECONCILER')
+    expect((await createStatus(lifecycle).read()).hooksHealthy).toBe(hooksHealthy)
+  })
+
+  test('reads durations at most once in five seconds, and again after a read that failed', async () => {
+    const lifecycle = await openLifecycle()
+    let reads = 0
+    const listRecent: JobStore['listRecent'] = async (...args) => {
+      reads += 1
+      if (reads === 1) throw new Error('the database is away')
+      return lifecycle.store.listRecent(...args)
+    }
+    const status = createStatus(lifecycle, { store: { listRecent } })
+    await expect(status.read()).rejects.toThrow('the database is away')
+    await Promise.all([status.read(), status.read()])
+    lifecycle.clock.advance(4_999)
+    await status.read()
+    expect(reads).toBe(2)
+    lifecycle.clock.advance(1)
+    await status.read()
+    expect(reads).toBe(3)
+  })
+
+  test('accepts nothing while the upstream is down', async () => {
+    const lifecycle = await openLifecycle()
+    for (let n = 0; n < 5; n += 1) lifecycle.breaker.failed()
+    expect((await createStatus(lifecycle).read()).accepting).toBe(false)
+  })
+
+  test('accepts nothing while as many jobs wait as there is room for', async () => {
+    const lifecycle = await openLifecycle()
+    const status = createStatus(lifecycle)
+    for (let n = 1; n < ROOM.maxWaiting; n += 1) await lifecycle.create(`job_${n}`)
+    expect((await status.read()).accepting).toBe(true)
+    await lifecycle.create('job_last')
+    expect((await status.read()).accepting).toBe(false)
+  })
+})
+
+describe('the progress of a job', () => {
+  test('is not estimated for a finished job', async () => {
+    const lifecycle = await openLifecycle()
+    expect(await createStatus(lifecycle).estimate(await createDone(lifecycle, 'job_1', 1))).toBeNull()
+  })
+
+  test('counts the jobs that would be submitted before it while it waits, and the rounds they take', async () => {
+    const lifecycle = await openLifecycle()
+    await createDone(lifecycle, 'job_done', 10_000)
+    const waiting = []
+    for (let n = 0; n < 4; n += 1) {
+      waiting.push(await lifecycle.create(`job_${n}`))
+      lifecycle.clock.advance(1)
+    }
+    const status = createStatus(lifecycle)
+    const now = lifecycle.clock.now()
+    const estimates = await Promise.all(waiting.map(async (job) => status.estimate(job)))
+    // Two go at a time.
+    expect(estimates.map((one) => [one?.ahead, (one?.medianDoneAt ?? 0) - now])).toEqual([
+      [0, 10_000],
+      [1, 10_000],
+      [2, 20_000],
+      [3, 20_000],
+    ])
+  })
+
+  test('says that a job is overdue when it takes longer than nine of ten', async () => {
+    const lifecycle = await openLifecycle()
+    await createDone(lifecycle, 'job_done', 10_000)
+    const job = await lifecycle.createOnQueue('job_1')
+    const status = createStatus(lifecycle)
+    const doneAt = lifecycle.clock.now() + 10_000
+    const onTime = { ahead: null, medianDoneAt: doneAt, p90DoneAt: doneAt, overdue: false }
+    expect(await status.estimate(job)).toEqual(onTime)
+    lifecycle.clock.advance(10_000)
+    expect(await status.estimate(job)).toEqual(onTime)
+    lifecycle.clock.advance(1)
+    expect(await status.estimate(job)).toEqual({ ...onTime, overdue: true })
+  })
+})
+
+describe('the usage of a tenant', () => {
+  test('sums charges, reserves three units for each unknown one, and says what is left of the quota', async () => {
+    const lifecycle = await openLifecycle()
+    await createDone(lifecycle, 'job_1', 1)
+    await lifecycle.createOnQueue('job_2')
+    await lifecycle.create('job_3', { tenant: 'b' })
+    const status = createStatus(lifecycle, { budget: { quotaPerDay: 20 } })
+    const usage = await status.readUsage(viewerOf('a'), HOUR_MS)
+    expect(usage).toMatchObject({ spent: 4, uncertain: 3, remaining: 13, inFlight: 1, maxInFlight: ROOM.maxInFlight })
+    expect(usage.counts.filter(({ count }) => count > 0)).toEqual([
+      { status: 'ON_QUEUE', count: 1 },
+      { status: 'SUCCESS', count: 1 },
+    ])
+  })
+
+  test('has nothing left of its quota rather than less than nothing', async () => {
+    const lifecycle = await openLifecycle()
+    await createDone(lifecycle, 'job_1', 1)
+    const status = createStatus(lifecycle, { budget: { quotaPerDay: 3 } })
+    expect((await status.readUsage(viewerOf('a'), HOUR_MS)).remaining).toBe(0)
+  })
+
+  test.each<[string, number, Partial<TenantBudgetOptions>]>([
+    ['there is no quota', HOUR_MS, {}],
+    ['the window is longer than a day', DAY_MS + 1, { quotaPerDay: 20 }],
+  ])('does not say what is left if %s', async (_what, windowMs, budget) => {
+    const status = createStatus(await openLifecycle(), { budget })
+    expect((await status.readUsage(viewerOf('a'), windowMs)).remaining).toBeNull()
+  })
+
+  test('begins with a quarter of an hour, at or before the window does', async () => {
+    const lifecycle = await openLifecycle()
+    const { from, to } = await createStatus(lifecycle).readUsage(viewerOf('a'), HOUR_MS)
+    expect(to).toBe(lifecycle.clock.now())
+    expect(from % 900_000).toBe(0)
+    expect(to - HOUR_MS - from).toBeGreaterThanOrEqual(0)
+    expect(to - HOUR_MS - from).toBeLessThan(900_000)
+  })
+
+  test.each([
+    ['without the scope swap:read', viewerOf('a', { scopes: ['swap:write'] }), 'swap:read'],
+    ['to a watch token', viewerOf('a', { jobIds: ['job_1'] }), 'A watch token reads its own job only.'],
+  ])('is refused %s', async (_what, viewer, message) => {
+    const status = createStatus(await openLifecycle())
+    await expect(status.readUsage(viewer, HOUR_MS)).rejects.toThrow(message)
+  })
+})
