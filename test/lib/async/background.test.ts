@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { createBackground } from '../../../src/lib/async/background.ts'
+import { createDeferred } from '../../support/deferred.ts'
+
+test('background work that fails is reported by its name and disturbs no other', async () => {
+  const failures: unknown[] = []
+  const background = createBackground((what, error) => failures.push([what, error]))
+  const error = new Error('it failed')
+  background.run('fail at once', () => {
+    throw error
+  })
+  background.run('fail later', async () => Promise.reject(error))
+  background.run('succeed', async () => 'done')
+  await background.settled()
+  expect(failures).toEqual([
+    ['fail at once', error],
+    ['fail later', error],
+  ])
+})
+
+test('background work is waited for until all that was under way has ended', async () => {
+  const background = createBackground(() => {})
+  const [first, second] = [createDeferred<void>(), createDeferred<void>()]
+  background.run('first', async () => first.promise)
+  background.run('second', async () => second.promise)
+  const order: string[] = []
+  const settled = background.settled().then(() => order.push('settled'))
+  first.resolve()
+  await first.promise
+  order.push('first ended')
+  second.resolve()
+  await settled
+  expect(order).toEqual(['first ended', 'settled'])
+})

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest'
+import { createGrantingLimiter, createRequestLimiter } from '../../src/limits/request-limiter.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+
+const MINUTE_MS = 60_000
+
+describe('the requests of a tenant in a minute', () => {
+  test('are allowed up to the limit, counted down, and refused beyond it', async () => {
+    const { now } = createManualClock()
+    const limiter = createRequestLimiter(3, now)
+    const taken = []
+    for (let n = 0; n < 5; n += 1) taken.push(await limiter.take('a'))
+    expect(taken.map(({ remaining, isSpent }) => [remaining, isSpent])).toEqual([
+      [2, false],
+      [1, false],
+      [0, false],
+      [0, true],
+      [0, true],
+    ])
+    expect(new Set(taken.map(({ limit }) => limit))).toEqual(new Set([3]))
+    expect(taken.every(({ resetAt }) => resetAt > now() && resetAt <= now() + MINUTE_MS)).toBe(true)
+  })
+
+  test('of one tenant leave those of another as they are', async () => {
+    const limiter = createRequestLimiter(1, createManualClock().now)
+    await limiter.take('a')
+    expect(await limiter.take('a')).toMatchObject({ isSpent: true })
+    expect(await limiter.take('b')).toMatchObject({ isSpent: false })
+  })
+})
+
+/** A count that many processes share, as far as its one process sees it. */
+function createSharedCount(points: number) {
+  let consumed = 0
+  const asked: number[] = []
+  return {
+    asked,
+    spend: (count: number) => {
+      consumed += count
+    },
+    counter: {
+      points,
+      consume: async (_tenant: string | number, count = 1) => {
+        asked.push(count)
+        consumed += count
+        return {
+          consumedPoints: consumed,
+          remainingPoints: points - consumed,
+          msBeforeNext: MINUTE_MS,
+          isFirstInDuration: false,
+          toJSON: () => ({}),
+        } as never
+      },
+    },
+  }
+}
+
+describe('a limiter that takes many requests out of a shared count at a time', () => {
+  test('asks the count once for each chunk, also when many requests come at once', async () => {
+    const { counter, asked } = createSharedCount(100)
+    const limiter = createGrantingLimiter(counter, 10, createManualClock().now)
+    const taken = await Promise.all(Array.from({ length: 25 }, async () => limiter.take('a')))
+    expect(asked).toEqual([10, 10, 10])
+    expect(taken.some(({ isSpent }) => isSpent)).toBe(false)
+  })
+
+  test('allows what is left of the count and no more when others have used the rest', async () => {
+    const { counter, spend } = createSharedCount(100)
+    spend(95)
+    const limiter = createGrantingLimiter(counter, 10, createManualClock().now)
+    const taken = []
+    for (let n = 0; n < 7; n += 1) taken.push((await limiter.take('a')).isSpent)
+    expect(taken).toEqual([false, false, false, false, false, true, true])
+  })
+
+  test('asks the count again in the next minute', async () => {
+    const clock = createManualClock()
+    const { counter, asked } = createSharedCount(100)
+    const limiter = createGrantingLimiter(counter, 10, clock.now)
+    await limiter.take('a')
+    clock.advance(MINUTE_MS - 1)
+    await limiter.take('a')
+    expect(asked).toHaveLength(1)
+    clock.advance(1)
+    await limiter.take('a')
+    expect(asked).toHaveLength(2)
+  })
+
+  test('fails a request whose count cannot be asked, and asks again for the next one', async () => {
+    let isAway = true
+    const { counter } = createSharedCount(100)
+    const consume: typeof counter.consume = async (...args) => {
+      if (isAway) throw new Error('the database is away')
+      return counter.consume(...args)
+    }
+    const limiter = createGrantingLimiter({ points: 100, consume }, 10, createManualClock().now)
+    await expect(limiter.take('a')).rejects.toThrow('the database is away')
+    isAway = false
+    expect(await limiter.take('a')).toMatchObject({ isSpent: false })
+  })
+})
