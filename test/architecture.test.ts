@@ -252,7 +252,7 @@ describe.each([
   ['Math.random', /\bMath\.random\b|\brandom\b.*= Math/, ['app/runtime.ts']],
   ['process.exit', /\bprocess\.exit\(/, ['main.ts']],
 ] as const)('%s', (_name, pattern, homes: readonly string[]) => {
-  test('is used in its one home only', () => {
+  test('is used only in the one file that owns it', () => {
     const users = sources.filter((file) => pattern.test(readFileSync(join('src', file), 'utf8')))
     expect(users.filter((file) => !homes.includes(file))).toEqual([])
   })

@@ -238,7 +238,7 @@ test('every JSON answer that is shown is JSON', () => {
   expect(answers.length).toBeGreaterThan(0)
 })
 
-test('these checks would notice', () => {
+test('the checks of the documents find documents, GraphQL blocks and paths, and report a wrong document', () => {
   expect(documents).toEqual(expect.arrayContaining(['README.md', 'docs/ARCHITECTURE.md', 'docs/adr/0001-ids.md']))
   expect(blocks.filter(({ language }) => language === 'graphql').length).toBeGreaterThan(2)
   expect(documents.flatMap(namedPaths).length).toBeGreaterThan(30)

@@ -11,7 +11,7 @@ test('the published schema is what the code prints', () => {
   expect(readFileSync('schema/subgraph.graphql', 'utf8'), 'run `npm run codegen`').toBe(printSubgraphSdl(schema))
 })
 
-test('both parse, and the one-of is declared as one', () => {
+test('both published schemas parse, and the one-of input is declared as one', () => {
   parse(printSubgraphSdl(schema))
   const image = buildSchema(printStandaloneSdl(schema)).getType('SwapImageInput')
   expect(isInputObjectType(image) && image.isOneOf).toBe(true)

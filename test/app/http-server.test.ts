@@ -37,7 +37,7 @@ async function outlast({ port }: { readonly port: number }): Promise<void> {
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
-test('a stranger’s connection ends after a while, however much it says', async () => {
+test('a connection that never authenticates is closed after a time limit, however much it sends', async () => {
   const { socket } = await openServer((_request, response) => response.end('hello'))
   const asking = setInterval(() => socket.write(REQUEST), 50)
   await ended(socket)
@@ -45,7 +45,7 @@ test('a stranger’s connection ends after a while, however much it says', async
   expect(socket.destroyed).toBe(true)
 })
 
-test('but not in the middle of an answer', async () => {
+test('a connection that never authenticates is not closed in the middle of a response', async () => {
   const responses: ServerResponse[] = []
   const { server, socket, heard } = await openServer((_request, response) => responses.push(response))
   socket.write(REQUEST)
@@ -56,7 +56,7 @@ test('but not in the middle of an answer', async () => {
   expect(heard()).toContain('a late answer')
 })
 
-test('a connection ends with the answer that was under way when the server closed', async () => {
+test('a connection is closed after the response that was in progress when the server closed', async () => {
   const responses: ServerResponse[] = []
   const { server, socket, heard } = await openServer((_request, response) => responses.push(response))
   const other = connect(server.port, '127.0.0.1')
@@ -74,7 +74,7 @@ test('a connection ends with the answer that was under way when the server close
   for (const response of responses) response.end()
 })
 
-test('somebody who is known stays', async () => {
+test('a connection that has authenticated stays open beyond the time limit', async () => {
   const { server, socket, heard } = await openServer((request, response) => {
     server.markAuthenticated(request.socket)
     response.end('hello')

@@ -9,7 +9,7 @@ import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
-test('a stop waits for the submit that is under way, records it, and answers its caller', async () => {
+test('a shutdown waits for the submit in progress, records its outcome, and answers its caller', async () => {
   const { app, graphql, upstream } = await openTestApp()
   const release = holdSubmit(upstream)
   const answer = graphql(CreateSwapDocument.toString(), { input: INPUT })
@@ -20,7 +20,7 @@ test('a stop waits for the submit that is under way, records it, and answers its
   await closed
 })
 
-test('a stop waits for a submit as long as a submit may take, and a little longer', async () => {
+test('a shutdown waits for a submit for as long as a submit may take, and a little longer', async () => {
   // While the gateway stops, every wait of up to 30 s, which is as long as a submit may take, is over at once.
   let isStopping = false
   const clock = {
@@ -41,7 +41,7 @@ test('a stop waits for a submit as long as a submit may take, and a little longe
   await closed
 })
 
-test('a stop records a submit whose caller is long gone', async () => {
+test('a shutdown records the outcome of a submit whose caller has disconnected', async () => {
   const dataDir = await makeDataDir()
   const upstream = await openFakeUpstream()
   closeAfterTest(() => upstream.close())
@@ -65,7 +65,7 @@ test('a stop records a submit whose caller is long gone', async () => {
   expect(data.swapJob).toMatchObject({ status: 'ON_QUEUE', version: 2 })
 })
 
-test('a stop answers who waits with the state as it is, and cuts streams, without waiting for either', async () => {
+test('a shutdown answers waiting requests with the current state and cuts streams, without waiting for either', async () => {
   const { app, graphql } = await openTestApp()
   const { data } = await graphql(CreateSwapDocument.toString(), { input: INPUT })
   const { id } = data.createSwap.job
@@ -80,7 +80,7 @@ test('a stop answers who waits with the state as it is, and cuts streams, withou
   expect(ended).toBe('cut')
 })
 
-test('a stopping gateway is not ready and serves on for as long as is set, then takes no connection any more', async () => {
+test('a gateway that shuts down is not ready and still serves for the configured time, then accepts no connection', async () => {
   let endPhase = () => {}
   const phase = new Promise<void>((resolve) => {
     endPhase = resolve

@@ -72,14 +72,14 @@ async function keysOf(store: BlobStore, after: string | null = null, limit = 100
 }
 
 describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) => {
-  test('what was put is read back byte for byte', async () => {
+  test('reads a blob back byte for byte as it was put', async () => {
     const store = await open()
     const every = Uint8Array.from({ length: 256 }, (_u, byte) => byte)
     await store.put('images/a_1-b.png', every, 'image/png')
     expect(await read(store, 'images/a_1-b.png')).toEqual({ byteLength: 256, bytes: Buffer.from(every) })
   })
 
-  test('a blob of 5 MB, and one of nothing, are blobs like others', async () => {
+  test('stores a blob of 5 MB and an empty blob like any other', async () => {
     const store = await open()
     const large = randomBytes(5_000_000)
     await store.put('large', large, 'image/jpeg')
@@ -119,7 +119,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     await expect(read(store, 'text', range)).rejects.toThrow(new TypeError('a byte range must lie within its blob'))
   })
 
-  test('gives null for what is not there, with a range as well', async () => {
+  test('gives null for a missing blob, with and without a range', async () => {
     const store = await open()
     await store.put('a/b', TEXT, 'text/plain')
     const absent = ['c', 'a', 'a/b/c', 'a/c', 'c/d']
@@ -127,7 +127,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     expect(await store.open('c', { start: 0, end: 1 })).toBeNull()
   })
 
-  test('what is deleted is gone, for reading and in the list, and may be deleted again', async () => {
+  test('removes a deleted blob from reads and lists, and allows to delete it again', async () => {
     const store = await open()
     await store.put('a/1', TEXT, 'text/plain')
     await store.put('a/2', TEXT, 'text/plain')
@@ -138,7 +138,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     expect(await keysOf(store)).toEqual(['a/2'])
   })
 
-  test('the same key twice is one blob', async () => {
+  test('keeps one blob for a key that is put twice', async () => {
     const store = await open()
     await Promise.all([store.put('a', TEXT, 'text/plain'), store.put('a', TEXT, 'text/plain')])
     await store.put('a', TEXT, 'text/plain')
@@ -146,7 +146,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     expect(await read(store, 'a')).toEqual({ byteLength: 10, bytes: TEXT })
   })
 
-  test('lists nothing when nothing was put, and when nothing is asked for', async () => {
+  test('lists nothing if there is no blob, or if the limit is zero', async () => {
     const store = await open()
     expect(await store.list(null, 10)).toEqual([])
     await store.put('a', TEXT, 'text/plain')
@@ -166,7 +166,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     }
   })
 
-  test('a list in pages is the whole list, and goes on after a key that is gone', async () => {
+  test('lists page by page what one list gives, also after the last key was deleted', async () => {
     const store = await open()
     const keys = ['a/1', 'a/2', 'a/x/1', 'b/1', 'b/2', 'c', 'd/1']
     await Promise.all(keys.map((key) => store.put(key, TEXT, 'text/plain')))
@@ -209,7 +209,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     await expect(store.delete(key)).rejects.toMatchObject(refusal)
   })
 
-  test('the longest key is kept, with every character that a key may have', async () => {
+  test('stores a blob under the longest key, with every character that a key may have', async () => {
     const store = await open()
     const key = `a-z_0.9/${'k'.repeat(192)}`
     await store.put(key, TEXT, 'text/plain')
@@ -217,12 +217,12 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     expect((await read(store, key))?.bytes).toEqual(TEXT)
   })
 
-  test('says how much can still be put where it can know, and null where not', async () => {
+  test('gives the free bytes if it can know them, and null otherwise', async () => {
     const free = await (await open()).freeBytes()
     expect(free === null ? 'unknown' : free > 0).toBe(knowsFreeBytes ? true : 'unknown')
   })
 
-  test('a sweep leaves every blob', async () => {
+  test('leaves every blob in place when it sweeps', async () => {
     const store = await open()
     await store.put('a/1.part', TEXT, 'text/plain')
     await store.sweep()
@@ -281,14 +281,14 @@ describe('on disk', () => {
     expect(await readdir(join(folder, 'a'))).toEqual(['1'])
   })
 
-  test('a put that fails leaves nothing', async () => {
+  test('leaves no file behind when a put fails', async () => {
     const { folder, store } = await openDisk()
     await store.put('a/1', TEXT, 'text/plain')
     await expect(store.put('a', TEXT, 'text/plain')).rejects.toThrow(/EISDIR|ENOTDIR|EEXIST|ENOTEMPTY/)
     expect(await readdir(folder)).toEqual(['a'])
   })
 
-  test('what a crash left half-written is no blob, and is swept when older than an hour', async () => {
+  test('ignores a file that a crash left half-written, and deletes it once it is an hour old', async () => {
     const { folder, store } = await openDisk()
     await store.put('a/b/1', TEXT, 'text/plain')
     const [old, young] = [join(folder, 'a/b/2~0a1b2c3d.part'), join(folder, 'a/b/3~0a1b2c3d.part')]
@@ -300,7 +300,7 @@ describe('on disk', () => {
     expect(await keysOf(store)).toEqual(['a/b/1'])
   })
 
-  test('an old blob is not swept', async () => {
+  test('does not sweep a blob, however old', async () => {
     const { folder, store } = await openDisk()
     await leave(join(folder, 'blob'), OLD_S)
     await store.sweep()
@@ -316,7 +316,7 @@ describe('on disk', () => {
     expect(rest).toEqual(keys.map((_key, index) => keys.slice(index + 1)))
   })
 
-  test('what others put into the folder is neither listed nor removed', async () => {
+  test('neither lists nor removes files that other programs put into its folder', async () => {
     const { folder, store } = await openDisk()
     await mkdir(join(folder, 'lost+found'))
     await leave(join(folder, 'lost+found/x~0a1b2c3d.part'), OLD_S)
@@ -339,7 +339,7 @@ describe('on disk', () => {
     expect(modes).toEqual([0, 0, 0])
   })
 
-  test('what one store has put, another one on the same folder has', async () => {
+  test('sees the blobs of another store on the same folder', async () => {
     const { folder, store } = await openDisk()
     await store.put('a', TEXT, 'text/plain')
     expect(await read(openDiskBlobStore(folder), 'a')).toEqual({ byteLength: 10, bytes: TEXT })

@@ -69,7 +69,7 @@ test('every call is tried three times where the store fails, then says so', asyn
   )
 })
 
-test('every call is good when its third try is, and sends the same each time', async () => {
+test('every call succeeds if its third try does, and sends the same request each time', async () => {
   const ends = Object.entries(CALLS).map(async ([name, call]) => {
     const { host, store } = await openHost((_request, response, nth) => {
       if (nth === 1) response.destroy()
@@ -185,7 +185,7 @@ test.each([
   await expect(store.open('a', { start: 0, end: 2 })).rejects.toThrow(`S3 open: HTTP status ${status} without`)
 })
 
-test('a bucket that is not there fails a put and a list', async () => {
+test('a put and a list fail if the bucket does not exist', async () => {
   const { store } = await openHost((_request, response) => response.writeHead(404).end('NoSuchBucket'))
   await expect(store.put('a', BYTES, 'image/png')).rejects.toThrow('S3 put: answered with HTTP status 404')
   await expect(store.list(null, 1)).rejects.toThrow('S3 list: answered with HTTP status 404')
@@ -218,7 +218,7 @@ test('a list goes on over the pages of the store until it has what was asked for
   ])
 })
 
-test('what others put into the bucket is not listed, and the list goes on behind it', async () => {
+test('a list skips objects that other programs put into the bucket, and continues after them', async () => {
   const { host, store } = await openHost((_request, response, nth) =>
     response.end(
       nth === 1
@@ -239,7 +239,7 @@ test.each([
   await expect(store.list(null, 10)).rejects.toThrow(problem)
 })
 
-test('one connection carries one call after the other', async () => {
+test('calls one after the other share one connection', async () => {
   const ports = new Set<number | undefined>()
   const { store } = await openHost((request, response) => {
     ports.add(response.socket?.remotePort)

@@ -93,7 +93,7 @@ test('every request arrives as it was signed, a put with the digest of its bytes
   })
 })
 
-test('the check of signatures would notice another secret', async () => {
+test('the signature check of these tests fails for another secret', async () => {
   const host = await openScriptedHost((_request, response) => response.writeHead(204).end())
   closers.add(() => host.close())
   const location = { ...EXAMPLE, endpoint: host.url, bucket: 'images', prefix: '' }

@@ -57,7 +57,7 @@ async function openWire() {
   return { url, through, proxy }
 }
 
-test('what one process publishes wakes the others: each listener of the job and of its tenant, once', async () => {
+test('a change published by one process wakes each listener of the job and of its tenant in the others once', async () => {
   const { url } = await openWire()
   const [here, there] = [openBus(url), openBus(url)]
   const [mine, other, tenant]: [string[], string[], string[]] = [[], [], []]
@@ -80,7 +80,7 @@ test('what one process publishes wakes the others: each listener of the job and 
   expect({ mine: mine.length, tenant: tenant.length }).toEqual({ mine: before.mine + 1, tenant: before.tenant + 1 })
 })
 
-test('what one process tells its peers each of them hears, and nobody hears himself', async () => {
+test('a message to peers reaches every other process and not its sender', async () => {
   const { url } = await openWire()
   const buses = [openBus(url), openBus(url), openBus(url)]
   const heard = buses.map(({ bus }) => {
@@ -95,7 +95,7 @@ test('what one process tells its peers each of them hears, and nobody hears hims
   expect(heard[0]).toEqual([])
 })
 
-test('thousands of changes in one turn are told in a few notifications', async () => {
+test('thousands of changes in one turn of the event loop are sent in a few notifications', async () => {
   const { url } = await openWire()
   const [here, there] = [openBus(url), openBus(url)]
   const ids = Array.from({ length: 3_000 }, (_unused, n) => `job_${String(n).padStart(22, '0')}`)
@@ -109,7 +109,7 @@ test('thousands of changes in one turn are told in a few notifications', async (
   expect(there.failures).toEqual([])
 })
 
-test('a wire that is cut without a word is found by the heartbeat; until then a look tells the changes', async () => {
+test('a silently cut connection is detected by the heartbeat, and until then polling finds the changes', async () => {
   const { url, through, proxy } = await openWire()
   const changes: Changes = [{ sequence: 1, id: 'job_old', tenant: 'a' }]
   const [here, there] = [openBus(url), openBus(through, changes)]
@@ -135,7 +135,7 @@ test('a wire that is cut without a word is found by the heartbeat; until then a 
   expect(here.failures).toEqual([])
 }, 30_000)
 
-test('a change that becomes visible after one with a later place is told all the same', async () => {
+test('a change that becomes visible after one with a higher sequence number is still published', async () => {
   const { url } = await openWire()
   const changes: Changes = [{ sequence: 1, id: 'job_old', tenant: 'a' }]
   const { heard, hear, failures, looks } = openBus(url, changes)

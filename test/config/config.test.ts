@@ -18,7 +18,7 @@ const messageOf = (work: () => unknown) => {
 
 const configOf = (env: Record<string, string>) => toConfig(parseSettings(env))
 
-test('with nothing set it listens on a loopback address, with the embedded upstream and database', () => {
+test('the gateway listens on a loopback address with the embedded upstream and database if nothing is set', () => {
   expect(configOf({})).toMatchObject({
     host: '127.0.0.1',
     port: 4000,
@@ -36,7 +36,7 @@ test('an empty value counts as not set', () => {
   expect(configOf({ PORT: '', TTAPI_KEY: '  ', GRAPHIQL: '' })).toEqual(configOf({}))
 })
 
-test('a key turns to the real upstream', () => {
+test('the gateway uses the real upstream if TTAPI_KEY is set', () => {
   expect(configOf({ TTAPI_KEY: 'k' }).upstreamUrl).toBe('https://api.ttapi.io')
   expect(configOf({ TTAPI_KEY: 'k', TTAPI_URL: 'https://api.ttapi.org' }).upstreamUrl).toBe('https://api.ttapi.org')
 })
@@ -71,13 +71,13 @@ describe.each(['0.0.0.0', '::', '192.168.1.2', 'gateway.example', '127.0.0.1.exa
   const API_KEYS = `acme:${'ab'.repeat(32)}`
   const GATEWAY_SECRET = 'a secret of sixteen'
 
-  test('takes authentication and a secret, and says so', () => {
+  test('requires authentication and a secret, and the error names both', () => {
     expect(() => configOf({ HOST })).toThrow(/^API_KEYS must be set \(or JWKS_URL/)
     expect(() => configOf({ HOST, API_KEYS })).toThrow(/^GATEWAY_SECRET must be set/)
     expect(configOf({ HOST, API_KEYS, GATEWAY_SECRET })).toMatchObject({ host: HOST, authenticates: true })
   })
 
-  test('means neither GraphiQL nor introspection unless they are asked for', () => {
+  test('disables GraphiQL and introspection unless they are enabled', () => {
     expect(configOf({ HOST, API_KEYS, GATEWAY_SECRET })).toMatchObject({ graphiql: false, introspection: false })
     expect(configOf({ HOST, API_KEYS, GATEWAY_SECRET, INTROSPECTION: 'on' }).introspection).toBe(true)
   })
@@ -126,7 +126,7 @@ test.each(['capacitor:', 'capacitor://', 'capacitor://localhost/app', 'chrome-ex
   },
 )
 
-test('refuses file: as an allowed origin, and says why', () => {
+test('ALLOWED_ORIGINS refuses file: with the reason', () => {
   expect(() => configOf({ ALLOWED_ORIGINS: 'file://localhost' })).toThrow(/^ALLOWED_ORIGINS cannot list file: pages/)
 })
 
@@ -213,7 +213,7 @@ describe('an API key of its own', () => {
   const REACHABLE = { TTAPI_KEY: 'k', PUBLIC_URL: 'https://swap.example.com' }
   const secretsOf = (env: Record<string, string>, dir: string) => readSecrets(parseSettings(env), dir)
 
-  test('is created once for a gateway that can spend and be reached, kept, and readable by its owner only', async () => {
+  test('is created once for a reachable gateway that can spend, stored, and readable by its owner only', async () => {
     const dir = await makeDataDir()
     const { createdApiKey, apiKeys } = secretsOf(REACHABLE, dir)
     if (createdApiKey === null || apiKeys === null) throw new Error('no key was created')
@@ -267,7 +267,7 @@ test('with PostgreSQL its address is a secret, and the secret of all processes m
   expect(readSecrets(values, await makeDataDir()).postgresUrl).toBe(DATABASE_URL)
 })
 
-test('a secret is made once, kept, and readable by its owner only', async () => {
+test('a secret is created once, stored, and readable by its owner only', async () => {
   const dir = await makeDataDir()
   const [first, again] = [readSecrets(parseSettings({}), dir), readSecrets(parseSettings({}), dir)]
   expect(again).toEqual(first)

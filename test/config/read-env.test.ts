@@ -13,11 +13,11 @@ test.each([
   ['port', 'PORT'],
   ['LOG-LEVEL', 'LOG_LEVEL'],
   ['TENANT_QUOTA', 'TENANT_QUOTA_PER_DAY'],
-])('takes %s for a mistaken %s', (name, nearest) => {
+])('the unknown setting %s is reported with the nearest setting %s', (name, nearest) => {
   expect(findUnknown([name])).toEqual([{ name, nearest }])
 })
 
-test('says nothing of other programs’ names, and of the settings themselves', () => {
+test('the variables of other programs and the settings themselves are not reported as unknown', () => {
   const others = ['HOME', 'PATH', 'SHELL', 'HOSTNAME', 'LANG', 'TERM', 'USER', 'PWD', 'AWS_REGION', 'NODE_ENV', 'CI']
   const ofKubernetes = [
     'GATEWAY_SERVICE_HOST',
@@ -28,6 +28,6 @@ test('says nothing of other programs’ names, and of the settings themselves', 
   expect(findUnknown([...others, ...ofKubernetes, 'POSTGRES_PASSWORD', ...Object.keys(settings)])).toEqual([])
 })
 
-test('ignores a name of a million characters without measuring it', () => {
+test('a variable name of a million characters is ignored without measuring its distance', () => {
   expect(findUnknown([`TTAPI_${'X'.repeat(1_000_000)}`])).toEqual([])
 })

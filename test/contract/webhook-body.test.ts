@@ -11,22 +11,22 @@ const validate = new Ajv2020({ allErrors: true, validateFormats: false, allowUni
 const NOW = Date.UTC(2026, 0, 1)
 const toBody = (over: Partial<SwapJob>) => JSON.parse(JSON.stringify(toWebhookBody(makeSwapJob(NOW, over), NOW)))
 
-test.each(FINAL_STATUSES)('the end as %s is what the schema says', (status) => {
+test.each(FINAL_STATUSES)('the webhook body of a job that ends as %s matches the JSON schema', (status) => {
   validate(toBody({ status, tags: ['a'], clientReference: 'r', charge: { state: 'CHARGED', quota: 3 } }))
   expect(validate.errors).toBeNull()
 })
 
-test.each(SWAP_FAILURE_CODES)('and so is a failure as %s', (code) => {
+test.each(SWAP_FAILURE_CODES)('the webhook body of a failure with the code %s matches the JSON schema', (code) => {
   validate(toBody({ status: 'FAILED', failure: { code, message: 'why', retryable: false } }))
   expect(validate.errors).toBeNull()
 })
 
-test.each(SWAP_CHARGE_STATES)('and a charge that is %s', (state) => {
+test.each(SWAP_CHARGE_STATES)('the webhook body of a job whose charge is %s matches the JSON schema', (state) => {
   validate(toBody({ status: 'SUCCESS', charge: { state, quota: null } }))
   expect(validate.errors).toBeNull()
 })
 
-test('it names every member that is sent, and no other', () => {
+test('the JSON schema of the webhook body names every member that is sent, and no other', () => {
   const { data, ...top } = toBody({ failure: { code: 'OTHER', message: 'why', retryable: false } })
   const { properties } = schema
   expect(Object.keys({ ...top, data })).toEqual(Object.keys(properties))
@@ -36,7 +36,7 @@ test('it names every member that is sent, and no other', () => {
   }
 })
 
-test('it would notice', () => {
+test('the JSON schema of the webhook body refuses an unfinished status and another type', () => {
   expect(validate(toBody({ status: 'PENDING' }))).toBe(false)
   expect(validate({ ...toBody({ status: 'SUCCESS' }), type: 'other' })).toBe(false)
 })

@@ -30,6 +30,6 @@ test.each<[JobFilter, boolean]>([
   [{ createdBefore: 1_000 }, false],
   [{ ids: null, statuses: null, done: null, tags: null, clientReference: null, createdFrom: null }, true],
   [{ done: false, tags: ['green'] }, false],
-])('%j: %j', (filter, matches) => {
+])('whether a job matches the filter %j: %j', (filter, matches) => {
   expect(matchesFilter(JOB, filter)).toBe(matches)
 })

@@ -94,7 +94,7 @@ describe('whatever is reported of whatever job', () => {
     }
   })
 
-  test('only arrows of the table are taken', () => {
+  test('only transitions of the table happen', () => {
     const taken = all.flatMap(({ job, finding, source }) => {
       const decision = decideNow(job, finding, { source })
       return decision.kind === 'transition' ? [[job.status, decision.to] as const] : []
@@ -103,7 +103,7 @@ describe('whatever is reported of whatever job', () => {
     expect(new Set(taken.map((arrow) => arrow.join(' → '))).size).toBeGreaterThan(8)
   })
 
-  test('a job that is not done is always looked at again, and a done one never', () => {
+  test('an unfinished job always has a time for its next look, and a finished one never', () => {
     for (const { job, finding, source } of all) {
       const decision = decideNow(job, finding, { source })
       if (decision.kind !== 'transition') continue
@@ -123,7 +123,7 @@ describe('whatever is reported of whatever job', () => {
 })
 
 describe('a submit', () => {
-  test('that was accepted puts the job on the queue, with a deadline', () => {
+  test('that was accepted puts the job ON_QUEUE with a deadline', () => {
     expect(decideNow(sending(), find('accepted'))).toMatchObject({
       kind: 'transition',
       to: 'ON_QUEUE',
@@ -131,7 +131,7 @@ describe('a submit', () => {
     })
   })
 
-  test('whose answer came late, after it had been given up, counts all the same', () => {
+  test('whose answer arrives after it was taken for unconfirmed still counts', () => {
     expect(decideNow(makeJob('UNCONFIRMED'), find('accepted'))).toMatchObject({ to: 'ON_QUEUE' })
   })
 
@@ -142,7 +142,7 @@ describe('a submit', () => {
     })
   })
 
-  test('that was surely not accepted waits for its next try', () => {
+  test('that was surely not accepted lets the job wait for its next attempt', () => {
     expect(decideNow(sending(), find('released'))).toEqual({
       kind: 'bookkeeping',
       patch: { leaseUntil: null, notBefore: NOW + 1_000, wakeAt: NOW + 1_000 },
@@ -168,7 +168,7 @@ describe('a submit', () => {
     },
   )
 
-  test('whose next try would come too late ends the job, unsent', () => {
+  test('whose next attempt would come too late fails the job as not submitted', () => {
     const old = sending({ createdAt: NOW - DEADLINES.submitBeforeMs + 1_000 })
     expect(decideNow(old, find('released'))).toMatchObject({
       to: 'FAILED',
@@ -182,14 +182,14 @@ describe('a submit', () => {
 })
 
 describe('a FAILED', () => {
-  test('is noted, and looked at again two seconds later', () => {
+  test('is recorded at first, and confirmed by a fetch two seconds later', () => {
     expect(decideNow(makeJob('ON_QUEUE'), find('failed'))).toEqual({
       kind: 'bookkeeping',
       patch: { failedSeenAt: NOW, wakeAt: NOW + CONFIRM_FAILED_AFTER_MS },
     })
   })
 
-  test('that comes again too soon confirms nothing', () => {
+  test('that is repeated within two seconds is not confirmed by it', () => {
     const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 1_999 })
     expect(decideNow(doubted, find('failed'))).toEqual({ kind: 'bookkeeping', patch: { wakeAt: NOW + 1 } })
   })
@@ -199,12 +199,12 @@ describe('a FAILED', () => {
     expect(decideNow(doubted, find('failed'))).toMatchObject({ to: 'FAILED', patch: { failure: FAILURE } })
   })
 
-  test('is taken back by any other word', () => {
+  test('that is not confirmed is dropped when a fetch says anything else', () => {
     const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 2_000 })
     expect(decideNow(doubted, find('unfinished'))).toMatchObject({ kind: 'bookkeeping', patch: { failedSeenAt: null } })
   })
 
-  test('of a job that only its hook has named needs the second fetch as well', () => {
+  test('of a job whose id only a hook named needs a second fetch as well', () => {
     // It is not on the upstream's queue meanwhile: its timeline never says so.
     expect(decideNow(makeJob('UNCONFIRMED'), find('failed'), { source: 'HOOK' })).toEqual({
       kind: 'bookkeeping',
@@ -219,13 +219,13 @@ describe('a FAILED', () => {
 })
 
 describe('the schedule', () => {
-  test('moves on with a scheduled fetch, and not with a query', () => {
+  test('advances with a scheduled fetch, and not with a query', () => {
     const job = makeJob('ON_QUEUE', { fetches: 4, upstreamStatus: 'ON_QUEUE' })
     expect(decideNow(job, find('unfinished'))).toMatchObject({ patch: { fetches: 5, wakeAt: NOW + 21_000 } })
     expect(decideNow(job, find('unfinished'), { source: 'FETCH' })).toEqual({ kind: 'none' })
   })
 
-  test('never looks later than the deadline', () => {
+  test('never sets the next look after the deadline', () => {
     const job = makeJob('ON_QUEUE', { fetches: 11, deadlineAt: NOW + 5_000 })
     expect(decideNow(job, find('unanswered'))).toMatchObject({ patch: { wakeAt: NOW + 5_000 } })
   })
@@ -238,7 +238,7 @@ describe('the schedule', () => {
   })
 })
 
-test('a job that is watched is looked at every 10 s at least', () => {
+test('a watched job is polled at least every ten seconds', () => {
   const delays = Array.from({ length: 12 }, (_unused, n) => nextFetchDelayMs(n, 0.5, true) / 1_000)
   expect(delays).toEqual([2, 3, 5, 8, 10, 10, 10, 10, 10, 10, 10, 10])
 })
@@ -265,7 +265,7 @@ describe('a deadline', () => {
     expect(decideNow(late(600_000), unanswered)).toMatchObject({ to: 'LOST' })
   })
 
-  test('of a job that was never sent ends it unsent, but not while a submitter is at work', () => {
+  test('of a job that was never sent fails it as not submitted, but not while it is being submitted', () => {
     const old = { createdAt: NOW - DEADLINES.submitBeforeMs }
     expect(decideNow(makeJob('PENDING', old), find('overdue'))).toMatchObject({ to: 'FAILED' })
     expect(decideNow(sending(old), find('overdue'))).toEqual({ kind: 'none' })

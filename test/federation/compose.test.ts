@@ -30,7 +30,7 @@ const NOTES = /* GraphQL */ `
   }
 `
 
-test('composes with a subgraph that extends SwapJob, without an error', () => {
+test('the schema composes with a subgraph that extends SwapJob without an error', () => {
   const composed = composeServices([
     { name: 'swapface', typeDefs: parse(SUBGRAPH), url: 'http://127.0.0.1:4000/graphql' },
     { name: 'notes', typeDefs: parse(NOTES), url: 'http://127.0.0.1:4001/graphql' },

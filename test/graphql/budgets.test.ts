@@ -19,7 +19,7 @@ const create = async (gateway: TestApp, input: object = INPUT) =>
   (await gateway.graphql(CREATE, { input })).data.createSwap
 
 describe('requests a minute', () => {
-  test('a query over them gets 429, with when to come back; a mutation says so in its result; nothing is sent', async () => {
+  test('that are used up answer a query with 429 and Retry-After and a mutation with its result, and nothing is sent', async () => {
     const gateway = await openTestApp({ settings: { TENANT_REQUESTS_PER_MINUTE: '3' } })
     const ask = async () =>
       fetch(`${gateway.app.url}/graphql`, {
@@ -51,7 +51,7 @@ describe('requests a minute', () => {
     expect(gateway.upstream.submits).toBe(0)
   })
 
-  test('count for streams as well', async () => {
+  test('are counted for streams as well', async () => {
     const gateway = await openTestApp({ settings: { TENANT_REQUESTS_PER_MINUTE: '1' } })
     const events: object[] = []
     const ask = async () => {
@@ -65,7 +65,7 @@ describe('requests a minute', () => {
 })
 
 describe('units a day', () => {
-  test('a swap is reckoned at 3 until its charge is known, and given back when it costs nothing', async () => {
+  test('reserve 3 for a swap until its charge is known, and release them if it costs nothing', async () => {
     const gateway = await openTestApp({ settings: { TENANT_QUOTA_PER_DAY: '7' } })
     const [first, second, third] = [await create(gateway), await create(gateway), await create(gateway)]
     expect([first, second].map(({ __typename }) => __typename)).toEqual(['CreateSwapSuccess', 'CreateSwapSuccess'])
@@ -81,21 +81,21 @@ describe('units a day', () => {
     expect(await create(gateway)).toMatchObject({ remaining: 1 })
   })
 
-  test('of many who ask at once no more are let in than it holds', async () => {
+  test('admit no more swaps than they cover when many are created at once', async () => {
     const gateway = await openTestApp({ settings: { TENANT_QUOTA_PER_DAY: '10', MAX_IN_FLIGHT: '50' } })
     const answers = await Promise.all(Array.from({ length: 20 }, async () => create(gateway)))
     expect(answers.filter((answer) => 'job' in answer)).toHaveLength(3)
     expect(gateway.upstream.submits).toBe(3)
   })
 
-  test('the same key is answered with its job although they are used up', async () => {
+  test('that are used up still answer a repeated idempotency key with its job', async () => {
     const gateway = await openTestApp({ settings: { TENANT_QUOTA_PER_DAY: '3' } })
     const input = { ...INPUT, idempotencyKey: 'k' }
     const [first, again] = [await create(gateway, input), await create(gateway, input)]
     expect(again.job.id).toBe(first.job.id)
   })
 
-  test('hold after a crash as before it', async () => {
+  test('count the same after a crash as before', async () => {
     const dataDir = await makeDataDir()
     const settings = { TENANT_QUOTA_PER_DAY: '5' }
     const upstream = await openFakeUpstream(FAKE_KEY)
@@ -108,7 +108,7 @@ describe('units a day', () => {
   })
 })
 
-test('unfinished swaps of one tenant are held to their number', async () => {
+test('a tenant has no more unfinished swaps than TENANT_MAX_IN_FLIGHT', async () => {
   const gateway = await openTestApp({ settings: { TENANT_MAX_IN_FLIGHT: '2' } })
   await create(gateway)
   await create(gateway)
@@ -116,7 +116,7 @@ test('unfinished swaps of one tenant are held to their number', async () => {
   expect(gateway.upstream.submits).toBe(2)
 })
 
-test('a tenant whose swaps are refused on grounds of content is stopped long before the account is', async () => {
+test('a tenant whose swaps are refused for their content is stopped long before the upstream blocks the account', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '2' } })
   const refusal = {
     kind: 'answer',

@@ -12,7 +12,7 @@ test('a body of more than 256 kB is refused', async () => {
 })
 
 test.each(['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain', 'TEXT/PLAIN', ''])(
-  'a request that any web page could send without asking (%j) is refused',
+  'a request with a content type that any web page may send without a preflight (%j) is refused',
   async (type) => {
     const { app, upstream } = await openTestApp()
     const response = await fetch(`${app.url}/graphql`, {
@@ -25,7 +25,7 @@ test.each(['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x
   },
 )
 
-test('no answer allows another origin to read it', async () => {
+test('no response allows another origin to read it', async () => {
   const { app } = await openTestApp()
   const response = await fetch(`${app.url}/graphql?query={__typename}`, { headers: { origin: 'https://evil.example' } })
   expect(response.headers.get('access-control-allow-origin')).toBeNull()

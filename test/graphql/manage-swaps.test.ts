@@ -35,7 +35,7 @@ const busy = { kind: 'answer', status: 429, body: '{"status":"FAILED"}' } as con
 const refusal = { kind: 'answer', status: 400, body: '{"status":"FAILED","message":"no face","data":null}' } as const
 
 describe('a batch', () => {
-  test('of a hundred with ten bad items makes ninety jobs, in order, and the same again with the same keys', async () => {
+  test('of a hundred items with ten bad ones creates ninety jobs in order, and the same jobs when it is repeated with the same keys', async () => {
     const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '200' } })
     const isBad = (n: number) => n % 10 === 7
     const items = Array.from({ length: 100 }, (_u, n) =>
@@ -55,7 +55,7 @@ describe('a batch', () => {
     expect(gateway.upstream.submits).toBe(90)
   })
 
-  test('under one key of its own is sent again item by item', async () => {
+  test('that is repeated under its own key gives the same job for each item', async () => {
     const gateway = await openTestApp()
     const headers = { 'idempotency-key': 'the batch' }
     const [first, again] = [
@@ -80,7 +80,7 @@ describe('a batch', () => {
 })
 
 describe('the same images', () => {
-  test('are not paid for twice within an hour where that is asked for, and only then', async () => {
+  test('are submitted once within an hour if reuseSameContent is set, and again if it is not', async () => {
     const gateway = await openTestApp()
     const first = await create(gateway, input(1))
     const reused = await create(gateway, input(1, { reuseSameContent: true }))
@@ -91,7 +91,7 @@ describe('the same images', () => {
     expect(gateway.upstream.submits).toBe(3)
   })
 
-  test('are tried anew when the swap they were in has failed', async () => {
+  test('are submitted again if the swap with them has failed', async () => {
     const gateway = await openTestApp()
     gateway.upstream.planSubmits(refusal)
     await create(gateway, input(1))
@@ -99,8 +99,8 @@ describe('the same images', () => {
   })
 })
 
-describe('a job is run again', () => {
-  test('when it failed: a new one with the same images and words, which names the old', async () => {
+describe('retrySwap', () => {
+  test('creates a new job with the images and words of a failed one, and names that one', async () => {
     const gateway = await openTestApp()
     gateway.upstream.planSubmits(refusal)
     await create(gateway, input(1, { tags: ['a'], clientReference: 'r' }))
@@ -113,7 +113,7 @@ describe('a job is run again', () => {
     expect(gateway.upstream.accepted).toHaveLength(1)
   })
 
-  test('not while it may still succeed, and not when it is nobody’s', async () => {
+  test('refuses a job that may still succeed, and one that does not exist', async () => {
     const gateway = await openTestApp()
     const { job } = await create(gateway, input(1))
     expect(await retry(gateway, { id: job.id })).toMatchObject({ __typename: 'SwapStateError', held: { id: job.id } })
@@ -125,8 +125,8 @@ describe('a job is run again', () => {
   })
 })
 
-describe('a job is stopped', () => {
-  test('while it waits here: not sent, not charged; twice is once', async () => {
+describe('cancelSwap', () => {
+  test('cancels a waiting job once, so that it is neither sent nor charged', async () => {
     const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '1' } })
     await create(gateway, input(1))
     const { job } = await create(gateway, input(2))
@@ -144,14 +144,14 @@ describe('a job is stopped', () => {
     expect(gateway.upstream.submits).toBe(1)
   })
 
-  test('while it waits to be tried again', async () => {
+  test('cancels a job that waits for its next attempt', async () => {
     const gateway = await openTestApp()
     gateway.upstream.planSubmits(busy)
     const { job } = await create(gateway, input(1))
     expect((await cancel(gateway, job.id)).job.status).toBe('CANCELED')
   })
 
-  test('not once the upstream has it, and the answer says so', async () => {
+  test('refuses a job that the upstream has, with its state', async () => {
     const gateway = await openTestApp()
     const { job } = await create(gateway, input(1))
     expect(await cancel(gateway, job.id)).toEqual({
@@ -161,7 +161,7 @@ describe('a job is stopped', () => {
     })
   })
 
-  test('not while it is being sent', async () => {
+  test('refuses a job that is being submitted', async () => {
     const gateway = await openTestApp()
     const sent = new AbortController()
     gateway.upstream.planSubmits({ kind: 'acceptAfter', until: () => once(sent.signal, 'abort') })
@@ -173,7 +173,7 @@ describe('a job is stopped', () => {
     expect((await creating).job.status).toBe('ON_QUEUE')
   })
 
-  test('not when it is nobody’s', async () => {
+  test('answers not found for a job that does not exist', async () => {
     const gateway = await openTestApp()
     expect(await cancel(gateway, 'job_none')).toEqual({ __typename: 'SwapNotFoundError', ids: ['job_none'] })
   })

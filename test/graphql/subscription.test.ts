@@ -46,7 +46,7 @@ const ROADS: Record<string, (url: string, variables: { id: string }) => AsyncIte
 }
 
 describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
-  test('gives the state now, each change, one final event, and completes', async () => {
+  test('a subscription gives the current state, each change and one final event, and completes', async () => {
     const gateway = await openTestApp()
     const { id, accepted } = await createJob(gateway)
     const events: [string, number, boolean][] = []
@@ -65,7 +65,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
     ])
   })
 
-  test('gives a finished job once, and completes at once', async () => {
+  test('a subscription to a finished job gives it once, and completes at once', async () => {
     const gateway = await openTestApp()
     const { id, accepted } = await createJob(gateway)
     accepted.state = { status: 'SUCCESS' }
@@ -75,7 +75,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
     expect(events).toEqual(['SUCCESS'])
   })
 
-  test('says that there is no such job, and completes', async () => {
+  test('a subscription to an unknown job gives an error, and completes', async () => {
     const { app } = await openTestApp()
     const seen: unknown[] = []
     try {
@@ -128,7 +128,7 @@ test('a hundred subscribers placed around the last change all see it, once', asy
   }
 })
 
-test('what an event loads is loaded afresh for the next', async () => {
+test('each event of a subscription loads its data afresh', async () => {
   const gateway = await openTestApp()
   const { id, accepted } = await createJob(gateway)
   const lengths: number[] = []

@@ -35,7 +35,7 @@ test('100 aliases over 10 unfinished jobs cause 10 fetches upstream, a job each'
   expect(gateway.upstream.accepted.map(({ fetches }) => fetches)).toEqual(Array.from({ length: 10 }, () => 1))
 })
 
-test('a finished job causes none, however often it is asked for', async () => {
+test('a query for a finished job causes no fetch upstream, however often it is repeated', async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)
   const [job] = gateway.upstream.accepted
@@ -49,7 +49,7 @@ test('a finished job causes none, however often it is asked for', async () => {
   expect(fetchesOf(gateway)).toBe(before)
 })
 
-test('requests at the same moment share one fetch, and another within a second gets the stored state', async () => {
+test('queries for one job at the same moment share one fetch, and another within a second gets the stored state', async () => {
   const gateway = await openTestApp()
   const ids = await createJobs(gateway, 1)
   await Promise.all(Array.from({ length: 25 }, () => gateway.graphql(aliased(ids, 1))))
@@ -65,7 +65,7 @@ test('one request causes 20 fetches at most; the jobs beyond are answered as the
   expect(fetchesOf(gateway)).toBe(20)
 })
 
-test('a query learns of an outcome that no hook has told, and says so in the timeline', async () => {
+test('a query learns of an outcome although its hook is lost, and the timeline names the fetch as its source', async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)
   const [job] = gateway.upstream.accepted
@@ -96,7 +96,7 @@ test.each(Object.entries(ODD_ANSWERS))('a fetch that brings %s does not fail the
   expect(data.a0.status).toBe('ON_QUEUE')
 })
 
-test('gives a job by `node` that `nodes` is loading in the same operation', async () => {
+test('a query gives a job by `node` that `nodes` loads in the same operation', async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)
   const { data, errors } = await gateway.graphql(
@@ -116,7 +116,7 @@ test("finds the caller's own job by its upstream id too, by `node` and by `nodes
   expect(data).toEqual({ swapJob: { id }, node: { __typename: 'SwapJob', id }, nodes: [{ id }, null] })
 })
 
-test('gives null for an unknown job', async () => {
+test('a query for an unknown job gives null', async () => {
   const { graphql, upstream } = await openTestApp()
   const { data, errors } = await graphql('{ swapJob(id: "job_none") { id } node(id: "") { id } }')
   expect({ data, errors }).toEqual({ data: { swapJob: null, node: null }, errors: undefined })

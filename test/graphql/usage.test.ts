@@ -27,7 +27,7 @@ const countOf = async (gateway: TestApp, status: string): Promise<number> => {
   return data.swapUsage.counts.find((one: { status: string }) => one.status === status).count
 }
 
-test('what was spent is told by status and in units, with what is not known yet apart', async () => {
+test('swapUsage gives counts by status and spent units, and uncertain units apart', async () => {
   const gateway = await openTestApp({ settings: { TENANT_QUOTA_PER_DAY: '20', TENANT_MAX_IN_FLIGHT: '7' } })
   await create(gateway)
   await create(gateway)
@@ -53,14 +53,14 @@ test('what was spent is told by status and in units, with what is not known yet 
   expect(data.month).toEqual({ quotaRemaining: null, jobs: 2 })
 })
 
-test('how many swaps a tenant may have is what the setting says, its own or the one for all', async () => {
+test('swapUsage.maxInFlight is TENANT_MAX_IN_FLIGHT if it is set, and MAX_IN_FLIGHT otherwise', async () => {
   const read = async (settings: Record<string, string>) =>
     (await (await openTestApp({ settings })).graphql('{ swapUsage { maxInFlight } }')).data.swapUsage.maxInFlight
   expect(await read({ MAX_IN_FLIGHT: '3' })).toBe(3)
   expect(await read({ MAX_IN_FLIGHT: '3', TENANT_MAX_IN_FLIGHT: '5' })).toBe(5)
 })
 
-test('before anything has ended nothing is guessed, and all is well', async () => {
+test('swapService and progress give no estimate before any job has ended', async () => {
   const gateway = await openTestApp()
   const id = await create(gateway)
   expect((await gateway.graphql(SERVICE)).data.swapService).toEqual({
@@ -77,7 +77,7 @@ test('before anything has ended nothing is guessed, and all is well', async () =
   })
 })
 
-test('how long a swap takes is drawn from those of late, and a job that takes longer is overdue', async () => {
+test('swapService takes durations from recent jobs, and a job that takes longer is overdue', async () => {
   const clock = createStepClock()
   const gateway = await openTestApp({ clock })
   await create(gateway)
@@ -93,7 +93,7 @@ test('how long a swap takes is drawn from those of late, and a job that takes lo
   expect(progress).toMatchObject({ ahead: null, overdue: true })
 })
 
-test('one that waits says how many are ahead of it in the fair order, and one that is sent says nothing', async () => {
+test('progress.ahead counts the jobs before a waiting one in the fair order, and is null for a submitted one', async () => {
   const clock = createStepClock()
   const keys = ['many', 'few'].map((tenant) => `${tenant}:${sha256(`key of ${tenant}`)}`).join(',')
   const gateway = await openTestApp({ clock, settings: { MAX_IN_FLIGHT: '1', API_KEYS: keys } })
@@ -114,7 +114,7 @@ test('one that waits says how many are ahead of it in the fair order, and one th
   expect(ahead).toEqual([null, 1, 3, 4, 0, 2])
 })
 
-test('an upstream that is down is not said to take work', async () => {
+test('swapService is not accepting while the upstream is down', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '50' } })
   gateway.upstream.planSubmits(...Array.from({ length: 10 }, () => ({ kind: 'reset' }) as const))
   await Promise.all(Array.from({ length: 6 }, async () => create(gateway)))

@@ -53,7 +53,7 @@ function watch(gateway: TestApp, variables: object = {}) {
   }
 }
 
-test('begins with every unfinished job, says that it has caught up, then gives each change', async () => {
+test('swapJobsUpdated gives every unfinished job, then CAUGHT_UP, then each change', async () => {
   const gateway = await openTestApp()
   const finished = await createJob(gateway)
   await finished.finish()
@@ -72,7 +72,7 @@ test('begins with every unfinished job, says that it has caught up, then gives e
   await stop()
 })
 
-test('goes on from a cursor: what changed since, each job once, as it is now', async () => {
+test('swapJobsUpdated from a cursor gives each job that changed since then once, as it is now', async () => {
   const gateway = await openTestApp()
   const first = await createJob(gateway)
   const before = watch(gateway)
@@ -88,7 +88,7 @@ test('goes on from a cursor: what changed since, each job once, as it is now', a
   await stop()
 })
 
-test('a snapshot that was cut off is gone on with: nothing is missed', async () => {
+test('swapJobsUpdated misses nothing when a cut snapshot is continued from its last cursor', async () => {
   const gateway = await openTestApp()
   const jobs = [await createJob(gateway), await createJob(gateway), await createJob(gateway)]
   const cut = watch(gateway)
@@ -114,7 +114,7 @@ test.each([
   await stop()
 })
 
-test('what is no cursor is said to be none', async () => {
+test('swapJobsUpdated refuses a text that is no cursor', async () => {
   const gateway = await openTestApp()
   for (const after of ['', 'nonsense', Buffer.from('1 2 3').toString('base64url')]) {
     const answers: unknown[] = []
@@ -128,7 +128,7 @@ test('what is no cursor is said to be none', async () => {
   }
 })
 
-test('gives only what fits the filter, in the snapshot and after it', async () => {
+test('swapJobsUpdated gives only the jobs that match the filter, in the snapshot and after it', async () => {
   const gateway = await openTestApp()
   await createJob(gateway, { tags: ['other'] })
   const mine = await createJob(gateway, { tags: ['mine', 'too'] })
@@ -142,7 +142,7 @@ test('gives only what fits the filter, in the snapshot and after it', async () =
   await stop()
 })
 
-test('a hundred who watch all jobs cost no more queries for a change than one does', async () => {
+test('a hundred subscribers to all jobs cause no more queries for a change than one does', async () => {
   const gateway = await openTestApp()
   const job = await createJob(gateway)
   const watchers = Array.from({ length: 100 }, () => watch(gateway))

@@ -60,7 +60,7 @@ function verify({ body, headers }: SeenRequest, secret = SECRET): unknown {
   return new Webhook(own).verify(body, headers as Record<string, string>)
 }
 
-test('the end of a job is told, and verifies with the reference library', async () => {
+test('the webhook of a finished job is delivered, and its signature verifies with the reference library', async () => {
   const receiver = await openReceiver()
   const gateway = await openWith([receiver])
   const { job } = await create(gateway, `${receiver.url}/webhooks?a=1`, { clientReference: 'r', tags: ['t'] })
@@ -88,7 +88,7 @@ test('the end of a job is told, and verifies with the reference library', async 
   expect((await hookOf(gateway, job.id)).attempts).toEqual([{ at: expect.any(String), httpStatus: 204, error: null }])
 })
 
-test('a job that ends otherwise is told of as well', async () => {
+test('the webhook of a job that ends without a result is delivered as well', async () => {
   const receiver = await openReceiver()
   const gateway = await openWith([receiver], { settings: { MAX_IN_FLIGHT: '1' } })
   await create(gateway, receiver.url)
@@ -153,7 +153,7 @@ test.each<[string, { status: number; headers?: Record<string, string> }, string]
   expect(receiver.requests).toHaveLength(1)
 })
 
-test('when the schedule is over it is said, and can be asked for again under the same id', async () => {
+test('a webhook whose schedule is over is exhausted, and can be replayed under the same id', async () => {
   let status = 503
   const receiver = await openReceiver(() => ({ status }))
   const gateway = await openWith([receiver], { clock: createFastClock(50_000) })
@@ -171,7 +171,7 @@ test('when the schedule is over it is said, and can be asked for again under the
   expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
 })
 
-test('of a job that is not done, or not there, nothing can be sent again', async () => {
+test('a webhook of an unfinished or unknown job cannot be replayed', async () => {
   const receiver = await openReceiver()
   const gateway = await openWith([receiver])
   const open = await create(gateway, receiver.url)
@@ -179,7 +179,7 @@ test('of a job that is not done, or not there, nothing can be sent again', async
   expect((await gateway.graphql(REPLAY, { id: 'job_none' })).data.replaySwapHook.ids).toEqual(['job_none'])
 })
 
-test('while the secret is rotated both signatures are there', async () => {
+test('a webhook carries both signatures while the secret is rotated', async () => {
   const receiver = await openReceiver()
   const newSecret = 'the next secret of the gateway'
   const gateway = await openWith([receiver], { settings: { GATEWAY_SECRET: `${newSecret},${SECRET}` } })
@@ -200,7 +200,7 @@ test.each(['http://127.0.0.1:1/', 'http://169.254.169.254/', 'http://localhost/'
 )
 
 describe('a receiver', () => {
-  test('that never answers delays no other', async () => {
+  test('that never answers does not delay the webhooks of others', async () => {
     const [dead, alive] = [await openReceiver(() => null), await openReceiver()]
     const gateway = await openWith([dead, alive])
     for (let n = 0; n < 150; n += 1) await create(gateway, n < 100 ? dead.url : alive.url)
@@ -209,7 +209,7 @@ describe('a receiver', () => {
     expect(dead.requests.length).toBeLessThanOrEqual(MAX_AT_ONE_RECEIVER)
   })
 
-  test('hears of an event whose process died before it was told', async () => {
+  test('gets the webhook of a job although the process died before it sent it', async () => {
     const receiver = await openReceiver((n) => (n === 1 ? null : { status: 200 }))
     const [dataDir, clock] = [await makeDataDir(), createFastClock(10)]
     const before = await openWith([receiver], { dataDir, clock })

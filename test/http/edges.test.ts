@@ -20,7 +20,7 @@ const statusOf = (answer: string) => Number(answer.slice(9, 12))
 const headerOf = (answer: string, name: string) => new RegExp(`^${name}: (.*)\r$`, 'im').exec(answer)?.[1] ?? null
 const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)
 
-describe('HEAD', () => {
+describe('a HEAD request', () => {
   test('of everything that GET serves is answered as GET is, without a body', async () => {
     const gateway = await openTestApp()
     for (const [path, accept] of [
@@ -60,7 +60,7 @@ describe('HEAD', () => {
   })
 })
 
-describe('OPTIONS without a preflight', () => {
+describe('an OPTIONS request that is no preflight', () => {
   test.each([
     ['/graphql', 'GET, HEAD, POST, OPTIONS'],
     ['/healthz', 'GET, HEAD, OPTIONS'],
@@ -179,7 +179,7 @@ describe('a body', () => {
     expect(bodyOf(await send(await openTestApp(), 'POST /graphql', headers, chunks))).toContain('"Query"')
   })
 
-  test('that waits for 100 Continue is asked for', async () => {
+  test('that waits for 100 Continue is requested', async () => {
     const headers = [
       'Host: localhost',
       'Content-Type: application/json',

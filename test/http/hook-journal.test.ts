@@ -23,7 +23,7 @@ async function openUnconfirmed(gateway: TestApp) {
 const isSuccess = async ({ graphql }: TestApp, id: string) =>
   (await graphql(`{ swapJob(id: "${id}") { status } }`)).data?.swapJob?.status === 'SUCCESS'
 
-test('a fetch that is down when the hook comes only delays', async () => {
+test('a hook takes effect later if fetches fail when it arrives', async () => {
   const gateway = await openTestApp({ clock: createFastClock(20) })
   const { id, accepted } = await openUnconfirmed(gateway)
   accepted.state = { status: 'SUCCESS' }
@@ -33,7 +33,7 @@ test('a fetch that is down when the hook comes only delays', async () => {
   expect(gateway.upstream.submits).toBe(1)
 })
 
-test('a fetch that lags behind the hook only delays', async () => {
+test('a hook takes effect later if the fetch lags behind it', async () => {
   const gateway = await openTestApp({ clock: createFastClock(20) })
   const { id, accepted } = await openUnconfirmed(gateway)
   const lag = {
@@ -46,7 +46,7 @@ test('a fetch that lags behind the hook only delays', async () => {
   await until(() => isSuccess(gateway, id))
 })
 
-test('a database that is away when the hook comes only delays', async () => {
+test('a hook takes effect later if the database is away when it arrives', async () => {
   const dataDir = await makeDataDir()
   const gateway = await openTestApp({ dataDir, clock: createFastClock(20) })
   const { id, accepted } = await openUnconfirmed(gateway)
@@ -61,7 +61,7 @@ test('a database that is away when the hook comes only delays', async () => {
   await until(() => isSuccess(gateway, id))
 })
 
-test('a process that dies after its 200 only delays: the next one goes on', async () => {
+test('a hook takes effect in the next process if its process died after it answered 200', async () => {
   const dataDir = await makeDataDir()
   const upstream = await openFakeUpstream()
   closeAfterTest(() => upstream.close())

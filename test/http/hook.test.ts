@@ -43,7 +43,7 @@ test('a hook is answered with exactly 200, and believed only after our own fetch
   expect(job.version).toBe(3)
 })
 
-test('a token with one changed character: 404, nothing changed, no query to the database', async () => {
+test('a hook whose token has one changed character gets 404, changes nothing and causes no query', async () => {
   const { gateway, accepted } = await openWithJob({ clock: stillClock })
   accepted.state = { status: 'SUCCESS' }
   const start = accepted.hookUrl.lastIndexOf('/') + 1
@@ -79,7 +79,7 @@ test.each([
   expect(await post(`${app.url}/hooks/swapface/${token}`)).toBe(404)
 })
 
-test('only a POST is a hook, and a body over the limit is refused', async () => {
+test('a hook is refused if it is not a POST or its body is over the limit', async () => {
   const { accepted } = await openWithJob()
   const get = await fetch(accepted.hookUrl)
   expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST'])
@@ -141,7 +141,7 @@ test('a right token with a foreign upstream id attaches nothing', async () => {
   await until(async () => (await stateOf(gateway, data.createSwap.job.id)).jobId === own.id)
 })
 
-test('FAILED is final only when a second fetch agrees; a SUCCESS in between wins', async () => {
+test('a FAILED is final only when a second fetch agrees, and a SUCCESS in between wins', async () => {
   const { gateway, accepted, id } = await openWithJob({ clock: createFastClock(20) })
   accepted.state = { status: 'FAILED', message: 'No face was found in the target image.' }
   await gateway.upstream.sendHook(accepted)

@@ -55,7 +55,7 @@ async function end(gateway: TestApp, status: 'SUCCESS' | 'FAILED' = 'SUCCESS') {
   return accepted
 }
 
-test('a swap is submitted, fetched and told of in the words of the reference', async () => {
+test('the REST API submits, fetches and reports a swap in the format of the reference', async () => {
   const receiver = await openScriptedHost((_request, response) => response.writeHead(200).end())
   closeAfterTest(() => receiver.close())
   const gateway = await openWithRestApi({ settings: { ALLOWED_PRIVATE_HOSTS: receiver.host } })
@@ -84,7 +84,7 @@ test('a swap is submitted, fetched and told of in the words of the reference', a
   expect((await call(gateway, 'fetch', { jobId })).body).toEqual(document)
 })
 
-test('what failed, and what is not known, is FAILED to such a client', async () => {
+test('the REST API shows a failed and a lost job as FAILED', async () => {
   const gateway = await openWithRestApi()
   const jobId = await submit(gateway)
   const accepted = gateway.upstream.accepted.at(-1)
@@ -96,7 +96,7 @@ test('what failed, and what is not known, is FAILED to such a client', async () 
   expect(failed).toEqual({ status: 'FAILED', message: expect.any(String), jobId, data: null })
 })
 
-test('a foreign job cannot be told from a missing one', async () => {
+test('the REST API answers the same for a foreign job as for a missing one', async () => {
   const gateway = await openWithRestApi()
   const jobId = await submit(gateway)
   const foreign = await call(gateway, 'fetch', { jobId }, { 'TT-API-KEY': 'another' })
@@ -105,7 +105,7 @@ test('a foreign job cannot be told from a missing one', async () => {
   expect(missing.body).toEqual(foreign.body)
 })
 
-test('one Idempotency-Key: one submit', async () => {
+test('the REST API submits once for one Idempotency-Key', async () => {
   const gateway = await openWithRestApi()
   const headers = { 'Idempotency-Key': 'k' }
   const [one, two] = await Promise.all([call(gateway, 'swap', SAMPLE, headers), call(gateway, 'swap', SAMPLE, headers)])
@@ -144,7 +144,7 @@ test.each<[string, string, unknown, Record<string, string>, number, RegExp]>([
   expect(gateway.upstream.submits).toBe(0)
 })
 
-test('a body with a byte order mark is read', async () => {
+test('the REST API reads a body with a byte order mark', async () => {
   const gateway = await openWithRestApi()
   const { status } = await fetch(`${gateway.app.url}/insightFace/v1/swap`, {
     method: 'POST',
@@ -154,7 +154,7 @@ test('a body with a byte order mark is read', async () => {
   expect(status).toBe(200)
 })
 
-test('a key that comes with another hookUrl is refused', async () => {
+test('the REST API refuses a key that is repeated with another hookUrl', async () => {
   const gateway = await openWithRestApi()
   const headers = { 'Idempotency-Key': 'k' }
   expect((await call(gateway, 'swap', { ...SAMPLE, hookUrl: SAMPLE_HOOK }, headers)).status).toBe(200)
@@ -163,7 +163,7 @@ test('a key that comes with another hookUrl is refused', async () => {
   expect(gateway.upstream.submits).toBe(1)
 })
 
-test('a key is shared with GraphQL, but not where the hook would be sent in the other format', async () => {
+test('the REST API shares keys with GraphQL, except if the hook would have the other format', async () => {
   const gateway = await openWithRestApi()
   const create = async (over: object) => {
     const input = { targetImage: { url: SAMPLE.targetImage }, swapImage: { url: SAMPLE.swapImage }, ...over }
@@ -177,7 +177,7 @@ test('a key is shared with GraphQL, but not where the hook would be sent in the 
   expect(gateway.upstream.submits).toBe(2)
 })
 
-test('limits of the tenant hold here as well', async () => {
+test('the REST API applies the limits of the tenant', async () => {
   const gateway = await openWithRestApi({
     settings: { TENANT_REQUESTS_PER_MINUTE: '3', TENANT_MAX_IN_FLIGHT: '1', TENANT_QUOTA_PER_DAY: '100' },
   })
@@ -192,7 +192,7 @@ test('limits of the tenant hold here as well', async () => {
   expect((await call(poor, 'swap', SAMPLE)).status).toBe(402)
 })
 
-test('it is shut by default', async () => {
+test('the REST API is disabled by default', async () => {
   const gateway = await openTestApp()
   expect((await call(gateway, 'swap', SAMPLE)).status).toBe(404)
   expect(gateway.upstream.submits).toBe(0)

@@ -34,14 +34,14 @@ test('no more jobs are at the upstream than MAX_IN_FLIGHT says; the others wait 
   expect(order.slice(0, 4)).toEqual(['n0', 'n1', 'n2', 'n3'])
 })
 
-test('a burst of creations keeps to the room there is', async () => {
+test('a burst of new swaps submits no more than MAX_IN_FLIGHT', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '3' } })
   const made = await Promise.all(Array.from({ length: 40 }, (_unused, n) => create(gateway, `n${n}`)))
   expect(made.filter(({ job }) => job.status === 'ON_QUEUE')).toHaveLength(3)
   expect(gateway.upstream.accepted).toHaveLength(3)
 })
 
-test('an upstream that is down is left in peace, and loses nothing: swaps wait, and go when it is back', async () => {
+test('swaps wait while the upstream is down, and are submitted when it is back', async () => {
   const gateway = await openTestApp({ clock: createFastClock(20), settings: { MAX_IN_FLIGHT: '50' } })
   const down = { kind: 'answer', status: 503, body: '<html>' } as const
   gateway.upstream.planSubmits(...Array.from({ length: 5 }, () => down))

@@ -42,7 +42,7 @@ const finish = (gateway: TestApp, n = 0) => {
 /** 30 seconds pass in one. */
 const fast = (): TestAppOptions => ({ clock: createFastClock(30) })
 
-test('with every hook lost, a job done upstream is done here by the schedule alone', async () => {
+test('a job that is done upstream is done here by polls alone if every hook is lost', async () => {
   const gateway = await openTestApp(fast())
   await createJob(gateway)
   finish(gateway)
@@ -52,7 +52,7 @@ test('with every hook lost, a job done upstream is done here by the schedule alo
   expect(gateway.events.filter(({ name }) => name === 'jobMoved')).toHaveLength(2)
 })
 
-test('after a restart unfinished jobs go on, and what the first process wrote is still there', async () => {
+test('unfinished jobs continue after a restart with everything that the first process stored', async () => {
   const dataDir = await makeDataDir()
   const upstream = await openFakeUpstream()
   closeAfterTest(() => upstream.close())
@@ -135,7 +135,7 @@ test.runIf(isOnPostgres)(
   },
 )
 
-test('a stop does not wait for the turns of fetches: of polls and hooks that wait, none is made', async () => {
+test('a shutdown does not wait for fetches that wait for their turn, and makes none of them', async () => {
   const gateway = await openTestApp({ settings: { FETCH_PER_SECOND: '0.001' } })
   for (let n = 0; n < 3; n += 1) await createJob(gateway)
   const fetches = () => gateway.upstream.accepted.reduce((sum, job) => sum + job.fetches, 0)
@@ -169,7 +169,7 @@ test('a swap that finds no room for as long as it may wait fails, unsent and not
   expect(gateway.upstream.accepted).toHaveLength(0)
 })
 
-test('an upstream that is down at first only delays', async () => {
+test('a swap is submitted later if the upstream is down at first', async () => {
   const gateway = await openTestApp(fast())
   gateway.upstream.planSubmits({ kind: 'answer', status: 499, body: '' }, { kind: 'answer', status: 429, body: '' })
   const id = await createJob(gateway)

@@ -25,7 +25,7 @@ const reopen = async (dir: string): Promise<DiskHookJournal> => {
   return journal
 }
 
-test('what was kept and not settled is there after a restart, in order', async () => {
+test('the journal has unsettled records after a restart, in order', async () => {
   const { dir, journal } = await openJournal()
   await Promise.all([1, 2, 3].map((n) => journal.keep(record(n))))
   journal.settle(record(2))
@@ -33,14 +33,14 @@ test('what was kept and not settled is there after a restart, in order', async (
   expect((await reopen(dir)).left.map(({ jobId }) => jobId)).toEqual(expect.arrayContaining(['job_1', 'job_3']))
 })
 
-test('is on disk when it resolves: a process that dies then has lost nothing', async () => {
+test('the journal has a record on disk when it resolves, so that a crash then loses nothing', async () => {
   const { dir, journal } = await openJournal()
   closeAfterTest(() => journal.close())
   await journal.keep(record(1))
   expect((await reopen(dir)).left).toEqual([record(1)])
 })
 
-test('the same note twice is one', async () => {
+test('the journal keeps a record that comes twice once', async () => {
   const { journal, text } = await openJournal()
   closeAfterTest(() => journal.close())
   expect(await Promise.all([journal.keep(record(1)), journal.keep(record(1)), journal.keep(record(2))])).toEqual([
@@ -51,7 +51,7 @@ test('the same note twice is one', async () => {
   expect((await text()).trim().split('\n')).toHaveLength(2)
 })
 
-test('a settled note may come again', async () => {
+test('the journal accepts a settled record again', async () => {
   const { journal } = await openJournal()
   closeAfterTest(() => journal.close())
   await journal.keep(record(1))
@@ -59,7 +59,7 @@ test('a settled note may come again', async () => {
   expect(await journal.keep(record(1))).toBe(true)
 })
 
-test('is empty when all is settled, and stays small when something never is', async () => {
+test('the journal is empty when all records are settled, and stays small if one never is', async () => {
   const { dir, journal, text } = await openJournal()
   closeAfterTest(() => journal.close())
   await journal.keep(record(0))
@@ -74,7 +74,7 @@ test('is empty when all is settled, and stays small when something never is', as
   expect((await reopen(dir)).left).toEqual([record(-1), record(-2)])
 })
 
-test('a line that a crash cut off is not a note, and spoils none', async () => {
+test('the journal ignores a line that a crash cut off, and reads all others', async () => {
   const { dir, journal } = await openJournal()
   await journal.keep(record(1))
   await journal.close()
@@ -86,13 +86,13 @@ test('a line that a crash cut off is not a note, and spoils none', async () => {
   expect((await reopen(dir)).left).toEqual([record(1), record(3)])
 })
 
-test('says so when it cannot be written', async () => {
+test('the journal rejects a record that it cannot write', async () => {
   const { journal } = await openJournal()
   await journal.close()
   await expect(journal.keep(record(1))).rejects.toThrow(/closed|EBADF/i)
 })
 
-test('takes over the journals that earlier versions kept for each process, and removes them', async () => {
+test('the journal takes over the files that earlier versions wrote for each process, and removes them', async () => {
   const dir = await makeDataDir()
   // A number that a living process has again, as after a restart of a container.
   await writeFile(join(dir, `hooks-${process.pid}-00.journal`), `\n${JSON.stringify(record(1))}`)
@@ -104,7 +104,7 @@ test('takes over the journals that earlier versions kept for each process, and r
   expect((await reopen(dir)).left).toHaveLength(2)
 })
 
-test('a draft that a crash left behind is not taken for notes', async () => {
+test('the journal ignores a draft file that a crash left behind', async () => {
   const dir = await makeDataDir()
   await writeFile(join(dir, 'hooks.journal.draft'), `\n${JSON.stringify(record(1))}`)
   const journal = await openDiskHookJournal(dir)
@@ -113,7 +113,7 @@ test('a draft that a crash left behind is not taken for notes', async () => {
   expect([journal.left, (await reopen(dir)).left]).toEqual([[], [record(2)]])
 })
 
-test('writes at the start of the file again after everything was settled', async () => {
+test('the journal writes at the start of its file again after all records were settled', async () => {
   const { dir, journal, text } = await openJournal()
   closeAfterTest(() => journal.close())
   await journal.keep(record(1))

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { armFaultPoint, faultPoint } from '../../src/lib/fault-points.ts'
 
-test('an unarmed place does nothing; an armed one acts the n-th time, once', () => {
+test('a fault point does nothing unless it is armed, and then acts once, the n-th time', () => {
   faultPoint('hook-read')
   armFaultPoint('hook-read@3:throw')
   faultPoint('hook-read')
@@ -12,7 +12,7 @@ test('an unarmed place does nothing; an armed one acts the n-th time, once', () 
 })
 
 test.each(['', 'nowhere', 'hook-read@0', 'hook-read@', 'hook-read:kill', 'hook-read@2:throw '])(
-  'refuses %j',
+  'arming a fault point with %j is refused',
   (spec) => {
     expect(() => armFaultPoint(spec)).toThrow(TypeError)
   },

@@ -22,7 +22,7 @@ async function makeDatabase() {
   return url
 }
 
-test('two processes together let no more pass than the minute holds, and each tenant has its own', async () => {
+test('two processes together allow no more requests of a tenant than its limit per minute', async () => {
   const url = await makeDatabase()
   const [first, second] = [await openProcess(url, 100), await openProcess(url, 100)]
   const taken = await Promise.all(Array.from({ length: 300 }, async (_u, n) => (n % 2 ? first : second).take('acme')))
@@ -34,7 +34,7 @@ test('two processes together let no more pass than the minute holds, and each te
 })
 
 test(
-  'without the database each process counts for itself, and nobody is turned away for that',
+  'each process counts for itself while the database is away, and refuses no request because of it',
   { timeout: 20_000 },
   async () => {
     const { wire, through } = await openWireTo(await makeDatabase())

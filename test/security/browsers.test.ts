@@ -15,7 +15,7 @@ afterAll(() => stage.close())
 const MUTATION =
   'mutation { createSwap(input: { targetImage: { url: "https://example.com/t" }, swapImage: { url: "https://example.com/f" } }) { __typename } }'
 
-describe('a request without a question before it', () => {
+describe('a request that a browser sends without a preflight', () => {
   test.each([
     'text/plain',
     'text/plain;application/json',
@@ -27,21 +27,21 @@ describe('a request without a question before it', () => {
     'text/html',
     '*/*',
     ' ',
-  ])('a POST of type %j is refused', async (type) => {
+  ])('is refused as a POST of the type %j', async (type) => {
     const { status } = await post(stage.url, { query: MUTATION }, { 'content-type': type })
     expect(status).toBe(415)
     expect(stage.upstream.submits).toBe(0)
   })
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'image/png', 'message/http'])(
-    'a GET of type %s is refused',
+    'is refused as a GET of the type %s',
     async (type) => {
       const headers = { 'content-type': type, 'x-api-key': KEYS.acme }
       expect((await fetch(`${stage.url}/graphql?query={__typename}`, { headers })).status).toBe(415)
     },
   )
 
-  test('a GET never changes anything', async () => {
+  test('changes nothing as a GET', async () => {
     const address = `${stage.url}/graphql?query=${encodeURIComponent(MUTATION)}`
     for (const accept of ['application/json', 'text/event-stream']) {
       const answer = await read(await fetch(address, { headers: { 'x-api-key': KEYS.acme, accept } }))
@@ -51,13 +51,13 @@ describe('a request without a question before it', () => {
   })
 })
 
-describe('a request that the browser marks as another site’s', () => {
+describe('a request that the browser marks as cross-site', () => {
   test.each([
     ['an image', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }],
     ['a script', { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'script' }],
     ['a frame', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }],
     ['an object', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'embed' }],
-  ])('%s is refused', async (_what, headers) => {
+  ])('is refused for %s', async (_what, headers) => {
     const query = 'GET /graphql?query={__typename} HTTP/1.1\r\nHost: a\r\n'
     const lines = Object.entries({ ...headers, 'x-api-key': KEYS.acme }).map(([name, value]) => `${name}: ${value}\r\n`)
     // A fetch of Node's would set these headers itself.
@@ -78,7 +78,7 @@ const FOREIGN = [
 ]
 
 describe.each(FOREIGN)('the origin %s', (origin) => {
-  test('is neither answered nor allowed to ask', async () => {
+  test('is neither answered nor allowed in a preflight', async () => {
     const { status, headers } = await post(stage.url, { query: '{ __typename }' }, { origin })
     expect([status, headers.get('access-control-allow-origin')]).toEqual([403, null])
     const preflight = await fetch(`${stage.url}/graphql`, {
@@ -121,9 +121,9 @@ describe('an origin that is allowed', () => {
   })
 })
 
-describe('a gateway that knows no keys', () => {
+describe('a gateway without keys', () => {
   test.each(['evil.example', 'evil.example:4000', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1', ''])(
-    'is not there for the host %j that was made to lead to it',
+    'refuses the host %j that was made to resolve to it',
     async (host) => {
       const { app } = await openTestApp()
       const { port } = new URL(app.url)
@@ -133,7 +133,7 @@ describe('a gateway that knows no keys', () => {
     },
   )
 
-  test('is there for this machine’s own names', async () => {
+  test('answers to the names of this machine', async () => {
     const { app } = await openTestApp()
     const { port } = new URL(app.url)
     for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {

@@ -57,7 +57,7 @@ describe.each(Object.entries(REFUSED))('%s', (_name, query) => {
   })
 })
 
-describe('on a stream', () => {
+describe('a document over the limits', () => {
   const heavy = [
     '101 aliases',
     'eleven lists',
@@ -67,12 +67,12 @@ describe('on a stream', () => {
     'the SDL of the subgraph',
   ]
 
-  test.each(heavy)('%s is refused over SSE', async (name) => {
+  test.each(heavy)('with %s is refused over SSE', async (name) => {
     const { text } = await post(stage.url, { query: REFUSED[name] }, { accept: 'text/event-stream' })
     expect(text).toMatch(/^event: next\ndata: \{"errors":\[/)
   })
 
-  test.each(heavy)('%s is refused over WebSocket', async (name) => {
+  test.each(heavy)('with %s is refused over WebSocket', async (name) => {
     const { socket, messages, send } = openWire(stage.url)
     await once(socket, 'open')
     send({ type: 'connection_init', payload: { authorization: `Bearer ${KEYS.acme}` } })
@@ -83,7 +83,7 @@ describe('on a stream', () => {
     socket.terminate()
   })
 
-  test.each(heavy)('%s is refused over GET', async (name) => {
+  test.each(heavy)('with %s is refused over GET', async (name) => {
     const address = `${stage.url}/graphql?query=${encodeURIComponent(REFUSED[name] ?? '')}`
     const headers = { 'x-api-key': KEYS.acme, accept: 'application/graphql-response+json' }
     const { status } = await read(await fetch(address, { headers }))
@@ -91,14 +91,14 @@ describe('on a stream', () => {
   })
 })
 
-describe('errors tell nothing of the schema', () => {
+describe('an error about', () => {
   test.each([
     ['a field', '{ swapJo(id: "1") { id } }'],
     ['a type', '{ node(id: "1") { ... on SwapJo { id } } }'],
     ['an argument', '{ swapJob(idd: "1") { id } }'],
     ['a member of an input', 'mutation { createSwap(input: { targetImag: {}, swapImage: {} }) { __typename } }'],
     ['a value of an enum', 'subscription { swapJobsUpdated(filter: { statuses: [SUCCES] }) { kind } }'],
-  ])('%s that is misspelt has none suggested', async (_what, query) => {
+  ])('%s that is misspelt suggests no name of the schema', async (_what, query) => {
     const { text } = await post(stage.url, { query })
     expect(text).toContain('"errors"')
     expect(text).not.toContain('Did you mean')
@@ -117,24 +117,27 @@ describe('errors tell nothing of the schema', () => {
       'mutation ($items: [CreateSwapInput!]!) { createSwapBatch(input: { items: $items }) { __typename } }',
       { items: [{ ...INPUT, swapImag: {} }] },
     ],
-  ])('nor has %s in a variable, on any transport, also when the document is known', async (_what, query, variables) => {
-    for (let n = 0; n < 3; n += 1) {
-      const { text } = await post(stage.url, { query, variables })
+  ])(
+    '%s in a variable suggests no name of the schema, on any transport, also when the document is cached',
+    async (_what, query, variables) => {
+      for (let n = 0; n < 3; n += 1) {
+        const { text } = await post(stage.url, { query, variables })
+        expect(text).toContain('"errors"')
+        expect(text).not.toContain('Did you mean')
+      }
+      const { text } = await post(stage.url, { query, variables }, { accept: 'text/event-stream' })
       expect(text).toContain('"errors"')
       expect(text).not.toContain('Did you mean')
-    }
-    const { text } = await post(stage.url, { query, variables }, { accept: 'text/event-stream' })
-    expect(text).toContain('"errors"')
-    expect(text).not.toContain('Did you mean')
-    const { socket, messages, send } = openWire(stage.url)
-    await once(socket, 'open')
-    send({ type: 'connection_init', payload: { authorization: `Bearer ${KEYS.acme}` } })
-    await until(() => messages.some(({ type }) => type === 'connection_ack'))
-    send({ type: 'subscribe', id: '1', payload: { query, variables } })
-    const answer = await until(() => messages.find(({ id }) => id === '1'))
-    expect(JSON.stringify(answer)).not.toContain('Did you mean')
-    socket.terminate()
-  })
+      const { socket, messages, send } = openWire(stage.url)
+      await once(socket, 'open')
+      send({ type: 'connection_init', payload: { authorization: `Bearer ${KEYS.acme}` } })
+      await until(() => messages.some(({ type }) => type === 'connection_ack'))
+      send({ type: 'subscribe', id: '1', payload: { query, variables } })
+      const answer = await until(() => messages.find(({ id }) => id === '1'))
+      expect(JSON.stringify(answer)).not.toContain('Did you mean')
+      socket.terminate()
+    },
+  )
 
   test('nor has a variable', async () => {
     const query = 'subscription ($s: [SwapJobStatus!]) { swapJobsUpdated(filter: { statuses: $s }) { kind } }'
@@ -144,8 +147,8 @@ describe('errors tell nothing of the schema', () => {
   })
 })
 
-describe('lists', () => {
-  test('more than 200 representations are refused before one is looked up', async () => {
+describe('a document', () => {
+  test('with more than 200 representations is refused before one is looked up', async () => {
     const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on SwapJob { id } } }'
     const r = Array.from({ length: 201 }, (_u, n) => ({ __typename: 'SwapJob', id: `job_${n}` }))
     const { json } = await post(stage.url, { query, variables: { r } })
@@ -153,12 +156,12 @@ describe('lists', () => {
     expect((await post(stage.url, { query, variables: { r: r.slice(1) } })).json.data._entities).toHaveLength(200)
   })
 
-  test('more than 200 ids in a document are refused as well', async () => {
+  test('with more than 200 ids is refused', async () => {
     const { json } = await post(stage.url, { query: `{ nodes(ids: [${times(201, (n) => `${n}`)}]) { id } }` })
     expect(json.errors[0].extensions.code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
   })
 
-  test('and more than 200 ids of a filter', async () => {
+  test('with more than 200 ids in a filter is refused', async () => {
     const query = 'subscription ($ids: [ID!]) { swapJobsUpdated(filter: { ids: $ids }) { kind } }'
     const ids = Array.from({ length: 201 }, (_u, n) => `job_${n}`)
     const { text } = await post(stage.url, { query, variables: { ids } }, { accept: 'text/event-stream' })
@@ -166,12 +169,12 @@ describe('lists', () => {
   })
 })
 
-test('a batch is refused, and none of it is run', async () => {
+test('a batch of operations is refused, and none of them runs', async () => {
   const { status } = await post(stage.url, [{ query: '{ __typename }' }, { query: '{ __typename }' }])
   expect(status).toBe(400)
 })
 
-test('a name of an operation that goes on and on is refused', async () => {
+test('an operation name of many kilobytes is refused', async () => {
   const { status } = await post(stage.url, { query: 'query A { __typename }', operationName: 'A'.repeat(10_000) })
   expect(status).toBe(400)
 })

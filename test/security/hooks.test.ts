@@ -19,7 +19,7 @@ afterAll(() => stage.close())
 const send = async (path: string, init: RequestInit = {}) =>
   fetch(`${stage.url}/hooks/swapface/${path}`, { method: 'POST', body: '{"status":"SUCCESS"}', ...init })
 
-describe('a hook is foreign', () => {
+describe('a hook is answered like an unknown path', () => {
   test.each<[string, () => string]>([
     ['without a token', () => ''],
     ['with a token of its own making', () => `job_00000000000000000000000000.${'A'.repeat(22)}`],
@@ -40,14 +40,14 @@ describe('a hook is foreign', () => {
   })
 })
 
-test('a right token may do nothing but POST', async () => {
+test('a hook with a right token is refused with 405 unless it is a POST', async () => {
   for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'HEAD']) {
     const body = method === 'GET' || method === 'HEAD' ? {} : { body: '{}' }
     expect((await fetch(`${stage.url}/hooks/swapface/${token}`, { method, ...body })).status, method).toBe(405)
   }
 })
 
-test('a body that goes on and on is not read to its end', async () => {
+test('the body of a hook that exceeds its limit is not read to its end', async () => {
   expect((await send(token, { body: 'x'.repeat(300_000) })).status).toBe(413)
 })
 
@@ -69,7 +69,7 @@ test('what a hook says is not believed: another job’s id, an end that did not 
   expect(json.data.swapJob).toEqual({ status: 'ON_QUEUE', result: null })
 })
 
-test('a thousand forged hooks ask the database nothing', async () => {
+test('a thousand forged hooks cause no database query', async () => {
   const { app, queries, events } = await openTestApp({ clock: stillClock })
   const before = queries()
   // A busy system refuses some of a thousand connections that are opened at once.

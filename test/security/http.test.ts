@@ -135,7 +135,7 @@ describe('a body', () => {
     expect(answer.text).not.toMatch(/SyntaxError|at JSON|position \d/)
   })
 
-  test('that would change what all objects have changes nothing', async () => {
+  test('that tries to pollute object prototypes changes nothing', async () => {
     const poison =
       '{"query":"{ __typename }","variables":{"__proto__":{"polluted":1}},"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'
     expect((await post(stage.url, poison)).status).toBe(200)
@@ -143,7 +143,7 @@ describe('a body', () => {
   })
 })
 
-test('what is not asked for as GraphQL, uploads say, is refused', async () => {
+test('a multipart upload to the GraphQL endpoint is refused', async () => {
   const form = new FormData()
   form.set('operations', BODY)
   form.set('map', '{}')
@@ -155,7 +155,7 @@ test('what is not asked for as GraphQL, uploads say, is refused', async () => {
   expect(response.status).toBe(415)
 })
 
-test('every answer says that it is neither to be kept, sniffed nor framed', async () => {
+test('every response forbids caching, sniffing and framing', async () => {
   for (const path of [
     '/',
     '/graphql',

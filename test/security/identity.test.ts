@@ -23,7 +23,7 @@ async function create(init: Record<string, string> = {}, input: object = INPUT) 
   return json.data.createSwap as { job: { id: string }; watchToken: { token: string } | null }
 }
 
-describe('is nobody', () => {
+describe('a request is refused as unauthenticated', () => {
   test.each<[string, () => Promise<Record<string, string>> | Record<string, string>]>([
     ['without a key', () => ({ 'x-api-key': '' })],
     ['with a wrong key', () => ({ 'x-api-key': 'key-of-acme-0123456788' })],
@@ -96,27 +96,27 @@ describe('is nobody', () => {
   })
 })
 
-describe('is somebody', () => {
-  test('with a key, in either header, and with a JWT', async () => {
+describe('a caller', () => {
+  test('is authenticated with a key in either header, and with a JWT', async () => {
     for (const credentials of [{}, bearer(KEYS.acme), bearer(await stage.token())]) {
       expect((await post(stage.url, ME, credentials)).status).toBe(200)
     }
   })
 
-  test('whose JWT has no scope of ours may do nothing', async () => {
+  test('whose JWT has no scope of the gateway may do nothing', async () => {
     const credentials = bearer(await stage.token({ scope: 'openid profile swap' }))
     const { json } = await post(stage.url, { query: '{ swapJob(id: "x") { id } }' }, credentials)
     expect(json.errors[0].extensions.code).toBe('FORBIDDEN')
   })
 
-  test('who may read may not create, and nothing is sent', async () => {
+  test('with the scope swap:read only cannot create, and nothing is sent', async () => {
     const before = stage.upstream.submits
     const { json } = await post(stage.url, { query: CREATE, variables: { input: INPUT } }, { 'x-api-key': KEYS.reader })
     expect(json.errors[0].extensions.code).toBe('FORBIDDEN')
     expect(stage.upstream.submits).toBe(before)
   })
 
-  test('whose key is taken out of the file is nobody within seconds, and its sockets are closed with 4403', async () => {
+  test('whose key is removed from the file is refused within seconds, and its sockets are closed with 4403', async () => {
     const { socket, messages, send, closed } = openWire(stage.url, { 'x-api-key': KEYS.other })
     await once(socket, 'open')
     send({ type: 'connection_init' })
@@ -137,7 +137,7 @@ describe('is somebody', () => {
     await until(async () => (await post(stage.url, ME, { 'x-api-key': KEYS.other })).status === 200)
   })
 
-  test('stays who it is when the file of keys becomes unreadable', async () => {
+  test('stays authenticated when the file of keys becomes unreadable', async () => {
     await writeFile(stage.keysFile, 'nonsense')
     await until(() => stage.program.output().includes('could not read the API keys'))
     expect((await post(stage.url, ME)).status).toBe(200)
@@ -185,7 +185,7 @@ describe('a WebSocket', () => {
     expect(await closed).toBe(code)
   })
 
-  test('of another protocol is not spoken to', async () => {
+  test('with another subprotocol is refused', async () => {
     const { socket, closed } = openWire(stage.url, {}, 'graphql-ws')
     socket.on('open', () => socket.send('{"type":"connection_init"}'))
     expect(await closed).not.toBe(1000)
@@ -216,13 +216,13 @@ describe('a job of another tenant', () => {
     expect(JSON.stringify(theirs)).not.toContain(foreign)
   })
 
-  test('an entity cannot be told from none', async () => {
+  test('is answered as an entity like a missing one', async () => {
     const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on SwapJob { status } } }'
     const { json } = await post(stage.url, { query, variables: { r: [{ __typename: 'SwapJob', id: foreign }] } })
     expect(json.data).toEqual({ _entities: [null] })
   })
 
-  test('its upstream id finds nothing', async () => {
+  test('is not found by its upstream id', async () => {
     const upstreamId = stage.upstream.accepted.at(-1)?.id
     const { json } = await post(stage.url, {
       query: 'query ($id: ID!) { swapJob(id: $id) { id } }',
@@ -231,13 +231,13 @@ describe('a job of another tenant', () => {
     expect(json.data).toEqual({ swapJob: null })
   })
 
-  test('a subscription gets NOT_FOUND', async () => {
+  test('is answered to a subscription with NOT_FOUND', async () => {
     const query = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id } }'
     const { text } = await post(stage.url, { query, variables: { id: foreign } }, { accept: 'text/event-stream' })
     expect(text).toContain('NOT_FOUND')
   })
 
-  test('its idempotency key is free for others', async () => {
+  test('leaves its idempotency key free for other tenants', async () => {
     const input = { ...INPUT, idempotencyKey: 'the same key' }
     const [mine, theirs] = [await create({}, input), await create({ 'x-api-key': KEYS.other }, input)]
     expect(mine.job.id).not.toBe(theirs.job.id)
@@ -287,7 +287,7 @@ describe('a watch token', () => {
     expect(text).not.toContain(`"id":"${another}"`)
   })
 
-  test('creates nothing, and is handed no other', async () => {
+  test('creates no job and no other watch token', async () => {
     const { json } = await post(stage.url, { query: CREATE, variables: { input: INPUT } }, bearer(mine.token))
     expect(json.errors[0].extensions.code).toBe('FORBIDDEN')
   })
@@ -302,7 +302,7 @@ describe('a watch token', () => {
     expect(ids).toEqual([mine.id])
   })
 
-  test('with any one bit changed is nobody’s', async () => {
+  test('with any one bit changed is refused', async () => {
     const bytes = Buffer.from(mine.token)
     const changed = Array.from({ length: 40 }, (_u, n) => {
       const copy = Buffer.from(bytes)
@@ -324,7 +324,7 @@ test('a JWT with the name of another tenant in its subject is that tenant, and n
   expect(answers.map(({ status }) => status)).toEqual([200, 200])
 })
 
-test('a signature of another algorithm than the provider’s is refused', async () => {
+test('a JWT signed with another algorithm than the provider’s is refused', async () => {
   const jwt = new SignJWT({ sub: 'x' }).setProtectedHeader({ alg: 'HS512' }).setExpirationTime('1h')
   const token = await jwt.sign(new TextEncoder().encode('x'.repeat(64)))
   expect((await post(stage.url, ME, bearer(token))).status).toBe(401)

@@ -34,7 +34,7 @@ function openUpstream(url: string) {
   return upstream
 }
 
-test('sends what the reference asks for, and the key in its header', async () => {
+test('the upstream client sends what the reference asks for, with the key in its header', async () => {
   const seen: unknown[] = []
   const upstream = await openAgainst((request, response) => {
     let body = ''
@@ -72,14 +72,14 @@ test.each<[string, string | null, Buffer]>([
   ['is compressed with deflate', 'deflate', deflateSync(ACCEPTED)],
   ['is compressed with Brotli', 'BR', brotliCompressSync(`\uFEFF${ACCEPTED}`)],
   ['says that it is not encoded', 'identity', Buffer.from(ACCEPTED)],
-])('reads an answer that %s', async (_how, encoding, body) => {
+])('the upstream client reads an answer that %s', async (_how, encoding, body) => {
   const upstream = await openAgainst((_request, response) => {
     response.writeHead(200, encoding === null ? {} : { 'content-encoding': encoding }).end(body)
   })
   expect(await upstream.submit(REQUEST)).toEqual({ kind: 'accepted', upstreamId: 'U1' })
 })
 
-test('keeps the path of a base address', async () => {
+test('the upstream client keeps the path of its base address', async () => {
   const paths: unknown[] = []
   const server = createServer((request, response) => {
     paths.push(request.url)
@@ -90,7 +90,7 @@ test('keeps the path of a base address', async () => {
   expect(paths).toEqual(['/proxy/insightFace/v1/swap'])
 })
 
-test('a refused connection: surely not sent', async () => {
+test('a submit is surely not sent if the connection is refused', async () => {
   const server = createTcpServer()
   const port = await listen(server)
   await new Promise((resolve) => {
@@ -101,11 +101,11 @@ test('a refused connection: surely not sent', async () => {
   expect(await upstream.fetch('U1')).toEqual({ kind: 'nothing', reason: 'ECONNREFUSED', isDown: true })
 })
 
-test('a name that does not resolve: surely not sent', async () => {
+test('a submit is surely not sent if the host name does not resolve', async () => {
   expect(await openUpstream('http://upstream.invalid').submit(REQUEST)).toMatchObject({ kind: 'notSent' })
 })
 
-test('a TLS handshake that is not over when the time is up: surely not sent', async () => {
+test('a submit is surely not sent if the TLS handshake takes longer than the time-out', async () => {
   const port = await listen(createTcpServer(() => {}))
   expect(await openUpstream(`https://127.0.0.1:${port}`).submit(REQUEST)).toEqual({
     kind: 'notSent',
@@ -113,7 +113,7 @@ test('a TLS handshake that is not over when the time is up: surely not sent', as
   })
 })
 
-test('a request that cannot be written, or comes after the end: surely not sent', async () => {
+test('a submit is surely not sent if it cannot be written, or the client is closed', async () => {
   let requests = 0
   const port = await listen(createServer(() => (requests += 1)))
   const options = { url: `http://127.0.0.1:${port}`, submitTimeoutMs: 300, fetchTimeoutMs: 300 }
@@ -126,7 +126,7 @@ test('a request that cannot be written, or comes after the end: surely not sent'
   expect(requests).toBe(0)
 })
 
-test('a TLS handshake that fails: surely not sent', async () => {
+test('a submit is surely not sent if the TLS handshake fails', async () => {
   const port = await listen(createTcpServer((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n')))
   expect(await openUpstream(`https://127.0.0.1:${port}`).submit(REQUEST)).toMatchObject({ kind: 'notSent' })
 })
@@ -184,7 +184,7 @@ test.each(Object.entries(LOST_ANSWERS))('%s: a submit is unknown, a fetch says n
   expect((await upstream.fetch('U1')).kind).toBe('nothing')
 })
 
-test('waits as long as the upstream asks, in seconds, an hour at most', async () => {
+test('the upstream client reads Retry-After in seconds, an hour at most', async () => {
   const answers = ['7', '999999', 'Wed, 21 Oct 2026 07:28:00 GMT']
   const upstream = await openAgainst((_request, response) => {
     response.writeHead(429, { 'retry-after': answers.shift() ?? '' }).end('{"status":"FAILED"}')

@@ -19,7 +19,7 @@ describe('the answer to a submit', () => {
     [{ status: 'SUCCESS', message: null, data: { jobId: 171_349 } }, '171349'],
     [{ status: 'SOMETHING NEW', data: { jobId: 'U1' } }, 'U1'],
     [{ jobId: 'U1' }, 'U1'],
-  ])('is accepted where an id came: %j', (body, upstreamId) => {
+  ])('is accepted if it has an id: %j', (body, upstreamId) => {
     expect(parseSubmitAnswer(answer(body))).toEqual({ kind: 'accepted', upstreamId })
   })
 
@@ -32,11 +32,11 @@ describe('the answer to a submit', () => {
     ['an id of another kind', { status: 'SUCCESS', data: { jobId: {} } }],
     ['an empty id', { status: 'SUCCESS', data: { jobId: '' } }],
     ['an id without end', { status: 'SUCCESS', data: { jobId: 'x'.repeat(5_000) } }],
-  ])('is unknown, for it may have been accepted: 200 with %s', (_name, body) => {
+  ])('is unknown, because the job may exist, for status 200 with %s', (_name, body) => {
     expect(parseSubmitAnswer(answer(body)).kind).toBe('unknown')
   })
 
-  test.each([500, 502, 503, 504, 301, 302, 408, 418])('is unknown: HTTP %i', (status) => {
+  test.each([500, 502, 503, 504, 301, 302, 408, 418])('is unknown for the status %i', (status) => {
     expect(parseSubmitAnswer(answer('<html>', status)).kind).toBe('unknown')
   })
 
@@ -44,7 +44,7 @@ describe('the answer to a submit', () => {
     [429, false],
     [499, false],
     [400, true],
-  ])('is a no for now: HTTP %i', (status, noAccounts) => {
+  ])('is a transient refusal for the status %i', (status, noAccounts) => {
     const body = { status: 'FAILED', message: noAccounts ? 'No available accounts' : 'later', data: null }
     expect(parseSubmitAnswer(answer(body, status, 7_000))).toMatchObject({
       kind: 'refused',
@@ -53,7 +53,7 @@ describe('the answer to a submit', () => {
     })
   })
 
-  test('is a no for now only if the text begins with "No available accounts"', () => {
+  test('is a transient refusal with status 400 only if the text begins with "No available accounts"', () => {
     const message = 'cannot read https://x.example/?No available accounts'
     expect(parseSubmitAnswer(answer({ status: 'FAILED', message, data: null }, 400))).toMatchObject({
       kind: 'refused',
@@ -89,7 +89,7 @@ describe('the answer to a fetch', () => {
     quota: 3,
   }
 
-  test('is an outcome: the sample of the reference', () => {
+  test('is an outcome for the sample of the reference', () => {
     expect(parseFetchAnswer('U1', answer({ status: 'SUCCESS', message: null, jobId: 'U1', data }))).toEqual({
       kind: 'succeeded',
       upstreamId: 'U1',

@@ -36,7 +36,7 @@ test('a webhook receiver’s Retry-After counts as seconds or as an HTTP date, a
   }
 })
 
-test('a webhook carries the time of the wall clock, which follows one that was set', async () => {
+test('a webhook carries the time of the wall clock, also after that was set', async () => {
   const host = await openScriptedHost((_request, response) => {
     response.writeHead(204).end()
   })

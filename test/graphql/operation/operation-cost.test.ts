@@ -27,7 +27,7 @@ const ids = (count: number) => `[${times(count, (n) => `"job_${n}"`)}]`
 const r = (count: number) => Array.from({ length: count }, (_u, n) => ({ __typename: 'SwapJob', id: `job_${n}` }))
 const item = '{ targetImage: { url: "https://example.com/t" }, swapImage: { url: "https://example.com/f" } }'
 
-describe('nodes', () => {
+describe('the nodes of an operation', () => {
   test.each<[string, string, object, number]>([
     ['an id', '{ swapJob(id: "1") { id } }', {}, 1],
     ['an alias each', `{ ${times(7, (n) => `a${n}: swapJob(id: "1") { id }`)} }`, {}, 7],
@@ -61,13 +61,13 @@ describe('nodes', () => {
       {},
       4,
     ],
-  ])('of %s are counted', (_what, query, variables, nodes) => {
+  ])('are counted for %s', (_what, query, variables, nodes) => {
     expect(costOf(query, { ...variables }).nodes).toBe(nodes)
   })
 })
 
-describe('weight', () => {
-  test('of lists, counts and sums is what the SDL says', () => {
+describe('the weight of an operation', () => {
+  test('is what the SDL says of lists, counts and sums', () => {
     expect(costOf('{ swapJobs { totalCount } swapUsage { jobs } swapService { accepting } }').weight).toBe(80)
     expect(costOf('{ swapJobs(first: 10) { nodes { progress { ahead } } } }').weight).toBe(30)
     expect(costOf('{ swapJob(id: "1") { id } }').weight).toBe(0)

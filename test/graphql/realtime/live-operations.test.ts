@@ -30,7 +30,7 @@ const ROADS = {
 }
 
 describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
-  test('gives the state now, each newer one, and completes after the last', async () => {
+  test('a subscription gives the current state and each newer one, and completes after the final one', async () => {
     const { url, watched, listeners } = await openLiveStage()
     const seen: number[] = []
     const completed = watch(url, seen)
@@ -43,7 +43,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
     expect(listeners()).toBe(0)
   })
 
-  test('repeats the state while nothing changes', async () => {
+  test('a subscription repeats the state while nothing changes', async () => {
     const { url, watched } = await openLiveStage({ repeatAfterMs: 300 })
     const seen: number[] = []
     const completed = watch(url, seen)
@@ -54,7 +54,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
     expect(seen.at(-1)).toBe(2)
   })
 
-  test('goes on when its feed can be read again', async () => {
+  test('a subscription continues when its feed can be read again', async () => {
     const { url, watched, errors } = await openLiveStage()
     const seen: number[] = []
     const completed = watch(url, seen)
@@ -80,7 +80,7 @@ test('an event is executed once for all who run the same operation', async () =>
   expect([watched.given - given, watched.executed - executed]).toEqual([20, 1])
 })
 
-test('those who run another document, or with other variables, are given their own', async () => {
+test('subscribers with another document or other variables each get their own results', async () => {
   const { url, watched } = await openLiveStage()
   const { init, subscribe, messages } = connectWire(url)
   await init()
@@ -123,7 +123,7 @@ test('a reader that stops reading is given the newest state when it goes on, and
   expect(unsent).toBeLessThan(100_000)
 })
 
-test('SSE ends when what the viewer has shown ends', async () => {
+test('an SSE stream is cut when the credential of its viewer expires', async () => {
   let now = 0
   const { url } = await openLiveStage({ viewer: { ...localViewer, expiresAt: 100 }, now: () => now })
   const seen: unknown[] = []
@@ -161,7 +161,7 @@ describe('an SSE request', () => {
     }
   })
 
-  test('that is none is refused with what to do', async () => {
+  test('that is malformed is refused with 400, 405 or 413', async () => {
     const { url } = await openLiveStage()
     expect((await ask(url, { method: 'POST', body: 'nonsense' })).status).toBe(400)
     expect((await ask(url, { method: 'POST', body: '{"variables":{}}' })).status).toBe(400)

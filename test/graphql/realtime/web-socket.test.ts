@@ -8,7 +8,7 @@ import { until } from '../../support/until.ts'
 
 const WATCH = 'subscription { watched { version } }'
 
-describe('closes a socket whose client', () => {
+describe('the gateway closes a socket whose client', () => {
   test.each<[string, readonly object[], number]>([
     ['subscribes before it was acknowledged', [{ type: 'subscribe', id: '1', payload: { query: WATCH } }], 4401],
     ['says connection_init twice', [{ type: 'connection_init' }, { type: 'connection_init' }], 4429],
@@ -50,7 +50,7 @@ describe('closes a socket whose client', () => {
     expect((await frames.closed).code).toBe(1013)
   })
 
-  test('asks for more than it reads', async () => {
+  test('requests more than it reads', async () => {
     const { url, unsentBytes } = await openLiveStage({ limits: { maxUnsentBytes: 100_000 } })
     const { init, subscribe, socket, messages, closed } = connectWire(url)
     await init()
@@ -62,7 +62,7 @@ describe('closes a socket whose client', () => {
     expect(messages.filter(({ type }) => type === 'next').length).toBeLessThan(20)
   })
 
-  test('has shown something that ends now', async () => {
+  test('presented a credential that expires now', async () => {
     let now = 0
     const { url } = await openLiveStage({ viewer: { ...localViewer, expiresAt: 100 }, now: () => now })
     const { init, subscribe, messages, closed } = connectWire(url)
@@ -73,7 +73,7 @@ describe('closes a socket whose client', () => {
     expect(await closed).toEqual({ code: 4403, reason: 'Forbidden' })
   })
 
-  test('is one too many of its tenant, and takes others again when one has gone', async () => {
+  test('exceeds the sockets of its tenant, and accepts another when one has closed', async () => {
     const { url } = await openLiveStage({ limits: { maxSocketsPerTenant: 1 } })
     const first = connectWire(url)
     await first.init()
@@ -145,7 +145,7 @@ test('a malformed subscribe closes the socket with a reason that names the membe
   expect(await closed).toEqual({ code: 4400, reason: '`operationName` has at most 128 characters.' })
 })
 
-test('an operation too many is told so, and the others go on', async () => {
+test('an operation beyond the limit of a socket gets an error, and the others go on', async () => {
   const { url, watched } = await openLiveStage({ limits: { maxOperations: 2 } })
   const { init, subscribe, messages, send } = connectWire(url)
   await init()
@@ -179,7 +179,7 @@ test.each<[string, Partial<Viewer>, number]>([
   },
 )
 
-test('a socket that was closed for too many messages runs none of the later ones', async () => {
+test('a socket that was closed for too many messages processes none of the later ones', async () => {
   const stage = await openLiveStage({ limits: { maxOperations: 2, messagesPerOperation: 5 } })
   const { init, subscribe, send, closed } = connectWire(stage.url)
   await init()

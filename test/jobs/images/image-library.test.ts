@@ -68,7 +68,7 @@ async function openStage() {
   }
 }
 
-test('bytes without a row are swept once they are old, and no others', async () => {
+test('blobs without a database row are deleted once they are old, and no others', async () => {
   const { library, put, keys, pass } = await openStage()
   const [a, b] = [await put('img_a', true), await put('img_b', false)]
   await library.sweepOrphans()
@@ -78,7 +78,7 @@ test('bytes without a row are swept once they are old, and no others', async () 
   expect(await keys()).toEqual([`img_a/${a.sha256}`])
 })
 
-test('an image goes with all its views, and its row says so', async () => {
+test('a purged image loses all its views, and its row says PURGED', async () => {
   const { images, library, put, keys } = await openStage()
   const [image, other] = [await put('img_a', true), await put('img_b', true)]
   for (const width of [10, 20]) {
@@ -94,7 +94,7 @@ test('an image goes with all its views, and its row says so', async () => {
   ])
 })
 
-test('a view that many ask for at once is made once', async () => {
+test('a view that is requested many times at once is made once', async () => {
   const { library, put, keys } = await openStage()
   const image = await put('img_a', true)
   const view = { id: image.id, type: 'image/png', width: 10 } as const

@@ -15,7 +15,7 @@ test('the least recently used views of a tenant are evicted once it has too many
   expect(index.takeExcess(20)).toEqual([])
 })
 
-test('above the limit of all tenants the one with the most bytes gives way', () => {
+test('the tenant with the most bytes loses views if all tenants together exceed the limit', () => {
   const index = new ViewIndex(LIMITS)
   for (const [tenant, bytes] of Object.entries({ a: 90, b: 100, c: 50, d: 20 })) {
     for (let n = 0; n < bytes / 10; n++) index.record(tenant, `${tenant}${n}`, view(10, n))
@@ -34,7 +34,7 @@ test('a view that was not used for the longest time is evicted, whatever its siz
   expect(index.takeExcess(1_200)).toEqual(['old'])
 })
 
-test('with any order of uses no tenant and not all together keep more than their limits', () => {
+test('no tenant, and not all together, keep more than their limits, in any order of uses', () => {
   const index = new ViewIndex(LIMITS)
   const remaining = new Map<string, number>()
   for (let n = 0; n < 3_000; n++) {

@@ -14,7 +14,7 @@ const EVENTS = 400
 const SILENT = 'https://silent.example.com/'
 const LIVE = 'https://live.example.com/'
 
-test('one that never answers is given up again and again, and never has more than its share', async () => {
+test('a webhook receiver that never answers never has more than its share of the attempts, however many events it has', async () => {
   const { engine, store } = await openMemoryStore()
   const clock = createStepClock()
   const makeEvent = async (n: number, url: string) => {

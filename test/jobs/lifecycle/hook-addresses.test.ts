@@ -3,7 +3,7 @@ import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.
 
 const tokenOf = (address: string) => address.slice(address.lastIndexOf('/') + 1)
 
-test('a token leads back to its job, and to no other', () => {
+test('a hook token leads back to its job, and to no other', () => {
   const hooks = createHookAddresses('https://gateway.example/', ['a-secret-of-some-length'])
   const address = hooks.addressOf('job_1')
   expect(address).toMatch(/^https:\/\/gateway\.example\/hooks\/swapface\/job_1\.[\w-]{22}$/)
@@ -11,7 +11,7 @@ test('a token leads back to its job, and to no other', () => {
   expect(hooks.parseToken(tokenOf(address).replace('job_1', 'job_2'))).toBeNull()
 })
 
-test('is the same after a restart, and another with another secret', () => {
+test('a hook address is the same after a restart, and differs with another secret', () => {
   const [first, again, other] = ['secret-number-one', 'secret-number-one', 'secret-number-two'].map((secret) =>
     createHookAddresses('https://gateway.example', [secret]).addressOf('job_1'),
   )
@@ -19,7 +19,7 @@ test('is the same after a restart, and another with another secret', () => {
   expect(other).not.toBe(first)
 })
 
-test('a rotated secret signs no more, and verifies still', () => {
+test('a rotated secret of hook tokens verifies and does not sign', () => {
   const old = createHookAddresses('https://gateway.example', ['the-old-secret-here'])
   const rotated = createHookAddresses('https://gateway.example', ['the-new-secret-here', 'the-old-secret-here'])
   expect(rotated.parseToken(tokenOf(old.addressOf('job_1')))).toBe('job_1')

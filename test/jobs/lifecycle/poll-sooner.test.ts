@@ -19,31 +19,34 @@ async function openJob() {
   return { store, job }
 }
 
-test.each(['before', 'while'])('who begins %s the look is written down', async (when) => {
-  const { store, job } = await openJob()
-  const bus = createMemoryBus()
-  const watchWhen = (moment: string) => {
-    if (moment !== when) return
-    const detach = bus.subscribeJob(job.id, () => {})
-    closeAfterTest(async () => detach())
-  }
-  const applyReport = createApplyReport({
-    bus,
-    store: {
-      ...store,
-      applyDecision: async (...args) => {
-        watchWhen('while')
-        return store.applyDecision(...args)
+test.each(['before', 'while'])(
+  'a job watched %s its next look is stored is polled within ten seconds',
+  async (when) => {
+    const { store, job } = await openJob()
+    const bus = createMemoryBus()
+    const watchWhen = (moment: string) => {
+      if (moment !== when) return
+      const detach = bus.subscribeJob(job.id, () => {})
+      closeAfterTest(async () => detach())
+    }
+    const applyReport = createApplyReport({
+      bus,
+      store: {
+        ...store,
+        applyDecision: async (...args) => {
+          watchWhen('while')
+          return store.applyDecision(...args)
+        },
       },
-    },
-    onRoom: () => {},
-    onWebhook: () => {},
-    telemetry: { jobMoved: () => {}, evidenceTooLate: () => {}, upstreamIdTaken: () => {} },
-    deadlines: { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 900_000 },
-    random: () => 0.5,
-  })
-  watchWhen('before')
-  const finding = { kind: 'unfinished', upstreamId: 'U1', word: 'ON_QUEUE' } as const
-  await applyReport(job, { source: 'RECONCILER', at: NOW, fencing: job.fencing, finding })
-  expect((await store.findJob(job.id))?.wakeAt).toBeLessThanOrEqual(NOW + WATCHED_EVERY_MS)
-})
+      onRoom: () => {},
+      onWebhook: () => {},
+      telemetry: { jobMoved: () => {}, evidenceTooLate: () => {}, upstreamIdTaken: () => {} },
+      deadlines: { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 900_000 },
+      random: () => 0.5,
+    })
+    watchWhen('before')
+    const finding = { kind: 'unfinished', upstreamId: 'U1', word: 'ON_QUEUE' } as const
+    await applyReport(job, { source: 'RECONCILER', at: NOW, fencing: job.fencing, finding })
+    expect((await store.findJob(job.id))?.wakeAt).toBeLessThanOrEqual(NOW + WATCHED_EVERY_MS)
+  },
+)

@@ -40,7 +40,7 @@ function openBreaker() {
   return { breaker, advance }
 }
 
-test('opens after five failures in a row, and not when a success is among them', () => {
+test('the breaker opens after five failures in a row, and not if a success is among them', () => {
   const { breaker } = openBreaker()
   fail(breaker, 4)
   breaker.succeeded()
@@ -50,7 +50,7 @@ test('opens after five failures in a row, and not when a success is among them',
   expect([breaker.isOpen(), breaker.tryPass()]).toEqual([true, false])
 })
 
-test('lets one probe through after a pause, and all after its success', () => {
+test('the breaker passes one probe after a pause, and all calls after its success', () => {
   const { breaker, advance } = openBreaker()
   fail(breaker, 5)
   advance(1_000)
@@ -59,7 +59,7 @@ test('lets one probe through after a pause, and all after its success', () => {
   expect([breaker.tryPass(), breaker.tryPass()]).toEqual([true, true])
 })
 
-test('pauses longer after each failed probe, half a minute at most', () => {
+test('the breaker pauses longer after each failed probe, up to half a minute', () => {
   const { breaker, advance } = openBreaker()
   fail(breaker, 5)
   const pauses: number[] = []
@@ -75,7 +75,7 @@ test('pauses longer after each failed probe, half a minute at most', () => {
   expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
 })
 
-test('a probe that was not made after all leaves its place to another', () => {
+test('a probe that is abandoned lets another call probe', () => {
   const { breaker, advance } = openBreaker()
   fail(breaker, 5)
   advance(1_000)
@@ -92,7 +92,7 @@ test('calls that were under way when the pause began do not lengthen it', () => 
   expect(breaker.tryPass()).toBe(true)
 })
 
-test('the failures of all processes together hold all of them back, and one at a time probes', () => {
+test('the failures of all processes together open every breaker, and one process at a time probes', () => {
   const { breakers, advance } = openBreakers(3)
   const [first, second, third] = breakers
   fail(first, 2)
@@ -111,7 +111,7 @@ test('the failures of all processes together hold all of them back, and one at a
   expect(breakers.map((breaker) => breaker.isTripped())).toEqual([false, false, false])
 })
 
-test('a probe whose process died holds the others back for as long as a call may take', () => {
+test('a probe whose process died blocks the others for as long as a call may take', () => {
   const { breakers, advance } = openBreakers(2)
   const [dying, other] = breakers
   fail(dying, 5)
@@ -123,7 +123,7 @@ test('a probe whose process died holds the others back for as long as a call may
   expect(other.tryPass()).toBe(true)
 })
 
-test('a probe of its own that is never heard of again does not hold it back for ever', () => {
+test('a probe that never reports its outcome blocks its own process for as long as a call may take', () => {
   const { breaker, advance } = openBreaker()
   fail(breaker, 5)
   advance(1_000)
@@ -134,7 +134,7 @@ test('a probe of its own that is never heard of again does not hold it back for 
   expect(breaker.tryPass()).toBe(true)
 })
 
-test('a process that alone cannot reach the upstream is held back, and holds nobody else back', () => {
+test('a process that alone cannot reach the upstream opens its own breaker only', () => {
   const { breakers } = openBreakers(2)
   const [cut, other] = breakers
   for (let n = 0; n < 5; n += 1) {
@@ -145,7 +145,7 @@ test('a process that alone cannot reach the upstream is held back, and holds nob
   expect([cut.isTripped(), other.isTripped()]).toEqual([true, false])
 })
 
-test('a word of a newer version is passed over', () => {
+test('the breaker ignores a message of a newer version', () => {
   const { breakers, deliver } = openBreakers(1)
   deliver('half open')
   expect(breakers[0].tryPass()).toBe(true)

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { createAutoResetEvent } from '../../../src/lib/async/auto-reset-event.ts'
 
-test('a wait ends with the first ring', async () => {
+test('a wait for an event ends with the first notification', async () => {
   const signal = createAutoResetEvent()
   const waiting = signal.wait(10_000)
   signal.notify()
   expect(await waiting).toBe(true)
 })
 
-test('rings before a wait end it at once, and count as one', async () => {
+test('notifications before a wait end it at once, and count as one', async () => {
   const signal = createAutoResetEvent()
   signal.notify()
   signal.notify()
@@ -16,11 +16,11 @@ test('rings before a wait end it at once, and count as one', async () => {
   expect(await signal.wait(1)).toBe(false)
 })
 
-test('a wait without a ring ends with its time', async () => {
+test('a wait without a notification ends with its time-out', async () => {
   expect(await createAutoResetEvent().wait(1)).toBe(false)
 })
 
-test('closing ends the wait, and every later one', async () => {
+test('closing an event ends its wait, and every later one', async () => {
   const signal = createAutoResetEvent()
   const waiting = signal.wait(10_000)
   signal.close()

@@ -1,14 +1,14 @@
 import { expect, test, vi } from 'vitest'
 import { closeSpread } from '../../../src/lib/async/close-spread.ts'
 
-test('closes few at once', async () => {
+test('a few connections are closed at once', async () => {
   const closed: number[] = []
   const spread = closeSpread([1, 2, 3], (connection) => closed.push(connection))
   expect(closed).toEqual([1, 2, 3])
   await spread
 })
 
-test('closes many within five seconds, a hundredth of them in one moment', async () => {
+test('many connections are closed within five seconds, a hundredth of them at a time', async () => {
   vi.useFakeTimers()
   try {
     const closedAt: number[] = []

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createClosers } from '../../../src/lib/async/closers.ts'
 
-test('closes in the reverse order of opening, each after the one before has ended', async () => {
+test('resources are closed in the reverse order of opening, one after the other', async () => {
   const closers = createClosers()
   const closed: string[] = []
   closers.add(() => {
@@ -17,7 +17,7 @@ test('closes in the reverse order of opening, each after the one before has ende
   expect(closed).toHaveLength(2)
 })
 
-test('one that fails to close does not keep the others open', async () => {
+test('a resource that fails to close does not keep the others open', async () => {
   const closers = createClosers()
   let closed = false
   closers.add(() => {

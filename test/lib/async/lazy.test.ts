@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { lazy } from '../../../src/lib/async/lazy.ts'
 
-test('loads once, at the first call, for callers at the same time as well', async () => {
+test('a lazy value is loaded once, at the first call, also for concurrent callers', async () => {
   let loads = 0
   const get = lazy(async () => (loads += 1))
   expect(loads).toBe(0)
@@ -9,7 +9,7 @@ test('loads once, at the first call, for callers at the same time as well', asyn
   expect(await get()).toBe(1)
 })
 
-test('tries again after a load that failed', async () => {
+test('a lazy value is loaded again after a load that failed', async () => {
   let loads = 0
   const get = lazy(async () => {
     loads += 1

@@ -16,7 +16,7 @@ test('a burst is worked through in order, a few in each turn of the event loop',
   expect(seen.slice(0, 6)).toEqual(['work 1', 'work 2', 'turn', 'work 3', 'work 4', 'turn'])
 })
 
-test('what comes after the queue was empty is taken as well', async () => {
+test('work that is added after the queue was empty is done as well', async () => {
   const enqueue = createTickQueue(1)
   const seen: number[] = []
   for (const n of [1, 2]) {

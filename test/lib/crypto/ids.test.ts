@@ -11,6 +11,6 @@ test('ids sort by the time they were made', () => {
   expect(ids.toSorted()).toEqual(ids)
 })
 
-test('ids of one moment differ', () => {
+test('ids that are created in the same millisecond differ', () => {
   expect(new Set(Array.from({ length: 10_000 }, () => createId('job', 1))).size).toBe(10_000)
 })

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { encodeTextFrame } from '../../../src/lib/http/web-socket-frame.ts'
 
-test('frames of every length form are read by a client as they were meant', async () => {
+test('text frames with every form of length are read correctly by a client', async () => {
   const lengths = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000]
   const bodies = [...lengths.map((length) => 'x'.repeat(length)), 'ünïcödé 🙂']
   const sockets = new WebSocketServer({ noServer: true })

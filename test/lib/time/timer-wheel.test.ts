@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('a turn comes once in each interval, and never later than that', () => {
+test('a timer of the wheel fires once in each interval, and never later', () => {
   const timers = createTimerWheel(60_000, () => 0)
   const act = vi.fn<() => void>()
   timers.add(act)
@@ -19,7 +19,7 @@ test('a turn comes once in each interval, and never later than that', () => {
   timers.close()
 })
 
-test('turns that begin together are spread', () => {
+test('timers that are added together fire at different moments', () => {
   let calls = 0
   const timers = createTimerWheel(60_000, () => (calls++ % 10) / 10)
   const at = new Set<number>()
@@ -29,7 +29,7 @@ test('turns that begin together are spread', () => {
   timers.close()
 })
 
-test('a turn that is put off begins its interval anew, and one that is stopped never comes', () => {
+test('a timer that is reset begins its interval again, and one that is stopped never fires', () => {
   const timers = createTimerWheel(60_000, () => 0.99)
   const reset = vi.fn<() => void>()
   const stopped = vi.fn<() => void>()
@@ -46,7 +46,7 @@ test('a turn that is put off begins its interval anew, and one that is stopped n
   timers.close()
 })
 
-test('acts that stop and put off others do no harm', () => {
+test('timers can stop and reset other timers when they fire', () => {
   const timers = createTimerWheel(60_000, () => 0)
   const other = vi.fn<() => void>()
   const first = timers.add(() => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createTtlCache } from '../../../src/lib/time/ttl-cache.ts'
 
-test('what is remembered is so for its time, and for less than twice that', () => {
+test('an entry of the cache lives for its TTL, and for less than twice that', () => {
   let now = 0
   const memory = createTtlCache<number>(100, () => now)
   const ages = new Map<number, Set<boolean>>()
@@ -17,7 +17,7 @@ test('what is remembered is so for its time, and for less than twice that', () =
   expect([new Set(young), new Set(old)]).toEqual([new Set([true]), new Set([false])])
 })
 
-test('it ends by itself when nothing new comes, however long that is', () => {
+test('an entry of the cache expires although no other is added', () => {
   let now = 0
   const memory = createTtlCache<string>(100, () => now)
   memory.set('a', 'x')
@@ -30,7 +30,7 @@ test('it ends by itself when nothing new comes, however long that is', () => {
   expect(memory.get('b')).toBeUndefined()
 })
 
-test('what is too much for it goes sooner, the oldest first', () => {
+test('the cache evicts the oldest entries sooner if it exceeds its size', () => {
   const memory = createTtlCache<string>(
     100,
     () => 0,

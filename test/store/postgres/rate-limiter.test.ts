@@ -41,13 +41,13 @@ test('turns of two processes on one database follow each other, one interval apa
   expect(intervals).toEqual(Array.from({ length: 29 }, (_unused, n) => n + 1))
 })
 
-test('a second’s worth of turns is free at once', async () => {
+test('a second’s turns can be taken at once', async () => {
   const { pacers, waits } = await openTwo(1_000)
   await Promise.all(Array.from({ length: 100 }, async (_unused, n) => pacers[n % 2]?.take()))
   expect(waits).toEqual([])
 })
 
-test('a turn is given to whoever does not wait only where one is free', async () => {
+test('a turn is granted without waiting only if one is free', async () => {
   const { pacers } = await openTwo(0.1)
   expect(await pacers[0]?.tryTake()).toBe(true)
   expect(await pacers[1]?.tryTake()).toBe(false)
