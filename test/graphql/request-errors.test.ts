@@ -1,8 +1,17 @@
 /** Requests that are refused: the status that the media type asks for, and a code and a message that name the cause. */
 import { gzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { sha256 } from '../../src/lib/crypto/sha256.ts'
+import { closeAfterGroup } from '../support/close-after-test.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
+
+/** Refused requests leave nothing behind: one gateway serves all tests. */
+let gateway: TestApp
+beforeAll(async () =>
+  closeAfterGroup(async () => {
+    gateway = await openTestApp()
+  }),
+)
 
 const QUERY = '{ swapService { accepting } }'
 const HASH = 'a'.repeat(64)
@@ -57,7 +66,6 @@ describe('a document that cannot run', () => {
   }
 
   test.each(Object.entries(DOCUMENTS))('%s gets 200 as JSON, 400 as a GraphQL response', async (_why, [body, code]) => {
-    const gateway = await openTestApp()
     const params = Object.fromEntries(
       Object.entries(body).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
     )
@@ -83,7 +91,6 @@ describe('a document that cannot run', () => {
   })
 
   test('of which only a digest was sent gets the words that clients of persisted queries compare', async () => {
-    const gateway = await openTestApp()
     const expected = [{ message: 'PersistedQueryNotSupported', extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } }]
     expect((await post(gateway, APQ)).errors).toEqual(expected)
     expect((await get(gateway, { extensions: JSON.stringify(APQ.extensions) }, {})).errors).toEqual(expected)
@@ -145,7 +152,6 @@ describe('a malformed body', () => {
   test.each(Object.entries(BODIES))(
     '%s gets 400 whatever the media type, and its own code',
     async (_what, [body, code, message]) => {
-      const gateway = await openTestApp()
       for (const accept of ['application/json', 'application/graphql-response+json']) {
         const answer = await post(gateway, body, { accept })
         expect([answer.status, answer.errors[0]?.extensions]).toEqual([400, { code }])
@@ -155,7 +161,6 @@ describe('a malformed body', () => {
   )
 
   test('a byte order mark before the JSON is skipped', async () => {
-    const gateway = await openTestApp()
     const body = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(JSON.stringify({ query: QUERY }))])
     for (let n = 0; n < 3; n += 1) {
       const { status, errors } = await post(gateway, body)
@@ -164,7 +169,6 @@ describe('a malformed body', () => {
   })
 
   test('null stands for a member that is absent', async () => {
-    const gateway = await openTestApp()
     const body = { query: QUERY, variables: null, operationName: null, extensions: null, documentId: null }
     expect(await post(gateway, body)).toMatchObject({ status: 200, errors: [] })
   })
@@ -175,7 +179,6 @@ test.each([
   ['variables', '[1]', 'INVALID_VARIABLES', /`variables` must be a JSON object/],
   ['extensions', '{', 'INVALID_EXTENSIONS', /`extensions` is not valid JSON/],
 ])('a GET with %s=%s gets 400 and a message that names the parameter', async (name, value, code, message) => {
-  const gateway = await openTestApp()
   const { status, errors } = await get(gateway, { query: QUERY, [name]: value }, { accept: 'application/json' })
   expect([status, errors[0]?.extensions, errors[0]?.message]).toEqual([400, { code }, expect.stringMatching(message)])
 })
@@ -205,7 +208,7 @@ describe('the headers of a body', () => {
       /UTF-8/,
     ],
   ])('%s: 415, and the message names the header', async (_what, body, headers, code, message) => {
-    const { status, errors } = await post(await openTestApp(), body, headers)
+    const { status, errors } = await post(gateway, body, headers)
     expect([status, errors[0]?.extensions]).toEqual([415, { code }])
     expect(errors[0]?.message).toMatch(message)
   })
@@ -217,13 +220,12 @@ describe('the headers of a body', () => {
     { 'content-type': 'Application/JSON' },
     { 'content-type': 'application/graphql+json' },
   ])('%o is taken', async (headers) => {
-    expect(await post(await openTestApp(), text, headers)).toMatchObject({ status: 200, errors: [] })
+    expect(await post(gateway, text, headers)).toMatchObject({ status: 200, errors: [] })
   })
 })
 
 describe('an accept header that cannot be served', () => {
   test('gets 406 and a body that names what can be, the same each time', async () => {
-    const gateway = await openTestApp()
     for (const accept of ['application/xml', 'multipart/mixed', 'application/json;q=0', 'application/xml']) {
       const { status, headers, errors } = await post(gateway, { query: QUERY }, { accept })
       expect([status, headers.get('content-type'), headers.get('accept')]).toEqual([
@@ -246,7 +248,6 @@ describe('an accept header that cannot be served', () => {
     'application/graphql-response+json',
     'multipart/mixed;boundary="graphql";subscriptionSpec=1.0,application/json',
   ])('a subscription that accepts %s gets 406, and is told of SSE and WebSocket', async (accept) => {
-    const gateway = await openTestApp()
     for (const query of [
       'subscription { swapJobsUpdated { kind } }',
       `query A ${QUERY} subscription B { swapJobsUpdated { kind } }`,
@@ -267,7 +268,7 @@ describe('an accept header that cannot be served', () => {
   test.each(['*/*', 'application/json, text/event-stream', 'application/json, text/event-stream;q=0.1'])(
     'a subscription that accepts %s gets a stream; a query beside it gets JSON',
     async (accept) => {
-      const { app } = await openTestApp()
+      const { app } = gateway
       const query = `query Ask ${QUERY} subscription Watch { swapJobsUpdated { kind } }`
       const ask = async (operationName: string) =>
         fetch(`${app.url}/graphql`, {
@@ -288,16 +289,16 @@ describe('an accept header that cannot be served', () => {
 describe('statuses that do not depend on the document', () => {
   test.each(['application/json', 'application/graphql-response+json'])('stay what they are as %s', async (accept) => {
     const settings = { API_KEYS: `a:${sha256('key-of-a')}`, TENANT_REQUESTS_PER_MINUTE: '2' }
-    const gateway = await openTestApp({ settings })
-    const url = `${gateway.app.url}/graphql`
+    const limited = await openTestApp({ settings })
+    const url = `${limited.app.url}/graphql`
     const own = { authorization: 'Bearer key-of-a', accept }
-    expect((await post(gateway, { query: QUERY }, { accept })).status).toBe(401)
+    expect((await post(limited, { query: QUERY }, { accept })).status).toBe(401)
     expect((await send(url, { method: 'PUT', headers: own })).status).toBe(405)
-    expect((await post(gateway, 'x'.repeat(300_000), own)).status).toBe(413)
+    expect((await post(limited, 'x'.repeat(300_000), own)).status).toBe(413)
     const mutation = 'mutation { forgetSwaps(input: { ids: ["x"] }) { __typename } }'
-    expect((await get(gateway, { query: mutation }, own)).status).toBe(405)
-    await post(gateway, { query: QUERY }, own)
-    const spent = await post(gateway, { query: QUERY }, own)
+    expect((await get(limited, { query: mutation }, own)).status).toBe(405)
+    await post(limited, { query: QUERY }, own)
+    const spent = await post(limited, { query: QUERY }, own)
     expect([spent.status, spent.errors[0]?.extensions]).toEqual([429, { code: 'RATE_LIMITED' }])
     expect(
       (await send(url, { headers: { ...own, origin: 'https://other.example.com' } }).catch(() => null))?.status,
@@ -306,7 +307,7 @@ describe('statuses that do not depend on the document', () => {
 })
 
 test('a path with a slash at its end is answered with 404 and the path that is served', async () => {
-  const { app } = await openTestApp()
+  const { app } = gateway
   const response = await fetch(`${app.url}/graphql/`, { method: 'POST', body: JSON.stringify({ query: QUERY }) })
   expect([response.status, await response.text()]).toEqual([404, expect.stringContaining('GraphQL is at /graphql.')])
 })
