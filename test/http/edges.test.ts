@@ -1,10 +1,18 @@
 /** Request forms that proxies, load balancers and other clients send (RFC 9110, 9112), as they are on the wire. */
 import { connect } from 'node:net'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { sendRaw } from '../security/stage.ts'
-import { closeAfterTest } from '../support/close-after-test.ts'
+import { closeAfterGroup, closeAfterTest } from '../support/close-after-test.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
+
+/** These requests change nothing: one gateway serves all tests. */
+let gateway: TestApp
+beforeAll(async () =>
+  closeAfterGroup(async () => {
+    gateway = await openTestApp({ settings: { REST_DOOR: 'on' } })
+  }),
+)
 
 const QUERY = '{"query":"{ __typename }"}'
 const GET = `/graphql?query=${encodeURIComponent('{ __typename }')}`
@@ -22,7 +30,6 @@ const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)
 
 describe('a HEAD request', () => {
   test('of everything that GET serves is answered as GET is, without a body', async () => {
-    const gateway = await openTestApp()
     for (const [path, accept] of [
       ['/', 'text/html'],
       ['/healthz', '*/*'],
@@ -42,7 +49,6 @@ describe('a HEAD request', () => {
   test.each(['text/event-stream', '*/*', 'multipart/mixed, text/event-stream', 'application/json'])(
     'of a subscription ends at once with Accept: %s',
     async (accept) => {
-      const gateway = await openTestApp()
       const path = `/graphql?query=${encodeURIComponent('subscription { swapJobsUpdated { kind } }')}`
       const answer = await send(gateway, `HEAD ${path}`, ['Host: localhost', `Accept: ${accept}`])
       expect([statusOf(answer), bodyOf(answer)]).toEqual([200, ''])
@@ -56,7 +62,7 @@ describe('a HEAD request', () => {
   })
 
   test('of a GraphQL request that lacks a query is refused as GET is', async () => {
-    expect(statusOf(await send(await openTestApp(), 'HEAD /graphql'))).toBe(400)
+    expect(statusOf(await send(gateway, 'HEAD /graphql'))).toBe(400)
   })
 })
 
@@ -69,12 +75,12 @@ describe('an OPTIONS request that is no preflight', () => {
     ['/insightFace/v1/fetch', 'GET, HEAD, POST, OPTIONS'],
     ['*', 'GET, HEAD, POST, PUT, OPTIONS'],
   ])('of %s names the methods', async (path, allow) => {
-    const answer = await send(await openTestApp({ settings: { REST_DOOR: 'on' } }), `OPTIONS ${path}`)
+    const answer = await send(gateway, `OPTIONS ${path}`)
     expect([statusOf(answer), headerOf(answer, 'allow'), bodyOf(answer)]).toEqual([204, allow, ''])
   })
 
   test('of an unknown path is a 404', async () => {
-    expect(statusOf(await send(await openTestApp(), 'OPTIONS /nothing'))).toBe(404)
+    expect(statusOf(await send(gateway, 'OPTIONS /nothing'))).toBe(404)
   })
 })
 
@@ -87,13 +93,12 @@ test.each([
   ['GET /hooks/swapface/x', 'POST'],
   ['GET /insightFace/v1/swap', 'POST'],
 ])('%s is a 405 whose Allow header says %s', async (line, allow) => {
-  const answer = await send(await openTestApp({ settings: { REST_DOOR: 'on' } }), line)
+  const answer = await send(gateway, line)
   expect([statusOf(answer), headerOf(answer, 'allow')]).toEqual([405, allow])
 })
 
 describe('a request target in absolute form', () => {
   test('is served like its path, and its authority replaces the Host header', async () => {
-    const gateway = await openTestApp()
     expect(bodyOf(await send(gateway, `GET http://localhost${GET}`))).toContain('"Query"')
     expect(statusOf(await send(gateway, 'GET HTTP://LOCALHOST:80'))).toBe(200)
     expect(statusOf(await send(gateway, 'GET http://localhost?a=b'))).toBe(200)
@@ -103,7 +108,7 @@ describe('a request target in absolute form', () => {
 
   test('opens a WebSocket', async () => {
     const answer = await sendRaw(
-      Number(new URL((await openTestApp()).app.url).port),
+      Number(new URL(gateway.app.url).port),
       'GET http://localhost/graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n',
     )
     expect(answer).toMatch(/^HTTP\/1\.1 101/)
@@ -125,8 +130,8 @@ describe('the Host header', () => {
     ['localhost.evil.example', 421],
     ['[::2]', 421],
   ])('%s is answered with %i where no credentials are required', async (host, status) => {
-    const gateway = await openTestApp({ settings: { PUBLIC_URL: 'https://gateway.example' } })
-    expect(statusOf(await send(gateway, 'GET /healthz', [`Host: ${host}`]))).toBe(status)
+    const proxied = await openTestApp({ settings: { PUBLIC_URL: 'https://gateway.example' } })
+    expect(statusOf(await send(proxied, 'GET /healthz', [`Host: ${host}`]))).toBe(status)
   })
 
   test.each([
@@ -138,7 +143,7 @@ describe('the Host header', () => {
     ['with a list', ['Host: localhost, evil.example']],
     ['never', []],
   ])('sent %s is a 400', async (_what, headers) => {
-    expect(statusOf(await send(await openTestApp(), 'GET /healthz', headers))).toBe(400)
+    expect(statusOf(await send(gateway, 'GET /healthz', headers))).toBe(400)
   })
 })
 
@@ -146,7 +151,7 @@ describe('an offer to upgrade to another protocol than WebSocket', () => {
   const H2C = ['Host: localhost', 'Upgrade: h2c', 'HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA']
 
   test('is ignored, and the request is served with its body', async () => {
-    const { app } = await openTestApp()
+    const { app } = gateway
     const head = [
       'POST /graphql HTTP/1.1',
       ...H2C,
@@ -161,7 +166,7 @@ describe('an offer to upgrade to another protocol than WebSocket', () => {
   })
 
   test('is ignored where a page of another origin makes it', async () => {
-    const { app } = await openTestApp()
+    const { app } = gateway
     const head = [
       'GET /healthz HTTP/1.1',
       ...H2C,
@@ -176,7 +181,7 @@ describe('a body', () => {
   test('in chunks, without a Content-Length, is read', async () => {
     const chunks = `5\r\n${QUERY.slice(0, 5)}\r\n${(QUERY.length - 5).toString(16)}\r\n${QUERY.slice(5)}\r\n0\r\n\r\n`
     const headers = ['Host: localhost', 'Content-Type: application/json', 'Transfer-Encoding: chunked', 'TE: trailers']
-    expect(bodyOf(await send(await openTestApp(), 'POST /graphql', headers, chunks))).toContain('"Query"')
+    expect(bodyOf(await send(gateway, 'POST /graphql', headers, chunks))).toContain('"Query"')
   })
 
   test('that waits for 100 Continue is requested', async () => {
@@ -186,13 +191,13 @@ describe('a body', () => {
       `Content-Length: ${QUERY.length}`,
       'Expect: 100-continue',
     ]
-    const answer = await send(await openTestApp(), 'POST /graphql', headers, QUERY)
+    const answer = await send(gateway, 'POST /graphql', headers, QUERY)
     expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200/)
   })
 
   test('with an expectation that no server knows is refused with 417', async () => {
     const headers = ['Host: localhost', 'Content-Length: 0', 'Expect: a-miracle']
-    expect(statusOf(await send(await openTestApp(), 'POST /graphql', headers))).toBe(417)
+    expect(statusOf(await send(gateway, 'POST /graphql', headers))).toBe(417)
   })
 })
 
@@ -205,7 +210,7 @@ describe('a request that is refused before its body has arrived', () => {
   ])(
     '%s of type %s: the rest is read, and the connection serves the next request',
     async (line, type, length, status) => {
-      const { app } = await openTestApp({ settings: { REST_DOOR: 'on' } })
+      const { app } = gateway
       const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
       closeAfterTest(() => {
         socket.destroy()
@@ -224,7 +229,7 @@ describe('a request that is refused before its body has arrived', () => {
   )
 
   test('is cut off after 32 MiB', async () => {
-    const { app } = await openTestApp()
+    const { app } = gateway
     const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
     socket.on('error', () => null).resume()
     const closed = new Promise((resolve) => {
@@ -246,7 +251,7 @@ describe('a request that is refused before its body has arrived', () => {
 })
 
 test('an HTTP/1.0 client, as some proxies are, gets its answer and the end of the connection', async () => {
-  const { app } = await openTestApp()
+  const { app } = gateway
   const request = `POST /graphql HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${QUERY.length}\r\n\r\n${QUERY}`
   const answer = await sendRaw(Number(new URL(app.url).port), request)
   expect(bodyOf(answer)).toBe('{"data":{"__typename":"Query"}}')
@@ -254,7 +259,7 @@ test('an HTTP/1.0 client, as some proxies are, gets its answer and the end of th
 })
 
 test('an event stream tells proxies not to transform, cache or buffer it', async () => {
-  const { app } = await openTestApp()
+  const { app } = gateway
   const stop = new AbortController()
   const { headers } = await fetch(`${app.url}/graphql`, {
     method: 'POST',
@@ -269,7 +274,6 @@ test('an event stream tells proxies not to transform, cache or buffer it', async
 })
 
 test('a path with another number of slashes, or another case, is told where GraphQL is', async () => {
-  const gateway = await openTestApp()
   for (const path of ['//graphql', '/graphql/', '/GraphQL']) {
     const answer = await send(gateway, `POST ${path}`, ['Host: localhost', 'Content-Length: 0'])
     expect([statusOf(answer), bodyOf(answer).includes('/graphql')], path).toEqual([404, true])
