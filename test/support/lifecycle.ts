@@ -59,8 +59,11 @@ export async function openLifecycle(): Promise<Lifecycle> {
   const { telemetry, events } = recordTelemetry()
   const background = createBackground(telemetry.backgroundFailed)
   const stopping = new AbortController()
-  // Registered after the database: what is under way ends before it is closed.
-  closeAfterTest(() => stopping.abort())
+  // Before the database is emptied: no work is left for the next test.
+  closeAfterTest(async () => {
+    stopping.abort()
+    await background.settled()
+  })
   const wakes = { room: 0, webhook: 0 }
   const applyReport = createApplyReport({
     store,
