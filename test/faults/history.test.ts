@@ -60,7 +60,7 @@ test('finds nothing in a history that is as it should be', () => {
   expect(checkHistory(GOOD)).toEqual({ accepted: 1, lost: [], chargedTwice: [], breaches: [] })
 })
 
-test('a job that nobody could know of is accounted for when it is LOST', () => {
+test('a job that the gateway cannot learn of counts as accounted for when it is LOST', () => {
   expect(checkHistory({ ...GOOD, ...UNKNOWABLE })).toEqual({ accepted: 1, lost: [], chargedTwice: [], breaches: [] })
 })
 

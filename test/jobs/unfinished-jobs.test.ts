@@ -153,7 +153,7 @@ test('a job that the upstream never finishes is LOST at its deadline, its charge
   expect(job).toMatchObject({ status: 'LOST', failure: { code: 'NO_OUTCOME' }, charge: { state: 'UNKNOWN' } })
 })
 
-test('a submit that nobody ever confirms is LOST at its deadline', async () => {
+test('a submit that is never confirmed is LOST at its deadline', async () => {
   const gateway = await openTestApp({ ...fast(), settings: { UNCONFIRMED_DEADLINE_S: '20' } })
   gateway.upstream.planSubmits({ kind: 'acceptAndReset' })
   const job = await watchToEnd(gateway, await createJob(gateway))

@@ -25,7 +25,7 @@ async function open(modelsDir: string | null, events: SwapFaceEvent[] = []) {
   return upstream
 }
 
-test('serves its portraits at the addresses it names', async () => {
+test('the embedded upstream serves its portraits at the addresses that it names', async () => {
   const { portraits } = await open(null)
   expect(portraits.length).toBeGreaterThan(1)
   const answers = await Promise.all(portraits.map(async ({ url }) => fetch(url)))
@@ -34,7 +34,7 @@ test('serves its portraits at the addresses it names', async () => {
   )
 })
 
-test('closes while it warms up, and reports no fault for it', async () => {
+test('the embedded upstream closes during its warm-up without reporting a fault', async () => {
   const events: SwapFaceEvent[] = []
   const upstream = await open(null, events)
   upstream.warmUp()
@@ -42,7 +42,7 @@ test('closes while it warms up, and reports no fault for it', async () => {
   expect(events.filter(({ event }) => event === 'fault')).toEqual([])
 })
 
-test('refuses a folder without models, and says what is wrong with it', async () => {
+test('the embedded upstream refuses a folder without models, with the reason', async () => {
   const opened = open(join(tmpdir(), 'there-are-no-models-here'))
   await expect(opened).rejects.toThrow(ModelsError)
   await expect(opened).rejects.toThrow(/models/)

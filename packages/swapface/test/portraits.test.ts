@@ -34,6 +34,6 @@ test('a portrait is a JPEG of 640 x 800 without metadata', async () => {
   }
 })
 
-test('the generator refuses a name that nobody has', async () => {
+test('the generator refuses an unknown name', async () => {
   await expect(drawPortrait('nobody')).rejects.toThrow(TypeError)
 })

@@ -108,7 +108,7 @@ test('links are the same at each fetch and after a restart, under the address of
   expect((await fetch(after.data?.discordImage ?? '')).status).toBe(200)
 })
 
-test('what is older than 30 days is refused, and removed at the next start', async () => {
+test('a result older than 30 days is refused, and removed at the next start', async () => {
   const clock = createAdjustableClock()
   const stage = await openStage(closers, { clock })
   const old = await stage.submit()

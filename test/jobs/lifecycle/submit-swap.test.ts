@@ -137,7 +137,7 @@ describe('the submit of a claimed job', () => {
     expect(lifecycle.upstream.submitted).toHaveLength(1)
   })
 
-  test('is refused for a job that nobody has claimed, and sends nothing', async () => {
+  test('is refused for a job that is not claimed, and sends nothing', async () => {
     const lifecycle = await openLifecycle()
     const waiting = await lifecycle.create('job_1')
     await expect(createSubmitterOf(lifecycle).submit(waiting)).rejects.toThrow(TypeError)

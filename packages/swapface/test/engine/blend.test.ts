@@ -42,7 +42,7 @@ describe('blendDifference', () => {
     expect(change.every((value) => value === 0)).toBe(true)
   })
 
-  it('goes over slowly in what is slow: a hard mask leaves no step between two even fields', () => {
+  it('blends low frequencies slowly: a hard mask leaves no step between two even fields', () => {
     const mask = createPlane(size, size)
     for (let y = 0; y < size; y++) mask.values.fill(1, y * size, y * size + 32)
     const change = blendDifference(
@@ -62,7 +62,7 @@ describe('blendDifference', () => {
 })
 
 describe('solveMembrane', () => {
-  it('spreads what it is held to smoothly between the holds', () => {
+  it('interpolates smoothly between its fixed points', () => {
     const size = 40
     const holds = createPlane(size, size)
     for (let y = 0; y < size; y++) {
@@ -83,7 +83,7 @@ describe('solveMembrane', () => {
     expect(row[20]).toBeLessThan(16)
   })
 
-  it('is limited, and nothing without holds', () => {
+  it('is bounded, and zero without fixed points', () => {
     const [limited] = solveMembrane(
       fill(8, () => 255),
       fill(8, () => 0),
@@ -164,7 +164,7 @@ describe('the crop', () => {
     expect([...toCropPoints(Float32Array.from([30, 40, 8]), crop)]).toEqual([10, 10, 4])
   })
 
-  it('is nothing for a face outside the picture', () => {
+  it('is null for a face outside the picture', () => {
     expect(
       planCrop(
         box.map((value) => value + 5000),

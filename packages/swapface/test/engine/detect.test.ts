@@ -26,7 +26,7 @@ describe('decodeDetections', () => {
     expect(found?.score).toBeCloseTo(0.982, 3)
   })
 
-  it('leaves out what is less sure than asked', () => {
+  it('drops faces below the requested score', () => {
     const logits = new Float32Array(896).fill(0.1)
     expect(decodeDetections({ logits, regressions: new Float32Array(896 * 16) }, 0.6)).toEqual([])
   })
@@ -43,7 +43,7 @@ describe('joinFaces', () => {
     expect(joinFaces([face({ score: 0.7 }), face({ x: 300, score: 0.8 })]).map(({ x }) => x)).toEqual([300, 100])
   })
 
-  it('prefers what was seen upright and whole, however sure a tile is', () => {
+  it('prefers a face seen upright in the whole picture to one in a tile, whatever its score', () => {
     expect(joinFaces([face({ score: 0.99, doubtful: true }), face({ score: 0.6 })])).toMatchObject([
       { doubtful: false },
     ])

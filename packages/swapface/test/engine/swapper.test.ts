@@ -101,7 +101,7 @@ describe('a swap', () => {
     expect(off).toBeLessThan(12)
   })
 
-  it('says of itself that it is synthetic, and nothing of what its inputs said', async () => {
+  it('is marked as synthetic, and carries no metadata of its inputs', async () => {
     const target = await sharp(await readPortrait('mei'))
       .withExif({ IFD0: { Artist: 'someone', ImageDescription: 'private' }, IFD3: { GPSLatitudeRef: 'N' } })
       .jpeg()
@@ -150,7 +150,7 @@ describe('a swap', () => {
     expect(differ(before, all, (pixel) => !isLeft(pixel))).toBeGreaterThan(1)
   })
 
-  it('takes no tensors with it', async () => {
+  it('leaves no tensors behind', async () => {
     const portrait = await readPortrait('mei')
     await swapper.swap(portrait, portrait)
     const tensors = swapper.models.countTensors()

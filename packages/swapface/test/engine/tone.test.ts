@@ -30,7 +30,7 @@ const whole = (size: number) => {
 }
 
 describe('the tone space', () => {
-  it('is left as it was entered, for every colour', () => {
+  it('converts every colour there and back unchanged', () => {
     const tone = new Float32Array(3)
     const rgb = new Float32Array(3)
     const colours: readonly (readonly [number, number, number])[] = [
@@ -72,7 +72,7 @@ describe('the skin model', () => {
     expect(found.values[35 * 40 + 35]).toBeLessThan(0.05)
   })
 
-  it('is not led astray by a lock of hair among its seeds', () => {
+  it('ignores a lock of hair among its seeds', () => {
     const picture = fill(30, 30, (x, y) => (x < 3 ? [20, 15, 12] : skin(210, 165, 140)(x, y)))
     const tone = toTone(picture)
     const clean = new Float32Array(3)

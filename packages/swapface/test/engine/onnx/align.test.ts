@@ -28,7 +28,7 @@ describe('fitSimilarity', () => {
     expect(found?.ty).toBeCloseTo(-7, 3)
   })
 
-  test('takes the best where none fits exactly: the centre stays', () => {
+  test('takes the closest similarity if none fits exactly, and maps centre to centre', () => {
     const from = Float32Array.of(0, 0, 10, 0, 0, 10, 10, 10)
     const found = fitSimilarity(from, Float32Array.of(0, 0, 10, 0, 0, 10, 10, 14))
     expect(found === null ? null : found.a * 5 - found.b * 5 + found.tx).toBeCloseTo(5, 5)

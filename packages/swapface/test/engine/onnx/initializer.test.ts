@@ -17,7 +17,7 @@ const readLast = (bytes: Uint8Array, shape: readonly number[]) =>
 const small = { name: 'last', dims: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }
 
 describe('readLastInitializer', () => {
-  test('gives the last one, and reads little else of the file', async () => {
+  test('gives the last initializer, and reads little else of the file', async () => {
     const model = writeModel({ nodes: [], initializers: [EMAP, small], inputs: {}, outputs: {} })
     const asked: number[] = []
     const found = await readLastInitializer(readFrom(model, asked), model.length, [2, 3])
@@ -78,7 +78,7 @@ describe('toSource', () => {
     expect(source[2]).toBeCloseTo(0.8, 6)
   })
 
-  test('of nothing is nothing', () => {
+  test('gives zeros for an embedding of zeros', () => {
     expect(toSource(new Float32Array(512), EMAP.data)).toEqual(new Float32Array(512))
   })
 })

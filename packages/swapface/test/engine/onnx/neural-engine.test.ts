@@ -48,7 +48,7 @@ test.skipIf(!isRequired)(`onnxruntime-node is installed where it is required${re
 })
 
 describe('the models', () => {
-  test('that are missing are named, all of them', async () => {
+  test('are all named in the error if they are missing', async () => {
     const folder = await makeModels({ 'det_10g.onnx': null, 'inswapper_128.onnx': null })
     await expect(openEngine(folder).ready()).rejects.toMatchObject({
       code: 'ENGINE_FAILED',
@@ -57,7 +57,7 @@ describe('the models', () => {
     })
   })
 
-  test('are not looked for without a folder, and no thread is started', async () => {
+  test('are not searched for without a folder, and no thread is started', async () => {
     const before = process.getActiveResourcesInfo().length
     const engine = openSwapEngine()
     await engine.ready()
@@ -132,7 +132,7 @@ describe('loadRuntime', () => {
 })
 
 describe('a swap with the models', () => {
-  test.skipIf(!isInstalled)(`draws the face anew, and nothing around it${note}`, async () => {
+  test.skipIf(!isInstalled)(`replaces the face and changes nothing around it${note}`, async () => {
     // Any picture will do: the detector sees its face in the middle of everything.
     const target = await sharp({ create: { width: 640, height: 640, channels: 4, background: '#204060fe' } })
       .png()
@@ -146,7 +146,7 @@ describe('a swap with the models', () => {
     expect(pixel(620, 320)).toEqual([0x20, 0x40, 0x60])
   })
 
-  test.skipIf(!isInstalled)(`says of itself that it is synthetic${note}`, async () => {
+  test.skipIf(!isInstalled)(`is marked as synthetic in its metadata${note}`, async () => {
     const portrait = await readPortrait('mei')
     const { image, width, height } = await openEngine(await makeModels()).swap(portrait, portrait)
     expect([width, height]).toEqual([640, 800])

@@ -38,7 +38,7 @@ describe('decodeScrfd', () => {
     expect(face?.score).toBeCloseTo(0.9, 5)
   })
 
-  test('finds nothing where no score is sure, or a number', () => {
+  test('finds no face if no score is high enough, or a score is not a number', () => {
     const outputs = SCRFD_OUTPUTS.map((length) => new Float32Array(length).fill(0.49))
     expect(decodeScrfd(outputs, 1)).toEqual([])
     expect(
