@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { GatewayError } from '../../src/domain/errors.ts'
 import type { CreateSwap } from '../../src/jobs/create-swap.ts'
-import { createCreateSwapBatch } from '../../src/jobs/create-swap-batch.ts'
+import { type CreateSwapBatch, createSwapBatch as runBatch } from '../../src/jobs/create-swap-batch.ts'
 import { createDeferred } from '../support/deferred.ts'
 import { makeSwapJob } from '../support/jobs.ts'
 import { viewerOf } from '../support/viewer.ts'
@@ -18,7 +18,8 @@ function createBatch(act: (n: number) => Promise<void> | void = () => {}) {
     await act(n)
     return { kind: 'created', reused: 'NONE', job: makeSwapJob(0, { id: String(given['clientReference']) }) }
   }
-  return { createSwapBatch: createCreateSwapBatch(createSwap), inputs }
+  const createSwapBatch: CreateSwapBatch = async (viewer, items, key) => runBatch(createSwap, viewer, items, key)
+  return { createSwapBatch, inputs }
 }
 
 test('a batch answers in the order of its items, whichever ends first', async () => {

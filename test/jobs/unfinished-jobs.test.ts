@@ -5,7 +5,7 @@ import { createFastClock } from '../support/fast-clock.ts'
 import { openFakeUpstream } from '../support/fake-upstream.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
-import { isOnPostgres } from '../support/side-door.ts'
+import { isOnPostgres } from '../support/raw-database.ts'
 import {
   databaseUrlOf,
   makeDataDir,

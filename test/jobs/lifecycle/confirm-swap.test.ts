@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { SwapLinks } from '../../../src/domain/swap-job.ts'
+import type { SwapJob, SwapLinks } from '../../../src/domain/swap-job.ts'
 import type { CopyOutcome } from '../../../src/jobs/images/mirror-result.ts'
 import { createConfirmer, type ConfirmerParts } from '../../../src/jobs/lifecycle/confirm-swap.ts'
 import { createRateLimiter } from '../../../src/lib/time/rate-limiter.ts'
@@ -31,7 +31,13 @@ async function openConfirmer(over: Partial<ConfirmerParts> = {}) {
     stopping,
     ...over,
   })
-  return { ...lifecycle, ...confirmer, copied }
+  return {
+    ...lifecycle,
+    refresh: async (job: SwapJob) => confirmer.refresh(job),
+    poll: async (job: SwapJob) => confirmer.poll(job),
+    confirmHook: async (job: SwapJob, hintedId: string | null) => confirmer.confirmHook(job, hintedId),
+    copied,
+  }
 }
 
 /** A fetch that is answered when the test says so. */

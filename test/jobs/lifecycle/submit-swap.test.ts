@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { SwapJob } from '../../../src/domain/swap-job.ts'
 import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.ts'
 import type { Unsent } from '../../../src/jobs/lifecycle/release-unsent.ts'
 import { createSubmitter, type SubmitterParts } from '../../../src/jobs/lifecycle/submit-swap.ts'
@@ -31,7 +32,11 @@ function createSubmitterOf(lifecycle: Lifecycle, over: Partial<SubmitterParts> =
     random: MIDDLE,
     ...over,
   })
-  return { ...submitter, unsent }
+  return {
+    submit: async (job: SwapJob) => submitter.submit(job),
+    submitWaiting: async () => submitter.submitWaiting(),
+    unsent,
+  }
 }
 
 describe('the submit of a claimed job', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isLoopbackHost, normaliseHost } from '../../../src/lib/http/request-host.ts'
+import { isLoopbackHost, normaliseHost } from '../../../src/lib/http/request-head.ts'
 
 test.each<[string, string, string | null]>([
   ['Example.COM', 'https:', 'example.com'],
