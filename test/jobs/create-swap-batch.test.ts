@@ -59,8 +59,8 @@ test('the issues of an item of a batch carry the place of the item', async () =>
     code: 'REQUIRED',
     message: 'An address must not be empty.',
   } as const
-  const createSwapBatch = createCreateSwapBatch(async () => ({ kind: 'invalid', issues: [issue] }))
-  const [, second] = await createSwapBatch(WRITER, itemsOf(2), null)
+  const createSwap: CreateSwap = async () => ({ kind: 'invalid', issues: [issue] })
+  const [, second] = await runBatch(createSwap, WRITER, itemsOf(2), null)
   expect(second).toEqual({
     kind: 'invalid',
     issues: [{ ...issue, path: ['input', 'items', '1', 'targetImage', 'url'] }],

@@ -55,7 +55,7 @@ test('a write is answered when the disk has it, the event loop goes on until the
   const syncs: (() => void)[] = []
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
   closeAfterTest(() => db.destroy())
-  const write = createGroupCommit({
+  const { write } = createGroupCommit({
     database,
     lock: createWriteLock(database),
     db,
@@ -86,7 +86,7 @@ test('a commit that the disk does not confirm fails as unknown, not as undone', 
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) })
   closeAfterTest(() => db.destroy())
   const sync = async () => Promise.reject(new Error('EIO'))
-  const write = createGroupCommit({ database, lock: createWriteLock(database), db, dedicated: db, sync })
+  const { write } = createGroupCommit({ database, lock: createWriteLock(database), db, dedicated: db, sync })
   const keep = async (n: number) => write('local', async () => database.prepare('insert into notes values (?)').run(n))
   const results = await Promise.allSettled([keep(1), keep(2)])
   for (const result of results) {

@@ -4,18 +4,24 @@ import { expect, test } from 'vitest'
 import type { JobFilter } from '../../src/domain/job-filter.ts'
 import type { Engine } from '../../src/store/sql/engine.ts'
 import { createJobStore } from '../../src/store/sql/job-store.ts'
+import { createGroupedWrites, runGroup, type WaitingWrites } from '../../src/store/sql/grouped-writes.ts'
 import { createLists } from '../../src/store/sql/lists.ts'
 import { openDatabase } from '../../src/store/sqlite/open.ts'
 import { makeNewSwapJob } from '../support/jobs.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { recordQueries } from '../support/record-queries.ts'
 
+/** Carries out what waits without a transaction. */
+async function settleOn(db: Engine['db'], waiting: WaitingWrites): Promise<void> {
+  for (const settle of await runGroup(db, waiting.take(Infinity), false)) settle()
+}
+
 /** How the engine goes about each statement that `work` causes; parameters are bound, as they are when it runs. */
 async function explain(work: (engine: Engine) => Promise<unknown>): Promise<string[]> {
   const engine = await openDatabase(':memory:', () => {})
   closeAfterTest(() => engine.db.destroy())
   const { db, nodes } = recordQueries(engine.db)
-  await work({ ...engine, db, writeQueue: async (_tenant, act) => act(db, 0, new Map()) })
+  await work({ ...engine, db, queue: createGroupedWrites(async (waiting) => settleOn(db, waiting)) })
   const plans: string[] = []
   for (const node of nodes) {
     const query = engine.db.getExecutor().compileQuery(node, { queryId: 'plan' })

@@ -1,47 +1,27 @@
 /**
- * One commit for the writes that come while another one is under way. A tenant's changes go one after the other, from
- * the place they are given to the commit that shows them; without groups a commit's time would be the price of each.
+ * One commit for the writes that arrive while another group is written. Changes of one tenant are written one after the
+ * other, from the assignment of a position to the commit that shows it; without groups each would wait for a commit.
  *
- * Every lock is taken before the first write, in one order for everybody: nobody waits for somebody who waits for him.
+ * Every lock is taken before the first write, in the same order by every process, so no two wait for each other.
  */
-import { type Kysely, sql } from 'kysely'
-import { createGroupedWrites, type GroupedWrite } from '../sql/grouped-writes.ts'
-import { type Counts, UncertainError, type Write } from '../sql/engine.ts'
+import { sql } from 'kysely'
+import { settleAll } from '../../lib/async/settle-all.ts'
 import { CommitUnknownError } from '../job-store.ts'
-import type { Tables } from '../sql/tables.ts'
+import { createGroupedWrites, type GroupedWrite, type GroupedWrites, runGroup } from '../sql/grouped-writes.ts'
 import type { Transaction } from './transaction.ts'
 
-/** The classes of the advisory locks: the queue's one, and one for each tenant. */
+/** The classes of the advisory locks: one lock for the queue, and one for each tenant. */
 const QUEUE_LOCK = 1
 const TENANT_LOCKS = 2
-/** How many share a commit: the locks are not held for longer than it takes to write these. */
+/** Writes that share a commit: the locks are held for as long as writing these takes. */
 const MAX_GROUP = 50
 
-/** All at once; those that depend on others after them, one by one. */
-async function runTogether(group: readonly GroupedWrite[], db: Kysely<Tables>): Promise<(() => void)[]> {
-  const keys = new Set<string>()
-  const counts: Counts = new Map()
-  const settlements = await Promise.all(
-    group.map(async ({ key, run }, unseen) => {
-      if (key !== null && keys.has(key)) return null
-      if (key !== null) keys.add(key)
-      return run(db, unseen, counts).catch((error: unknown) => {
-        if (error instanceof UncertainError) return null
-        throw error
-      })
-    }),
-  )
-  const all: (() => void)[] = []
-  for (const [n, one] of group.entries()) all.push(settlements[n] ?? (await one.run(db, 0, new Map())))
-  return all
-}
-
-/** @param locksQueue whether the writes count the queue: then they go one after the other over all tenants. */
-export function createGroupCommit(transaction: Transaction, locksQueue: boolean): Write {
+/** @param locksQueue whether the writes count the queue: then one group of all processes is written at a time. */
+export function createGroupCommit(transaction: Transaction, locksQueue: boolean): GroupedWrites {
   const commit = async (group: readonly GroupedWrite[]) => {
     const tenants = group.map(({ tenant }) => tenant)
-    const settlements = await transaction(async (db) => {
-      // What follows on this connection is carried out once they are held, whenever it is sent.
+    const settles = await transaction(async (db) => {
+      // The server holds the locks before it runs the next statement of this connection, which is sent without waiting.
       const locked = [
         ...(locksQueue ? [sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(db)] : []),
         sql`
@@ -49,10 +29,10 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
           from (select distinct hashtext(tenant) as key from unnest(${tenants}::text[]) as tenant order by key) as keys
         `.execute(db),
       ]
-      const [settled] = await Promise.all([runTogether(group, db), ...locked])
-      return settled
+      const [written] = await settleAll([runGroup(db, group, true), ...locked])
+      return written
     })
-    for (const settle of settlements) settle()
+    for (const settle of settles) settle()
   }
 
   return createGroupedWrites(async (waiting) => {
@@ -60,7 +40,7 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
     try {
       await commit(group)
     } catch (error) {
-      // Undone together; the writes that are not at fault succeed alone. What may have been committed is not repeated.
+      // All were undone; each is written again alone, so that only the one at fault fails. After an unknown commit none is repeated.
       if (group.length === 1 || error instanceof CommitUnknownError) for (const one of group) one.fail(error)
       else for (const one of group) await commit([one]).catch(one.fail)
     }

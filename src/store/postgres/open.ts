@@ -55,8 +55,8 @@ export async function openDatabase(
   return {
     db,
     pool,
-    write: createGroupCommit(transaction, false),
-    writeQueue: createGroupCommit(transaction, true),
+    ...createGroupCommit(transaction, false),
+    queue: createGroupCommit(transaction, true),
     claim: async (act) => act(db),
     nextChange: () => sql<number>`nextval('job_changes')`,
     skipLocked: (rows) => rows.forUpdate().skipLocked(),

@@ -1,14 +1,77 @@
+/**
+ * Writes that share commits. One group is written at a time, and the writes that arrive meanwhile wait for the next one.
+ * A group takes one write of each waiting tenant in turn. The engine decides how a group is written and committed.
+ */
 import type { Kysely } from 'kysely'
-import type { Counts, Write } from './engine.ts'
+import { settleAll } from '../../lib/async/settle-all.ts'
 import type { Tables } from './tables.ts'
 
-/** One write of a group. */
+/** All of it is carried out, or nothing; carried out again if the transaction has to be repeated. */
+export type Act<T> = (db: Kysely<Tables>) => Promise<T>
+
+/** Resolves to the result of each item, in their order. Its state must not outlive the call: it may be called again. */
+export type BatchAct<Item, Result> = (db: Kysely<Tables>, items: readonly Item[]) => Promise<readonly Result[]>
+
+export interface GroupedWrites {
+  /**
+   * Carries out `act` in a transaction that other writes may share; on disk when it resolves. If `act` rejects, it is undone
+   * alone. No other process changes the tenant's jobs until the commit. Acts of one group may run at the same time.
+   */
+  readonly write: <T>(tenant: string, act: Act<T>) => Promise<T>
+  /**
+   * Returns a write whose items are collected, as a DataLoader collects keys: those of one group are given to `act`
+   * together, in order, and no other write of the group runs meanwhile. An item that makes `act` reject is given to it
+   * again alone, and so are the others.
+   */
+  readonly batch: <Item, Result>(act: BatchAct<Item, Result>) => (tenant: string, item: Item) => Promise<Result>
+}
+
+/** A write that waits for its group, or is part of one. */
 export interface GroupedWrite {
   readonly tenant: string
-  readonly key: string | null
-  /** Resolves to what is to be done once the group is committed. */
-  run(db: Kysely<Tables>, unseen: number, counts: Counts): Promise<() => void>
+  readonly runner: Runner
   fail(error: unknown): void
+}
+
+/** Carries out the writes that name it. */
+interface Runner {
+  readonly isBatch: boolean
+  /** Resolves to what settles each write, in their order. */
+  run(db: Kysely<Tables>, writes: readonly GroupedWrite[]): Promise<readonly Settle[]>
+}
+
+/** Resolves the promise of one write; to be called once it is committed. */
+export type Settle = () => void
+
+/**
+ * Carries out a group: its acts, then its batches one after the other.
+ * @param isPipelined whether acts are started together, or one after the other.
+ * @returns what settles the writes, in their order.
+ * @throws the first error, once nothing of the group is running any more.
+ */
+export async function runGroup(
+  db: Kysely<Tables>,
+  group: readonly GroupedWrite[],
+  isPipelined: boolean,
+): Promise<readonly Settle[]> {
+  const settles = new Map<GroupedWrite, Settle | undefined>()
+  const run = async (writes: readonly GroupedWrite[], { runner }: Pick<GroupedWrite, 'runner'>) => {
+    for (const [n, settle] of (await runner.run(db, writes)).entries()) {
+      const write = writes[n]
+      if (write) settles.set(write, settle)
+    }
+  }
+  const acts = group.filter(({ runner }) => !runner.isBatch)
+  if (isPipelined) await settleAll(acts.map(async (one) => run([one], one)))
+  else for (const one of acts) await run([one], one)
+  for (const runner of new Set(group.map((one) => one.runner))) {
+    if (runner.isBatch)
+      await run(
+        group.filter((one) => one.runner === runner),
+        { runner },
+      )
+  }
+  return group.flatMap((one) => settles.get(one) ?? [])
 }
 
 /** Writes that wait for the next group, in the order of each tenant. */
@@ -40,32 +103,54 @@ export class WaitingWrites {
   }
 }
 
-/**
- * Writes that share commits: one group is under way at a time, and writes that arrive meanwhile wait for the next.
- * @param commit takes a group of the waiting writes and settles each. Must not reject.
- */
-export function createGroupedWrites(commit: (waiting: WaitingWrites) => Promise<void>): Write {
+/** @param commit takes a group of the waiting writes and settles each of them. Must not reject. */
+export function createGroupedWrites(commit: (waiting: WaitingWrites) => Promise<void>): GroupedWrites {
   const waiting = new WaitingWrites()
-  let isAtWork = false
+  let isWriting = false
 
   const commitAll = async () => {
-    isAtWork = true
+    isWriting = true
     while (!waiting.isEmpty) await commit(waiting)
-    isAtWork = false
+    isWriting = false
   }
 
-  return async (tenant, act, key = null) =>
-    new Promise((resolve, reject) => {
-      waiting.add({
-        tenant,
-        key,
-        run: async (db, unseen, counts) => {
-          const result = await act(db, unseen, counts)
-          return () => resolve(result)
-        },
-        fail: reject,
-      })
-      // Never rejects.
-      if (!isAtWork) void commitAll()
+  const add = (write: GroupedWrite) => {
+    waiting.add(write)
+    // Never rejects.
+    if (!isWriting) void commitAll()
+  }
+
+  return {
+    write: async (tenant, act) =>
+      new Promise((resolve, reject) => {
+        const run: Runner['run'] = async (db) => {
+          const result = await act(db)
+          return [() => resolve(result)]
+        }
+        add({ tenant, runner: { isBatch: false, run }, fail: reject })
+      }),
+    batch: (act) => createBatch(act, add),
+  }
+}
+
+function createBatch<Item, Result>(act: BatchAct<Item, Result>, add: (write: GroupedWrite) => void) {
+  const entries = new WeakMap<GroupedWrite, { readonly item: Item; readonly resolve: (result: Result) => void }>()
+  const runner: Runner = {
+    isBatch: true,
+    run: async (db, writes) => {
+      const own = writes.flatMap((write) => entries.get(write) ?? [])
+      const results = await act(
+        db,
+        own.map(({ item }) => item),
+      )
+      if (results.length !== own.length) throw new TypeError('a batch must return a result for each of its items')
+      return results.map((result, n) => () => own[n]?.resolve(result))
+    },
+  }
+  return async (tenant: string, item: Item) =>
+    new Promise<Result>((resolve, reject) => {
+      const write = { tenant, runner, fail: reject }
+      entries.set(write, { item, resolve })
+      add(write)
     })
 }

@@ -1,11 +1,14 @@
 import type { Kysely } from 'kysely'
 import type { StoredImage } from '../../domain/image.ts'
+import { settleAll } from '../../lib/async/settle-all.ts'
 import type { ImageStore } from '../image-store.ts'
 import type { Engine } from './engine.ts'
 import type { ImageRow, Tables } from './tables.ts'
 
 /** The store of images over any engine of the jobs' store. */
-export function createImageStore({ db, write }: Pick<Engine, 'db' | 'write'>): ImageStore {
+export function createImageStore({ db, write, batch }: Pick<Engine, 'db' | 'write' | 'batch'>): ImageStore {
+  const addUpload = batch(addUploads)
+
   const update = async (id: string, from: ImageRow['status'], columns: Partial<ImageRow>) => {
     const row = await write('', async (trx) =>
       trx
@@ -24,21 +27,7 @@ export function createImageStore({ db, write }: Pick<Engine, 'db' | 'write'>): I
       await write('', async (trx) => trx.insertInto('images').values(toRow(image)).execute())
     },
 
-    addUpload: async (image, { since, max }) => {
-      const add = async (trx: Kysely<Tables>) => {
-        const { open } = await trx
-          .selectFrom('images')
-          .select(({ fn }) => fn.countAll().as('open'))
-          .where('tenant', '=', image.tenant)
-          .where('status', '=', 'AWAITING_BYTES')
-          .where('created_at', '>', since)
-          .executeTakeFirstOrThrow()
-        if (Number(open) >= max) return false
-        await trx.insertInto('images').values(toRow(image)).execute()
-        return true
-      }
-      return write(image.tenant, add, `uploads of ${image.tenant}`)
-    },
+    addUpload: async (image, open) => addUpload(image.tenant, { image, open }),
 
     findImage: async (id) => {
       const row = await db.selectFrom('images').selectAll().where('id', '=', id).executeTakeFirst()
@@ -134,6 +123,38 @@ export function createImageStore({ db, write }: Pick<Engine, 'db' | 'write'>): I
       )
     },
   }
+}
+
+interface UploadRequest {
+  readonly image: StoredImage
+  readonly open: { readonly since: number; readonly max: number }
+}
+
+/** Adds uploads in order; each tenant's also counts those that the batch has added before it. */
+async function addUploads(trx: Kysely<Tables>, requests: readonly UploadRequest[]): Promise<boolean[]> {
+  const counts = await settleAll(
+    requests.map(async ({ image, open }) => countOpenUploads(trx, image.tenant, open.since)),
+  )
+  const added: StoredImage[] = []
+  const results = requests.map(({ image, open }, n) => {
+    const before = added.filter(({ tenant, createdAt }) => tenant === image.tenant && createdAt > open.since)
+    if ((counts[n] ?? 0) + before.length >= open.max) return false
+    added.push(image)
+    return true
+  })
+  if (added.length > 0) await trx.insertInto('images').values(added.map(toRow)).execute()
+  return results
+}
+
+async function countOpenUploads(trx: Kysely<Tables>, tenant: string, since: number): Promise<number> {
+  const { open } = await trx
+    .selectFrom('images')
+    .select(({ fn }) => fn.countAll().as('open'))
+    .where('tenant', '=', tenant)
+    .where('status', '=', 'AWAITING_BYTES')
+    .where('created_at', '>', since)
+    .executeTakeFirstOrThrow()
+  return Number(open)
 }
 
 function toImage(row: ImageRow): StoredImage {

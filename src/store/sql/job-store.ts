@@ -1,14 +1,14 @@
 import { type Kysely, sql, type UpdateObject } from 'kysely'
 import type { SwapJob, TimelineEntry } from '../../domain/swap-job.ts'
 import { countInFlight, isUnfinished, isWaiting } from './quotas.ts'
-import { type Engine, UncertainError } from './engine.ts'
+import type { Engine } from './engine.ts'
 import { BOOKKEEPING_COLUMNS, toChangedJob, toNewWebhook, toPatchColumns, toSwapJob } from './job-row.ts'
 import { createRetention } from './retention.ts'
 import { createLists } from './lists.ts'
 import { type JobStore, UpstreamIdTakenError } from '../job-store.ts'
 import { selectNextWaiting } from './next-waiting.ts'
 import { compileQuery } from './compiled-query.ts'
-import { createRecordJob } from './record-job.ts'
+import { createRecordJobs } from './record-jobs.ts'
 import type { Tables } from './tables.ts'
 
 /** Reads of so many jobs at most are kept as text. */
@@ -16,14 +16,15 @@ const MAX_KEPT_IDS = 100
 
 /** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
 export function createJobStore(engine: Engine): JobStore {
-  const { db, write, writeQueue } = engine
+  const { db, write, queue } = engine
+  const recordJob = queue.batch(createRecordJobs(engine.nextChange))
 
   const moveExactly = compileQuery((trx, change: Change) =>
     updateExactly(trx, { ...change, change_seq: engine.nextChange() }).returning(BOOKKEEPING_COLUMNS),
   )
 
   return {
-    createJob: createRecordJob(engine),
+    createJob: async (job, room, limits) => recordJob(job.tenant, { job, room, limits }),
 
     findJob: async (id) => {
       const [row] = await selectJob(db, { id })
@@ -124,14 +125,12 @@ export function createJobStore(engine: Engine): JobStore {
         wake_at: claim.leaseUntil,
         hook_address: claim.hookAddress,
       }
-      const row = await writeQueue(job.tenant, async (trx, unseen) => {
-        // Those before it may be on their way to the place that it would find free.
-        if (unseen > 0) throw new UncertainError()
-        return updateExactly(trx, { ...columns, ...toWas(job) })
+      const row = await queue.write(job.tenant, async (trx) =>
+        updateExactly(trx, { ...columns, ...toWas(job) })
           .where((where) => where(countInFlight(claim.maxInFlight), '<', claim.maxInFlight))
           .returningAll()
-          .executeTakeFirst()
-      })
+          .executeTakeFirst(),
+      )
       return row ? toSwapJob(row) : null
     },
 

@@ -1,7 +1,8 @@
-/** What is counted of the jobs, each no further than its limit: the cost does not grow with their number. */
+/** Counts of jobs, each no further than its limit, so their cost does not grow with the number of jobs. */
 import { type Expression, type ExpressionBuilder, expressionBuilder, type Kysely, sql, type SqlBool } from 'kysely'
+import { settleAll } from '../../lib/async/settle-all.ts'
 import { isDone, SWAP_JOB_STATUSES, type SwapFailureCode } from '../../domain/swap-job.ts'
-import type { ContentRefusals, CreatedJob, Room, TenantLimits } from '../job-store.ts'
+import type { ContentRefusals, Room, TenantLimits } from '../job-store.ts'
 import { compileQuery } from './compiled-query.ts'
 import type { Tables } from './tables.ts'
 import { sumUsage } from './usage-sums.ts'
@@ -36,10 +37,18 @@ export function countInFlight(limit: number) {
   return add(countUpTo(limit, isOnQueue), '+', countUpTo(limit, isSending))
 }
 
-interface QueueCounts {
+interface QueueRow {
   readonly in_flight: number
   readonly due: number
   readonly waiting: number
+}
+
+/** How full the queue is. */
+export interface QueueCounts {
+  readonly inFlight: number
+  readonly waiting: number
+  /** Whether a waiting job could be submitted now. */
+  readonly isDue: boolean
 }
 
 const selectQueueCounts = compileQuery((trx, { maxInFlight, maxWaiting, now }: Room & { readonly now: number }) => {
@@ -50,14 +59,17 @@ const selectQueueCounts = compileQuery((trx, { maxInFlight, maxWaiting, now }: R
       countUpTo(1, isDue).as('due'),
       countUpTo(maxWaiting, isWaiting).as('waiting'),
     ])
-    .$narrowType<QueueCounts>()
+    .$narrowType<QueueRow>()
 })
 
-/** How full the queue is, and whether somebody waits who could be submitted now. */
-export async function countQueue(trx: Kysely<Tables>, { maxInFlight, maxWaiting }: Room, now: number) {
-  const [counts] = await selectQueueCounts(trx, { maxInFlight, maxWaiting, now })
-  if (!counts) throw new TypeError('counts are one row')
-  return counts
+export async function countQueue(
+  trx: Kysely<Tables>,
+  { maxInFlight, maxWaiting }: Room,
+  now: number,
+): Promise<QueueCounts> {
+  const [row] = await selectQueueCounts(trx, { maxInFlight, maxWaiting, now })
+  if (!row) throw new TypeError('counts are one row')
+  return { inFlight: row.in_flight, waiting: row.waiting, isDue: row.due > 0 }
 }
 
 /** Written out, not bound: the index of just these is used for no statement that could mean another code. */
@@ -68,11 +80,23 @@ export const isContentRefusal = (since: number) => (where: Where) =>
 
 const UNFINISHED_STATUSES = SWAP_JOB_STATUSES.filter((status) => !isDone(status))
 
-interface TenantCounts {
+interface TenantRow {
   readonly refusals: number
   readonly own_refusals: number
   readonly unfinished: number
   readonly waiting: number
+}
+
+/** What a tenant has used of its limits. */
+export interface TenantCounts {
+  /** Units spent or reserved. */
+  readonly spent: number
+  readonly unfinished: number
+  readonly waiting: number
+  /** Jobs refused on grounds of content. */
+  readonly ownRefusals: number
+  /** Those of all tenants. */
+  readonly refusals: number
 }
 
 const selectTenantCounts = compileQuery(
@@ -96,19 +120,18 @@ const selectTenantCounts = compileQuery(
         countUpTo(maxUnfinished, isOwnUnfinished).as('unfinished'),
         countUpTo(maxWaiting, (where) => where.and([isOwn(where), isWaiting(where)])).as('waiting'),
       ])
-      .$narrowType<TenantCounts>()
+      .$narrowType<TenantRow>()
   },
 )
 
 const NO_USAGE = { spent: 0, uncertain: 0 }
 
-/** What a tenant has had and has, as far as its limits go. */
-export async function countOfTenant(
+export async function countTenant(
   trx: Kysely<Tables>,
   tenant: string,
   { since, quota, maxUnfinished, maxWaiting, contentRefusals }: TenantLimits,
-) {
-  const [[counts], { spent, uncertain }] = await Promise.all([
+): Promise<TenantCounts> {
+  const [[row], { spent, uncertain }] = await settleAll([
     selectTenantCounts(trx, {
       tenant,
       maxUnfinished: maxUnfinished ?? 1,
@@ -117,38 +140,7 @@ export async function countOfTenant(
     }),
     quota === null ? NO_USAGE : sumUsage(trx, tenant, since, quota.reserve),
   ])
-  if (!counts) throw new TypeError('counts are one row')
-  return { spent: spent + uncertain, ...counts }
-}
-
-/** What there is for a new job: a place upstream (`free`), one in the queue, or what stands against it. */
-type Place =
-  | { readonly kind: 'free' }
-  | { readonly kind: 'queue' }
-  | Extract<CreatedJob, { kind: 'full' | 'tenantFull' | 'quotaSpent' | 'contentRefused' }>
-
-/** @param unseen jobs that were recorded before it and are not in the counts: of this tenant, and upstream, for all we know. */
-export function findSequence(
-  ofTenant: Awaited<ReturnType<typeof countOfTenant>>,
-  ofQueue: Awaited<ReturnType<typeof countQueue>>,
-  room: Room,
-  { quota, maxUnfinished, maxWaiting, contentRefusals }: TenantLimits,
-  unseen: number,
-): Place {
-  const { refusals, own_refusals: ownRefusals, unfinished, spent } = ofTenant
-  const { in_flight: inFlight, due, waiting } = ofQueue
-  if (refusals >= contentRefusals.maxOverall || ownRefusals >= contentRefusals.maxPerTenant) {
-    return { kind: 'contentRefused' }
-  }
-  if (maxUnfinished !== null && unfinished + unseen >= maxUnfinished) return { kind: 'tenantFull' }
-  if (quota !== null) {
-    const remaining = quota.limit - spent - unseen * quota.reserve
-    if (remaining < quota.reserve) return { kind: 'quotaSpent', remaining: Math.max(0, remaining) }
-  }
-  if (waiting + unseen >= room.maxWaiting) return { kind: 'full' }
-  if (inFlight + unseen < room.maxInFlight && due === 0) return { kind: 'free' }
-  // As many as are free for others: at most half of the room, and less the fuller it is.
-  const free = room.maxWaiting - waiting - unseen
-  if (maxWaiting !== null && ofTenant.waiting + unseen >= Math.min(maxWaiting, free)) return { kind: 'tenantFull' }
-  return { kind: 'queue' }
+  if (!row) throw new TypeError('counts are one row')
+  const { refusals, own_refusals: ownRefusals, unfinished, waiting } = row
+  return { spent: spent + uncertain, unfinished, waiting, ownRefusals, refusals }
 }

@@ -57,7 +57,7 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     processLock.release()
     throw error
   }
-  const write = createGroupCommit({
+  const writes = createGroupCommit({
     database,
     lock,
     db,
@@ -66,10 +66,10 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
   })
   return {
     db,
-    write,
-    // The one writer writes alone.
-    writeQueue: write,
-    claim: async (act) => write('', act),
+    ...writes,
+    // The embedded database has one writer.
+    queue: writes,
+    claim: async (act) => writes.write('', act),
     // Read and written in one statement of a database with one writer: no place is given twice or seen out of order.
     nextChange: () => sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`,
     skipLocked: (rows) => rows,
