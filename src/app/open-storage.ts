@@ -12,7 +12,7 @@ import { createCachedJobStore } from '../store/sqlite/job-cache.ts'
 import { createImageStore } from '../store/sql/image-store.ts'
 import { createWebhookStore } from '../store/sql/webhook-store.ts'
 import { createJobStore } from '../store/sql/job-store.ts'
-import { openDatabase as openSqlite } from '../store/sqlite/open.ts'
+import { openDatabase as openSqlite } from '../store/sqlite/engine.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface Storage {
@@ -60,7 +60,7 @@ export async function openStorage({
     { createSharedRateLimiter },
     { openPostgresBus },
   ] = await Promise.all([
-    import('../store/postgres/open.ts'),
+    import('../store/postgres/engine.ts'),
     import('../store/postgres/connect-problem.ts'),
     import('../limits/shared-request-limiter.ts'),
     import('../store/postgres/rate-limiter.ts'),

@@ -5,9 +5,9 @@ import { isPostgresUrl } from '../config/settings.ts'
 import { copyToPostgres, NotEmptyError } from '../store/sql/copy.ts'
 import { ForeignDatabaseError } from '../store/sql/migrate.ts'
 import { describeConnectProblem } from '../store/postgres/connect-problem.ts'
-import { openDatabase as openPostgres } from '../store/postgres/open.ts'
+import { openDatabase as openPostgres } from '../store/postgres/engine.ts'
 import { FileLockedError } from '../store/sqlite/file-lock.ts'
-import { openDatabase as openSqlite } from '../store/sqlite/open.ts'
+import { openDatabase as openSqlite } from '../store/sqlite/engine.ts'
 
 const USAGE = `Usage: npm run copy-database -- file:./data/gateway.db postgres://user:password@host/database
 

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { toConfig } from '../../src/config/config.ts'
 import { parseSettings } from '../../src/config/env.ts'
 import { toStartLine } from '../../src/config/start-error.ts'
-import { openDatabase } from '../../src/store/sqlite/open.ts'
+import { openDatabase } from '../../src/store/sqlite/engine.ts'
 import { makeDataDir } from '../support/test-app.ts'
 
 const ONE_LINE = /^(?:DATA_DIR|DATABASE_URL) (?:cannot be used|leads to a database of another program)[^\r\n]*$/

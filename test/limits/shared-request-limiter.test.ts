@@ -1,7 +1,7 @@
 /** Requests counted over several processes on one PostgreSQL. */
 import { expect, test } from 'vitest'
 import { createSharedRequestLimiter } from '../../src/limits/shared-request-limiter.ts'
-import { openDatabase } from '../../src/store/postgres/open.ts'
+import { openDatabase } from '../../src/store/postgres/engine.ts'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { sql } from 'kysely'
 import { CommitUnknownError } from '../../src/store/job-store.ts'
-import { openDatabase } from '../../src/store/postgres/open.ts'
+import { openDatabase } from '../../src/store/postgres/engine.ts'
 import { openWireTo } from '../support/fault-proxy.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'

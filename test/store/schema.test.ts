@@ -1,8 +1,8 @@
 /** What the migrations make of an empty PostgreSQL, beside the dump that was last looked at. */
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { openDatabase as openPostgres } from '../../src/store/postgres/open.ts'
-import { openDatabase as openSqlite } from '../../src/store/sqlite/open.ts'
+import { openDatabase as openPostgres } from '../../src/store/postgres/engine.ts'
+import { openDatabase as openSqlite } from '../../src/store/sqlite/engine.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 

@@ -1,128 +1,34 @@
 import type { Kysely } from 'kysely'
 import type { StoredImage } from '../../domain/image.ts'
 import { settleAll } from '../../lib/async/settle-all.ts'
-import type { ImageStore } from '../image-store.ts'
+import type { ImageRecord, ImageStore } from '../image-store.ts'
 import type { Engine } from './engine.ts'
 import type { ImageRow, Tables } from './tables.ts'
 
-/** The store of images over any engine of the jobs' store. */
-export function createImageStore({ db, write, batch }: Pick<Engine, 'db' | 'write' | 'batch'>): ImageStore {
-  const addUpload = batch(addUploads)
-
-  const update = async (id: string, from: ImageRow['status'], columns: Partial<ImageRow>) => {
-    const row = await write('', async (trx) =>
-      trx
-        .updateTable('images')
-        .set(columns)
-        .where('id', '=', id)
-        .where('status', '=', from)
-        .returningAll()
-        .executeTakeFirst(),
-    )
-    return row ? toImage(row) : null
-  }
-
+/** The store of images over any engine of the store of jobs. */
+export function createImageStore(engine: Pick<Engine, 'db' | 'write' | 'batch'>): ImageStore {
+  const { db } = engine
+  const addUpload = engine.batch(addUploads)
   return {
-    addImage: async (image) => {
-      await write('', async (trx) => trx.insertInto('images').values(toRow(image)).execute())
-    },
-
+    addImage: async (image) => addImage(engine, image),
     addUpload: async (image, open) => addUpload(image.tenant, { image, open }),
-
-    findImage: async (id) => {
-      const row = await db.selectFrom('images').selectAll().where('id', '=', id).executeTakeFirst()
-      return row ? toImage(row) : null
-    },
-
-    findOwnImages: async (tenant, ids) => {
-      const rows = await db
-        .selectFrom('images')
-        .selectAll()
-        .where('tenant', '=', tenant)
-        .where('id', 'in', ids)
-        .execute()
-      const found = new Map(rows.map((row) => [row.id, toImage(row)]))
-      return ids.map((id) => found.get(id) ?? null)
-    },
-
-    findUploadBySource: async (tenant, sourceSha256) => {
-      const row = await db
-        .selectFrom('images')
-        .selectAll()
-        .where('tenant', '=', tenant)
-        .where('source_sha256', '=', sourceSha256)
-        .where('kind', '=', 'UPLOAD')
-        .where('status', '=', 'READY')
-        .orderBy('purge_at', 'desc')
-        .limit(1)
-        .executeTakeFirst()
-      return row ? toImage(row) : null
-    },
-
-    keepImage: async (id, { contentType, width, height, byteLength, sha256, sourceSha256 }) =>
-      update(id, 'AWAITING_BYTES', {
-        status: 'READY',
-        content_type: contentType,
-        width,
-        height,
-        byte_length: byteLength,
-        sha256,
-        source_sha256: sourceSha256,
-      }),
-
-    rejectImage: async (id, rejection) => update(id, 'AWAITING_BYTES', { status: 'REJECTED', rejection }),
-
-    extendImage: async (id, purgeAt) => {
-      await write('', async (trx) =>
-        trx
-          .updateTable('images')
-          .set({ purge_at: purgeAt })
-          .where('id', '=', id)
-          .where('purge_at', '<', purgeAt)
-          .where('status', '<>', 'PURGED')
-          .execute(),
-      )
-    },
-
-    expireImage: async (id, now) => {
-      await write('', async (trx) =>
-        trx.updateTable('images').set({ purge_at: now }).where('id', '=', id).where('purge_at', '>', now).execute(),
-      )
-    },
-
-    isInUse: async (uploadId) => {
-      const row = await db
-        .selectFrom('jobs')
-        .select('id')
-        .where((where) => where.or([where('target_upload_id', '=', uploadId), where('swap_upload_id', '=', uploadId)]))
-        .limit(1)
-        .executeTakeFirst()
-      return row !== undefined
-    },
-
-    listDue: async (now, limit) => {
-      const rows = await db
-        .selectFrom('images')
-        .selectAll()
-        .where('status', '<>', 'PURGED')
-        .where('purge_at', '<=', now)
-        .orderBy('purge_at')
-        .limit(limit)
-        .execute()
-      return rows.map(toImage)
-    },
-
-    markPurged: async (id) => {
-      await write('', async (trx) =>
-        trx
-          .updateTable('images')
-          .set({ status: 'PURGED' })
-          .where('id', '=', id)
-          .where('status', '<>', 'PURGED')
-          .execute(),
-      )
-    },
+    findImage: async (id) => findImage(db, id),
+    findOwnImages: async (tenant, ids) => findOwnImages(db, tenant, ids),
+    findUploadBySource: async (tenant, sourceSha256) => findUploadBySource(db, tenant, sourceSha256),
+    keepImage: async (id, kept) => updateAwaiting(engine, id, toKeptColumns(kept)),
+    rejectImage: async (id, rejection) => updateAwaiting(engine, id, { status: 'REJECTED', rejection }),
+    extendImage: async (id, purgeAt) => extendImage(engine, id, purgeAt),
+    expireImage: async (id, now) => expireImage(engine, id, now),
+    isInUse: async (uploadId) => isInUse(db, uploadId),
+    listDue: async (now, limit) => listDue(db, now, limit),
+    markPurged: async (id) => markPurged(engine, id),
   }
+}
+
+type Writes = Pick<Engine, 'write'>
+
+async function addImage({ write }: Writes, image: StoredImage): Promise<void> {
+  await write('', async (trx) => trx.insertInto('images').values(toRow(image)).execute())
 }
 
 interface UploadRequest {
@@ -155,6 +61,112 @@ async function countOpenUploads(trx: Kysely<Tables>, tenant: string, since: numb
     .where('created_at', '>', since)
     .executeTakeFirstOrThrow()
   return Number(open)
+}
+
+async function findImage(db: Kysely<Tables>, id: string): Promise<StoredImage | null> {
+  const row = await db.selectFrom('images').selectAll().where('id', '=', id).executeTakeFirst()
+  return row ? toImage(row) : null
+}
+
+async function findOwnImages(
+  db: Kysely<Tables>,
+  tenant: string,
+  ids: readonly string[],
+): Promise<(StoredImage | null)[]> {
+  const rows = await db.selectFrom('images').selectAll().where('tenant', '=', tenant).where('id', 'in', ids).execute()
+  const found = new Map(rows.map((row) => [row.id, toImage(row)]))
+  return ids.map((id) => found.get(id) ?? null)
+}
+
+async function findUploadBySource(
+  db: Kysely<Tables>,
+  tenant: string,
+  sourceSha256: string,
+): Promise<StoredImage | null> {
+  const row = await db
+    .selectFrom('images')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('source_sha256', '=', sourceSha256)
+    .where('kind', '=', 'UPLOAD')
+    .where('status', '=', 'READY')
+    .orderBy('purge_at', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row ? toImage(row) : null
+}
+
+/** Changes an image that awaits its bytes; null if it no longer does. */
+async function updateAwaiting({ write }: Writes, id: string, columns: Partial<ImageRow>): Promise<StoredImage | null> {
+  const row = await write('', async (trx) =>
+    trx
+      .updateTable('images')
+      .set(columns)
+      .where('id', '=', id)
+      .where('status', '=', 'AWAITING_BYTES')
+      .returningAll()
+      .executeTakeFirst(),
+  )
+  return row ? toImage(row) : null
+}
+
+async function extendImage({ write }: Writes, id: string, purgeAt: number): Promise<void> {
+  await write('', async (trx) =>
+    trx
+      .updateTable('images')
+      .set({ purge_at: purgeAt })
+      .where('id', '=', id)
+      .where('purge_at', '<', purgeAt)
+      .where('status', '<>', 'PURGED')
+      .execute(),
+  )
+}
+
+async function expireImage({ write }: Writes, id: string, now: number): Promise<void> {
+  await write('', async (trx) =>
+    trx.updateTable('images').set({ purge_at: now }).where('id', '=', id).where('purge_at', '>', now).execute(),
+  )
+}
+
+async function isInUse(db: Kysely<Tables>, uploadId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('jobs')
+    .select('id')
+    .where((where) => where.or([where('target_upload_id', '=', uploadId), where('swap_upload_id', '=', uploadId)]))
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+async function listDue(db: Kysely<Tables>, now: number, limit: number): Promise<StoredImage[]> {
+  const rows = await db
+    .selectFrom('images')
+    .selectAll()
+    .where('status', '<>', 'PURGED')
+    .where('purge_at', '<=', now)
+    .orderBy('purge_at')
+    .limit(limit)
+    .execute()
+  return rows.map(toImage)
+}
+
+async function markPurged({ write }: Writes, id: string): Promise<void> {
+  await write('', async (trx) =>
+    trx.updateTable('images').set({ status: 'PURGED' }).where('id', '=', id).where('status', '<>', 'PURGED').execute(),
+  )
+}
+
+function toKeptColumns(kept: ImageRecord): Partial<ImageRow> {
+  const { contentType, width, height, byteLength, sha256, sourceSha256 } = kept
+  return {
+    status: 'READY',
+    content_type: contentType,
+    width,
+    height,
+    byte_length: byteLength,
+    sha256,
+    source_sha256: sourceSha256,
+  }
 }
 
 function toImage(row: ImageRow): StoredImage {

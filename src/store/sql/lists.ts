@@ -9,10 +9,10 @@ import { isDone, SWAP_JOB_STATUSES, type SwapJob, type SwapJobStatus } from '../
 import { FairQueue } from '../../lib/async/fair-queue.ts'
 import { countUpTo, isUnfinished, isWaiting } from './quotas.ts'
 import { toSwapJob } from './job-row.ts'
-import type { JobStore, ListRange } from '../job-store.ts'
+import type { JobStore, ListRange, RecentJobs } from '../job-store.ts'
 import type { Engine } from './engine.ts'
 import { selectWaitingIds } from './next-waiting.ts'
-import { findKeys, newestFirst, oldestFirst, type Piece, readPiece, scanJobs } from './scan-jobs.ts'
+import { findKeys, newestFirst, oldestFirst, type Piece, type Place, readPiece, scanJobs } from './scan-jobs.ts'
 import type { JobRow, Tables } from './tables.ts'
 import { sumUsage } from './usage-sums.ts'
 
@@ -25,118 +25,142 @@ type Lists = Pick<
 const MAX_READS = 4
 const FROM_THE_NEWEST = { from: null, direction: 'forward' } as const
 
+/** The database, and the tenants' turns to read it. */
+interface Reader {
+  readonly db: Kysely<Tables>
+  readonly turns: FairQueue
+}
+
 export function createLists({ db }: Pick<Engine, 'db'>): Lists {
-  const reads = new FairQueue(MAX_READS)
-
-  const scan = async (tenant: string, filter: JobFilter, range: ListRange) => {
-    const statuses = toStatuses(filter)
-    // No status has both what is done and what is not.
-    if (statuses?.length === 0) return []
-    return scanJobs(filter, range, {
-      readPiece: async (key, part) =>
-        reads.run(tenant, async () =>
-          readPiece(db, { ...toPiece(tenant, key, part), statuses, others: toOthers(filter, key) }),
-        ),
-      countKey: async (key, limit) =>
-        reads.run(tenant, async () => countPage(db, tenant, { ...key, status: null }, limit)),
-    })
-  }
-
-  const listScanned = async (tenant: string, filter: JobFilter, range: ListRange): Promise<SwapJob[]> => {
-    const places = await scan(tenant, filter, range)
-    const ids = places.map(({ id }) => id)
-    const found = new Map((await reads.run(tenant, async () => findByIds(db, tenant, ids))).map((row) => [row.id, row]))
-    const jobs = ids.flatMap((id) => found.get(id) ?? []).map(toSwapJob)
-    // A job may have moved since its place was read.
-    const fitting = jobs.filter((job) => matchesFilter(job, filter))
-    const last = places.at(-1)
-    if (!last || places.length < range.limit || fitting.length === places.length) return fitting
-    const rest = { ...range, from: { createdAt: last.created_at, id: last.id }, limit: range.limit - fitting.length }
-    return [...fitting, ...(await listScanned(tenant, filter, rest))]
-  }
-
+  const reader = { db, turns: new FairQueue(MAX_READS) }
   return {
-    listJobs: async (tenant, filter, range) => {
-      if (filter.ids != null) {
-        const rows = await reads.run(tenant, async () => findByIds(db, tenant, filter.ids ?? []))
-        return cut(rows, filter, range).map(toSwapJob)
-      }
-      if (isScanned(filter)) {
-        const jobs = await listScanned(tenant, filter, range)
-        return range.direction === 'forward' ? jobs : jobs.toReversed()
-      }
-      const statuses = toStatuses(filter)
-      // One for each status, and the page of them all together: in one statement they would have to be sorted.
-      const pages = await Promise.all(
-        (statuses ?? [null]).map(async (status) =>
-          reads.run(tenant, async () => findPage(db, tenant, { ...filter, status }, range)),
-        ),
-      )
-      const rows = pages.flat().toSorted(range.direction === 'forward' ? newestFirst : oldestFirst)
-      const page = rows.slice(0, range.limit).map(toSwapJob)
-      return range.direction === 'forward' ? page : page.toReversed()
-    },
-
-    countJobs: async (tenant, filter, limit) => {
-      const range = { ...FROM_THE_NEWEST, limit }
-      if (filter.ids != null) {
-        return cut(await reads.run(tenant, async () => findByIds(db, tenant, filter.ids ?? [])), filter, range).length
-      }
-      if (isScanned(filter)) return (await scan(tenant, filter, range)).length
-      const statuses = toStatuses(filter)
-      const counts = await Promise.all(
-        (statuses ?? [null]).map(async (status) =>
-          reads.run(tenant, async () => countPage(db, tenant, { ...filter, status }, limit)),
-        ),
-      )
-      return Math.min(
-        limit,
-        counts.reduce((total, count) => total + count, 0),
-      )
-    },
-
-    sumUsage: async (tenant, since, reserve) => reads.run(tenant, async () => sumUsage(db, tenant, since, reserve)),
-
-    countUnfinished: async (tenant) => {
-      const { count } = await db
-        .selectFrom('jobs')
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .where('tenant', '=', tenant)
-        .where(isUnfinished)
-        .executeTakeFirstOrThrow()
-      return count
-    },
-
-    countWaiting: async (limit) => {
-      const { count } = await db
-        .selectNoFrom(countUpTo(limit, isWaiting).as('count'))
-        .$narrowType<{ count: number }>()
-        .executeTakeFirstOrThrow()
-      return count
-    },
-
+    listJobs: async (tenant, filter, range) => listJobs(reader, tenant, filter, range),
+    countJobs: async (tenant, filter, limit) => countJobs(reader, tenant, filter, limit),
+    sumUsage: async (tenant, since, reserve) =>
+      reader.turns.run(tenant, async () => sumUsage(db, tenant, since, reserve)),
+    countUnfinished: async (tenant) => countUnfinished(db, tenant),
+    countWaiting: async (limit) => countWaiting(db, limit),
     listWaitingIds: async (limit) => (await selectWaitingIds(db, { limit })).map(({ id }) => id),
+    listRecent: async (since, limit) => listRecent(db, since, limit),
+  }
+}
 
-    listRecent: async (since, limit) => {
-      const rows = await db
-        .selectFrom('jobs')
-        .innerJoin('job_timeline', (join) =>
-          join.onRef('job_timeline.job_id', '=', 'jobs.id').onRef('job_timeline.version', '=', 'jobs.version'),
-        )
-        .select(['jobs.status', 'jobs.submitted_at', 'jobs.finished_at', 'job_timeline.source'])
-        .where('finished_at', '>=', since)
-        .where('jobs.submitted_at', 'is not', null)
-        .orderBy('finished_at', 'desc')
-        .limit(limit)
-        .execute()
-      return {
-        durationsMs: rows.flatMap(({ status, submitted_at: from, finished_at: to }) =>
-          status === 'SUCCESS' && from !== null && to !== null ? [to - from] : [],
-        ),
-        endedByHook: rows.filter(({ source }) => source === 'HOOK').length,
-        ended: rows.length,
-      }
-    },
+async function listJobs(
+  reader: Reader,
+  tenant: string,
+  filter: JobFilter,
+  range: ListRange,
+): Promise<readonly SwapJob[]> {
+  const { db, turns } = reader
+  if (filter.ids != null) {
+    const rows = await turns.run(tenant, async () => findByIds(db, tenant, filter.ids ?? []))
+    return cut(rows, filter, range).map(toSwapJob)
+  }
+  if (isScanned(filter)) {
+    const jobs = await listScanned(reader, tenant, filter, range)
+    return range.direction === 'forward' ? jobs : jobs.toReversed()
+  }
+  const statuses = toStatuses(filter)
+  // A page for each status, merged: in one statement they would have to be sorted.
+  const pages = await Promise.all(
+    (statuses ?? [null]).map(async (status) =>
+      turns.run(tenant, async () => findPage(db, tenant, { ...filter, status }, range)),
+    ),
+  )
+  const rows = pages.flat().toSorted(range.direction === 'forward' ? newestFirst : oldestFirst)
+  const page = rows.slice(0, range.limit).map(toSwapJob)
+  return range.direction === 'forward' ? page : page.toReversed()
+}
+
+async function countJobs(reader: Reader, tenant: string, filter: JobFilter, limit: number): Promise<number> {
+  const { db, turns } = reader
+  const range = { ...FROM_THE_NEWEST, limit }
+  if (filter.ids != null) {
+    return cut(await turns.run(tenant, async () => findByIds(db, tenant, filter.ids ?? [])), filter, range).length
+  }
+  if (isScanned(filter)) return (await scan(reader, tenant, filter, range)).length
+  const statuses = toStatuses(filter)
+  const counts = await Promise.all(
+    (statuses ?? [null]).map(async (status) =>
+      turns.run(tenant, async () => countPage(db, tenant, { ...filter, status }, limit)),
+    ),
+  )
+  return Math.min(
+    limit,
+    counts.reduce((total, count) => total + count, 0),
+  )
+}
+
+/** The positions of jobs that match a filter which no index answers as a whole. */
+async function scan({ db, turns }: Reader, tenant: string, filter: JobFilter, range: ListRange): Promise<Place[]> {
+  const statuses = toStatuses(filter)
+  // No status is both done and not done.
+  if (statuses?.length === 0) return []
+  return scanJobs(filter, range, {
+    readPiece: async (key, part) =>
+      turns.run(tenant, async () =>
+        readPiece(db, { ...toPiece(tenant, key, part), statuses, others: toOthers(filter, key) }),
+      ),
+    countKey: async (key, limit) =>
+      turns.run(tenant, async () => countPage(db, tenant, { ...key, status: null }, limit)),
+  })
+}
+
+async function listScanned(
+  reader: Reader,
+  tenant: string,
+  filter: JobFilter,
+  range: ListRange,
+): Promise<readonly SwapJob[]> {
+  const { db, turns } = reader
+  const places = await scan(reader, tenant, filter, range)
+  const ids = places.map(({ id }) => id)
+  const found = new Map((await turns.run(tenant, async () => findByIds(db, tenant, ids))).map((row) => [row.id, row]))
+  const jobs = ids.flatMap((id) => found.get(id) ?? []).map(toSwapJob)
+  // A job may have changed since its position was read.
+  const matching = jobs.filter((job) => matchesFilter(job, filter))
+  const last = places.at(-1)
+  if (!last || places.length < range.limit || matching.length === places.length) return matching
+  const rest = { ...range, from: { createdAt: last.created_at, id: last.id }, limit: range.limit - matching.length }
+  return [...matching, ...(await listScanned(reader, tenant, filter, rest))]
+}
+
+async function countUnfinished(db: Kysely<Tables>, tenant: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('jobs')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('tenant', '=', tenant)
+    .where(isUnfinished)
+    .executeTakeFirstOrThrow()
+  return count
+}
+
+async function countWaiting(db: Kysely<Tables>, limit: number): Promise<number> {
+  const { count } = await db
+    .selectNoFrom(countUpTo(limit, isWaiting).as('count'))
+    .$narrowType<{ count: number }>()
+    .executeTakeFirstOrThrow()
+  return count
+}
+
+async function listRecent(db: Kysely<Tables>, since: number, limit: number): Promise<RecentJobs> {
+  const rows = await db
+    .selectFrom('jobs')
+    .innerJoin('job_timeline', (join) =>
+      join.onRef('job_timeline.job_id', '=', 'jobs.id').onRef('job_timeline.version', '=', 'jobs.version'),
+    )
+    .select(['jobs.status', 'jobs.submitted_at', 'jobs.finished_at', 'job_timeline.source'])
+    .where('finished_at', '>=', since)
+    .where('jobs.submitted_at', 'is not', null)
+    .orderBy('finished_at', 'desc')
+    .limit(limit)
+    .execute()
+  return {
+    durationsMs: rows.flatMap(({ status, submitted_at: from, finished_at: to }) =>
+      status === 'SUCCESS' && from !== null && to !== null ? [to - from] : [],
+    ),
+    endedByHook: rows.filter(({ source }) => source === 'HOOK').length,
+    ended: rows.length,
   }
 }
 

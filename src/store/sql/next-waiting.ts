@@ -1,8 +1,10 @@
-import { sql } from 'kysely'
-import { CONTENT_REFUSED } from './quotas.ts'
+import { type Kysely, sql } from 'kysely'
+import type { SwapJob } from '../../domain/swap-job.ts'
 import type { ContentRefusals } from '../job-store.ts'
 import { compileQuery } from './compiled-query.ts'
-import type { JobRow } from './tables.ts'
+import { toSwapJob } from './job-row.ts'
+import { CONTENT_REFUSED, isWaiting } from './quotas.ts'
+import type { JobRow, Tables } from './tables.ts'
 
 const WAITING = sql`finished_at is null and status = 'PENDING' and lease_until is null`
 
@@ -32,11 +34,32 @@ export const selectWaitingIds = compileQuery((db, values: { readonly limit: numb
   return { compile: () => query.compile(db) }
 })
 
+/** `JobStore.findNextWaiting`. */
+export async function findNextWaiting(
+  db: Kysely<Tables>,
+  now: number,
+  refusals: ContentRefusals,
+): Promise<SwapJob | null> {
+  // Mostly nothing waits, and this is the cheaper question.
+  const [some] = await selectSomeWaiting(db, {})
+  if (!some) return null
+  const [row] = await selectNextWaiting(db, { now, ...refusals })
+  return row ? toSwapJob(row) : null
+}
+
+const selectSomeWaiting = compileQuery((db, _values: object) =>
+  db
+    .selectFrom('jobs')
+    .select(({ lit }) => lit(1).as('one'))
+    .where(isWaiting)
+    .limit(1),
+)
+
 /**
- * The job that is to be submitted next (`JobStore.findNextWaiting`). The tenants that wait are found by skipping from one
- * to the next in the index of the queue, so the cost grows with their number and not with the length of the queue.
+ * The job to submit next. The tenants that wait are found by skipping from one to the next in the index of the queue, so
+ * the cost grows with their number and not with the length of the queue.
  */
-export const selectNextWaiting = compileQuery((db, values: ContentRefusals & { readonly now: number }) => {
+const selectNextWaiting = compileQuery((db, values: ContentRefusals & { readonly now: number }) => {
   const { now, since, maxPerTenant, maxOverall } = values
   const isRefusal = sql`failure_code = ${CONTENT_REFUSED} and finished_at >= ${since}`
   const query = sql<JobRow>`

@@ -1,81 +1,97 @@
 import type { Kysely } from 'kysely'
+import type { SwapJob } from '../../domain/swap-job.ts'
 import { toSwapJob } from './job-row.ts'
-import type { JobStore, KeySeal } from '../job-store.ts'
+import type { ForgottenJob, JobStore, KeySeal } from '../job-store.ts'
 import type { Engine } from './engine.ts'
 import type { JobRow, Tables } from './tables.ts'
 
 type Retention = Pick<JobStore, 'listWithoutCopy' | 'recordMirror' | 'listToForget' | 'forgetJob'>
 
-/** What the store of jobs does for what is kept of a job after its end: the copy of its result, and its erasure. */
-export function createRetention({ db, write }: Pick<Engine, 'db' | 'write'>): Retention {
+/** What follows the end of a job: the copy of its result, and its erasure. */
+export function createRetention(engine: Pick<Engine, 'db' | 'write'>): Retention {
+  const { db } = engine
   return {
-    listWithoutCopy: async (finishedFrom, finishedBefore, limit) => {
-      const rows = await db
-        .selectFrom('jobs')
-        .selectAll()
-        .where('status', '=', 'SUCCESS')
-        .where('copy_id', 'is', null)
-        .where('mirror_failure', 'is', null)
-        .where('finished_at', '>=', finishedFrom)
-        .where('finished_at', '<', finishedBefore)
-        .where('forgotten_at', 'is', null)
-        .orderBy('finished_at')
-        .limit(limit)
-        .execute()
-      return rows.map(toSwapJob)
-    },
-
-    recordMirror: async (jobId, outcome) => {
-      const columns = 'copyId' in outcome ? { copy_id: outcome.copyId } : { mirror_failure: outcome.failure }
-      const row = await write('', async (trx) =>
-        trx
-          .updateTable('jobs')
-          .set(columns)
-          .where('id', '=', jobId)
-          .where('copy_id', 'is', null)
-          .where('forgotten_at', 'is', null)
-          .returning('id')
-          .executeTakeFirst(),
-      )
-      return row !== undefined
-    },
-
-    listToForget: async (now, limit) => {
-      const rows = await db
-        .selectFrom('jobs')
-        .selectAll()
-        .where('forgotten_at', 'is', null)
-        .where('purge_at', '<=', now)
-        .orderBy('purge_at')
-        .limit(limit)
-        .execute()
-      return rows.map(toSwapJob)
-    },
-
-    forgetJob: async (jobId, at, seal) =>
-      write('', async (trx) => {
-        // First of all: from here on nothing else writes to the job, so what is read is what is erased.
-        const before = await trx
-          .updateTable('jobs')
-          .set({ forgotten_at: at })
-          .where('id', '=', jobId)
-          .where('wake_at', 'is', null)
-          .where('forgotten_at', 'is', null)
-          .returningAll()
-          .executeTakeFirst()
-        if (!before) return null
-        await trx.deleteFrom('job_tags').where('job_id', '=', jobId).execute()
-        await eraseWebhook(trx, jobId)
-        await sealKeys(trx, before, seal)
-        const after = await trx
-          .updateTable('jobs')
-          .set(ERASED)
-          .where('id', '=', jobId)
-          .returningAll()
-          .executeTakeFirstOrThrow()
-        return { before: toSwapJob(before), after: toSwapJob(after) }
-      }),
+    listWithoutCopy: async (finishedFrom, finishedBefore, limit) =>
+      listWithoutCopy(db, finishedFrom, finishedBefore, limit),
+    recordMirror: async (jobId, outcome) => recordMirror(engine, jobId, outcome),
+    listToForget: async (now, limit) => listToForget(db, now, limit),
+    forgetJob: async (jobId, at, seal) => engine.write('', async (trx) => forgetJob(trx, jobId, at, seal)),
   }
+}
+
+async function listWithoutCopy(
+  db: Kysely<Tables>,
+  finishedFrom: number,
+  finishedBefore: number,
+  limit: number,
+): Promise<readonly SwapJob[]> {
+  const rows = await db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('status', '=', 'SUCCESS')
+    .where('copy_id', 'is', null)
+    .where('mirror_failure', 'is', null)
+    .where('finished_at', '>=', finishedFrom)
+    .where('finished_at', '<', finishedBefore)
+    .where('forgotten_at', 'is', null)
+    .orderBy('finished_at')
+    .limit(limit)
+    .execute()
+  return rows.map(toSwapJob)
+}
+
+async function recordMirror(
+  { write }: Pick<Engine, 'write'>,
+  jobId: string,
+  outcome: Parameters<JobStore['recordMirror']>[1],
+): Promise<boolean> {
+  const columns = 'copyId' in outcome ? { copy_id: outcome.copyId } : { mirror_failure: outcome.failure }
+  const row = await write('', async (trx) =>
+    trx
+      .updateTable('jobs')
+      .set(columns)
+      .where('id', '=', jobId)
+      .where('copy_id', 'is', null)
+      .where('forgotten_at', 'is', null)
+      .returning('id')
+      .executeTakeFirst(),
+  )
+  return row !== undefined
+}
+
+async function listToForget(db: Kysely<Tables>, now: number, limit: number): Promise<readonly SwapJob[]> {
+  const rows = await db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('forgotten_at', 'is', null)
+    .where('purge_at', '<=', now)
+    .orderBy('purge_at')
+    .limit(limit)
+    .execute()
+  return rows.map(toSwapJob)
+}
+
+async function forgetJob(trx: Kysely<Tables>, jobId: string, at: number, seal: KeySeal): Promise<ForgottenJob | null> {
+  // First: from here on nothing else writes to the job, so what is read is what is erased.
+  const before = await trx
+    .updateTable('jobs')
+    .set({ forgotten_at: at })
+    .where('id', '=', jobId)
+    .where('wake_at', 'is', null)
+    .where('forgotten_at', 'is', null)
+    .returningAll()
+    .executeTakeFirst()
+  if (!before) return null
+  await trx.deleteFrom('job_tags').where('job_id', '=', jobId).execute()
+  await eraseWebhook(trx, jobId)
+  await sealKeys(trx, before, seal)
+  const after = await trx
+    .updateTable('jobs')
+    .set(ERASED)
+    .where('id', '=', jobId)
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  return { before: toSwapJob(before), after: toSwapJob(after) }
 }
 
 const ERASED = {

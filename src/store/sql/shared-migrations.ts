@@ -104,169 +104,163 @@ export const STARTS_AT = (time: string) => sql.raw(`${time} - ${time} % 900000`)
 /** @param tagsOfJob the tags of `job` as rows `tag` with a `value`. */
 export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unknown>): Record<string, Migration> {
   return {
-    '0003-images': {
-      up: async (db: Kysely<unknown>) => {
-        await db.schema
-          .createTable('images')
-          .addColumn('id', 'text', (column) => column.primaryKey().notNull())
-          .addColumn('tenant', 'text', (column) => column.notNull())
-          .addColumn('kind', 'text', (column) => column.notNull())
-          .addColumn('status', 'text', (column) => column.notNull())
-          .addColumn('content_type', 'text', (column) => column.notNull())
-          .addColumn('byte_length', 'integer', (column) => column.notNull())
-          .addColumn('width', 'integer')
-          .addColumn('height', 'integer')
-          .addColumn('sha256', 'text')
-          .addColumn('source_sha256', 'text')
-          .addColumn('rejection', 'text')
-          .addColumn('created_at', time, (column) => column.notNull())
-          .addColumn('purge_at', time, (column) => column.notNull())
-          .execute()
-        await db.schema.createIndex('images_source').on('images').columns(['tenant', 'source_sha256']).execute()
-        await sql`create index images_purge_at on images (purge_at) where status <> 'PURGED'`.execute(db)
-        for (const column of ['target_upload_id', 'target_result_of', 'swap_upload_id', 'swap_result_of', 'copy_id']) {
-          await db.schema.alterTable('jobs').addColumn(column, 'text').execute()
-        }
-        await db.schema.alterTable('jobs').addColumn('mirror_failure', 'text').execute()
-        await db.schema
-          .alterTable('jobs')
-          .addColumn('keep_days', 'integer', (column) => column.notNull().defaultTo(7))
-          .execute()
-        await db.schema.alterTable('jobs').addColumn('purge_at', time).execute()
-        await db.schema.alterTable('jobs').addColumn('forgotten_at', time).execute()
-        for (const column of ['target_upload_id', 'swap_upload_id']) {
-          await sql`create index ${sql.raw(`jobs_${column}`)} on jobs (${sql.ref(column)}) where ${sql.ref(column)} is not null`.execute(
-            db,
-          )
-        }
-        await sql`create index jobs_purge_at on jobs (purge_at) where forgotten_at is null`.execute(db)
-        await sql`
-          create index jobs_without_copy on jobs (finished_at)
-          where status = 'SUCCESS' and copy_id is null and mirror_failure is null
-        `.execute(db)
-      },
-    },
-    '0004-lists': {
-      up: async (db: Kysely<unknown>) => {
-        await db.schema.alterTable('jobs').addColumn('retry_of', 'text').execute()
-        await db.schema.alterTable('jobs').addColumn('content_digest', 'text').execute()
-        await db.schema
-          .createTable('job_tags')
-          .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
-          .addColumn('tenant', 'text', (column) => column.notNull())
-          .addColumn('tag', 'text', (column) => column.notNull())
-          .addColumn('created_at', time, (column) => column.notNull())
-          .addPrimaryKeyConstraint('job_tags_key', ['job_id', 'tag'])
-          .execute()
-        await sql`insert into job_tags (job_id, tenant, tag, created_at) select job.id, job.tenant, tag.value, job.created_at from jobs job, ${tagsOfJob} where true on conflict do nothing`.execute(
-          db,
-        )
-        // Each with the order of a list behind what it is narrowed by.
-        await db.schema
-          .createIndex('job_tags_list')
-          .on('job_tags')
-          .columns(['tenant', 'tag', 'created_at', 'job_id'])
-          .execute()
-        await db.schema
-          .createIndex('jobs_tenant_status')
-          .on('jobs')
-          .columns(['tenant', 'status', 'created_at', 'id'])
-          .execute()
-        await sql`
-          create index jobs_client_reference on jobs (tenant, client_reference, created_at, id) where client_reference is not null
-        `.execute(db)
-        await sql`
-          create index jobs_content on jobs (tenant, content_digest, created_at) where content_digest is not null
-        `.execute(db)
-        await sql`create index jobs_finished on jobs (finished_at) where finished_at is not null`.execute(db)
-      },
-    },
-    '0005-webhooks': {
-      up: async (db: Kysely<unknown>) => {
-        await db.schema.alterTable('jobs').addColumn('hook_url', 'text').execute()
-        await db.schema
-          .createTable('webhooks')
-          .addColumn('id', 'text', (column) => column.primaryKey().notNull())
-          .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
-          .addColumn('tenant', 'text', (column) => column.notNull())
-          .addColumn('url', 'text', (column) => column.notNull())
-          .addColumn('host', 'text', (column) => column.notNull())
-          .addColumn('body', 'text', (column) => column.notNull())
-          .addColumn('state', 'text', (column) => column.notNull())
-          .addColumn('tries', 'integer', (column) => column.notNull())
-          .addColumn('next_at', time)
-          .addColumn('created_at', time, (column) => column.notNull())
-          .execute()
-        await db.schema.createIndex('webhooks_job').on('webhooks').column('job_id').unique().execute()
-        await sql`create index webhooks_next_at on webhooks (next_at) where next_at is not null`.execute(db)
-        await db.schema
-          .createTable('webhook_attempts')
-          .addColumn('webhook_id', 'text', (column) => column.notNull().references('webhooks.id'))
-          .addColumn('at', time, (column) => column.notNull())
-          .addColumn('http_status', 'integer')
-          .addColumn('error', 'text')
-          .execute()
-        await db.schema
-          .createIndex('webhook_attempts_of')
-          .on('webhook_attempts')
-          .columns(['webhook_id', 'at'])
-          .execute()
-      },
-    },
-    '0006-hook-format': {
-      up: async (db: Kysely<unknown>) => {
-        await db.schema
-          .alterTable('jobs')
-          .addColumn('hook_format', 'text', (column) => column.notNull().defaultTo('EVENT'))
-          .execute()
-      },
-    },
-    '0007-own-refusals': {
-      up: async (db: Kysely<unknown>) => {
-        // One tenant's, too, are counted for each new swap.
-        await sql`
-          create index jobs_own_content_refused on jobs (tenant, finished_at) where failure_code = 'CONTENT_REFUSED'
-        `.execute(db)
-      },
-    },
-    '0008-narrower-indexes': {
-      up: async (db: Kysely<unknown>) => {
-        // What hangs on `wake_at` is written anew with each look at a job; and what has no value needs no entry.
-        for (const name of ['jobs_unfinished', 'jobs_queue', 'jobs_purge_at', 'jobs_upstream_id']) {
-          await db.schema.dropIndex(name).execute()
-        }
-        await sql`create index jobs_unfinished on jobs (tenant, change_seq) where finished_at is null`.execute(db)
-        await sql`create index jobs_queue on jobs (status, lease_until, created_at) where finished_at is null`.execute(
-          db,
-        )
-        await sql`
-          create index jobs_purge_at on jobs (purge_at) where purge_at is not null and forgotten_at is null
-        `.execute(db)
-        await sql`create unique index jobs_upstream_id on jobs (upstream_id) where upstream_id is not null`.execute(db)
-      },
-    },
-    '0009-digital-source-type': {
-      up: async (db: Kysely<unknown>) => {
-        await db.schema.alterTable('images').addColumn('digital_source_type', 'text').execute()
-      },
-    },
-    '0011-queue-by-tenant': {
-      up: async (db: Kysely<unknown>) => {
-        await db.schema.dropIndex('jobs_queue').execute()
-        await sql`
-          create index jobs_queue on jobs (status, lease_until, tenant, created_at, id) where finished_at is null
-        `.execute(db)
-        // Jobs that were never sent say nothing of how long swaps take.
-        await db.schema.dropIndex('jobs_finished').execute()
-        await sql`
-          create index jobs_recent on jobs (finished_at) where finished_at is not null and submitted_at is not null
-        `.execute(db)
-      },
-    },
-    '0013-open-uploads': {
-      up: async (db: Kysely<unknown>) => {
-        await sql`create index images_open on images (tenant, created_at) where status = 'AWAITING_BYTES'`.execute(db)
-      },
-    },
+    '0003-images': { up: async (db: Kysely<unknown>) => createImages(db, time) },
+    '0004-lists': { up: async (db: Kysely<unknown>) => indexLists(db, time, tagsOfJob) },
+    '0005-webhooks': { up: async (db: Kysely<unknown>) => createWebhooks(db, time) },
+    '0006-hook-format': { up: addHookFormat },
+    '0007-own-refusals': { up: indexOwnRefusals },
+    '0008-narrower-indexes': { up: narrowIndexes },
+    '0009-digital-source-type': { up: addDigitalSourceType },
+    '0011-queue-by-tenant': { up: indexQueueByTenant },
+    '0013-open-uploads': { up: indexOpenUploads },
   }
+}
+
+async function createImages(db: Kysely<unknown>, time: TimeType): Promise<void> {
+  await db.schema
+    .createTable('images')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('status', 'text', (column) => column.notNull())
+    .addColumn('content_type', 'text', (column) => column.notNull())
+    .addColumn('byte_length', 'integer', (column) => column.notNull())
+    .addColumn('width', 'integer')
+    .addColumn('height', 'integer')
+    .addColumn('sha256', 'text')
+    .addColumn('source_sha256', 'text')
+    .addColumn('rejection', 'text')
+    .addColumn('created_at', time, (column) => column.notNull())
+    .addColumn('purge_at', time, (column) => column.notNull())
+    .execute()
+  await db.schema.createIndex('images_source').on('images').columns(['tenant', 'source_sha256']).execute()
+  await sql`create index images_purge_at on images (purge_at) where status <> 'PURGED'`.execute(db)
+  for (const column of ['target_upload_id', 'target_result_of', 'swap_upload_id', 'swap_result_of', 'copy_id']) {
+    await db.schema.alterTable('jobs').addColumn(column, 'text').execute()
+  }
+  await db.schema.alterTable('jobs').addColumn('mirror_failure', 'text').execute()
+  await db.schema
+    .alterTable('jobs')
+    .addColumn('keep_days', 'integer', (column) => column.notNull().defaultTo(7))
+    .execute()
+  await db.schema.alterTable('jobs').addColumn('purge_at', time).execute()
+  await db.schema.alterTable('jobs').addColumn('forgotten_at', time).execute()
+  for (const column of ['target_upload_id', 'swap_upload_id']) {
+    await sql`create index ${sql.raw(`jobs_${column}`)} on jobs (${sql.ref(column)}) where ${sql.ref(column)} is not null`.execute(
+      db,
+    )
+  }
+  await sql`create index jobs_purge_at on jobs (purge_at) where forgotten_at is null`.execute(db)
+  await sql`
+    create index jobs_without_copy on jobs (finished_at)
+    where status = 'SUCCESS' and copy_id is null and mirror_failure is null
+  `.execute(db)
+}
+
+async function indexLists(db: Kysely<unknown>, time: TimeType, tagsOfJob: RawBuilder<unknown>): Promise<void> {
+  await db.schema.alterTable('jobs').addColumn('retry_of', 'text').execute()
+  await db.schema.alterTable('jobs').addColumn('content_digest', 'text').execute()
+  await db.schema
+    .createTable('job_tags')
+    .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('tag', 'text', (column) => column.notNull())
+    .addColumn('created_at', time, (column) => column.notNull())
+    .addPrimaryKeyConstraint('job_tags_key', ['job_id', 'tag'])
+    .execute()
+  await sql`insert into job_tags (job_id, tenant, tag, created_at) select job.id, job.tenant, tag.value, job.created_at from jobs job, ${tagsOfJob} where true on conflict do nothing`.execute(
+    db,
+  )
+  // Each with the order of a list behind what it is narrowed by.
+  await db.schema
+    .createIndex('job_tags_list')
+    .on('job_tags')
+    .columns(['tenant', 'tag', 'created_at', 'job_id'])
+    .execute()
+  await db.schema
+    .createIndex('jobs_tenant_status')
+    .on('jobs')
+    .columns(['tenant', 'status', 'created_at', 'id'])
+    .execute()
+  await sql`
+    create index jobs_client_reference on jobs (tenant, client_reference, created_at, id) where client_reference is not null
+  `.execute(db)
+  await sql`
+    create index jobs_content on jobs (tenant, content_digest, created_at) where content_digest is not null
+  `.execute(db)
+  await sql`create index jobs_finished on jobs (finished_at) where finished_at is not null`.execute(db)
+}
+
+async function createWebhooks(db: Kysely<unknown>, time: TimeType): Promise<void> {
+  await db.schema.alterTable('jobs').addColumn('hook_url', 'text').execute()
+  await db.schema
+    .createTable('webhooks')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('job_id', 'text', (column) => column.notNull().references('jobs.id'))
+    .addColumn('tenant', 'text', (column) => column.notNull())
+    .addColumn('url', 'text', (column) => column.notNull())
+    .addColumn('host', 'text', (column) => column.notNull())
+    .addColumn('body', 'text', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('tries', 'integer', (column) => column.notNull())
+    .addColumn('next_at', time)
+    .addColumn('created_at', time, (column) => column.notNull())
+    .execute()
+  await db.schema.createIndex('webhooks_job').on('webhooks').column('job_id').unique().execute()
+  await sql`create index webhooks_next_at on webhooks (next_at) where next_at is not null`.execute(db)
+  await db.schema
+    .createTable('webhook_attempts')
+    .addColumn('webhook_id', 'text', (column) => column.notNull().references('webhooks.id'))
+    .addColumn('at', time, (column) => column.notNull())
+    .addColumn('http_status', 'integer')
+    .addColumn('error', 'text')
+    .execute()
+  await db.schema.createIndex('webhook_attempts_of').on('webhook_attempts').columns(['webhook_id', 'at']).execute()
+}
+
+async function addHookFormat(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('jobs')
+    .addColumn('hook_format', 'text', (column) => column.notNull().defaultTo('EVENT'))
+    .execute()
+}
+
+async function indexOwnRefusals(db: Kysely<unknown>): Promise<void> {
+  // One tenant's, too, are counted for each new swap.
+  await sql`
+    create index jobs_own_content_refused on jobs (tenant, finished_at) where failure_code = 'CONTENT_REFUSED'
+  `.execute(db)
+}
+
+async function narrowIndexes(db: Kysely<unknown>): Promise<void> {
+  // What hangs on `wake_at` is written anew with each look at a job; and what has no value needs no entry.
+  for (const name of ['jobs_unfinished', 'jobs_queue', 'jobs_purge_at', 'jobs_upstream_id']) {
+    await db.schema.dropIndex(name).execute()
+  }
+  await sql`create index jobs_unfinished on jobs (tenant, change_seq) where finished_at is null`.execute(db)
+  await sql`create index jobs_queue on jobs (status, lease_until, created_at) where finished_at is null`.execute(db)
+  await sql`
+    create index jobs_purge_at on jobs (purge_at) where purge_at is not null and forgotten_at is null
+  `.execute(db)
+  await sql`create unique index jobs_upstream_id on jobs (upstream_id) where upstream_id is not null`.execute(db)
+}
+
+async function addDigitalSourceType(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('images').addColumn('digital_source_type', 'text').execute()
+}
+
+async function indexQueueByTenant(db: Kysely<unknown>): Promise<void> {
+  await db.schema.dropIndex('jobs_queue').execute()
+  await sql`
+    create index jobs_queue on jobs (status, lease_until, tenant, created_at, id) where finished_at is null
+  `.execute(db)
+  // Jobs that were never sent say nothing of how long swaps take.
+  await db.schema.dropIndex('jobs_finished').execute()
+  await sql`
+    create index jobs_recent on jobs (finished_at) where finished_at is not null and submitted_at is not null
+  `.execute(db)
+}
+
+async function indexOpenUploads(db: Kysely<unknown>): Promise<void> {
+  await sql`create index images_open on images (tenant, created_at) where status = 'AWAITING_BYTES'`.execute(db)
 }

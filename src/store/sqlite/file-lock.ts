@@ -4,7 +4,7 @@
  */
 import type { Database } from 'libsql'
 import { readErrorCode } from '../../lib/error-code.ts'
-import { openDatabaseFile } from './open-file.ts'
+import { openDatabaseFile } from './connection.ts'
 
 /** Another process, or another owner in this one, holds the lock. */
 export class FileLockedError extends Error {

@@ -16,7 +16,7 @@ import {
 } from '../sql/grouped-writes.ts'
 import { CommitUnknownError } from '../job-store.ts'
 import type { Tables } from '../sql/tables.ts'
-import { whenLockIsFree, type WriteLock } from './write-lock.ts'
+import { whenLockIsFree, type WriteLock } from './connection.ts'
 
 /** Writes that share a commit: some ten milliseconds of the event loop, which goes on while they are synced. */
 const MAX_GROUP = 20

@@ -10,88 +10,97 @@ import type { JobStore } from '../job-store.ts'
 const MAX_JOBS = 20_000
 const MAX_TENANTS = 10_000
 
-/** @param store of a database that no other process writes to. */
-export function createCachedJobStore(store: JobStore): JobStore {
-  const jobs = new LRUCache<string, SwapJob>({ max: MAX_JOBS })
-  /** Counts invalidations; `changesOf` has the count at each tenant's last one. */
-  let changes = 0
-  const changesOf = new LRUCache<string, number>({ max: MAX_TENANTS })
-  /** The count at the last invalidation that concerned all tenants. */
-  let changeOfAll = 0
+type JobName = Pick<SwapJob, 'id' | 'tenant'>
 
-  const invalidateAll = () => {
-    changeOfAll = changes += 1
-    jobs.clear()
+class JobCache {
+  readonly #jobs = new LRUCache<string, SwapJob>({ max: MAX_JOBS })
+  /** Counts invalidations; `#changesOf` has the count at each tenant's last one. */
+  #changes = 0
+  readonly #changesOf = new LRUCache<string, number>({ max: MAX_TENANTS })
+  /** The count at the last invalidation that concerned all tenants. */
+  #changeOfAll = 0
+
+  invalidateAll(): void {
+    this.#changeOfAll = this.#changes += 1
+    this.#jobs.clear()
   }
-  /** For a write that does not say whose job it is. */
-  const invalidateId = (id: string) => {
-    changeOfAll = changes += 1
-    jobs.delete(id)
+
+  /** For a write that does not name the job's tenant. */
+  invalidateId(id: string): void {
+    this.#changeOfAll = this.#changes += 1
+    this.#jobs.delete(id)
   }
-  const invalidate = ({ id, tenant }: JobName) => {
-    changesOf.set(tenant, (changes += 1))
-    jobs.delete(id)
+
+  invalidate({ id, tenant }: JobName): void {
+    this.#changesOf.set(tenant, (this.#changes += 1))
+    this.#jobs.delete(id)
   }
-  const find = (id: string, tenant?: string): SwapJob | null => {
-    const job = jobs.get(id)
-    return job && (tenant === undefined || job.tenant === tenant) ? job : null
+
+  /** `JobStore.jobsVersion`. */
+  versionOf(tenant: string): string {
+    // A tenant that was evicted gets a new version, never one that it had before.
+    if (!this.#changesOf.has(tenant)) this.#changesOf.set(tenant, (this.#changes += 1))
+    return `${this.#changeOfAll}.${this.#changesOf.get(tenant)}`
   }
+
   /** Reads the jobs that are not cached, and caches them unless anything has changed meanwhile. */
-  const findAll = async (
+  async find(
     ids: readonly string[],
     tenant: string | undefined,
     read: (missing: readonly string[]) => Promise<readonly (SwapJob | null)[]>,
-  ): Promise<(SwapJob | null)[]> => {
-    const found = ids.map((id) => find(id, tenant))
+  ): Promise<(SwapJob | null)[]> {
+    const found = ids.map((id) => this.#get(id, tenant))
     const missing = ids.filter((_id, n) => found[n] === null)
     if (missing.length === 0) return found
-    const before = changes
+    const before = this.#changes
     const others = await read(missing)
-    if (changes === before) for (const job of others) if (job) jobs.set(job.id, job)
+    if (this.#changes === before) for (const job of others) if (job) this.#jobs.set(job.id, job)
     let next = 0
     return found.map((job) => job ?? others[next++] ?? null)
   }
 
   /** Invalidates the job even if the write fails: the commit may have reached the disk all the same. */
-  const writing = async <T>(job: JobName, write: Promise<T>, writtenOf: (result: T) => SwapJob | null): Promise<T> => {
-    const before = changeOfAll
-    const result = await write.finally(() => invalidate(job))
+  async write<T>(job: JobName, write: Promise<T>, writtenOf: (result: T) => SwapJob | null): Promise<T> {
+    const before = this.#changeOfAll
+    const result = await write.finally(() => this.invalidate(job))
     const written = writtenOf(result)
-    if (written && changeOfAll === before) jobs.set(written.id, written)
+    if (written && this.#changeOfAll === before) this.#jobs.set(written.id, written)
     return result
   }
 
-  return {
-    ...store,
-
-    findJob: async (id) => (await findAll([id], undefined, async () => [await store.findJob(id)]))[0] ?? null,
-    findJobs: async (ids) => findAll(ids, undefined, async (missing) => store.findJobs(missing)),
-    findOwnJobs: async (tenant, ids) => findAll(ids, tenant, async (missing) => store.findOwnJobs(tenant, missing)),
-
-    jobsVersion: (tenant) => {
-      // A tenant that was evicted gets a new name, never one that it had before.
-      if (!changesOf.has(tenant)) changesOf.set(tenant, (changes += 1))
-      return `${changeOfAll}.${changesOf.get(tenant)}`
-    },
-
-    createJob: async (job, room, limits) =>
-      writing(job, store.createJob(job, room, limits), (made) => (made.kind === 'created' ? made.job : null)),
-    applyDecision: async (job, ...rest) => writing(job, store.applyDecision(job, ...rest), (written) => written),
-    claimSubmit: async (job, claim) => writing(job, store.claimSubmit(job, claim), (claimed) => claimed),
-    claimDue: async (now, until, limit) => {
-      try {
-        const claimed = await store.claimDue(now, until, limit)
-        for (const job of claimed) invalidate(job)
-        return claimed
-      } catch (error) {
-        // It is not known which jobs it claimed.
-        invalidateAll()
-        throw error
-      }
-    },
-    recordMirror: async (jobId, outcome) => store.recordMirror(jobId, outcome).finally(() => invalidateId(jobId)),
-    forgetJob: async (jobId, ...rest) => store.forgetJob(jobId, ...rest).finally(() => invalidateId(jobId)),
+  #get(id: string, tenant: string | undefined): SwapJob | null {
+    const job = this.#jobs.get(id)
+    return job && (tenant === undefined || job.tenant === tenant) ? job : null
   }
 }
 
-type JobName = Pick<SwapJob, 'id' | 'tenant'>
+/** @param store of a database that no other process writes to. */
+export function createCachedJobStore(store: JobStore): JobStore {
+  const cache = new JobCache()
+  return {
+    ...store,
+
+    findJob: async (id) => (await cache.find([id], undefined, async () => [await store.findJob(id)]))[0] ?? null,
+    findJobs: async (ids) => cache.find(ids, undefined, async (missing) => store.findJobs(missing)),
+    findOwnJobs: async (tenant, ids) => cache.find(ids, tenant, async (missing) => store.findOwnJobs(tenant, missing)),
+    jobsVersion: (tenant) => cache.versionOf(tenant),
+
+    createJob: async (job, room, limits) =>
+      cache.write(job, store.createJob(job, room, limits), (made) => (made.kind === 'created' ? made.job : null)),
+    applyDecision: async (job, ...rest) => cache.write(job, store.applyDecision(job, ...rest), (written) => written),
+    claimSubmit: async (job, claim) => cache.write(job, store.claimSubmit(job, claim), (claimed) => claimed),
+    claimDue: async (now, until, limit) => {
+      try {
+        const claimed = await store.claimDue(now, until, limit)
+        for (const job of claimed) cache.invalidate(job)
+        return claimed
+      } catch (error) {
+        // It is not known which jobs were claimed.
+        cache.invalidateAll()
+        throw error
+      }
+    },
+    recordMirror: async (jobId, outcome) => store.recordMirror(jobId, outcome).finally(() => cache.invalidateId(jobId)),
+    forgetJob: async (jobId, ...rest) => store.forgetJob(jobId, ...rest).finally(() => cache.invalidateId(jobId)),
+  }
+}

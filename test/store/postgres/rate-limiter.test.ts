@@ -1,7 +1,7 @@
 /** Turns to fetch, over all processes on one database. */
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/lib/time/clock.ts'
-import { openDatabase } from '../../../src/store/postgres/open.ts'
+import { openDatabase } from '../../../src/store/postgres/engine.ts'
 import { createSharedRateLimiter } from '../../../src/store/postgres/rate-limiter.ts'
 import { createDatabase } from '../../support/postgres.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'

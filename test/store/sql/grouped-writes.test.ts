@@ -5,7 +5,7 @@ import {
   runGroup,
   WaitingWrites,
 } from '../../../src/store/sql/grouped-writes.ts'
-import { openDatabase } from '../../../src/store/sqlite/open.ts'
+import { openDatabase } from '../../../src/store/sqlite/engine.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
 const runner = { isBatch: false, run: async () => [] }

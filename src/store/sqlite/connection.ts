@@ -1,0 +1,188 @@
+/**
+ * The connection to the embedded database, and what libsql and Kysely lack for it: opening without blocking the event loop,
+ * a cache of prepared statements, a transaction that begins with the write lock, and syncing commits in another thread.
+ */
+import { closeSync, fdatasync, openSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { type DatabaseConnection, Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely'
+import Database from 'libsql'
+import { readErrorCode } from '../../lib/error-code.ts'
+import { ForeignDatabaseError } from '../sql/migrate.ts'
+import type { Tables } from '../sql/tables.ts'
+
+/** How long another program may hold a lock, and how often it is tried meanwhile. */
+const LOCK_TIMEOUT_MS = 5_000
+const TRY_EVERY_MS = 20
+/** Texts cached at one time. Lists of differing length make differing texts; all others are far fewer. */
+const MAX_STATEMENTS = 200
+
+/** Opens a database file, which is created if needed. @throws an error with SQLite's own code. */
+export function openDatabaseFile(path: string): Database.Database {
+  try {
+    return new Database(path)
+  } catch (error) {
+    // The one error that libsql passes on with an empty code.
+    if (error instanceof Error && 'code' in error && error.code === '')
+      Object.assign(error, { code: 'SQLITE_CANTOPEN' })
+    throw error
+  }
+}
+
+/**
+ * Opens the database in WAL mode; null if another program has the whole file locked.
+ * @throws {ForeignDatabaseError} if the file is not an SQLite database.
+ */
+export function tryOpenConnection(path: string): Database.Database | null {
+  const database = openDatabaseFile(path)
+  try {
+    // A lock is waited for between calls, not within one that blocks the event loop.
+    database.exec(
+      'pragma busy_timeout = 5; pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on',
+    )
+    return database
+  } catch (error) {
+    database.close()
+    const code = readErrorCode(error)
+    if (code.startsWith('SQLITE_BUSY')) return null
+    throw code === 'SQLITE_NOTADB' ? new ForeignDatabaseError() : error
+  }
+}
+
+/**
+ * Repeats `act` until its result is not null, which says that another program holds the lock. The event loop goes on
+ * between tries.
+ * @throws code SQLITE_BUSY if the lock is not released within 5 s.
+ */
+export async function whenLockIsFree<T>(act: () => Promise<T | null>): Promise<T> {
+  const until = performance.now() + LOCK_TIMEOUT_MS
+  for (;;) {
+    const result = await act()
+    if (result !== null) return result
+    if (performance.now() > until) {
+      const error = new Error('another program has kept the database locked for too long')
+      throw Object.assign(error, { code: 'SQLITE_BUSY' })
+    }
+    await delay(TRY_EVERY_MS)
+  }
+}
+
+/** Transactions that hold the write lock. */
+export interface WriteLock {
+  /**
+   * Begins a transaction with the lock; false if another program has it. Immediate: a statement that finds the lock taken
+   * in mid-transaction stays open, and while it does no commit of this connection succeeds.
+   */
+  tryBegin(): boolean
+  commit(): void
+  rollback(): void
+}
+
+export function createWriteLock(database: Database.Database): WriteLock {
+  const begin = database.prepare('begin immediate')
+  const commit = database.prepare('commit')
+  const rollback = database.prepare('rollback')
+  return {
+    tryBegin: () => {
+      try {
+        begin.run()
+        return true
+      } catch (error) {
+        if (readErrorCode(error) === 'SQLITE_BUSY') return false
+        throw error
+      }
+    },
+    commit: () => {
+      commit.run()
+    },
+    rollback: () => {
+      // A full disk has ended the transaction already.
+      if (database.inTransaction) rollback.run()
+    },
+  }
+}
+
+/** A second handle of the file that commits are appended to. */
+export interface WalFile {
+  /** Resolves once all commits are on disk; runs in a thread of the pool. */
+  sync(): Promise<void>
+  close(): void
+}
+
+const syncFile = promisify(fdatasync)
+
+/** @param path of a database that is open in WAL mode: until it is closed the file stays the same one. */
+export function openWalFile(path: string): WalFile {
+  const file = openSync(`${path}-wal`, 'r+')
+  return { sync: async () => syncFile(file), close: () => closeSync(file) }
+}
+
+/** For a database in memory. */
+export const NO_WAL_FILE: WalFile = { sync: async () => {}, close: () => {} }
+
+/** The database as Kysely uses it, with each text prepared once: preparing a statement costs more than running it. */
+export function cacheStatements(database: Database.Database, onClose: () => void): SqliteDatabase {
+  const cached = new Map<string, SqliteStatement>()
+  return {
+    prepare: (text) => {
+      const statement = cached.get(text) ?? prepare(database, text)
+      cached.delete(text)
+      cached.set(text, statement)
+      const [leastRecent] = cached.keys()
+      if (leastRecent !== undefined && cached.size > MAX_STATEMENTS) cached.delete(leastRecent)
+      return statement
+    },
+    close: () => {
+      database.close()
+      onClose()
+    },
+  }
+}
+
+function prepare(database: Database.Database, text: string): SqliteStatement {
+  const statement = database.prepare(text)
+  // Read once: each read is a call into the engine.
+  const { reader } = statement
+  const names = reader ? statement.columns().map(({ name }) => name) : []
+  // With names for each value of each row, the engine takes twice as long.
+  if (reader) statement.raw(true)
+  const all = (parameters: readonly unknown[]): unknown[] =>
+    statement.all(parameters).map((values: unknown) => toRow(names, Array.isArray(values) ? values : []))
+  return {
+    reader,
+    all,
+    run: (parameters) => statement.run(parameters),
+    iterate: (parameters) => all(parameters)[Symbol.iterator](),
+  }
+}
+
+function toRow(names: readonly string[], values: readonly unknown[]): Record<string, unknown> {
+  const row: Record<string, unknown> = {}
+  for (let n = 0; n < names.length; n += 1) row[names[n] ?? ''] = values[n]
+  return row
+}
+
+/**
+ * The database for the owner of the connection of `db`. Acquiring the connection for each statement costs as much as the
+ * statement; this one is always acquired.
+ * @param db whose connection the owner has acquired while it uses this one.
+ */
+export async function openDedicatedConnection(
+  db: Kysely<Tables>,
+  database: SqliteDatabase,
+  onQuery: () => void,
+): Promise<Kysely<Tables>> {
+  const dialect = new SqliteDialect({ database })
+  const driver = dialect.createDriver()
+  await driver.init()
+  const connection = await driver.acquireConnection()
+  const counted: DatabaseConnection = {
+    executeQuery: async (query) => {
+      onQuery()
+      return connection.executeQuery(query)
+    },
+    streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
+  }
+  const executor = db.getExecutor().withConnectionProvider({ provideConnection: async (consume) => consume(counted) })
+  return new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
+}
