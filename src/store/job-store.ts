@@ -1,7 +1,10 @@
 /**
- * What the use cases ask of a store of jobs. The versioned row is the truth; everything else (bus, hooks) is a
- * wake-up. Every change is a compare-and-set: it names the state it was decided on, and where that state is no
- * longer the one stored nothing is written and null comes back: read again, decide again.
+ * The contract of the store of jobs. The versioned row is the truth; the bus and hooks only wake. Every change is a
+ * compare-and-set: it names the state it was decided on. If the stored state is another by now, nothing is written and the
+ * result is null: read again, decide again.
+ *
+ * A returned job is never changed. The same object therefore means the same state, and values derived from a job can be
+ * cached with the object. Responses are cached on this and on `jobsVersion`.
  */
 import type { Decision } from '../domain/transitions.ts'
 import type { JobFilter } from '../domain/job-filter.ts'
@@ -211,8 +214,9 @@ export interface JobStore {
    */
   findOwnJobs(tenant: string, ids: readonly string[]): Promise<(SwapJob | null)[]>
   /**
-   * Names what is stored of the tenant's jobs: as long as the name stays, nothing of it has changed. Null where that
-   * cannot be said without asking the database.
+   * The version of a tenant's jobs, for comparison only: while it is the same, none of them has changed and none was added.
+   * It may change without a reason. Null if the store cannot tell without a query; then it need not return the same object
+   * for an unchanged job. A store with versions does, as long as it caches the job.
    */
   jobsVersion(tenant: string): string | null
   /** Jobs of any tenant, in the order asked for; null for an unknown one. */
