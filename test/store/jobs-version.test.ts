@@ -81,6 +81,8 @@ test("the version of a tenant's jobs changes with a new job and with each kind o
 test('a store with versions returns the same object for a job that has not changed, whatever changes beside it', async () => {
   const store = await openStore()
   await create(store)
+  // So that the next read is one of the row.
+  await store.claimDue(NOW, NOW + 1, 10)
   const job = await read(store)
   const [mine, theirs] = [await create(store, 'job_2'), await create(store, 'job_3', 'b')]
   for (const other of [mine, theirs]) await store.applyDecision(other, END, NOW, 'FETCH')
