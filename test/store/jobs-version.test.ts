@@ -6,7 +6,7 @@ import { createJobStore } from '../../src/store/sql/job-store.ts'
 import { createCachedJobStore } from '../../src/store/sqlite/job-cache.ts'
 import { LIMITS, makeNewSwapJob } from '../support/jobs.ts'
 import { openEngine } from '../support/open-engine.ts'
-import { isOnPostgres } from '../support/side-door.ts'
+import { isOnPostgres } from '../support/raw-database.ts'
 
 const NOW = 1_700_000_000_000
 const ROOM = { maxInFlight: 100, maxWaiting: 100 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { JobStore } from '../../src/store/job-store.ts'
 import type { Engine } from '../../src/store/sql/engine.ts'
 import { createJobStore } from '../../src/store/sql/job-store.ts'
-import { openDatabase } from '../../src/store/sqlite/open.ts'
+import { openDatabase } from '../../src/store/sqlite/engine.ts'
 import { closeAfterTest } from './close-after-test.ts'
 
 /** A migrated, empty database that no test uses: migrating one takes longer than most unit tests. */
