@@ -11,13 +11,13 @@ import { toStartLine } from './config/start-error.ts'
 import { armFaultPoint } from './lib/fault-points.ts'
 import { createLogger, createTelemetry } from './telemetry/logger.ts'
 
-/** After the time that a stopping gateway still serves. */
+/** After DRAIN_READY_S. */
 const STOP_WITHIN_MS = 40_000
 const EXIT_WITHIN_MS = 2_000
-/** A terminal sends Ctrl-C to all processes of its group, and npm passes it on once more: one wish to stop, two signals. */
+/** A terminal sends Ctrl-C to the whole process group and npm forwards it again, so one Ctrl-C is two signals. */
 const SAME_SIGNAL_MS = 1_000
 
-/** Known once the settings are read; a start that fails later names the setting by it. */
+/** Set once the settings are read, so that a later failure of the start can name the setting. */
 let known: Config | null = null
 
 async function main(args: readonly string[]): Promise<void> {
@@ -62,10 +62,14 @@ function listWarnings(app: App, { blobUrl }: Config, { postgresUrl }: Secrets): 
   const isDeaf = !app.upstream.embedded && isLoopback(new URL(app.publicUrl).hostname)
   const isApart = postgresUrl !== null && blobUrl.startsWith('file:')
   return [
-    ...(isDeaf ? ['the upstream cannot send hooks to a loopback PUBLIC_URL: results come by polling, and later'] : []),
+    ...(isDeaf
+      ? [
+          'the upstream cannot send hooks to a loopback PUBLIC_URL, so results arrive later, by polling. Set PUBLIC_URL to a public address.',
+        ]
+      : []),
     ...(isApart
       ? [
-          'BLOB_URL is a folder: all processes that share the PostgreSQL must see the same one, on a shared volume or as s3://…, or each answers 404 for the images of the others',
+          'BLOB_URL is a folder, but processes on PostgreSQL share their images: mount the folder on a shared volume, or use s3://…. Otherwise each process answers 404 for the images of the others.',
         ]
       : []),
   ]
@@ -80,9 +84,9 @@ function arm(spec: string): void {
 }
 
 /**
- * Resolves at the first of `signals`. One more after a second, or a stop that takes too long, ends the process at once.
- * To be called before anything is opened: without a listener a signal kills the process halfway through its start, and
- * process 1 of a container does not even see it.
+ * Resolves at the first of `signals`. A second signal after a second, or a stop that takes too long, exits at once.
+ * Call it before anything is opened: without a listener, a signal kills the process in the middle of its start, and process 1
+ * of a container ignores it.
  */
 function listenForStop(signals: readonly NodeJS.Signals[], withinMs: number): Promise<void> {
   return new Promise((resolve) => {
@@ -116,7 +120,7 @@ Usage: npm start               serve
        npm start -- --help     this text
        npm start -- --version  the version
 
-Settings (environment; .env is read where present):
+Settings (environment variables, or lines of a .env file):
 ${describeSettings()}`
 }
 
@@ -129,14 +133,14 @@ function welcomeText({ publicUrl, upstream, exampleImages }: App, config: Config
   const watch = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { status done result { url } failure { message } } }'
   const start = upstream.embedded
     ? 'Start a swap:'
-    : `Start a swap, which the upstream charges, with the addresses of your images in place of ${targetImage} and ${swapImage}:`
+    : `Start a swap. The upstream charges for it. Replace ${targetImage} and ${swapImage} with the URLs of your images:`
   return `
 swapface-gateway is ready.
 
   Page       ${publicUrl}/
   GraphQL    ${publicUrl}/graphql${config.graphiql ? '  (GraphiQL in a browser)' : ''}
-  Upstream   ${upstream.url}${upstream.embedded ? '  (embedded; swaps on this machine, no key needed)' : ''}
-${createdApiKey === null ? '' : `  API key    ${createdApiKey}  (created here, kept in DATA_DIR/api-key; API_KEYS replaces it)\n`}
+  Upstream   ${upstream.url}${upstream.embedded ? '  (embedded: swaps on this machine, no key needed)' : ''}
+${createdApiKey === null ? '' : `  API key    ${createdApiKey}  (generated, stored in DATA_DIR/api-key; set API_KEYS to replace it)\n`}
 ${start}
 
 ${post} -d '{"query":"${create}"}'

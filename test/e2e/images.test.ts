@@ -1,4 +1,4 @@
-/** Images and the built program: the README's three commands, and what a crash leaves. */
+/** Images and the built program: the three commands of docs/GUIDE.md, and what remains after a crash. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -30,9 +30,9 @@ const start = async (env: Record<string, string> = {}) => startProgram({ dataDir
 /** Resolves once the program has died where it was told to. */
 const died = async (program: Program) => until(async () => !(await fetch(`${program.url}/healthz`).catch(() => null)))
 
-test('the three commands of the README put a file in and get a lasting result out', async () => {
+test('the three commands of docs/GUIDE.md upload a file and return a result with a copy', async () => {
   const program = await start()
-  const [, section = ''] = readFileSync('README.md', 'utf8').split('## From a file to an')
+  const [, section = ''] = readFileSync('docs/GUIDE.md', 'utf8').split('## Upload a file')
   const [, commands = ''] = /```sh\n([\s\S]*?)```/.exec(section) ?? []
   const { stdout } = await run('sh', ['-euc', atGateway(program, commands)])
   const answer = stdout.slice(stdout.lastIndexOf('{"data"'))

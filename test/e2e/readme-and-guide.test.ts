@@ -1,4 +1,4 @@
-/** The README's commands, run as they stand there against the built program, and the answers that it prints below them. */
+/** Runs the commands of README.md and docs/GUIDE.md against the built program, and compares the answers printed there. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -11,7 +11,8 @@ import { until } from '../support/until.ts'
 import { findFreePorts, type Program, startProgram } from './program.ts'
 
 const run = promisify(execFile)
-const README = await readFile('README.md', 'utf8')
+const README = 'README.md'
+const GUIDE = 'docs/GUIDE.md'
 
 let program: Program
 let dataDir = ''
@@ -32,13 +33,13 @@ interface Created {
   readonly data: { readonly createSwap: { readonly job: { readonly id: string } } }
 }
 
-/** The first fenced block of each given language after `words`. */
-function blocksAfter(words: string, ...languages: readonly string[]): string[] {
-  const [, after] = README.split(words)
-  if (after === undefined) throw new Error(`README.md does not say "${words}"`)
+/** The first fenced block of each given language after `words` in a document. */
+async function blocksAfter(document: string, words: string, ...languages: readonly string[]): Promise<string[]> {
+  const [, after] = (await readFile(document, 'utf8')).split(words)
+  if (after === undefined) throw new Error(`${document} does not contain "${words}"`)
   return languages.map((language) => {
     const [, text] = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(after) ?? []
-    if (text === undefined) throw new Error(`README.md has no ${language} after "${words}"`)
+    if (text === undefined) throw new Error(`${document} has no ${language} after "${words}"`)
     return text.trim()
   })
 }
@@ -56,7 +57,7 @@ const stable = (answer: string) =>
     .replaceAll(/"expiresAt":(?:null|"[^"]+")/g, '"expiresAt":WHEN')
 
 async function createSwap(): Promise<string> {
-  const [command = ''] = blocksAfter('send the first mutation', 'sh')
+  const [command = ''] = await blocksAfter(README, 'send the first mutation', 'sh')
   return shell(here(command))
 }
 
@@ -70,12 +71,12 @@ async function postGraphql(query: string, variables: object = {}): Promise<strin
 }
 
 test('the first mutation is answered as printed', async () => {
-  const [printed = ''] = blocksAfter('send the first mutation', 'json')
+  const [printed = ''] = await blocksAfter(README, 'send the first mutation', 'json')
   expect(stable(await createSwap())).toBe(stable(printed))
 })
 
 test('the subscription over SSE is answered as printed, from the state in which the job is found', async () => {
-  const [command = '', printed = ''] = blocksAfter('Over SSE, with the id from above', 'sh', 'text')
+  const [command = '', printed = ''] = await blocksAfter(README, 'Over SSE, with the id from above', 'sh', 'text')
   const answer = stable(await shell(here(command, await jobId)))
   const events = (text: string) =>
     text
@@ -88,17 +89,17 @@ test('the subscription over SSE is answered as printed, from the state in which 
 })
 
 test('the query that waits for the end is answered as printed', async () => {
-  const [query = '', printed = ''] = blocksAfter('## Or just wait', 'graphql', 'json')
+  const [query = '', printed = ''] = await blocksAfter(GUIDE, '## Wait for a job', 'graphql', 'json')
   expect(stable(await postGraphql(query, { id: await jobId }))).toBe(stable(printed))
 })
 
 test('an input that cannot be used is answered as printed', async () => {
-  const [mutation = '', printed = ''] = blocksAfter('## When it goes wrong', 'graphql', 'json')
+  const [mutation = '', printed = ''] = await blocksAfter(GUIDE, '## Handle errors', 'graphql', 'json')
   expect(await postGraphql(mutation)).toBe(printed)
 })
 
 test('the REST API is answered as printed', async () => {
-  const [commands = '', printed = ''] = blocksAfter('## Clients that know the REST API only', 'sh', 'json')
+  const [commands = '', printed = ''] = await blocksAfter(GUIDE, '## Keep clients of the REST API', 'sh', 'json')
   const command = commands.split('\n').find((line) => line.startsWith('curl')) ?? ''
   expect(stable(await shell(here(command)))).toBe(stable(printed))
 })
@@ -112,7 +113,7 @@ test('the curl commands of docs/CLIENTS.md start a swap and wait for its end', a
 })
 
 test('the command that lets others in starts a gateway that requires the key it made', async () => {
-  const [command = ''] = blocksAfter('## Letting others in', 'sh')
+  const [command = ''] = await blocksAfter(README, '## Let others in', 'sh')
   const { port, upstreamPort } = await findFreePorts()
   const script = command.replace('\nHOST', '\necho "key: $KEY"\nHOST').replace('npm start', 'exec node dist/main.js')
   const env = {
