@@ -4,34 +4,34 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 export type CreateSwapInput = {
-  /** At most 255 characters. An empty text counts as absent. */
+  /** The caller's own reference for the job. At most 255 characters; an empty string counts as absent. */
   clientReference?: string | null | undefined;
-  /** Receives a signed POST (Standard Webhooks) when the job is done, repeated with the same id until a 2xx. At most 8192 characters. An empty text counts as absent. */
+  /** URL that receives a signed POST (Standard Webhooks) when the job finishes, retried with the same event id until it returns a 2xx. At most 8192 characters; an empty string counts as absent. */
   hookUrl?: string | null | undefined;
-  /** 1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Only `waitMs` and `reuseSameContent` may differ. If absent, the `Idempotency-Key` header is used. */
+  /** 1 to 255 characters, unique per tenant. The same key with the same input returns the existing job in its current state; with a different input it returns SwapIdempotencyConflictError. Only `waitMs` and `reuseSameContent` may differ. If absent, the `Idempotency-Key` header is used. */
   idempotencyKey?: string | null | undefined;
-  /** Days until images and links are erased (0 to 30). 0: an hour after the end. */
+  /** Days after the end of the job until its images and links are erased (0 to 30); 0 erases them after an hour. */
   keepDays?: number | null | undefined;
-  /** Where the same two images were swapped for this caller within the last hour, give that job instead of paying again. */
+  /** Return an existing job, instead of paying again, if the tenant swapped the same two images within the last hour. */
   reuseSameContent?: boolean | null | undefined;
-  /** The image the face is taken from. */
+  /** The image that the face is taken from. */
   swapImage: SwapImageInput;
-  /** At most 10, 64 characters each. Empty texts are dropped. */
+  /** At most 10 tags of at most 64 characters. Empty strings are dropped. */
   tags?: Array<string> | null | undefined;
-  /** The template image whose face is replaced. */
+  /** The image whose face is replaced. */
   targetImage: SwapImageInput;
-  /** Hold the answer until done, at most this long (0 to 25000). */
+  /** Wait up to this many milliseconds for the job to finish (0 to 25000). */
   waitMs?: number | null | undefined;
 };
 
 export type SwapChargeState =
-  /** The upstream has charged. */
+  /** The upstream charged for the job. */
   | 'CHARGED'
-  /** Never reached the upstream, or was refused. */
+  /** The job was never submitted, or the upstream refused it. */
   | 'NOT_CHARGED'
-  /** Not settled yet. */
+  /** Not known yet. */
   | 'PENDING'
-  /** The outcome was lost and never recovered. */
+  /** The outcome was lost, so the charge stays unknown. */
   | 'UNKNOWN';
 
 export type SwapErrorCode =
@@ -48,9 +48,9 @@ export type SwapErrorCode =
 export type SwapFailureCode =
   /** Canceled by the caller. */
   | 'CANCELED'
-  /** Refused on grounds of content. */
+  /** The upstream refused the content of an image. */
   | 'CONTENT_REFUSED'
-  /** No usable face where one is needed. */
+  /** An image has no usable face. */
   | 'FACE_NOT_FOUND'
   /** The host of an image answered with 401, 402, 403 or 451. */
   | 'IMAGE_ACCESS_DENIED'
@@ -78,26 +78,26 @@ export type SwapFailureCode =
   | 'IMAGE_TOO_MANY_REDIRECTS'
   /** The data is not a JPEG, PNG or WebP image. */
   | 'IMAGE_TYPE_NOT_ALLOWED'
-  /** Held in the gateway for longer than it may wait; never sent. */
+  /** The swap could not be submitted before its deadline. */
   | 'NOT_SUBMITTED'
-  /** No outcome ever came. */
+  /** No outcome arrived before the deadline. */
   | 'NO_OUTCOME'
   /** None of the above. */
   | 'OTHER'
-  /** The upstream gave up or broke. */
+  /** The upstream failed. */
   | 'UPSTREAM_FAILED'
   /** The account behind the gateway has no quota. */
   | 'UPSTREAM_QUOTA_EXHAUSTED'
   /** The upstream refused the request. */
   | 'UPSTREAM_REFUSED';
 
-/** Exactly one member. */
+/** An input image; set exactly one field. */
 export type SwapImageInput =
-  {   /** The id of a job that ended in SUCCESS: chain swaps without handling links. */
+  {   /** The id of a job with status SUCCESS, whose result is used as the image. */
   resultOf: string; uploadId?: never; url?: never; }
   |  { resultOf?: never;   /** The id of a finished upload. */
   uploadId: string; url?: never; }
-  |  { resultOf?: never; uploadId?: never;   /** A public http(s) address of a jpg, jpeg, png or webp, at most 8192 characters. */
+  |  { resultOf?: never; uploadId?: never;   /** A public http(s) URL of a JPEG, PNG or WebP, at most 8192 characters. */
   url: string; };
 
 export type SwapImageKind =
@@ -126,32 +126,32 @@ export type SwapInputIssueCode =
   | 'TOO_MANY'
   | 'UPLOAD_NOT_READY';
 
-/** Where a job is. ON_QUEUE, SUCCESS and FAILED are the upstream's own words. SUCCESS, FAILED, CANCELED and LOST are final: never left. */
+/** Status of a job. ON_QUEUE, SUCCESS and FAILED are the upstream's terms. SUCCESS, FAILED, CANCELED and LOST are final. */
 export type SwapJobStatus =
-  /** Stopped before the upstream had it. */
+  /** Canceled before it was submitted. */
   | 'CANCELED'
-  /** `failure` is set. */
+  /** The swap failed; `failure` says why. */
   | 'FAILED'
-  /** The upstream never told the outcome; whether it charged may be unknown. */
+  /** No outcome arrived before the deadline; whether the upstream charged may be unknown. */
   | 'LOST'
-  /** The upstream has it and works on it. */
+  /** The upstream accepted the job and works on it. */
   | 'ON_QUEUE'
-  /** Held by the gateway; can still be canceled for nothing while it is not being sent. */
+  /** Queued in the gateway. It can be canceled without charge until it is submitted. */
   | 'PENDING'
-  /** `result` is set. */
+  /** The swap succeeded; `result` has the image. */
   | 'SUCCESS'
-  /** Sent, but the answer was lost. It is not sent again: the hook that only this job has settles it. */
+  /** Submitted, but the upstream's answer was lost. It is not submitted again; the job's own hook settles it. */
   | 'UNCONFIRMED';
 
-/** How the gateway came to know of a state. */
+/** How the gateway learned of a status. */
 export type SwapObservationSource =
-  /** A call by the owner. */
+  /** A call of the tenant. */
   | 'CALLER'
-  /** A fetch asked for by a query. */
+  /** A fetch that a query caused. */
   | 'FETCH'
   /** The upstream's hook, confirmed by a fetch. */
   | 'HOOK'
-  /** A scheduled look of the gateway's own: a fetch, or a deadline that was over. */
+  /** A scheduled fetch by the gateway, or a deadline that passed. */
   | 'RECONCILER'
   /** The upstream's answer to the submit. */
   | 'SUBMIT';

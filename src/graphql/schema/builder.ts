@@ -22,10 +22,12 @@ export const builder = new SchemaBuilder<{
   relay: {
     encodeGlobalID: (_typename, id) => String(id),
     decodeGlobalID: (id) => ({ typename: id.startsWith('img_') ? 'SwapUpload' : 'SwapJob', id }),
-    nodeTypeOptions: { description: 'Anything that can be asked for again by a global id.' },
-    nodeQueryOptions: { description: "Any object by its global id. Null means unknown or not the caller's." },
+    nodeTypeOptions: { description: 'An object that can be queried by its global id.' },
+    nodeQueryOptions: {
+      description: 'An object by its global id. Null if it does not exist or belongs to another tenant.',
+    },
     nodesQueryOptions: {
-      description: 'Objects by their global ids, in the order asked for.',
+      description: 'Objects by their global ids, in the order of the ids.',
       extensions: declareCost({
         listSize: { assumedSize: 100 },
         sizeOf: (args) => countMembers(args, 'ids'),

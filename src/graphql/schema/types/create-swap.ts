@@ -24,15 +24,15 @@ import { SwapJobType } from './swap-job.ts'
 const BUSY_RETRY_MS = 5_000
 
 const SwapImageInput = builder.inputType('SwapImageInput', {
-  description: 'Exactly one member.',
+  description: 'An input image; set exactly one field.',
   isOneOf: true,
   fields: (t) => ({
     url: t.field({
       type: 'URL',
-      description: 'A public http(s) address of a jpg, jpeg, png or webp, at most 8192 characters.',
+      description: 'A public http(s) URL of a JPEG, PNG or WebP, at most 8192 characters.',
     }),
     uploadId: t.id({ description: 'The id of a finished upload.' }),
-    resultOf: t.id({ description: 'The id of a job that ended in SUCCESS: chain swaps without handling links.' }),
+    resultOf: t.id({ description: 'The id of a job with status SUCCESS, whose result is used as the image.' }),
   }),
 })
 
@@ -41,33 +41,39 @@ export const CreateSwapInput = builder.inputType('CreateSwapInput', {
     targetImage: t.field({
       type: SwapImageInput,
       required: true,
-      description: 'The template image whose face is replaced.',
+      description: 'The image whose face is replaced.',
     }),
     swapImage: t.field({
       type: SwapImageInput,
       required: true,
-      description: 'The image the face is taken from.',
+      description: 'The image that the face is taken from.',
     }),
     hookUrl: t.field({
       type: 'URL',
       description:
-        'Receives a signed POST (Standard Webhooks) when the job is done, repeated with the same id until a 2xx. At most 8192 characters. An empty text counts as absent.',
+        'URL that receives a signed POST (Standard Webhooks) when the job finishes, retried with the same event id until it returns a 2xx. At most 8192 characters; an empty string counts as absent.',
     }),
     idempotencyKey: t.string({
       description:
-        '1 to 255 characters, per caller. The same key with the same input gives the same job as it is now; with another input, SwapIdempotencyConflictError. Only `waitMs` and `reuseSameContent` may differ. If absent, the `Idempotency-Key` header is used.',
+        '1 to 255 characters, unique per tenant. The same key with the same input returns the existing job in its current state; with a different input it returns SwapIdempotencyConflictError. Only `waitMs` and `reuseSameContent` may differ. If absent, the `Idempotency-Key` header is used.',
     }),
     reuseSameContent: t.boolean({
       defaultValue: false,
       description:
-        'Where the same two images were swapped for this caller within the last hour, give that job instead of paying again.',
+        'Return an existing job, instead of paying again, if the tenant swapped the same two images within the last hour.',
     }),
-    waitMs: t.int({ defaultValue: 0, description: 'Hold the answer until done, at most this long (0 to 25000).' }),
-    clientReference: t.string({ description: 'At most 255 characters. An empty text counts as absent.' }),
-    tags: t.stringList({ description: 'At most 10, 64 characters each. Empty texts are dropped.' }),
+    waitMs: t.int({
+      defaultValue: 0,
+      description: 'Wait up to this many milliseconds for the job to finish (0 to 25000).',
+    }),
+    clientReference: t.string({
+      description: "The caller's own reference for the job. At most 255 characters; an empty string counts as absent.",
+    }),
+    tags: t.stringList({ description: 'At most 10 tags of at most 64 characters. Empty strings are dropped.' }),
     keepDays: t.int({
       defaultValue: 7,
-      description: 'Days until images and links are erased (0 to 30). 0: an hour after the end.',
+      description:
+        'Days after the end of the job until its images and links are erased (0 to 30); 0 erases them after an hour.',
     }),
   }),
 })
@@ -76,7 +82,7 @@ const SwapReuse = builder.enumType('SwapReuse', { values: ['NONE', 'SAME_KEY', '
 
 const SwapWatchToken = builder.objectRef<WatchToken>('SwapWatchToken').implement({
   extensions: declareCacheable('never'),
-  description: 'Send as a bearer token, or as `authorization` in connection_init.',
+  description: 'Send it as a bearer token, or over WebSocket as `authorization` in `connection_init`.',
   fields: (t) => ({
     token: t.exposeString('token'),
     expiresAt: t.expose('expiresAt', { type: 'DateTime' }),
@@ -87,17 +93,18 @@ const CreateSwapSuccess = builder
   .objectRef<{ readonly job: SwapJob; readonly reused: 'NONE' | 'SAME_KEY' | 'SAME_CONTENT' }>('CreateSwapSuccess')
   .implement({
     extensions: declareCacheable('never'),
-    description: 'The job is recorded; it is carried out even if this answer is lost.',
+    description: 'The job is recorded, and continues even if this response is lost.',
     fields: (t) => ({
       job: t.expose('job', { type: SwapJobType, extensions: declareCost({ nodes: 0 }) }),
       reused: t.expose('reused', {
         type: SwapReuse,
-        description: 'Whether an earlier job was given back instead of a new one.',
+        description: 'Whether an existing job was returned instead of a new one.',
       }),
       watchToken: t.field({
         type: SwapWatchToken,
         nullable: true,
-        description: 'For a browser: reads and watches this job only. Null where the caller may not hand out tokens.',
+        description:
+          'A token for a browser that can read and watch only this job. Null if the caller may not issue tokens.',
         resolve: ({ job }, _args, { viewer, useCases }) => useCases.issueWatchToken(viewer, job),
       }),
     }),
@@ -131,7 +138,7 @@ builder.mutationField('createSwap', (t) =>
   t.field({
     type: CreateSwapResult,
     description:
-      'Start one swap. The upstream is asked, and charges, at most once for one `idempotencyKey`, whatever the number of retries.',
+      'Starts a swap. For one `idempotencyKey` the gateway submits, and the upstream charges, at most once, however often the call is retried.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CreateSwapInput, required: true }) },
     resolve: async (_root, { input }, { viewer, idempotencyKey, useCases }) => {

@@ -20,7 +20,7 @@ interface UploadTarget {
 
 const SwapUploadTarget = builder.objectRef<UploadTarget>('SwapUploadTarget').implement({
   extensions: declareCacheable('never'),
-  description: 'Send the bytes with PUT to `url`, with exactly these headers, before `expiresAt`.',
+  description: 'Send the file with PUT to `url`, with exactly these headers, before `expiresAt`.',
   fields: (t) => ({
     url: t.expose('url', { type: 'URL' }),
     headers: t.field({
@@ -44,7 +44,7 @@ const CreateSwapUploadSuccess = builder
       put: t.expose('put', {
         type: SwapUploadTarget,
         nullable: true,
-        description: 'Null when the image was already here.',
+        description: 'Where to send the file. Null if the gateway already has the image.',
       }),
     }),
   })
@@ -55,7 +55,7 @@ const CreateSwapUploadInput = builder.inputType('CreateSwapUploadInput', {
     byteLength: t.int({ required: true }),
     sha256: t.string({
       description:
-        'Hex. If the caller already has an image with this digest here, it is used and nothing need be sent.',
+        'SHA-256 of the file in hexadecimal. If the tenant already has an image with this digest, that image is used and nothing has to be sent.',
     }),
   }),
 })
@@ -82,7 +82,7 @@ const ISSUES = {
 builder.mutationField('createSwapUpload', (t) =>
   t.field({
     type: CreateSwapUploadResult,
-    description: 'Reserve a place to PUT an image to; its id is then used as `uploadId`.',
+    description: 'Reserves an upload and returns the URL to PUT the image to. Use its id as `uploadId`.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CreateSwapUploadInput, required: true }) },
     resolve: async (_root, { input }, { viewer, useCases }) => {

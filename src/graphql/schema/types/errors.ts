@@ -31,11 +31,11 @@ interface SwapErrorShape {
 }
 
 const SwapError = builder.interfaceRef<SwapErrorShape>('SwapError').implement({
-  description: 'What every expected error has. Unexpected ones go to the `errors` list, masked.',
+  description: 'The fields of every expected error. Unexpected errors are in the `errors` list, masked.',
   fields: (t) => ({
     code: t.expose('code', { type: SwapErrorCode }),
-    message: t.exposeString('message', { description: 'For people; not to be parsed.' }),
-    retryable: t.exposeBoolean('retryable', { description: 'True if the same call may work later.' }),
+    message: t.exposeString('message', { description: 'A message for people; its text may change.' }),
+    retryable: t.exposeBoolean('retryable', { description: 'Whether the same call may succeed later.' }),
     retryAfterMs: t.exposeInt('retryAfterMs', { nullable: true }),
   }),
 })
@@ -44,7 +44,7 @@ const SwapInputIssueType = builder.objectRef<SwapInputIssue>('SwapInputIssue').i
   extensions: declareCacheable('never'),
   fields: (t) => ({
     path: t.exposeStringList('path', {
-      description: 'From the argument down: `["input", "targetImage", "url"]`.',
+      description: 'Path from the argument to the value, for example `["input", "targetImage", "url"]`.',
     }),
     code: t.expose('code', { type: SwapInputIssueCode }),
     message: t.exposeString('message'),
@@ -55,7 +55,7 @@ export const SwapInvalidInputError = builder
   .objectRef<SwapErrorShape & { readonly issues: readonly SwapInputIssue[] }>('SwapInvalidInputError')
   .implement({
     extensions: declareCacheable('never'),
-    description: 'All that is wrong with the input, not only the first thing.',
+    description: 'The input is invalid. All problems are listed, not only the first.',
     interfaces: [SwapError],
     fields: (t) => ({
       issues: t.expose('issues', {
@@ -74,12 +74,12 @@ export const SwapIdempotencyConflictError = builder
   .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapIdempotencyConflictError')
   .implement({
     extensions: declareCacheable('never'),
-    description: 'The idempotency key was used with another input. Nothing was sent.',
+    description: 'The idempotency key was already used with a different input. Nothing was submitted.',
     interfaces: [SwapError],
     fields: (t) => ({
       job: t.expose('job', {
         type: SwapJobType,
-        description: 'The job that has the key.',
+        description: 'The job that was created with the key.',
         extensions: declareCost({ nodes: 0 }),
       }),
     }),
@@ -89,7 +89,7 @@ export const SwapBusyError = builder
   .objectRef<SwapErrorShape & { readonly maxInFlight: number | null }>('SwapBusyError')
   .implement({
     extensions: declareCacheable('never'),
-    description: "No room in the gateway's queue. Nothing was sent, nothing was charged.",
+    description: "The gateway's queue is full. Nothing was submitted or charged.",
     interfaces: [SwapError],
     fields: (t) => ({ maxInFlight: t.exposeInt('maxInFlight', { nullable: true }) }),
   })
@@ -98,12 +98,12 @@ export const SwapUpstreamError = builder
   .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapUpstreamError')
   .implement({
     extensions: declareCacheable('never'),
-    description: "The upstream's answer was no. Never used when the answer was lost: that is a job in UNCONFIRMED.",
+    description: 'The upstream refused the swap. If its answer was lost, the job is UNCONFIRMED instead.',
     interfaces: [SwapError],
     fields: (t) => ({
       job: t.expose('job', {
         type: SwapJobType,
-        description: 'The job, recorded as FAILED.',
+        description: 'The job, with status FAILED.',
         extensions: declareCost({ nodes: 0 }),
       }),
     }),
@@ -113,7 +113,7 @@ export const SwapQuotaExceededError = builder
   .objectRef<SwapErrorShape & { readonly remaining: number; readonly resetAt: number }>('SwapQuotaExceededError')
   .implement({
     extensions: declareCacheable('never'),
-    description: "The caller's budget is spent. Nothing was sent.",
+    description: "The tenant's quota is spent. Nothing was submitted.",
     interfaces: [SwapError],
     fields: (t) => ({
       remaining: t.exposeInt('remaining', { nullable: true }),
@@ -125,7 +125,7 @@ export const SwapRateLimitedError = builder
   .objectRef<SwapErrorShape & { readonly limit: number; readonly resetAt: number }>('SwapRateLimitedError')
   .implement({
     extensions: declareCacheable('never'),
-    description: 'Too many requests. Nothing was sent.',
+    description: 'The tenant sent too many requests. Nothing was submitted.',
     interfaces: [SwapError],
     fields: (t) => ({
       limit: t.exposeInt('limit'),
@@ -163,7 +163,7 @@ export const SwapStateError = builder
   .objectRef<SwapErrorShape & { readonly job: SwapJob }>('SwapStateError')
   .implement({
     extensions: declareCacheable('never'),
-    description: 'The job is not in a state that allows it.',
+    description: "The job's status does not allow the call.",
     interfaces: [SwapError],
     fields: (t) => ({ job: t.expose('job', { type: SwapJobType, extensions: declareCost({ nodes: 0 }) }) }),
   })

@@ -9,12 +9,12 @@ import { SwapJobType } from './swap-job.ts'
 const MAX_IDS = 100
 
 const ForgetSwapsInput = builder.inputType('ForgetSwapsInput', {
-  fields: (t) => ({ ids: t.idList({ required: true, description: '1 to 100 finished jobs.' }) }),
+  fields: (t) => ({ ids: t.idList({ required: true, description: 'The ids of 1 to 100 finished jobs.' }) }),
 })
 
 const ForgetSwapsSuccess = builder.objectRef<{ readonly jobs: readonly SwapJob[] }>('ForgetSwapsSuccess').implement({
   extensions: declareCacheable('never'),
-  description: 'Erased here. Copies at the upstream are out of reach.',
+  description: 'The images and links are erased in the gateway. Copies at the upstream are not affected.',
   fields: (t) => ({
     jobs: t.expose('jobs', {
       type: [SwapJobType],
@@ -34,8 +34,7 @@ const ForgetSwapsResult = builder.unionType('ForgetSwapsResult', {
 builder.mutationField('forgetSwaps', (t) =>
   t.field({
     type: ForgetSwapsResult,
-    description:
-      'Erase the images and links of finished jobs. What stays is a record without personal data, for the accounts.',
+    description: 'Erases the images and links of finished jobs. A record without personal data remains for accounting.',
     extensions: declareCost({
       sizeOf: (args) => countMembers(args, 'input', 'ids'),
       sizedFields: ['jobs'],

@@ -35,7 +35,7 @@ const SwapJobConnection = builder.objectRef<JobPage>('SwapJobConnection').implem
     }),
     pageInfo: t.field({ type: PageInfo, resolve: (page) => page }),
     totalCount: t.int({
-      description: 'Counted only when asked for; stops at 10000.',
+      description: 'Counted only if selected; at most 10000.',
       extensions: declareCost({ weight: SCAN_WEIGHT }),
       resolve: async (page) => page.count(),
     }),
@@ -45,7 +45,7 @@ const SwapJobConnection = builder.objectRef<JobPage>('SwapJobConnection').implem
 builder.queryField('swapJobs', (t) =>
   t.field({
     type: SwapJobConnection,
-    description: "The caller's own jobs, newest first. `first` or `last` from 1 to 100; 20 where neither is given.",
+    description: "The tenant's jobs, newest first. `first` or `last` is 1 to 100; the default is `first: 20`.",
     extensions: {
       ...declareCacheable('stored'),
       ...declareCost({

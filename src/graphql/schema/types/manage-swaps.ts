@@ -25,7 +25,7 @@ const CreateSwapBatchSuccess = builder
     fields: (t) => ({
       items: t.field({
         type: [CreateSwapResult],
-        description: 'One for each item, in order.',
+        description: 'One result per item, in the order of the items.',
         extensions: declareCost({ listSize: { assumedSize: MAX_BATCH_ITEMS } }),
         resolve: ({ items }, _args, { spread }) => spread(items),
       }),
@@ -43,7 +43,7 @@ const CreateSwapBatchResult = builder.unionType('CreateSwapBatchResult', {
 builder.mutationField('createSwapBatch', (t) =>
   t.field({
     type: CreateSwapBatchResult,
-    description: 'Start up to 100 swaps. Each item stands alone: a bad one does not stop the others.',
+    description: 'Starts up to 100 swaps. An item that fails does not affect the others.',
     extensions: declareCost({
       // A larger batch is refused by the mutation itself, in its own result.
       sizeOf: (args) => Math.min(countMembers(args, 'input', 'items') ?? 0, MAX_BATCH_ITEMS),
@@ -74,7 +74,7 @@ const RetrySwapInput = builder.inputType('RetrySwapInput', {
 builder.mutationField('retrySwap', (t) =>
   t.field({
     type: CreateSwapResult,
-    description: 'Run a failed, lost or canceled job again with the same images: a new job, linked by `retryOf`.',
+    description: 'Starts a new job with the images of a failed, lost or canceled one, linked by `retryOf`.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: RetrySwapInput, required: true }) },
     resolve: async (_root, { input }, { viewer, idempotencyKey, useCases }) => {
@@ -93,7 +93,7 @@ builder.mutationField('cancelSwap', (t) =>
   t.field({
     type: CancelSwapResult,
     description:
-      'Stop a job that still waits in the gateway. Once the upstream has it, it cannot be stopped, and the answer says so.',
+      'Cancels a job that has not been submitted. A job that the upstream has cannot be canceled: SwapStateError.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CancelSwapInput, required: true }) },
     resolve: async (_root, { input: { id } }, { viewer, useCases }) => {

@@ -11,11 +11,11 @@ builder.queryField('swapJob', (t) =>
     // Of a job that is done, or that was fetched within the last second.
     extensions: declareCacheable('stored'),
     description: [
-      "One job by its gateway id; an upstream id (`SWAP-FACE-…`) of the caller's own job is accepted too.",
-      "A job that is not finished is looked up at the upstream's /fetch through a DataLoader: one upstream call a job,",
-      'however many fields, aliases or requests ask, and none for a finished job.',
-      "Null means unknown or not the caller's; the two are not told apart.",
-      'With `waitMs` (0 to 25000) the answer is held until the job is done or the time is up.',
+      'One job by its gateway id, or by its upstream id (`SWAP-FACE-…`).',
+      "An unfinished job is refreshed from the upstream's /fetch through a DataLoader: one call per job, however many fields,",
+      'aliases or requests ask for it. A finished job causes no call.',
+      'Null if the job does not exist or belongs to another tenant; the two are not distinguished.',
+      'With `waitMs` (0 to 25000) the response waits until the job is done or the time is over.',
     ].join('\n'),
     args: { id: t.arg.id({ required: true }), waitMs: t.arg.int({ defaultValue: 0 }) },
     resolve: async (_root, { id, waitMs }, { loaders, useCases }) => {

@@ -4,7 +4,7 @@ import { builder } from '../builder.ts'
 
 builder.scalarType('DateTime', {
   description:
-    'An instant in RFC 3339. Output: UTC with milliseconds. Input: any offset, which is required; digits below the millisecond are dropped.',
+    'A date and time in RFC 3339. Output is in UTC with milliseconds. Input requires an offset; digits below the millisecond are dropped.',
   serialize: (ms) => new Date(ms).toISOString(),
   parseValue: (value) => {
     const ms = typeof value === 'string' ? parseInstant(value) : null
@@ -18,7 +18,7 @@ builder.scalarType('DateTime', {
 })
 
 builder.scalarType('URL', {
-  description: 'An absolute http(s) address, kept byte for byte as it was given.',
+  description: 'An absolute http(s) URL, stored exactly as it was given.',
   serialize: (url) => url,
   // The field decides which addresses may be used and answers with data: a form wants all its issues at once.
   parseValue: (value) => {

@@ -18,7 +18,7 @@ const SwapHookAttempt = builder.objectRef<WebhookAttempt>('SwapHookAttempt').imp
   extensions: declareCacheable('never'),
   fields: (t) => ({
     at: t.expose('at', { type: 'DateTime' }),
-    httpStatus: t.exposeInt('httpStatus', { nullable: true, description: 'Null where no answer came.' }),
+    httpStatus: t.exposeInt('httpStatus', { nullable: true, description: 'Null if the receiver did not answer.' }),
     error: t.exposeString('error', { nullable: true }),
   }),
 })
@@ -40,7 +40,7 @@ builder.objectField(SwapJobType, 'hook', (t) =>
   t.field({
     type: SwapHook,
     nullable: true,
-    description: "The caller's own hook: its deliveries so far. Null where the job has none.",
+    description: 'The webhook of the job and its delivery attempts. Null if no `hookUrl` was given.',
     resolve: async ({ id, hookUrl }, _args, { loaders }) => {
       if (hookUrl === null) return null
       const event = await loaders.webhook.load(id)
@@ -58,7 +58,7 @@ const ReplaySwapHookResult = createJobResult('ReplaySwapHook')
 builder.mutationField('replaySwapHook', (t) =>
   t.field({
     type: ReplaySwapHookResult,
-    description: "Send a job's finished-notification to its `hookUrl` again, with the same event id.",
+    description: 'Sends the webhook of a finished job again, with the same event id.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: ReplaySwapHookInput, required: true }) },
     resolve: async (_root, { input: { id } }, { viewer, useCases }) => {

@@ -20,21 +20,22 @@ import { SwapUploadType } from './upload.ts'
 
 export const SwapJobStatus = builder.enumType('SwapJobStatus', {
   description:
-    "Where a job is. ON_QUEUE, SUCCESS and FAILED are the upstream's own words. SUCCESS, FAILED, CANCELED and LOST are final: never left.",
+    "Status of a job. ON_QUEUE, SUCCESS and FAILED are the upstream's terms. SUCCESS, FAILED, CANCELED and LOST are final.",
   values: describeValues(SWAP_JOB_STATUSES, {
-    PENDING: 'Held by the gateway; can still be canceled for nothing while it is not being sent.',
-    UNCONFIRMED: 'Sent, but the answer was lost. It is not sent again: the hook that only this job has settles it.',
-    ON_QUEUE: 'The upstream has it and works on it.',
-    SUCCESS: '`result` is set.',
-    FAILED: '`failure` is set.',
-    CANCELED: 'Stopped before the upstream had it.',
-    LOST: 'The upstream never told the outcome; whether it charged may be unknown.',
+    PENDING: 'Queued in the gateway. It can be canceled without charge until it is submitted.',
+    UNCONFIRMED:
+      "Submitted, but the upstream's answer was lost. It is not submitted again; the job's own hook settles it.",
+    ON_QUEUE: 'The upstream accepted the job and works on it.',
+    SUCCESS: 'The swap succeeded; `result` has the image.',
+    FAILED: 'The swap failed; `failure` says why.',
+    CANCELED: 'Canceled before it was submitted.',
+    LOST: 'No outcome arrived before the deadline; whether the upstream charged may be unknown.',
   }),
 })
 
 const SwapFailureCode = builder.enumType('SwapFailureCode', {
   values: describeValues(SWAP_FAILURE_CODES, {
-    FACE_NOT_FOUND: 'No usable face where one is needed.',
+    FACE_NOT_FOUND: 'An image has no usable face.',
     IMAGE_NOT_READABLE: 'An image could not be read: it is damaged, cut short, or the upstream does not say more.',
     IMAGE_ADDRESS_NOT_ALLOWED: 'The address of an image, or one that it redirects to, is not allowed.',
     IMAGE_HOST_NOT_FOUND: 'The host name of an image could not be resolved.',
@@ -48,34 +49,34 @@ const SwapFailureCode = builder.enumType('SwapFailureCode', {
     IMAGE_TOO_MANY_REDIRECTS: 'The host of an image redirected too many times.',
     IMAGE_TOO_LARGE: 'An image has too many bytes, pixels or frames.',
     IMAGE_TYPE_NOT_ALLOWED: 'The data is not a JPEG, PNG or WebP image.',
-    CONTENT_REFUSED: 'Refused on grounds of content.',
+    CONTENT_REFUSED: 'The upstream refused the content of an image.',
     UPSTREAM_QUOTA_EXHAUSTED: 'The account behind the gateway has no quota.',
     UPSTREAM_REFUSED: 'The upstream refused the request.',
-    UPSTREAM_FAILED: 'The upstream gave up or broke.',
-    NOT_SUBMITTED: 'Held in the gateway for longer than it may wait; never sent.',
+    UPSTREAM_FAILED: 'The upstream failed.',
+    NOT_SUBMITTED: 'The swap could not be submitted before its deadline.',
     CANCELED: 'Canceled by the caller.',
-    NO_OUTCOME: 'No outcome ever came.',
+    NO_OUTCOME: 'No outcome arrived before the deadline.',
     OTHER: 'None of the above.',
   }),
 })
 
 const SwapChargeState = builder.enumType('SwapChargeState', {
   values: describeValues(SWAP_CHARGE_STATES, {
-    NOT_CHARGED: 'Never reached the upstream, or was refused.',
-    PENDING: 'Not settled yet.',
-    CHARGED: 'The upstream has charged.',
-    UNKNOWN: 'The outcome was lost and never recovered.',
+    NOT_CHARGED: 'The job was never submitted, or the upstream refused it.',
+    PENDING: 'Not known yet.',
+    CHARGED: 'The upstream charged for the job.',
+    UNKNOWN: 'The outcome was lost, so the charge stays unknown.',
   }),
 })
 
 const SwapObservationSource = builder.enumType('SwapObservationSource', {
-  description: 'How the gateway came to know of a state.',
+  description: 'How the gateway learned of a status.',
   values: describeValues(OBSERVATION_SOURCES, {
-    CALLER: 'A call by the owner.',
+    CALLER: 'A call of the tenant.',
     SUBMIT: "The upstream's answer to the submit.",
     HOOK: "The upstream's hook, confirmed by a fetch.",
-    FETCH: 'A fetch asked for by a query.',
-    RECONCILER: "A scheduled look of the gateway's own: a fetch, or a deadline that was over.",
+    FETCH: 'A fetch that a query caused.',
+    RECONCILER: 'A scheduled fetch by the gateway, or a deadline that passed.',
   }),
 })
 
@@ -91,20 +92,20 @@ const SwapImage = builder.objectRef<GivenImage>('SwapImage')
 
 const SwapFailureType = builder.objectRef<SwapFailure>('SwapFailure').implement({
   extensions: declareCacheable('stored'),
-  description: 'Why there is no outcome.',
+  description: 'Why the job has no result.',
   fields: (t) => ({
     code: t.expose('code', { type: SwapFailureCode }),
-    message: t.exposeString('message', { description: 'For people; not to be parsed.' }),
-    retryable: t.exposeBoolean('retryable', { description: 'True if the same input may work on another try.' }),
+    message: t.exposeString('message', { description: 'A message for people; its text may change.' }),
+    retryable: t.exposeBoolean('retryable', { description: 'Whether the same input may succeed in a new job.' }),
   }),
 })
 
 const SwapChargeType = builder.objectRef<SwapCharge>('SwapCharge').implement({
   extensions: declareCacheable('stored'),
-  description: "In the upstream's units (`quota`).",
+  description: "What the swap cost, in the upstream's units (`quota`).",
   fields: (t) => ({
     state: t.expose('state', { type: SwapChargeState }),
-    quota: t.exposeInt('quota', { nullable: true, description: 'Units spent; null while not known.' }),
+    quota: t.exposeInt('quota', { nullable: true, description: 'Units spent; null while unknown.' }),
   }),
 })
 
@@ -120,25 +121,25 @@ const SwapTimelineEntry = builder.objectRef<TimelineEntry>('SwapTimelineEntry').
 
 const SwapProgress = builder.objectRef<Progress>('SwapProgress').implement({
   extensions: declareCacheable('never'),
-  description: 'Drawn from recent jobs, since the upstream tells nothing.',
+  description: 'An estimate from recent jobs; the upstream reports no progress.',
   fields: (t) => ({
     ahead: t.exposeInt('ahead', {
       nullable: true,
       description:
-        "How many swaps of the gateway's queue would be submitted before this one if no more were created: swaps of the tenant with the fewest in flight go first. At most 1,000. Swaps that cannot be submitted yet count too, so it may be fewer. Null once submitted.",
+        'How many queued swaps the gateway would submit before this one if no more were created; swaps of the tenant with the fewest in flight go first. At most 1,000. Swaps that cannot be submitted yet are counted too. Null once submitted.',
     }),
     medianDoneAt: t.expose('medianDoneAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it is done if it takes as long as the median of late.',
+      description: 'When the job finishes if it takes the median time of recent jobs.',
     }),
     p90DoneAt: t.expose('p90DoneAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it is done if it takes as long as nine in ten of late.',
+      description: 'When the job finishes if it takes the 90th percentile of recent jobs.',
     }),
     overdue: t.exposeBoolean('overdue', {
-      description: 'True when it has taken longer than nine in ten of late. The gateway keeps looking.',
+      description: 'Whether the job has taken longer than 90 % of recent jobs. The gateway keeps polling.',
     }),
   }),
 })
@@ -147,12 +148,12 @@ const OF_JOB = declareCacheable('job')
 
 /** The entity: readable from here by `node`, and from other subgraphs by its id. */
 export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
-  description: 'A face swap, from the moment it was asked for. The entity other subgraphs may refer to.',
+  description: 'A face swap. An entity that other subgraphs can extend by its `id`.',
   extensions: { federation: '@key(fields: "id")', ...declareCacheable('never') },
   id: {
     extensions: OF_JOB,
     resolve: (job) => job.id,
-    description: 'Global id; known before the upstream has answered.',
+    description: 'Global id, assigned before the job is submitted.',
   },
   loadMany: (ids, { loaders }) => ids.map(async (id) => branded('SwapJob', await loaders.job.load(id))),
   // Longer than 80 lines: one entry for each field of the type.
@@ -160,33 +161,33 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
     jobId: t.exposeString('upstreamId', {
       extensions: OF_JOB,
       nullable: true,
-      description: "The upstream's id; null until it is known.",
+      description: "The upstream's id; null until the upstream has accepted the job.",
     }),
     status: t.expose('status', { extensions: OF_JOB, type: SwapJobStatus }),
     done: t.boolean({
       extensions: OF_JOB,
-      description: 'True when `status` will not change again.',
+      description: 'Whether `status` is final.',
       resolve: ({ status }) => isDone(status),
     }),
     version: t.exposeInt('version', {
       extensions: OF_JOB,
-      description: 'Counts up by one with each change. Of two states, the higher is the newer.',
+      description: 'Increases by one with each change; of two states, the one with the higher version is newer.',
     }),
     upstreamStatus: t.exposeString('upstreamStatus', {
       extensions: OF_JOB,
       nullable: true,
-      description: 'The word the upstream last used, as it came.',
+      description: 'The last status reported by the upstream, unchanged.',
     }),
     targetImage: t.field({
       type: SwapImage,
       nullable: true,
-      description: 'The template image whose face is replaced. Null once forgotten.',
+      description: 'The image whose face is replaced. Null once the job is forgotten.',
       resolve: ({ targetImageUrl: url, targetOrigin: origin }) => (url === '' ? null : { url, origin }),
     }),
     swapImage: t.field({
       type: SwapImage,
       nullable: true,
-      description: 'The image the face is taken from. Null once forgotten.',
+      description: 'The image that the face is taken from. Null once the job is forgotten.',
       resolve: ({ swapImageUrl: url, swapOrigin: origin }) => (url === '' ? null : { url, origin }),
     }),
     result: t.field({
@@ -194,19 +195,19 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
       extensions: OF_JOB,
       type: SwapResult,
       nullable: true,
-      description: 'Set when SUCCESS, unless forgotten.',
+      description: 'Set if the status is SUCCESS, until the job is forgotten.',
       resolve: ({ links, copyId, mirrorFailure }) => links && { links, copyId, mirrorFailure },
     }),
     failure: t.expose('failure', {
       extensions: OF_JOB,
       type: SwapFailureType,
       nullable: true,
-      description: 'Set when FAILED, CANCELED or LOST.',
+      description: 'Set if the status is FAILED, CANCELED or LOST.',
     }),
     progress: t.field({
       type: SwapProgress,
       nullable: true,
-      description: 'An estimate while not done; null afterwards.',
+      description: 'An estimate; null once the job is done.',
       extensions: declareCost({ weight: 1 }),
       resolve: async (job, _args, { useCases }) => useCases.status.estimate(job),
     }),
@@ -214,12 +215,12 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
     clientReference: t.exposeString('clientReference', {
       extensions: OF_JOB,
       nullable: true,
-      description: "The caller's own name for the job.",
+      description: "The caller's own reference for the job.",
     }),
     tags: t.exposeStringList('tags', { extensions: OF_JOB }),
     timeline: t.field({
       type: [SwapTimelineEntry],
-      description: 'Every state the job went through, oldest first, and how the gateway learned of it.',
+      description: 'Every status of the job, oldest first, and how the gateway learned of it.',
       extensions: { ...declareCacheable('stored'), ...declareCost({ listSize: { assumedSize: 5 } }) },
       resolve: (job, _args, { loaders }) => loaders.timeline.load(job.id),
     }),
@@ -229,13 +230,13 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
       extensions: OF_JOB,
       type: 'DateTime',
       nullable: true,
-      description: 'When the upstream was known to have the job.',
+      description: 'When the upstream accepted the job.',
     }),
     finishedAt: t.expose('finishedAt', { extensions: OF_JOB, type: 'DateTime', nullable: true }),
     purgeAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When the gateway will erase its images and links by itself.',
+      description: 'When the gateway erases the images and links of the job.',
       resolve: ({ purgeAt, forgottenAt }) => (forgottenAt === null ? purgeAt : null),
     }),
     forgottenAt: t.expose('forgottenAt', { type: 'DateTime', nullable: true }),
@@ -245,7 +246,7 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
 // After the job, which it may lead to.
 SwapImage.implement({
   extensions: declareCacheable('never'),
-  description: 'An image given by the caller.',
+  description: 'An input image.',
   fields: (t) => ({
     kind: t.field({
       type: SwapImageKind,
@@ -254,7 +255,8 @@ SwapImage.implement({
     url: t.field({
       type: 'URL',
       nullable: true,
-      description: 'Works for the caller: the address as given, or a short-lived signed one for an upload or a result.',
+      description:
+        'A URL that the caller can open: the given one, or a short-lived signed URL for an upload or a result.',
       resolve: async ({ url, origin }, _args, { loaders, useCases }) => {
         if (origin.uploadId !== null) {
           const upload = await loaders.upload.load(origin.uploadId)
@@ -274,7 +276,7 @@ SwapImage.implement({
     resultOf: t.field({
       type: SwapJobType,
       nullable: true,
-      description: 'The job whose result was used.',
+      description: 'The job whose result is the image.',
       resolve: ({ origin }, _args, { loaders }) =>
         origin.resultOf === null ? null : loaders.job.load(origin.resultOf),
     }),
@@ -286,7 +288,7 @@ builder.objectField(SwapJobType, 'retryOf', (t) =>
   t.field({
     type: SwapJobType,
     nullable: true,
-    description: 'The job this one repeats.',
+    description: 'The job that this job retries.',
     resolve: ({ retryOf }, _args, { loaders }) => (retryOf === null ? null : loaders.job.load(retryOf)),
   }),
 )

@@ -17,7 +17,7 @@ const SwapResultCopy = builder.objectRef<StoredImage>('SwapResultCopy').implemen
     url: t.field({
       type: 'URL',
       description:
-        '`width` scales down and keeps the proportions. It is rounded up to 64, 128, 256, 512, 1024, 2048 or 4096 pixels; an image is never enlarged. `format` re-encodes.',
+        '`width` scales the image down and keeps its proportions; it is rounded up to 64, 128, 256, 512, 1024, 2048 or 4096 pixels, and an image is never enlarged. `format` re-encodes the image.',
       args: { width: t.arg.int(), format: t.arg({ type: SwapImageFormat }) },
       resolve: (copy, { width, format }, { useCases }) => {
         if (width != null && (width < 1 || width > MAX_WIDTH)) {
@@ -60,13 +60,13 @@ function withCopy<T>({ copyId }: Result, { loaders }: Context, use: (copy: Store
 
 export const SwapResult = builder.objectRef<Result>('SwapResult').implement({
   extensions: declareCacheable('stored'),
-  description: 'The outcome, and how to get at it.',
+  description: 'The image that a swap produced.',
   fields: (t) => ({
     url: t.field({
       type: 'URL',
       nullable: true,
       description:
-        'The best address at this moment: the kept copy, else the CDN, else Discord. Null when none works any more.',
+        "The best URL at the moment: the gateway's copy, else the CDN, else Discord. Null if none works any more.",
       resolve: (result, _args, context) =>
         withCopy(result, context, (copy) =>
           copy ? context.useCases.addressOfImage(copy, {}) : bestLink(result.links, context.useCases.now()),
@@ -75,7 +75,7 @@ export const SwapResult = builder.objectRef<Result>('SwapResult').implement({
     expiresAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When `url` stops working, where known. Ask for the job again to get a new one.',
+      description: 'When `url` expires, if known. Query the job again for a new URL.',
       resolve: (result, _args, context) => {
         const now = context.useCases.now()
         return withCopy(result, context, (copy) =>
@@ -86,38 +86,37 @@ export const SwapResult = builder.objectRef<Result>('SwapResult').implement({
     copy: t.field({
       type: SwapResultCopy,
       nullable: true,
-      description:
-        "The copy kept by the gateway: signed for the reader, readable by a browser page, there after the upstream's links are gone.",
+      description: "The gateway's copy of the result, which remains available after the upstream's links expire.",
       resolve: (result, _args, context) => withCopy(result, context, (copy) => copy),
     }),
     cdnImage: t.field({
       type: 'URL',
       nullable: true,
-      description: "The upstream's `cdnImage`, as it came.",
+      description: "The upstream's `cdnImage`, unchanged.",
       resolve: ({ links }) => links.cdnImage,
     }),
     discordImage: t.field({
       type: 'URL',
       nullable: true,
-      description: "The upstream's `discordImage`, as it came; its end is read from the link itself.",
+      description: "The upstream's `discordImage`, unchanged. `linksExpireAt` says when it expires.",
       resolve: ({ links }) => links.discordImage,
     }),
     linksExpireAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When `discordImage` and a proxied `cdnImage` stop working, read from the links.',
+      description: 'When `discordImage` and a proxied `cdnImage` expire, as stated in the links.',
       resolve: ({ links }) => linksExpireAt([links.discordImage, links.cdnImage]),
     }),
     copyFailure: t.string({
       nullable: true,
-      description: 'Why the gateway holds no copy, if a copy was attempted and failed.',
+      description: 'Why the last attempt to copy the result failed; null if there is a copy or no attempt failed.',
       resolve: ({ mirrorFailure }) => mirrorFailure,
     }),
     provenance: t.field({
       type: SwapProvenance,
       nullable: true,
       description:
-        'How the image was made, as declared in the metadata of the copy and of everything made from it. Null while there is no copy.',
+        'How the image was made, as declared in the metadata of the copy and of every image made from it. Null if there is no copy.',
       resolve: (result, _args, context) =>
         withCopy(result, context, (copy) => {
           const digitalSourceType = copy?.digitalSourceType ?? null

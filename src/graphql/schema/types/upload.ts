@@ -23,7 +23,7 @@ export const SwapUploadType = builder.node(builder.objectRef<StoredImage>('SwapU
     byteLength: t.exposeInt('byteLength'),
     width: t.exposeInt('width', { nullable: true }),
     height: t.exposeInt('height', { nullable: true }),
-    rejection: t.exposeString('rejection', { nullable: true, description: 'Why it was refused.' }),
+    rejection: t.exposeString('rejection', { nullable: true, description: 'Why the upload was rejected.' }),
     purgeAt: t.expose('purgeAt', { type: 'DateTime' }),
   }),
 })

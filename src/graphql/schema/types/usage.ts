@@ -28,7 +28,7 @@ const SwapUsage = builder.objectRef<Usage>('SwapUsage').implement({
   fields: (t) => ({
     from: t.expose('from', {
       type: 'DateTime',
-      description: 'The window begins with the quarter of an hour that it would begin in.',
+      description: 'Start of the window, rounded down to a quarter of an hour.',
     }),
     to: t.expose('to', { type: 'DateTime' }),
     jobs: t.int({ resolve: ({ counts }) => counts.reduce((total, { count }) => total + count, 0) }),
@@ -39,12 +39,12 @@ const SwapUsage = builder.objectRef<Usage>('SwapUsage').implement({
     }),
     quotaSpent: t.exposeInt('spent'),
     quotaUncertain: t.exposeInt('uncertain', {
-      description: 'Units whose charge is not known yet, or never will be.',
+      description: 'Units whose charge is not known yet or will stay unknown.',
     }),
     quotaRemaining: t.exposeInt('remaining', {
       nullable: true,
       description:
-        'What the caller may still spend today (UTC); null where not limited, or where the window is longer than a day.',
+        'What the tenant may still spend today (UTC). Null if there is no limit, or if the window is longer than a day.',
     }),
     inFlight: t.exposeInt('inFlight'),
     maxInFlight: t.exposeInt('maxInFlight'),
@@ -54,7 +54,7 @@ const SwapUsage = builder.objectRef<Usage>('SwapUsage').implement({
 builder.queryField('swapUsage', (t) =>
   t.field({
     type: SwapUsage,
-    description: 'What the caller has spent, and may still spend.',
+    description: 'What the tenant has spent and may still spend.',
     extensions: declareCost({ weight: SCAN_WEIGHT }),
     args: { window: t.arg({ type: SwapUsageWindow, defaultValue: 24 * HOUR_MS }) },
     resolve: async (_root, { window }, { viewer, useCases }) =>
@@ -65,14 +65,16 @@ builder.queryField('swapUsage', (t) =>
 const SwapServiceStatus = builder.objectRef<Service>('SwapServiceStatus').implement({
   extensions: declareCacheable('never'),
   fields: (t) => ({
-    accepting: t.exposeBoolean('accepting', { description: 'False while the upstream is down or full.' }),
+    accepting: t.exposeBoolean('accepting', {
+      description: 'Whether the upstream accepts work; false while it is down or at capacity.',
+    }),
     typicalMs: t.exposeInt('typicalMs', {
       nullable: true,
-      description: 'Median and ninth decile of the last hour, in milliseconds.',
+      description: 'Median duration of the swaps of the last hour, in milliseconds; `slowMs` is the 90th percentile.',
     }),
     slowMs: t.exposeInt('slowMs', { nullable: true }),
     hooksHealthy: t.exposeBoolean('hooksHealthy', {
-      description: 'False when hooks do not come in; results then arrive by polling, and later.',
+      description: 'Whether hooks arrive. If not, results arrive later, by polling.',
     }),
   }),
 })
@@ -80,7 +82,7 @@ const SwapServiceStatus = builder.objectRef<Service>('SwapServiceStatus').implem
 builder.queryField('swapService', (t) =>
   t.field({
     type: SwapServiceStatus,
-    description: 'How the service behind is doing: does it take work, and how long does a swap take just now.',
+    description: 'Health of the upstream: whether it accepts work, and how long swaps take at the moment.',
     extensions: declareCost({ weight: SCAN_WEIGHT }),
     resolve: async (_root, _args, { useCases }) => useCases.status.read(),
   }),

@@ -5,12 +5,12 @@ import { declareCacheable } from '../cacheable.ts'
 import { SwapJobStatus, SwapJobType } from './swap-job.ts'
 
 export const SwapJobFilter = builder.inputType('SwapJobFilter', {
-  description: 'All parts given must hold.',
+  description: 'Selects jobs that match all given fields.',
   fields: (t) => ({
     ids: t.idList(),
     statuses: t.field({ type: [SwapJobStatus] }),
     done: t.boolean(),
-    tags: t.stringList({ description: 'All of these tags; at most 10.' }),
+    tags: t.stringList({ description: 'Jobs that have all of these tags; at most 10.' }),
     clientReference: t.string(),
     createdFrom: t.field({ type: 'DateTime' }),
     createdBefore: t.field({ type: 'DateTime' }),
@@ -25,13 +25,13 @@ const SwapJobEvent = builder.objectRef<JobEvent>('SwapJobEvent').implement({
   extensions: declareCacheable('never'),
   fields: (t) => ({
     kind: t.expose('kind', { type: SwapJobEventKind }),
-    cursor: t.exposeString('cursor', { description: 'Give it back as `after` to go on from here.' }),
+    cursor: t.exposeString('cursor', { description: 'Pass it as `after` to continue from this event.' }),
     job: t.expose('job', {
       type: SwapJobType,
       nullable: true,
       description: 'Null only for CAUGHT_UP and KEEPALIVE.',
     }),
-    gap: t.exposeBoolean('gap', { description: 'Events before this one could not be replayed.' }),
+    gap: t.exposeBoolean('gap', { description: 'Whether events before this one could not be replayed.' }),
   }),
 })
 
@@ -39,11 +39,11 @@ builder.subscriptionField('swapJobUpdated', (t) =>
   t.field({
     type: SwapJobType,
     description: [
-      'One job. The first event is the state right now, so no query is needed before; then one event for each change;',
-      'after the event with `done: true` the stream completes by itself (at once, if the job is done already).',
-      'Each event is the whole state, and `version` only grows. While nothing changes the state is repeated every 30 s,',
-      'so that a silent line can be told from a quiet job.',
-      '`nonce` is not read: a differing value keeps a federation router from sharing this stream with an older one.',
+      'Watches one job. The first event is its current state, so no query is needed before; then each change sends an event.',
+      'After the event with `done: true` the stream completes, immediately if the job is already done.',
+      'Each event is the complete state, and `version` only increases. If nothing changes, the state is repeated every 30 s, so',
+      'that a client can detect a dead connection.',
+      '`nonce` is ignored: a different value keeps a federation router from sharing one stream between clients.',
     ].join('\n'),
     args: { id: t.arg.id({ required: true }), nonce: t.arg.string() },
     subscribe: async (_root, { id }, { viewer, useCases }) => {
@@ -62,10 +62,10 @@ builder.subscriptionField('swapJobsUpdated', (t) =>
   t.field({
     type: SwapJobEvent,
     description: [
-      "All of the caller's jobs that fit `filter`. Without `after`: every unfinished job, then CAUGHT_UP, then changes.",
-      'With `after` (the `cursor` of the last event seen, good for 24 hours on any instance): what changed since, then',
-      'CAUGHT_UP, then changes; `gap: true` on the first event says that `after` was too old and a snapshot was sent instead.',
-      'A job that changes again before it was sent is sent once, as it is then. KEEPALIVE comes when nothing else did for 30 s.',
+      "Watches all of the tenant's jobs that match `filter`. Without `after`: every unfinished job, then CAUGHT_UP, then changes.",
+      'With `after` (the `cursor` of the last event, valid for 24 hours on any instance): the changes since then, then CAUGHT_UP,',
+      'then changes. `gap: true` on the first event means that `after` was too old and a snapshot was sent instead.',
+      'A job that changes again before it was sent is sent once, in its latest state. KEEPALIVE is sent after 30 s without events.',
     ].join('\n'),
     args: { filter: t.arg({ type: SwapJobFilter }), after: t.arg.string(), nonce: t.arg.string() },
     subscribe: (_root, { filter, after }, { viewer, useCases }) =>
