@@ -11,10 +11,10 @@ import { ROUNDS, measureInRounds } from './http/rounds.ts'
 import { type Scenario, scenarios } from './http/scenarios.ts'
 import { type Section, toSection, toTables } from './http/table.ts'
 
-const NOTE = `Medians of ${ROUNDS} rounds, from the least to the most in brackets. CPU is the kernel's account of the
-server's process, all threads. Limits and peers know no callers, limits or logs. A limit sends the gateway's headers;
-peers send fewer, and answer from memory; what they write is a new job, twice, as \`bare-proxy-write\` does. The gateway
-asks the upstream for one job once a second at most.`
+const NOTE = `Medians of ${ROUNDS} rounds, with the lowest and the highest in brackets. CPU is the kernel's figure for the server's process, all
+threads. Limits and peers have no authentication, limits or logs. A limit sends the gateway's headers; peers send fewer and
+answer from memory. To create a swap, peers write a new job twice, as \`bare-proxy-write\` does. The gateway fetches one job at
+most once per second.`
 
 const chosen = process.argv.slice(2)
 const unknown = chosen.filter((name) => !(name in scenarios))

@@ -10,11 +10,11 @@ import { ROUNDS } from './http/rounds.ts'
 import { type Section, toTables } from './http/table.ts'
 import { scenarios } from './realtime/scenarios.ts'
 
-const NOTE = `Medians of ${ROUNDS} rounds, from the least to the most in brackets; \`start-up\` has 5. CPU is the kernel's
-account of the server's process, all threads, the hook and what follows it included. Limits and peers know no callers, limits
-or logs, and peers keep jobs in memory only; each asks the upstream once for each hook. A limit of watching is told what to
-send, and sends the gateway's bytes. The gateway looks at watched jobs besides (200 a second at most), and a hook that comes
-within a second of such a look waits for the second to be over.`
+const NOTE = `Medians of ${ROUNDS} rounds, with the lowest and the highest in brackets; \`start-up\` has 5. CPU is the
+kernel's figure for the server's process, all threads, including the handling of hooks. Limits and peers have no
+authentication, limits or logs, and peers store jobs in memory only; each fetches once per hook. A limit of subscriptions is
+told what to send, and sends the gateway's bytes. The gateway also polls watched jobs (at most 200 per second); a hook within a
+second of such a poll waits for the end of that second.`
 
 const chosen = process.argv.slice(2)
 const unknown = chosen.filter((name) => !(name in scenarios))

@@ -9,7 +9,7 @@ import type { ShownJob } from './bench-jobs.ts'
 
 /** By name, the file below `http/peers/`. */
 export const PEERS = {
-  'Yoga as it comes': 'yoga',
+  'Yoga (defaults)': 'yoga',
   'Apollo 5 (Fastify)': 'apollo',
   'Mercurius + JIT': 'mercurius',
 } as const

@@ -12,10 +12,10 @@ import { measureStartUp } from './start-up.ts'
 const SOCKETS: Wire = {
   openLine: openSocketLine,
   limit: 'realtime/limits/bare-sockets',
-  peers: ['Yoga as it comes', 'Apollo 5 (Fastify)', 'Mercurius + JIT'],
+  peers: ['Yoga (defaults)', 'Apollo 5 (Fastify)', 'Mercurius + JIT'],
 }
 /** Of the peers, Yoga alone brings SSE. */
-const STREAMS: Wire = { openLine: openStreamLine, limit: 'realtime/limits/bare-streams', peers: ['Yoga as it comes'] }
+const STREAMS: Wire = { openLine: openStreamLine, limit: 'realtime/limits/bare-streams', peers: ['Yoga (defaults)'] }
 
 /** As many as a scenario's name says, unless it is only tried out. */
 const watchers = (count: number) => Number(process.env['BENCH_WATCHERS'] ?? count)

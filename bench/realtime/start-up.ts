@@ -13,7 +13,7 @@ import { cpuMsOf, cpuMsOfEndedChildren, readAddress } from './process.ts'
 import { storeJobs } from './stored-jobs.ts'
 
 const STARTS = 5
-const YOGA: keyof typeof PEERS = 'Yoga as it comes'
+const YOGA: keyof typeof PEERS = 'Yoga (defaults)'
 const MANY = STORED > 0 ? STORED : 100_000
 /** Needs whatever jobs are kept in. */
 const QUERY = '{ swapJobs(first: 1) { edges { node { id } } } }'

@@ -1,4 +1,4 @@
-/** GraphQL Yoga as it comes, with graphql-ws as its pages show it. */
+/** GraphQL Yoga with its defaults, and graphql-ws as its documentation shows. */
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { useServer } from 'graphql-ws/use/ws'
