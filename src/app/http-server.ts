@@ -173,4 +173,4 @@ interface Refusal {
 }
 
 const BAD_HOST: Refusal = { status: 400, code: 'BAD_HOST', message: 'Send one Host header, with a host and a port.' }
-const NOT_FOUND: Refusal = { status: 404, code: 'NOT_FOUND', message: 'WebSockets are opened at /graphql.' }
+const NOT_FOUND: Refusal = { status: 404, code: 'NOT_FOUND', message: 'WebSocket connections are served at /graphql.' }

@@ -138,7 +138,7 @@ async function openLifecycle({ runtime, storage, upstream: { upstream } }: JobsP
   const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER, wallNow })
   const delivery = { store: webhooks, sender, wakeUp: webhooksDue, background, telemetry, clock, random }
   background.run('deliver webhooks', () => runWebhooks(delivery, stopping))
-  background.run('erase what is due', () => images.forgetter.run(stopping, telemetry))
+  background.run('erase expired data', () => images.forgetter.run(stopping, telemetry))
   background.run('run the queue', () => runQueue({ submitter, room: queueRoom, telemetry, stopping }))
   return {
     confirmer,

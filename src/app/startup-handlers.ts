@@ -7,7 +7,7 @@ import { readPath } from '../lib/http/request-head.ts'
 
 type Upgrade = GraphqlServer['upgrade']
 
-const NOT_READY = { code: 'UNAVAILABLE', message: 'Not ready. Try again in a moment.' }
+const NOT_READY = { code: 'UNAVAILABLE', message: 'The gateway is not ready. Try again in a moment.' }
 
 const shutRoute: Route = (request, response) => {
   // A process that starts or drains is alive: a liveness probe must not restart it.

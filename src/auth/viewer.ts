@@ -47,13 +47,13 @@ export type Authenticate = (credentials: Credentials) => Promise<Viewer | null>
 
 /** @throws {GatewayError} code FORBIDDEN when the viewer has not been given the scope. */
 export function requireScope(viewer: Viewer, scope: Scope): void {
-  if (!hasScope(viewer, scope)) throw new GatewayError('FORBIDDEN', `This needs the scope ${scope}.`)
+  if (!hasScope(viewer, scope)) throw new GatewayError('FORBIDDEN', `The credential lacks the scope ${scope}.`)
 }
 
 /** @throws {GatewayError} code FORBIDDEN for a viewer that may see some jobs only: sums tell of the others. */
 export function requireAllJobs({ jobIds }: Viewer): void {
   if (jobIds !== null)
-    throw new GatewayError('FORBIDDEN', 'A watch token reads its own job only. Send an API key or a JWT.')
+    throw new GatewayError('FORBIDDEN', 'A watch token can read only its own job. Send an API key or a JWT.')
 }
 
 export function hasScope({ scopes }: Viewer, scope: Scope): boolean {

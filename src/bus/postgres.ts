@@ -44,7 +44,7 @@ export interface PostgresBusParts {
 export function openPostgresBus(parts: PostgresBusParts): EventBus {
   const bus = new PostgresBus(parts)
   parts.background.run('listen for changes', () => bus.listenUntilStopped())
-  parts.background.run('look for changes', () => bus.pollUntilStopped())
+  parts.background.run('poll for changes', () => bus.pollUntilStopped())
   return bus
 }
 
@@ -106,7 +106,7 @@ class PostgresBus implements EventBus {
   async pollUntilStopped(): Promise<void> {
     const { clock, stopping, onFailure } = this.#parts
     while (!stopping.aborted) {
-      await this.#poll().catch((error: unknown) => onFailure('look for changes', error))
+      await this.#poll().catch((error: unknown) => onFailure('poll for changes', error))
       await clock.delay(POLL_EVERY_MS, stopping).catch(() => null)
     }
   }

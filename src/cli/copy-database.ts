@@ -18,7 +18,7 @@ still find their jobs.`
 async function main([from = '', to = '']: readonly string[]): Promise<void> {
   const path = from.replace(/^file:/, '')
   if (!from.startsWith('file:') || !isPostgresUrl(to)) throw new UsageError(USAGE)
-  if (!existsSync(path)) throw new UsageError(`There is no database at ${path}.`)
+  if (!existsSync(path)) throw new UsageError(`No database exists at ${path}.`)
   // A password that is not percent-encoded is found here.
   parseSettings({ DATABASE_URL: to })
   const source = await openSource(path)
@@ -28,7 +28,7 @@ async function main([from = '', to = '']: readonly string[]): Promise<void> {
       () => {},
       () => {},
     ).catch((error: unknown) => {
-      throw new UsageError(`The PostgreSQL cannot be used: ${describeConnectProblem(error)}.`)
+      throw new UsageError(`PostgreSQL cannot be used: ${describeConnectProblem(error)}.`)
     })
     try {
       const counts = new Map<string, number>()
@@ -50,7 +50,7 @@ async function openSource(path: string) {
   try {
     return await openSqlite(path, () => {})
   } catch (error) {
-    if (error instanceof FileLockedError) throw new UsageError(`A gateway uses ${path}. Stop it first.`)
+    if (error instanceof FileLockedError) throw new UsageError(`A gateway is using ${path}. Stop it first.`)
     if (error instanceof ForeignDatabaseError) throw new UsageError(`${path} is not a database of this gateway.`)
     throw error
   }

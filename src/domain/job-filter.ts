@@ -21,7 +21,7 @@ const MAX_TAGS = 10
 /** @throws {GatewayError} code INVALID_INPUT for a filter that no job can fit, or that would cost too much. */
 export function checkFilter({ tags }: JobFilter): void {
   if (new Set(tags).size > MAX_TAGS) {
-    throw new GatewayError('INVALID_INPUT', `A filter has at most ${MAX_TAGS} tags, as a job has.`)
+    throw new GatewayError('INVALID_INPUT', `A filter may have at most ${MAX_TAGS} tags.`)
   }
 }
 

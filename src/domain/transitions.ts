@@ -182,31 +182,31 @@ const NOT_CHARGED = { state: 'NOT_CHARGED', quota: null } as const
 
 const NOT_SUBMITTED = {
   code: 'NOT_SUBMITTED',
-  message: 'The upstream took no work for as long as the swap may wait. Nothing was sent, nothing was charged.',
+  message: 'The swap could not be submitted before its deadline. Nothing was submitted or charged.',
   retryable: true,
 } as const
 
 const CANCELED = {
   code: 'CANCELED',
-  message: 'Canceled by its owner. Nothing was sent, nothing was charged.',
+  message: 'Canceled by the caller. Nothing was submitted or charged.',
   retryable: true,
 } as const
 
 const NO_OUTCOME = {
   code: 'NO_OUTCOME',
-  message: 'The upstream never told the outcome. Whether it charged is not known.',
+  message: 'No outcome arrived before the deadline. It is unknown whether the upstream charged.',
   retryable: true,
 } as const
 
 export const NOT_RECORDED_IN_TIME = {
   code: 'NOT_SUBMITTED',
-  message: 'The gateway could not record the swap in time. Nothing was sent, nothing was charged.',
+  message: 'The gateway could not record the swap in time. Nothing was submitted or charged.',
   retryable: true,
 } as const
 
 const REFUSED_LATE = {
   code: 'UPSTREAM_REFUSED',
-  message: 'The upstream did not take the swap, and it is too late for another attempt. Nothing was charged.',
+  message: 'The upstream did not accept the swap before its deadline. Nothing was charged.',
   retryable: true,
 } as const
 

@@ -16,7 +16,7 @@ export function createHookHandler(hooks: HookTaker) {
   return async (request: IncomingMessage, response: ServerResponse, token: string): Promise<void> => {
     if (request.method !== 'POST') {
       response.setHeader('allow', 'POST')
-      sendError(response, 405, 'METHOD_NOT_ALLOWED', 'A hook is a POST.')
+      sendError(response, 405, 'METHOD_NOT_ALLOWED', 'Send hooks with POST.')
       return
     }
     const jobId = hooks.recognise(token)
@@ -26,14 +26,14 @@ export function createHookHandler(hooks: HookTaker) {
     }
     const body = await readBody(request, MAX_HOOK_BYTES)
     if (body === null) {
-      sendError(response, 413, 'TOO_LARGE', `A hook has at most ${MAX_HOOK_BYTES} bytes.`)
+      sendError(response, 413, 'TOO_LARGE', `A hook may have at most ${MAX_HOOK_BYTES} bytes.`)
       discardBody(request)
       return
     }
     switch (await hooks.accept(jobId, body.toString('utf8'))) {
       case 'notRecorded':
         response.setHeader('retry-after', '1')
-        sendError(response, 503, 'UNAVAILABLE', 'The hook could not be written down. Send it again.')
+        sendError(response, 503, 'UNAVAILABLE', 'The hook could not be recorded. Send it again.')
         return
       case 'recorded':
         sendJson(response, 200, { received: true })

@@ -34,12 +34,13 @@ export function createImageHandler(parts: ImageHandlerParts) {
   return async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD')
-      return sendError(response, 405, 'METHOD_NOT_ALLOWED', 'An image is read with GET.')
+      return sendError(response, 405, 'METHOD_NOT_ALLOWED', 'Read images with GET or HEAD.')
     }
     // Signed addresses are made to be embedded in any page, and cross-origin isolated pages embed nothing without it.
     response.setHeader('cross-origin-resource-policy', 'cross-origin')
     const allowed = await findAllowed(parts, request, path)
-    if (allowed === 'ended') return sendError(response, 410, 'ENDED', 'This address has ended. Ask for a new one.')
+    if (allowed === 'ended')
+      return sendError(response, 410, 'ENDED', 'This URL has expired. Query the job again for a new one.')
     if (allowed === null) return sendNotFound(response)
     if (await hasBudget(parts, allowed, response)) await sendIfModified(parts, allowed, request, response)
   }
@@ -111,7 +112,7 @@ async function sendIfModified(
       response.writeHead(304, validators).end()
       return
     case 'failed':
-      sendError(response, 412, 'PRECONDITION_FAILED', 'If-Match names another entity tag than the image has.')
+      sendError(response, 412, 'PRECONDITION_FAILED', 'The image does not have the entity tag in If-Match.')
       return
     case 'proceed':
       await sendImage({ library, image, view, validators }, request, response).catch((error: unknown) => {

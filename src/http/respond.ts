@@ -13,7 +13,7 @@ export function sendError(response: ServerResponse, status: number, code: string
 
 /** Nothing is told apart here: not a wrong token from a wrong path. */
 export function sendNotFound(response: ServerResponse): void {
-  sendError(response, 404, 'NOT_FOUND', 'There is nothing here. GraphQL is at /graphql.')
+  sendError(response, 404, 'NOT_FOUND', 'Nothing is served at this path. GraphQL is at /graphql.')
 }
 
 /** Answers with a page that may load nothing but what `contentSecurityPolicy` names. */

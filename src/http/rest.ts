@@ -84,9 +84,9 @@ export function createRestHandler(parts: RestHandlerParts) {
 
   const fetchJob = async (viewer: Viewer, request: IncomingMessage): Promise<object> => {
     const jobId = readQuery(request).get('jobId') ?? (await readRecord(request))['jobId']
-    if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId', 'It must be a text, and not empty.')
+    if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId', 'It must be a non-empty string.')
     const [job] = await openReading(viewer)([jobId])
-    if (!job) throw new RestError(404, 'There is no job with this jobId.')
+    if (!job) throw new RestError(404, 'No job has this jobId.')
     return toSwapDocument(job, await linksOf(viewer, job))
   }
 
@@ -99,7 +99,7 @@ export function createRestHandler(parts: RestHandlerParts) {
 
   const answer = async (request: IncomingMessage, response: ResponseWithDefaults, path: string): Promise<object> => {
     const methods = restMethodsOf(path)
-    if (methods.length === 0) throw new RestError(404, `Nothing is at ${path.slice(0, 100)}.`)
+    if (methods.length === 0) throw new RestError(404, `Nothing is served at ${path.slice(0, 100)}.`)
     if (!methods.includes(request.method ?? '')) {
       response.setHeader('allow', methods.join(', '))
       throw new RestError(405, `${path} takes ${methods.join(' and ')}.`)
@@ -132,11 +132,11 @@ function toJob(outcome: CreateSwapOutcome): SwapJob {
       throw parameterError(issue?.path[1] ?? '', issue?.message)
     }
     case 'busy':
-      throw new RestError(499, 'The queue is full, try again later.')
+      throw new RestError(499, 'The queue is full. Try again later.')
     case 'quotaExceeded':
       throw new RestError(402, outcome.isRefused ? 'Too many swaps were refused today.' : 'Not enough quota for today.')
     case 'keyConflict':
-      throw new RestError(409, 'This Idempotency-Key was used with another input.')
+      throw new RestError(409, 'This Idempotency-Key was used with a different input.')
   }
 }
 

@@ -85,5 +85,5 @@ function answerOptions(response: ResponseWithDefaults, methods: readonly string[
 
 function refuseMethod(response: ResponseWithDefaults): void {
   response.setHeader('allow', READ_METHODS.join(', '))
-  sendError(response, 405, 'METHOD_NOT_ALLOWED', 'This address takes GET and HEAD. GraphQL is at /graphql.')
+  sendError(response, 405, 'METHOD_NOT_ALLOWED', 'Use GET or HEAD for this path. GraphQL is at /graphql.')
 }

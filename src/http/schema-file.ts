@@ -27,7 +27,7 @@ export function createSchemaFile(printSdl: (() => string) | null) {
         response.writeHead(304).end()
         return
       case 'failed':
-        return sendError(response, 412, 'PRECONDITION_FAILED', 'If-Match names another entity tag than the schema has.')
+        return sendError(response, 412, 'PRECONDITION_FAILED', 'The schema does not have the entity tag in If-Match.')
       case 'proceed':
         return sendText(response, 200, 'text/plain; charset=utf-8', file.sdl)
     }

@@ -46,7 +46,7 @@ export function createUploadHandler({ addresses, uploads, clock }: UploadHandler
   return async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
     if (request.method !== 'PUT') {
       response.setHeader('allow', 'PUT')
-      return refuse(response, 405, 'METHOD_NOT_ALLOWED', 'The bytes of an upload are sent with PUT.')
+      return refuse(response, 405, 'METHOD_NOT_ALLOWED', 'Send the file with PUT.')
     }
     const asked = addresses.parseUpload(path, readQuery(request))
     const upload = asked && (await uploads.find(asked.id))
@@ -59,17 +59,17 @@ export function createUploadHandler({ addresses, uploads, clock }: UploadHandler
       return discardBody(request)
     }
     if (asked.endsAt <= clock.now())
-      return refuse(response, 410, 'ENDED', 'This address has ended. Reserve another upload.')
+      return refuse(response, 410, 'ENDED', 'This URL has expired. Reserve another upload.')
     const { 'content-type': type = '', 'content-length': length } = request.headers
     if (/^multipart\//i.test(type)) {
-      return refuse(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the bytes of the image as the body, not in a form.')
+      return refuse(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the file as the request body, not in a form.')
     }
     if (!isPlain(request)) {
       return refuse(response, 415, 'ENCODING_NOT_SUPPORTED', 'Send the image without Content-Encoding.')
     }
     // Chunked by a proxy, the length is only known at the end.
     if (length !== undefined && Number(length) !== upload.byteLength) return refuseLength(response, upload)
-    if (!hasRoom(upload)) return refuseForNow(response, 'Too many uploads at one time. Send it again in a moment.')
+    if (!hasRoom(upload)) return refuseForNow(response, 'Too many uploads are in progress. Try again in a moment.')
     hold(upload.tenant, upload.byteLength)
     const stopWatching = watchRate(request, response, clock)
     try {
@@ -120,7 +120,7 @@ function answer(response: ServerResponse, { id, status, rejection, width, height
 }
 
 function refuseLength(response: ServerResponse, { byteLength }: StoredImage): void {
-  refuse(response, 400, 'WRONG_LENGTH', `Send exactly ${byteLength} bytes, the length that was announced.`)
+  refuse(response, 400, 'WRONG_LENGTH', `Send exactly ${byteLength} bytes, the byteLength of the reservation.`)
 }
 
 function refuse(response: ServerResponse, status: number, code: string, message: string): void {

@@ -33,12 +33,9 @@ const MAX_SCHEME_CHARS_SHOWN = 20
 
 /** @returns the first thing that is wrong with the text of an address; null if it is an absolute http(s) address. */
 export function findAddressIssue(text: string): AddressIssue | null {
-  if (text === '') return issue('REQUIRED', 'An address must not be empty.')
+  if (text === '') return issue('REQUIRED', 'The URL must not be empty.')
   if (text.length > MAX_ADDRESS_CHARS) {
-    return issue(
-      'TOO_LONG',
-      `An address may have at most ${MAX_ADDRESS_CHARS} characters; this one has ${text.length}.`,
-    )
+    return issue('TOO_LONG', `The URL may have at most ${MAX_ADDRESS_CHARS} characters; this one has ${text.length}.`)
   }
   return findForbiddenCharacter(text) ?? findSchemeIssue(text) ?? findAuthorityIssue(text)
 }
@@ -47,60 +44,59 @@ function findForbiddenCharacter(text: string): AddressIssue | null {
   if (/\p{Cc}/u.test(text) || !isStorable(text)) {
     return issue(
       'ADDRESS_HAS_CONTROL_CHARACTER',
-      'An address must not contain line breaks, tabs, other control characters or half a surrogate pair. Remove them.',
+      'The URL must not contain control characters, line breaks or unpaired surrogates. Remove them.',
     )
   }
   if (text.trim() !== text) {
-    return issue('ADDRESS_HAS_SPACE', 'An address must not begin or end with a space. Remove it.')
+    return issue('ADDRESS_HAS_SPACE', 'The URL must not begin or end with a space. Remove it.')
   }
   if (/\s/.test(text)) {
-    return issue('ADDRESS_HAS_SPACE', 'An address must not contain a space. Percent-encode it as %20.')
+    return issue('ADDRESS_HAS_SPACE', 'The URL must not contain a space. Percent-encode it as %20.')
   }
   const [beforeQuery = ''] = text.split(/[?#]/, 1)
   return beforeQuery.includes('\\')
     ? issue(
         'ADDRESS_HAS_BACKSLASH',
-        'An address must not contain a backslash. Replace it with /, or with %5C if it is part of a name.',
+        'The URL must not contain a backslash. Replace it with /, or with %5C if it is part of a name.',
       )
     : null
 }
 
 function findSchemeIssue(text: string): AddressIssue | null {
   if (text.startsWith('//')) {
-    return issue('SCHEME_REQUIRED', 'An address must have a scheme. Write https: or http: before the //.')
+    return issue('SCHEME_REQUIRED', 'The URL must have a scheme. Add https: or http: before the //.')
   }
   const scheme = SCHEME.exec(text)?.groups?.['scheme']?.toLowerCase()
   if (scheme === undefined || HOST_AND_PORT.test(text)) {
-    return issue('SCHEME_REQUIRED', 'An address must be absolute. Begin it with https:// or http://.')
+    return issue('SCHEME_REQUIRED', 'The URL must be absolute. Start it with https:// or http://.')
   }
   if (scheme === 'data') {
     return issue(
       'DATA_URL_NOT_SUPPORTED',
-      'A data: address holds the image itself and cannot be used. Upload the image with createSwapUpload and give its uploadId.',
+      'A data: URL is not supported. Upload the image with createSwapUpload and use its uploadId.',
     )
   }
   return scheme === 'http' || scheme === 'https'
     ? null
     : issue(
         'SCHEME_NOT_SUPPORTED',
-        `Addresses of the scheme ${scheme.slice(0, MAX_SCHEME_CHARS_SHOWN)}: cannot be used. Give an http:// or https:// address.`,
+        `URLs with the scheme ${scheme.slice(0, MAX_SCHEME_CHARS_SHOWN)}: are not supported. Use an http:// or https:// URL.`,
       )
 }
 
 function findAuthorityIssue(text: string): AddressIssue | null {
   const authority = AUTHORITY.exec(text)?.groups?.['authority']
-  if (authority === undefined)
-    return issue('NOT_HTTP_URL', 'An address must have // after its scheme: https://host/path.')
+  if (authority === undefined) return issue('NOT_HTTP_URL', 'The URL must have // after its scheme: https://host/path.')
   if (authority.includes('@')) {
     return issue(
       'ADDRESS_HAS_CREDENTIALS',
-      'An address must not contain a user name or a password. Remove everything between // and the host, the @ included.',
+      'The URL must not contain a user name or password. Remove everything between // and the host, including the @.',
     )
   }
   return authority === '' || !URL.canParse(text)
     ? issue(
         'NOT_HTTP_URL',
-        'An address must have a valid host name or IP address, and a port up to 65535 if it has one.',
+        'The URL must have a valid host name or IP address, and a port of at most 65535 if it has one.',
       )
     : null
 }

@@ -100,7 +100,7 @@ const schema = z.object({
   reuseSameContent: z.boolean().nullish(),
   waitMs: z
     .number()
-    .refine((ms) => ms >= 0 && ms <= MAX_WAIT_MS, as('OUT_OF_RANGE', `waitMs goes from 0 to ${MAX_WAIT_MS}.`))
+    .refine((ms) => ms >= 0 && ms <= MAX_WAIT_MS, as('OUT_OF_RANGE', `waitMs must be from 0 to ${MAX_WAIT_MS}.`))
     .nullish(),
 })
 

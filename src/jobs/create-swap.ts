@@ -169,7 +169,7 @@ async function recordJob(parts: CreateSwapParts, newJob: NewSwapJob): Promise<Cr
       const { id: jobId, leaseUntil, idempotency } = newJob
       releaseUnsent({ jobId, fencing: FIRST_FENCING, leaseUntil, mayWait: idempotency !== null }, error)
     }
-    throw new GatewayError('UNAVAILABLE', 'The swap could not be recorded. Nothing was sent; try again later.')
+    throw new GatewayError('UNAVAILABLE', 'The swap could not be recorded. Nothing was submitted. Try again later.')
   }
 }
 

@@ -78,7 +78,7 @@ export function createForgetter({ store, images, library, seal, clock }: Forgett
             await library.sweepOrphans()
           }
         } catch (error) {
-          telemetry.backgroundFailed('erase what is due', error)
+          telemetry.backgroundFailed('erase expired data', error)
         }
         await clock.delay(SWEEP_EVERY_MS, stopping).catch(() => null)
       }

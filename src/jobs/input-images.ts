@@ -102,9 +102,9 @@ export function createFindInputImage(parts: InputImagesParts): FindInputImage {
 
 const NOT_READY = {
   code: 'UPLOAD_NOT_READY',
-  message: 'There is no such upload, or its bytes have not come yet.',
+  message: 'The upload does not exist, or its file has not been sent yet.',
 } as const
 const NOT_SUCCESSFUL = {
   code: 'JOB_NOT_SUCCESSFUL',
-  message: 'There is no such job, or it has no result that could be used.',
+  message: 'The job does not exist, or it has no result.',
 } as const

@@ -36,7 +36,7 @@ export function createListJobs(store: Pick<JobStore, 'listJobs' | 'countJobs'>):
     requireScope(viewer, 'swap:read')
     checkFilter(asked)
     if ((first != null || after != null) && (last != null || before != null)) {
-      throw new GatewayError('INVALID_INPUT', 'Give first and after, or last and before.')
+      throw new GatewayError('INVALID_INPUT', 'Use first with after, or last with before.')
     }
     const isBackward = last != null || before != null
     const size = last ?? first ?? DEFAULT_PAGE

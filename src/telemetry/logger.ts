@@ -45,41 +45,41 @@ export function createTelemetry(logger: Logger): Telemetry {
       logger.info({ job: id, status, version, source, upstreamStatus, failure, reason }, 'job moved')
     },
     evidenceTooLate: (job, { source, finding }) => {
-      logger.warn({ job: job.id, status: job.status, source, finding: finding.kind }, 'late evidence, not applied')
+      logger.warn({ job: job.id, status: job.status, source, finding: finding.kind }, 'late outcome ignored')
     },
     upstreamIdTaken: (job, { source }) => {
-      logger.error({ job: job.id, source }, 'the upstream named an id that another job has')
+      logger.error({ job: job.id, source }, 'the upstream returned an id that belongs to another job')
     },
     submitEnded: (job, kind, reason) => {
       logger[kind === 'accepted' ? 'debug' : 'warn']({ job: job.id, kind, reason }, 'submit ended')
     },
     fetchUnanswered: (job, reason) => {
-      logger.warn({ job: job.id, reason }, 'a fetch brought no statement about the job')
+      logger.warn({ job: job.id, reason }, 'fetch returned no usable status')
     },
     hookNotBound: (job) => {
-      logger.warn({ job: job.id }, 'a hook named an upstream job that is not this one')
+      logger.warn({ job: job.id }, 'hook named an upstream job that does not belong to this job')
     },
     hookRefused: () => {
-      logger.debug('a hook with a wrong token')
+      logger.debug('hook with an invalid token')
     },
     originRefused: (origin) => {
       const hint = origin === 'null' ? 'serve it over http or https' : 'to allow it, add the origin to ALLOWED_ORIGINS'
       logger.warn({ origin }, `refused a request from a web page of another origin: ${hint}`)
     },
     hookNotRecorded: (error) => {
-      logger.error({ err: error }, 'a hook could not be written down')
+      logger.error({ err: error }, 'hook could not be recorded')
     },
     jobNotRecorded: (error) => {
-      logger.error({ err: error }, 'a swap could not be recorded')
+      logger.error({ err: error }, 'swap could not be recorded')
     },
     jobParked: (job, error) => {
-      logger.error({ job: job.id, status: job.status, err: error }, 'a job is parked')
+      logger.error({ job: job.id, status: job.status, err: error }, 'job parked after repeated failures')
     },
     webhookExhausted: ({ id, jobId }) => {
-      logger.error({ job: jobId, webhook: id }, 'a webhook was not taken, and is not tried any more')
+      logger.error({ job: jobId, webhook: id }, 'webhook delivery failed for the last time')
     },
     mirrorFailed: (job, { code, reason, isFinal }) => {
-      logger[isFinal ? 'error' : 'warn']({ job: job.id, code, reason, isFinal }, 'a copy of a result could not be made')
+      logger[isFinal ? 'error' : 'warn']({ job: job.id, code, reason, isFinal }, 'result could not be copied')
     },
     backgroundFailed: (what, error) => {
       logger.error({ err: error }, `could not ${what}`)

@@ -30,7 +30,7 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly code: SwapFailureC
   {
     pattern: known(`${IMAGE} (?:is |are |was )?too (?:large|big)\\b`, `${IMAGE} (?:size |dimensions? )?exceeds?\\b`),
     code: 'IMAGE_NOT_READABLE',
-    text: 'The upstream finds too large:',
+    text: 'The upstream rejects as too large:',
   },
   {
     pattern: known(
@@ -53,7 +53,7 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly code: SwapFailureC
       `(?:${IMAGE}|content|request) (?:was |has been |is )?(?:rejected|refused|blocked|flagged) (?:by|for|as) (?:the |our )?(?:content )?(?:moderation|policy|nsfw|sensitive)(?: content)?[.!]?$`,
     ),
     code: 'CONTENT_REFUSED',
-    text: 'Refused on grounds of content:',
+    text: 'The upstream refuses the content of',
   },
 ]
 

@@ -82,13 +82,13 @@ function toSubmitFailure(httpStatus: number, document: Record<string, unknown> |
     case 402:
       return {
         code: 'UPSTREAM_QUOTA_EXHAUSTED',
-        message: 'The upstream account has not enough quota left.',
+        message: 'The upstream account does not have enough quota left.',
         retryable: true,
       }
     case 403:
       return { code: 'UPSTREAM_REFUSED', message: "The upstream has blocked the gateway's account.", retryable: false }
     case 404:
-      return { code: 'UPSTREAM_REFUSED', message: 'The upstream has no swap service at its address.', retryable: false }
+      return { code: 'UPSTREAM_REFUSED', message: 'The upstream has no swap service at TTAPI_URL.', retryable: false }
     default: {
       const failure = toFailure(document ? (readText(document['message']) ?? '') : '')
       return failure.code === 'UPSTREAM_FAILED'

@@ -84,7 +84,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
       // graphql-ws hands a failed subscribe over by throwing its errors.
       seen.push(error)
     }
-    expect(JSON.stringify(seen)).toContain('There is no such job.')
+    expect(JSON.stringify(seen)).toContain('The job does not exist.')
     expect(seen).toHaveLength(1)
   })
 })

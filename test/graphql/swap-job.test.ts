@@ -166,7 +166,7 @@ test('holds a query for `waitMs`, and refuses a wait out of range', async () => 
 
   const refused = await gateway.graphql(`{ swapJob(id: "${id}", waitMs: 25001) { status } }`)
   expect(refused.errors).toMatchObject([
-    { message: 'waitMs goes from 0 to 25000.', extensions: { code: 'INVALID_INPUT' } },
+    { message: 'waitMs must be from 0 to 25000.', extensions: { code: 'INVALID_INPUT' } },
   ])
 })
 

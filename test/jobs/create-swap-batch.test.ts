@@ -57,7 +57,7 @@ test('the issues of an item of a batch carry the place of the item', async () =>
   const issue = {
     path: ['input', 'targetImage', 'url'],
     code: 'REQUIRED',
-    message: 'An address must not be empty.',
+    message: 'The URL must not be empty.',
   } as const
   const createSwap: CreateSwap = async () => ({ kind: 'invalid', issues: [issue] })
   const [, second] = await runBatch(createSwap, WRITER, itemsOf(2), null)

@@ -109,7 +109,7 @@ test.runIf(isOnPostgres).each(['before', 'after'] as const)(
     const { job } = (await create(gateway, null)).data.createSwap
     expect(job.status).toBe('PENDING')
     await wire.fail(lostCommit(when, true))
-    await until(() => events.some(({ name, args }) => name === 'backgroundFailed' && args[0] === 'submit waiting jobs'))
+    await until(() => events.some(({ name, args }) => name === 'backgroundFailed' && args[0] === 'submit queued jobs'))
     expect(upstream.submits).toBe(1)
     await wire.heal()
     await until(async () => (await listJobs(gateway).catch(() => []))[0]?.status === 'ON_QUEUE')

@@ -3,8 +3,8 @@ import { isNoAccountsText, toFailure } from '../../src/upstream/failure-texts.ts
 
 const NO_FACE = 'No usable face was found in'
 const NOT_LOADED = 'The upstream could not load'
-const TOO_LARGE = 'The upstream finds too large:'
-const REFUSED = 'Refused on grounds of content:'
+const TOO_LARGE = 'The upstream rejects as too large:'
+const REFUSED = 'The upstream refuses the content of'
 
 describe('a known failure text is sorted', () => {
   test.each([

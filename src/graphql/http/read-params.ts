@@ -26,7 +26,7 @@ async function readBoundedBody(request: IncomingMessage): Promise<Buffer> {
   const isTooLong = Number(request.headers['content-length']) > MAX_BODY_BYTES
   const body = isTooLong ? null : await readBody(request, MAX_BODY_BYTES)
   if (body === null) {
-    throw new RequestError(413, 'TOO_LARGE', `A request body has at most ${MAX_BODY_BYTES} bytes.`)
+    throw new RequestError(413, 'TOO_LARGE', `A request body may have at most ${MAX_BODY_BYTES} bytes.`)
   }
   return body
 }

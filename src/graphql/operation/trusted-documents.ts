@@ -22,12 +22,12 @@ export function createFindDocument(manifest: ReadonlyMap<string, string> | null)
     if (!manifest) {
       if (query !== null) return query
       if (documentId === null) throw refusal('PersistedQueryNotSupported', 'PERSISTED_QUERY_NOT_SUPPORTED')
-      throw refusal('This gateway has no trusted documents. Send the text as `query`.', 'DOCUMENT_NOT_FOUND')
+      throw refusal('Trusted documents are not configured. Send the document as `query`.', 'DOCUMENT_NOT_FOUND')
     }
     const id = (documentId ?? persistedQueryHash)?.replace(/^sha256:/, '') ?? sha256(query ?? '')
     const document = manifest.get(id)
     if (document === undefined) {
-      throw refusal("Only documents in this gateway's manifest of trusted documents can run.", 'DOCUMENT_NOT_TRUSTED')
+      throw refusal("The document is not one of the gateway's trusted documents.", 'DOCUMENT_NOT_TRUSTED')
     }
     return document
   }

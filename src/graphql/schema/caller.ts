@@ -32,5 +32,5 @@ export function requireAllowance({ allowance }: Pick<Caller, 'allowance'>): void
 }
 
 export function limitMessage({ limit }: Allowance): string {
-  return `More than ${limit} requests in a minute. Nothing was done; try again later.`
+  return `More than ${limit} requests in a minute. Nothing was done. Try again later.`
 }

@@ -28,7 +28,7 @@ function checked(resolve: Resolver): Resolver {
 function checkLists(value: unknown): void {
   if (typeof value !== 'object' || value === null) return
   if (Array.isArray(value) && value.length > MAX_MEMBERS) {
-    throw new GatewayError('INVALID_INPUT', `A list has at most ${MAX_MEMBERS} members.`)
+    throw new GatewayError('INVALID_INPUT', `A list may have at most ${MAX_MEMBERS} members.`)
   }
   for (const member of Object.values(value)) checkLists(member)
 }

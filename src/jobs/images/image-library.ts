@@ -56,7 +56,7 @@ export class ImageLibrary {
   async requireSpace(): Promise<void> {
     const free = await this.#parts.blobs.freeBytes()
     if (free !== null && free < DISK_RESERVE_BYTES) {
-      throw new GatewayError('UNAVAILABLE', 'There is hardly any space left for images. Try again later.')
+      throw new GatewayError('UNAVAILABLE', 'The image storage is almost full. Try again later.')
     }
   }
 
@@ -134,7 +134,7 @@ export class ImageLibrary {
   /** @returns false if the image has no bytes. */
   async #makeView(image: StoredImage, view: ImageView, key: string): Promise<boolean> {
     if (this.#transforms.countWaiting(image.tenant) >= MAX_WAITING_VIEWS) {
-      throw new GatewayError('UNAVAILABLE', 'Too many images are being scaled at one time. Try again in a moment.')
+      throw new GatewayError('UNAVAILABLE', 'Too many images are being scaled. Try again in a moment.')
     }
     return this.#transforms.run(image.tenant, 1, async () => {
       const { blobs, codec, clock } = this.#parts

@@ -67,7 +67,7 @@ const NOT_YET: CopyOutcome = { copyId: null, mirrorFailure: null }
 /** Starts at once to make the copies that a crash prevented. */
 export function openMirror(parts: MirrorParts): Mirror {
   const mirror = new Mirror(parts)
-  parts.background.run('keep copies of results', () => mirror.retryUntilStopped())
+  parts.background.run('copy results', () => mirror.retryUntilStopped())
   return mirror
 }
 
@@ -105,7 +105,7 @@ export class Mirror {
         isLate = true
         resolve(NOT_YET)
       })
-      background.run('keep a copy of a result', async () => {
+      background.run('copy a result', async () => {
         resolve(await making)
         cancel()
       })
@@ -124,7 +124,7 @@ export class Mirror {
         else for (const delayMs of RETRY_AFTER_MS) await this.#retryEndedIn(servedUntil - delayMs, now - delayMs)
         servedUntil = now
       } catch (error) {
-        telemetry.backgroundFailed('keep copies of results', error)
+        telemetry.backgroundFailed('copy results', error)
       }
       await clock.delay(SWEEP_EVERY_MS, stopping).catch(() => null)
     }

@@ -86,7 +86,7 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
 
   for (const record of journal.left) {
     const hook = followed.add(record)
-    background.run('follow a hook', () => follow(hook))
+    background.run('process a hook', () => follow(hook))
   }
 
   /** @throws if there is no room for another hook of the job. */
@@ -121,7 +121,7 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
         faultPoint('hook-journaled')
         const added = hook
         if (known) known.pause.wake()
-        else background.run('follow a hook', () => follow(added))
+        else background.run('process a hook', () => follow(added))
         return 'recorded'
       } catch (error) {
         if (hook && !known) followed.delete(hook)

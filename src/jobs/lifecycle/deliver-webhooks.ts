@@ -84,7 +84,7 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
       for (const webhook of due) deliver(webhook)
       if (due.length > 0 && atWork < MAX_AT_ONCE) continue
     } catch (error) {
-      telemetry.backgroundFailed('look for webhooks to deliver', error)
+      telemetry.backgroundFailed('find due webhooks', error)
     }
     await wakeUp.wait(LOOK_EVERY_MS)
   }

@@ -75,7 +75,7 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
         idle.abort()
         idle = new AbortController()
         const { signal } = idle
-        background.run('keep leases', () => renewAll(signal))
+        background.run('renew leases', () => renewAll(signal))
       }
       return {
         stopRenewing: async () => {

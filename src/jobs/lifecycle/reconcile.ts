@@ -20,7 +20,7 @@ const SWEEP_EVERY_MS = 500
 const CLAIM_MS = 10_000
 /** Jobs looked after at one time. */
 const MAX_AT_ONCE = 100
-/** Failed looks in a row after which a job is parked. */
+/** Failed looks in a row after which job parked after repeated failures. */
 const STRIKES_TO_PARK = 5
 
 export interface ReconcilerParts {
@@ -80,7 +80,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
     const count = (strikes.get(job.id) ?? 0) + 1
     strikes.set(job.id, count)
     if (count === STRIKES_TO_PARK) telemetry.jobParked(job, error)
-    else telemetry.backgroundFailed('look after a job', error)
+    else telemetry.backgroundFailed('poll a job', error)
   }
 
   const sweep = async () => {
@@ -88,7 +88,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
     const due = await store.claimDue(now, now + CLAIM_MS, MAX_AT_ONCE - atWork)
     for (const job of due) {
       atWork += 1
-      background.run('look after a job', () =>
+      background.run('poll a job', () =>
         lookAfter(job)
           .catch((error: unknown) => strike(job, error))
           .finally(() => {
@@ -105,7 +105,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
         // An upstream that is down is asked nothing; once it may be up again the first job looked after is the probe.
         if (atWork < MAX_AT_ONCE && !breaker.isOpen()) await sweep()
       } catch (error) {
-        telemetry.backgroundFailed('sweep', error)
+        telemetry.backgroundFailed('poll due jobs', error)
       }
       await clock.delay(SWEEP_EVERY_MS, stop.signal).catch(() => null)
     }

@@ -58,7 +58,7 @@ export function createReleaseUnsent(parts: ReleaseUnsentParts): ReleaseUnsent {
 
   return (claim, doubt) => {
     const settle = leases.doubt(claim.jobId)
-    background.run('end a claim that was not used', async () => {
+    background.run('release an unused claim', async () => {
       // If the commit was not made, a claim that is found is another one: perhaps another process's.
       let isOver = (await doubt.findOut(stopping)) !== true
       while (!isOver && !stopping.aborted) {

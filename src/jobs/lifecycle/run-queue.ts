@@ -19,7 +19,7 @@ export async function runQueue({ submitter, room, telemetry, stopping }: QueueRu
     try {
       await submitter.submitWaiting()
     } catch (error) {
-      telemetry.backgroundFailed('submit waiting jobs', error)
+      telemetry.backgroundFailed('submit queued jobs', error)
     }
     await room.wait(LOOK_EVERY_MS)
   }

@@ -72,7 +72,7 @@ export class Submitter {
       return false
     }
     faultPoint('resubmit-claimed')
-    background.run('submit a waiting job', () => this.#sendClaimed(claimed))
+    background.run('submit a queued job', () => this.#sendClaimed(claimed))
     return true
   }
 

@@ -34,9 +34,9 @@ test('an unexpected error that leaves no answer has status 500; one of a field l
 
 test('a failed call keeps its words and gets its code', () => {
   const mask = createErrorMask(() => {})
-  const gone = new GatewayError('NOT_FOUND', 'There is no such job.')
+  const gone = new GatewayError('NOT_FOUND', 'The job does not exist.')
   expect(mask(new GraphQLError('x', { originalError: gone, path: ['a'] }))).toMatchObject({
-    message: 'There is no such job.',
+    message: 'The job does not exist.',
     extensions: { code: 'NOT_FOUND' },
   })
 })

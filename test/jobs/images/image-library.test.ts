@@ -191,7 +191,7 @@ test('a new view is refused with 503 and a reason when the disk reserve is reach
   const refused = await get(10, 'image/png')
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
   expect(await refused.json()).toEqual({
-    error: { code: 'UNAVAILABLE', message: 'There is hardly any space left for images. Try again later.' },
+    error: { code: 'UNAVAILABLE', message: 'The image storage is almost full. Try again later.' },
   })
   const stored = await get(null, 'image/jpeg')
   expect(stored.status).toBe(200)

@@ -66,7 +66,7 @@ test('the queue goes on after a failure, which is reported', async () => {
   await clock.untilPending()
   expect(state.runs).toBe(3)
   expect(events).toEqual([
-    { name: 'backgroundFailed', args: ['submit waiting jobs', new Error('the database is away')] },
+    { name: 'backgroundFailed', args: ['submit queued jobs', new Error('the database is away')] },
   ])
   await stop()
 })

@@ -165,7 +165,7 @@ export function toResult(outcome: BatchItemOutcome | RetryOutcome, now: number) 
     case 'busy':
       return {
         code: 'BUSY' as const,
-        message: 'Too many swaps are waiting. Nothing was sent, nothing was charged; try again later.',
+        message: 'The queue is full. Nothing was submitted or charged. Try again later.',
         retryable: true,
         retryAfterMs: BUSY_RETRY_MS,
         maxInFlight: outcome.maxInFlight,
@@ -200,7 +200,7 @@ export function toResult(outcome: BatchItemOutcome | RetryOutcome, now: number) 
     case 'keyConflict':
       return {
         code: 'IDEMPOTENCY_KEY_REUSED' as const,
-        message: 'This idempotency key was used with another input. Use a new key for a new swap.',
+        message: 'This idempotency key was used with a different input. Use a new key for a new swap.',
         retryable: false,
         job: outcome.job,
       }

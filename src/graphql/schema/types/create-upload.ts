@@ -75,8 +75,8 @@ const ISSUES = {
     code: 'IMAGE_TOO_LARGE',
     message: `An image may have at most ${MAX_IMAGE_BYTES / 1e6} MB.`,
   },
-  empty: { path: ['input', 'byteLength'], code: 'OUT_OF_RANGE', message: 'An image has at least one byte.' },
-  noDigest: { path: ['input', 'sha256'], code: 'OUT_OF_RANGE', message: 'A SHA-256 is written with 64 hex digits.' },
+  empty: { path: ['input', 'byteLength'], code: 'OUT_OF_RANGE', message: 'An image must have at least one byte.' },
+  noDigest: { path: ['input', 'sha256'], code: 'OUT_OF_RANGE', message: 'A SHA-256 must have 64 hexadecimal digits.' },
 } as const
 
 builder.mutationField('createSwapUpload', (t) =>

@@ -52,7 +52,7 @@ async function findEntity(representation: unknown, context: Context) {
     const names = Object.keys(FIND_ENTITY).join(' or ')
     throw new GatewayError('INVALID_INPUT', `The __typename of a representation must be ${names}.`)
   }
-  if (typeof id !== 'string') throw new GatewayError('INVALID_INPUT', `A representation of ${name} needs an id.`)
+  if (typeof id !== 'string') throw new GatewayError('INVALID_INPUT', `A representation of ${name} must have an id.`)
   return branded(name, await FIND_ENTITY[name](id, context))
 }
 

@@ -66,7 +66,7 @@ export const SwapInvalidInputError = builder
   })
 
 export function toInvalidInput(issues: readonly SwapInputIssue[]) {
-  const message = `The input cannot be used: ${issues.map((issue) => issue.message).join(' ')}`
+  const message = `The input is invalid: ${issues.map((issue) => issue.message).join(' ')}`
   return { code: 'INVALID_INPUT' as const, message, retryable: false, issues }
 }
 
@@ -155,7 +155,7 @@ export const SwapNotFoundError = builder
     fields: (t) => ({ ids: t.idList({ resolve: ({ ids }) => [...ids] }) }),
   })
 
-export function toNotFound(ids: readonly string[], message = 'There is no such job.') {
+export function toNotFound(ids: readonly string[], message = 'The job does not exist.') {
   return { code: 'NOT_FOUND' as const, message, retryable: false, ids }
 }
 

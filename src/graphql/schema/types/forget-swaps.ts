@@ -43,7 +43,7 @@ builder.mutationField('forgetSwaps', (t) =>
     args: { input: t.arg({ type: ForgetSwapsInput, required: true }) },
     resolve: async (_root, { input: { ids } }, { viewer, useCases }) => {
       if (ids.length < 1 || ids.length > MAX_IDS) {
-        throw new GatewayError('INVALID_INPUT', `Name 1 to ${MAX_IDS} jobs.`)
+        throw new GatewayError('INVALID_INPUT', `ids must have 1 to ${MAX_IDS} entries.`)
       }
       const outcome = await useCases.forgetter.forget(viewer, ids)
       switch (outcome.kind) {
@@ -52,7 +52,7 @@ builder.mutationField('forgetSwaps', (t) =>
         case 'notFound':
           return toNotFound(outcome.ids, 'Some of these jobs do not exist. Nothing was erased.')
         case 'notDone':
-          return toWrongState(outcome.job, 'A job is not finished yet. Nothing was erased.', true)
+          return toWrongState(outcome.job, 'One of the jobs is not finished. Nothing was erased.', true)
       }
     },
   }),

@@ -53,7 +53,7 @@ builder.mutationField('createSwapBatch', (t) =>
     args: { input: t.arg({ type: CreateSwapBatchInput, required: true }) },
     resolve: async (_root, { input: { items } }, { viewer, idempotencyKey, useCases }) => {
       if (items.length < 1 || items.length > MAX_BATCH_ITEMS) {
-        const message = `A batch has 1 to ${MAX_BATCH_ITEMS} items.`
+        const message = `A batch must have 1 to ${MAX_BATCH_ITEMS} items.`
         const code = items.length < 1 ? ('REQUIRED' as const) : ('TOO_MANY' as const)
         return toInvalidInput([{ path: ['input', 'items'], code, message }])
       }
@@ -104,7 +104,11 @@ builder.mutationField('cancelSwap', (t) =>
         case 'notFound':
           return toNotFound([id])
         case 'tooLate':
-          return toWrongState(outcome.job, 'The job does not wait here any more, so it cannot be stopped.', false)
+          return toWrongState(
+            outcome.job,
+            'The job has already been submitted or is done, so it cannot be canceled.',
+            false,
+          )
       }
     },
   }),

@@ -20,7 +20,7 @@ builder.queryField('swapJob', (t) =>
     args: { id: t.arg.id({ required: true }), waitMs: t.arg.int({ defaultValue: 0 }) },
     resolve: async (_root, { id, waitMs }, { loaders, useCases }) => {
       if (waitMs != null && (waitMs < 0 || waitMs > MAX_WAIT_MS)) {
-        throw new GatewayError('INVALID_INPUT', `waitMs goes from 0 to ${MAX_WAIT_MS}.`)
+        throw new GatewayError('INVALID_INPUT', `waitMs must be from 0 to ${MAX_WAIT_MS}.`)
       }
       const job = await loaders.job.load(id)
       return job && useCases.watcher.awaitDone(job, waitMs ?? 0)

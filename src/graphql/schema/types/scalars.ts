@@ -22,7 +22,7 @@ builder.scalarType('URL', {
   serialize: (url) => url,
   // The field decides which addresses may be used and answers with data: a form wants all its issues at once.
   parseValue: (value) => {
-    if (typeof value !== 'string') throw new GraphQLError('A URL is a string.')
+    if (typeof value !== 'string') throw new GraphQLError('A URL must be a string.')
     return value
   },
 })

@@ -21,7 +21,7 @@ const SwapResultCopy = builder.objectRef<StoredImage>('SwapResultCopy').implemen
       args: { width: t.arg.int(), format: t.arg({ type: SwapImageFormat }) },
       resolve: (copy, { width, format }, { useCases }) => {
         if (width != null && (width < 1 || width > MAX_WIDTH)) {
-          throw new GatewayError('INVALID_INPUT', `width goes from 1 to ${MAX_WIDTH}.`)
+          throw new GatewayError('INVALID_INPUT', `width must be from 1 to ${MAX_WIDTH}.`)
         }
         return useCases.addressOfImage(copy, { width: width ?? null, type: format ?? copy.contentType })
       },

@@ -48,7 +48,7 @@ builder.subscriptionField('swapJobUpdated', (t) =>
     args: { id: t.arg.id({ required: true }), nonce: t.arg.string() },
     subscribe: async (_root, { id }, { viewer, useCases }) => {
       const watch = await useCases.watcher.watch(viewer, id)
-      if (!watch) throw new GatewayError('NOT_FOUND', 'There is no such job.')
+      if (!watch) throw new GatewayError('NOT_FOUND', 'The job does not exist.')
       return watch
     },
     resolve: (job, _args, { loaders }) => {
