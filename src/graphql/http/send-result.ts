@@ -6,13 +6,13 @@
 import type { ServerResponse } from 'node:http'
 import type { ExecutionResult } from 'graphql'
 import { sendText } from '../../lib/http/send-text.ts'
-import { readHttpStatus, withoutHttpInErrors } from '../operation/errors.ts'
+import { formatResult, readHttpStatus } from '../operation/errors.ts'
 import type { RequestError } from '../operation/request-error.ts'
 import { JSON_TYPE, type ResponseType, toContentType, toDocumentErrorStatus } from './accept.ts'
 
 /** @param type the negotiated media type. */
 export function sendResult(response: ServerResponse, result: ExecutionResult, type: ResponseType): void {
-  const text = JSON.stringify(withoutHttpInErrors(result))
+  const text = JSON.stringify(formatResult(result))
   sendText(response, toStatus(result, type), toContentType(type), text)
 }
 

@@ -2,7 +2,7 @@
  * What leaves in the `errors` list. Over HTTP, SSE and WebSocket alike, and whatever `NODE_ENV` says: a call that
  * failed as expected keeps its message and gets its code; anything else becomes one plain sentence.
  */
-import { type ExecutionResult, GraphQLError } from 'graphql'
+import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { GatewayError, toHttpStatus } from '../../domain/errors.ts'
 
 /** @param onUnexpected hears of each error that is hidden from the caller. */
@@ -45,13 +45,15 @@ export function readHttpStatus({ extensions }: GraphQLError): number | null {
   return typeof status === 'number' ? status : null
 }
 
-/** The same error without `extensions.http`, which is for the HTTP response and not part of what callers see. */
-export function withoutHttp(error: GraphQLError): GraphQLError {
-  if (!('http' in error.extensions)) return error
-  const { http: _http, ...extensions } = error.extensions
-  return withExtensions(error, extensions)
+/** What callers see of an error: all but `extensions.http`, which is for the HTTP response. */
+export function formatError(error: GraphQLError): GraphQLFormattedError {
+  const { extensions, ...formatted } = error.toJSON()
+  if (!extensions || !('http' in extensions)) return { ...formatted, ...(extensions && { extensions }) }
+  const { http: _http, ...visible } = extensions
+  return { ...formatted, extensions: visible }
 }
 
-export function withoutHttpInErrors(result: ExecutionResult): ExecutionResult {
-  return result.errors ? { ...result, errors: result.errors.map(withoutHttp) } : result
+/** What callers see of a result. */
+export function formatResult(result: ExecutionResult): ExecutionResult | FormattedExecutionResult {
+  return result.errors ? { ...result, errors: result.errors.map(formatError) } : result
 }

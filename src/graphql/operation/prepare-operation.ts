@@ -64,6 +64,7 @@ export interface PrepareParts {
 
 export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
   const { engine, findDocument, scheduler, maskError, hideSuggestions } = parts
+  const refuseInvalid = createRefuseInvalid(maskError)
   return async (caller, params, idempotencyKey, useCases = parts.useCases) => {
     try {
       const text = findDocument(params)
@@ -73,8 +74,8 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
       const { operationName, variables } = params
       const definition = getOperationAST(document, operationName)
       if (!definition) return { errors: [noSuchOperation(operationName)] }
-      const errors = validate(schema, document)
-      if (errors.length > 0) return { errors: errors.map(maskError) }
+      const invalid = refuseInvalid(validate(schema, document))
+      if (invalid) return invalid
       const refusal = refuseWhenSpent(caller, definition.operation)
       if (refusal) return { errors: [refusal] }
       await scheduler.take(caller, document, definition, variables ?? {})
@@ -90,6 +91,17 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
     } catch (error) {
       return { errors: [maskError(error)] }
     }
+  }
+}
+
+/** Masks the errors of an invalid document once: each masked error costs a stack trace, and validation results are cached. */
+function createRefuseInvalid(maskError: (error: unknown) => GraphQLError) {
+  const refusals = new WeakMap<readonly GraphQLError[], Unrunnable>()
+  return (errors: readonly GraphQLError[]): Unrunnable | null => {
+    if (errors.length === 0) return null
+    const refusal = refusals.get(errors) ?? { errors: errors.map(maskError) }
+    refusals.set(errors, refusal)
+    return refusal
   }
 }
 

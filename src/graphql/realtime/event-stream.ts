@@ -11,7 +11,7 @@ import { createCounts } from '../../lib/counts.ts'
 import type { Caller } from '../schema/caller.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations } from './live-operations.ts'
-import { withoutHttpInErrors } from '../operation/errors.ts'
+import { formatResult } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 import { refuseMutationOverGet } from '../operation/refusals.ts'
 import { RequestError } from '../operation/request-error.ts'
@@ -62,8 +62,7 @@ export function openEventStreamHandler({ live, now }: EventStreamHandlerParts): 
   }
 
   const stream = async ({ caller, prepare, mayChange }: StreamRequest, response: ServerResponse) => {
-    const send = (result: ExecutionResult) =>
-      response.write(toFrame(Buffer.from(JSON.stringify(withoutHttpInErrors(result)))))
+    const send = (result: ExecutionResult) => response.write(toFrame(Buffer.from(JSON.stringify(formatResult(result)))))
     const operation = await prepare()
     if (response.destroyed) return
     if ('errors' in operation) send(operation)

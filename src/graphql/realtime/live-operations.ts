@@ -3,11 +3,11 @@
  * take one, so a slow subscriber gets the newest state, late, and costs no memory. Subscribers of the same operation with
  * the same viewer share each event: it is executed once and serialised once.
  */
-import { createSourceEventStream, type DocumentNode, execute, type GraphQLError } from 'graphql'
+import { createSourceEventStream, type DocumentNode, execute, type ExecutionResult, type GraphQLError } from 'graphql'
 import { toViewerKey } from '../../auth/viewer.ts'
 import type { Feed, FeedSource } from '../../jobs/feed.ts'
 import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
-import { withoutHttp } from '../operation/errors.ts'
+import { formatResult } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 
 /** Where the events of one subscription go. */
@@ -62,14 +62,12 @@ export class LiveOperations {
     try {
       const source = await createSourceEventStream({ ...operation.args, contextValue: operation.newContext() })
       if (isFeedSource(source)) return this.#subscribe(operation, source, sink)
-      if ('errors' in source && source.errors) return { errors: source.errors.map(this.#maskError) }
+      if ('errors' in source && source.errors) return { errors: source.errors.map(this.#parts.maskError) }
       throw new TypeError('a subscription field gives a feed')
     } catch (error) {
-      return { errors: [this.#maskError(error)] }
+      return { errors: [this.#parts.maskError(error)] }
     }
   }
-
-  readonly #maskError = (error: unknown): GraphQLError => withoutHttp(this.#parts.maskError(error))
 
   #subscribe(operation: Operation, source: FeedSource<object>, sink: Sink): LiveOperation {
     const { repeats, onUnexpectedError } = this.#parts
@@ -105,9 +103,9 @@ export class LiveOperations {
   async #executeFor({ args, newContext }: Group, event: object): Promise<Buffer> {
     try {
       const result = await execute({ ...args, rootValue: event, contextValue: newContext() })
-      return toPayload(result.errors ? { ...result, errors: result.errors.map(this.#maskError) } : result)
+      return toPayload(result.errors ? { ...result, errors: result.errors.map(this.#parts.maskError) } : result)
     } catch (error) {
-      return toPayload({ errors: [this.#maskError(error)] })
+      return toPayload({ errors: [this.#parts.maskError(error)] })
     }
   }
 }
@@ -189,8 +187,8 @@ class Subscriber implements LiveOperation {
   }
 }
 
-function toPayload(result: object): Buffer {
-  return Buffer.from(JSON.stringify(result))
+function toPayload(result: ExecutionResult): Buffer {
+  return Buffer.from(JSON.stringify(formatResult(result)))
 }
 
 function isFeedSource(source: object): source is FeedSource<object> {

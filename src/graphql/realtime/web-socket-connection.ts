@@ -9,6 +9,7 @@
  * 4403 the credential is invalid, expired or revoked. Close reasons are fixed sentences.
  */
 import type { Duplex } from 'node:stream'
+import type { GraphQLError } from 'graphql'
 import { CloseCode, type Message, MessageType, parseMessage } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import { type Authenticate, type Credentials, mayServeMany, type Viewer } from '../../auth/viewer.ts'
@@ -16,7 +17,7 @@ import type { Counts } from '../../lib/counts.ts'
 import { encodeTextFrame } from '../../lib/http/web-socket-frame.ts'
 import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
 import type { RequestLimiter } from '../../limits/limiter.ts'
-import { withoutHttp, withoutHttpInErrors } from '../operation/errors.ts'
+import { formatError, formatResult } from '../operation/errors.ts'
 import { type OperationParams, toParams } from '../operation/params.ts'
 import type { PrepareOperation } from '../operation/prepare-operation.ts'
 import { RequestError } from '../operation/request-error.ts'
@@ -209,12 +210,12 @@ export class Connection {
     if (params instanceof RequestError) return this.#close(CloseCode.BadRequest, params.message)
     const operation = await prepare(await countRequest(viewer, limiter), params, null)
     if (!isWanted()) return
-    if ('errors' in operation) return this.#fail(id, operation.errors.map(withoutHttp))
+    if ('errors' in operation) return this.#fail(id, operation.errors)
     if (operation.type !== 'subscription') {
       const result = await operation.execute()
       if (!isWanted()) return
       this.#running.delete(id)
-      this.#send({ id, type: MessageType.Next, payload: withoutHttpInErrors(result) })
+      this.#send({ id, type: MessageType.Next, payload: formatResult(result) })
       this.#send({ id, type: MessageType.Complete })
       return
     }
@@ -238,9 +239,9 @@ export class Connection {
     }
   }
 
-  #fail(id: string, errors: readonly object[]): void {
+  #fail(id: string, errors: readonly GraphQLError[]): void {
     this.#running.delete(id)
-    this.#send({ id, type: MessageType.Error, payload: errors })
+    this.#send({ id, type: MessageType.Error, payload: errors.map(formatError) })
   }
 
   #refuseOperation(id: string): void {
