@@ -62,7 +62,10 @@ test.each([
   [{ BLOB_URL: 's3://bucket' }, 'BLOB_URL cannot be used'],
   [{ BLOB_URL: 'file:/dev/null/images' }, 'BLOB_URL cannot be used: a part of the path is a file'],
   [{ DATA_DIR: '/dev/null' }, 'DATA_DIR cannot be used: a part of the path is a file'],
-  [{ DATABASE_URL: 'postgres://u:50%off@127.0.0.1/x' }, 'DATABASE_URL must have special characters in its password'],
+  [
+    { DATABASE_URL: 'postgres://u:50%off@127.0.0.1/x' },
+    'DATABASE_URL must have the special characters of its password',
+  ],
   [
     { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x', ...POSTGRES },
     'DATABASE_URL cannot be used: PostgreSQL at 127.0.0.1:1: nothing listens there',

@@ -147,7 +147,7 @@ const foreignId: Scenario = {
       }))
       rig.wish(times)
       await until(() => rig.upstream.hooks.length > times && rig.upstream.hooks)
-      await until(() => rig.gateway.output().includes('named an upstream job that is not this one'))
+      await until(() => rig.gateway.output().includes('hook named an upstream job that does not belong to this job'))
       await Promise.all(rig.upstream.accepted.slice(1).map((job) => rig.upstream.sendHook(job)))
       await rig.settle()
       return toResult(

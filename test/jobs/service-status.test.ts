@@ -169,7 +169,7 @@ describe('the usage of a tenant', () => {
 
   test.each([
     ['without the scope swap:read', viewerOf('a', { scopes: ['swap:write'] }), 'swap:read'],
-    ['to a watch token', viewerOf('a', { jobIds: ['job_1'] }), 'A watch token reads its own job only.'],
+    ['to a watch token', viewerOf('a', { jobIds: ['job_1'] }), 'A watch token can read only its own job.'],
   ])('is refused %s', async (_what, viewer, message) => {
     const status = createStatus(await openLifecycle())
     await expect(status.readUsage(viewer, HOUR_MS)).rejects.toThrow(message)

@@ -243,7 +243,7 @@ test('a sweep that fails is reported, and the next one goes on', async () => {
   }
   lifecycle.clock.advance(2_000)
   await startReconciler(lifecycle, { store: { claimDue } })
-  expect(lifecycle.told('backgroundFailed')).toEqual([['sweep', new Error('the database is away')]])
+  expect(lifecycle.told('backgroundFailed')).toEqual([['poll due jobs', new Error('the database is away')]])
   isAway = false
   await pass(lifecycle, SWEEP_EVERY_MS)
   expect(lifecycle.upstream.fetched).toEqual(['U-job_1'])
