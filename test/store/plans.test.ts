@@ -13,7 +13,9 @@ import { recordQueries } from '../support/record-queries.ts'
 
 /** Carries out what waits without a transaction. */
 async function settleOn(db: Engine['db'], waiting: WaitingWrites): Promise<void> {
-  for (const settle of await runGroup(db, waiting.take(Infinity), false)) settle()
+  const group = waiting.take(Infinity)
+  await runGroup(db, group, false)
+  for (const one of group) one.settle()
 }
 
 /** How the engine goes about each statement that `work` causes; parameters are bound, as they are when it runs. */

@@ -20,7 +20,7 @@ const MAX_GROUP = 50
 export function createGroupCommit(transaction: Transaction, locksQueue: boolean): GroupedWrites {
   const commit = async (group: readonly GroupedWrite[]) => {
     const tenants = group.map(({ tenant }) => tenant)
-    const settles = await transaction(async (db) => {
+    await transaction(async (db) => {
       // The server holds the locks before it runs the next statement of this connection, which is sent without waiting.
       const locked = [
         ...(locksQueue ? [sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(db)] : []),
@@ -29,10 +29,9 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
           from (select distinct hashtext(tenant) as key from unnest(${tenants}::text[]) as tenant order by key) as keys
         `.execute(db),
       ]
-      const [written] = await settleAll([runGroup(db, group, true), ...locked])
-      return written
+      await settleAll([runGroup(db, group, true), ...locked])
     })
-    for (const settle of settles) settle()
+    for (const one of group) one.settle()
   }
 
   return createGroupedWrites(async (waiting) => {

@@ -27,37 +27,43 @@ interface Admitted {
   waiting: number
 }
 
-export class BatchAdmission {
-  readonly #queue: ReadonlyMap<string, QueueCounts>
-  readonly #tenants: ReadonlyMap<string, TenantCounts>
-  readonly #all: Admitted = { claimed: 0, waiting: 0 }
-  readonly #byTenant = new Map<string, Admitted>()
+/** What a job is checked against: the counts of the database, and what the batch has added to them. */
+interface Counts {
+  readonly queue: QueueCounts
+  readonly tenant: TenantCounts
+  readonly own: Admitted
+}
 
-  private constructor(queue: ReadonlyMap<string, QueueCounts>, tenants: ReadonlyMap<string, TenantCounts>) {
-    this.#queue = queue
-    this.#tenants = tenants
+export class BatchAdmission {
+  readonly #countsOf: ReadonlyMap<JobRequest, Counts>
+  readonly #all: Admitted = { claimed: 0, waiting: 0 }
+
+  private constructor(countsOf: ReadonlyMap<JobRequest, Counts>) {
+    this.#countsOf = countsOf
   }
 
   /** Counts once for each room and for each tenant with its limits: mostly one room, and each tenant once. */
   static async open(trx: Kysely<Tables>, requests: readonly JobRequest[]): Promise<BatchAdmission> {
     const now = Math.max(...requests.map(({ job }) => job.createdAt))
-    const queues = new Map(requests.map((request) => [toQueueKey(request), request]))
-    const tenants = new Map(requests.map((request) => [toTenantKey(request), request]))
-    const [byQueue, byTenant] = await settleAll([
-      settleAll([...queues].map(async ([key, { room }]) => [key, await countQueue(trx, room, now)] as const)),
-      settleAll(
-        [...tenants].map(async ([key, { job, limits }]) => [key, await countTenant(trx, job.tenant, limits)] as const),
-      ),
-    ])
-    return new BatchAdmission(new Map(byQueue), new Map(byTenant))
+    const queues = new Map<string, Promise<QueueCounts>>()
+    const tenants = new Map<string, Promise<TenantCounts>>()
+    const admitted = new Map<string, Admitted>()
+    const counting = requests.map(async (request): Promise<[JobRequest, Counts]> => {
+      const { job, room, limits } = request
+      const [queue, tenant] = await settleAll([
+        getOrAdd(queues, JSON.stringify(room), async () => countQueue(trx, room, now)),
+        getOrAdd(tenants, JSON.stringify([job.tenant, limits]), async () => countTenant(trx, job.tenant, limits)),
+      ])
+      return [request, { queue, tenant, own: getOrAdd(admitted, job.tenant, () => ({ claimed: 0, waiting: 0 })) }]
+    })
+    return new BatchAdmission(new Map(await settleAll(counting)))
   }
 
   /** Decides on the next job, and counts it if it is admitted. */
   admit(request: JobRequest): Admission {
-    const queue = this.#queue.get(toQueueKey(request))
-    const tenant = this.#tenants.get(toTenantKey(request))
-    if (!queue || !tenant) throw new TypeError('the job is not one of the batch')
-    const own = this.#byTenant.get(request.job.tenant) ?? { claimed: 0, waiting: 0 }
+    const counts = this.#countsOf.get(request)
+    if (!counts) throw new TypeError('the job is not one of the batch')
+    const { queue, tenant, own } = counts
     const admission = decideAdmission(
       request,
       {
@@ -66,7 +72,8 @@ export class BatchAdmission {
         isDue: queue.isDue || this.#all.waiting > 0,
       },
       {
-        ...tenant,
+        refusals: tenant.refusals,
+        ownRefusals: tenant.ownRefusals,
         spent: tenant.spent + (own.claimed + own.waiting) * (request.limits.quota?.reserve ?? 0),
         unfinished: tenant.unfinished + own.claimed + own.waiting,
         waiting: tenant.waiting + own.waiting,
@@ -76,7 +83,6 @@ export class BatchAdmission {
     const state = isClaimed(admission, request.job) ? 'claimed' : 'waiting'
     own[state] += 1
     this.#all[state] += 1
-    this.#byTenant.set(request.job.tenant, own)
     return admission
   }
 }
@@ -86,12 +92,10 @@ export function isClaimed({ kind }: Admission, { leaseUntil }: NewSwapJob): bool
   return kind === 'free' && leaseUntil !== null
 }
 
-function toQueueKey({ room }: JobRequest): string {
-  return JSON.stringify(room)
-}
-
-function toTenantKey({ job, limits }: JobRequest): string {
-  return JSON.stringify([job.tenant, limits])
+function getOrAdd<Value>(map: Map<string, Value>, key: string, create: () => Value): Value {
+  const value = map.get(key) ?? create()
+  map.set(key, value)
+  return value
 }
 
 function decideAdmission(

@@ -30,48 +30,36 @@ export interface GroupedWrites {
 export interface GroupedWrite {
   readonly tenant: string
   readonly runner: Runner
+  /** Resolves the write with what its last run resulted in; to be called once that is committed. */
+  settle(): void
   fail(error: unknown): void
 }
 
 /** Carries out the writes that name it. */
 interface Runner {
   readonly isBatch: boolean
-  /** Resolves to what settles each write, in their order. */
-  run(db: Kysely<Tables>, writes: readonly GroupedWrite[]): Promise<readonly Settle[]>
+  run(db: Kysely<Tables>, writes: readonly GroupedWrite[]): Promise<void>
 }
-
-/** Resolves the promise of one write; to be called once it is committed. */
-export type Settle = () => void
 
 /**
  * Carries out a group: its acts, then its batches one after the other.
  * @param isPipelined whether acts are started together, or one after the other.
- * @returns what settles the writes, in their order.
  * @throws the first error, once nothing of the group is running any more.
  */
 export async function runGroup(
   db: Kysely<Tables>,
   group: readonly GroupedWrite[],
   isPipelined: boolean,
-): Promise<readonly Settle[]> {
-  const settles = new Map<GroupedWrite, Settle | undefined>()
-  const run = async (writes: readonly GroupedWrite[], { runner }: Pick<GroupedWrite, 'runner'>) => {
-    for (const [n, settle] of (await runner.run(db, writes)).entries()) {
-      const write = writes[n]
-      if (write) settles.set(write, settle)
-    }
-  }
+): Promise<void> {
   const acts = group.filter(({ runner }) => !runner.isBatch)
-  if (isPipelined) await settleAll(acts.map(async (one) => run([one], one)))
-  else for (const one of acts) await run([one], one)
+  if (isPipelined) await settleAll(acts.map(async (one) => one.runner.run(db, [one])))
+  else for (const one of acts) await one.runner.run(db, [one])
+  if (acts.length === group.length) return
   for (const runner of new Set(group.map((one) => one.runner))) {
-    if (runner.isBatch)
-      await run(
-        group.filter((one) => one.runner === runner),
-        { runner },
-      )
+    if (!runner.isBatch) continue
+    const own = group.filter((one) => one.runner === runner)
+    await runner.run(db, own)
   }
-  return group.flatMap((one) => settles.get(one) ?? [])
 }
 
 /** Writes that wait for the next group, in the order of each tenant. */
@@ -103,6 +91,8 @@ export class WaitingWrites {
   }
 }
 
+const NOTHING = () => {}
+
 /** @param commit takes a group of the waiting writes and settles each of them. Must not reject. */
 export function createGroupedWrites(commit: (waiting: WaitingWrites) => Promise<void>): GroupedWrites {
   const waiting = new WaitingWrites()
@@ -123,34 +113,44 @@ export function createGroupedWrites(commit: (waiting: WaitingWrites) => Promise<
   return {
     write: async (tenant, act) =>
       new Promise((resolve, reject) => {
+        let settle = NOTHING
         const run: Runner['run'] = async (db) => {
           const result = await act(db)
-          return [() => resolve(result)]
+          settle = () => resolve(result)
         }
-        add({ tenant, runner: { isBatch: false, run }, fail: reject })
+        add({ tenant, runner: { isBatch: false, run }, settle: () => settle(), fail: reject })
       }),
     batch: (act) => createBatch(act, add),
   }
 }
 
+/** An item of a batch, and what settles its write. */
+interface Entry<Item, Result> {
+  readonly item: Item
+  readonly resolve: (result: Result) => void
+  settle: () => void
+}
+
 function createBatch<Item, Result>(act: BatchAct<Item, Result>, add: (write: GroupedWrite) => void) {
-  const entries = new WeakMap<GroupedWrite, { readonly item: Item; readonly resolve: (result: Result) => void }>()
+  const entries = new WeakMap<GroupedWrite, Entry<Item, Result>>()
   const runner: Runner = {
     isBatch: true,
     run: async (db, writes) => {
       const own = writes.flatMap((write) => entries.get(write) ?? [])
-      const results = await act(
-        db,
-        own.map(({ item }) => item),
-      )
+      const items = own.map(({ item }) => item)
+      const results = await act(db, items)
       if (results.length !== own.length) throw new TypeError('a batch must return a result for each of its items')
-      return results.map((result, n) => () => own[n]?.resolve(result))
+      for (const [n, result] of results.entries()) {
+        const entry = own[n]
+        if (entry) entry.settle = () => entry.resolve(result)
+      }
     },
   }
   return async (tenant: string, item: Item) =>
     new Promise<Result>((resolve, reject) => {
-      const write = { tenant, runner, fail: reject }
-      entries.set(write, { item, resolve })
+      const entry: Entry<Item, Result> = { item, resolve, settle: NOTHING }
+      const write = { tenant, runner, settle: () => entry.settle(), fail: reject }
+      entries.set(write, entry)
       add(write)
     })
 }

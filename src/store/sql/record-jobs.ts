@@ -54,30 +54,29 @@ export function createRecordJobs(nextChange: () => Expression<number>): BatchAct
   }
 }
 
-/** The jobs that the batch has recorded so far, for those after them. */
+/** The jobs that the batch has recorded so far, for those after them: few, as a group of writes is. */
 class RecordedJobs {
-  readonly #byKey = new Map<string, Holder>()
-  /** The latest of each content. */
-  readonly #byContent = new Map<string, SwapJob>()
+  readonly #jobs: { readonly given: NewSwapJob; readonly job: SwapJob }[] = []
 
-  add({ tenant, content, idempotency }: NewSwapJob, row: NewRow): SwapJob {
+  add(given: NewSwapJob, row: NewRow): SwapJob {
     const job = toSwapJob(row)
-    if (idempotency) {
-      this.#byKey.set(JSON.stringify([tenant, idempotency.key]), { job, fingerprint: idempotency.fingerprint })
-    }
-    this.#byContent.set(JSON.stringify([tenant, content.digest]), job)
+    this.#jobs.push({ given, job })
     return job
   }
 
   findHolder({ tenant, idempotency }: NewSwapJob): Holder | null {
     if (!idempotency) return null
-    return this.#byKey.get(JSON.stringify([tenant, idempotency.key])) ?? null
+    const isHolder = ({ given }: { readonly given: NewSwapJob }) =>
+      given.idempotency?.key === idempotency.key && given.tenant === tenant
+    const found = this.#jobs.find(isHolder)
+    return found?.given.idempotency ? { job: found.job, fingerprint: found.given.idempotency.fingerprint } : null
   }
 
-  findSameContent({ tenant, content }: NewSwapJob): SwapJob | null {
-    if (content.reuseSince === null) return null
-    const job = this.#byContent.get(JSON.stringify([tenant, content.digest]))
-    return job && job.createdAt >= content.reuseSince ? job : null
+  findSameContent({ tenant, content: { digest, reuseSince } }: NewSwapJob): SwapJob | null {
+    if (reuseSince === null) return null
+    const isSame = ({ given }: { readonly given: NewSwapJob }) =>
+      given.content.digest === digest && given.tenant === tenant && given.createdAt >= reuseSince
+    return this.#jobs.findLast(isSame)?.job ?? null
   }
 }
 

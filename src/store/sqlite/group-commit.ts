@@ -7,13 +7,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from 'libsql'
-import {
-  createGroupedWrites,
-  type GroupedWrite,
-  type GroupedWrites,
-  runGroup,
-  type Settle,
-} from '../sql/grouped-writes.ts'
+import { createGroupedWrites, type GroupedWrite, type GroupedWrites, runGroup } from '../sql/grouped-writes.ts'
 import { CommitUnknownError } from '../job-store.ts'
 import type { Tables } from '../sql/tables.ts'
 import { whenLockIsFree, type WriteLock } from './connection.ts'
@@ -35,37 +29,44 @@ export function createGroupCommit({ database, lock, db, dedicated, sync }: Group
   const savepoint = database.prepare('savepoint one')
   const undo = database.prepare('rollback to one')
 
-  const runAlone = async (one: GroupedWrite): Promise<readonly Settle[]> => {
+  /** @returns whether it was written; if not, it has failed. */
+  const runAlone = async (one: GroupedWrite): Promise<boolean> => {
     savepoint.run()
     try {
-      return await runGroup(dedicated, [one], false)
+      await runGroup(dedicated, [one], false)
+      return true
     } catch (error) {
       undo.run()
-      return [() => one.fail(error)]
+      one.fail(error)
+      return false
     }
   }
 
-  /** A failure is rare: only after one does each write get a savepoint of its own. */
-  const run = async (group: readonly GroupedWrite[]): Promise<readonly Settle[]> => {
+  /**
+   * A failure is rare: only after one does each write get a savepoint of its own.
+   * @returns the writes that are to be settled.
+   */
+  const run = async (group: readonly GroupedWrite[]): Promise<readonly GroupedWrite[]> => {
     savepoint.run()
     try {
-      return await runGroup(dedicated, group, false)
+      await runGroup(dedicated, group, false)
+      return group
     } catch {
       undo.run()
-      const settles: Settle[] = []
-      for (const one of group) settles.push(...(await runAlone(one)))
-      return settles
+      const written: GroupedWrite[] = []
+      for (const one of group) if (await runAlone(one)) written.push(one)
+      return written
     }
   }
 
   /** Null if another process is writing. */
-  const tryToCommit = async (group: readonly GroupedWrite[]): Promise<readonly Settle[] | null> =>
+  const tryToCommit = async (group: readonly GroupedWrite[]): Promise<readonly GroupedWrite[] | null> =>
     db.connection().execute(async () => {
       if (!lock.tryBegin()) return null
       try {
-        const settles = await run(group)
+        const written = await run(group)
         lock.commit()
-        return settles
+        return written
       } catch (error) {
         lock.rollback()
         throw error
@@ -77,12 +78,12 @@ export function createGroupCommit({ database, lock, db, dedicated, sync }: Group
     await nextTurn()
     const group = waiting.take(MAX_GROUP)
     try {
-      const settles = await whenLockIsFree(async () => tryToCommit(group))
+      const written = await whenLockIsFree(async () => tryToCommit(group))
       await sync().catch((error: unknown) => {
         // Other connections see the commit, but the next crash may undo it.
         throw new CommitUnknownError(error, async () => true)
       })
-      for (const settle of settles) settle()
+      for (const one of written) one.settle()
     } catch (error) {
       for (const one of group) one.fail(error)
     }

@@ -8,8 +8,8 @@ import {
 import { openDatabase } from '../../../src/store/sqlite/engine.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
-const runner = { isBatch: false, run: async () => [] }
-const write = (tenant: string): GroupedWrite => ({ tenant, runner, fail: () => {} })
+const runner = { isBatch: false, run: async () => {} }
+const write = (tenant: string): GroupedWrite => ({ tenant, runner, settle: () => {}, fail: () => {} })
 
 test('a group has writes of all tenants that wait, and keeps the order of each', () => {
   const waiting = new WaitingWrites()
@@ -32,7 +32,8 @@ async function openWrites() {
     const group = waiting.take(3)
     groups.push(group.length)
     try {
-      for (const settle of await runGroup(db, group, true)) settle()
+      await runGroup(db, group, true)
+      for (const one of group) one.settle()
     } catch (error) {
       for (const one of group) one.fail(error)
     }
