@@ -74,13 +74,14 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   const { onUnexpectedError, onFastPathFallback } = parts
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
+  const documentCache = createDocumentCache()
   const yoga = createYoga<object, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     maskedErrors: { maskError, isDev: false },
     cors: false,
     batching: false,
-    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: createNoCache() },
+    parserAndValidationCache: { documentCache, errorCache: createNoCache() },
     multipart: false,
     landingPage: false,
     logging: false,
@@ -95,6 +96,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
     engine: yoga,
     useCases,
     findDocument,
+    isCached: (text) => documentCache.get(text) !== undefined,
     scheduler,
     maskError,
     hideSuggestions,
@@ -153,7 +155,7 @@ function createSendPage(yoga: (request: IncomingMessage, response: ResponseWithD
   }
 }
 
-/** The documents that are asked for again and again: many short ones. */
+/** Caches the documents that are sent most: many short ones. */
 function createDocumentCache() {
   const documents = createLRUCache<DocumentNode>({ max: MAX_CACHED_DOCUMENTS })
   return {
@@ -164,7 +166,7 @@ function createDocumentCache() {
   }
 }
 
-/** What is refused is not kept: whoever sends it decides how much there is of it. */
+/** Syntax errors are not cached: a caller could fill the cache with them. */
 function createNoCache() {
   return { get: () => undefined, set: () => {} }
 }

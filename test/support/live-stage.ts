@@ -109,6 +109,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     engine: createYoga<object, Context>({ schema, logging: false }),
     useCases: {} as UseCases,
     findDocument: createFindDocument(null),
+    isCached: () => false,
     scheduler,
     maskError,
     hideSuggestions: false,

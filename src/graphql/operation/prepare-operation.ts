@@ -56,6 +56,8 @@ export interface PrepareParts {
   readonly engine: Engine
   readonly useCases: UseCases
   readonly findDocument: FindDocument
+  /** Whether the text is parsed and validated already. */
+  readonly isCached: (text: string) => boolean
   readonly scheduler: OperationScheduler
   readonly maskError: (error: unknown) => GraphQLError
   /** Whether errors suggest no names. */
@@ -63,12 +65,12 @@ export interface PrepareParts {
 }
 
 export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
-  const { engine, findDocument, scheduler, maskError, hideSuggestions } = parts
+  const { engine, findDocument, isCached, scheduler, maskError, hideSuggestions } = parts
   const refuseInvalid = createRefuseInvalid(maskError)
   return async (caller, params, idempotencyKey, useCases = parts.useCases) => {
     try {
       const text = findDocument(params)
-      await scheduler.begin(caller.viewer.tenant)
+      if (!isCached(text)) await scheduler.begin(caller.viewer.tenant)
       const { parse, validate, execute, schema } = engine.getEnveloped({})
       const document = parseText(parse, text)
       const { operationName, variables } = params
