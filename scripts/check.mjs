@@ -1,5 +1,5 @@
-// Everything that can be said of the code without running it: types, lint, format, and whether the generated files are
-// what the code generates. Each check runs even if one before it failed; the exit code says whether all passed.
+// Everything that can be checked without running the code: types, lint, format, prose, commit subjects, and whether the
+// generated files are up to date. Each check runs even if an earlier one failed; the exit code says whether all passed.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
@@ -41,6 +41,7 @@ const results = [
   checkBench(),
   run('lint', 'npx', ['oxlint', '--type-aware', '--deny-warnings']),
   run('format', 'npx', ['oxfmt', '--check']),
+  run('prose', process.execPath, ['scripts/check-prose.mjs']),
   isUpToDate(),
 ]
 process.exit(results.every(Boolean) ? 0 : 1)
