@@ -8,7 +8,8 @@ const PHRASES =
   /\b(?:who(?:m)?ever|somebody|nobody|of late|as it came|as it comes|is told of|are told of|hears? of|for all we know)\b/i
 const TEXT_FILE = /\.(?:ts|mts|mjs|js|md|graphql|html|css|ya?ml|json)$/
 /** Generated, recorded from others, or the list above. */
-const SKIPPED = /^(?:package-lock\.json|bench\/package-lock\.json|test\/contract\/|scripts\/check-prose\.mjs|THIRD_PARTY_)/
+const SKIPPED =
+  /^(?:package-lock\.json|bench\/package-lock\.json|test\/contract\/|scripts\/check-prose\.mjs|THIRD_PARTY_)/
 const MAX_SUBJECT_CHARS = 72
 
 /** @param {string[]} args */
@@ -50,7 +51,8 @@ function findSubjects() {
     .split('\n')
     .flatMap((line) => {
       const [hash, subject = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
-      if (subject.length > MAX_SUBJECT_CHARS) return [`${hash}: the subject has more than ${MAX_SUBJECT_CHARS} characters`]
+      if (subject.length > MAX_SUBJECT_CHARS)
+        return [`${hash}: the subject has more than ${MAX_SUBJECT_CHARS} characters`]
       return subject.includes('; ') ? [`${hash}: the subject holds two ideas: make two commits`] : []
     })
 }

@@ -1,6 +1,7 @@
 import type { BlobStore } from './blob-store.ts'
 import { openDiskBlobStore } from './disk.ts'
 import { openS3BlobStore } from './s3.ts'
+import { parseUrl } from '../lib/net/parse-url.ts'
 
 export interface S3Credentials {
   readonly accessKeyId: string
@@ -33,7 +34,7 @@ function toPath(url: string): string {
 }
 
 function parseS3Url(text: string) {
-  const url = URL.canParse(text) ? new URL(text) : null
+  const url = parseUrl(text)
   if (url?.protocol !== 's3:') throw new TypeError('a blob store is given as "file:path" or "s3://bucket/prefix"')
   if (url.username !== '' || url.password !== '' || url.port !== '' || url.hash !== '') {
     throw new TypeError('the address of a blob store in S3 holds a bucket, a prefix, an endpoint and a region only')
@@ -62,7 +63,7 @@ function parseS3Url(text: string) {
 }
 
 function parseEndpoint(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null
+  const url = parseUrl(text)
   const isUsable =
     url !== null &&
     (url.protocol === 'https:' || url.protocol === 'http:') &&

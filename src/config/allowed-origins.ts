@@ -1,4 +1,5 @@
 import { SettingError } from './env.ts'
+import { parseUrl } from '../lib/net/parse-url.ts'
 
 /** A scheme and an authority, and nothing else: a wildcard or a path would allow something else than it seems to. */
 const ORIGIN = /^(?<scheme>[a-z][a-z\d+.-]*):\/\/(?<host>[^\s\p{Cc}/?#@\\*]+)\/?$/iu
@@ -11,13 +12,13 @@ const ORIGIN = /^(?<scheme>[a-z][a-z\d+.-]*):\/\/(?<host>[^\s\p{Cc}/?#@\\*]+)\/?
  */
 export function parseAllowedOrigin(text: string): string {
   const { scheme = '', host = '' } = ORIGIN.exec(text)?.groups ?? {}
-  if (scheme === '' || !URL.canParse(`${scheme}://${host}`)) {
+  const url = scheme === '' ? null : parseUrl(`${scheme}://${host}`)
+  if (!url) {
     throw new SettingError(
       'ALLOWED_ORIGINS',
       'must list origins such as https://app.example.com or capacitor://localhost: scheme, host and port, without a path or *',
     )
   }
-  const url = new URL(`${scheme}://${host}`)
   if (url.protocol === 'file:') {
     throw new SettingError(
       'ALLOWED_ORIGINS',

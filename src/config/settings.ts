@@ -1,6 +1,7 @@
 /** Every setting: its name, meaning, default and parser. `--help` and docs/SETTINGS.md print this table. */
 import * as z from 'zod'
 import { LOG_LEVELS } from '../telemetry/logger.ts'
+import { parseUrl } from '../lib/net/parse-url.ts'
 
 interface Setting<T> {
   readonly meaning: string
@@ -40,14 +41,17 @@ const httpUrl = z
 
 function isPlainHttpUrl(text: string): boolean {
   // `URL` would drop line breaks, and read a backslash as a slash.
-  if (!/^https?:\/\/[^\s\\?#@]+$/i.test(text) || !URL.canParse(text)) return false
-  return new URL(text).hostname !== ''
+  const url = /^https?:\/\/[^\s\\?#@]+$/i.test(text) ? parseUrl(text) : null
+  return url !== null && url.hostname !== ''
 }
 
 /** An absolute URL that may have a query. */
 const anyHttpUrl = z
   .string()
-  .refine((value) => /^https?:\/\/[^\s\\]+$/i.test(value) && URL.canParse(value), 'must be an absolute http(s) URL')
+  .refine(
+    (value) => /^https?:\/\/[^\s\\]+$/i.test(value) && parseUrl(value) !== null,
+    'must be an absolute http(s) URL',
+  )
 
 /** Text that can be sent in a header: a key with a line break or a typographic quote would make every call fail. */
 const keyText = z.string().regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
@@ -63,8 +67,9 @@ export function isPostgresUrl(url: string): boolean {
  * or a port that is not a number.
  */
 function isEncodedUrl(text: string): boolean {
-  if (/[\s\\]/.test(text) || !URL.canParse(text)) return false
-  const { username, password, pathname, search, hash } = new URL(text)
+  const url = /[\s\\]/.test(text) ? null : parseUrl(text)
+  if (!url) return false
+  const { username, password, pathname, search, hash } = url
   return !/%(?![0-9a-f]{2})/i.test(username + password) && !/[@#]/.test(pathname + search + hash)
 }
 
@@ -109,7 +114,7 @@ export const settings = {
     z
       .string()
       .refine(
-        (value) => value.startsWith('file:') || (value.startsWith('s3://') && URL.canParse(value)),
+        (value) => value.startsWith('file:') || (value.startsWith('s3://') && parseUrl(value) !== null),
         'must be "file:" and a path, or "s3://bucket/prefix?endpoint=https://…"',
       )
       .optional(),

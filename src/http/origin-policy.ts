@@ -5,6 +5,7 @@
  * from a cross-origin script and are not this file's concern.
  */
 import { isLoopbackHost, normaliseHost } from '../lib/http/request-head.ts'
+import { parseUrl } from '../lib/net/parse-url.ts'
 
 /** Refused origins that are logged, each once: a hostile page can invent any number of them. */
 const MAX_LOGGED_ORIGINS = 100
@@ -37,8 +38,9 @@ export function createOriginPolicy({
 
   const isAllowed = (origin: string, host: string | undefined): boolean => {
     if (allowed.has(origin.toLowerCase())) return true
-    if (!/^https?:\/\/[^/?#@\\]+$/i.test(origin) || !URL.canParse(origin) || host === undefined) return false
-    const page = new URL(origin)
+    if (!/^https?:\/\/[^/?#@\\]+$/i.test(origin) || host === undefined) return false
+    const page = parseUrl(origin)
+    if (!page) return false
     const asked = normaliseHost(host, page.protocol)
     if (asked === null) return false
     // The page and the gateway are on the visitor's own machine. A gateway that is reached by a public name is not.

@@ -5,6 +5,7 @@
  */
 import { MAX_ADDRESS_CHARS } from '../domain/address.ts'
 import { isStorable } from '../domain/storable.ts'
+import { parseUrl } from '../lib/net/parse-url.ts'
 
 /** Members of `SwapInputIssueCode`. */
 type AddressIssueCode =
@@ -93,7 +94,7 @@ function findAuthorityIssue(text: string): AddressIssue | null {
       'The URL must not contain a user name or password. Remove everything between // and the host, including the @.',
     )
   }
-  return authority === '' || !URL.canParse(text)
+  return authority === '' || parseUrl(text) === null
     ? issue(
         'NOT_HTTP_URL',
         'The URL must have a valid host name or IP address, and a port of at most 65535 if it has one.',

@@ -11,6 +11,7 @@ import type { JobDocument } from './job-document.ts'
 import type { Job, JobTable } from './job-table.ts'
 import type { Log } from './log.ts'
 import { Refusal, toFailedAnswer, toJsonAnswer, type RestAnswer, type RestRequest, type Route } from './rest-server.ts'
+import { parseUrl } from '../../../src/lib/net/parse-url.ts'
 
 const MAX_URL_CHARS = 8192
 
@@ -74,8 +75,8 @@ export function createSwapApi(options: SwapApiOptions): readonly Route[] {
 
 function getUrl(body: Readonly<Record<string, unknown>>, name: string): string {
   const value = body[name]
-  const isUrl = typeof value === 'string' && value.length <= MAX_URL_CHARS && URL.canParse(value)
-  if (isUrl && /^https?:$/.test(new URL(value).protocol)) return value
+  if (typeof value !== 'string' || value.length > MAX_URL_CHARS) throw parameterError(name)
+  if (/^https?:$/.test(parseUrl(value)?.protocol ?? '')) return value
   throw parameterError(name)
 }
 

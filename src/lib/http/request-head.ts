@@ -1,5 +1,6 @@
 /** The head of a request: its target (RFC 9112, 3.2), the host it is addressed to (RFC 9110, 7.2) and its headers. */
 import type { IncomingMessage } from 'node:http'
+import { parseUrl } from '../net/parse-url.ts'
 
 const ABSOLUTE_FORM = /^https?:\/\/(?<host>[^/?#@\\\s]+)(?<rest>[/?].*)?$/is
 
@@ -30,9 +31,9 @@ export function readQuery(request: IncomingMessage): URLSearchParams {
  */
 export function normaliseHost(host: string, protocol: string): string | null {
   if (!/^(?:\[[\da-f:.]+\]|[^\s\p{Cc}/?#@\\:[\]]+)(?::\d{0,5})?$/iu.test(host)) return null
-  const text = `${protocol}//${host}`
-  if (!URL.canParse(text)) return null
-  const { hostname, port } = new URL(text)
+  const url = parseUrl(`${protocol}//${host}`)
+  if (!url) return null
+  const { hostname, port } = url
   return `${hostname.replace(/\.$/, '')}${port === '' ? '' : `:${port}`}`
 }
 

@@ -13,6 +13,7 @@ import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
 import { isPublicAddress, isSameAddress } from './ip-address.ts'
+import { parseUrl } from './parse-url.ts'
 
 export type AddressRefusalReason = 'SCHEME' | 'CREDENTIALS' | 'PORT' | 'HOST'
 
@@ -163,10 +164,11 @@ export function parseAllowedHost(entry: string): string {
   const match = /^(?<host>\[[^\]]*\]|[^:/?#@[\]\s*\\]+)(?::(?<port>\d{1,5}))?$/.exec(entry)
   const host = match?.groups?.['host'] ?? ''
   const port = match?.groups?.['port']
-  if (!URL.canParse(`http://${host}`) || Number(port ?? 0) > 65_535) {
+  const url = parseUrl(`http://${host}`)
+  if (!url || Number(port ?? 0) > 65_535) {
     throw new TypeError(`"${entry}" is not a host or host:port`)
   }
-  return new URL(`http://${host}`).hostname + (port === undefined ? '' : `:${Number(port)}`)
+  return url.hostname + (port === undefined ? '' : `:${Number(port)}`)
 }
 
 /** The host as a URL writes it: connectors hand over IPv6 literals without their brackets. */

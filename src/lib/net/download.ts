@@ -8,6 +8,7 @@ import { type Dispatcher, errors, request } from 'undici'
 import { type AddressGuard, AddressRefusedError } from './address-guard.ts'
 import { readErrorCode } from '../error-code.ts'
 import { readCapped } from '../http/read-capped.ts'
+import { parseUrl } from './parse-url.ts'
 
 const MAX_REDIRECTS = 10
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
@@ -150,8 +151,9 @@ function checkStatus(status: number, contentRange: string | string[] | undefined
 function resolveLocation(location: string, base: URL): URL {
   const utf8 = Buffer.from(location, 'latin1').toString('utf8')
   const text = utf8.includes('\uFFFD') ? location : utf8
-  if (!URL.canParse(text, base.href)) throw failed('HOST_FAILED', 'its host redirects to no valid address')
-  return new URL(text, base)
+  const url = parseUrl(text, base.href)
+  if (!url) throw failed('HOST_FAILED', 'its host redirects to no valid address')
+  return url
 }
 
 function toCookie(header: string): string[] {
