@@ -28,11 +28,11 @@ import { openWebSocketHandler } from './realtime/web-socket.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
-/** Parsed documents that are cached, and how long one may be. */
+/** Maximum number of cached documents, and characters of one. */
 const MAX_CACHED_DOCUMENTS = 1_000
 const MAX_CACHED_CHARS = 8_000
 
-/** Two addresses for the document that GraphiQL opens with. */
+/** Image URLs in the document that GraphiQL opens with. */
 interface ExampleImages {
   readonly targetImage: string
   readonly swapImage: string
@@ -43,29 +43,29 @@ export interface GraphqlServerParts {
   readonly useCases: UseCases
   readonly authenticate: Authenticate
   readonly limiter: RequestLimiter
-  /** The only documents that run, by their digest; null: any. */
+  /** The only documents that may run, by digest; null if any document may. */
   readonly trustedDocuments: ReadonlyMap<string, string> | null
-  /** Whether the schema may be asked for. */
+  /** Whether introspection is enabled. */
   readonly introspection: boolean
-  /** What browsers are given at the GraphQL path: the GraphiQL page, or nothing. */
+  /** Options of the GraphiQL page; false if it is not served. */
   readonly graphiql: { readonly exampleImages: ExampleImages } | false
-  /** Operations on one socket of an API key or a JWT. */
+  /** Maximum operations on one WebSocket of an API key or a JWT. */
   readonly maxSocketOperations: number
   readonly onUnexpectedError: (error: unknown) => void
-  /** Called for each request over HTTP that the fast path left to the engine. */
+  /** Called for each HTTP request that the fast path leaves to the engine. */
   readonly onFastPathFallback: (reason: FallbackReason) => void
-  /** Hears which connections are of somebody who is known. */
+  /** Called with each connection that has authenticated; it is then exempt from the timeout. */
   readonly markAuthenticated: (connection: Duplex) => void
-  /** In [0, 1): spreads what is done at intervals. */
+  /** In [0, 1): spreads timers over their interval. */
   readonly random: () => number
 }
 
 export interface GraphqlServer {
   /** Answers GraphQL over HTTP (POST, GET for queries) and SSE. */
   readonly handle: GraphqlHandler
-  /** Takes a WebSocket upgrade. */
+  /** Handles a WebSocket upgrade. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Ends streams and sockets, spread over seconds, so that their clients come back so. */
+  /** Closes streams and sockets, spread over up to 5 s, so that clients do not all reconnect at once. */
   close(): Promise<void>
 }
 
@@ -155,7 +155,7 @@ function createSendPage(yoga: (request: IncomingMessage, response: ResponseWithD
   }
 }
 
-/** Caches the documents that are sent most: many short ones. */
+/** An LRU cache of parsed documents; long ones are not cached. */
 function createDocumentCache() {
   const documents = createLRUCache<DocumentNode>({ max: MAX_CACHED_DOCUMENTS })
   return {
@@ -178,7 +178,7 @@ function graphiqlOptions(
   const defaultQuery = writeExample(graphiql.exampleImages)
   return {
     graphiql: { title: 'swapface-gateway', defaultQuery, subscriptionsProtocol: 'WS' },
-    // Nine megabytes of page, loaded when a browser asks for it.
+    // Imported on first use, because the page has nine megabytes.
     renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Compiles an operation into functions that write its answer as JSON text, without a result object in between. `compile`
- * returns null for a document that it does not support, and a compiled operation rejects if its answer needs `errors`:
- * graphql-js runs the operation then.
+ * Compiles an operation into functions that write its answer as JSON text, without building a result object. `compile`
+ * returns null for a document that it does not support, and a compiled operation rejects if its answer needs `errors`.
+ * graphql-js then runs the operation.
  */
 import {
   type DocumentNode,
@@ -22,7 +22,7 @@ import { UnsupportedOperationError } from './unsupported-operation-error.ts'
 export interface Written {
   /** The value of `data`. */
   readonly text: string
-  /** How long the same request has the same answer. */
+  /** How long the answer stays valid for the same request. */
   readonly validity: 'while stored jobs are unchanged' | 'while its jobs are unchanged' | 'now'
   /** The ids of its jobs, if the answer depends on nothing else. */
   readonly ids: readonly string[]
@@ -34,7 +34,7 @@ export interface CompiledOperation {
   run(context: Context, variables: Readonly<Record<string, unknown>>): Promise<Written>
 }
 
-/** The root fields that are compiled. The others are rare, and what they change must not be done twice. */
+/** The root fields that are compiled. Other fields are rare, and other mutations must not run twice. */
 const ROOT_FIELDS: ReadonlySet<string> = new Set(['swapJob', 'swapJobs', 'createSwap'])
 
 /** @param document valid for the schema. @returns null if graphql-js has to run it. */
@@ -51,7 +51,7 @@ export function compile(
     const compiler = new Compiler(schema, document)
     const fields = compiler.collect(root, [operation.selectionSet])
     const names = namesOf(fields)
-    // Mutations run one after the other, and an error of the first must not leave a second undone.
+    // Several mutations run in series, and an error of the first must not prevent the second.
     if (!names.every((name) => ROOT_FIELDS.has(name)) || (type === OperationTypeNode.MUTATION && fields.size > 1))
       return null
     const write = compiler.compileObject(root, [operation.selectionSet])
@@ -61,7 +61,7 @@ export function compile(
     const isOfLists = compiler.isOfStore && names.every((name) => name === 'swapJobs')
     const findIds = isOfJobs ? compileIds(root, [...fields.values()]) : null
     const validityOf = ({ doneJobs }: Run): Written['validity'] => {
-      // The rest of a finished job, such as its timeline, no longer changes.
+      // Other stored values of a finished job, such as its timeline, no longer change.
       const dependsOnJobs = findIds && (compiler.isOfJobsAlone || doneJobs === asked)
       return isOfLists ? 'while stored jobs are unchanged' : dependsOnJobs ? 'while its jobs are unchanged' : 'now'
     }

@@ -1,6 +1,6 @@
 /**
- * Compiles selections into writers of JSON text. A writer throws or rejects if the value needs an entry in `errors`, or is
- * not what the schema promises.
+ * Compiles selections into writers of JSON text. A writer throws or rejects if the value needs an entry in `errors`, or
+ * does not match the schema.
  */
 import {
   type DocumentNode,
@@ -38,7 +38,7 @@ type Text = string | Promise<string>
 /** Writes a value that a resolver returned. */
 export type Write = (value: unknown, run: Run) => Text
 
-/** No resolver of ours reads it. One that does fails here, and graphql-js runs the operation. */
+/** No resolver reads `info`. A resolver that did would throw, and graphql-js would run the operation. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const NO_INFO = null as unknown as GraphQLResolveInfo
 
@@ -63,7 +63,7 @@ function writeCached(object: CompiledObject, cache: WeakMap<object, string>, job
 export class Compiler {
   readonly #schema: GraphQLSchema
   readonly #collect: ReturnType<typeof createCollectFields>
-  /** By the type and the selection: the same selection under many aliases is compiled once. */
+  /** By type and selection: the same selection under many aliases is compiled once. */
   readonly #objects = new Map<string, CompiledObject>()
   #isOfStore = true
   #isOfJobsAlone = true
@@ -73,7 +73,7 @@ export class Compiler {
     this.#collect = createCollectFields(schema, document)
   }
 
-  /** Whether all that was compiled so far is read from the store. */
+  /** Whether no field compiled so far is declared `never` cacheable. */
   get isOfStore(): boolean {
     return this.#isOfStore
   }
@@ -83,7 +83,7 @@ export class Compiler {
     return this.#isOfJobsAlone
   }
 
-  /** The fields of a selection, by their names in the answer. */
+  /** The fields of a selection, by response name. */
   collect(type: GraphQLObjectType, sets: readonly SelectionSetNode[]): ReadonlyMap<string, readonly FieldNode[]> {
     return this.#collect(type, sets)
   }
@@ -111,7 +111,7 @@ export class Compiler {
 
   #compileFields(type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Write {
     const fields = this.#collect(type, sets)
-    // A field that is requested under several names is resolved once.
+    // A field that is requested under several aliases is resolved once.
     const asked = new Map([...fields.values()].map((nodes) => [writeWithoutAlias(nodes), nodes]))
     const order = [...asked.keys()]
     const writers = [...asked.values()].map((nodes) => this.#compileField(type, nodes))
@@ -196,7 +196,7 @@ export function namesOf(fields: ReadonlyMap<string, readonly FieldNode[]>): read
   return [...fields.values()].map(([node]) => node?.name.value ?? '')
 }
 
-/** A requested field, without the name that it has in the answer. */
+/** Prints a requested field without its alias. */
 export function writeWithoutAlias(nodes: readonly FieldNode[]): string {
   return nodes.map(({ alias: _alias, ...node }) => print(node)).join()
 }
@@ -225,7 +225,7 @@ function writeAll<T>(members: readonly T[], write: (member: T) => Text, assemble
       parts.push(part)
     }
   } catch (error) {
-    // The others are no longer awaited, and some may still reject.
+    // The other parts are no longer awaited, so their rejections must be handled here.
     for (const part of parts) if (typeof part !== 'string') part.catch(() => null)
     throw error
   }

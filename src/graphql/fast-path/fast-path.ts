@@ -1,12 +1,12 @@
 /**
  * Answers the most frequent requests without graphql-js: a few shapes of queries, and `createSwap`, as JSON over POST.
  *
- * - A response that is still valid is sent again for the same bytes of the same viewer (`response-cache.ts`).
- * - A valid document that came before is compiled, and run by calling the schema's resolvers directly (`compile.ts`).
+ * - A cached response that is still valid is sent again for the same body of the same viewer (`response-cache.ts`).
+ * - From its second request on, a valid document is compiled; it runs by calling the resolvers directly (`compile.ts`).
  *
- * It answers exactly what the engine would, or not at all. Anything unusual, errors above all, is left to the engine, which
- * runs the operation from the start; only a swap that was created is not created again. Without this folder, and the one
- * call to it, every answer is the same, and slower.
+ * It answers exactly what the engine would, or not at all. Anything unusual, errors above all, is left to the engine,
+ * which runs the operation from the start, but does not create the same swap again. Removing this folder and the one
+ * call to it changes no answer, only the speed.
  */
 import {
   type DocumentNode,
@@ -26,7 +26,7 @@ import { compile, type CompiledOperation, type Written } from './compile.ts'
 import { type Answer, type Condition, createResponseCache } from './response-cache.ts'
 import { UnsupportedOperationError } from './unsupported-operation-error.ts'
 
-/** Documents that are remembered, and how long one may be. */
+/** Maximum number of known documents, and characters of one. */
 const MAX_DOCUMENTS = 1_000
 const MAX_DOCUMENT_CHARS = 8_000
 const MAX_BODY_BYTES = 16_384
@@ -43,16 +43,16 @@ export interface FastPathRequest {
 
 export type FastPathOutcome =
   | { readonly kind: 'answered'; readonly answer: Answer }
-  /** A mutation has begun. The engine runs the operation with these use cases, which repeat nothing. */
+  /** A mutation has started. The engine runs the operation with these use cases, which do not create a second swap. */
   | { readonly kind: 'begun'; readonly useCases: UseCases }
 
 /** Why the engine has to answer. */
 export type FallbackReason =
-  /** Not JSON over POST, too long, or the caller's requests are used up. */
+  /** A GET, a body above 16 KiB, or a caller whose requests are used up. */
   | 'request'
-  /** The document has not been run before. */
+  /** The first request with this document. */
   | 'new'
-  /** The document is invalid, or of a shape that is not compiled. */
+  /** The document is invalid, too long, or of a shape that is not compiled. */
   | 'unsupported'
   /** The answer has errors, or a value that only the engine knows how to report. */
   | 'errors'
@@ -75,7 +75,7 @@ export interface FastPathParts {
   readonly onUnexpectedError: (error: unknown) => void
 }
 
-/** A document that came at least twice; null if it is not valid. */
+/** A document that was requested at least twice; `document` is null if it is invalid. */
 interface KnownDocument {
   readonly document: DocumentNode | null
   /** By operation; null for one that cannot be compiled. */
@@ -92,7 +92,7 @@ type Found =
 
 export function createFastPath(parts: FastPathParts): FastPath {
   const { schema, useCases, scheduler, findDocument, findValidDocument, onFallback, onUnexpectedError } = parts
-  /** By text; `new` for one that came once. */
+  /** By text; `new` after the first request. */
   const documents = new LRUCache<string, KnownDocument | 'new'>({ max: MAX_DOCUMENTS })
   const cache = createResponseCache(useCases)
 
@@ -167,9 +167,9 @@ function isExpected(error: unknown): boolean {
 }
 
 /**
- * When the answer may be sent again; null: never.
- * @param version of the tenant's jobs before they were read; null if the store cannot tell, and then job objects that are
- * read again are new ones too.
+ * Returns the condition for sending the answer again; null if it must not be cached.
+ * @param version of the tenant's jobs before they were read; null if the store cannot tell. Unchanged jobs may then be
+ * different objects when they are read again.
  */
 async function findCondition(
   { validity, ids }: Written,
@@ -181,7 +181,7 @@ async function findCondition(
   return { kind: 'jobs', ids, jobs: await Promise.all(ids.map(async (id) => loaders.job.load(id))) }
 }
 
-/** Use cases that create one swap, however often one request asks for it. */
+/** Use cases whose `createSwap` runs once; further calls return its first outcome. */
 function withoutRepeats(useCases: UseCases): UseCases {
   let created: ReturnType<UseCases['createSwap']> | null = null
   return { ...useCases, createSwap: async (...args) => (created ??= useCases.createSwap(...args)) }

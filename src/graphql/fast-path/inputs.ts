@@ -1,6 +1,6 @@
 /**
- * Variables and arguments of a plan. What is given plainly is coerced here, by the types' own functions; whatever is
- * missing, defaulted or nested is left to the engine's.
+ * Coerces the variables and arguments of a compiled operation. Present scalars and enums are coerced here, with the
+ * types' own functions. Missing, null, default and nested values are coerced by graphql-js.
  */
 import {
   type ArgumentNode,
@@ -22,7 +22,7 @@ import { UnsupportedOperationError } from './unsupported-operation-error.ts'
 
 type Values = Readonly<Record<string, unknown>>
 
-/** @returns what gives an operation's variables, coerced, for those that a request brings; that throws where they do not fit. */
+/** @returns a function that coerces the variables of a request; it throws if they are invalid. */
 export function compileVariables(schema: GraphQLSchema, operation: OperationDefinitionNode): (given: Values) => Values {
   const definitions = operation.variableDefinitions ?? []
   const leaves = new Map<string, GraphQLLeafType>()
@@ -49,7 +49,7 @@ export function compileVariables(schema: GraphQLSchema, operation: OperationDefi
   }
 }
 
-/** @returns what gives a field's arguments, for an operation's variables. */
+/** @returns a function that returns the field's arguments for coerced variables. */
 export function compileArguments(
   field: GraphQLField<unknown, unknown>,
   node: FieldNode,
@@ -80,7 +80,7 @@ export function compileArguments(
   }
 }
 
-/** An argument that is given by a variable, `''` where it is by more than that; or the value that it always has. */
+/** `variable` names the variable that gives the argument: '' if it is given otherwise, null if `value` applies. */
 function compileArgument({ name, defaultValue }: GraphQLArgument, nodes: readonly ArgumentNode[]) {
   const value = nodes.find((node) => node.name.value === name)?.value
   if (!value) return { name, variable: null, value: defaultValue }

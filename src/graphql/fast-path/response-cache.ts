@@ -1,13 +1,13 @@
-/** Responses that are sent again for the same bytes of the same viewer, while they are still what would be answered. */
+/** Cache of responses by viewer and request body. Each has a condition that is checked before it is sent again. */
 import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
 import { createTtlCache } from '../../lib/time/ttl-cache.ts'
 import type { UseCases } from '../schema/context.ts'
 
-/** Characters of all responses and their keys, and of one response. */
+/** Maximum characters of all responses with their keys, and of one response. */
 const MAX_CHARS = 16_000_000
 const MAX_ANSWER_CHARS = 64_000
-/** Signed addresses in a response work for hours. */
+/** Far shorter than the validity of a signed address in a response. */
 const LIFETIME_MS = 5_000
 
 export interface Answer {
@@ -20,7 +20,7 @@ export interface Answer {
 export type Condition =
   /** The store's version of the tenant's jobs has not changed. */
   | { readonly kind: 'stored'; readonly version: string }
-  /** Reading the jobs again gives the same objects: an unchanged job is the same object (`JobStore.findOwnJobs`). */
+  /** Reading the jobs again returns the same objects: an unchanged job is the same object (`JobStore.findOwnJobs`). */
   | { readonly kind: 'jobs'; readonly ids: readonly string[]; readonly jobs: readonly (SwapJob | null)[] }
 
 interface CachedResponse {
@@ -31,7 +31,7 @@ interface CachedResponse {
 export interface ResponseCache {
   /** The key of a request. */
   keyOf(viewer: Viewer, body: Buffer): string
-  /** The cached answer if it is still valid. @param type the content type that is wanted. */
+  /** The cached answer; null if there is none of this content type, or it is no longer valid. */
   get(viewer: Viewer, key: string, type: string): Promise<Answer | null>
   set(key: string, answer: Answer, condition: Condition): void
 }
@@ -77,7 +77,7 @@ export function createResponseCache({
   }
 }
 
-/** One flat string: a concatenated one is walked piece by piece each time it is sent. */
+/** Copies a concatenated string into a flat one, because V8 walks its pieces on each send. */
 function flatten(text: string): string {
   return Buffer.from(text).toString()
 }

@@ -28,10 +28,10 @@ interface MediaRange {
   readonly at: number
 }
 
-/** What a range that matches several types chooses first. */
+/** In order of preference, for a range that matches several types. */
 const SUPPORTED = [JSON_TYPE, GRAPHQL_RESPONSE_TYPE, EVENT_STREAM_TYPE] as const
 
-/** Clients send few spellings; longer ones are parsed each time. */
+/** Cache of parsed headers: clients send few variants. Longer headers are parsed each time. */
 const MAX_KNOWN = 20
 const MAX_KNOWN_CHARS = 200
 const known = new LRUCache<string, Accepted>({ max: MAX_KNOWN })

@@ -27,7 +27,7 @@ export interface GraphqlHandlerParts {
   readonly fastPath: FastPath
   readonly prepare: PrepareOperation
   readonly eventStreams: EventStreamHandler
-  /** Answers a browser that opens the endpoint with the GraphiQL page; null: there is no page. */
+  /** Sends the GraphiQL page to a browser that opens the endpoint; null if the page is not served. */
   readonly sendPage: ((request: IncomingMessage, response: ResponseWithDefaults) => unknown) | null
   /** Called with each connection that has authenticated. */
   readonly markAuthenticated: (connection: Duplex) => void

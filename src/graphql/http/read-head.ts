@@ -12,10 +12,10 @@ import {
   type ResponseType,
 } from './accept.ts'
 
-/** What the method and the headers of a GraphQL request ask for. */
+/** The parsed method and headers of a GraphQL request. */
 export interface RequestHead {
   readonly method: 'GET' | 'HEAD' | 'POST'
-  /** Whether a browser opens the endpoint, to see a page. */
+  /** Whether to answer with the GraphiQL page, because a browser opens the endpoint. */
   readonly wantsPage: boolean
   /** The media type of a single response; null if a stream is preferred. */
   readonly type: ResponseType | null
@@ -25,15 +25,15 @@ export interface RequestHead {
 }
 
 /**
- * Requiring a JSON content type also keeps out what a page of any origin may send without a preflight (CORS "simple"
- * requests).
+ * Requiring a JSON content type also refuses CORS "simple" requests, which a page of any origin may send without a
+ * preflight.
  */
 const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/graphql+json'])
 
 const NOT_ACCEPTABLE = `The accept header names no type that can be served. Accept ${GRAPHQL_RESPONSE_TYPE} or ${JSON_TYPE}; for a subscription, accept ${EVENT_STREAM_TYPE} (SSE) or use a WebSocket with the subprotocol graphql-transport-ws.`
 
 /**
- * @param hasPage whether a browser can be shown a page.
+ * @param hasPage whether the GraphiQL page is served.
  * @throws {RequestError} 405, 406 or 415.
  */
 export function readHead(request: IncomingMessage, hasPage: boolean): RequestHead {
@@ -50,8 +50,8 @@ export function readHead(request: IncomingMessage, hasPage: boolean): RequestHea
 }
 
 /**
- * A GET has no body; if it names a content type all the same, it must be JSON too.
- * @throws {RequestError} 415, which names the header that is wrong.
+ * Checks the content headers. A GET has no body and needs no content type; if it names one, it must be JSON too.
+ * @throws {RequestError} 415, with a message that names the wrong header.
  */
 function checkContentHeaders({ headers }: IncomingMessage, isPost: boolean): void {
   if (isPost && !isPlain({ headers })) {

@@ -22,7 +22,7 @@ export async function readParams(request: IncomingMessage, { method }: RequestHe
 
 /** @throws {RequestError} 413. */
 async function readBoundedBody(request: IncomingMessage): Promise<Buffer> {
-  // Refused before it is read if its announced length is too large; NaN if none is announced.
+  // A body with too large a Content-Length is refused unread; without the header this compares NaN.
   const isTooLong = Number(request.headers['content-length']) > MAX_BODY_BYTES
   const body = isTooLong ? null : await readBody(request, MAX_BODY_BYTES)
   if (body === null) {

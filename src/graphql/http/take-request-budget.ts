@@ -3,7 +3,7 @@ import type { ResponseWithDefaults } from '../../lib/http/response-with-defaults
 import { type RequestLimiter, setLimitHeaders } from '../../limits/limiter.ts'
 import { type Caller, countRequest } from '../schema/caller.ts'
 
-/** Counts the request and reports in its headers how many are left. A spent budget is refused per operation, later. */
+/** Counts the request and sets the rate limit headers. A spent budget is refused later, per operation. */
 export async function takeRequestBudget(
   viewer: Viewer,
   limiter: RequestLimiter,

@@ -10,15 +10,15 @@ import {
   typeFromAST,
 } from 'graphql'
 
-/** The fields that an object of `type` is asked for, in order, by the name each has in the response. */
+/** Collects the requested fields of an object of `type`, in order, by response name. */
 export type CollectFields = (
   type: GraphQLObjectType,
   selectionSets: readonly SelectionSetNode[],
 ) => Map<string, FieldNode[]>
 
 /**
- * Collects fields as the engine does (GraphQL, 6.3.2), except that directives are not read: a field that may be left
- * out is collected.
+ * Collects fields as the engine does (GraphQL, 6.3.2), but ignores `@skip` and `@include`: a field that they may
+ * exclude is collected.
  */
 export function createCollectFields(schema: GraphQLSchema, document: DocumentNode): CollectFields {
   const fragments = new Map<string, FragmentDefinitionNode>()

@@ -1,4 +1,4 @@
-/** The limits of what an operation may cost (`operation-cost.ts`), checked before it runs. */
+/** Limits the cost of an operation (`operation-cost.ts`), before it runs. */
 import {
   type DocumentNode,
   getIntrospectionQuery,
@@ -22,9 +22,9 @@ export const COST_LIMITS = {
 /** Checks operations of one schema against the limits. */
 export interface CostLimits {
   /**
-   * @param variables as they came: an operation whose variables do not fit costs nothing, because it does not run.
+   * @param variables not coerced. If they are invalid the cost is zero, because the operation does not run.
    * @returns the cost.
-   * @throws {GraphQLError} that says which limit is exceeded and what to change.
+   * @throws {GraphQLError} with a message that says which limit is exceeded and what to change.
    */
   check(
     document: DocumentNode,

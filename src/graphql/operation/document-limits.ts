@@ -1,7 +1,6 @@
 /**
  * Limits of a document, checked before it is validated: validation alone can take seconds for a hostile document.
- * Everything is counted as the engine would meet it, with fragments spread and fields of one name merged. Counting stops
- * at the limit.
+ * Counts follow the engine: fragments are spread, fields of one response name are merged. Counting stops at the limit.
  */
 import {
   type DirectiveNode,
@@ -25,9 +24,9 @@ export const DOCUMENT_LIMITS = {
   queryRootFields: 100,
   mutationRootFields: 5,
   directives: 10,
-  /** Fields in all, each time they are asked for. */
+  /** Fields in total, counted each time they are requested. */
   fields: 5_000,
-  /** Fields of one name in one place: each is compared with each. */
+  /** Fields of one response name in one place, because validation compares every pair. */
   repeats: 20,
 } as const
 
@@ -39,8 +38,7 @@ const INTROSPECTION_FIELDS: ReadonlySet<string> = new Set(['__schema', '__type']
 const UNLIMITED = Number.NEGATIVE_INFINITY
 
 /**
- * Whether the text has more tokens than the limit. It reads no further than the limit, or to the first character that
- * begins no token.
+ * Whether the text has more tokens than the limit. Reading stops at the limit, or at the first invalid token.
  */
 function hasTooManyTokens(text: string): boolean {
   const lexer = new Lexer(new Source(text))
@@ -56,7 +54,7 @@ function hasTooManyTokens(text: string): boolean {
 }
 
 /**
- * Parses with the limit on tokens.
+ * Parses a document, and limits its number of tokens.
  * @param parse graphql-js's, or one with the same options and errors.
  * @throws {GraphQLError} code DOCUMENT_TOO_LARGE, or a syntax error.
  */
@@ -68,13 +66,13 @@ export function parseWithinLimits(
   try {
     return parse(source, { ...options, maxTokens: DOCUMENT_LIMITS.tokens })
   } catch (error) {
-    // The parser reports the limit as a syntax error like any other.
+    // The parser reports an exceeded limit as an ordinary syntax error.
     if (hasTooManyTokens(typeof source === 'string' ? source : source.body)) throw tooLarge('tokens', 'tokens')
     throw error
   }
 }
 
-/** @throws {GraphQLError} that names the limit. */
+/** @throws {GraphQLError} code DOCUMENT_TOO_LARGE, with a message that names the exceeded limit. */
 export function checkDocument(document: DocumentNode): void {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
@@ -82,7 +80,7 @@ export function checkDocument(document: DocumentNode): void {
   }
   const count = createCount(fragments)
   for (const definition of document.definitions) {
-    // Unused fragments too: validation looks at them as well.
+    // Unused fragments count too, because validation visits them.
     if (definition.kind === Kind.FRAGMENT_DEFINITION) {
       count.countDirectives(definition.directives)
       const isIntrospection = definition.typeCondition.name.value.startsWith('__')
@@ -107,7 +105,7 @@ function createCount(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
     expectAtMost('directives', directives, 'directives')
   }
 
-  /** Puts the fields of a selection set to those of the same name; each fragment once. */
+  /** Adds the fields of a selection set to `byName`, by response name; each fragment is spread once. */
   const collect = (selectionSet: SelectionSetNode, byName: Map<string, FieldNode[]>, spread: Set<string>) => {
     for (const selection of selectionSet.selections) {
       countDirectives(selection.directives)
@@ -129,7 +127,7 @@ function createCount(fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
     }
   }
 
-  /** @returns how many fields there are at this place. */
+  /** Counts merged selection sets, recursively. @returns the number of fields on this level. */
   const visit = (selectionSets: readonly SelectionSetNode[], depth: number): number => {
     const byName = new Map<string, FieldNode[]>()
     const spread = new Set<string>()

@@ -1,11 +1,11 @@
 /**
- * What leaves in the `errors` list. Over HTTP, SSE and WebSocket alike, and whatever `NODE_ENV` says: a call that
- * failed as expected keeps its message and gets its code; anything else becomes one plain sentence.
+ * Masks and formats the `errors` list, the same over HTTP, SSE and WebSocket and independent of `NODE_ENV`. An expected
+ * error keeps its message and gets a code; any other error becomes "Unexpected error."
  */
 import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { GatewayError, toHttpStatus } from '../../domain/errors.ts'
 
-/** @param onUnexpected hears of each error that is hidden from the caller. */
+/** @param onUnexpected called with each error that is hidden from the caller. */
 export function createErrorMask(onUnexpected: (error: unknown) => void): (error: unknown) => GraphQLError {
   return (error) => {
     const original = error instanceof GraphQLError ? error.originalError : error
@@ -16,7 +16,7 @@ export function createErrorMask(onUnexpected: (error: unknown) => void): (error:
     const at = { ...(nodes && { nodes }), ...(path && { path }) }
     if (original instanceof GatewayError) {
       const { code, message } = original
-      // An error of one field of an answer leaves the answer's status alone; the others have no answer to spoil.
+      // An error with a path belongs to one field, so it does not change the status of the response.
       const http = path ? {} : { http: { status: toHttpStatus(code) } }
       return new GraphQLError(message, { ...at, extensions: { code, ...http } })
     }
@@ -26,26 +26,26 @@ export function createErrorMask(onUnexpected: (error: unknown) => void): (error:
   }
 }
 
-/** What the engine says of a document or its variables is for the caller; it comes without a code where it is variables. */
+/** Adds BAD_USER_INPUT to a request error of the engine without a code, for example about a variable. */
 function withCode(error: GraphQLError): GraphQLError {
   if (error.path || typeof error.extensions['code'] === 'string') return error
   return withExtensions(error, { ...error.extensions, code: 'BAD_USER_INPUT' })
 }
 
-/** The same error, at the same place of the document, with other extensions. */
+/** Copies an error with other extensions; message, locations and path stay. */
 export function withExtensions(error: GraphQLError, extensions: Record<string, unknown>): GraphQLError {
   const { message, nodes = null, source = null, positions = null, path = null } = error
   return new GraphQLError(message, { nodes, source, positions, path, extensions })
 }
 
-/** The status that an error asks for in `extensions.http`; null if it asks for none. */
+/** The HTTP status in `extensions.http`; null if there is none. */
 export function readHttpStatus({ extensions }: GraphQLError): number | null {
   const http: unknown = extensions['http']
   const status = typeof http === 'object' && http !== null && 'status' in http ? http.status : null
   return typeof status === 'number' ? status : null
 }
 
-/** What callers see of an error: all but `extensions.http`, which is for the HTTP response. */
+/** Formats an error for the caller, without `extensions.http`, which is for the HTTP response. */
 export function formatError(error: GraphQLError): GraphQLFormattedError {
   const { extensions, ...formatted } = error.toJSON()
   if (!extensions || !('http' in extensions)) return { ...formatted, ...(extensions && { extensions }) }
@@ -53,7 +53,7 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
   return { ...formatted, extensions: visible }
 }
 
-/** What callers see of a result. */
+/** Formats a result for the caller (`formatError`). */
 export function formatResult(result: ExecutionResult): ExecutionResult | FormattedExecutionResult {
   return result.errors ? { ...result, errors: result.errors.map(formatError) } : result
 }

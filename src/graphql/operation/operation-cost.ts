@@ -1,9 +1,9 @@
 /**
- * What an operation costs at most, computed from its document and variables before it runs. Four sums, each with a limit
- * of its own (`cost-limits.ts`):
+ * Computes the maximum cost of an operation from its document and variables, before it runs. Four sums, each with its
+ * own limit (`cost-limits.ts`):
  *
  * - weight: of the fields with a `@cost`, which read lists, count or sum over many jobs;
- * - nodes: jobs and uploads, whatever they are asked for by (aliases, `nodes`, `_entities`, lists, batches);
+ * - nodes: jobs and uploads, however they are requested (aliases, `nodes`, `_entities`, lists, batches);
  * - values: every field of the response, multiplied by the sizes of the lists around it;
  * - introspection: the same, beneath `__schema` and `__type`.
  */
@@ -49,7 +49,7 @@ export interface CompiledCost {
   read(variables: FieldArguments): OperationCost
 }
 
-/** Members of a list for which no size is declared: those of introspection. */
+/** Assumed members of a list without a declared size; only lists of introspection have none. */
 const DEFAULT_LIST_SIZE = 10
 export const NOTHING: OperationCost = { weight: 0, nodes: 0, values: 0, introspection: 0 }
 
@@ -71,7 +71,7 @@ export function compileOperationCost(
   return { fixed: compiler.dependsOnVariables() ? null : read({}), read }
 }
 
-/** What is selected of a type: one alternative for each type of object that a value may be. */
+/** The selected fields of a type: one alternative for each object type that a value may have. */
 type Selection = readonly (readonly SelectedField[])[]
 
 interface SelectedField {
@@ -101,7 +101,7 @@ class CostCompiler {
     )
   }
 
-  /** Whether a size is given by a variable, in what was compiled. */
+  /** Whether a list size compiled so far depends on a variable. */
   dependsOnVariables(): boolean {
     return this.#dependsOnVariables
   }
@@ -140,7 +140,7 @@ class CostCompiler {
 
 const NO_ARGUMENTS: FieldArguments = {}
 
-/** Arguments that do not fit are none: the engine reports them, and does not call the resolver. */
+/** Invalid arguments count as none: the engine reports them, and does not call the resolver. */
 function createReadArguments(field: GraphQLField<unknown, unknown>, node: FieldNode) {
   return (variables: FieldArguments): FieldArguments => {
     try {
@@ -151,13 +151,13 @@ function createReadArguments(field: GraphQLField<unknown, unknown>, node: FieldN
   }
 }
 
-/** The list of all types is the one list of introspection that is longer than the default. */
+/** The list of all types is the only list of introspection that is longer than the default. */
 function toFieldCost(schema: GraphQLSchema, field: GraphQLField<unknown, unknown>): FieldCost {
   const isTypes = field.name === 'types' && getNamedType(field.type).name === '__Type'
   return isTypes ? { listSize: { assumedSize: Object.keys(schema.getTypeMap()).length } } : readFieldCost(field)
 }
 
-/** A type whose every value can be asked for again by a global id. */
+/** Whether every value of the type is a Relay node. */
 function isNodeType(schema: GraphQLSchema, type: GraphQLNamedType): boolean {
   if (isObjectType(type)) return type.getInterfaces().some(({ name }) => name === 'Node')
   return (
@@ -166,12 +166,12 @@ function isNodeType(schema: GraphQLSchema, type: GraphQLNamedType): boolean {
   )
 }
 
-/** What is around a selection. */
+/** The context of a selection. */
 interface Surroundings {
   /** How often it is evaluated. */
   readonly times: number
   readonly isIntrospection: boolean
-  /** Sizes of lists that the field above has set, by their names. */
+  /** List sizes set by the parent field, by field name. */
   readonly sizes: Readonly<Record<string, number>> | null
 }
 
@@ -193,7 +193,7 @@ class Sum {
   addSelection(selection: Selection, around: Surroundings): void {
     const [only] = selection
     if (selection.length <= 1) return this.#addFields(only ?? [], around)
-    // A value is of one of the types: the dearest of them is counted, in each sum.
+    // A value has one of the types, so each sum counts the most expensive of them.
     const sums = selection.map((fields) => {
       const sum = new Sum(this.#variables)
       sum.#addFields(fields, around)
@@ -221,7 +221,7 @@ class Sum {
     else this.#values += members
     if (!selection) return
     const sizes = sizedFields ? Object.fromEntries(sizedFields.map((one) => [one, size])) : null
-    // The sizes of a connection hold for its own lists, not for lists of these names further down.
+    // The sizes apply to the direct fields of a connection, not to deeper fields of the same names.
     this.addSelection(selection, { times: members, isIntrospection, sizes })
   }
 }

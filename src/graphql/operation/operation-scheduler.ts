@@ -1,6 +1,6 @@
 /**
- * When an operation may run: at once if it is small, in its caller's turn if it is large. So many large operations at
- * once do not hold the event loop together, and those of one tenant do not hold up those of another.
+ * Decides when an operation may run: a small one immediately, a large one in the next slot of its tenant. Concurrent
+ * large operations do not block the event loop together, and tenants alternate.
  */
 import type { DocumentNode, OperationDefinitionNode } from 'graphql'
 import { FairQueue } from '../../lib/async/fair-queue.ts'
@@ -8,11 +8,11 @@ import type { Caller } from '../schema/caller.ts'
 import { MEMBERS_PER_SLOT } from '../schema/loaders.ts'
 import type { CostLimits } from './cost-limits.ts'
 
-/** Values of a response that take less than a millisecond. */
+/** Values of a response that is computed in less than a millisecond. */
 const SMALL = 500
 
 export interface OperationScheduler {
-  /** Resolves when the tenant may do something large: parse and validate a document, read a list. */
+  /** Resolves in the tenant's next slot. Await it before large work: validating a document, reading a list. */
   begin(tenant: string): Promise<void>
   /**
    * Resolves when the operation may run.
@@ -24,7 +24,7 @@ export interface OperationScheduler {
     operation: OperationDefinitionNode,
     variables: Readonly<Record<string, unknown>>,
   ): Promise<void>
-  /** The members of a list for the engine to write: the first of them at once, the others in later turns of the caller. */
+  /** Returns the first members as they are, and the rest as promises that resolve in later slots of the tenant. */
   spread<T>(tenant: string, members: readonly T[]): (T | Promise<T>)[]
 }
 

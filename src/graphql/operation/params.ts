@@ -1,15 +1,15 @@
 /**
- * The parameters of one GraphQL request: out of a JSON body, the query of a GET, or the payload of a `subscribe` message.
+ * The parameters of one GraphQL request: from a JSON body, the query of a GET, or the payload of a `subscribe` message.
  * Anything malformed throws a RequestError whose code and message name the member that is wrong.
  */
 import { RequestError } from './request-error.ts'
 
-/** A request for one operation, as a caller sends it: the text of its document, or a digest that names it. */
+/** The parameters of one operation; its document is a text, or named by a digest. */
 export interface OperationParams {
   readonly query: string | null
-  /** Of a trusted document. */
+  /** The digest of a trusted document. */
   readonly documentId: string | null
-  /** Of automatic persisted queries: `extensions.persistedQuery.sha256Hash`. */
+  /** The digest of an automatic persisted query: `extensions.persistedQuery.sha256Hash`. */
   readonly persistedQueryHash: string | null
   readonly operationName: string | null
   readonly variables: Record<string, unknown> | null
@@ -17,7 +17,7 @@ export interface OperationParams {
 
 const MAX_NAME_CHARS = 128
 
-/** Refuses bytes that are not UTF-8, and skips a byte order mark (RFC 8259, 8.1). */
+/** Throws for bytes that are not UTF-8, and skips a byte order mark (RFC 8259, 8.1). */
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** @throws {RequestError} */

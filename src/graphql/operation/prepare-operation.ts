@@ -1,6 +1,6 @@
 /**
- * Makes one operation ready to run, whatever transport it came by: finds its document, parses and validates it, refuses it
- * if the caller's requests are used up or its cost is too high, and waits for the caller's turn.
+ * Prepares one operation, for every transport: finds its document, parses and validates it, refuses it if the caller's
+ * requests are used up or its cost is too high, and waits for the tenant's slot.
  */
 import {
   type DocumentNode,
@@ -17,13 +17,13 @@ import type { OperationScheduler } from './operation-scheduler.ts'
 import type { OperationParams } from './params.ts'
 import type { FindDocument } from './trusted-documents.ts'
 
-/** One operation that may be run. */
+/** One operation that is ready to run. */
 export interface Operation {
   readonly type: 'query' | 'mutation' | 'subscription'
   readonly caller: Caller
-  /** All of the arguments but the context, which each execution has for itself. */
+  /** The execution arguments without the context: each execution has its own. */
   readonly args: Omit<ExecutionArgs, 'contextValue' | 'rootValue'>
-  /** A context with caches of its own. */
+  /** Creates a context with its own caches. */
   newContext(): Context
   /** Runs a query or a mutation. Errors are masked. */
   execute(): Promise<ExecutionResult>
@@ -34,7 +34,7 @@ export interface Unrunnable {
   readonly errors: readonly GraphQLError[]
 }
 
-/** @param useCases replace the usual ones, for a mutation that has begun. */
+/** @param useCases override the default ones if the fast path has already started the mutation. */
 export type PrepareOperation = (
   caller: Caller,
   params: OperationParams,
@@ -56,11 +56,11 @@ export interface PrepareParts {
   readonly engine: Engine
   readonly useCases: UseCases
   readonly findDocument: FindDocument
-  /** Whether the text is parsed and validated already. */
+  /** Whether the parsed document of the text is cached. */
   readonly isCached: (text: string) => boolean
   readonly scheduler: OperationScheduler
   readonly maskError: (error: unknown) => GraphQLError
-  /** Whether errors suggest no names. */
+  /** Whether errors omit suggestions of names. */
   readonly hideSuggestions: boolean
 }
 
@@ -108,8 +108,8 @@ function createRefuseInvalid(maskError: (error: unknown) => GraphQLError) {
 }
 
 /**
- * The document of a text that parses and is valid, or null. Costs little for a text that was prepared before: the engine
- * caches short documents.
+ * Returns the document of a text, or null if it does not parse or is invalid. Cheap for a short text that was prepared
+ * before, because the engine caches it.
  */
 export function findValidDocument({ getEnveloped }: Engine, text: string): DocumentNode | null {
   const { parse, validate, schema } = getEnveloped({})
@@ -131,7 +131,7 @@ function parseText(parse: (text: string) => DocumentNode, text: string): Documen
   }
 }
 
-/** Apart, so that a subscription that lives for hours holds on to nothing of how it was prepared. */
+/** A separate function, so that a long subscription does not retain the closure in which it was prepared. */
 function createContextFactory(
   useCases: UseCases,
   caller: Caller,

@@ -1,4 +1,4 @@
-/** Valid operations that the chosen method or media type cannot answer. */
+/** Results for valid operations that the request's method or media type does not allow. */
 import { type ExecutionResult, GraphQLError } from 'graphql'
 
 const WANTS_STREAM =

@@ -1,12 +1,12 @@
 /**
- * A request that is answered with an error before its document runs: status, code, and a message that names the cause.
+ * An error that answers a request before its document runs: status, code, and a message that names the cause.
  * Malformed requests carry 400; over WebSocket the message becomes the reason of the close frame.
  */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
   readonly status: number
   readonly code: string
-  /** In addition to the usual ones; a `content-type` here replaces `application/json`. */
+  /** In addition to the default ones; a `content-type` here replaces `application/json`. */
   readonly headers: Readonly<Record<string, string>>
 
   constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {

@@ -1,5 +1,5 @@
 /**
- * Trusted documents: the operator may list the only documents that run, as an object of SHA-256 and text, which
+ * Trusted documents: the operator may list the only documents that run, in a JSON object from SHA-256 to text, which
  * `npm run codegen` prints for `schema/operations`. A request names a document by its digest or sends its text.
  *
  * Digests of automatic persisted queries name trusted documents too. Without a manifest, and only then, the answer is
@@ -33,7 +33,7 @@ export function createFindDocument(manifest: ReadonlyMap<string, string> | null)
   }
 }
 
-/** @throws {TypeError} when the text is no manifest. */
+/** @throws {SyntaxError} if the text is not JSON, {TypeError} if it is not a manifest. */
 export function parseManifest(text: string): ReadonlyMap<string, string> {
   const value: unknown = JSON.parse(text)
   if (typeof value !== 'object' || value === null) throw new TypeError('not an object')

@@ -11,10 +11,10 @@ import {
 } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 
-/** The fields of the query type that lead to the schema. */
+/** The fields of the query type that expose the schema. */
 const SCHEMA_FIELDS: ReadonlySet<string> = new Set(['__schema', '__type', '_service'])
 
-/** As many as the engine itself reports. */
+/** The engine's own limit. */
 const MAX_VARIABLE_ERRORS = 50
 
 export function useSchemaSecrecy(): Plugin {
@@ -25,7 +25,7 @@ export function useSchemaSecrecy(): Plugin {
         validateFn(schema, document, rules, { ...options, hideSuggestions: true }),
       )
     },
-    // Yoga's engine suggests names in errors of variables, so these are found before it runs.
+    // Yoga's engine suggests names in errors of variables, so variables are checked before it runs.
     onExecute: ({ args, setResultAndStopExecution }) => {
       const errors = findVariableErrors(args)
       if (errors.length > 0) setResultAndStopExecution({ errors })
@@ -44,7 +44,7 @@ function findVariableErrors({
   return getVariableValues(schema, variableDefinitions, variableValues ?? {}, options).errors ?? []
 }
 
-/** Reports once, however many fields ask: graphql's own rule has an error for each field of an introspection query. */
+/** Reports one error per document; graphql-js's own rule reports each field of an introspection query. */
 function noIntrospectionRule(context: ValidationContext): ASTVisitor {
   const query = context.getSchema().getQueryType()
   let isReported = false

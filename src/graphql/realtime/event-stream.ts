@@ -1,8 +1,7 @@
 /**
  * GraphQL over SSE, distinct connections mode: one request, one operation, one stream of `next` events and then
- * `complete` (the graphql-sse protocol). A stream that is quiet still has an event every 30 s, so that no proxy takes
- * it for dead. What cannot be run is a `next` with its errors, as the protocol has it: a client that only knows
- * streams sees why.
+ * `complete` (the graphql-sse protocol). A quiet stream still sends an event every 30 s, so that proxies do not time it
+ * out. An operation that cannot run gets a `next` event with its errors, as the protocol requires.
  */
 import type { ServerResponse } from 'node:http'
 import type { ExecutionResult } from 'graphql'
@@ -34,7 +33,7 @@ export interface EventStreamHandlerParts {
   readonly now: () => number
 }
 
-/** One request that is answered with a stream. */
+/** A request that is answered with a stream. */
 export interface StreamRequest {
   readonly caller: Caller
   /** Called once, after the head of the response is sent. */
@@ -44,16 +43,16 @@ export interface StreamRequest {
 }
 
 export interface EventStreamHandler {
-  /** @throws {RequestError} 503 if the tenant has too many streams already; nothing was written then. */
+  /** @throws {RequestError} 503 if the tenant has too many streams; nothing is written then. */
   open(request: StreamRequest, response: ServerResponse): Promise<void>
-  /** Cuts every stream, one after the other: an end without `complete` is one after which clients connect again. */
+  /** Destroys all streams, spread over up to 5 s. Without a `complete` event, clients reconnect. */
   close(): Promise<void>
 }
 
 export function openEventStreamHandler({ live, now }: EventStreamHandlerParts): EventStreamHandler {
   const streams = new Set<ServerResponse>()
   const streamsOf = createCounts()
-  /** The event that a payload becomes, once for all who are given it. */
+  /** SSE events by payload: subscribers share a payload, so it is encoded once. */
   const frames = new WeakMap<Buffer, Buffer>()
   const toFrame = (payload: Buffer): Buffer => {
     const frame = frames.get(payload) ?? Buffer.concat([NEXT_PREFIX, payload, END_OF_EVENT])

@@ -1,10 +1,13 @@
 import { setMaxListeners } from 'node:events'
 import type { Viewer } from '../../auth/viewer.ts'
 
-/** The longest that one timer can wait. */
+/** The longest delay of a Node timer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** Calls `onOver` when the viewer's time is over or its key is revoked, unless the returned function was called before. */
+/**
+ * Calls `onOver` when the viewer's credential expires or is revoked: possibly before this returns, and possibly twice.
+ * @returns a function that cancels the calls.
+ */
 export function whenOver({ expiresAt, revoked }: Viewer, now: () => number, onOver: () => void): () => void {
   let timer: NodeJS.Timeout | undefined
   const wait = (until: number) => {
@@ -15,7 +18,7 @@ export function whenOver({ expiresAt, revoked }: Viewer, now: () => number, onOv
   if (expiresAt !== null) wait(expiresAt)
   if (revoked?.aborted) onOver()
   else if (revoked) {
-    // One key, and as many streams as it has.
+    // One key may have any number of streams, and Node warns from eleven listeners on.
     setMaxListeners(0, revoked)
     revoked.addEventListener('abort', onOver)
   }

@@ -1,7 +1,7 @@
 /**
- * Running subscriptions. Each subscriber has one loop and no queue: it reads an event from its feed when its connection can
- * take one, so a slow subscriber gets the newest state, late, and costs no memory. Subscribers of the same operation with
- * the same viewer share each event: it is executed once and serialised once.
+ * Running subscriptions. Each subscriber has one loop and no queue: it reads an event from its feed when its connection
+ * can take one, so a slow subscriber gets the newest state, late, and costs no memory. Subscribers of one operation
+ * with the same viewer share each event: it is executed once and serialised once.
  */
 import { createSourceEventStream, type DocumentNode, execute, type ExecutionResult, type GraphQLError } from 'graphql'
 import { toViewerKey } from '../../auth/viewer.ts'
@@ -10,30 +10,30 @@ import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
 import { formatResult } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 
-/** Where the events of one subscription go. */
+/** Receives the events of one subscription. */
 export interface Sink {
-  /** Whether the connection can take another event now. If it cannot, call `resume` once it can. */
+  /** Whether the connection can take another event now. If it cannot, its owner must call `resume` once it can. */
   isReady(): boolean
   /** @param payload the execution result, JSON in UTF-8. Subscribers share the buffer, so it must not be written to. */
   next(payload: Buffer): void
-  /** The last event and the end, at once; null if there is no further event. */
+  /** Sends the last event, null if there is none, and completes the subscription. */
   last(payload: Buffer | null): void
 }
 
 export interface LiveOperation {
   resume(): void
-  /** Ends it; the sink gets nothing more. */
+  /** Ends the subscription; the sink is not called again. */
   close(): void
 }
 
 export interface LiveOperationsParts {
-  /** Timers of the interval after which an unchanged state is repeated. */
+  /** Timers that repeat an unchanged state. */
   readonly repeats: Pick<TimerWheel, 'add'>
   readonly maskError: (error: unknown) => GraphQLError
   readonly onUnexpectedError: (error: unknown) => void
 }
 
-/** The wait before a feed that could not be read is read again. */
+/** Delay before a failed read of a feed is retried. */
 const READ_AGAIN_MS = 1_000
 
 /** Subscribers of the same operation, and how it is executed. */
@@ -124,7 +124,7 @@ class Subscriber implements LiveOperation {
   readonly #parts: SubscriberParts
   readonly #feed: Feed<object>
   readonly #repeat: WheelTimer
-  /** Whether another read may give an event. */
+  /** Whether another read may return an event. */
   #isNotified = true
   #isPumping = false
   #isClosed = false
@@ -178,7 +178,7 @@ class Subscriber implements LiveOperation {
         }
       }
     } catch (error) {
-      // Stored events are not lost: they are read when the store is back.
+      // Nothing is lost: the retry reads the current state from the store.
       onUnexpectedError(error)
       if (!this.#isClosed) this.#retry = setTimeout(() => this.#notify(), READ_AGAIN_MS)
     } finally {

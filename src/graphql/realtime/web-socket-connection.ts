@@ -3,10 +3,10 @@
  *
  *   opened → connection_init → acknowledged → subscribe … complete → closed
  *
- * Close codes after which clients do not reconnect, because it would fail again: 4400 not a message, 4401 subscribe before
- * the acknowledgement, 4408 no connection_init in time, 4409 an id in use, 4429 a second connection_init. Codes after which
- * they do: 1012 the gateway stops, 1013 too many sockets or messages, or a client that does not read what it asks for,
- * 4403 the credential is invalid, expired or revoked. Close reasons are fixed sentences.
+ * Close codes after which clients do not reconnect, because it would fail again: 4400 invalid message, 4401 subscribe
+ * before the acknowledgement, 4408 no connection_init in time, 4409 id in use, 4429 second connection_init. Codes after
+ * which they reconnect: 1012 the gateway stops, 1013 too many sockets or messages, or too much unread, 4403 credential
+ * invalid, expired or revoked. Close reasons are fixed sentences.
  */
 import type { Duplex } from 'node:stream'
 import type { GraphQLError } from 'graphql'
@@ -26,18 +26,18 @@ import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
 
 const CONNECTION_INIT_WAIT_MS = 3_000
-/** "Try Again Later": clients connect again by themselves. */
+/** "Try Again Later": clients reconnect automatically. */
 const TRY_AGAIN_LATER = 1013
 
 export interface WebSocketLimits {
   readonly maxFrameBytes: number
-  /** Operations that run at one time on one socket of an API key or a JWT: a federation router has one for all its users. */
+  /** Concurrent operations on one socket of an API key or a JWT: a federation router has one for all its users. */
   readonly maxOperations: number
   /** The same for a watch token, for a loopback caller without a credential, and before `connection_init`. */
   readonly maxOperationsOfOne: number
-  /** Per second, for each operation that the socket may run. */
+  /** Messages per second, for each operation that the socket may run. */
   readonly messagesPerOperation: number
-  /** What a client leaves unread. */
+  /** Bytes buffered for a client that does not read them. */
   readonly maxUnsentBytes: number
   readonly maxSocketsPerTenant: number
 }
@@ -68,7 +68,7 @@ export interface ConnectionParts {
   readonly socketsOf: Counts
 }
 
-/** An operation that was asked for; `live` once it is a running subscription. */
+/** A requested operation; `live` is set once it is a running subscription. */
 interface Running {
   live: LiveOperation | null
 }
@@ -79,7 +79,7 @@ export class Connection {
   readonly #parts: ConnectionParts
   readonly #webSocket: WebSocket
   readonly #stream: Duplex
-  /** Of the handshake's headers. */
+  /** From the handshake's headers. */
   readonly #headerCredentials: Credentials
   /** By the ids that the client chose. */
   readonly #running = new Map<string, Running>()
@@ -90,11 +90,11 @@ export class Connection {
   #stopExpiry: (() => void) | null = null
   /** Whether the last ping was answered. */
   #isAnswering = true
-  /** The second under way, and the messages that came within it. */
+  /** The second of the last message (epoch seconds), and the messages received within it. */
   #second = 0
   #messages = 0
 
-  /** @param stream below the socket: frames are written to it directly. */
+  /** @param stream the transport of the socket; events are written to it directly, as encoded frames. */
   constructor(parts: ConnectionParts, webSocket: WebSocket, stream: Duplex, headerCredentials: Credentials) {
     this.#parts = parts
     this.#webSocket = webSocket
@@ -105,7 +105,7 @@ export class Connection {
       CONNECTION_INIT_WAIT_MS,
     )
     this.#ping = parts.pings.add(() => this.#sendPing())
-    // One buffer: that is what `ws` gives unless it is told otherwise.
+    // `ws` passes one Buffer, because `binaryType` has its default.
     webSocket.on('message', (data: Buffer) => this.#receive(data))
     webSocket.on('ping', () => this.#isFlooding())
     webSocket.on('pong', () => {
@@ -114,7 +114,7 @@ export class Connection {
     stream.on('drain', () => {
       for (const { live } of this.#running.values()) live?.resume()
     })
-    // The socket closes itself, with the right code, after a frame that it cannot take.
+    // `ws` closes the socket itself, with the right code, after an invalid frame.
     webSocket.on('error', () => undefined)
     webSocket.once('close', () => this.#end())
   }
@@ -204,7 +204,7 @@ export class Connection {
     const { limiter, prepare, live } = this.#parts
     const own: Running = { live: null }
     this.#running.set(id, own)
-    /** False once the client has completed it, or has gone. */
+    /** False once the client has completed the operation or disconnected. */
     const isWanted = () => this.#running.get(id) === own
     const params = parsePayload(payload)
     if (params instanceof RequestError) return this.#close(CloseCode.BadRequest, params.message)
@@ -279,8 +279,8 @@ export class Connection {
 }
 
 /**
- * The credentials in `connection_init`, because browsers cannot set headers on a WebSocket; with or without the scheme.
- * Those of the handshake's headers count if it names none.
+ * Reads the credentials from `connection_init`, because browsers cannot set headers on a WebSocket. The scheme is
+ * optional. A credential that is absent is taken from the handshake's headers.
  */
 function readInitCredentials(payload: Readonly<Record<string, unknown>>, shown: Credentials): Credentials {
   const read = (...names: readonly string[]) =>
@@ -304,7 +304,7 @@ function parsePayload(payload: unknown): OperationParams | RequestError {
 const NOTHING = Buffer.alloc(0)
 const NEXT_PREFIX = '{"type":"next","payload":'
 
-/** JSON of a text, in ASCII alone. */
+/** JSON of a text, in ASCII only, as `encodeTextFrame` requires. */
 function toAscii(text: string): string {
   return JSON.stringify(text).replaceAll(
     /[\u0080-\uffff]/g,

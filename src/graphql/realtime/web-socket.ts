@@ -1,6 +1,6 @@
 /**
- * GraphQL over WebSocket: takes upgrades, and opens a `Connection` for each. A client's broken frame or broken document
- * ends at most its own socket.
+ * GraphQL over WebSocket: handles upgrades, and opens a `Connection` for each. An invalid frame or document closes at
+ * most the client's own socket.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -18,7 +18,7 @@ const PING_EVERY_MS = 12_000
 const CLOSE_GRACE_MS = 1_000
 /** After a restart thousands of clients reconnect at once. */
 const UPGRADES_PER_TICK = 20
-/** "Service Restart": clients connect again by themselves. */
+/** "Service Restart": clients reconnect automatically. */
 const RESTARTING = 1012
 
 export interface WebSocketHandlerParts extends Omit<ConnectionParts, 'pings' | 'socketsOf'> {
@@ -28,7 +28,7 @@ export interface WebSocketHandlerParts extends Omit<ConnectionParts, 'pings' | '
 
 export interface WebSocketHandler {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** Asks every client to reconnect later, one after the other, and ends the sockets of those that do not answer. */
+  /** Closes all sockets, spread over up to 5 s, then terminates those whose clients do not answer within a second. */
   close(): Promise<void>
 }
 
@@ -71,10 +71,10 @@ export function openWebSocketHandler({ random, ...parts }: WebSocketHandlerParts
   }
 }
 
-/** What subscriptions-transport-ws called its protocol. */
+/** The subprotocol of the legacy package subscriptions-transport-ws. */
 const OLD_PROTOCOL = 'graphql-ws'
 
-/** Why the subprotocols that a handshake offers cannot be spoken; null if one of them can. */
+/** The error for a handshake that does not offer `graphql-transport-ws`; null if it does. */
 function findProtocolRefusal({ headers }: IncomingMessage) {
   const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? []
   if (offered.includes(GRAPHQL_TRANSPORT_WS_PROTOCOL)) return null

@@ -1,11 +1,11 @@
 import { brandWithType } from '@pothos/core'
 
 /**
- * A loaded object that says which type of node it is, from the moment that anybody has it: Pothos says so once all of a
- * list are loaded, and `node` beside `nodes` may have one of them before that.
+ * Marks an object with its GraphQL type as soon as it is loaded. Pothos marks the objects of `nodes` only when all are
+ * loaded, and `node` in the same operation may return one of them earlier.
  */
 export function branded<T>(type: 'SwapJob' | 'SwapUpload', value: T): T {
-  // Pothos itself brands by names, which its signature does not know.
+  // Pothos accepts the name of a type, but its signature does not.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   brandWithType(value, type as never)
   return value

@@ -4,7 +4,7 @@ import type { Context } from './context.ts'
 import { declareCacheable } from './cacheable.ts'
 import { countMembers, declareCost } from './field-cost.ts'
 
-/** The one builder. A global id is the job's own id: it names its type by its prefix and needs no wrapping. */
+/** The schema builder. Global ids are the stored ids, unencoded, because their prefix identifies the type. */
 export const builder = new SchemaBuilder<{
   Context: Context
   DefaultFieldNullability: false
@@ -13,7 +13,7 @@ export const builder = new SchemaBuilder<{
     DateTime: { Input: number; Output: number }
     URL: { Input: string; Output: string }
     ID: { Input: string; Output: string }
-    /** What a federation router refers to an object by: `__typename` and the fields of a key. */
+    /** A federation router's representation of an entity: `__typename` and the fields of a key. */
     _Any: { Input: unknown; Output: never }
   }
 }>({

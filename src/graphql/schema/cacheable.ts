@@ -1,18 +1,18 @@
 /**
- * What the value of a field depends on, declared where the field or its type is defined (`extensions: { cacheable }`).
- * The fast path sends a response again only if all of its fields allow it (`fast-path/`).
+ * Declares what the value of a field depends on, next to the field or its type (`extensions: { cacheable }`). The fast
+ * path (`fast-path/`) caches a response only if all of its fields allow it.
  */
 import type { GraphQLObjectType } from 'graphql'
 
 /**
  * - `job`: on the job alone, as long as the job is not done. The same job object always has the same value.
- * - `stored`: on what is stored, and not on the clock, on another service, or on who asks within a tenant. Once a job is
- *   done, what is stored of it changes only together with the job object.
- * - `never`: on anything else, or the field changes something.
+ * - `stored`: on stored data, and not on the clock, on another service, or on the viewer within a tenant. Once a job is
+ *   done, its stored data changes only together with the job object.
+ * - `never`: on anything else, or the field has side effects.
  */
 export type Cacheable = 'job' | 'stored' | 'never'
 
-/** For the `extensions` of a field, or of a type whose fields are all alike. */
+/** For the `extensions` of a field, or of a type whose fields share the declaration. */
 export function declareCacheable(cacheable: Cacheable): { readonly cacheable: Cacheable } {
   return { cacheable }
 }

@@ -3,7 +3,7 @@ import type { Viewer } from '../../auth/viewer.ts'
 import { GatewayError } from '../../domain/errors.ts'
 import type { Allowance, RequestLimiter } from '../../limits/limiter.ts'
 
-/** Who asks, and how much of its requests is left. */
+/** The viewer of a request, and its remaining request budget. */
 export interface Caller {
   readonly viewer: Viewer
   readonly allowance: Allowance
@@ -15,18 +15,15 @@ export async function countRequest(viewer: Viewer, limiter: RequestLimiter): Pro
 }
 
 /**
- * The error that stands for an operation of a caller whose minute is used up; null where it may run. A mutation may:
- * it says so in its own result, with nothing done.
+ * Returns the error for an operation whose caller has used up its requests; null if the operation may run. A mutation
+ * may, because its resolver refuses it (`limit-mutations.ts`).
  */
 export function refuseWhenSpent({ allowance }: Pick<Caller, 'allowance'>, operation: string): GraphQLError | null {
   if (!allowance.isSpent || operation === 'mutation') return null
   return new GraphQLError(limitMessage(allowance), { extensions: { code: 'RATE_LIMITED', http: { status: 429 } } })
 }
 
-/**
- * For a mutation whose result has no member that says so.
- * @throws {GatewayError} code RATE_LIMITED when the caller's minute is used up.
- */
+/** @throws {GatewayError} code RATE_LIMITED if the caller's requests are used up. */
 export function requireAllowance({ allowance }: Pick<Caller, 'allowance'>): void {
   if (allowance.isSpent) throw new GatewayError('RATE_LIMITED', limitMessage(allowance))
 }

@@ -19,7 +19,7 @@ import type { WatchJobs } from '../../jobs/watch-jobs.ts'
 import type { ListTimelines, Loaders, LoaderSources } from './loaders.ts'
 import { OperationLoaders } from './loaders.ts'
 
-/** The use cases that the graph is a face of. */
+/** The use cases that resolvers call. */
 export interface UseCases {
   readonly createSwapBatch: CreateSwapBatch
   readonly retrySwap: RetrySwap
@@ -30,46 +30,46 @@ export interface UseCases {
   readonly findWebhooks: LoaderSources['findWebhooks']
   readonly uploads: Pick<Uploads, 'reserve'>
   readonly forgetter: Pick<Forgetter, 'forget'>
-  /** The viewer's own uploads: none for one that may see some jobs only. */
+  /** The tenant's uploads, in the order of `ids`; null if unknown. All null if the viewer is limited to some jobs. */
   readonly findUploads: (viewer: Viewer, ids: readonly string[]) => Promise<(StoredImage | null)[]>
-  /** The tenant's images, for jobs that the viewer may see. */
+  /** The tenant's images, in the order of `ids`. Visibility is not checked: pass only ids that a visible job names. */
   readonly findImages: (viewer: Viewer, ids: readonly string[]) => Promise<(StoredImage | null)[]>
-  /** An address that works for a day. */
+  /** A signed address that is valid for at least a day. */
   readonly addressOfImage: (image: StoredImage, wanted: Partial<Omit<ImageView, 'id'>>) => string
-  /** Null for a viewer that may not hand out tokens. */
+  /** Null if the viewer may not issue tokens. */
   readonly issueWatchToken: (viewer: Viewer, job: SwapJob) => WatchToken | null
   readonly createSwap: CreateSwap
   readonly watcher: Watcher
   readonly watchJobs: WatchJobs
-  /** Opens the reading of one request: its budget of upstream fetches is the request's. */
+  /** Opens the job reads of one request, which share one budget of upstream fetches. */
   readonly openReading: (viewer: Viewer) => ReadJobs
   readonly listTimelines: ListTimelines
-  /** Stays as long as nothing has changed of what is stored of a tenant's jobs; null where that cannot be said. */
+  /** A version that changes with every change of the tenant's stored jobs; null if the store cannot tell. */
   readonly jobsVersion: (tenant: string) => string | null
   /** Epoch milliseconds. */
   readonly now: () => number
 }
 
-/** What one operation knows: who asks, and the caches of this operation alone. */
+/** The context of one operation: its caller, and caches that no other operation shares. */
 export interface Context {
   readonly viewer: Viewer
-  /** How much of the viewer's requests is left; a mutation of one whose are used up does nothing, and says so. */
+  /** The viewer's remaining requests; if they are used up, every mutation is refused. */
   readonly allowance: Allowance
-  /** The `Idempotency-Key` header; counts where the input names none. */
+  /** The `Idempotency-Key` header, used if the input has no key. */
   readonly idempotencyKey: string | null
   readonly useCases: UseCases
   readonly loaders: Loaders
-  /** Resolves when it is the caller's turn to do something large. */
+  /** Resolves in the next slot of the caller's tenant. Await it before large work. */
   readonly waitForSlot: () => Promise<void>
-  /** The members of a list, for a resolver to return: a long list is written in several turns of the caller. */
+  /** Spreads the members of a list, for a resolver to return: a long list is written in several slots of the tenant. */
   readonly spread: <T>(members: readonly T[]) => (T | Promise<T>)[]
 }
 
 /** The part of the scheduler that resolvers and loaders use. */
 export interface Scheduling {
-  /** Resolves when the tenant may do something large. */
+  /** Resolves in the tenant's next slot. */
   begin(tenant: string): Promise<void>
-  /** The members of a list: the first at once, the others in later slots of the tenant. */
+  /** Returns the first members as they are, and the rest as promises that resolve in later slots of the tenant. */
   spread<T>(tenant: string, members: readonly T[]): (T | Promise<T>)[]
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a field costs, declared where the field is defined (`extensions: { cost }`). The declarations are enforced
- * before an operation runs (`operation-cost.ts`) and published in the SDL as `@cost` and `@listSize`.
+ * Declares what a field costs, next to the field (`extensions: { cost }`). The declarations are enforced before an
+ * operation runs (`operation-cost.ts`) and published in the SDL as `@cost` and `@listSize`.
  * https://ibm.github.io/graphql-specs/cost-spec.html
  * https://www.apollographql.com/docs/graphos/routing/security/demand-control
  */
@@ -11,7 +11,7 @@ export type FieldArguments = Readonly<Record<string, unknown>>
 export interface ListSize {
   /** Members if the arguments do not say how many. */
   readonly assumedSize: number
-  /** Arguments that give the number of members. */
+  /** Arguments that set the number of members. */
   readonly slicingArguments?: readonly string[]
 }
 
@@ -19,13 +19,13 @@ export interface FieldCost {
   /** `@cost(weight:)`: what the field costs by itself. */
   readonly weight?: number
   readonly listSize?: ListSize
-  /** Members for given arguments, if these say more than `slicingArguments` can. */
+  /** The number of members for given arguments, if `slicingArguments` cannot express it; null if they do not say. */
   readonly sizeOf?: (args: FieldArguments) => number | null
   /** The lists in the field's value that have this size, instead of the field itself. */
   readonly sizedFields?: readonly string[]
   /**
-   * Nodes that one value of the field stands for. Default: 1 if its type is a node, else 0. Payloads and connections say
-   * 0 for nodes that the field above has counted already.
+   * Nodes that one value of the field counts as. Default: 1 if its type is a node, else 0. Payloads and connections set
+   * 0 for nodes that the parent field has already counted.
    */
   readonly nodes?: 'size' | 0 | 1
 }
@@ -42,7 +42,7 @@ export const SCAN_WEIGHT = 20
 
 export function readFieldCost(field: GraphQLField<unknown, unknown>): FieldCost {
   const { cost } = field.extensions
-  // Declared by us, next to the field.
+  // Only `declareCost` sets this extension.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return (cost as FieldCost | undefined) ?? NO_COST
 }

@@ -2,10 +2,10 @@ import type { GraphQLFieldResolver, GraphQLSchema } from 'graphql'
 import { GatewayError } from '../../domain/errors.ts'
 import type { Context } from './context.ts'
 
-/** Members of one list that a caller gives: more representations than a router joins, more ids than a page shows. */
+/** Maximum members of a list argument; more than a router's batch of representations or a page of ids needs. */
 const MAX_MEMBERS = 200
 
-/** Refuses longer lists in the arguments of every root field, before anything is looked up for them. */
+/** Refuses longer lists in the arguments of every root field, before its resolver runs. */
 export function limitLists(schema: GraphQLSchema): void {
   for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
     for (const field of Object.values(type?.getFields() ?? {})) {

@@ -4,34 +4,35 @@ import type { SwapJob, TimelineEntry } from '../../domain/swap-job.ts'
 import type { WebhookWithAttempts } from '../../store/webhook-store.ts'
 import type { ReadJobs } from '../../jobs/read-jobs.ts'
 
-/** Timelines of jobs, in the order asked for. */
+/** Lists the timelines of jobs, in the order of `jobIds`. */
 export type ListTimelines = (jobIds: readonly string[]) => Promise<TimelineEntry[][]>
 
-/** Images, in the order asked for; null for one that is not there. */
+/** Finds images, in the order of `ids`; null for an image that does not exist. */
 export type FindImages = (ids: readonly string[]) => Promise<(StoredImage | null)[]>
 
-/** The caches of one operation. */
+/** The DataLoaders of one operation. */
 export interface Loaders {
-  /** The viewer's own jobs, as the upstream tells them now where they are not finished; null for all others. */
+  /** Jobs that the viewer may see, null for all others. Unfinished jobs are refreshed from the upstream. */
   readonly job: DataLoader<string, SwapJob | null>
   readonly timeline: DataLoader<string, TimelineEntry[]>
-  /** The viewer's own uploads, and any images of jobs that the viewer may see. */
+  /** The tenant's uploads; null for a viewer that is limited to some jobs. */
   readonly upload: DataLoader<string, StoredImage | null>
+  /** Any image of the tenant. Visibility is not checked: load only ids that a visible job names. */
   readonly image: DataLoader<string, StoredImage | null>
-  /** The events for the callers' own hooks, by job. */
+  /** Webhooks with their attempts, by job id. */
   readonly webhook: DataLoader<string, WebhookWithAttempts | null>
-  /** Begins the next event of a subscription: what was loaded for the one before is forgotten. */
+  /** Clears all caches, for the next event of a subscription. */
   renew(): void
 }
 
-/** Jobs of a list that are read or written in one slot of their caller: each may have fifty values. */
+/** Members of a list that are read or written in one slot; a job may have fifty values. */
 export const MEMBERS_PER_SLOT = 20
 
-/** Keys that one batch asks the store for. */
+/** Keys in one query of the store. */
 const MAX_BATCH = 500
 
 export interface LoaderSources {
-  /** Resolves when it is the caller's turn to do something large. */
+  /** Resolves in the next slot of the caller's tenant. */
   readonly waitForSlot: () => Promise<void>
   readonly openReading: () => ReadJobs
   readonly listTimelines: ListTimelines
@@ -40,7 +41,7 @@ export interface LoaderSources {
   readonly findWebhooks: (jobIds: readonly string[]) => Promise<(WebhookWithAttempts | null)[]>
 }
 
-/** A class, for there is one for each operation: what gives its members is made once. */
+/** A class, because there is one per operation: its accessors are shared, and each loader is created on first use. */
 export class OperationLoaders implements Loaders {
   readonly #sources: LoaderSources
   #job: Loaders['job'] | null = null
@@ -73,7 +74,7 @@ export class OperationLoaders implements Loaders {
     return (this.#webhook ??= new DataLoader(this.#sources.findWebhooks, { maxBatchSize: MAX_BATCH }))
   }
 
-  /** The first batch is read at once, each further one in a turn of the caller. */
+  /** Reads the first batch immediately, and each later batch in a slot of the caller's tenant. */
   #openReading(): ReadJobs {
     const read = this.#sources.openReading()
     let isFirst = true

@@ -1,4 +1,4 @@
-/** Fields that cost something by themselves (`@cost`) are resolved in their caller's turn, one in each turn of the event loop. */
+/** Resolves each field with a `@cost` in a slot of the caller's tenant, at most one per turn of the event loop. */
 import { defaultFieldResolver, type GraphQLSchema, isObjectType } from 'graphql'
 import type { Context } from './context.ts'
 import { readFieldCost } from './field-cost.ts'

@@ -1,4 +1,4 @@
-/** The schema that is served: the whole graph, with the two root fields of a federation subgraph. */
+/** The served schema: the whole graph, with the two root fields of a federation subgraph. */
 import type { GraphQLSchema } from 'graphql'
 import { builder } from './builder.ts'
 import { limitLists } from './limit-lists.ts'

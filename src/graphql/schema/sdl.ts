@@ -40,14 +40,14 @@ export function printStandaloneSdl(schema: GraphQLSchema): string {
   return `${insertCosts(schema, printSchema(plain))}\n`
 }
 
-/** The SDL to compose into a supergraph, which `_service` answers too. */
+/** The SDL to compose into a supergraph, which `_service` also returns. */
 export function printSubgraphSdl(schema: GraphQLSchema): string {
   const definitions = listDefinitions(schema).map((definition) => {
     if (definition.kind === Kind.OBJECT_TYPE_DEFINITION) {
       const { federation } = schema.getType(definition.name.value)?.extensions ?? {}
       return { ...withoutFields(definition, STANDALONE_FIELDS), directives: parseDirectives(federation) }
     }
-    // `@oneOf` is no federation directive: composers refuse it, and the gateway enforces it anyway.
+    // `@oneOf` is not a federation directive: composers reject it, and the gateway enforces it anyway.
     if (definition.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION) return { ...definition, directives: [] }
     return definition
   })
@@ -63,7 +63,7 @@ function listDefinitions(schema: GraphQLSchema): readonly DefinitionNode[] {
     )
 }
 
-/** The text with the directives that say what fields cost. (`printSchema` leaves out directives that are applied.) */
+/** Inserts `@cost` and `@listSize` into the text, because `printSchema` omits applied directives. */
 function insertCosts(schema: GraphQLSchema, text: string): string {
   const inserts = parse(text).definitions.flatMap((definition) =>
     definition.kind === Kind.OBJECT_TYPE_DEFINITION

@@ -20,7 +20,7 @@ import {
 } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
 
-/** What a caller who finds no room is told to wait. */
+/** `retryAfterMs` of a BUSY error. */
 const BUSY_RETRY_MS = 5_000
 
 const SwapImageInput = builder.inputType('SwapImageInput', {
@@ -148,7 +148,7 @@ builder.mutationField('createSwap', (t) =>
   }),
 )
 
-/** What became of a call as a member of the result's union. */
+/** Maps the outcome of a call to a member of CreateSwapResult. */
 export function toResult(outcome: BatchItemOutcome | RetryOutcome, now: number) {
   switch (outcome.kind) {
     case 'created':

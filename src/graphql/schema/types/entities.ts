@@ -1,6 +1,6 @@
 /**
- * The two root fields of a federation subgraph: `_entities`, by which a router asks for objects that other subgraphs
- * refer to, and `_service`, which answers the SDL to compose.
+ * The two root fields of a federation subgraph: `_entities`, with which a router fetches objects that other subgraphs
+ * refer to, and `_service`, which returns the SDL to compose.
  * https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec
  */
 import type { GraphQLSchema } from 'graphql'
@@ -18,7 +18,7 @@ import { SwapUploadType } from './upload.ts'
 
 type EntityName = 'SwapJob' | 'SwapUpload'
 
-/** How each type with a `@key` is found; every key is an `id`. */
+/** Finds an entity of each type with a `@key`; every key is an `id`. */
 const FIND_ENTITY: Readonly<
   Record<EntityName, (id: string, context: Context) => Promise<SwapJob | StoredImage | null>>
 > = {
@@ -40,7 +40,7 @@ builder.queryField('_entities', (t) =>
     nullable: { list: false, items: true },
     extensions: declareCost({ sizeOf: (args) => countMembers(args, 'representations') }),
     args: { representations: t.arg({ type: ['_Any'], required: true }) },
-    // Each representation fails on its own: a bad one does not take the answers of the others away.
+    // A list of promises, so that a bad representation does not fail the rest.
     resolve: (_root, { representations }, context) =>
       representations.map(async (representation) => findEntity(representation, context)),
   }),
@@ -64,7 +64,7 @@ function isEntityName(value: unknown): value is EntityName {
   return typeof value === 'string' && Object.hasOwn(FIND_ENTITY, value)
 }
 
-/** Printed once: many aliases may ask for it. */
+/** SDL by schema, printed once: one operation may request it under many aliases. */
 const printed = new WeakMap<GraphQLSchema, string>()
 
 function readSubgraphSdl(schema: GraphQLSchema): string {

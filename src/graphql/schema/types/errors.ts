@@ -133,7 +133,7 @@ export const SwapRateLimitedError = builder
     }),
   })
 
-/** For a caller whose requests are used up. */
+/** The fields of SwapRateLimitedError, for a caller whose requests are used up. */
 export function toRateLimited(allowance: Allowance, now: number) {
   const { limit, resetAt } = allowance
   const retryAfterMs = Math.max(0, resetAt - now)
@@ -168,12 +168,12 @@ export const SwapStateError = builder
     fields: (t) => ({ job: t.expose('job', { type: SwapJobType, extensions: declareCost({ nodes: 0 }) }) }),
   })
 
-/** @param retryable whether the same call may work once the job has moved on. */
+/** @param retryable whether the same call may succeed after the job's status changes. */
 export function toWrongState(job: SwapJob, message: string, retryable: boolean) {
   return { code: 'WRONG_STATE' as const, message, retryable, job }
 }
 
-/** The result of a call about one job: the job as it is then, no such job, or a state that does not allow it. */
+/** Defines the result union of a mutation of one job: the job, SwapNotFoundError or SwapStateError. */
 export function createJobResult(name: 'CancelSwap' | 'ReplaySwapHook') {
   const success = builder.objectRef<{ readonly job: SwapJob }>(`${name}Success`).implement({
     extensions: declareCacheable('never'),

@@ -67,7 +67,10 @@ builder.queryField('swapJobs', (t) =>
   }),
 )
 
-/** A page larger than allowed is refused by the use case, which says so. */
+/**
+ * The size of the page, for its cost; null if the arguments do not say. `first` and `last` are capped, because the use
+ * case refuses larger ones with an error of its own.
+ */
 function sizeOfPage(args: FieldArguments): number | null {
   const { first, last } = args
   const size = typeof first === 'number' ? first : last

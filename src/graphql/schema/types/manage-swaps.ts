@@ -45,7 +45,7 @@ builder.mutationField('createSwapBatch', (t) =>
     type: CreateSwapBatchResult,
     description: 'Starts up to 100 swaps. An item that fails does not affect the others.',
     extensions: declareCost({
-      // A larger batch is refused by the mutation itself, in its own result.
+      // Capped, because the resolver refuses a larger batch with SwapInvalidInputError.
       sizeOf: (args) => Math.min(countMembers(args, 'input', 'items') ?? 0, MAX_BATCH_ITEMS),
       sizedFields: ['items'],
       nodes: 'size',

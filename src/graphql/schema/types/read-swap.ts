@@ -8,7 +8,7 @@ builder.queryField('swapJob', (t) =>
   t.field({
     type: SwapJobType,
     nullable: true,
-    // Of a job that is done, or that was fetched within the last second.
+    // `stored`, although a read may fetch an unfinished job: the response cache repeats the read (`openReading`).
     extensions: declareCacheable('stored'),
     description: [
       'One job by its gateway id, or by its upstream id (`SWAP-FACE-…`).',

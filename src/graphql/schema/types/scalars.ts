@@ -20,7 +20,7 @@ builder.scalarType('DateTime', {
 builder.scalarType('URL', {
   description: 'An absolute http(s) URL, stored exactly as it was given.',
   serialize: (url) => url,
-  // The field decides which addresses may be used and answers with data: a form wants all its issues at once.
+  // The use case checks the URL, because it reports all issues of an input at once, as data.
   parseValue: (value) => {
     if (typeof value !== 'string') throw new GraphQLError('A URL must be a string.')
     return value

@@ -5,7 +5,7 @@ import { declareCost } from '../field-cost.ts'
 import { createJobResult, toNotFound, toWrongState } from './errors.ts'
 import { SwapJobType } from './swap-job.ts'
 
-/** The caller's own hook of a job, from the moment it was asked for. */
+/** The webhook of a job with a `hookUrl`; WAITING without attempts until the job has ended. */
 interface Hook {
   readonly url: string
   readonly state: WebhookState

@@ -82,7 +82,7 @@ const SwapObservationSource = builder.enumType('SwapObservationSource', {
 
 const SwapImageKind = builder.enumType('SwapImageKind', { values: ['URL', 'UPLOAD', 'RESULT'] as const })
 
-/** An image of a job as its caller gave it. */
+/** An input image, as the caller gave it. */
 interface GivenImage {
   readonly url: string
   readonly origin: ImageOrigin
@@ -146,7 +146,7 @@ const SwapProgress = builder.objectRef<Progress>('SwapProgress').implement({
 
 const OF_JOB = declareCacheable('job')
 
-/** The entity: readable from here by `node`, and from other subgraphs by its id. */
+/** A Relay node and a federation entity, both identified by `id`. */
 export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
   description: 'A face swap. An entity that other subgraphs can extend by its `id`.',
   extensions: { federation: '@key(fields: "id")', ...declareCacheable('never') },
@@ -191,7 +191,7 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
       resolve: ({ swapImageUrl: url, swapOrigin: origin }) => (url === '' ? null : { url, origin }),
     }),
     result: t.field({
-      // Null before the job is done.
+      // `job`, although links expire: the result is null until the job is done.
       extensions: OF_JOB,
       type: SwapResult,
       nullable: true,
@@ -243,7 +243,7 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
   }),
 })
 
-// After the job, which it may lead to.
+// Implemented after SwapJobType, which it refers to.
 SwapImage.implement({
   extensions: declareCacheable('never'),
   description: 'An input image.',
@@ -283,7 +283,7 @@ SwapImage.implement({
   }),
 })
 
-// After the type that it leads to again.
+// Added after SwapJobType is defined, because the field refers to its own type.
 builder.objectField(SwapJobType, 'retryOf', (t) =>
   t.field({
     type: SwapJobType,
@@ -293,12 +293,12 @@ builder.objectField(SwapJobType, 'retryOf', (t) =>
   }),
 )
 
-/** Enum values with their descriptions; the record is checked to name every value. */
+/** Enum values with their descriptions; the type requires a description of every value. */
 function describeValues<const Value extends string>(
   values: readonly Value[],
   descriptions: Readonly<Record<Value, string>>,
 ): { [V in Value]: { description: string } } {
-  // Object.fromEntries forgets the keys' type.
+  // Object.fromEntries loses the type of the keys.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return Object.fromEntries(values.map((value) => [value, { description: descriptions[value] }])) as {
     [V in Value]: { description: string }

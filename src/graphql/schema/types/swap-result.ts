@@ -52,7 +52,7 @@ const SwapProvenance = builder.objectRef<{ readonly digitalSourceType: string }>
   }),
 })
 
-/** Uses the copy of a result, or null where none is kept: then without waiting, for most lists are full of these. */
+/** Calls `use` with the finished copy of a result, or null. Synchronous if it has none, to save a promise. */
 function withCopy<T>({ copyId }: Result, { loaders }: Context, use: (copy: StoredImage | null) => T): T | Promise<T> {
   if (copyId === null) return use(null)
   return loaders.image.load(copyId).then((copy) => use(copy?.status === 'READY' ? copy : null))
