@@ -2,8 +2,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /**
- * What the request's preconditions ask for: `proceed`, `notModified` (304) or `failed` (412). The date conditions are
- * ignored, as the RFC has it for a representation without a date.
+ * Evaluates the request's preconditions: `proceed`, `notModified` (304) or `failed` (412). Date conditions are ignored,
+ * as the RFC requires for a representation without a modification date.
  * @param etag the strong entity tag of the representation, in quotes.
  */
 export function checkPreconditions(headers: IncomingHttpHeaders, etag: string): 'proceed' | 'notModified' | 'failed' {
@@ -12,7 +12,7 @@ export function checkPreconditions(headers: IncomingHttpHeaders, etag: string): 
   return noneMatch !== undefined && listsTag(noneMatch, etag, true) ? 'notModified' : 'proceed'
 }
 
-/** Whether `Range` counts: `If-Range`, if sent, must name this representation by its strong tag (13.1.5). */
+/** Whether to apply `Range`: `If-Range`, if sent, must name this representation by its strong tag (13.1.5). */
 export function isRangeWanted(headers: IncomingHttpHeaders, etag: string): boolean {
   const ifRange = headers['if-range']
   return headers.range !== undefined && (ifRange === undefined || ifRange === etag)

@@ -5,12 +5,12 @@ import { discardBody } from '../lib/http/discard-body.ts'
 import { readBody } from '../lib/http/read-body.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
-/** Far above any document of the upstream. */
+/** Far more than any document that the upstream sends. */
 const MAX_HOOK_BYTES = 256 * 1024
 
 /**
- * The hook endpoint, the upstream's only: `POST /hooks/swapface/:token`. The upstream counts exactly 200 as delivered
- * (contract, "Hook"), so 200 is said only of what is on disk; a token that is not ours gets what an unknown path gets.
+ * `POST /hooks/swapface/:token`, which only the upstream calls. The upstream counts exactly 200 as delivered (contract,
+ * "Hook"), so 200 is sent only once the hook is recorded. A forged token gets the same 404 as an unknown path.
  */
 export function createHookHandler(hooks: HookTaker) {
   return async (request: IncomingMessage, response: ServerResponse, token: string): Promise<void> => {

@@ -23,7 +23,7 @@ export interface ImageHandlerParts {
 
 /** How long a client may cache an image that it read with credentials instead of a signature. */
 const UNSIGNED_MAX_AGE_S = 300
-/** Added to a tenant's name, for the count of requests with signed addresses. */
+/** Suffix of the tenant in the limiter's key, for requests with signed addresses. */
 const SIGNED = 'signed images'
 
 /**
@@ -36,7 +36,7 @@ export function createImageHandler(parts: ImageHandlerParts) {
       response.setHeader('allow', 'GET, HEAD')
       return sendError(response, 405, 'METHOD_NOT_ALLOWED', 'Read images with GET or HEAD.')
     }
-    // Signed addresses are made to be embedded in any page, and cross-origin isolated pages embed nothing without it.
+    // Signed addresses may be embedded in any page, and cross-origin isolated pages embed nothing without this header.
     response.setHeader('cross-origin-resource-policy', 'cross-origin')
     const allowed = await findAllowed(parts, request, path)
     if (allowed === 'ended')
@@ -50,7 +50,7 @@ export function createImageHandler(parts: ImageHandlerParts) {
 interface AllowedImage {
   readonly image: StoredImage
   readonly view: ImageView
-  /** When the signed address ends, epoch milliseconds; null if the caller has shown credentials instead. */
+  /** When the signed address expires, epoch milliseconds; null if the caller authenticated instead. */
   readonly signedUntil: number | null
 }
 
@@ -82,7 +82,7 @@ async function hasBudget(
   { image, signedUntil }: AllowedImage,
   response: ServerResponse,
 ): Promise<boolean> {
-  // Counted apart: a holder of a signed address must not use up the requests of the tenant itself.
+  // Counted separately: a holder of a signed address must not use up the requests of the tenant itself.
   const allowance = await limiter.take(signedUntil === null ? image.tenant : `${image.tenant} ${SIGNED}`)
   if (allowance.isSpent) {
     response.setHeader('retry-after', String(Math.max(1, Math.ceil((allowance.resetAt - now()) / 1_000))))
@@ -100,7 +100,7 @@ async function sendIfModified(
 ): Promise<void> {
   const etag = `"${image.sha256}${describe(view)}"`
   const maxAgeS = signedUntil === null ? UNSIGNED_MAX_AGE_S : Math.floor((signedUntil - now()) / 1_000)
-  /** Of the image itself: an error must not be cached as the image is. */
+  /** Sent with the image and with a 304 only: an error must not be cached. */
   const validators = {
     etag,
     'cache-control': `private, max-age=${maxAgeS}, immutable`,
@@ -164,7 +164,7 @@ function describe({ type, width }: ImageView): string {
   return `-${type.split('/')[1]}${width === null ? '' : `-${width}`}`
 }
 
-/** One range (RFC 9110, 14.2); null for any other text, and for several ranges: then the whole image is sent. */
+/** Parses one range (RFC 9110, 14.2). Null for invalid text or several ranges: the whole image is sent then. */
 function parseRange(text: string, length: number): ByteRange | 'unsatisfiable' | null {
   const [, first = '', last = ''] = /^bytes=(\d*)-(\d*)$/i.exec(text.trim()) ?? []
   if (first === '' && last === '') return null

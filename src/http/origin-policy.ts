@@ -43,7 +43,7 @@ export function createOriginPolicy({
     if (!page) return false
     const asked = normaliseHost(host, page.protocol)
     if (asked === null) return false
-    // The page and the gateway are on the visitor's own machine. A gateway that is reached by a public name is not.
+    // Both hosts are loopback, so the page and the gateway are on the visitor's own machine.
     return (
       asked === normaliseHost(page.host, page.protocol) ||
       (isOpen && isLoopbackHost(page.host) && isLoopbackHost(asked))

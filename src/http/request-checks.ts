@@ -11,8 +11,8 @@ import { sendError } from './respond.ts'
 
 export interface RequestChecksOptions extends OriginPolicyOptions {
   /**
-   * Whether only the hosts of `publicUrl` and loopback are served, because the operator has set no keys: a page may make
-   * its own name resolve to this machine (DNS rebinding).
+   * Whether to serve only the hosts of `publicUrl` and loopback, because the operator has set no keys. Otherwise a page
+   * could make its own name resolve to this machine (DNS rebinding).
    */
   readonly checksHost: boolean
 }
@@ -31,7 +31,7 @@ export interface RequestChecks {
   refuseUpgrade(request: IncomingMessage): Offence | null
 }
 
-/** Never sniffed, framed, sent as referrer or stored by caches; content other than pages loads nothing. */
+/** Default headers: no sniffing, framing, referrer or caching. Content may load nothing; pages override that policy. */
 const HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -46,7 +46,7 @@ const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
 }
 const EXPOSED_HEADERS = 'ratelimit, ratelimit-policy, retry-after'
-/** What a preflight allows that asks for no header. */
+/** The headers allowed by a preflight that requests none, or an invalid or too long list. */
 const DEFAULT_REQUEST_HEADERS = 'authorization, content-type, idempotency-key, x-api-key'
 const MAX_REQUESTED_CHARS = 2_048
 
@@ -130,8 +130,8 @@ export function createRequestChecks(options: RequestChecksOptions): RequestCheck
 }
 
 /**
- * The header names that a preflight asks for, all of which an allowed origin may send: client libraries add names of
- * their own, and none of them gives a page more than the gateway's credentials do.
+ * Returns the header names that a preflight requests. An allowed origin may send any of them: client libraries add
+ * their own headers, and no header but the credentials gives access.
  */
 function toAllowedHeaders(requested: string | undefined): string {
   if (requested === undefined || requested.length > MAX_REQUESTED_CHARS) return DEFAULT_REQUEST_HEADERS
@@ -139,21 +139,21 @@ function toAllowedHeaders(requested: string | undefined): string {
   return names.every((name) => /^[!#$%&'*+.^_`|~\w-]+$/.test(name)) ? names.join(', ') : DEFAULT_REQUEST_HEADERS
 }
 
-/** Signed addresses of images are made to be embedded in pages of any site. */
+/** Signed addresses of images may be embedded in pages of any site. */
 export const IMAGES_PREFIX = '/images/'
 
 function isForImage({ url, method }: IncomingMessage): boolean {
   return url?.startsWith(IMAGES_PREFIX) === true && (method === 'GET' || method === 'HEAD')
 }
 
-/** Requests that a page of another site causes without a script (embedded content, frames); following a link is allowed. */
+/** Whether a page of another site embeds or frames the response. Following a link is allowed. */
 function isFromOtherSite({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site']
   if (site === undefined || site === 'same-origin' || site === 'none') return false
   return headers['sec-fetch-mode'] !== 'navigate' || headers['sec-fetch-dest'] !== 'document'
 }
 
-/** Proxies, tunnels and CDNs say with these that they pass on another machine's request. */
+/** Headers with which proxies, tunnels and CDNs mark a forwarded request. */
 const FORWARDING_HEADERS =
   /^(?:forwarded|via|x-forwarded(?:-.*)?|x-real-ip|x-original-host|true-client-ip|cf-.*|cdn-loop)$/
 

@@ -11,7 +11,7 @@ export function sendError(response: ServerResponse, status: number, code: string
   sendJson(response, status, { error: { code, message } })
 }
 
-/** Nothing is told apart here: not a wrong token from a wrong path. */
+/** Answers with the same 404 for an unknown path and for a wrong token, so that callers cannot tell them apart. */
 export function sendNotFound(response: ServerResponse): void {
   sendError(response, 404, 'NOT_FOUND', 'Nothing is served at this path. GraphQL is at /graphql.')
 }

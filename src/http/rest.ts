@@ -1,6 +1,6 @@
 /**
- * The upstream's own two calls, for clients that know no GraphQL and have only their base address changed: `swap` and
- * `fetch` of its reference, with the gateway's keys, budgets and guarantees behind them. Ids are the gateway's.
+ * REST endpoints compatible with the upstream's `swap` and `fetch`: a client of the upstream only changes its base URL.
+ * The gateway's keys, budgets and guarantees apply, and ids are the gateway's.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -21,7 +21,7 @@ import { type RequestLimiter, setLimitHeaders } from '../limits/limiter.ts'
 import { sendJson } from './respond.ts'
 
 export const REST_PREFIX = '/insightFace/v1/'
-/** Three addresses of the longest kind, in UTF-8. */
+/** Fits three URLs of maximum length, in UTF-8. */
 const MAX_BODY_BYTES = 128 * 1024
 const BUSY_RETRY_S = '5'
 const METHODS_OF: ReadonlyMap<string, readonly string[]> = new Map([
@@ -37,7 +37,7 @@ export function restMethodsOf(path: string): readonly string[] {
 export interface RestHandlerParts {
   readonly authenticate: Authenticate
   readonly limiter: RequestLimiter
-  /** Hears which connections are of somebody who is known. */
+  /** Called with each connection that has authenticated; it is then exempt from the timeout. */
   readonly markAuthenticated: (connection: Duplex) => void
   readonly createSwap: CreateSwap
   readonly openReading: (viewer: Viewer) => ReadJobs
@@ -46,7 +46,7 @@ export interface RestHandlerParts {
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** A status, and what the body's `message` says. */
+/** An error response: its status, and the `message` of its body. */
 class RestError extends Error {
   readonly status: number
 
@@ -90,7 +90,7 @@ export function createRestHandler(parts: RestHandlerParts) {
     return toSwapDocument(job, await linksOf(viewer, job))
   }
 
-  /** The upstream's links, as they came, for as long as they work; then the copy that is kept here. */
+  /** The upstream's links, unchanged, until `cdnImage` expires; then the address of the gateway's copy replaces it. */
   const linksOf = async (viewer: Viewer, { links, copyId }: SwapJob): Promise<SwapLinks | null> => {
     if (copyId === null || isLinkAlive(links?.cdnImage ?? null, clock.now())) return links
     const [copy] = await findImages(viewer, [copyId])
@@ -120,7 +120,7 @@ export function createRestHandler(parts: RestHandlerParts) {
   }
 }
 
-/** @throws {Refused} with the status that the reference has for it, where there is no job. */
+/** @throws {RestError} if there is no job, with the status of the upstream's reference if it has one for the case. */
 function toJob(outcome: CreateSwapOutcome): SwapJob {
   switch (outcome.kind) {
     case 'created':
@@ -151,7 +151,7 @@ function parameterError(name: string, why = ''): RestError {
   return new RestError(400, `'${name}' parameter error! ${why}`.trim())
 }
 
-/** @throws {Refused} 413, 415 or 400. */
+/** @throws {RestError} 413, 415 or 400. */
 async function readRecord(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   const body = await readJson(request, MAX_BODY_BYTES)
   if (body.kind === 'refused') throw new RestError(body.status, body.message)

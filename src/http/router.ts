@@ -1,4 +1,4 @@
-/** The addresses of the gateway: which handler answers which path. */
+/** Routes each path to its handler. */
 import type { IncomingMessage } from 'node:http'
 import { readPath } from '../lib/http/request-head.ts'
 import { type RequestChecks, IMAGES_PREFIX } from './request-checks.ts'
@@ -13,12 +13,12 @@ export interface Handlers {
   readonly hook: (request: IncomingMessage, response: ResponseWithDefaults, token: string) => Promise<void>
   readonly upload: (request: IncomingMessage, response: ResponseWithDefaults, path: string) => Promise<void>
   readonly image: (request: IncomingMessage, response: ResponseWithDefaults, path: string) => Promise<void>
-  /** Null where it is not served. */
+  /** Null if the REST API is not served. */
   readonly rest: ((request: IncomingMessage, response: ResponseWithDefaults, path: string) => Promise<void>) | null
   readonly page: (response: ResponseWithDefaults) => void
   /** Called with GET and HEAD only. */
   readonly schemaFile: (request: IncomingMessage, response: ResponseWithDefaults) => void
-  /** Whether new traffic should come here; rejects or resolves to false when it should not. */
+  /** Whether the gateway can take new traffic; rejects or resolves to false if it cannot. */
   readonly isReady: () => Promise<boolean>
   readonly onUnexpectedError: (error: unknown) => void
 }
@@ -31,7 +31,7 @@ const HOOK_PREFIX = '/hooks/swapface/'
 export function createRouter(handlers: Handlers): Route {
   const isReady = async () => handlers.isReady().catch(() => false)
 
-  /** The methods that a path takes besides OPTIONS, for the answer to OPTIONS; the handlers enforce them. */
+  /** The methods of a path, for the answer to OPTIONS; the handlers enforce them. */
   const methodsOf = (path: string): readonly string[] => {
     if (path === '*') return ['GET', 'HEAD', 'POST', 'PUT']
     if (path === '/graphql') return ['GET', 'HEAD', 'POST']
@@ -64,8 +64,8 @@ export function createRouter(handlers: Handlers): Route {
   return (request, response) => {
     if (!handlers.checks.admit(request, response)) return
     route(request, response).catch((error: unknown) => {
-      // A client that disconnects early is not a fault of the gateway. The request does not tell: it is destroyed, too,
-      // once its body has been read.
+      // A client that disconnects early is not a fault of the gateway. `request.destroyed` does not tell, because it is
+      // also true once the body has been read.
       if (response.destroyed) return
       handlers.onUnexpectedError(error)
       if (response.headersSent) response.destroy()

@@ -10,11 +10,11 @@ import { discardBody } from '../lib/http/discard-body.ts'
 import { readQuery } from '../lib/http/request-head.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
-/** Bytes of uploads in memory at one time, being received, decoded, or waiting for it. */
+/** Maximum bytes of all uploads that are being received, queued or decoded at one time. */
 const MAX_BYTES_AT_ONCE = 8 * MAX_IMAGE_BYTES
-/** Of them those of one tenant. */
+/** The same for the uploads of one tenant. */
 const MAX_TENANT_BYTES = MAX_BYTES_AT_ONCE / 4
-/** An upload that sends less than this in an interval is given up, so that it does not hold its bytes for long. */
+/** An upload that sends less than this in an interval is refused, so that a slow client does not hold memory. */
 const MIN_BYTES = 64 * 1_024
 const MIN_BYTES_INTERVAL_MS = 5_000
 
@@ -25,8 +25,8 @@ export interface UploadHandlerParts {
 }
 
 /**
- * `PUT /uploads/:id`: the bytes of a reserved upload, exactly as many as were announced. The declared type is a hint: the
- * bytes decide. A repeated PUT, for example after a lost answer, is answered with the outcome of the first.
+ * `PUT /uploads/:id`: receives the bytes of a reserved upload, exactly as many as were reserved. The declared type is
+ * only a hint: the bytes decide. A repeated PUT, for example after a lost answer, gets the outcome of the first.
  */
 export function createUploadHandler({ addresses, uploads, clock }: UploadHandlerParts) {
   /** Bytes of the uploads in progress, by tenant. */
@@ -67,7 +67,7 @@ export function createUploadHandler({ addresses, uploads, clock }: UploadHandler
     if (!isPlain(request)) {
       return refuse(response, 415, 'ENCODING_NOT_SUPPORTED', 'Send the image without Content-Encoding.')
     }
-    // Chunked by a proxy, the length is only known at the end.
+    // Without a Content-Length, for example from a proxy that sends chunks, the length is only known at the end.
     if (length !== undefined && Number(length) !== upload.byteLength) return refuseLength(response, upload)
     if (!hasRoom(upload)) return refuseForNow(response, 'Too many uploads are in progress. Try again in a moment.')
     hold(upload.tenant, upload.byteLength)
@@ -78,7 +78,7 @@ export function createUploadHandler({ addresses, uploads, clock }: UploadHandler
       if (bytes?.byteLength !== upload.byteLength) return refuseLength(response, upload)
       answer(response, await uploads.receive(upload, bytes))
     } catch (error) {
-      // Answered with 408 already.
+      // `watchRate` has already answered with 408.
       if (response.headersSent) return
       if (!(error instanceof GatewayError) || error.code !== 'UNAVAILABLE') throw error
       refuseForNow(response, error.message)
@@ -89,7 +89,7 @@ export function createUploadHandler({ addresses, uploads, clock }: UploadHandler
   }
 }
 
-/** Answers with 408 and closes the connection once a request's body comes too slowly. @returns a function that ends it. */
+/** Answers 408 and closes the connection if the body arrives too slowly. @returns a function that stops watching. */
 function watchRate(request: IncomingMessage, response: ServerResponse, clock: Pick<Clock, 'after'>): () => void {
   let bytes = 0
   request.on('data', (chunk: Buffer) => {
