@@ -1,12 +1,12 @@
 /**
- * The front page: `home.html` with `home.css` and `home.js` inside, one document that loads nothing else but pictures.
- * Everything that varies is filled in here, escaped. The script reads the documents it sends from the page, so the page
+ * Renders the front page: `home.html` with `home.css` and `home.js` inlined, one document that loads only images.
+ * Values that vary are escaped and filled in here. The script reads the GraphQL documents from the page, so the page
  * shows exactly what it sends.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
-// The build replaces these three calls by the text of the files (scripts/bundle.mjs).
+// The build replaces these three calls with the text of the files (scripts/bundle.mjs).
 const HTML = readFileSync(new URL('./home.html', import.meta.url), 'utf8')
 const STYLE = readFileSync(new URL('./home.css', import.meta.url), 'utf8')
 const SCRIPT = readFileSync(new URL('./home.js', import.meta.url), 'utf8')
@@ -28,7 +28,7 @@ export interface Portrait {
   readonly url: string
 }
 
-/** The operations as they are shown and sent. */
+/** The operations that the page shows and sends. */
 export const START_DOCUMENT = `mutation Start($input: CreateSwapInput!) {
   createSwap(input: $input) {
     ... on CreateSwapSuccess { job { id } }
@@ -49,7 +49,7 @@ export const WATCH_DOCUMENT = `subscription Watch($id: ID!) {
   }
 }`
 
-/** The page, and a policy that names its one script and its one style by their digests. */
+/** Renders the page, and a policy that allows only its script and its style, by digest. */
 export function createHomePage(facts: HomePageFacts): {
   readonly html: string
   readonly contentSecurityPolicy: string
@@ -58,7 +58,7 @@ export function createHomePage(facts: HomePageFacts): {
     "default-src 'none'",
     `script-src ${toHashSource(SCRIPT)}`,
     `style-src ${toHashSource(STYLE)}`,
-    // The page shows any address that is typed in, and results come from the upstream's CDN.
+    // The page previews any URL that the visitor enters, and results come from the upstream's CDN.
     "img-src 'self' data: http: https:",
     "connect-src 'self'",
     "base-uri 'none'",

@@ -1,12 +1,12 @@
 // @ts-check
 /*
- * The script of the front page, which runs in the browser as it is. Data enters the page only as text and as checked
- * addresses, never as markup. It is longer than 350 lines because the policy of the page allows exactly one script.
+ * The script of the front page; the browser runs it unbundled. Data enters the page only as text and as checked URLs,
+ * never as markup. It is longer than 350 lines because the policy of the page allows exactly one script.
  */
 'use strict'
 
 /**
- * A job, as the subscription of the page asks for it.
+ * A job, with the fields that the page's subscription selects.
  * @typedef {object} Job
  * @property {string} status
  * @property {boolean} done
@@ -77,7 +77,7 @@ const SOURCES = {
 const SILENT_MS = 40000
 const MAX_RETRIES = 3
 
-/** An error that a retry does not help. */
+/** An error that a retry cannot fix. */
 class FinalError extends Error {}
 
 let running = false
@@ -178,7 +178,7 @@ function readAnswer({ data, error, errors }, status) {
 }
 
 /**
- * Starts a swap, with retries: the idempotency key makes it one swap however often it is sent.
+ * Starts a swap, with retries. The idempotency key prevents a second swap.
  * @param {object} input
  * @returns {Promise<Outcome>}
  */
@@ -198,7 +198,7 @@ async function start(input) {
 }
 
 /**
- * Shows each state until the final one. If the stream breaks earlier, watches the same job again.
+ * Shows each state until the final one. If the stream breaks before that, watches the same job again.
  * @param {string} id
  */
 async function watch(id) {
@@ -245,7 +245,7 @@ async function* readStates(id) {
     }
   } finally {
     clearTimeout(timer)
-    // The reader of the states may stop before the stream does.
+    // The consumer of the states may stop before the stream ends.
     stream.abort()
   }
 }
