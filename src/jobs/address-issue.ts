@@ -1,7 +1,7 @@
 /**
- * Says what is wrong with the text of an image or hook address, each cause under a code of its own and with a sentence
- * that says what to do. Addresses reach the upstream byte for byte, so nothing is corrected here; `new URL` would
- * silently drop spaces and turn backslashes around.
+ * Finds what is wrong with an image or hook address. Each cause has its own code and a message that says how to fix it.
+ * Addresses reach the upstream byte for byte, so nothing is corrected: `new URL` would silently drop spaces and convert
+ * backslashes.
  */
 import { MAX_ADDRESS_CHARS } from '../domain/address.ts'
 import { isStorable } from '../domain/storable.ts'
@@ -26,7 +26,7 @@ export interface AddressIssue {
 }
 
 const SCHEME = /^(?<scheme>[a-z][a-z\d+.-]*):/i
-/** Reads as a scheme, but is an address without one: `localhost:4010/a.jpg`, `example.com:8080`. */
+/** Matches the scheme pattern, but is a host and a port: `localhost:4010/a.jpg`, `example.com:8080`. */
 const HOST_AND_PORT = /^(?:localhost|[^/?#:]*\.[^/?#:]*):\d/i
 /** Everything between `//` and the path. */
 const AUTHORITY = /^https?:\/\/(?<authority>[^/?#\\]*)/i

@@ -11,12 +11,12 @@ export interface CancelSwapParts {
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** `tooLate`: it is being sent, the upstream has it, or it is done; as it is then. */
+/** `tooLate`: the job is being sent, is upstream, or is done. `job` is its current state. */
 export type CancelOutcome =
   | { readonly kind: 'canceled' | 'tooLate'; readonly job: SwapJob }
   | { readonly kind: 'notFound' }
 
-/** Stops a job that still waits here. Twice is once: a canceled job is canceled. */
+/** Cancels a job that has not been sent. Canceling a canceled job returns `canceled` again. */
 export type CancelSwap = (viewer: Viewer, id: string) => Promise<CancelOutcome>
 
 export function createCancelSwap({ store, applyReport, clock }: CancelSwapParts): CancelSwap {

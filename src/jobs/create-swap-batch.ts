@@ -3,13 +3,13 @@ import { GatewayError } from '../domain/errors.ts'
 import type { CreateSwap, CreateSwapOutcome } from './create-swap.ts'
 
 export const MAX_BATCH_ITEMS = 100
-/** Items in progress at one time: each may wait for the upstream's answer. */
+/** Items processed concurrently: each may wait for the upstream's answer. */
 const AT_ONCE = 20
 
 /** The outcome of one item. `failed`: it could not be recorded, and nothing was sent; a retry may succeed. */
 export type BatchItemOutcome = CreateSwapOutcome | { readonly kind: 'failed'; readonly message: string }
 
-/** `createSwapBatch` with its `createSwap`. */
+/** `createSwapBatch`, bound to its `createSwap`. */
 export type CreateSwapBatch = (
   viewer: Viewer,
   items: readonly Readonly<Record<string, unknown>>[],
@@ -17,8 +17,8 @@ export type CreateSwapBatch = (
 ) => Promise<readonly BatchItemOutcome[]>
 
 /**
- * Creates many swaps, in the order given and each as if it came alone: a failed one does not stop the others.
- * @param batchKey used with the index of the item as the key of items that have none.
+ * Creates many swaps and returns their outcomes in the order of `items`. A failed item does not stop the rest.
+ * @param batchKey combined with an item's index, it is the idempotency key of items that have none.
  */
 export async function createSwapBatch(
   createSwap: CreateSwap,

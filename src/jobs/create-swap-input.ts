@@ -27,7 +27,7 @@ export const SWAP_INPUT_ISSUE_CODES = [
 ] as const
 export type SwapInputIssueCode = (typeof SWAP_INPUT_ISSUE_CODES)[number]
 
-/** One thing that is wrong; `path` leads from the argument down. */
+/** One problem of the input; `path` starts at the argument. */
 export interface SwapInputIssue {
   readonly path: readonly string[]
   readonly code: SwapInputIssueCode
@@ -57,7 +57,7 @@ const httpUrl = z.string().check(({ value, issues }) => {
   if (found) issues.push({ code: 'custom', input: value, message: found.message, params: { code: found.code } })
 })
 
-/** A form sends the fields that were left empty as empty texts. */
+/** Forms send empty fields as empty strings. */
 const emptyIsAbsent = (value: unknown): unknown => (value === '' ? null : value)
 
 const id = z
@@ -104,17 +104,17 @@ const schema = z.object({
     .nullish(),
 })
 
-/** An image as asked for: exactly one is set. */
+/** An image of the input: exactly one member is set. */
 export type ImageInput = z.infer<typeof image>
 
-/** A swap as asked for; nothing in it has been normalised. */
+/** A valid swap input. Empty optional texts are removed; everything else is as the caller sent it. */
 export type CreateSwapInput = z.infer<typeof schema>
 
 export type ParsedInput =
   | { readonly ok: true; readonly input: CreateSwapInput }
   | { readonly ok: false; readonly issues: readonly SwapInputIssue[] }
 
-/** Checks a caller's input, as far as it can be told from the input alone. */
+/** Validates a caller's input, without looking up images or checking which hosts are allowed. */
 export function parseCreateSwapInput(raw: unknown): ParsedInput {
   const parsed = schema.safeParse(raw)
   if (parsed.success) return { ok: true, input: parsed.data }
@@ -128,7 +128,7 @@ export function parseCreateSwapInput(raw: unknown): ParsedInput {
   }
 }
 
-/** GraphQL checks types itself; the JSON of other callers may hold anything. */
+/** For callers other than GraphQL, which checks types itself. */
 function describeType(raw: unknown, path: readonly PropertyKey[], expected: string): string {
   let value = raw
   for (const key of path) value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined

@@ -27,14 +27,14 @@ import type { Watcher } from './watch-job.ts'
 
 export type CreateSwapOutcome =
   | { readonly kind: 'created'; readonly job: SwapJob; readonly reused: 'NONE' | 'SAME_KEY' | 'SAME_CONTENT' }
-  /** The upstream's answer to the submit was a sure no; the job is recorded as FAILED. */
+  /** The upstream refused the submit; the job is recorded as FAILED. */
   | { readonly kind: 'refused'; readonly job: SwapJob }
   | { readonly kind: 'invalid'; readonly issues: readonly SwapInputIssue[] }
-  /** The key belongs to `job`, which was made with another input. */
+  /** The key belongs to `job`, which was created with different input. */
   | { readonly kind: 'keyConflict'; readonly job: SwapJob }
-  /** Too many swaps wait already, or the tenant has too many; nothing was recorded, nothing was sent. */
+  /** The queue is full, or the tenant has too many jobs; nothing was recorded or sent. */
   | { readonly kind: 'busy'; readonly maxInFlight: number }
-  /** The tenant's units for the day are used up, or too many of its swaps were refused; nothing was recorded. */
+  /** The tenant's daily units are used up, or too many swaps were refused for their content; nothing was recorded. */
   | {
       readonly kind: 'quotaExceeded'
       readonly remaining: number
@@ -52,7 +52,7 @@ export interface CreateSwapParts {
   readonly room: Room
   readonly budget: TenantBudgetOptions
   readonly findInputImage: FindInputImage
-  /** Says where the caller's own hook may be. */
+  /** Checks the address of the caller's webhook. */
   readonly guard: Pick<AddressGuard, 'checkUrl'>
   readonly hookAddresses: Pick<HookAddresses, 'addressOf'>
   readonly seal: IdempotencySeal
@@ -60,21 +60,22 @@ export interface CreateSwapParts {
   readonly clock: Clock
 }
 
-/** `createSwap` with its parts. */
+/** `createSwap`, bound to its parts. */
 export type CreateSwap = (viewer: Viewer, raw: unknown, retryOf?: string) => Promise<CreateSwapOutcome>
 
-/** With `reuseSameContent`: how long ago the same images may have been swapped. */
+/** With `reuseSameContent`, a job with the same images is reused if it was created at most this long ago. */
 const SAME_CONTENT_MS = 60 * 60 * 1_000
-/** The claim that a job is recorded with. */
+/** The fencing number of the claim that a new job is recorded with. */
 const FIRST_FENCING = 1
 
 /**
  * Records a swap and submits it, at most once for one idempotency key of one tenant. The job, its key and its claim are
- * durable before the first byte is sent, and the work goes on if the caller hangs up. If there is no room upstream, the
- * job waits.
- * @param raw the caller's input, not checked yet.
- * @throws {GatewayError} code UNAVAILABLE when the job cannot be recorded, FORBIDDEN when the viewer may not write;
- * nothing was sent.
+ * durable before the first byte is sent. The submit continues if the caller disconnects. If the upstream is at
+ * capacity, the job waits.
+ * @param raw the caller's input, not validated yet.
+ * @param retryOf the job that this one retries, or null.
+ * @throws {GatewayError} code UNAVAILABLE if the job cannot be recorded, FORBIDDEN if the viewer may not write; nothing
+ * was sent.
  */
 export async function createSwap(
   parts: CreateSwapParts,
@@ -158,7 +159,7 @@ function toNewJob(
   }
 }
 
-/** Records the job. If the answer to the commit is lost, makes sure that the claim does not hold the job for ever. */
+/** Records the job. If the outcome of the commit is unknown, releases the claim in the background. */
 async function recordJob(parts: CreateSwapParts, newJob: NewSwapJob): Promise<CreatedJob> {
   const { store, room, budget, telemetry, releaseUnsent } = parts
   try {
@@ -173,14 +174,14 @@ async function recordJob(parts: CreateSwapParts, newJob: NewSwapJob): Promise<Cr
   }
 }
 
-/** Submits a job that was recorded as claimed; one that waits for room is left to the queue. */
+/** Submits a job that was recorded as claimed; any other job is left to the queue. */
 async function submitAndWait(
   { bus, submitter, watcher }: CreateSwapParts,
   job: SwapJob,
   waitMs: number,
 ): Promise<SwapJob> {
   bus.publish(job)
-  // An answer that cannot be recorded is reported by the submitter. The caller gets the job, which was sent.
+  // The background task reports a failed submit. The caller still gets the job, which may have been sent.
   const submitted = job.leaseUntil === null ? job : await submitter.submit(job).catch(() => job)
   return watcher.awaitDone(submitted, waitMs)
 }
@@ -189,12 +190,12 @@ function toOutcome(job: SwapJob, reused: 'NONE' | 'SAME_KEY'): CreateSwapOutcome
   return wasRefused(job) ? { kind: 'refused', job } : { kind: 'created', job, reused }
 }
 
-/** Derived from the job alone, so that a repeated call gets the same answer as the first. */
+/** Derived from the job alone, so that a repeated call gets the same outcome as the first. */
 function wasRefused(job: SwapJob): boolean {
   return job.status === 'FAILED' && job.submittedAt === null && job.failure?.code !== 'NOT_SUBMITTED'
 }
 
-/** What is wrong with either image, or both, at its place in the input. */
+/** The issues of both images, each with its path in the input. */
 function toIssues(
   input: CreateSwapInput,
   images: Readonly<Record<'target' | 'swap', Awaited<ReturnType<FindInputImage>>>>,
@@ -206,15 +207,16 @@ function toIssues(
   })
 }
 
-/** The images as they were asked for, not the addresses made of them: those end, and differ each time. */
+/** The images as requested. Signed addresses are not used: they expire and differ each time. */
 function toContent({ targetImage, swapImage }: CreateSwapInput): readonly unknown[] {
   return [targetImage, swapImage].map(({ url, uploadId, resultOf }) => url ?? [uploadId ?? null, resultOf ?? null])
 }
 
 /**
- * Whether the input that an idempotency key was first used with asks for the same job. The digest covers the images, the
- * client reference and the tags, and once the job is forgotten also its hook address. Other members are compared with the
- * job itself, so that the digests of earlier versions stay valid. `waitMs` and `reuseSameContent` may differ: they do not change the job that the key stands for.
+ * Whether a repeated idempotency key requests the same job as its first use. The fingerprint covers the images, the
+ * client reference and the tags; once the job is forgotten, also its hook address. Other members are compared with the
+ * job itself, so that fingerprints of earlier versions stay valid. `waitMs` and `reuseSameContent` may differ: they do
+ * not change the job.
  */
 function isSameSwap(
   { job, fingerprint }: Extract<CreatedJob, { kind: 'existing' }>,
@@ -242,7 +244,7 @@ function toIdempotency(
   return { key, fingerprint: fingerprintOf(input), sealedKeys: seal.listSealedKeys(tenant, key) }
 }
 
-/** A digest of the images, the client reference and the tags, which are erased with the job. */
+/** Digest of the images, the client reference and the tags, because these are erased with the job. */
 function fingerprintOf(input: CreateSwapInput): string {
   return digestOf([...toContent(input), input.clientReference ?? null, input.tags ?? []])
 }

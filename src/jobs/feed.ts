@@ -1,29 +1,29 @@
 /**
- * A feed: a stream of states that is asked instead of queued. Whoever reads says when it is ready for more, and is
- * given the newest there is then; so a slow reader holds nothing back, and nothing piles up for it. A ring says that
- * asking may be worth while; it carries nothing, and may come twice.
+ * A feed: a stream of states that is read on demand, without a queue. A read returns the newest state, so a slow reader
+ * delays no other reader and needs no buffer. A notification says only that another read may return an event; it
+ * carries no state and may be duplicated.
  */
 import { createAutoResetEvent } from '../lib/async/auto-reset-event.ts'
 
-/** While nothing changes the state is repeated this often, so that a silent line can be told from a quiet job. */
+/** If nothing changes, the state is repeated this often, so that a dead connection can be told from a quiet job. */
 export const REPEAT_AFTER_MS = 30_000
 
 export interface Feed<Event extends object> {
   /**
-   * The next event that this reader was not given; null while there is none: then wait for the ring. One read at a
-   * time. An event that several readers are given at the same moment is the same object.
+   * Returns the next event that this reader has not received; null if there is none: then wait for a notification. One
+   * read at a time. Readers that read at the same moment share one event object.
    */
   read(): Promise<Event | null>
-  /** The next read gives an event though nothing has changed. */
+  /** Makes the next read return an event even if nothing has changed. */
   repeat(): void
-  /** Whether the last event was given. */
+  /** Whether the last event was returned. */
   isOver(): boolean
   close(): void
 }
 
-/** What can be read as a feed, or iterated. Nothing is attached, and nothing need be closed, before one of the two. */
+/** A source that can be opened as a feed or iterated. Until then nothing is attached, and nothing needs closing. */
 export interface FeedSource<Event extends object> extends AsyncIterable<Event> {
-  /** Attached when this returns: what changes from then on is rung. `notify` must not throw. */
+  /** Attaches to the wake-ups before it returns, so later changes call `notify`, which must not throw. */
   open(notify: () => void): Feed<Event>
 }
 
@@ -31,7 +31,7 @@ export function createFeedSource<Event extends object>(open: (notify: () => void
   return { open, [Symbol.asyncIterator]: () => iterate(open) }
 }
 
-/** A plain iterator: every event in order, and the end after the last one. `return()` ends a wait as well. */
+/** Iterates over a feed; ends after its last event. `return()` also ends a pending wait. */
 function iterate<Event extends object>(open: (notify: () => void) => Feed<Event>): AsyncIterableIterator<Event> {
   const signal = createAutoResetEvent()
   const feed = open(signal.notify)

@@ -1,4 +1,4 @@
-/** Erasing: of jobs whose time is over or whose owner asks for it, and of images that nobody needs any more. */
+/** Erases jobs that expired or whose owner asks for it, and images that are no longer used. */
 import { requireScope, type Viewer } from '../auth/viewer.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/time/clock.ts'
@@ -26,9 +26,9 @@ export type ForgetOutcome =
   | { readonly kind: 'notDone'; readonly job: SwapJob }
 
 export interface Forgetter {
-  /** All of them, or none: when one is unknown or not done, nothing is erased. */
+  /** Erases all of the jobs or none: if one is unknown or not done, nothing is erased. */
   forget(viewer: Viewer, ids: readonly string[]): Promise<ForgetOutcome>
-  /** Erases what is due, until `stopping` aborts. */
+  /** Erases expired jobs and images until `stopping` aborts. */
   run(stopping: AbortSignal, telemetry: Pick<Telemetry, 'backgroundFailed'>): Promise<void>
 }
 

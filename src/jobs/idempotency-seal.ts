@@ -1,19 +1,19 @@
 /**
- * What is left of an idempotency key when its job is forgotten: keyed hashes (HMAC) of the key, and of its fingerprint
- * with the caller's hook address. They still recognise the same call, and tell nothing to a reader of the database.
+ * Replaces the idempotency key of a forgotten job with keyed hashes (HMAC): one of the key, one of its fingerprint and
+ * the caller's hook address. They still recognise the same call, and reveal nothing to a reader of the database.
  */
 import { createSigner } from '../lib/crypto/signer.ts'
 import type { KeySeal } from '../store/job-store.ts'
 
 export interface IdempotencySeal extends KeySeal {
-  /** Under each of the gateway's secrets. */
+  /** The hash of a key under each of the gateway's secrets. */
   listSealedKeys(tenant: string, key: string): readonly string[]
   isSealedFingerprint(sealed: string, fingerprint: string, hookUrl: string | null): boolean
 }
 
 const PREFIX = 'sealed:'
 
-/** @param secrets the first seals, all recognise. */
+/** @param secrets the first one seals; all recognise. */
 export function createIdempotencySeal(secrets: readonly [string, ...string[]]): IdempotencySeal {
   const signers = secrets.map((secret) => createSigner([secret], 'swapface idempotency key'))
   const all = createSigner(secrets, 'swapface idempotency key')

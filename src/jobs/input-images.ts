@@ -1,4 +1,4 @@
-/** The images of a new swap: from what the caller names to the addresses that the upstream is given. */
+/** Maps the images that a caller names to the addresses that the upstream fetches. */
 import type { Viewer } from '../auth/viewer.ts'
 import { bestLink } from '../domain/links.ts'
 import type { ImageOrigin } from '../domain/swap-job.ts'
@@ -14,11 +14,11 @@ export interface InputImagesParts {
   readonly store: Pick<JobStore, 'findOwnJobs'>
   readonly images: Pick<ImageStore, 'extendImage' | 'findImage' | 'findOwnImages'>
   readonly addresses: Pick<ImageAddresses, 'addressOf'>
-  /** Says which addresses may not be used. */
+  /** Refuses addresses that are not allowed. */
   readonly guard: Pick<AddressGuard, 'checkUrl'>
-  /** Whether the upstream can reach us at all. */
+  /** Whether the upstream can fetch from this gateway. */
   readonly isReachable: boolean
-  /** How long the upstream may take to come for an image. */
+  /** How long an image must stay available to the upstream. */
   readonly neededForMs: number
   readonly clock: Pick<Clock, 'now'>
 }
@@ -32,7 +32,7 @@ export type FindInputImage = (viewer: Viewer, given: ImageInput) => Promise<Inpu
 
 const NO_ORIGIN: ImageOrigin = { uploadId: null, resultOf: null }
 
-/** Why the caller's own hook must not be at this address; null if it may. */
+/** Returns why a caller's hook address is not allowed; null if it is. */
 export function findHookIssue(guard: Pick<AddressGuard, 'checkUrl'>, hookUrl: string): SwapInputIssue | null {
   const issue = findRefusal(guard, hookUrl, 'A hook address')
   return issue && { ...issue, path: ['input', 'hookUrl'] }

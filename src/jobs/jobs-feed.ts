@@ -1,12 +1,12 @@
 /**
- * The feed of one subscriber to all jobs of a viewer, read on demand: a snapshot of the unfinished jobs, or the changes since
- * a cursor; then CAUGHT_UP; then each change.
+ * The feed of one subscriber to all jobs of a viewer, read on demand: a snapshot of the unfinished jobs, or the changes
+ * since a cursor; then CAUGHT_UP; then each change.
  *
  *   opening → SNAPSHOT | REPLAY → live
  *
- * The log behind it is the jobs themselves, in the order of their last change. A cursor is a position in that order, so
- * reading on from it gives each changed job once, as it is now, however slowly the subscriber reads. The end of the snapshot
- * or replay is fixed at its beginning; a job that changes meanwhile moves behind it, and comes as a change.
+ * The jobs themselves are the log, in the order of their last change. A cursor is a position in that order, so reading
+ * on from it returns each changed job once, in its current state, however slowly the subscriber reads. The end of the
+ * snapshot or replay is fixed at its start; a job that changes meanwhile moves behind that end and is sent as a change.
  */
 import { maySee, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
@@ -22,11 +22,11 @@ export type JobEventKind = (typeof JOB_EVENT_KINDS)[number]
 
 export interface JobEvent {
   readonly kind: JobEventKind
-  /** Where to go on from after this event. */
+  /** The position from which to resume after this event. */
   readonly cursor: string
   /** Null for CAUGHT_UP and KEEPALIVE. */
   readonly job: SwapJob | null
-  /** Whether what came before this event could not be replayed. */
+  /** Whether changes before this event could not be replayed. */
   readonly gap: boolean
 }
 
@@ -35,7 +35,7 @@ const CURSOR_LIFETIME_MS = 24 * 60 * 60 * 1_000
 /** Changes that one read takes from the store. */
 export const CHANGES_PER_PAGE = 100
 
-/** A change, and the event for all subscribers that are up to date. */
+/** A change, and the event shared by all subscribers that are up to date. */
 export interface Change extends ChangedJob {
   readonly event: JobEvent
 }
@@ -48,15 +48,15 @@ export interface TailPosition {
 
 export interface JobsFeedParts {
   readonly store: Pick<JobStore, 'findLastChange' | 'listChanges'>
-  /** The changes after a position that subscribers are up to date with. */
+  /** Reads the changes after a position that subscribers are up to date with. */
   readonly readTail: (position: TailPosition) => Promise<readonly Change[]>
   readonly bus: Pick<EventBus, 'subscribeTenant'>
   readonly clock: Pick<Clock, 'now'>
   readonly viewer: Viewer
   readonly filter: JobFilter
-  /** Where to go on from; null: from a snapshot. */
+  /** The position to resume from; null: start with a snapshot. */
   readonly cursor: Cursor | null
-  /** Called when another read may give an event. */
+  /** Called when another read may return an event. */
   readonly notify: () => void
 }
 
@@ -117,7 +117,7 @@ export class JobsFeed implements Feed<JobEvent> {
   async #begin(): Promise<void> {
     const { store, viewer, cursor, clock } = this.#parts
     this.#caughtUpAt = await store.findLastChange(viewer.tenant)
-    // A position that the store has not reached yet is one of another store.
+    // A position beyond the store's last change comes from another store.
     const isValid =
       cursor !== null && cursor.sequence <= this.#caughtUpAt && cursor.at > clock.now() - CURSOR_LIFETIME_MS
     this.#hasGap = cursor !== null && !isValid
@@ -136,7 +136,7 @@ export class JobsFeed implements Feed<JobEvent> {
     this.#next = 0
   }
 
-  /** The next change of the page that the subscriber may see and asked for; null if there is none. */
+  /** Returns the next change of the page that the viewer may see and that matches the filter; null if there is none. */
   #takeFromPage(): JobEvent | null {
     const { viewer, filter } = this.#parts
     for (let change = this.#page[this.#next]; change; change = this.#page[this.#next]) {
@@ -156,7 +156,7 @@ export class JobsFeed implements Feed<JobEvent> {
   }
 }
 
-/** A position among the changes, and when it was handed out. */
+/** A position among the changes, and when it was issued. */
 export interface Cursor {
   readonly sequence: number
   readonly at: number

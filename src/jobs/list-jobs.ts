@@ -21,13 +21,13 @@ export interface JobPage {
   readonly jobs: readonly SwapJob[]
   readonly hasNextPage: boolean
   readonly hasPreviousPage: boolean
-  /** Up to 10,000, and only when it is asked for. */
+  /** Counts the jobs that match, up to 10,000. Queries the store only when called. */
   count(): Promise<number>
 }
 
 /**
- * A page of the viewer's own jobs, what was made last first. As they are stored: a list asks the upstream nothing.
- * @throws {GatewayError} code INVALID_INPUT for arguments that do not go together.
+ * Lists a page of the viewer's jobs, the newest first, as they are stored: it never queries the upstream.
+ * @throws {GatewayError} code INVALID_INPUT if the arguments contradict each other or are out of range.
  */
 export type ListJobs = (viewer: Viewer, filter: JobFilter, page: PageArguments) => Promise<JobPage>
 
@@ -44,12 +44,12 @@ export function createListJobs(store: Pick<JobStore, 'listJobs' | 'countJobs'>):
     const cursor = isBackward ? before : after
     const from = cursor == null ? null : parseCursor(cursor)
     const { jobIds, tenant } = viewer
-    // Whoever may see some jobs only lists those.
+    // A viewer that is limited to some jobs may list only those.
     const filter =
       jobIds === null ? asked : { ...asked, ids: (asked.ids ?? [...jobIds]).filter((id) => jobIds.has(id)) }
     const direction = isBackward ? 'backward' : 'forward'
-    // One more tells whether there is more.
     if (!isStorableFilter(filter)) return EMPTY
+    // One extra job tells whether there is another page.
     const found = await store.listJobs(tenant, filter, { from, direction, limit: size + 1 })
     const isMore = found.length > size
     const jobs = isBackward ? found.slice(-size) : found.slice(0, size)
@@ -64,7 +64,7 @@ export function createListJobs(store: Pick<JobStore, 'listJobs' | 'countJobs'>):
 
 const EMPTY: JobPage = { jobs: [], hasNextPage: false, hasPreviousPage: false, count: async () => 0 }
 
-/** False for a filter that no job fits, and that a database may reject. */
+/** False for a filter that matches no job and that a database may reject. */
 function isStorableFilter({ ids, tags, clientReference }: JobFilter): boolean {
   return [...(ids ?? []), ...(tags ?? []), clientReference ?? ''].every(isStorable)
 }

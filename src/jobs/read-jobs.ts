@@ -5,15 +5,15 @@ import { isDone } from '../domain/swap-job.ts'
 import type { JobStore } from '../store/job-store.ts'
 import type { Confirmer } from './lifecycle/confirm-swap.ts'
 
-/** Upstream fetches that one request of a caller may cause; jobs beyond that are answered from the store. */
+/** Upstream fetches that one request may cause; further jobs are returned as stored. */
 export const MAX_FETCHES_PER_REQUEST = 20
 
-/** Reads the viewer's own jobs, for one request. Null for an unknown job and for a foreign one alike. */
+/** Reads the viewer's jobs, for one request. Null for a job that is unknown or that the viewer may not see. */
 export type ReadJobs = (ids: readonly string[]) => Promise<(SwapJob | null)[]>
 
 /**
- * Opens the reading of one request. Unfinished jobs are looked up at the upstream on the way, finished ones never.
- * A job whose fetch fails is answered as it is stored: one bad key never fails its batch.
+ * Creates the reader of one request. It refreshes unfinished jobs from the upstream, up to the limit of fetches. If a
+ * fetch fails, the job is returned as stored: one bad id never fails its batch.
  */
 export function createReadJobs(
   viewer: Viewer,
@@ -34,13 +34,13 @@ export function createReadJobs(
   }
 }
 
-/** The jobs that the viewer may see, in the order asked for; null for an unknown one and for any other alike. */
+/** Returns the jobs in the order of `ids`; null for a job that is unknown or that the viewer may not see. */
 export async function findVisibleJobs(
   store: Pick<JobStore, 'findOwnJobs'>,
   viewer: Viewer,
   ids: readonly string[],
 ): Promise<(SwapJob | null)[]> {
-  // No job has any other id, and a database may reject the query.
+  // No job has an id that is not storable, and a database may reject such a query.
   const storable = ids.filter(isStorable)
   const found = storable.length === 0 ? [] : await store.findOwnJobs(viewer.tenant, storable)
   const jobs = new Map(storable.map((id, n) => [id, found[n] ?? null]))

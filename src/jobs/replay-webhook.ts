@@ -7,7 +7,7 @@ import { findVisibleJobs } from './read-jobs.ts'
 
 export type ReplayOutcome =
   | { readonly kind: 'replayed'; readonly job: SwapJob }
-  /** It is not done yet, or it has no hook. */
+  /** The job is not done, is forgotten, or has no webhook. */
   | { readonly kind: 'nothingToSend'; readonly job: SwapJob }
   | { readonly kind: 'notFound' }
 
@@ -18,7 +18,7 @@ export interface ReplayWebhookParts {
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** Sends a job's event again, with the same id, from the beginning of the schedule. */
+/** Schedules a job's webhook again, with the same event id and from the first attempt. */
 export type ReplayWebhook = (viewer: Viewer, id: string) => Promise<ReplayOutcome>
 
 export function createReplayWebhook({ store, webhooks, onWebhook, clock }: ReplayWebhookParts): ReplayWebhook {

@@ -13,10 +13,10 @@ export interface RetrySwapInput {
 export type RetryOutcome =
   | CreateSwapOutcome
   | { readonly kind: 'notFound'; readonly ids: readonly string[] }
-  /** It is not over, it succeeded, or its images have been erased. */
+  /** The job is not done, succeeded, or is forgotten. */
   | { readonly kind: 'wrongState'; readonly job: SwapJob }
 
-/** Runs a failed, lost or canceled job again with the same images: a new job, that costs anew. */
+/** Creates a new job with the images of a failed, lost or canceled one. The new job is charged separately. */
 export type RetrySwap = (viewer: Viewer, input: RetrySwapInput) => Promise<RetryOutcome>
 
 export function createRetrySwap(store: Pick<JobStore, 'findOwnJobs'>, createSwap: CreateSwap): RetrySwap {

@@ -1,4 +1,4 @@
-/** How long swaps take, and whether the service is healthy: derived from recent jobs, because the upstream reports neither. */
+/** Swap latency and service health, derived from recent jobs because the upstream reports neither. */
 import { requireAllJobs, requireScope, type Viewer } from '../auth/viewer.ts'
 import { MAX_INT } from '../domain/storable.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
@@ -9,9 +9,9 @@ import type { UpstreamBreaker } from './lifecycle/upstream-breaker.ts'
 
 const RECENT_MS = 60 * 60 * 1_000
 const MAX_RECENT = 200
-/** Many callers ask, and it hardly changes. */
+/** Facts are read often and change slowly. */
 const FACTS_TTL_MS = 5_000
-/** If hooks reported a smaller share of the ends, hooks do not arrive. */
+/** If hooks reported a smaller share of the finished jobs, hooks are not arriving. */
 const HEALTHY_SHARE = 0.5
 const MAX_COUNTED = 1_000
 
@@ -31,7 +31,7 @@ export interface Service {
 }
 
 export interface Progress {
-  /** Waiting jobs that would be submitted before it if no further ones came; null once it is sent. */
+  /** Waiting jobs ahead of this one, if no more arrive; null once it is sent. */
   readonly ahead: number | null
   readonly medianDoneAt: number | null
   readonly p90DoneAt: number | null
@@ -41,7 +41,7 @@ export interface Progress {
 export interface Usage extends UsageSums {
   readonly from: number
   readonly to: number
-  /** What may still be spent today; null if the day has no limit, or the window is longer than a day. */
+  /** Units left for today; null if the day has no limit, or the window is longer than a day. */
   readonly remaining: number | null
   readonly inFlight: number
   readonly maxInFlight: number
@@ -56,7 +56,7 @@ export function createServiceStatus(parts: ServiceStatusParts): ServiceStatus {
 export class ServiceStatus {
   readonly #parts: ServiceStatusParts
   #recent: { readonly at: number; readonly facts: Promise<Facts> } | null = null
-  /** The queue as it is being read, once for all jobs of an answer: the position of each waiting job. */
+  /** The read of the queue in progress, shared by concurrent estimates: the position of each waiting job. */
   #order: Promise<ReadonlyMap<string, number>> | null = null
 
   constructor(parts: ServiceStatusParts) {
@@ -71,7 +71,7 @@ export class ServiceStatus {
     }
   }
 
-  /** Null for a job that is done. */
+  /** Estimates when the job will be done; null if it is done. */
   async estimate(job: SwapJob): Promise<Progress | null> {
     if (isDone(job.status)) return null
     const { clock, room } = this.#parts
@@ -81,7 +81,7 @@ export class ServiceStatus {
     const ahead = isWaiting ? await this.#countAhead(job.id) : null
     const begun = job.submittedAt ?? now
     const doneAt = (ms: number | null) =>
-      // As many jobs run at a time as there is room for.
+      // Assumes that `maxInFlight` jobs run at a time.
       ms === null ? null : begun + ms * (1 + Math.floor((ahead ?? 0) / room.maxInFlight))
     const overdue = slowMs !== null && job.submittedAt !== null && now > job.submittedAt + slowMs
     return { ahead, medianDoneAt: doneAt(typicalMs), p90DoneAt: doneAt(slowMs), overdue }
@@ -120,7 +120,7 @@ export class ServiceStatus {
     if (this.#recent === null || this.#recent.at + FACTS_TTL_MS <= now) {
       const reading = this.#readFacts()
       this.#recent = { at: now, facts: reading }
-      // The next call reads again.
+      // A failed read is not cached.
       reading.catch(() => {
         this.#recent = null
       })
@@ -136,7 +136,7 @@ export class ServiceStatus {
     return { typicalMs: at(0.5), slowMs: at(0.9), hooksHealthy: ended === 0 || endedByHook >= ended * HEALTHY_SHARE }
   }
 
-  /** At most `MAX_COUNTED`; the whole queue for a job that came after it was read. */
+  /** Returns at most `MAX_COUNTED`. A job that is missing from the read counts as behind all that it returned. */
   async #countAhead(jobId: string): Promise<number> {
     this.#order ??= this.#readOrder()
     const aheadOf = await this.#order
@@ -153,7 +153,7 @@ export class ServiceStatus {
   }
 }
 
-/** Usage is summed in steps: a window begins with the step that it would begin in. */
+/** Usage is summed in steps, so a window starts at the start of its first step. */
 function startOfStep(at: number): number {
   return at - (at % USAGE_STEP_MS)
 }

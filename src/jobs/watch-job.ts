@@ -1,8 +1,8 @@
 /**
- * Watching one job: the state now, then each newer state, then one with a final status, then the end.
+ * Watches one job: emits the current state, then each newer state, and ends after a final one.
  *
- * The order is the promise: attach to the wake-ups first, read second, drop what is not newer. A change between the
- * read and the attachment cannot be missed that way, and a final state is always the newest.
+ * It attaches to the wake-ups first, reads second, and drops a state that is not newer. So no change between the two is
+ * missed, and the last state emitted is the final one.
  */
 import DataLoader from 'dataloader'
 import { requireScope, type Viewer } from '../auth/viewer.ts'
@@ -15,28 +15,28 @@ import { pollSooner } from './lifecycle/poll-sooner.ts'
 import { findVisibleJobs } from './read-jobs.ts'
 import { createFeedSource, type Feed, type FeedSource } from './feed.ts'
 
-/** Jobs that one statement reads. */
+/** Jobs per statement. */
 const MAX_BATCH = 500
 
 export interface WatcherParts {
   readonly store: Pick<JobStore, 'applyDecision' | 'findJob' | 'findJobs' | 'findOwnJobs'>
   readonly bus: Pick<EventBus, 'subscribeJob'>
   readonly clock: Clock
-  /** Aborts when the program stops: whoever waits then is given the state as it is. */
+  /** Aborts when the program stops; pending waits then return the current state. */
   readonly stopping: AbortSignal
 }
 
 export interface Watcher {
-  /** The viewer's own job, by its gateway id or upstream id; null for an unknown job and for a foreign one. */
+  /** Finds the job by its gateway or upstream id; null if it is unknown or the viewer may not see it. */
   watch(viewer: Viewer, id: string): Promise<FeedSource<SwapJob> | null>
-  /** Resolves to the job when it is done, or as it is after `waitMs` or when the program stops. */
+  /** Resolves to the job when it is done, or to its current state after `waitMs` or when the program stops. */
   awaitDone(job: SwapJob, waitMs: number): Promise<SwapJob>
 }
 
 export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Watcher {
   /**
-   * Reads that were asked for and have not begun: all who are rung by one change share one, and are given one object.
-   * A read that is under way could be older than the ring.
+   * Reads that are requested and have not started. Readers that one change wakes share a read and its job object. A
+   * read in progress is not shared: it may be older than the wake-up.
    */
   const upcoming = new Map<string, Promise<SwapJob | null>>()
   const rows = new DataLoader<string, SwapJob | null>(
@@ -60,7 +60,7 @@ export function createWatcher({ store, bus, clock, stopping }: WatcherParts): Wa
       read: async () => {
         const job = await readJob(jobId)
         if (job && job.version <= shownVersion) return null
-        // Watched already: a look that has not been decided on by now takes account of it by itself.
+        // Polls scheduled from now on see the watcher by themselves; only the stored time has to move.
         if (job && shownVersion === 0) await pollSooner(store, job, clock.now())
         isOver = !job || isDone(job.status)
         shownVersion = job?.version ?? shownVersion

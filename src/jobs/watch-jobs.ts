@@ -1,4 +1,4 @@
-/** Watching all jobs of a viewer (`jobs-feed.ts`), with one read for all subscribers that are up to date. */
+/** Watches all jobs of a viewer (`jobs-feed.ts`), with one read for all subscribers that are up to date. */
 import DataLoader from 'dataloader'
 import { requireScope, type Viewer } from '../auth/viewer.ts'
 import type { EventBus } from '../bus/event-bus.ts'
@@ -23,8 +23,9 @@ export interface JobsWatcherParts {
 }
 
 /**
- * All jobs of the viewer that fit `filter` as they are now. Without `after` it begins with the unfinished ones.
- * @throws {GatewayError} code INVALID_INPUT when `after` is no cursor of ours.
+ * Watches the viewer's jobs that currently match `filter`. Without `after`, starts with a snapshot of the unfinished
+ * ones.
+ * @throws {GatewayError} code INVALID_INPUT if `after` is not one of our cursors, or the filter is invalid.
  */
 export type WatchJobs = (viewer: Viewer, filter: JobFilter, after: string | null) => FeedSource<JobEvent>
 
