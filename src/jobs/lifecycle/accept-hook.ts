@@ -1,7 +1,7 @@
 /**
- * Takes hooks: checks the token, writes the hook to the journal, answers 200, and only then acts on it. A hook in the
- * journal is followed until the verdict on its own id settles it: through fetches that fail or lag behind, an outage of
- * the database, and the end of this process.
+ * Accepts hooks: verifies the token and journals the hook before the 200, then follows it in the background. A
+ * journaled hook is followed until the verdict on its own id settles it, across failed fetches, database outages and
+ * restarts.
  */
 import { faultPoint } from '../../lib/fault-points.ts'
 import type { Background } from '../../lib/async/background.ts'
@@ -16,7 +16,7 @@ import type { Confirmer } from './confirm-swap.ts'
 import { type FollowedHook, FollowedHooks } from './followed-hooks.ts'
 import type { HookAddresses } from './hook-addresses.ts'
 
-/** Looks at a hook of a job that the reconciler polls as well. */
+/** Checks of one hook, if the reconciler polls its job as well. */
 const MAX_LOOKS = 6
 
 export interface HookTakerParts {
@@ -32,30 +32,30 @@ export interface HookTakerParts {
   readonly stopping: AbortSignal
 }
 
-/** `kept`: the hook will be followed, whatever happens to this process. `notKept`: it could not be written. */
+/** `recorded`: the hook is in the journal and will be followed, even after a crash. `notRecorded`: it is not. */
 export type HookVerdict = 'recorded' | 'notRecorded'
 
 export interface HookTaker {
-  /** The job that a hook's token was made for; null for a forged token, which costs no query and no write. */
+  /** Returns the job id of a valid hook token; null for a forged one, which costs no query and no write. */
   recognise(token: string): string | null
   /**
-   * Takes one hook of a job. The body is a hint: only the gateway's own fetch changes the job. A hook that comes twice,
-   * late, or for a finished job makes no difference and is not an error.
+   * Journals one hook of a job and follows it. The body is a hint: only the gateway's own fetch changes the job. A
+   * duplicate or late hook, or one for a finished job, is a no-op and not an error.
    */
   accept(jobId: string, body: string): Promise<HookVerdict>
   /**
-   * Looks once more at every hook of the job that has not been settled. Resolves to false if the upstream could not be
-   * reached for one of them: then the look has to be repeated.
+   * Checks every unsettled hook of the job once more. Resolves to false if the upstream could not be reached for one of
+   * them; the caller must then repeat the check.
    */
   lookOnceMore(jobId: string): Promise<boolean>
 }
 
-/** Resumes at once the hooks that an earlier process left in the journal. */
+/** Opens the hook taker, which at once resumes the hooks that an earlier process left in the journal. */
 export function openHookTaker(parts: HookTakerParts): HookTaker {
   const { store, journal, upstream, confirmer, hookAddresses, telemetry, background, clock, random, stopping } = parts
   const followed = new FollowedHooks(clock, stopping)
 
-  /** @returns whether the hook is settled, and whether the upstream answered. */
+  /** @returns whether the hook is settled, and whether the upstream could be reached. */
   const look = async ({ jobId, upstreamId }: HookRecord, looks: number) => {
     const job = await store.findJob(jobId)
     if (!job || isSettled(job)) return { isSettled: true, isReached: true }
@@ -89,7 +89,7 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
     background.run('process a hook', () => follow(hook))
   }
 
-  /** @throws if there is no room for another hook of the job. */
+  /** @throws if the job has too many hooks, and none of them can be dropped. */
   const startFollowing = (record: HookRecord): FollowedHook => {
     const dropped = followed.makeRoom(record.jobId)
     if (dropped === false) throw new Error('too many different hooks of one job are waiting')

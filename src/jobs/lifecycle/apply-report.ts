@@ -13,9 +13,9 @@ import { pollSooner } from './poll-sooner.ts'
 export interface ApplyReportParts {
   readonly store: Pick<JobStore, 'applyDecision' | 'findJob'>
   readonly bus: Pick<EventBus, 'publish' | 'isWatched'>
-  /** Hears that there is room upstream for another job. */
+  /** Called when the job is not in flight, so another may be submitted. */
   readonly onRoom: () => void
-  /** Hears that there is an event to tell. */
+  /** Called when a webhook was recorded. */
   readonly onWebhook: () => void
   readonly telemetry: Pick<Telemetry, 'jobMoved' | 'evidenceTooLate' | 'upstreamIdTaken'>
   readonly deadlines: Deadlines
@@ -24,13 +24,13 @@ export interface ApplyReportParts {
 }
 
 /**
- * Applies one report to a job, at most once per version, and resolves to the job as it then is.
- * A late or repeated report changes nothing and is not an error: hook, query and reconciler race by design, and the
- * loser stays silent. The only writer of a status; whoever waits for the job is woken after the commit.
+ * Applies one report to a job, at most once per version, and resolves to the job's current state. A late or duplicate
+ * report is a no-op, not an error: hooks, queries and the reconciler race by design. This is the only writer of a
+ * status; it publishes a wake-up after the commit.
  */
 export type ApplyReport = (job: SwapJob, report: Report) => Promise<SwapJob>
 
-/** Somebody else moved the job this often in a row: not a race any more, a mistake. */
+/** Compare-and-set failures in a row after which the report fails: so many are a bug, not a race. */
 const MAX_TRIES = 20
 
 export function createApplyReport(parts: ApplyReportParts): ApplyReport {
@@ -54,7 +54,7 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
         })
       if (written === 'taken') {
         telemetry.upstreamIdTaken(current, report)
-        // An id that is another job's says nothing of this one: whether it was accepted is not known.
+        // The id belongs to another job, so it is unknown whether this job was accepted.
         return report.finding.kind === 'accepted'
           ? apply(current, { ...report, finding: { kind: 'unconfirmed' } })
           : current
@@ -67,7 +67,7 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
           telemetry.jobMoved(written, report)
           bus.publish(written)
         } else if (!isWatched && bus.isWatched(written.id)) {
-          // Somebody has come since it was decided when to look next.
+          // A watcher arrived after the next poll was scheduled.
           await pollSooner(store, written, report.at)
         }
         return written
@@ -81,7 +81,7 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
   return apply
 }
 
-/** The end of a job, for whoever wants to be told of it. */
+/** The webhook of a job's end; null if the job does not end or its owner wants no webhook. */
 function toWebhook(job: SwapJob, decision: Decision, at: number): NewWebhook | null {
   if (job.hookUrl === null || decision.kind !== 'transition' || !isDone(decision.to)) return null
   const ended = { ...job, ...decision.patch, status: decision.to, version: job.version + 1 }

@@ -1,8 +1,7 @@
 /**
- * The only caller of the upstream's fetch, and so the only way an outcome is believed. Queries, polls and hooks all come
- * through here. Polls and queries of one job share a fetch, and leave a second between two. A hook's
- * fetch starts at once, at most one a second for each job (`HookQueue`). All fetches together keep to a rate, and none is made
- * while the upstream is down.
+ * The only caller of the upstream's fetch, for queries, polls and hooks. Polls and queries of one job share a fetch and
+ * leave a second between two. A hook's fetch starts at once, at most one per second for each job (`HookQueue`). All
+ * fetches share a rate limit, and none is sent while the circuit breaker is open.
  */
 import type { Clock } from '../../lib/time/clock.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
@@ -19,7 +18,7 @@ import { HookQueue } from './hook-queue.ts'
 import type { CopyOutcome, Mirror } from '../images/mirror-result.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
-/** The least time between two fetches of one job. */
+/** Minimum time from any fetch of a job to its next poll or query, and between two fetches for its hooks. */
 const FETCH_SPACING_MS = 1_000
 
 export interface ConfirmerParts {
@@ -28,11 +27,11 @@ export interface ConfirmerParts {
   readonly applyReport: ApplyReport
   readonly breaker: UpstreamBreaker
   readonly mirror: Pick<Mirror, 'copySoon'>
-  /** Limits the rate of fetches, of all jobs together. */
+  /** Limits the fetch rate of all jobs together. */
   readonly fetchLimiter: RateLimiter
   readonly telemetry: Pick<Telemetry, 'fetchUnanswered' | 'hookNotBound'>
   readonly clock: Clock
-  /** Aborts when the gateway stops: no fetch that still waits for its turn is made then. */
+  /** Aborts when the gateway stops; fetches that still wait for a slot are then skipped. */
   readonly stopping: AbortSignal
 }
 
@@ -42,10 +41,10 @@ export function createConfirmer(parts: ConfirmerParts): Confirmer {
 
 export class Confirmer {
   readonly #parts: ConfirmerParts
-  /** Fetches of polls and queries in progress, and polls that wait for their turn; by job id. */
+  /** Fetches in progress for polls and queries, and polls that wait for a slot; by job id. */
   readonly #flights = new Map<string, Promise<Confirmed>>()
   readonly #waiting = new Map<string, Promise<Confirmed>>()
-  /** When each job was last fetched, for whatever reason. */
+  /** When each job was last fetched, by any caller. */
   readonly #lastFetchAt: TtlCache<number>
   readonly #hookQueue: HookQueue
 
@@ -61,8 +60,8 @@ export class Confirmer {
   }
 
   /**
-   * For a query: joins a fetch of the job that is in progress or starts one. Returns the job as given if it is done, is
-   * not upstream yet, was fetched less than a second ago, or if no fetch is free now.
+   * For a query: joins the job's fetch in progress or starts one. Returns the job unchanged if it is done, is not
+   * upstream yet, was fetched less than a second ago, or if the circuit breaker or the rate limit allows no fetch now.
    */
   async refresh(job: SwapJob): Promise<SwapJob> {
     const { breaker, fetchLimiter } = this.#parts
@@ -78,8 +77,8 @@ export class Confirmer {
   }
 
   /**
-   * For the reconciler: fetches when it is the job's turn, once for all callers that wait for it; not at all while the
-   * upstream is down.
+   * For the reconciler: waits for a slot and fetches once for all callers that wait. Does not fetch while the circuit
+   * breaker is open.
    */
   async poll(job: SwapJob): Promise<Confirmed> {
     if (isDone(job.status) || job.upstreamId === null) return unanswered(job)
@@ -89,9 +88,9 @@ export class Confirmer {
   }
 
   /**
-   * For a hook: fetches at once, or in the job's next turn if a hook of it was fetched less than a second ago.
-   * @param hintedId the id that the hook named. It is used only while the job has none of its own, and believed only if
-   * the fetched document is bound to this job. The verdict is about this id and no other.
+   * For a hook: fetches at once, or in the job's next slot if one of its hooks was fetched less than a second ago.
+   * @param hintedId the id that the hook named. It is used only while the job has no id of its own, and trusted only if
+   * the fetched document is bound to this job. The verdict is about this id only.
    */
   async confirmHook(job: SwapJob, hintedId: string | null): Promise<Confirmed> {
     const askedId = job.upstreamId ?? hintedId
@@ -105,7 +104,7 @@ export class Confirmer {
     let current: SwapJob | null = job
     try {
       do {
-        // A fetch in progress is older than this poll; its failure is its own callers' to handle.
+        // A fetch in progress began before this poll, so it does not count. Its own callers handle its failure.
         await this.#flights.get(job.id)?.catch(() => null)
         if (!(await this.#waitForSlot(this.#spacingLeftMs(job.id)))) return unanswered(job)
         current = await store.findJob(job.id)
@@ -137,14 +136,14 @@ export class Confirmer {
     }
   }
 
-  /** To be called after the breaker has let the fetch through. */
+  /** Call it only after the breaker has let the fetch through. */
   #startFlight(job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> {
     const flight = this.#fetchAndApply(job, upstreamId, source).finally(() => this.#flights.delete(job.id))
     this.#flights.set(job.id, flight)
     return flight
   }
 
-  /** Starts the fetch of a hook's turn; `verdict` is null if there is nothing to fetch, or the breaker is open. */
+  /** Starts a fetch for a hook; `verdict` is null if there is nothing to fetch, or the breaker is open. */
   async #fetchForHook(job: SwapJob, hintedId: string) {
     const { store, breaker } = this.#parts
     const current = await store.findJob(job.id)
@@ -163,14 +162,14 @@ export class Confirmer {
     else breaker.failed()
 
     if (job.upstreamId === null) {
-      // The upstream sends a hook when a job ends: until the fetch says so too, it binds nothing.
+      // The upstream sends a hook when a job ends. Unless the fetch agrees, it does not bind the id.
       if (outcome.kind === 'nothing' || outcome.kind === 'unfinished')
         return { job, isAnswered: outcome.kind === 'unfinished', isReached, isForeign: false }
       if (!(await isBound(store, job, outcome))) {
         telemetry.hookNotBound(job)
         return { job, isAnswered: true, isReached, isForeign: true }
       }
-      // Nothing in this document says whose it is: a document that does may follow.
+      // This document echoes nothing that identifies the job. Another hook's document may.
       if (!isEchoed(outcome.echo) && this.#hookQueue.hasOthers(job.id, upstreamId))
         return { ...unanswered(job), isReached }
     }
@@ -186,8 +185,8 @@ function unanswered(job: SwapJob): Confirmed {
 }
 
 /**
- * Whether a fetched document is about this job, whose id only a hook has named: everything that the upstream echoes must
- * equal, byte for byte, what we sent, and no other job may have the id.
+ * Whether a fetched document belongs to this job, whose id only a hook has named. Everything that the upstream echoes
+ * must equal, byte for byte, what was sent, and no other job may have the id.
  */
 async function isBound(
   store: Pick<JobStore, 'findByUpstreamId'>,

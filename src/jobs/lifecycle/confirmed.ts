@@ -1,13 +1,13 @@
 import type { SwapJob } from '../../domain/swap-job.ts'
 
-/** The verdict of one fetch. */
+/** The result of one fetch. */
 export interface Confirmed {
-  /** The job after it. */
+  /** The job after the fetch was applied. */
   readonly job: SwapJob
   /** Whether the upstream made a statement about the job. */
   readonly isAnswered: boolean
-  /** Whether the upstream answered at all, if only that it does not know the id. */
+  /** Whether the upstream could be reached, even if it does not know the id. */
   readonly isReached: boolean
-  /** Whether the id that the hook named is another job's. */
+  /** Whether the id that the hook named belongs to another job. */
   readonly isForeign: boolean
 }

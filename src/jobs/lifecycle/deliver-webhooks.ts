@@ -1,7 +1,7 @@
 /**
- * Tells the callers' own hooks of ended jobs: at least once, on a schedule, with the same id and the same bytes each time.
- * What is to be sent, and when, is in the store: a process that dies loses nothing, and sends at most once too often.
- * A receiver has a share of what is under way, so that one that never answers delays nobody else.
+ * Delivers the webhooks of ended jobs: at least once, on a schedule, with the same id and the same bytes each time.
+ * Events and their due times are in the store, so a crash loses none and repeats at most one attempt of each.
+ * Concurrent attempts per receiver are limited, so a receiver that never answers does not delay the rest.
  */
 import { nextAttemptInMs, type Webhook, type WebhookAttempt } from '../../domain/webhook.ts'
 import type { Background } from '../../lib/async/background.ts'
@@ -13,17 +13,17 @@ import type { WebhookStore } from '../../store/webhook-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { SendOutcome, WebhookSender } from '../../webhooks/webhook-sender.ts'
 
-/** Attempts under way at one time, and to one receiver. */
+/** Concurrent attempts: in total, and to one receiver. */
 const MAX_AT_ONCE = 512
 export const MAX_AT_ONE_RECEIVER = 96
-/** Events taken out of the store in one go: they may all be for one receiver, which then has so many more than its share. */
+/** Events claimed at once. They may all be for one receiver, which then exceeds its share by that many. */
 const BATCH = 24
 const SHARE = MAX_AT_ONE_RECEIVER - BATCH
-/** The share of one that did not answer the last time. */
+/** Share of a receiver that did not answer its last attempt. */
 const SHARE_OF_SILENT = 4
-/** Receivers of which it is known. */
+/** Silent receivers that are remembered. */
 const MAX_SILENT = 10_000
-/** An attempt takes 15 s at most; when nothing is noted after this, whoever made it has died. */
+/** An attempt takes at most 15 s. If none is recorded by then, its process is presumed dead. */
 const CLAIM_MS = 20_000
 const LOOK_EVERY_MS = 1_000
 const GONE = 410
@@ -31,7 +31,7 @@ const GONE = 410
 export interface WebhookDelivererParts {
   readonly store: WebhookStore
   readonly sender: WebhookSender
-  /** Rung when there is an event to tell. */
+  /** Woken when a webhook was recorded. */
   readonly wakeUp: InterruptibleDelay
   readonly background: Background
   readonly telemetry: Pick<Telemetry, 'backgroundFailed' | 'webhookExhausted'>
@@ -39,13 +39,13 @@ export interface WebhookDelivererParts {
   readonly random: () => number
 }
 
-/** Delivers until `stopping` aborts; resolves then. What is under way belongs to `background`. */
+/** Delivers until `stopping` aborts, then resolves. Attempts in progress belong to `background`. */
 export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortSignal): Promise<void> {
   const { store, sender, wakeUp, background, telemetry, clock, random } = parts
   const underWay = createCounts()
-  /** Those who did not answer the last time. */
+  /** Hosts that did not answer their last attempt. */
   const silent = new Set<string>()
-  /** Those who have their share under way. */
+  /** Hosts that have used up their share. */
   const full = new Set<string>()
   let atWork = 0
 

@@ -2,17 +2,17 @@ import { type HookRecord, toRecordKey } from '../../journal/hook-journal.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import { createInterruptibleDelay, type InterruptibleDelay } from '../../lib/async/interruptible-delay.ts'
 
-/** Different hooks of one job that are followed at one time: the upstream sends one kind, so more are forged. */
+/** Distinct hooks followed per job: the upstream names one id for each job, so more are forged. */
 const MAX_OF_ONE_JOB = 16
 
-/** A hook that was taken and has not had its effect yet. */
+/** A hook that was accepted and is not settled yet. */
 export interface FollowedHook {
   readonly record: HookRecord
-  /** The pause between two looks. */
+  /** The delay before the next check. */
   readonly pause: InterruptibleDelay
-  /** Whether the upstream answered a look at this hook, without settling it. */
+  /** Whether the upstream answered a check of this hook without settling it. */
   wasAnswered: boolean
-  /** Another hook of the job has taken its place. */
+  /** Whether a newer hook of the job replaced this one. */
   isDropped: boolean
 }
 
@@ -51,8 +51,9 @@ export class FollowedHooks {
   }
 
   /**
-   * Makes room for one more hook of a job. A full job loses the oldest hook that the upstream could not place.
-   * @returns the hook that was dropped, or null; false if there is no room.
+   * Makes room for one more hook of a job. At the limit, drops the oldest hook that the upstream answered without
+   * settling.
+   * @returns the dropped hook; null if none had to be dropped; false if none can be.
    */
   makeRoom(jobId: string): FollowedHook | null | false {
     const hooks = this.listOf(jobId)

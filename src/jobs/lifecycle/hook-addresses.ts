@@ -1,20 +1,20 @@
 /**
- * The hook address of a job: `<public url>/hooks/swapface/<job id>.<mac>`. The upstream does not sign its hooks, so
- * the address itself proves that whoever calls it was given it by us for this job. The mac is checked without asking
- * the database; what the hook says is only a hint all the same.
+ * The hook address of a job: `<public url>/hooks/swapface/<job id>.<mac>`. The upstream does not sign its hooks, so the
+ * address itself proves that the gateway issued it for this job. The MAC is checked without a database query. The
+ * hook's body is still only a hint.
  */
 import { createSigner } from '../../lib/crypto/signer.ts'
 
 export interface HookAddresses {
   addressOf(jobId: string): string
-  /** The job a token was made for; null when the token is not ours. Takes the same time for every wrong mac. */
+  /** Returns the job id of a token; null if the gateway did not issue it. Compares the MAC in constant time. */
   parseToken(token: string): string | null
 }
 
 /** 128 bits in base64url. */
 const MAC_CHARS = 22
 
-/** @param secrets the first signs, all verify: so a secret is rotated. */
+/** @param secrets the first one signs, all verify, so that secrets can be rotated. */
 export function createHookAddresses(publicUrl: string, secrets: readonly [string, ...string[]]): HookAddresses {
   const signer = createSigner(secrets, 'swapface hook token', MAC_CHARS)
   const base = `${publicUrl.replace(/\/$/, '')}/hooks/swapface/`

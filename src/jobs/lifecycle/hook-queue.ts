@@ -1,24 +1,23 @@
 /**
- * The turns of one job's hooks: one fetch starts at a time, a second after the one before it. Hooks that name the same
- * id share a fetch; each other id gets a verdict of its own. The job's own id goes first, then ids that were never
- * fetched, the newest first, then the id whose fetch is longest ago: one forged hook, or many, cannot keep the right one
- * from its turn.
+ * Schedules the fetches for one job's hooks: they start one at a time, at least `spacingMs` apart. Hooks that name the
+ * same id share a fetch; each id gets its own verdict. The job's own id goes first, then ids that were never fetched,
+ * the newest first, then the id fetched longest ago. So forged hooks cannot starve the genuine one.
  */
 import type { SwapJob } from '../../domain/swap-job.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import { createTtlCache, type TtlCache } from '../../lib/time/ttl-cache.ts'
 import type { Confirmed } from './confirmed.ts'
 
-/** Longer than the longest pause between two looks at one hook. */
+/** Longer than the longest delay between two checks of one hook. */
 const REMEMBERED_MS = 120_000
 
-/** What one turn came to. `verdict` is null if nothing was fetched. */
+/** A slot that was used. `verdict` is null if nothing was fetched. */
 interface StartedFetch {
   readonly verdict: Promise<Confirmed> | null
   readonly job: SwapJob
 }
 
-/** A turn whose fetch has ended. */
+/** A slot whose fetch has ended. */
 export interface EndedFetch {
   readonly verdict: Confirmed | null
   readonly job: SwapJob
@@ -26,10 +25,10 @@ export interface EndedFetch {
 
 export interface HookQueueParts {
   readonly spacingMs: number
-  /** Resolves after `spacingMs` or more, once a fetch may be made; to false if the gateway stops first. */
+  /** Resolves to true once a fetch may start, after at least `spacingMs`; to false if the gateway stops first. */
   readonly waitForSlot: (spacingMs: number) => Promise<boolean>
   readonly clock: Pick<Clock, 'now'>
-  /** Starts a fetch of `upstreamId` for the job; resolves as soon as it is under way. */
+  /** Starts a fetch of `upstreamId` for the job; resolves as soon as it is in progress. */
   readonly fetch: (job: SwapJob, upstreamId: string) => Promise<StartedFetch>
 }
 
@@ -41,11 +40,11 @@ interface Ask {
   readonly reject: (error: unknown) => void
 }
 
-/** The hooks of one job that wait for a turn, and those whose fetch is under way; by the id they name. */
+/** The hooks of one job that wait for a slot, and those whose fetch is in progress; by the id they name. */
 interface Queue {
   readonly waiting: Map<string, Ask>
   readonly underWay: Map<string, Promise<EndedFetch>>
-  /** Ends when the last turn has been given. */
+  /** Resolves when the last queued slot was used. */
   last: Promise<void>
   unfinished: number
 }
@@ -53,7 +52,7 @@ interface Queue {
 export class HookQueue {
   readonly #parts: HookQueueParts
   readonly #queues = new Map<string, Queue>()
-  /** When a hook of each job was last fetched, and when each id was. */
+  /** When a fetch for a hook last started, by job and by id. */
   readonly #lastOfJob: TtlCache<number>
   readonly #lastOfId: TtlCache<number>
 
@@ -64,9 +63,9 @@ export class HookQueue {
     this.#lastOfId = createTtlCache(REMEMBERED_MS, now)
   }
 
-  /** Waits for a turn to fetch `upstreamId` for the job; resolves when that fetch has ended. */
+  /** Waits for a slot to fetch `upstreamId` for the job; resolves when that fetch has ended. */
   async take(job: SwapJob, upstreamId: string): Promise<EndedFetch> {
-    // A fetch under way is older than this hook; its failure is its own callers' to handle.
+    // A fetch in progress began before this hook, so it does not count. Its own callers handle its failure.
     await this.#queues
       .get(job.id)
       ?.underWay.get(upstreamId)
@@ -78,12 +77,12 @@ export class HookQueue {
     const ask = createAsk(job, upstreamId)
     queue.waiting.set(upstreamId, ask)
     queue.unfinished += 1
-    // Never rejects. A turn goes to the best hook at that moment, which need not be the one it was queued for.
+    // Never rejects. A slot goes to the best hook at that moment, which may not be the one that queued it.
     queue.last = queue.last.then(async () => this.#fetchNext(job.id, queue))
     return ask.ended
   }
 
-  /** Whether a fetch of another id of the job is starting or under way, or that id was never fetched and waits. */
+  /** Whether another id of the job is being fetched, or waits and was never fetched. */
   hasOthers(jobId: string, upstreamId: string): boolean {
     const queue = this.#queues.get(jobId)
     if (!queue) return false
@@ -99,7 +98,7 @@ export class HookQueue {
       ask = this.#takeBest(jobId, queue)
       if (!ask) return
       if (!hasSlot) return ask.resolve({ verdict: null, job: ask.job })
-      // Before the fetch starts, which takes a read of the job: meanwhile `hasOthers` must find this id too.
+      // Set before `fetch` reads the job, so that `hasOthers` finds this id meanwhile.
       queue.underWay.set(ask.upstreamId, ask.ended)
       const { verdict, job } = await fetch(ask.job, ask.upstreamId)
       if (verdict === null) {
@@ -136,7 +135,7 @@ export class HookQueue {
     for (const ask of waiting.values()) {
       const isOwnId = ask.job.upstreamId === ask.upstreamId
       const rank = isOwnId ? -Infinity : (this.#lastOfId.get(`${jobId} ${ask.upstreamId}`) ?? 0)
-      // Of two equal ones the later, which is newer.
+      // Of equal ranks the later one wins: it is newer.
       if (best === null || rank <= best.rank) best = { ask, rank }
     }
     if (best) waiting.delete(best.ask.upstreamId)

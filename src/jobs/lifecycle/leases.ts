@@ -4,30 +4,31 @@ import type { Clock } from '../../lib/time/clock.ts'
 import type { JobStore } from '../../store/job-store.ts'
 
 /**
- * How long a claim holds unless its submitter, which lives, renews it. When it is over without a report the submitter
- * is taken for dead by all but its own process, and what it sent is unconfirmed.
+ * Lease duration; the submitter renews it while alive. After it expires without a report, other processes presume the
+ * submitter dead, and the submit becomes unconfirmed.
  */
 export const SUBMIT_LEASE_MS = 12_000
 const RENEW_EVERY_MS = 4_000
-/** No submit takes longer: one that seems to is given up as if its process had died. */
+/** Longer than any submit takes. A lease held longer is given up as if its process had died. */
 const RENEW_FOR_MS = 33_000
 
-/** Keeps the claims of this process alive, all of them together. */
+/** Renews the claims of this process, all of them together. */
 export interface Leases {
   hold(claimed: SwapJob): HeldLease
   /**
-   * For a claim whose commit is in doubt: the job counts as held, without renewals, until the returned function is called.
+   * For a claim whose commit outcome is unknown: the job counts as held, without renewals, until the returned function
+   * is called.
    */
   doubt(jobId: string): () => void
-  /** Whether this process is submitting the job: it knows better than a lease that it could not renew in time. */
+  /** Whether this process is submitting the job. Its lease may have expired if it could not be renewed in time. */
   isHeld(jobId: string): boolean
 }
 
-/** Ends by itself when somebody else has moved the job, or after too long. */
+/** Released automatically if another process moves the job, or after RENEW_FOR_MS. */
 export interface HeldLease {
-  /** Renews the claim no more; resolves once none is under way: what is written then has the last word on it. */
+  /** Stops renewals. Resolves once none is in progress, so that a renewal cannot overwrite a later write. */
   stopRenewing(): Promise<void>
-  /** What came of the submit is written down. */
+  /** Ends the hold; call it when the submit is over. */
   release(): void
 }
 
@@ -39,7 +40,7 @@ interface Held {
 }
 
 export function createLeases(store: Pick<JobStore, 'applyDecision'>, background: Background, clock: Clock): Leases {
-  /** By job. */
+  /** By job id. */
   const held = new Map<string, Held>()
   const doubted = new Set<string>()
   let idle = new AbortController()
@@ -57,7 +58,7 @@ export function createLeases(store: Pick<JobStore, 'applyDecision'>, background:
     }
   }
 
-  /** One round at a time: it ends when nothing is held any more. */
+  /** Renews in rounds until no lease is held. */
   const renewAll = async (over: AbortSignal) => {
     while (!over.aborted && held.size > 0) {
       await clock.delay(RENEW_EVERY_MS, over).catch(() => null)

@@ -3,8 +3,8 @@ import type { SwapJob } from '../../domain/swap-job.ts'
 import type { JobStore } from '../../store/job-store.ts'
 
 /**
- * A job that is watched from now on is looked at soon, even where its schedule has grown long. Never rejects: what cannot be
- * written leaves the schedule as it is.
+ * Moves the next poll of a newly watched job forward if it is further away than the interval of a watched job. Never
+ * rejects: if the write fails, the schedule stays unchanged.
  */
 export async function pollSooner(store: Pick<JobStore, 'applyDecision'>, job: SwapJob, now: number): Promise<void> {
   const soon = now + WATCHED_EVERY_MS

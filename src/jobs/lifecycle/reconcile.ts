@@ -1,7 +1,6 @@
 /**
- * The reconciler: looks after every unfinished job until it is done, so that a lost hook, a dead submitter or a
- * restart only delays. What to look at, and when, is in the store (`wakeAt`), not in memory: after a crash another
- * process, or this one started again, goes on.
+ * The reconciler: checks every unfinished job until it is done, so a lost hook, a dead submitter or a restart causes
+ * only a delay. The schedule (`wakeAt`) is in the store, so after a crash the next process continues it.
  */
 import type { Report } from '../../domain/report.ts'
 import { isDone, type SwapJob } from '../../domain/swap-job.ts'
@@ -16,11 +15,11 @@ import type { Leases } from './leases.ts'
 import type { UpstreamBreaker } from './upstream-breaker.ts'
 
 const SWEEP_EVERY_MS = 500
-/** How long a sweep keeps a job to itself: when its process dies, another looks at the job after that. */
+/** How long a sweep claims a job. If its process dies, another sweep takes the job after that. */
 const CLAIM_MS = 10_000
-/** Jobs looked after at one time. */
+/** Jobs checked concurrently. */
 const MAX_AT_ONCE = 100
-/** Failed looks in a row after which job parked after repeated failures. */
+/** Failed checks in a row after which a job is left to its deadline. */
 const STRIKES_TO_PARK = 5
 
 export interface ReconcilerParts {
@@ -36,15 +35,15 @@ export interface ReconcilerParts {
 }
 
 export interface Reconciler {
-  /** Starts no further sweep. What is under way belongs to `background`. */
+  /** Starts no further sweep. Checks in progress belong to `background`. */
   close(): Promise<void>
 }
 
-/** Starts sweeping at once: what a crash left unfinished is taken up with the first sweep. */
+/** Starts sweeping at once; the first sweep takes over what a crash left unfinished. */
 export function openReconciler(parts: ReconcilerParts): Reconciler {
   const { store, confirmer, applyReport, breaker, hooks, leases, background, telemetry, clock } = parts
   let atWork = 0
-  /** Looks in a row that failed, by job id. */
+  /** Failed checks in a row, by job id. */
   const strikes = new Map<string, number>()
 
   const look = async (job: SwapJob) => {
@@ -52,7 +51,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
       const { job: current, isAnswered } = await confirmer.poll(job)
       return { current, isAnswered }
     }
-    // A job without an id of its own can only be looked up by the ids that its hooks named.
+    // A job without an upstream id can be looked up only by the ids that its hooks named.
     const isOverdue = job.deadlineAt !== null && clock.now() >= job.deadlineAt
     return { current: job, isAnswered: !isOverdue || (await hooks.lookOnceMore(job.id)) }
   }
@@ -75,7 +74,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
     if (!isParked) strikes.delete(job.id)
   }
 
-  /** A job whose handling fails again and again is left to its deadline: it blocks nobody, and somebody is told. */
+  /** Counts a failed check. After too many, the job is left to its deadline, and the operator is told once. */
   const strike = (job: SwapJob, error: unknown) => {
     const count = (strikes.get(job.id) ?? 0) + 1
     strikes.set(job.id, count)
@@ -102,7 +101,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
   const loop = (async () => {
     while (!stop.signal.aborted) {
       try {
-        // An upstream that is down is asked nothing; once it may be up again the first job looked after is the probe.
+        // While the breaker is open nothing is polled. Afterwards the first poll is the probe.
         if (atWork < MAX_AT_ONCE && !breaker.isOpen()) await sweep()
       } catch (error) {
         telemetry.backgroundFailed('poll due jobs', error)

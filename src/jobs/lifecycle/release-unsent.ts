@@ -1,7 +1,8 @@
 /**
- * Follows up on a claim whose commit is in doubt (`CommitUnknownError`): nothing was sent under it. If it turns out to be
- * recorded it ends, and the job waits for its next turn. A new job without an idempotency key fails instead: its caller
- * was told that nothing was sent, and will make another. With a key the same key gets this job again.
+ * Follows up on a claim whose commit outcome is unknown (`CommitUnknownError`) and under which nothing was sent. If the
+ * claim turns out to be recorded, it ends and the job waits for another submit. A new job without an idempotency key
+ * fails instead: its caller was told that nothing was sent, and may create another. With a key, the same key returns
+ * this job.
  */
 import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/time/clock.ts'
@@ -37,12 +38,12 @@ export type ReleaseUnsent = (claim: Unsent, doubt: CommitUnknownError) => void
 export function createReleaseUnsent(parts: ReleaseUnsentParts): ReleaseUnsent {
   const { store, applyReport, leases, background, clock, stopping } = parts
 
-  /** @returns false if the database is still away. */
+  /** @returns false if the database is still unavailable. */
   const release = async ({ jobId, fencing, leaseUntil, mayWait }: Unsent): Promise<boolean> => {
     try {
       const job = await store.findJob(jobId)
       if (!job || isDone(job.status) || job.fencing !== fencing || job.upstreamId !== null) return true
-      // Another process's claim may have the same number, after a database that lost its last transactions in a crash.
+      // After a database crash that lost transactions, another process's claim may have the same number.
       if (job.status === 'PENDING' && job.leaseUntil !== leaseUntil) return true
       const at = clock.now()
       const finding: Finding =
@@ -59,7 +60,7 @@ export function createReleaseUnsent(parts: ReleaseUnsentParts): ReleaseUnsent {
   return (claim, doubt) => {
     const settle = leases.doubt(claim.jobId)
     background.run('release an unused claim', async () => {
-      // If the commit was not made, a claim that is found is another one: perhaps another process's.
+      // If the commit failed, a claim that is found is a different one, perhaps another process's.
       let isOver = (await doubt.findOut(stopping)) !== true
       while (!isOver && !stopping.aborted) {
         isOver = await release(claim)

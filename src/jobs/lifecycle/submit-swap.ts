@@ -45,22 +45,22 @@ export class Submitter {
   }
 
   /**
-   * Sends a claimed job upstream, once, and records the outcome. The claim must be durable: from here on the upstream may
-   * charge. The submit goes on if the caller hangs up.
+   * Sends a claimed job upstream, once, and records the outcome. The claim must be durable: from here on the upstream
+   * may charge. The submit continues if the caller disconnects.
    */
   async submit(claimed: SwapJob): Promise<SwapJob> {
     const submitted = this.#sendClaimed(claimed)
-    // Also run in the background: a stop waits for it, even if its caller has hung up.
+    // Also run in the background, so that shutdown waits for it even if its caller has disconnected.
     this.#parts.background.run('submit a job', () => submitted)
     return submitted
   }
 
-  /** Submits waiting jobs, as `findNextWaiting` orders them, while there is room. Resolves when none can follow. */
+  /** Submits waiting jobs, in the order of `findNextWaiting`. Resolves when no other can be submitted now. */
   async submitWaiting(): Promise<void> {
     while (await this.#submitNext());
   }
 
-  /** @returns whether another may follow. */
+  /** @returns whether another job may follow. */
   async #submitNext(): Promise<boolean> {
     const { store, breaker, background, clock } = this.#parts
     const now = clock.now()
@@ -76,7 +76,7 @@ export class Submitter {
     return true
   }
 
-  /** @returns null if another process claimed the job first, or there is no room. */
+  /** @returns null if another process claimed the job first, or `maxInFlight` is reached. */
   async #claim(job: SwapJob): Promise<SwapJob | null> {
     const { store, breaker, hookAddresses, releaseUnsent, maxInFlight, clock } = this.#parts
     const leaseUntil = clock.now() + SUBMIT_LEASE_MS

@@ -1,25 +1,28 @@
 import type { ContentRefusals, TenantLimits } from '../../store/job-store.ts'
 
-/** What a swap costs by the upstream's own sample (contract, "Links, images, quota"): reserved until the charge is known. */
+/**
+ * Units reserved for a swap until its charge is known: its price in the upstream's sample (contract, "Links, images,
+ * quota").
+ */
 export const RESERVE = 3
 /**
- * Swaps refused on grounds of content in a day. The upstream blocks an account that has thirty; ten more may be under
- * way when the limit is met.
+ * Swaps refused for their content, per day. The upstream blocks an account at thirty, and ten more may be in flight
+ * when the limit is reached.
  */
 const MAX_REFUSALS_PER_TENANT = 5
 const MAX_REFUSALS = 15
 const DAY_MS = 24 * 60 * 60 * 1_000
 
 export interface TenantBudgetOptions {
-  /** Units that one tenant may spend in a day; null: any. */
+  /** Units that one tenant may spend in a day; null: no limit. */
   readonly quotaPerDay: number | null
-  /** Unfinished jobs of one tenant; null: any. */
+  /** Unfinished jobs of one tenant; null: no limit. */
   readonly maxInFlight: number | null
-  /** Jobs of one tenant that may wait at this moment; null: as many as there is room for. */
+  /** Jobs of one tenant that may wait at this moment; null: limited only by the queue. */
   readonly maxWaiting: () => number | null
 }
 
-/** What a tenant may do in the day that `now` is in: days are those of UTC, and counted by when a job was made. */
+/** Returns a tenant's limits for the UTC day that contains `now`. A job counts on the day it was created. */
 export function toTenantLimits(
   { quotaPerDay, maxInFlight, maxWaiting }: TenantBudgetOptions,
   now: number,
@@ -37,7 +40,7 @@ export function toContentRefusals(now: number): ContentRefusals {
   return { since: startOfDay(now), maxPerTenant: MAX_REFUSALS_PER_TENANT, maxOverall: MAX_REFUSALS }
 }
 
-/** When the day that `now` is in ends, and its budgets with it. */
+/** When the UTC day that contains `now` ends and its budgets reset. */
 export function endOfDay(now: number): number {
   return startOfDay(now) + DAY_MS
 }

@@ -1,24 +1,24 @@
 import type { EventBus } from '../../bus/event-bus.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 
-/** Outcomes in a row that say "not reachable" before the upstream is left in peace. */
+/** Consecutive failures that open the breaker. */
 const FAILURES_TO_OPEN = 5
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 30_000
-/** No call takes longer: a probe that is not heard of again, another process's or our own, is none any more. */
+/** Longer than any call takes. A probe without an outcome by then, of any process, is ignored. */
 const PROBE_ENDS_WITHIN_MS = 35_000
 
 /**
- * Leaves an upstream that is down in peace: after five failures in a row, of all processes together, nothing is sent
- * for a pause, then one call at a time as a probe, until one succeeds. A submit that is held back costs nothing; one
- * that is sent into an outage may cost a swap that nobody can confirm.
+ * Circuit breaker shared by all processes: opens after five consecutive failures, then lets one probe at a time through
+ * until one succeeds. A delayed submit costs nothing; a submit during an outage may cost a swap that cannot be
+ * confirmed.
  */
 export interface UpstreamBreaker {
-  /** Whether a call may be made now. One that was let through must report how it went, or that it was not made. */
+  /** Whether a call may be made now. If so, the caller must report its outcome, or that it was abandoned. */
   tryPass(): boolean
-  /** Whether nothing would be let through now. */
+  /** Whether `tryPass` would return false now. */
   isOpen(): boolean
-  /** Whether the upstream was down when it was last heard of: what is let through now is a probe. */
+  /** Whether the last known state of the upstream is down; the next call is then a probe. */
   isTripped(): boolean
   succeeded(): void
   failed(): void
@@ -26,20 +26,20 @@ export interface UpstreamBreaker {
 }
 
 /**
- * What processes tell each other as it happens. One that hears nothing has its own experience; one that cannot reach
- * the upstream where the others can is held back by that alone.
+ * Messages between processes. Without them a process relies on its own calls. A peer's success does not reset a
+ * process's own failures, so only a process that cannot reach the upstream stays tripped.
  */
 const PEER_MESSAGES = ['failed', 'succeeded', 'probing', 'probe failed', 'probe abandoned'] as const
 type PeerMessage = (typeof PEER_MESSAGES)[number]
 const isPeerMessage = (word: string): word is PeerMessage => PEER_MESSAGES.some((message) => message === word)
 
-/** @param random in [0, 1): spreads the probes of many processes. */
+/** @param random in [0, 1): jitter that spreads the probes of many processes. */
 export function createUpstreamBreaker(
   bus: Pick<EventBus, 'publishToPeers' | 'subscribePeers'>,
   clock: Pick<Clock, 'now'>,
   random: () => number,
 ): UpstreamBreaker {
-  /** In a row: this process's own, and those of all since anybody's last success. */
+  /** Consecutive failures: of this process, and of all processes. */
   let ownFailures = 0
   let failures = 0
   let pauseMs = 0
@@ -53,7 +53,7 @@ export function createUpstreamBreaker(
 
   const recordFailure = (ofProbe: boolean) => {
     failures += 1
-    // What was under way when the pause began says nothing new.
+    // Calls that began before the pause say nothing new.
     if (!isTripped() || (!ofProbe && clock.now() < pausedUntil)) return
     pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pauseMs * 2))
     pausedUntil = clock.now() + pauseMs * (0.75 + 0.5 * random())
@@ -80,7 +80,7 @@ export function createUpstreamBreaker(
     },
   }
   bus.subscribePeers((message) => {
-    // Another word is a newer version's.
+    // Messages of newer versions are ignored.
     if (isPeerMessage(message)) onPeerMessage[message]()
   })
 
