@@ -1,6 +1,6 @@
 /**
- * Addresses of images and uploads that carry their own permission: `<public url>/images/<id>.<ext>?…&e=<end>&s=<mac>`.
- * The mac covers all of it, so nothing in one can be changed; whoever has the address has the image until it ends.
+ * Signed addresses of images and uploads: `<public url>/images/<id>.<ext>?…&e=<end>&s=<mac>`. The MAC covers the path
+ * and the whole query, so no part can be changed. The address grants access until it expires.
  */
 import { STORED_IMAGE_TYPES, type StoredImageType } from '../../domain/image.ts'
 import { createSigner } from '../../lib/crypto/signer.ts'
@@ -16,7 +16,7 @@ const EXTENSIONS: Readonly<Record<StoredImageType, string>> = {
   'image/webp': 'webp',
 }
 
-/** An image, and how it is wanted. */
+/** An image in a requested type and width. */
 export interface ImageView {
   readonly id: string
   readonly type: StoredImageType
@@ -24,13 +24,13 @@ export interface ImageView {
   readonly width: number | null
 }
 
-/** How long an address works that a caller is given. */
+/** Minimum lifetime of an address that a caller gets. */
 const GOOD_FOR_MS = 24 * 60 * 60 * 1_000
 const ROUNDED_TO_MS = 60 * 60 * 1_000
 
 /**
- * When an address ends that is handed out now: a day later or somewhat more, to the full hour, so that whoever asks
- * again meanwhile is given the same address, and a browser its own copy.
+ * When an address issued now expires: at the first full hour at least a day away. Addresses issued within the same hour
+ * are equal, so browsers can cache the image.
  */
 export function imageAddressEndsAt(now: number): number {
   return Math.ceil((now + GOOD_FOR_MS) / ROUNDED_TO_MS) * ROUNDED_TO_MS
@@ -39,16 +39,19 @@ export function imageAddressEndsAt(now: number): number {
 export interface ImageAddresses {
   addressOf(view: ImageView, endsAt: number): string
   uploadAddressOf(id: string, endsAt: number): string
-  /** What an image's path and query ask for; null for what is no address of ours. `endsAt` is null where it is not signed. */
+  /**
+   * Parses an image's path and query; null if they are not an image address. `endsAt` is null without a valid
+   * signature.
+   */
   parse(path: string, query: URLSearchParams): { readonly view: ImageView; readonly endsAt: number | null } | null
-  /** The upload a signed address was made for, and when it ends. */
+  /** Returns the upload id of a signed address and when it expires; null without a valid signature. */
   parseUpload(path: string, query: URLSearchParams): { readonly id: string; readonly endsAt: number } | null
 }
 
 const IMAGE_PATH = /^\/images\/(?<id>img_[0-9a-z]{26})\.(?<extension>jpg|png|webp)$/
 const UPLOAD_PATH = /^\/uploads\/(?<id>img_[0-9a-z]{26})$/
 
-/** @param secrets the first signs, all verify: so a secret is rotated. */
+/** @param secrets the first one signs, all verify, so that secrets can be rotated. */
 export function createImageAddresses(publicUrl: string, secrets: readonly [string, ...string[]]): ImageAddresses {
   const signer = createSigner(secrets, 'swapface image address', MAC_CHARS)
   const base = publicUrl.replace(/\/$/, '')
@@ -59,7 +62,7 @@ export function createImageAddresses(publicUrl: string, secrets: readonly [strin
     return `${base}${path}?${query.toString()}`
   }
 
-  /** When a signed address ends; null where it is not signed, or not by us. */
+  /** When a signed address expires; null without a valid signature. */
   const endOf = (path: string, query: URLSearchParams): number | null => {
     const given = query.get('s') ?? ''
     const signed = new URLSearchParams(query)
@@ -95,7 +98,7 @@ function toViewWidth(width: number): number {
   return VIEW_WIDTHS.find((one) => one >= width) ?? MAX_WIDTH
 }
 
-/** Whole seconds: an address that ends within the same second is the same address, and is cached as such. */
+/** In whole seconds, so that addresses that expire within the same second are equal and cached as one. */
 function toHex(ms: number): string {
   return Math.floor(ms / 1_000).toString(16)
 }

@@ -16,17 +16,17 @@ import type { ImageStore, ImageRecord } from '../../store/image-store.ts'
 import type { ImageView } from './image-addresses.ts'
 import { ViewIndex } from './view-index.ts'
 
-/** Views that are made at one time, half of them for one tenant: each holds the bytes of a whole image. */
+/** Views created concurrently, half of them for one tenant: each holds a whole image in memory. */
 const MAX_TRANSFORMS = 2
-/** Views of one tenant that wait to be made. */
+/** Views of one tenant that may wait to be created. */
 const MAX_WAITING_VIEWS = 32
 const VIEW_LIMITS = { maxBytesPerTenant: 500_000_000, maxBytes: 4_000_000_000, maxAgeMs: 24 * 60 * 60 * 1_000 }
-/** Free space that is left for the database and everything else. */
+/** Free space reserved for the database and everything else. */
 const DISK_RESERVE_BYTES = 500 * 1024 * 1024
-/** Bytes are younger than their row for a moment; older ones without a row were left by a crash. */
+/** Bytes are stored shortly before their row. Bytes without a row for this long were left by a crash. */
 const ORPHAN_AFTER_MS = 60 * 60 * 1_000
 const PAGE = 200
-/** The name that the bytes of older images have. */
+/** The blob name of images that older versions stored. */
 const OLD_NAME = 'original'
 const VIEW_NAME = /\.(?:jpeg|png|webp)$/
 
@@ -43,7 +43,7 @@ export function createImageLibrary(parts: ImageLibraryParts): ImageLibrary {
 
 export class ImageLibrary {
   readonly #parts: ImageLibraryParts
-  /** Views that are being made, by key. */
+  /** Views being created, by key. */
   readonly #making = new Map<string, Promise<boolean>>()
   readonly #transforms = new Semaphore(MAX_TRANSFORMS, MAX_TRANSFORMS / 2)
   readonly #views = new ViewIndex(VIEW_LIMITS)
@@ -61,9 +61,9 @@ export class ImageLibrary {
   }
 
   /**
-   * Stores the bytes of an image that has, or is about to have, a row of this id. Two writers of one image use different
-   * names, and the row says whose bytes are served.
-   * @param sourceSha256 digest of the file that the image was made of.
+   * Stores the bytes of an image whose row exists or is about to. Writers of different bytes use different names, and
+   * the row decides which are served.
+   * @param sourceSha256 digest of the file that the image was encoded from.
    * @throws {GatewayError} UNAVAILABLE, as `requireSpace` does.
    */
   async putBytes(
@@ -78,7 +78,7 @@ export class ImageLibrary {
     return { contentType, width, height, byteLength: bytes.byteLength, sha256: name, sourceSha256 }
   }
 
-  /** Deletes the bytes of the second of two writers. */
+  /** Deletes the bytes of a writer that lost the race. */
   async discardBytes(id: string, sha256: string): Promise<void> {
     await this.#parts.blobs.delete(`${id}/${sha256}`)
   }

@@ -1,6 +1,6 @@
 /**
- * Copies a result while its links work. A copy that cannot be made changes nothing about the job's status: the job and
- * the log say why, and the upstream's links are handed out as long as they last.
+ * Copies results to the gateway's storage while the upstream's links work. A failed copy does not change the job's
+ * status: the job and the log say why, and callers get the upstream's links until they expire.
  */
 import { linkExpiresAt } from '../../domain/links.ts'
 import type { SwapJob, SwapLinks } from '../../domain/swap-job.ts'
@@ -17,12 +17,12 @@ import type { Telemetry } from '../../telemetry/events.ts'
 import { type ResultSource, ResultUnavailableError } from '../../upstream/result-source.ts'
 import type { ImageLibrary } from './image-library.ts'
 
-/** How long the end of a job waits for its copy: usually it carries the lasting address. */
+/** How long the end of a job waits for its copy, so that its first answer usually has the lasting address. */
 const AWAITED_MS = 5_000
 const SWEEP_EVERY_MS = 5_000
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-/** When a copy that failed is tried again, counted from the end of the job. The last one is a day later. */
+/** Delays of the retries of a failed copy, counted from the end of the job. */
 const RETRY_AFTER_MS = [
   15_000,
   MINUTE_MS,
@@ -35,12 +35,12 @@ const RETRY_AFTER_MS = [
 ] as const
 const [FIRST_RETRY_MS] = RETRY_AFTER_MS
 const LAST_RETRY_MS = 24 * HOUR_MS
-/** A process that was down at a job's last retry makes up for it within this time. */
+/** A last retry that was missed while no process ran is made up for within this time. */
 const CATCH_UP_MS = HOUR_MS
 const PAGE = 100
-/** Retries leave room for the copies of jobs that end now. */
+/** Concurrent retries; few, so that copies of jobs that end now are not delayed. */
 const MAX_RETRIES_AT_ONCE = 2
-/** Bytes of all copies being made, at the end of a job or later. One whose length is not announced counts as the largest image. */
+/** Total size of the copies in progress, retries included. A copy of unknown length counts as the largest image. */
 const MAX_COPY_BYTES = 4 * MAX_IMAGE_BYTES
 const DAY_MS = 24 * 60 * 60 * 1_000
 
@@ -64,17 +64,17 @@ export interface CopyOutcome {
 
 const NOT_YET: CopyOutcome = { copyId: null, mirrorFailure: null }
 
-/** Starts at once to make the copies that a crash prevented. */
+/** Opens the mirror, which at once starts to make the copies that a crash prevented. */
 export function openMirror(parts: MirrorParts): Mirror {
   const mirror = new Mirror(parts)
   parts.background.run('copy results', () => mirror.retryUntilStopped())
   return mirror
 }
 
-/** Makes the copies: `copySoon` at the end of a job, `retryUntilStopped` on a schedule. */
+/** Copies results: `copySoon` at the end of a job, `retryUntilStopped` on a schedule. */
 export class Mirror {
   readonly #parts: MirrorParts
-  /** Jobs whose copy is being made here. */
+  /** Jobs whose copy is in progress in this process. */
   readonly #underWay = new Set<string>()
   readonly #copying = new Semaphore(MAX_COPY_BYTES)
   readonly #retrying = new Semaphore(MAX_RETRIES_AT_ONCE)
@@ -115,7 +115,7 @@ export class Mirror {
   /** Retries failed copies on their schedule; resolves when the gateway stops. */
   async retryUntilStopped(): Promise<void> {
     const { telemetry, clock, stopping } = this.#parts
-    /** The schedule has been followed up to here; null at the start, when everything of the last day is due. */
+    /** Retries due before this time were made; null at the start, when all of the last day are due. */
     let servedUntil: number | null = null
     while (!stopping.aborted) {
       try {
@@ -130,7 +130,7 @@ export class Mirror {
     }
   }
 
-  /** Retries the jobs that ended in this time and have no copy. */
+  /** Retries the jobs without a copy that ended from `from` until `before`. */
   async #retryEndedIn(from: number, before: number): Promise<void> {
     const { store, stopping } = this.#parts
     const seen = new Set<string>()
@@ -209,10 +209,10 @@ export class Mirror {
     if (!(await store.recordMirror(job.id, { copyId }))) await images.expireImage(copyId, clock.now())
   }
 
-  /** @returns why there will be no copy; null if it is tried again. */
+  /** @returns why there will be no copy; null if it is retried. */
   #reportFailure(job: SwapJob, error: unknown): string | null {
     const { telemetry, clock, stopping } = this.#parts
-    // Made after the next start.
+    // Retried after the next start.
     if (stopping.aborted) return null
     const isKnown = error instanceof ResultUnavailableError || error instanceof ImageRejectedError
     const reason = `The result ${isKnown ? error.message : 'could not be stored'}.`

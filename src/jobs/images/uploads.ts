@@ -1,4 +1,6 @@
-/** Images that callers put here: a place is reserved, the bytes come once, and are kept as an image of our own making. */
+/**
+ * Uploads: a caller reserves one, then sends its bytes once. The gateway re-encodes the image and stores the result.
+ */
 import type { Viewer } from '../../auth/viewer.ts'
 import { requireScope } from '../../auth/viewer.ts'
 import { GatewayError } from '../../domain/errors.ts'
@@ -13,11 +15,11 @@ import type { ImageStore } from '../../store/image-store.ts'
 import type { ImageAddresses } from './image-addresses.ts'
 import type { ImageLibrary } from './image-library.ts'
 
-/** How long a reserved place waits for its bytes. */
+/** How long a reserved upload accepts its bytes. */
 const PUT_WITHIN_MS = 15 * 60 * 1_000
-/** How long an upload is kept that no job uses; one that a job uses is kept as long as that. */
+/** Retention of an upload that no job uses. One that is in use is kept as long as its jobs. */
 const KEPT_FOR_MS = 24 * 60 * 60 * 1_000
-/** Reserved uploads of one tenant that still wait for their bytes. */
+/** Reserved uploads of one tenant that wait for their bytes. */
 const MAX_OPEN = 100
 
 export interface UploadsParts {
@@ -31,12 +33,12 @@ export interface UploadsParts {
 export interface UploadInput {
   readonly contentType: StoredImageType
   readonly byteLength: number
-  /** Hex; null where the caller does not say. */
+  /** Hex; null if the caller did not announce it. */
   readonly sha256: string | null
 }
 
 export type ReservedUpload =
-  /** Where to PUT the bytes; null where they are here already. */
+  /** `put`: where to send the bytes; null if the gateway already has them. */
   | {
       readonly kind: 'reserved'
       readonly upload: StoredImage
@@ -45,14 +47,17 @@ export type ReservedUpload =
   | { readonly kind: 'tooLarge' | 'empty' | 'noDigest' }
 
 export interface Uploads {
-  /** @throws {GatewayError} UNAVAILABLE if hardly any space is left or too many uploads are reserved, FORBIDDEN without the scope. */
+  /**
+   * @throws {GatewayError} UNAVAILABLE if the storage is almost full or too many uploads are reserved, FORBIDDEN
+   * without the scope.
+   */
   reserve(viewer: Viewer, input: UploadInput): Promise<ReservedUpload>
-  /** The upload of an address; null for an unknown one. */
+  /** Finds an upload by its id; null if there is none. */
   find(id: string): Promise<StoredImage | null>
   /**
-   * Takes the bytes, once: to READY or to REJECTED. Of several calls for one upload the first to finish decides, and the
-   * others return the upload as it then is.
-   * @throws {GatewayError} UNAVAILABLE if hardly any space is left.
+   * Stores the bytes, once: the upload becomes READY or REJECTED. If calls race, the first to finish decides, and the
+   * rest return the upload in its current state.
+   * @throws {GatewayError} UNAVAILABLE if the storage is almost full.
    */
   receive(upload: StoredImage, bytes: Uint8Array): Promise<StoredImage>
 }
@@ -115,7 +120,7 @@ export function createUploads({ images, library, codec, addresses, clock }: Uplo
           throw new ImageRejectedError('does not have the SHA-256 that was announced')
         }
         await library.requireSpace()
-        // The bytes decide of which type it is, not what was announced.
+        // The bytes determine the type, not what was announced.
         const clean = await codec.clean(bytes, 'UPLOAD', upload.tenant)
         const image = await library.putBytes(upload.id, clean, digest)
         const winner = await images.keepImage(upload.id, image)

@@ -42,7 +42,7 @@ export class ViewIndex {
       ...this.#take(tenant, ({ usedAt }) => usedAt <= now - this.#limits.maxAgeMs),
       ...this.#shrink(tenant, this.#limits.maxBytesPerTenant),
     ])
-    // The tenant that uses the most gives way first.
+    // Evict from the tenant that uses the most bytes.
     while (this.#total() > this.#limits.maxBytes) {
       const [tenant, bytes] = [...this.#bytes].reduce((most, one) => (one[1] > most[1] ? one : most))
       keys.push(...this.#shrink(tenant, bytes - 1))
@@ -50,7 +50,7 @@ export class ViewIndex {
     return keys
   }
 
-  /** The views of an image are gone. */
+  /** Removes deleted views from the index. */
   forget(tenant: string, keys: readonly string[]): void {
     const gone = new Set(keys)
     this.#take(tenant, (_view, key) => gone.has(key))
