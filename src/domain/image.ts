@@ -1,15 +1,15 @@
-/** The words for images that the gateway keeps: what callers have put here, and copies of results. */
+/** Images that the gateway stores: uploads of callers, and copies of results. */
 
 export type ImageKind = 'UPLOAD' | 'COPY'
 
 export const IMAGE_STATUSES = ['AWAITING_BYTES', 'READY', 'REJECTED', 'PURGED'] as const
-/** READY: its bytes are kept. REJECTED and PURGED are never left. */
+/** READY: the bytes are stored. REJECTED and PURGED are final. */
 export type ImageStatus = (typeof IMAGE_STATUSES)[number]
 
 export const STORED_IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/webp'] as const
 export type StoredImageType = (typeof STORED_IMAGE_TYPES)[number]
 
-/** One image. Sizes and digest are those of the bytes as they are kept, once it is READY; before, as announced. */
+/** One image. Sizes and digest describe the stored bytes once it is READY; before, they are as announced. */
 export interface StoredImage {
   readonly id: string
   readonly tenant: string
@@ -20,18 +20,18 @@ export interface StoredImage {
   readonly width: number | null
   readonly height: number | null
   readonly sha256: string | null
-  /** Of the bytes as they came, hex: the same sent again is not kept twice. */
+  /** Hex digest of the file before re-encoding. An upload that announces a known one reuses the stored image. */
   readonly sourceSha256: string | null
   /** The IPTC digital source type in its metadata; null for an upload, and for copies older than the mark. */
   readonly digitalSourceType: string | null
-  /** Why it was refused, for people. */
+  /** Human-readable reason why it was rejected. */
   readonly rejection: string | null
   readonly createdAt: number
   /** When it is erased. */
   readonly purgeAt: number
 }
 
-/** An image, decoded and encoded afresh. */
+/** An image after decoding and re-encoding. */
 export interface CleanImage {
   readonly bytes: Uint8Array
   readonly contentType: StoredImageType

@@ -1,31 +1,31 @@
 import { GatewayError } from './errors.ts'
 import { isDone, type SwapJob, type SwapJobStatus } from './swap-job.ts'
 
-/** Which jobs somebody wants to hear of: all parts that are given must hold. */
+/** Selects jobs: all members that are set must match. */
 export interface JobFilter {
   readonly ids?: readonly string[] | null | undefined
   readonly statuses?: readonly SwapJobStatus[] | null | undefined
   readonly done?: boolean | null | undefined
-  /** All of these. */
+  /** The job has all of these. */
   readonly tags?: readonly string[] | null | undefined
   readonly clientReference?: string | null | undefined
-  /** Epoch milliseconds, included. */
+  /** Epoch milliseconds, inclusive. */
   readonly createdFrom?: number | null | undefined
-  /** Epoch milliseconds, not included. */
+  /** Epoch milliseconds, exclusive. */
   readonly createdBefore?: number | null | undefined
 }
 
-/** As many as a job may have. */
+/** The most that a job may have. */
 const MAX_TAGS = 10
 
-/** @throws {GatewayError} code INVALID_INPUT for a filter that no job can fit, or that would cost too much. */
+/** @throws {GatewayError} code INVALID_INPUT if the filter has more tags than a job may have. */
 export function checkFilter({ tags }: JobFilter): void {
   if (new Set(tags).size > MAX_TAGS) {
     throw new GatewayError('INVALID_INPUT', `A filter may have at most ${MAX_TAGS} tags.`)
   }
 }
 
-/** Whether the job fits as it is now; an id is the gateway's or the upstream's. */
+/** Whether the job currently matches; an id is the gateway's or the upstream's. */
 export function matchesFilter(
   job: Pick<SwapJob, 'id' | 'upstreamId' | 'status' | 'tags' | 'clientReference' | 'createdAt'>,
   filter: JobFilter,

@@ -1,19 +1,19 @@
 import type { ObservationSource, SwapFailure, SwapLinks } from './swap-job.ts'
 
 /**
- * What a report says: one statement of the upstream about a job, or the plain fact that it made none.
- * Parsed and bounded, but not yet believed: `decide` says what it may change.
+ * What a report says about a job: a statement of the upstream, the lack of one, or its owner's cancellation. Parsed and
+ * bounded, but not trusted: `decide` determines what it may change.
  */
 export type Finding =
   /** The submit was answered with an id. */
   | { readonly kind: 'accepted'; readonly upstreamId: string }
-  /** The submit was surely not accepted, and the same submit would be refused again. */
+  /** The submit was certainly not accepted, and a retry would be refused too. */
   | { readonly kind: 'refused'; readonly failure: SwapFailure }
-  /** The submit was surely not accepted, and may be sent again from `retryAt` on. */
+  /** The submit was certainly not accepted, and may be retried from `retryAt` on. */
   | { readonly kind: 'released'; readonly retryAt: number }
-  /** Nobody knows whether the submit was accepted. */
+  /** It is unknown whether the submit was accepted. */
   | { readonly kind: 'unconfirmed' }
-  /** A fetch says that the upstream has the job and is not finished; `word` is its status, known to us or not. */
+  /** A fetch says that the upstream has the job and is not finished; the gateway may not know its status `word`. */
   | { readonly kind: 'unfinished'; readonly upstreamId: string; readonly word: string }
   | {
       readonly kind: 'succeeded'
@@ -21,26 +21,26 @@ export type Finding =
       readonly word: string
       readonly links: SwapLinks
       readonly quota: number | null
-      /** The copy that was made of the result meanwhile, or why there will be none; null where that is not known yet. */
+      /** The copy of the result, or why there will be none; both are null if that is not known yet. */
       readonly copyId: string | null
       readonly mirrorFailure: string | null
     }
   | { readonly kind: 'failed'; readonly upstreamId: string; readonly word: string; readonly failure: SwapFailure }
-  /** The owner wants it stopped. */
+  /** The owner cancels the job. */
   | { readonly kind: 'canceled' }
-  /** A fetch brought no statement about the job. */
+  /** A fetch returned no statement about the job. */
   | { readonly kind: 'unanswered' }
   /**
-   * The deadline is over. `isAnswered`: the last look brought no outcome. If the upstream could not be reached for it,
-   * the job is given a while longer.
+   * The reconciler checked the job, which ends if its deadline has passed. `isAnswered` is false if the upstream did
+   * not answer the check: the job then gets more time.
    */
   | { readonly kind: 'overdue'; readonly isAnswered: boolean }
 
-/** One finding about one job, how it came, and when. */
+/** One finding about one job, its source and its time. */
 export interface Report {
   readonly source: ObservationSource
   readonly at: number
-  /** Set by a submitter: the claim under which it speaks. */
+  /** The claim that the finding is about; a report about an older claim is void. */
   readonly fencing?: number
   readonly finding: Finding
 }

@@ -1,12 +1,14 @@
 import { isDone, type SwapJob, type SwapLinks } from './swap-job.ts'
 
-/** A job as the upstream's reference tells of it: what a fetch answers and a hook brings. Members and order are its own. */
+/**
+ * A job in the upstream's format: the answer to a fetch and the body of a hook. Members and order are the upstream's.
+ */
 export interface SwapDocument {
   readonly status: 'ON_QUEUE' | 'SUCCESS' | 'FAILED'
-  /** Why it failed. */
+  /** Why the job failed. */
   readonly message: string | null
   readonly jobId: string
-  /** Null but for SUCCESS. */
+  /** Null unless the status is SUCCESS. */
   readonly data: {
     readonly jobId: string
     readonly targetImage: string
@@ -19,9 +21,9 @@ export interface SwapDocument {
 }
 
 /**
- * The job in the words of clients that know the upstream only: for them what is not over is queued, and what is over
- * without a result has failed.
- * @param links what is handed out as its result. Either of the two stands for both where there is only one.
+ * Converts a job for clients of the upstream's REST API: an unfinished job is ON_QUEUE, and every end but SUCCESS is
+ * FAILED.
+ * @param links the result links to return. If only one is set, it is used for both members.
  */
 export function toSwapDocument(job: SwapJob, links: SwapLinks | null): SwapDocument {
   const { id: jobId, targetImageUrl: targetImage, swapImageUrl: swapImage, hookUrl, charge, failure } = job

@@ -1,12 +1,12 @@
 /**
- * The words of the domain: a swap job, the states it can be in, and what is known of its outcome.
+ * The core types of the domain: a swap job, its statuses, and its outcome.
  *
- * A swap job is the gateway's durable record of one requested swap. It exists before the upstream knows of it, keeps
- * its id whatever happens there, and its `version` grows by one with each visible change, so that of two states the
- * higher version is always the newer. Times are epoch milliseconds.
+ * A swap job is the gateway's durable record of one requested swap. It exists before the upstream knows of it, and its
+ * id never changes. Its `version` grows by one with each transition, so of two states the one with the higher version
+ * is newer. Times are epoch milliseconds.
  */
 
-/** Every state a job can be in. ON_QUEUE, SUCCESS and FAILED are the upstream's own words. */
+/** Every status of a job. ON_QUEUE, SUCCESS and FAILED are the upstream's own words. */
 export const SWAP_JOB_STATUSES = [
   'PENDING',
   'UNCONFIRMED',
@@ -18,11 +18,11 @@ export const SWAP_JOB_STATUSES = [
 ] as const
 export type SwapJobStatus = (typeof SWAP_JOB_STATUSES)[number]
 
-/** The states that are never left. */
+/** The statuses that a job never leaves. */
 export const FINAL_STATUSES = ['SUCCESS', 'FAILED', 'CANCELED', 'LOST'] as const satisfies readonly SwapJobStatus[]
 const finalStatuses: ReadonlySet<SwapJobStatus> = new Set(FINAL_STATUSES)
 
-/** How the gateway came to know of a state. */
+/** How the gateway learned of a state. */
 export const OBSERVATION_SOURCES = ['CALLER', 'SUBMIT', 'HOOK', 'FETCH', 'RECONCILER'] as const
 export type ObservationSource = (typeof OBSERVATION_SOURCES)[number]
 
@@ -52,14 +52,14 @@ export const SWAP_FAILURE_CODES = [
 ] as const
 export type SwapFailureCode = (typeof SWAP_FAILURE_CODES)[number]
 
-/** Why there is no outcome. `message` is for people and is safe to show to the caller. */
+/** Why a job has no result. `message` is human-readable and safe to show to the caller. */
 export interface SwapFailure {
   readonly code: SwapFailureCode
   readonly message: string
   readonly retryable: boolean
 }
 
-/** The upstream's links, byte for byte as they came; at least one is set. */
+/** The upstream's links, byte for byte; at least one is set. */
 export interface SwapLinks {
   readonly cdnImage: string | null
   readonly discordImage: string | null
@@ -68,34 +68,36 @@ export interface SwapLinks {
 export const SWAP_CHARGE_STATES = ['NOT_CHARGED', 'PENDING', 'CHARGED', 'UNKNOWN'] as const
 export type SwapChargeState = (typeof SWAP_CHARGE_STATES)[number]
 
-/** What the job cost, in the upstream's units; `quota` is null while not known. */
+/** What the job cost, in the upstream's units; `quota` is null unless it is known. */
 export interface SwapCharge {
   readonly state: SwapChargeState
   readonly quota: number | null
 }
 
-/** Where an image of a job came from, when it was not given as an address: at most one is set. */
+/** The source of an image that was not given as an address; at most one is set. */
 export interface ImageOrigin {
   readonly uploadId: string | null
   /** The job whose result it is. */
   readonly resultOf: string | null
 }
 
-/** What the owner's hook is sent: an event (Standard Webhooks), or the document that a fetch returns (REST API). */
+/** The body of the caller's webhook: an event (Standard Webhooks), or the document that a fetch returns (REST API). */
 export const HOOK_FORMATS = ['EVENT', 'DOCUMENT'] as const
 export type HookFormat = (typeof HOOK_FORMATS)[number]
 
-/** One requested swap: what the caller sees of it, and what the gateway needs to bring it to its end. */
+/** One requested swap: the caller's view of it, and the gateway's bookkeeping. */
 export interface SwapJob {
   readonly id: string
   readonly tenant: string
   readonly status: SwapJobStatus
   readonly version: number
-  /** The upstream's id; null until an answer, or a hook that a fetch has confirmed, brought it. */
+  /** The upstream's id; null until the submit's answer, or a hook that a fetch confirmed, names it. */
   readonly upstreamId: string | null
-  /** The word the upstream last used, as it came. */
+  /** The upstream's last status word, unchanged. */
   readonly upstreamStatus: string | null
-  /** As the upstream is given it, byte for byte: the caller's own, or a signed one of ours. Empty once forgotten. */
+  /**
+   * As sent to the upstream, byte for byte: the caller's address, or one that the gateway signed. Empty once forgotten.
+   */
   readonly targetImageUrl: string
   readonly swapImageUrl: string
   readonly targetOrigin: ImageOrigin
@@ -107,42 +109,42 @@ export interface SwapJob {
   readonly tags: readonly string[]
   readonly createdAt: number
   readonly updatedAt: number
-  /** Where its owner wants to be told of its end; null where nowhere. */
+  /** Where the owner receives its webhook; null if it wants none. */
   readonly hookUrl: string | null
   readonly hookFormat: HookFormat
-  /** The job that this one repeats. */
+  /** The job that this one retries. */
   readonly retryOf: string | null
-  /** When the upstream was known to have the job. */
+  /** When the upstream was first known to have the job. */
   readonly submittedAt: number | null
   readonly finishedAt: number | null
-  /** The copy of the result that is kept here; null while there is none. */
+  /** The stored copy of the result; null if there is none. */
   readonly copyId: string | null
-  /** Why there will be none, for people. */
+  /** Human-readable reason why there will be no copy. */
   readonly mirrorFailure: string | null
   readonly keepDays: number
-  /** When its images and links are erased; null while it is not done. */
+  /** When its images and links are erased; null if it is not done. */
   readonly purgeAt: number | null
   readonly forgottenAt: number | null
 
-  /** The address the upstream was given for this job's hook, byte for byte; null before the first submit. */
+  /** The hook address sent to the upstream for this job, byte for byte; null before the first submit. */
   readonly hookAddress: string | null
   /** Counts the claims of this job for a submit. A report made under an older number is void. */
   readonly fencing: number
-  /** Until when the submitter that holds `fencing` may be at work; null when nobody submits. */
+  /** When the lease of claim `fencing` expires; null if no process is submitting the job. */
   readonly leaseUntil: number | null
-  /** While it waits: not to be submitted before this time. */
+  /** The earliest time of the next submit, if the job waits. */
   readonly notBefore: number
-  /** Scheduled fetches since the upstream has the job. */
+  /** Scheduled fetches since the upstream has had the job. */
   readonly fetches: number
-  /** When the reconciler looks at the job next; null when it is done. */
+  /** When the reconciler checks the job next; null if it is done. */
   readonly wakeAt: number | null
-  /** When the gateway stops waiting for an outcome; null while nothing was sent. */
+  /** When the gateway stops waiting for an outcome; null if nothing was sent. */
   readonly deadlineAt: number | null
-  /** When a fetch said FAILED that no second fetch has confirmed yet. */
+  /** When a fetch returned a FAILED that no second fetch has confirmed yet. */
   readonly failedSeenAt: number | null
 }
 
-/** One state a job went through. */
+/** One state that a job was in. */
 export interface TimelineEntry {
   readonly version: number
   readonly status: SwapJobStatus
@@ -150,12 +152,12 @@ export interface TimelineEntry {
   readonly source: ObservationSource
 }
 
-/** Whether `status` is final: never left. */
+/** Whether `status` is final. */
 export function isDone(status: SwapJobStatus): boolean {
   return finalStatuses.has(status)
 }
 
-/** Whether nothing more can become known of it: the job is done, and its charge is known. */
+/** Whether nothing more can become known of the job: it is done, and its charge is known. */
 export function isSettled({ status, charge }: Pick<SwapJob, 'status' | 'charge'>): boolean {
   return isDone(status) && charge.state !== 'UNKNOWN'
 }

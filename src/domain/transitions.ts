@@ -1,5 +1,5 @@
 /**
- * The state machine: which report moves a job from where to where. Pure; the one place that knows the arrows.
+ * The state machine of a job: decides what a report changes. Pure, and the only place that defines the transitions.
  *
  *   (none) → PENDING → (sending) → ON_QUEUE → SUCCESS | FAILED
  *               │          │           └→ LOST
@@ -8,8 +8,8 @@
  *               └→ FAILED (refused, or not submitted in time)
  *
  * "sending" is PENDING under a lease. SUCCESS, FAILED, CANCELED and LOST are final: a report about a finished job
- * changes nothing, except that the unknown charge of a LOST one may become known. A late or repeated report is not an
- * error, it decides nothing.
+ * changes nothing, except that the unknown charge of a LOST one may become known. A late or repeated report is a no-op,
+ * not an error.
  */
 import { CONFIRM_FAILED_AFTER_MS, nextFetchDelayMs } from './poll-schedule.ts'
 import type { Report } from './report.ts'
@@ -25,7 +25,7 @@ const ARROWS: Readonly<Record<SwapJobStatus, readonly SwapJobStatus[]>> = {
   LOST: [],
 }
 
-/** Whether the state machine has an arrow between the two. */
+/** Whether the state machine has a transition between the two. */
 export function isArrow(from: SwapJobStatus, to: SwapJobStatus): boolean {
   return ARROWS[from].includes(to)
 }
@@ -59,28 +59,28 @@ type Patch = Partial<
   >
 >
 
-/** What changes without a new version, and without an event. */
+/** Changes without a new version and without an event. */
 export type Bookkeeping = Partial<
   Pick<SwapJob, 'upstreamStatus' | 'leaseUntil' | 'notBefore' | 'fetches' | 'wakeAt' | 'failedSeenAt' | 'charge'>
 >
 
-/** What a report does to a job. */
+/** The effect of a report on a job. */
 export type Decision =
   /** The job moves to `to`: a new version, a timeline entry, `patch`. */
   | { readonly kind: 'transition'; readonly to: SwapJobStatus; readonly patch: Patch }
-  /** The job stays where it is; only its bookkeeping changes. */
+  /** The status stays; only the job's bookkeeping changes. */
   | { readonly kind: 'bookkeeping'; readonly patch: Bookkeeping }
   /** Nothing changes. */
   | { readonly kind: 'none' }
 
 const NOTHING: Decision = { kind: 'none' }
 
-/** What a decision depends on beside the job and the report. */
+/** What a decision depends on besides the job and the report. */
 export interface Circumstances {
   readonly deadlines: Deadlines
-  /** In [0, 1): jitter for the next scheduled look at the job. */
+  /** In [0, 1): jitter of the next scheduled poll. */
   readonly random: number
-  /** Whether somebody waits for the job right now: the next look is then sooner. */
+  /** Whether a caller is watching the job; its next poll is then sooner. */
   readonly isWatched: boolean
 }
 
@@ -99,7 +99,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
         : NOTHING
 
     case 'released': {
-      // Another attempt is no longer possible: the job has been taken for sent.
+      // A retry is no longer possible: the job is already treated as sent.
       if (isLateAnswer(job, report)) return finish(job, 'FAILED', at, { failure: REFUSED_LATE, charge: NOT_CHARGED })
       if (!isOwnClaim(job, report)) return NOTHING
       if (finding.retryAt >= job.createdAt + deadlines.submitBeforeMs) {
@@ -119,7 +119,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       return bookkeep({
         ...scheduleNext(job, report, circumstances),
         ...(finding.word !== job.upstreamStatus && { upstreamStatus: finding.word }),
-        // Takes back the doubt that an unconfirmed FAILED raised.
+        // Contradicts an earlier FAILED that no second fetch has confirmed.
         ...(job.failedSeenAt !== null && { failedSeenAt: null }),
       })
     }
@@ -139,7 +139,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       })
 
     case 'failed': {
-      // A job that only a hook has named is not attached by a FAILED: its hook is followed to the second fetch.
+      // A first FAILED does not bind an id that only a hook named: the hook is followed to the second fetch.
       if (job.failedSeenAt === null) {
         return bookkeep({
           failedSeenAt: at,
@@ -158,7 +158,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
     }
 
     case 'canceled':
-      // What is being sent may be accepted already.
+      // The upstream may already have accepted a job under a lease.
       return job.status === 'PENDING' && job.leaseUntil === null
         ? finish(job, 'CANCELED', at, { failure: CANCELED, charge: NOT_CHARGED })
         : NOTHING
@@ -175,7 +175,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
   }
 }
 
-/** How long a deadline waits for an answer to the last look. */
+/** Extra time after the deadline if the upstream did not answer the last check. */
 const LAST_LOOK_MS = 600_000
 
 const NOT_CHARGED = { state: 'NOT_CHARGED', quota: null } as const
@@ -210,7 +210,7 @@ const REFUSED_LATE = {
   retryable: true,
 } as const
 
-/** A LOST job stays LOST; what later evidence says about its charge is kept. */
+/** A LOST job stays LOST; later evidence can only settle its charge. */
 function settleCharge(job: SwapJob, report: Report): Decision {
   if (job.status !== 'LOST' || job.charge.state !== 'UNKNOWN') return NOTHING
   const { finding } = report
@@ -219,12 +219,12 @@ function settleCharge(job: SwapJob, report: Report): Decision {
   return isRefusal && report.fencing === job.fencing ? bookkeep({ charge: NOT_CHARGED }) : NOTHING
 }
 
-/** Whether the report is the answer to the job's last submit, after the gateway stopped waiting for it. */
+/** Whether the report is the answer to the job's last submit, received after the job became UNCONFIRMED. */
 function isLateAnswer(job: SwapJob, report: Report): boolean {
   return job.status === 'UNCONFIRMED' && report.source === 'SUBMIT' && report.fencing === job.fencing
 }
 
-/** Whether the report speaks for the claim that holds the job now, and that claim is still submitting. */
+/** Whether the report is about the job's current claim, and that claim is still submitting. */
 function isOwnClaim(job: SwapJob, report: Report): boolean {
   return job.status === 'PENDING' && job.leaseUntil !== null && report.fencing === job.fencing
 }
@@ -266,7 +266,7 @@ function finish(job: SwapJob, to: SwapJobStatus, at: number, patch: Patch): Deci
 
 const HOUR_MS = 60 * 60 * 1_000
 
-/** How long images and links stay after the end; what is not to be kept at all stays long enough to be fetched. */
+/** Retention of images and links after the end: at least an hour, so that callers can fetch the result. */
 function retentionMs(keepDays: number): number {
   return Math.max(HOUR_MS, keepDays * 24 * HOUR_MS)
 }
@@ -275,7 +275,7 @@ function bookkeep(patch: Bookkeeping): Decision {
   return Object.keys(patch).length === 0 ? NOTHING : { kind: 'bookkeeping', patch }
 }
 
-/** Only a scheduled fetch moves the schedule on: a query that asks often must not make the next look later. */
+/** Only scheduled fetches advance the schedule: otherwise frequent queries would delay the next poll. */
 function scheduleNext(job: SwapJob, report: Report, { random, isWatched }: Circumstances): Bookkeeping {
   if (report.source !== 'RECONCILER') return {}
   const fetches = job.fetches + 1

@@ -1,11 +1,11 @@
 /**
- * The caller's own hook: one event for the end of a job, told until its receiver has taken it (Standard Webhooks). All
+ * The caller's webhook: one event for the end of a job, retried until its receiver accepts it (Standard Webhooks). All
  * attempts have the same id and the same bytes.
  */
 import type { SwapCharge, SwapFailureCode, SwapJob, SwapJobStatus } from './swap-job.ts'
 
 export const WEBHOOK_STATES = ['WAITING', 'DELIVERED', 'RETRYING', 'EXHAUSTED'] as const
-/** EXHAUSTED: nothing more is tried by itself. */
+/** EXHAUSTED: no further attempt is made unless the owner asks for a replay. */
 export type WebhookState = (typeof WEBHOOK_STATES)[number]
 
 export interface Webhook {
@@ -13,22 +13,22 @@ export interface Webhook {
   readonly jobId: string
   readonly tenant: string
   readonly url: string
-  /** What is sent, byte for byte. */
+  /** The request body, byte for byte. */
   readonly body: string
   readonly state: WebhookState
-  /** Attempts since it was made, or since it was asked for again. */
+  /** Attempts since the event was created or last replayed. */
   readonly tries: number
 }
 
 export interface WebhookAttempt {
   readonly at: number
-  /** Null where no answer came. */
+  /** Null if there was no answer. */
   readonly httpStatus: number | null
-  /** In words of ours. */
+  /** A message of the gateway's own; null if there was an answer. */
   readonly error: string | null
 }
 
-/** What a receiver is told. Links are not in it: they end, and the job has fresh ones whenever it is asked for. */
+/** The event that a receiver gets. It has no links: they expire, and a query returns fresh ones. */
 export interface WebhookBody {
   readonly type: 'swap.finished'
   /** RFC 3339. */
@@ -53,14 +53,14 @@ export function toWebhookBody(job: SwapJob, at: number): WebhookBody {
   }
 }
 
-/** From the last attempt to the next, in milliseconds: the example schedule of Standard Webhooks. */
+/** Delay before each attempt, in milliseconds: the example schedule of Standard Webhooks. */
 const DELAYS_MS = [0, 5_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 36_000_000]
 const JITTER = 0.2
 
 /**
- * When the next attempt is due after `tries` of them; null when there is none any more.
+ * The delay until the next attempt after `tries` of them, in milliseconds; null if none is left.
  * @param random in [0, 1).
- * @param retryAfterMs what the receiver asked for: it may make the wait longer, up to the longest of the schedule.
+ * @param retryAfterMs the receiver's `Retry-After`; it can extend the delay up to the longest of the schedule.
  */
 export function nextAttemptInMs(tries: number, random: number, retryAfterMs: number | null): number | null {
   const delay = DELAYS_MS[tries]
