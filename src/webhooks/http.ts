@@ -1,7 +1,7 @@
 /**
- * Sends webhooks: a POST that carries the id of its event, the time of the attempt and a signature over both and the body
- * (Standard Webhooks). Addresses are the callers', so each connection is guarded; a redirect is an answer like any other,
- * and what is in an answer is not read.
+ * Sends webhooks: a POST with the event id, the time of the attempt and a signature over both and the body (Standard
+ * Webhooks). Callers choose the addresses, so each connection passes the address guard. Redirects are not followed, and
+ * the body of an answer is discarded.
  */
 import { Webhook as Signer } from 'standardwebhooks'
 import { Agent, buildConnector, request } from 'undici'
@@ -15,11 +15,13 @@ const MAX_TENANTS_KEPT = 1_000
 
 export interface WebhookSenderOptions {
   readonly gatewaySecrets: readonly string[]
-  /** Each connection passes it. */
+  /** Checks each connection. */
   readonly guard: AddressGuard
-  /** Connections to one receiver. */
+  /** Maximum connections to one receiver. */
   readonly connections: number
-  /** The time that receivers compare with their own: it follows a wall clock that is set. Epoch milliseconds. */
+  /**
+   * The time that receivers compare with their own, in epoch milliseconds. It follows corrections of the wall clock.
+   */
   readonly wallNow: () => number
 }
 
@@ -72,7 +74,7 @@ export function openWebhookSender(options: WebhookSenderOptions): WebhookSender 
   }
 }
 
-/** The dates that servers write today (RFC 9110, 5.6.7). `Date.parse` alone takes almost any text for a date. */
+/** The date format that servers send (RFC 9110, 5.6.7). `Date.parse` alone accepts almost any text. */
 const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
 
 /** `Retry-After` (RFC 9110, 10.2.3): seconds, or a date; null for any other text. */

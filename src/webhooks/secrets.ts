@@ -1,8 +1,8 @@
 import { hkdfSync } from 'node:crypto'
 
 /**
- * The secrets that a tenant's webhooks are signed with, as receivers are given them: one for each of the gateway's own,
- * so that while that is rotated events carry the signatures of both.
+ * The secrets that sign a tenant's webhooks, in the form that receivers get. There is one for each of the gateway's
+ * secrets, so that events carry both signatures during a rotation.
  */
 export function toWebhookSecrets(gatewaySecrets: readonly string[], tenant: string): readonly string[] {
   return gatewaySecrets.map((secret) => {

@@ -2,10 +2,10 @@ import type { Webhook } from '../domain/webhook.ts'
 
 export type SendOutcome =
   | { readonly kind: 'answered'; readonly httpStatus: number; readonly retryAfterMs: number | null }
-  /** No answer came; why, in words of ours. */
+  /** There was no answer; `error` is a message of the gateway's own. */
   | { readonly kind: 'failed'; readonly error: string }
 
 export interface WebhookSender {
-  /** One attempt, signed with the tenant's secrets and the wall clock's time. Never rejects. */
+  /** Makes one attempt, signed with the tenant's secrets and the wall clock's time. Never rejects. */
   send(webhook: Webhook): Promise<SendOutcome>
 }
