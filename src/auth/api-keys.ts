@@ -1,6 +1,6 @@
 /**
- * API keys as the operator lists them: `tenant:sha256hex[:scope+scope]`. Only digests are kept; a key that was
- * presented is digested and compared with each of them in constant time.
+ * The operator's API keys: `tenant:sha256hex[:scope+scope]`. Only digests are stored; a presented key is hashed and
+ * compared with each of them in constant time.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
@@ -10,7 +10,7 @@ const READ_AGAIN_MS = 1_000
 const DEFAULT_SCOPES: readonly Scope[] = ['swap:read', 'swap:write']
 const SCOPES_BY_WORD: Readonly<Record<string, Scope>> = { read: 'swap:read', write: 'swap:write', admin: 'swap:admin' }
 
-/** A list of keys that cannot be used. The message says which entry and why, and shows no digest. */
+/** A list of keys that cannot be used. The message says which entry and why; it contains no digest. */
 export class ApiKeysError extends Error {
   constructor(problem: string) {
     super(problem)
@@ -19,7 +19,7 @@ export class ApiKeysError extends Error {
 }
 
 export interface ApiKeys {
-  /** Whose key it is; null for one that is not, or no longer, listed. */
+  /** Returns the viewer of a key; null if the key is not, or no longer, listed. */
   find(key: string): Viewer | null
   /** Tenants that have a key. */
   countTenants(): number
@@ -34,9 +34,9 @@ interface Entry {
 }
 
 /**
- * @param source the list itself, comma-separated, or `file:` and the path of one, a key to a line (`#` begins a
- * comment). A file is read again when it changes: what is taken out of it is revoked within seconds.
- * @param onUnreadable hears of a changed file that cannot be used: then the keys stay as they were.
+ * @param source the list itself, comma-separated, or `file:` and the path of a file with one key per line (`#` starts a
+ * comment). A file is read again when it changes: removed keys are revoked within seconds.
+ * @param onUnreadable called if a changed file cannot be used; the current keys then stay valid.
  * @throws {ApiKeysError}
  */
 export function openApiKeys(source: string, onUnreadable: (error: unknown) => void): ApiKeys {
@@ -56,7 +56,7 @@ export function openApiKeys(source: string, onUnreadable: (error: unknown) => vo
       onUnreadable(error)
     }
   }
-  // Asked for by time: notifications get lost on network folders, and with a file that is replaced.
+  // Polled: notifications are lost on network folders and when the file is replaced.
   if (path !== null) watchFile(path, { interval: READ_AGAIN_MS, persistent: false }, readAgain)
 
   return {

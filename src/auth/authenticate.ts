@@ -3,7 +3,7 @@ import type { JwtVerifier } from './jwt.ts'
 import { type Authenticate, SCOPES, type Viewer } from './viewer.ts'
 import { WATCH_TOKEN_PREFIX, type WatchTokens } from './watch-tokens.ts'
 
-/** Every caller of a gateway that only its own machine can reach and that has no keys set. */
+/** Every caller of a gateway without keys and JWTs, which only its own machine can reach. */
 export const localViewer: Viewer = {
   tenant: 'local',
   scopes: new Set(SCOPES),
@@ -15,14 +15,14 @@ export const localViewer: Viewer = {
 
 export interface AuthenticateParts {
   readonly watchTokens: Pick<WatchTokens, 'verify'>
-  /** Null where none are set; without either, everybody is `local`. */
+  /** Null if no keys are configured. Without keys and JWTs, every caller is `local`. */
   readonly apiKeys: Pick<ApiKeys, 'find'> | null
   readonly jwt: JwtVerifier | null
 }
 
 /**
- * Asks each kind of credential that is set: watch token, API key, JWT. A watch token counts for what it says everywhere,
- * so that a page that uses one behaves on a developer's machine as it will elsewhere.
+ * Tries each configured kind of credential: watch token, API key, JWT. Watch tokens are verified even if nothing is
+ * configured, so that a page behaves alike in development and in production.
  */
 export function createAuthenticate({ watchTokens, apiKeys, jwt }: AuthenticateParts): Authenticate {
   return async ({ authorization, apiKey }) => {

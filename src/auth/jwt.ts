@@ -4,12 +4,12 @@ import { isStorable } from '../domain/storable.ts'
 import { readCapped } from '../lib/http/read-capped.ts'
 import { type Scope, SCOPES, type Viewer } from './viewer.ts'
 
-/** Signatures with a public key only: a token must not choose to be checked with a secret, or not at all. */
+/** Asymmetric signatures only: a token must not choose a shared secret or `none`. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
-/** Clocks differ. */
+/** Tolerated clock skew. */
 const TOLERANCE_S = 5
 const FETCH_TIMEOUT_MS = 5_000
-/** A token with an unknown key has the keys fetched anew, no more often than this. */
+/** Minimum time between two fetches of the keys caused by tokens with an unknown key. */
 const COOLDOWN_MS = 30_000
 /** A thousand RSA keys with certificates would fit. */
 const MAX_KEYS_BYTES = 1_024 * 1_024
@@ -22,11 +22,11 @@ export interface JwtOptions {
 }
 
 /**
- * Who a token speaks for: the tenant is its `tenant` claim, or else its subject; what it may do is its `scope` claim
- * (`swap:read swap:write`, RFC 8693 4.2), and nothing where that names none of ours.
+ * Verifies tokens and maps their claims to a viewer. The tenant is the `tenant` claim, or else the subject. The scopes
+ * are the known ones of the `scope` claim (`swap:read swap:write`, RFC 8693 4.2); there may be none.
  */
 export interface JwtVerifier {
-  /** Null for a token that is not good: wrong or no signature, issuer, audience, time, or no `exp`. */
+  /** Null for an invalid token: wrong or missing signature, issuer, audience, tenant, time or `exp`. */
   verify(token: string): Promise<Viewer | null>
 }
 
@@ -48,7 +48,7 @@ export function createJwtVerifier({ jwksUrl, issuer, audience }: JwtOptions): Jw
         })
         return toViewer(payload)
       } catch {
-        // Whatever is wrong with it, or with getting the keys: it is not shown to be good.
+        // The token is invalid, or the keys cannot be fetched: it is not proven valid.
         return null
       }
     },

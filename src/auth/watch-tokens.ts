@@ -1,22 +1,22 @@
 /**
- * Watch tokens: `swt_<claims>.<mac>`, for a browser that may read and watch the jobs they name for an hour, and
- * nothing else. Nobody keeps a list of them: the mac says that they are ours.
+ * Watch tokens: `swt_<claims>.<mac>`. A token lets a browser read and watch the jobs it names for an hour, and nothing
+ * else. Tokens are not stored: the MAC proves that the gateway issued them.
  */
 import { createSigner } from '../lib/crypto/signer.ts'
 import type { Viewer, WatchToken } from './viewer.ts'
 
 export const WATCH_TOKEN_PREFIX = 'swt_'
-/** Longer than any swap takes: waiting, being worked on, and being looked for after a lost answer. */
+/** Longer than any swap takes: queueing, processing, and the search after a lost answer. */
 const GOOD_FOR_MS = 60 * 60 * 1_000
 const MAX_TOKEN_CHARS = 1_024
 
 export interface WatchTokens {
   issue(job: { readonly id: string; readonly tenant: string }): WatchToken
-  /** Who a token speaks for; null for one that is not ours, or that is over. */
+  /** Returns the viewer of a token; null if the gateway did not issue it, or it has expired. */
   verify(token: string): Viewer | null
 }
 
-/** @param secrets the first signs, all verify: so a secret is rotated. */
+/** @param secrets the first one signs, all verify, so that secrets can be rotated. */
 export function createWatchTokens(secrets: readonly [string, ...string[]], now: () => number): WatchTokens {
   const signer = createSigner(secrets, 'swapface watch token')
   return {
@@ -29,7 +29,7 @@ export function createWatchTokens(secrets: readonly [string, ...string[]], now: 
       if (!token.startsWith(WATCH_TOKEN_PREFIX) || token.length > MAX_TOKEN_CHARS) return null
       const [claims = '', given = ''] = token.slice(WATCH_TOKEN_PREFIX.length).split('.')
       if (!signer.isSigned(claims, given)) return null
-      // Written by `issue`: the mac says so.
+      // The MAC proves that `issue` wrote it.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       const [tenant, expiresAt, ...jobIds] = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')) as [
         string,
