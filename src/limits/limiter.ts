@@ -1,21 +1,21 @@
 import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 
-/** How much of its requests a tenant has left in the minute under way. */
+/** The requests that a tenant has left in the current minute. */
 export interface Allowance {
   readonly limit: number
   readonly remaining: number
   /** When the next minute begins, epoch milliseconds. */
   readonly resetAt: number
-  /** Whether this request is one too many. */
+  /** Whether this request exceeds the limit. */
   readonly isSpent: boolean
 }
 
 export interface RequestLimiter {
-  /** Counts one request. Never rejects: where the count cannot be kept together with others, it is kept here. */
+  /** Counts one request. Never rejects: if the shared count is unavailable, this process counts on its own. */
   take(tenant: string): Promise<Allowance>
 }
 
-/** draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` where it is used up. */
+/** Sets the headers of draft-ietf-httpapi-ratelimit-headers-10, and `Retry-After` if the allowance is used up. */
 export function setLimitHeaders(
   response: ResponseWithDefaults,
   { limit, remaining, resetAt, isSpent }: Allowance,

@@ -4,7 +4,7 @@ import type { RequestLimiter } from './limiter.ts'
 
 export const MINUTE_S = 60
 /**
- * Counts for this process alone.
+ * Creates a limiter that counts for this process alone.
  * @param perMinute requests of one tenant.
  * @param now epoch milliseconds.
  */
@@ -12,18 +12,18 @@ export function createRequestLimiter(perMinute: number, now: () => number): Requ
   return createGrantingLimiter(new RateLimiterMemory({ points: perMinute, duration: MINUTE_S }), perMinute, now)
 }
 
-/** Requests that this process may let pass before `resetAt`. */
+/** Requests that this process may admit before `resetAt`. */
 interface Grant {
   readonly size: number
   left: number
-  /** Of the whole count, beside this grant. */
+  /** What the whole count has left besides this grant. */
   readonly remaining: number
   readonly resetAt: number
 }
 
 /**
- * Takes many requests out of the count at a time, and gives none back: the count is asked once for all of them.
- * @param chunk how many.
+ * Takes requests from the counter in chunks and returns none, so that one query serves many requests.
+ * @param chunk requests per query.
  */
 export function createGrantingLimiter(
   counter: Pick<RateLimiterMemory, 'consume' | 'points'>,
@@ -31,7 +31,7 @@ export function createGrantingLimiter(
   now: () => number,
 ): RequestLimiter {
   const limit = counter.points
-  // None holds for longer than a minute.
+  // No grant is valid for longer than a minute.
   const grants = createTtlCache<Grant>(MINUTE_S * 1_000, now)
   const asked = new Map<string, Promise<void>>()
 
@@ -50,7 +50,7 @@ export function createGrantingLimiter(
         if (grant && grant.resetAt > now()) {
           const isSpent = grant.left === 0
           if (!isSpent) grant.left -= 1
-          // One that was given less than it asked for has had the last there was.
+          // A grant smaller than a chunk took the last requests of the minute.
           if (!isSpent || grant.size < chunk) {
             return { limit, remaining: grant.remaining + grant.left, resetAt: grant.resetAt, isSpent }
           }
@@ -69,7 +69,7 @@ async function consume(
   points: number,
   now: () => number,
 ): Promise<Grant> {
-  // What is over the limit comes back as a rejection.
+  // Above the limit, the counter rejects with its result.
   const { consumedPoints, msBeforeNext } = await counter.consume(tenant, points).catch((error: unknown) => {
     if (error instanceof RateLimiterRes) return error
     throw error

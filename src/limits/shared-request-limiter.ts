@@ -3,12 +3,13 @@ import { RateLimiterMemory, RateLimiterPostgres } from 'rate-limiter-flexible'
 import type { RequestLimiter } from './limiter.ts'
 import { createGrantingLimiter, MINUTE_S } from './request-limiter.ts'
 
-/** A process takes this share of the count at a time: one statement for many requests. */
+/** A process takes a twentieth of the count at a time: one statement for many requests. */
 const CHUNKS = 20
 
 /**
- * Counts for all processes on one database. Each takes some requests at a time and gives none back: in a minute a
- * tenant may be given a twentieth for each process less than its due, and never more.
+ * Creates a limiter that counts for all processes on one database. Each process takes requests in chunks and returns
+ * none. So in a minute a tenant may get up to a twentieth per process less than its limit, and never more while the
+ * database is available.
  */
 export function createSharedRequestLimiter(pool: Pool, perMinute: number, now: () => number): RequestLimiter {
   const chunk = Math.max(1, Math.floor(perMinute / CHUNKS))
@@ -19,7 +20,7 @@ export function createSharedRequestLimiter(pool: Pool, perMinute: number, now: (
     tableCreated: true,
     points: perMinute,
     duration: MINUTE_S,
-    // Until the database is back.
+    // Counts per process while the database is unavailable.
     insuranceLimiter: new RateLimiterMemory({ points: perMinute, duration: MINUTE_S }),
   })
   return createGrantingLimiter(counter, chunk, now)
