@@ -2,14 +2,14 @@ import type { Report } from '../domain/report.ts'
 import type { SwapJob } from '../domain/swap-job.ts'
 
 /**
- * What is worth telling an operator, one function for each business event. Nothing here takes a key, a hook token, an
- * image address or an upstream's text: what is not passed in cannot leak.
+ * Business events for the operator, one function each. No function takes a key. A job holds image addresses, its hook
+ * address and links: an implementation must not write them.
  */
 export interface Telemetry {
   jobMoved(job: SwapJob, report: Report): void
-  /** A report that came too late for a finished job, and says something else than the job's status. */
+  /** A late report contradicts the status of a finished job. */
   evidenceTooLate(job: SwapJob, report: Report): void
-  /** The upstream named an id for this job that another job has. */
+  /** The upstream returned an id that belongs to another job. */
   upstreamIdTaken(job: SwapJob, report: Report): void
   submitEnded(job: SwapJob, kind: string, reason: string | null): void
   fetchUnanswered(job: SwapJob, reason: string): void
@@ -18,22 +18,22 @@ export interface Telemetry {
   hookRefused(): void
   /** A page of this origin was refused; called once per origin and for at most 100 origins. */
   originRefused(origin: string): void
-  /** A hook of ours could not be written down, and was not acknowledged. */
+  /** A valid hook could not be journaled, and was not acknowledged. */
   hookNotRecorded(error: unknown): void
-  /** A swap could not be recorded, and was refused. */
+  /** A swap could not be recorded, and was rejected. */
   jobNotRecorded(error: unknown): void
   /** Work on this job fails again and again; only its deadline ends it. */
   jobParked(job: SwapJob, error: unknown): void
-  /** An event that its receiver has not taken, and that is not tried any more. */
+  /** The last attempt to deliver a webhook failed. */
   webhookExhausted(webhook: { readonly id: string; readonly jobId: string }): void
-  /** A copy of a result could not be made; `isFinal` if it is not tried again. Code and reason carry no foreign text. */
+  /** A copy of a result could not be made; `isFinal` if it is not retried. Code and reason contain no foreign text. */
   mirrorFailed(
     job: SwapJob,
     failure: { readonly code: string; readonly reason: string; readonly isFinal: boolean },
   ): void
-  /** Work that nobody waits for has failed; it is tried again by the reconciler. */
+  /** Background work failed. `what` completes the sentence "could not …". */
   backgroundFailed(what: string, error: unknown): void
-  /** The fast path left a request to the engine. @param reason one of a few fixed words. */
+  /** The fast path left a request to graphql-js. @param reason one of a few fixed words. */
   fastPathFellBack(reason: string): void
   /** A step of the shutdown has begun. */
   shutdownStepBegan(name: string): void

@@ -4,15 +4,15 @@ import type { Telemetry } from './events.ts'
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Members of that name are never written, wherever in a line they are. */
+/** Members with these names are redacted, down to the third level of a line. */
 const SECRET_NAMES = ['authorization', 'password', 'secret', 'token', 'apiKey', 'connectionString']
-/** What shows who somebody is, in whatever text it stands: hook and watch tokens, bearer tokens, passwords of addresses. */
+/** Credentials redacted in any text: hook and watch tokens, bearer tokens, passwords in addresses. */
 const SECRET_TEXT =
   /(?<=\/hooks\/swapface\/)[\w.-]+|\bswt_[\w.-]+|(?<=\bBearer )[^\s"\\]+|(?<=:\/\/[^\s/:@"]*:)[^\s@/"]+(?=@)/gi
 
 /**
- * JSON lines on standard output; readable text where that is a terminal.
- * @param secrets texts that are taken out of every line, whatever brought them there.
+ * Creates a logger that writes JSON lines to standard output, or readable text if that is a terminal.
+ * @param secrets texts that are redacted in every line, wherever they occur.
  */
 export async function createLogger(level: LogLevel, secrets: readonly string[]): Promise<Logger> {
   const options = {
@@ -29,7 +29,7 @@ export async function createLogger(level: LogLevel, secrets: readonly string[]):
 
 const HIDDEN = '[hidden]'
 
-/** @param secrets no shorter than they must be to be none by chance. */
+/** @param secrets long enough not to occur in a line by chance. */
 export function createSecretHider(secrets: readonly string[]): (line: string) => string {
   const spellings = [...new Set(secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))]
   return (line) =>
