@@ -1,6 +1,6 @@
 import type { CleanImage, StoredImage } from '../domain/image.ts'
 
-/** What a READY image is, beside its bytes. */
+/** The metadata of a READY image. */
 export interface ImageRecord extends Omit<CleanImage, 'bytes' | 'digitalSourceType'> {
   readonly byteLength: number
   readonly sha256: string
@@ -11,26 +11,26 @@ export interface ImageStore {
   /** Durable when it resolves. */
   addImage(image: StoredImage): Promise<void>
   /**
-   * Adds an upload that awaits its bytes, unless the tenant has `max` such uploads that were created after `since`.
-   * Durable when it resolves; exact for any number of calls and processes.
+   * Adds an upload that awaits its bytes; false if the tenant already has `max` of these created after `since`.
+   * Durable when it resolves; exact under concurrent calls, across processes.
    */
   addUpload(image: StoredImage, open: { readonly since: number; readonly max: number }): Promise<boolean>
   findImage(id: string): Promise<StoredImage | null>
-  /** The tenant's own, in the order asked for; null for an unknown one, and for another tenant's. */
+  /** The tenant's images, in the order of `ids`; null for an unknown id or another tenant's image. */
   findOwnImages(tenant: string, ids: readonly string[]): Promise<(StoredImage | null)[]>
-  /** A READY upload of the tenant's whose bytes came with this digest. */
+  /** The tenant's READY upload whose original bytes have this digest; null if there is none. */
   findUploadBySource(tenant: string, sourceSha256: string): Promise<StoredImage | null>
-  /** The bytes are kept: from AWAITING_BYTES to READY, once; null where it is anything else by then. */
+  /** Moves an image from AWAITING_BYTES to READY; null if it is in another state. */
   keepImage(id: string, kept: ImageRecord): Promise<StoredImage | null>
   rejectImage(id: string, rejection: string): Promise<StoredImage | null>
-  /** Keeps it at least until then. */
+  /** Postpones the expiry to `purgeAt`, unless it is later already. */
   extendImage(id: string, purgeAt: number): Promise<void>
-  /** Its time is over at once. */
+  /** Lets the image expire now. */
   expireImage(id: string, now: number): Promise<void>
-  /** Whether a job that is not forgotten was made with this upload. */
+  /** Whether a job that is not forgotten uses this upload. */
   isInUse(uploadId: string): Promise<boolean>
-  /** Images whose time is over, and whose bytes may still be there. */
+  /** Expired images whose bytes may still exist. */
   listDue(now: number, limit: number): Promise<readonly StoredImage[]>
-  /** Its bytes are gone. */
+  /** Records that the bytes were deleted. */
   markPurged(id: string): Promise<void>
 }

@@ -1,7 +1,7 @@
 /**
  * The contract of the store of jobs. The versioned row is the truth; the bus and hooks only wake. Every change is a
- * compare-and-set: it names the state it was decided on. If the stored state is another by now, nothing is written and the
- * result is null: read again, decide again.
+ * compare-and-set: it names the state it was decided on. If the stored state has changed, nothing is written and the
+ * result is null: read and decide again.
  *
  * A returned job is never changed. The same object therefore means the same state, and values derived from a job can be
  * cached with the object. Responses are cached on this and on `jobsVersion`.
@@ -34,65 +34,65 @@ export interface NewSwapJob {
   readonly tags: readonly string[]
   readonly createdAt: number
   readonly hookAddress: string
-  /** The lease under which it is submitted at once where there is room for it; null where it must wait in any case. */
+  /** The lease of an immediate first submit, if there is room upstream; null if the job must wait in any case. */
   readonly leaseUntil: number | null
   readonly idempotency: Idempotency | null
 }
 
-/** An event to be told to the caller's own hook. */
+/** An event to deliver to the caller's webhook. */
 export interface NewWebhook {
   readonly id: string
   readonly url: string
   readonly body: string
 }
 
-/** A digest of the two images as they were asked for. */
+/** Identifies the requested images, to find an earlier job with the same ones. */
 export interface Content {
   readonly digest: string
-  /** A job of the tenant's with the same images, made since then, is given back instead; null: never. */
+  /** The tenant's latest usable job with the same images, created since then, is returned instead; null: never. */
   readonly reuseSince: number | null
 }
 
-/** How much room there is, over all processes. */
+/** The limits of the queue, for all processes together. */
 export interface Room {
-  /** Jobs that are being submitted or that the upstream works on. */
+  /** Jobs being submitted or in progress upstream. */
   readonly maxInFlight: number
-  /** Jobs that wait to be submitted. */
+  /** Jobs waiting to be submitted. */
   readonly maxWaiting: number
 }
 
-/** The step in which the usage of tenants is summed: a sum begins at a multiple of it. */
+/** The interval of the usage sums; each starts at a multiple of it. */
 export const USAGE_STEP_MS = 15 * 60 * 1_000
 
-/** What one tenant may do in a day, and at one time. */
+/** A tenant's daily and concurrent limits. */
 export interface TenantLimits {
-  /** Since when it is counted, epoch milliseconds; a multiple of `USAGE_STEP_MS`. */
+  /** Start of the counted period, epoch milliseconds; a multiple of `USAGE_STEP_MS`. */
   readonly since: number
-  /** Units that may be spent, and those that a swap is reckoned at until its charge is known; null: any. */
+  /** Units that may be spent, and the units reserved for a swap until its charge is known; null: no limit. */
   readonly quota: { readonly limit: number; readonly reserve: number } | null
-  /** Jobs that are not finished; null: any. */
+  /** Unfinished jobs; null: no limit. */
   readonly maxUnfinished: number | null
-  /** Jobs that wait to be submitted; null: as many as there is room for. */
+  /** Jobs waiting to be submitted; null: only the limits of the queue apply. */
   readonly maxWaiting: number | null
   readonly contentRefusals: ContentRefusals
 }
 
-/** Swaps that the upstream refused on grounds of content: so many, and nothing more is sent. */
+/** Limits of swaps refused because of their content since a time. At a limit no job is recorded or submitted. */
 export interface ContentRefusals {
   readonly since: number
   readonly maxPerTenant: number
   readonly maxOverall: number
 }
 
-/** One caller's key, and a digest of the input it came with. */
+/** A caller's idempotency key, and a digest of the request's input. */
 export interface Idempotency {
   readonly key: string
   readonly fingerprint: string
-  /** What the key may have become when its job was forgotten. */
+  /** The sealed forms under which the key may be stored after its job was forgotten. */
   readonly sealedKeys: readonly string[]
 }
 
-/** Replaces what a caller chose by keyed hashes that still recognise it. */
+/** Replaces a caller's key and fingerprint by keyed hashes that still match a repeated request. */
 export interface KeySeal {
   sealKey(tenant: string, key: string): string
   sealFingerprint(fingerprint: string, hookUrl: string | null): string
@@ -106,26 +106,25 @@ export interface ForgottenJob {
 
 export type CreatedJob =
   | { readonly kind: 'created'; readonly job: SwapJob }
-  /** The tenant has used the key before: the job it made, as it is now, and the digest it was made with. */
+  /** The tenant has used the key before: its job in the current state, and the fingerprint of the first request. */
   | { readonly kind: 'existing'; readonly job: SwapJob; readonly fingerprint: string }
-  /** The tenant has had the same images swapped already: that job. */
+  /** The tenant already has a usable job with the same images. */
   | { readonly kind: 'sameContent'; readonly job: SwapJob }
   /** Too many jobs wait; nothing was recorded. */
   | { readonly kind: 'full' }
-  /** The tenant has too many unfinished ones; nothing was recorded. */
+  /** The tenant has too many unfinished or waiting jobs; nothing was recorded. */
   | { readonly kind: 'tenantFull' }
-  /** The tenant's units would not do for another; nothing was recorded. */
+  /** The tenant's remaining units do not cover another swap; nothing was recorded. */
   | { readonly kind: 'quotaSpent'; readonly remaining: number }
-  /** Too much was refused on grounds of content; nothing was recorded. */
+  /** Too many swaps were refused because of their content; nothing was recorded. */
   | { readonly kind: 'contentRefused' }
 
 /**
- * The answer to a COMMIT was lost, and could not be found out afterwards: the changes may have been made, or may not.
- * Never to be taken for a failure that undid them.
+ * The outcome of a COMMIT is unknown: the changes may or may not be stored. Callers must not treat this as a rollback.
  */
 export class CommitUnknownError extends Error {
   override readonly name = 'CommitUnknownError'
-  /** Asks on until the database tells whether the changes were made; null if it never does, or `stopping` aborts. Never rejects. */
+  /** Polls the database for the outcome; null if it never tells, or `stopping` aborts. Never rejects. */
   readonly findOut: (stopping: AbortSignal) => Promise<boolean | null>
 
   constructor(cause: unknown, findOut: CommitUnknownError['findOut']) {
@@ -134,7 +133,7 @@ export class CommitUnknownError extends Error {
   }
 }
 
-/** The upstream id that a change would write belongs to another job: the upstream gave one id twice. */
+/** Another job has the upstream id to be written: the upstream assigned one id twice. */
 export class UpstreamIdTakenError extends Error {
   constructor() {
     super('another job has this upstream id')
@@ -152,47 +151,47 @@ export interface ChangeRange {
   readonly after: number
   readonly upTo: number
   readonly limit: number
-  /** Only jobs that are not finished. */
+  /** Only unfinished jobs. */
   readonly unfinished: boolean
 }
 
-/** A place in a list of jobs: what was made last comes first. */
+/** A position in a list of jobs, newest first. */
 export interface ListCursor {
   readonly createdAt: number
   readonly id: string
 }
 
 export interface ListRange {
-  /** Those after this place in the list, or before it; null: from the beginning, or from the end. */
+  /** Jobs after this position if `forward`, before it if `backward`; null: from the beginning, or from the end. */
   readonly from: ListCursor | null
   readonly direction: 'forward' | 'backward'
   readonly limit: number
 }
 
-/** What has become of a tenant's jobs since then. */
+/** A tenant's jobs and units since a time. */
 export interface UsageSums {
   readonly counts: readonly { readonly status: SwapJobStatus; readonly count: number }[]
   readonly spent: number
-  /** Units reckoned for jobs whose charge is not, or never, known. */
+  /** Units reserved for jobs whose charge is unknown, for now or for good. */
   readonly uncertain: number
 }
 
-/** How jobs went of late, of all tenants. */
+/** Recently finished jobs of all tenants. */
 export interface RecentJobs {
-  /** From the submit to the end, in milliseconds, of those that ended in SUCCESS. */
+  /** Milliseconds from submit to end, of the jobs that ended in SUCCESS. */
   readonly durationsMs: readonly number[]
-  /** Those whose end a hook has told, among all that the upstream has ended. */
+  /** Jobs whose end a hook reported, out of `ended`: all submitted jobs that finished. */
   readonly endedByHook: number
   readonly ended: number
 }
 
-/** A job as it is, and the place of its last change. */
+/** A job in its current state, and the sequence of its last change. */
 export interface ChangedJob {
   readonly sequence: number
   readonly job: SwapJob
 }
 
-/** A job, and the place of its last change. */
+/** A job's id, and the sequence of its last change. */
 export interface JobChange {
   readonly sequence: number
   readonly id: string
@@ -201,33 +200,32 @@ export interface JobChange {
 
 export interface JobStore {
   /**
-   * Records the job, its first timeline entry and its key in one durable transaction: on disk when it resolves.
-   * Claimed for its first submit where there is room and nobody waits; waiting otherwise. A key is kept until a day
-   * after its job was done. What the tenant has spent and has under way is counted in the same transaction: of many who
-   * ask at once no more are let in than the limits hold.
+   * Records the job, its first timeline entry and its key in one transaction; durable when it resolves. The job is
+   * claimed for its first submit if there is room and no waiting job is due; otherwise it waits. A key expires a day
+   * after its job is done. The limits are checked in the same transaction, so concurrent calls cannot exceed them.
    */
   createJob(job: NewSwapJob, room: Room, limits: TenantLimits): Promise<CreatedJob>
   findJob(id: string): Promise<SwapJob | null>
   /**
-   * The tenant's own jobs by gateway id or upstream id, in the order asked for; null for an unknown one, and for
-   * another tenant's.
+   * The tenant's jobs by gateway id or upstream id, in the order of `ids`; null for an unknown id or another tenant's
+   * job.
    */
   findOwnJobs(tenant: string, ids: readonly string[]): Promise<(SwapJob | null)[]>
   /**
-   * The version of a tenant's jobs, for comparison only: while it is the same, none of them has changed and none was added.
-   * It may change without a reason. Null if the store cannot tell without a query; then it need not return the same object
-   * for an unchanged job. A store with versions does, as long as it caches the job.
+   * The version of a tenant's jobs, for comparison only: while it is the same, none of them has changed and none was
+   * added. It may also change if no job has. Null if the store cannot tell without a query; such a store may return
+   * another object for an unchanged job. A store with versions returns the same object as long as it caches the job.
    */
   jobsVersion(tenant: string): string | null
-  /** Jobs of any tenant, in the order asked for; null for an unknown one. */
+  /** Jobs of any tenant, in the order of `ids`; null for an unknown id. */
   findJobs(ids: readonly string[]): Promise<(SwapJob | null)[]>
   findByUpstreamId(upstreamId: string): Promise<SwapJob | null>
-  /** Every state each job went through, oldest first, in the order asked for. */
+  /** The timeline of each job, oldest entry first, in the order of `ids`. */
   listTimelines(ids: readonly string[]): Promise<TimelineEntry[][]>
 
   /**
-   * Carries a transition or a note out on exactly the state of `job`: same version, same fencing number, and still (or
-   * still not) claimed. A webhook is recorded in the same transaction. Resolves to null if the job is in another state.
+   * Writes a transition or bookkeeping if the stored job still has the version and fencing number of `job`, and is
+   * still (or still not) claimed. Records a webhook in the same transaction. Null if the job has changed.
    * @throws {UpstreamIdTakenError} and writes nothing.
    */
   applyDecision(
@@ -238,64 +236,61 @@ export interface JobStore {
     webhook?: NewWebhook | null,
   ): Promise<SwapJob | null>
   /**
-   * The job to submit next: of the tenants with a job that may be submitted now, that of the tenant with the fewest jobs
-   * in flight, and among these the oldest. A tenant that is refused too often waits.
+   * The job to submit next. Each tenant's oldest due job is a candidate; the tenant with the fewest jobs in flight goes
+   * first, then the oldest job. A tenant at its limit of content refusals is skipped. Null if no job may be submitted.
    */
   findNextWaiting(now: number, refusals: ContentRefusals): Promise<SwapJob | null>
   /**
-   * Leases a waiting job to one submitter; null when there is no room, or somebody else was faster. Durable when it
-   * resolves.
+   * Leases a waiting job to one submitter; null if there is no room, or the job has changed. Durable when it resolves.
    */
   claimSubmit(job: SwapJob, claim: SubmitClaim): Promise<SwapJob | null>
-  /** Takes the unfinished jobs whose time to be looked at has come, and puts their next time to `until`. */
+  /** Claims the unfinished jobs that are due (`wakeAt`), and makes them due again at `until`. */
   claimDue(now: number, until: number, limit: number): Promise<SwapJob[]>
 
   /**
-   * The place of the tenant's last change; 0 where there is none. Each change of status has a place of its own, and
-   * one that can be seen is never followed by the sudden sight of an earlier one.
+   * The sequence of the tenant's last change; 0 if it has no jobs. Each transition has its own sequence. A tenant's
+   * changes become visible in this order.
    */
   findLastChange(tenant: string): Promise<number>
   /**
-   * The tenant's jobs by the place of their last change, after `after` and up to `upTo`, earliest first: each job
-   * once, as it is now.
+   * The tenant's jobs whose last change is after `after` and up to `upTo`, in sequence order: each job once, in its
+   * current state.
    */
   listChanges(tenant: string, range: ChangeRange): Promise<ChangedJob[]>
 
-  /** Which jobs of all tenants changed at a place after `after`, the latest first. */
+  /** Jobs of all tenants whose last change is after `after`, the latest first. */
   listLatestChanges(after: number, limit: number): Promise<JobChange[]>
 
-  /** The tenant's jobs that fit, in the order of the list, whatever the direction they were looked for in. */
+  /** The tenant's matching jobs, newest first in either direction. */
   listJobs(tenant: string, filter: JobFilter, range: ListRange): Promise<readonly SwapJob[]>
-  /** How many fit, counted no further than `limit`. */
+  /** How many jobs match, counted up to `limit`. */
   countJobs(tenant: string, filter: JobFilter, limit: number): Promise<number>
   /**
    * @param since epoch milliseconds, a multiple of `USAGE_STEP_MS`.
-   * @param reserve what a swap is reckoned at until its charge is known.
+   * @param reserve units assumed for a swap until its charge is known.
    */
   sumUsage(tenant: string, since: number, reserve: number): Promise<UsageSums>
   countUnfinished(tenant: string): Promise<number>
-  /** How many wait to be submitted, counted no further than `limit`. */
+  /** How many jobs wait to be submitted, counted up to `limit`. */
   countWaiting(limit: number): Promise<number>
   /**
-   * The first `limit` ids of the waiting jobs, in the order in which they would be submitted if no job in flight ended
-   * and no further one came.
+   * The first `limit` ids of the waiting jobs in submit order, assuming that no job in flight ends and none is added.
    */
   listWaitingIds(limit: number): Promise<readonly string[]>
   listRecent(since: number, limit: number): Promise<RecentJobs>
 
-  /** Jobs that ended in SUCCESS between the two times and have neither a copy nor a reason why not. */
+  /** Jobs that ended in SUCCESS between the two times and have neither a copy nor a recorded copy failure. */
   listWithoutCopy(finishedFrom: number, finishedBefore: number, limit: number): Promise<readonly SwapJob[]>
-  /** What became of a copy: its id, or why there is none. Once, true then; changes no version. */
+  /** Records the copy's id, or why there is none; the version stays. False if the job has a copy or was forgotten. */
   recordMirror(jobId: string, outcome: { readonly copyId: string } | { readonly failure: string }): Promise<boolean>
-  /** Finished jobs whose time is over, and that are not forgotten yet. */
+  /** Finished jobs whose retention has expired (`purgeAt`) and that are not forgotten yet. */
   listToForget(now: number, limit: number): Promise<readonly SwapJob[]>
   /**
-   * Erases addresses, links, the caller's own words and what was made of them. The accounts stay, and so does the job's
-   * idempotency key, sealed. A webhook that was not delivered ends as EXHAUSTED. Null for a job that is not finished, or
-   * was forgotten before.
+   * Erases addresses, links and the caller's own texts, and seals the idempotency key; the record stays. An undelivered
+   * webhook ends as EXHAUSTED. Null if the job is not finished, or was already forgotten.
    */
   forgetJob(jobId: string, at: number, seal: KeySeal): Promise<ForgottenJob | null>
 
-  /** Throws when the store cannot be read. */
+  /** Throws if the store cannot be read. */
   ping(): Promise<void>
 }

@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg'
 
-/** As `server_version_num` counts: the first with `pg_current_xact_id`, which finds out what became of a COMMIT. */
+/** In the form of `server_version_num`: the first with `pg_current_xact_id`, which resolves a lost COMMIT. */
 const OLDEST_SERVER = 130_000
 
 /** The server lacks functions that the gateway needs. */
@@ -8,14 +8,14 @@ export class OldServerError extends Error {
   override readonly name = 'OldServerError'
 }
 
-/** @throws {OldServerError} @param version as `server_version_num` has it: 120022 is version 12.22. */
+/** @throws {OldServerError} @param version in the form of `server_version_num`: 120022 is version 12.22. */
 export function checkServerVersion(version: number): void {
   if (version >= OLDEST_SERVER) return
   const found = version < 100_000 ? 'older than 10' : `${Math.floor(version / 10_000)}.${version % 10_000}`
   throw new OldServerError(`its version is ${found}, and at least PostgreSQL ${OLDEST_SERVER / 10_000} is needed`)
 }
 
-/** By the codes of the system, of its name lookups, and of PostgreSQL (appendix A of its manual). */
+/** By error code of the system, of name lookups, or of PostgreSQL (appendix A of its manual). */
 const PROBLEMS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there (connection refused)',
   ECONNRESET: 'the connection was cut',
@@ -34,7 +34,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   '57P03': 'it is still starting',
 }
 
-/** Why a PostgreSQL could not be opened, in words; without the password, which drivers may repeat in their messages. */
+/** Describes why PostgreSQL could not be opened, without the password, which a driver's message may contain. */
 export function describeConnectProblem(error: unknown): string {
   const [first] = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error]
   if (!(first instanceof Error)) return 'it cannot be used'
@@ -43,7 +43,7 @@ export function describeConnectProblem(error: unknown): string {
   const problem = PROBLEMS[code]
   if (problem !== undefined) return problem
   if (/time-?out/i.test(first.message)) return 'it does not answer'
-  // What the server itself says; a driver's own message may quote the address.
+  // Only the server's own message: a driver's message may contain the address.
   return first instanceof DatabaseError
     ? `it says "${first.message}" (${code})`
     : `the connection fails (${code || first.name})`

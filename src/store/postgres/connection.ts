@@ -2,12 +2,14 @@
 import { Pool, types } from 'pg'
 
 const CONNECTIONS = 10
-/** A connection that takes longer than this for an answer is taken for lost. */
+/** A connection that does not answer within this time is presumed lost. */
 const TIMEOUT_MS = 5_000
 
 /**
- * Connects on demand. A commit is on disk when it is answered (`synchronous_commit`, whatever the server's default).
- * @param onConnectionLost called when a connection was cut; perhaps twice. The statements under way on it reject as well.
+ * Creates a pool that connects on demand. A commit is on disk when it resolves (`synchronous_commit`, whatever the
+ * server's default).
+ * @param onConnectionLost called when a connection is lost, perhaps twice. The statements in progress on it also
+ * reject.
  */
 export function createPool(url: string, onConnectionLost: (error: Error) => void): Pool {
   const pool = new Pool({
@@ -19,14 +21,14 @@ export function createPool(url: string, onConnectionLost: (error: Error) => void
     statement_timeout: TIMEOUT_MS,
     idle_in_transaction_session_timeout: TIMEOUT_MS,
     keepAlive: true,
-    // Statements that do not wait for each other's answers are sent together: a group of writes takes one round trip.
+    // Sends statements without awaiting earlier ones: a group of writes takes one round trip.
     pipeline: true,
     options: '-c synchronous_commit=on',
     types: {
       getTypeParser: (type, format) => (type === types.builtins.INT8 ? Number : types.getTypeParser(type, format)),
     },
   })
-  // The pool reports idle connections; one in use, between two statements, only reports itself.
+  // The pool reports the loss of idle connections only; a connection in use reports its own.
   pool.on('error', onConnectionLost)
   pool.on('connect', (client) => client.on('error', onConnectionLost))
   return pool

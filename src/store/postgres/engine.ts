@@ -10,10 +10,11 @@ import { migrations } from './migrations.ts'
 import { createTransaction } from './transaction.ts'
 
 /**
- * Opens a PostgreSQL database, and migrates it if needed; of several processes that start at once one migrates and the
- * others wait.
+ * Opens a PostgreSQL database and migrates it if needed. If several processes start at once, one migrates and the rest
+ * wait.
  * @param onQuery called once for each statement that reached the engine.
- * @param onConnectionLost called when a connection was cut; perhaps twice. The statements under way on it reject as well.
+ * @param onConnectionLost called when a connection is lost, perhaps twice. The statements in progress on it also
+ * reject.
  */
 export async function openDatabase(
   url: string,

@@ -1,8 +1,8 @@
 /**
- * One commit for the writes that arrive while another group is written. Changes of one tenant are written one after the
- * other, from the assignment of a position to the commit that shows it; without groups each would wait for a commit.
+ * Group commit: writes that arrive while a group is being written share the next commit. A tenant's changes are
+ * serialized from the assignment of a sequence to the commit, so without groups each would wait for a commit.
  *
- * Every lock is taken before the first write, in the same order by every process, so no two wait for each other.
+ * Every process acquires all locks before the first write and in the same order, so there is no deadlock.
  */
 import { sql } from 'kysely'
 import { settleAll } from '../../lib/async/settle-all.ts'
@@ -13,15 +13,15 @@ import type { Transaction } from './transaction.ts'
 /** The classes of the advisory locks: one lock for the queue, and one for each tenant. */
 const QUEUE_LOCK = 1
 const TENANT_LOCKS = 2
-/** Writes that share a commit: the locks are held for as long as writing these takes. */
+/** Writes per commit; limits how long the locks are held. */
 const MAX_GROUP = 50
 
-/** @param locksQueue whether the writes count the queue: then one group of all processes is written at a time. */
+/** @param locksQueue whether the writes count the queue: then all processes together write one group at a time. */
 export function createGroupCommit(transaction: Transaction, locksQueue: boolean): GroupedWrites {
   const commit = async (group: readonly GroupedWrite[]) => {
     const tenants = group.map(({ tenant }) => tenant)
     await transaction(async (db) => {
-      // The server holds the locks before it runs the next statement of this connection, which is sent without waiting.
+      // Not awaited: the server acquires the locks before it runs the next statement of this connection.
       const locked = [
         ...(locksQueue ? [sql`select pg_advisory_xact_lock(${sql.lit(QUEUE_LOCK)}, 0)`.execute(db)] : []),
         sql`
@@ -39,7 +39,8 @@ export function createGroupCommit(transaction: Transaction, locksQueue: boolean)
     try {
       await commit(group)
     } catch (error) {
-      // All were undone; each is written again alone, so that only the one at fault fails. After an unknown commit none is repeated.
+      // The group was rolled back. Each write is retried alone, so that only the faulty one fails. After an unknown
+      // commit nothing is retried.
       if (group.length === 1 || error instanceof CommitUnknownError) for (const one of group) one.fail(error)
       else for (const one of group) await commit([one]).catch(one.fail)
     }

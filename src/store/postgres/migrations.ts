@@ -7,7 +7,7 @@ import {
   STARTS_AT,
 } from '../sql/shared-migrations.ts'
 
-/** Adds to the stored sums; the statement must call the table `kept`. */
+/** Adds to the stored sums; the statement must alias the table as `kept`. */
 const ADD_TO_KEPT = sql.raw(`on conflict (tenant, starts_at, status, charge_state) do update
           set jobs = kept.jobs + excluded.jobs, priced_jobs = kept.priced_jobs + excluded.priced_jobs, quota = kept.quota + excluded.quota`)
 
@@ -18,11 +18,11 @@ export const migrations: Record<string, Migration> = {
       await sql`create sequence job_changes`.execute(db)
       await createJobTables(db, 'bigint')
 
-      // One row: when the fetch after the last one given out may begin, in the database's own time.
+      // One row: when the next fetch may begin, by the database's clock.
       await sql`create table fetch_pace (next_at double precision not null)`.execute(db)
       await sql`insert into fetch_pace values (0)`.execute(db)
 
-      // The second wall behind the state machine: a final status stays, whatever the code above does.
+      // A second safeguard behind the state machine: a final status never changes.
       await sql`
         create function refuse_status_change() returns trigger language plpgsql as $$
         begin raise exception 'a final status is never left'; end $$
@@ -36,7 +36,7 @@ export const migrations: Record<string, Migration> = {
   },
   '0002-tenant-limits': {
     up: async (db: Kysely<unknown>) => {
-      // In the shape that `rate-limiter-flexible` asks for. Lost in a crash, it is counted anew.
+      // The schema that `rate-limiter-flexible` requires. Unlogged: after a crash, counting starts over.
       await sql`
         create unlogged table request_counts (key varchar(255) primary key, points integer not null default 0, expire bigint)
       `.execute(db)
@@ -46,8 +46,8 @@ export const migrations: Record<string, Migration> = {
   '0010-usage-sums': {
     up: async (db: Kysely<unknown>) => {
       await createUsageSums(db, 'bigint')
-      // Once for a statement, not for a row: a row of sums that one transaction changes ten thousand times is ten thousand
-      // versions of it, each of which the next change walks through.
+      // Statement-level triggers: a row of sums that one transaction updates ten thousand times leaves ten thousand row
+      // versions, which each further update walks through.
       await sql`
         create function add_usage_of_new() returns trigger language plpgsql as $$
         begin
@@ -86,7 +86,7 @@ export const migrations: Record<string, Migration> = {
   ...createSharedMigrations('bigint', sql`json_array_elements_text(job.tags::json) as tag(value)`),
   '0012-pace-window': {
     up: async (db: Kysely<unknown>) => {
-      // When the last fetches began, the oldest first; `next_at` is for processes of the version before.
+      // Start times of the latest fetches, oldest first; `next_at` is for processes of the previous version.
       await sql`alter table fetch_pace add column begins_at double precision[] not null default '{}'`.execute(db)
     },
   },

@@ -10,7 +10,9 @@ interface Waiting {
   fail(error: unknown): void
 }
 
-/** Turns for all processes on one database together, by the database's clock: `createRateLimiter`, in a row. */
+/**
+ * A rate limiter shared by all processes on one database, by its clock: `createRateLimiter` with its state in one row.
+ */
 export function createSharedRateLimiter(
   db: Kysely<Tables>,
   perSecond: number,
@@ -21,10 +23,10 @@ export function createSharedRateLimiter(
 
   /**
    * @param count at most `turns`.
-   * @returns in how many milliseconds each turn begins; none if there was no free one and `ifFree`.
+   * @returns in how many milliseconds each turn begins; empty if `ifFree` and no turn was free.
    */
   const reserve = async (count: number, ifFree: boolean): Promise<readonly number[]> => {
-    // The newest turns, as many as a window has. A turn that was never given counts as long ago.
+    // The start times of the latest `turns` turns; a missing one counts as 0.
     const known = sql`(array_fill(0::double precision, array[${turns}::int]) || begins_at)`
     const last = sql`${known}[cardinality(begins_at) + 1:]`
     const { rows } = await sql<{ begins: number[]; now: number }>`
@@ -40,7 +42,7 @@ export function createSharedRateLimiter(
     return row ? row.begins.map((at) => at - row.now) : []
   }
 
-  /** One statement for all that came in this turn of the event loop, or one for each window that they fill. */
+  /** Reserves for all callers of this tick of the event loop, with one statement for each window that they fill. */
   const reserveForAll = async () => {
     const takers = waiting
     waiting = []

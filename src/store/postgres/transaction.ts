@@ -1,7 +1,7 @@
 /**
- * One transaction, carried out once. Collisions with other transactions are retried. If the connection is lost while the
- * COMMIT is under way, PostgreSQL is asked by the transaction's id what became of it: a commit whose answer was lost
- * counts as made, one that never arrived is repeated.
+ * Commits a transaction exactly once. Conflicts with other transactions are retried. If the connection is lost during
+ * the COMMIT, PostgreSQL is asked for the outcome by the transaction's id: if it was committed, the result is returned;
+ * otherwise the transaction is retried.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
@@ -9,20 +9,20 @@ import { DatabaseError } from 'pg'
 import { CommitUnknownError } from '../job-store.ts'
 import type { Tables } from '../sql/tables.ts'
 
-/** Carries all of `act` out in one transaction, or nothing. */
+/** Runs `act` in one transaction; calls it again on a retry. */
 export type Transaction = <T>(act: (db: Kysely<Tables>) => Promise<T>) => Promise<T>
 
 const MAX_TRIES = 5
 const SERIALIZATION_FAILURE = '40001'
 const DEADLOCK = '40P01'
-/** Shorter than the lease of a submit, which begins with the transaction. */
+/** Shorter than the lease of a submit, which starts with the transaction. */
 const RESOLVE_WITHIN_MS = 8_000
 const ASK_EVERY_MS = 100
-/** In the background, after that time, and for so long: a server that was restored from a backup may never know. */
+/** Polled in the background after that, for a limited time: a server restored from a backup may never know. */
 const ASK_LATER_EVERY_MS = 1_000
 const ASK_LATER_FOR_MS = 15 * 60_000
 
-/** No answer came to the COMMIT. */
+/** The answer to the COMMIT was lost. */
 class LostCommitError extends Error {
   override readonly name = 'LostCommitError'
   readonly xid: string
@@ -35,7 +35,7 @@ class LostCommitError extends Error {
   }
 }
 
-/** @throws {CommitUnknownError} if the answer to a COMMIT was lost and the database does not tell what became of it. */
+/** @throws {CommitUnknownError} if the answer to a COMMIT was lost and the database does not tell the outcome. */
 export function createTransaction(db: Kysely<Tables>): Transaction {
   return async <T>(act: (db: Kysely<Tables>) => Promise<T>) => {
     for (let tries = 1; ; tries += 1) {
@@ -53,7 +53,7 @@ export function createTransaction(db: Kysely<Tables>): Transaction {
   }
 }
 
-/** Begun without waiting for the answer: the first statements travel with it. */
+/** Does not await `begin`: the first statements are sent with it. */
 async function runTransaction<T>(db: Kysely<Tables>, act: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
   const begun = sql`begin`.execute(db)
   try {
@@ -62,7 +62,7 @@ async function runTransaction<T>(db: Kysely<Tables>, act: (db: Kysely<Tables>) =
     await commit(db, rows[0]?.xid ?? '', result)
     return result
   } catch (error) {
-    // If this fails too the connection is lost, and the transaction with it.
+    // If this fails as well, the connection is lost, and the server rolls back.
     await sql`rollback`.execute(db).catch(() => null)
     throw error
   }
@@ -72,13 +72,13 @@ async function commit(db: Kysely<Tables>, xid: string, result: unknown): Promise
   try {
     await sql`commit`.execute(db)
   } catch (error) {
-    // An ERROR is the server's own no; anything else ends the connection, perhaps after the commit.
+    // With severity ERROR the server has rolled back; any other error ends the connection, perhaps after the commit.
     const isRefused = error instanceof DatabaseError && error.severity === 'ERROR'
     throw isRefused ? error : new LostCommitError(xid, result, error)
   }
 }
 
-/** The server undid it, and it may succeed the next time. */
+/** Whether the transaction was rolled back, and a retry may succeed. */
 function isUndone(error: unknown): boolean {
   if (error instanceof LostCommitError) return true
   return error instanceof DatabaseError && [SERIALIZATION_FAILURE, DEADLOCK].includes(error.code ?? '')
@@ -99,7 +99,7 @@ async function findOut(db: Kysely<Tables>, xid: string, everyMs: number, until: 
     const status = await readStatus(db, xid).catch(() => null)
     if (status === 'committed') return true
     if (status === 'aborted') return false
-    // The server has not noticed yet that the connection is gone, or cannot be reached.
+    // The server has not noticed yet that the connection is lost, or it cannot be reached.
     await delay(everyMs, undefined, { signal: until, ref: false }).catch(() => null)
   }
   return null

@@ -1,6 +1,6 @@
 /**
- * Admits the jobs of one batch in order: what the database held before the batch is counted once, and each job also counts
- * those admitted before it. The result is the same as if the jobs had been recorded one after the other.
+ * Admits the jobs of one batch in order. The database is counted once, and each job also counts those admitted before
+ * it. The result is the same as if the jobs were recorded one after the other.
  */
 import { settleAll } from '../../lib/async/settle-all.ts'
 import type { Kysely } from 'kysely'
@@ -27,7 +27,7 @@ interface Admitted {
   waiting: number
 }
 
-/** What a job is checked against: the counts of the database, and what the batch has added to them. */
+/** The counts that a job is checked against: those of the database, and the tenant's jobs admitted in the batch. */
 interface Counts {
   readonly queue: QueueCounts
   readonly tenant: TenantCounts
@@ -42,7 +42,7 @@ export class BatchAdmission {
     this.#countsOf = countsOf
   }
 
-  /** Counts once for each room and for each tenant with its limits: mostly one room, and each tenant once. */
+  /** Counts once for each distinct room, and once for each distinct tenant and limits. */
   static async open(trx: Kysely<Tables>, requests: readonly JobRequest[]): Promise<BatchAdmission> {
     const now = Math.max(...requests.map(({ job }) => job.createdAt))
     const queues = new Map<string, Promise<QueueCounts>>()
@@ -114,7 +114,7 @@ function decideAdmission(
   }
   if (queue.waiting >= room.maxWaiting) return { kind: 'full' }
   if (queue.inFlight < room.maxInFlight && !queue.isDue) return { kind: 'free' }
-  // At most as many as are left for other tenants: at most half of the queue, and fewer the fuller it is.
+  // A tenant gets at most as many places as are free for other tenants: half of the queue if it is the only one.
   const left = room.maxWaiting - queue.waiting
   if (maxWaiting !== null && waiting >= Math.min(maxWaiting, left)) return { kind: 'tenantFull' }
   return { kind: 'queue' }

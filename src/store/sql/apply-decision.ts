@@ -1,4 +1,4 @@
-/** Writes a decision about a job by compare-and-set, with what belongs to it in other tables. */
+/** Writes a decision about a job by compare-and-set, with its timeline entry and its webhook. */
 import { sql } from 'kysely'
 import type { SwapJob } from '../../domain/swap-job.ts'
 import { settleAll } from '../../lib/async/settle-all.ts'
@@ -15,7 +15,7 @@ export function createApplyDecision(engine: Engine): JobStore['applyDecision'] {
   )
 
   return async (job, decision, at, source, webhook) => {
-    // Members are added to this object, here and below: copying it to add some takes microseconds.
+    // Mutated here and below: copying the object for each addition takes microseconds.
     const columns = toPatchColumns(decision.patch)
     if (decision.kind === 'bookkeeping') {
       const change = Object.assign(columns, toExpectedState(job))
@@ -48,8 +48,8 @@ const insertEntryWhenMoved = compileInsertWhenMoved('job_timeline')
 const insertWebhookWhenMoved = compileInsertWhenMoved('webhooks')
 
 /**
- * Inserts a row that belongs to a transition, if the job has the version that the transition leads to. It is sent after the
- * transition without waiting for its result. If another process has made the transition, the row already exists.
+ * Inserts a row of a transition if the job has reached the transition's version. Sent right after the transition,
+ * without waiting for its result. If another process has made the transition, the row already exists.
  */
 function compileInsertWhenMoved<Table extends 'job_timeline' | 'webhooks'>(table: Table) {
   return compileQuery((db, { movedTo, ...row }: Tables[Table] & { readonly movedTo: number }) => {

@@ -1,4 +1,4 @@
-/** Leases: jobs that one process takes for a time, so that no other does the same work. */
+/** Claims jobs for one process for a limited time, so that no other process does the same work. */
 import type { SwapJob } from '../../domain/swap-job.ts'
 import type { SubmitClaim } from '../job-store.ts'
 import type { Engine } from './engine.ts'
@@ -6,7 +6,7 @@ import { toExpectedState, updateExactly } from './expected-state.ts'
 import { toSwapJob } from './job-row.ts'
 import { countInFlight } from './quotas.ts'
 
-/** `JobStore.claimSubmit`: one statement, which counts the jobs in flight itself. */
+/** `JobStore.claimSubmit` in one statement, including the count of jobs in flight. */
 export async function claimSubmit(
   { queue }: Pick<Engine, 'queue'>,
   job: SwapJob,

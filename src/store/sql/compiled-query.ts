@@ -1,7 +1,7 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Tables } from './tables.ts'
 
-/** What stands in a query for a value that each run of it brings. */
+/** Placeholder for a parameter supplied on each execution. */
 class Placeholder {
   readonly name: string
 
@@ -11,14 +11,14 @@ class Placeholder {
 }
 
 /**
- * A query that is built and made into text once for all values that have the same names: for what is asked so often that
- * this would cost more than its answer.
- * @param build makes it of stand-ins for the values, which may only be passed on.
+ * Builds and compiles a query once for each set of value names. For frequent queries, whose compilation would cost more
+ * than their execution.
+ * @param build builds the query from placeholders; it may pass them on, but not read them.
  */
 export function compileQuery<Values extends object, Row>(
   build: (db: Kysely<Tables>, values: Values) => { compile(): CompiledQuery<Row> },
 ): (db: Kysely<Tables>, values: Values) => Promise<Row[]> {
-  /** By engine, and by the names. */
+  /** By adapter, then by the value names. */
   const kept = new WeakMap<object, Map<string, CompiledQuery<Row>>>()
   return async (db, values) => {
     const { adapter } = db.getExecutor()

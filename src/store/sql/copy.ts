@@ -2,10 +2,10 @@ import { sql } from 'kysely'
 import type { Engine } from './engine.ts'
 import type { Tables } from './tables.ts'
 
-/** Rows of one statement. */
+/** Rows per statement. */
 const BATCH = 500
 
-/** The target holds jobs already; nothing was written. */
+/** The target already contains jobs; nothing was written. */
 export class NotEmptyError extends Error {
   constructor() {
     super('the database to copy to has jobs already')
@@ -14,9 +14,9 @@ export class NotEmptyError extends Error {
 }
 
 /**
- * Copies everything from an embedded database into an empty PostgreSQL: all of it or nothing. Ids, versions and cursors
- * stay good. Nobody can write to the embedded database meanwhile.
- * @param onProgress called with each table and the rows of it so far.
+ * Copies an embedded database into an empty PostgreSQL, in one transaction. Ids, versions and cursors stay valid.
+ * Writes to the embedded database are blocked meanwhile.
+ * @param onProgress called with each table and its number of rows copied so far.
  * @throws {NotEmptyError}
  */
 export async function copyToPostgres(
@@ -27,10 +27,10 @@ export async function copyToPostgres(
   // The embedded database has one lock for all tenants.
   await from.write('', async (source) =>
     to.db.transaction().execute(async (target) => {
-      // Also before any process that has been started too early.
+      // Keeps out a gateway that was started on the target too early.
       await sql`lock table jobs in exclusive mode`.execute(target)
       if (await target.selectFrom('jobs').select('id').limit(1).executeTakeFirst()) throw new NotEmptyError()
-      // Jobs first: the others name them.
+      // Jobs first: other tables reference them.
       for (const table of [
         'jobs',
         'job_timeline',

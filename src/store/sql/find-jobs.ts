@@ -1,11 +1,11 @@
-/** Reads of jobs by their ids. */
+/** Reads jobs by id. */
 import type { Kysely } from 'kysely'
 import type { SwapJob, TimelineEntry } from '../../domain/swap-job.ts'
 import { compileQuery } from './compiled-query.ts'
 import { toSwapJob } from './job-row.ts'
 import type { Tables } from './tables.ts'
 
-/** Reads of up to this many ids are compiled once for each number of ids. */
+/** Up to this many ids, a query is compiled once for each number of ids. */
 const MAX_COMPILED_IDS = 100
 
 export async function findJob(db: Kysely<Tables>, id: string): Promise<SwapJob | null> {
@@ -74,7 +74,7 @@ function ownJobs(db: Kysely<Tables>, tenant: string, ids: readonly string[]) {
   return db.selectFrom('jobs').selectAll().where('tenant', '=', tenant).where('id', 'in', ids)
 }
 
-/** The ids are members named by their positions. */
+/** Ids are properties named by their positions. */
 const selectOwnJobs = compileQuery(
   (db, { tenant, ...ids }: { readonly tenant: string; readonly [position: number]: string }) =>
     ownJobs(db, tenant, Object.values(ids)),

@@ -6,22 +6,22 @@ import type { Kysely } from 'kysely'
 import { settleAll } from '../../lib/async/settle-all.ts'
 import type { Tables } from './tables.ts'
 
-/** All of it is carried out, or nothing; carried out again if the transaction has to be repeated. */
+/** Applied as a whole or not at all. Called again if the transaction is retried. */
 export type Act<T> = (db: Kysely<Tables>) => Promise<T>
 
-/** Resolves to the result of each item, in their order. Its state must not outlive the call: it may be called again. */
+/** Resolves to one result per item, in order. May be called again, so it must keep no state between calls. */
 export type BatchAct<Item, Result> = (db: Kysely<Tables>, items: readonly Item[]) => Promise<readonly Result[]>
 
 export interface GroupedWrites {
   /**
-   * Carries out `act` in a transaction that other writes may share; on disk when it resolves. If `act` rejects, it is undone
-   * alone. No other process changes the tenant's jobs until the commit. Acts of one group may run at the same time.
+   * Runs `act` in a transaction that other writes may share; durable when it resolves. If `act` rejects, only its own
+   * changes are rolled back. No other process changes the tenant's jobs until the commit. Acts of one group may run
+   * concurrently.
    */
   readonly write: <T>(tenant: string, act: Act<T>) => Promise<T>
   /**
-   * Returns a write whose items are collected, as a DataLoader collects keys: those of one group are given to `act`
-   * together, in order, and no other write of the group runs meanwhile. An item that makes `act` reject is given to it
-   * again alone, and so are the others.
+   * Returns a write whose items are collected, as a DataLoader collects keys. The items of one group go to one call of
+   * `act`, in order, and no other write of the group runs meanwhile. If `act` rejects, each item is retried alone.
    */
   readonly batch: <Item, Result>(act: BatchAct<Item, Result>) => (tenant: string, item: Item) => Promise<Result>
 }
@@ -30,21 +30,21 @@ export interface GroupedWrites {
 export interface GroupedWrite {
   readonly tenant: string
   readonly runner: Runner
-  /** Resolves the write with what its last run resulted in; to be called once that is committed. */
+  /** Resolves the write with the result of its last run. Call it after the commit. */
   settle(): void
   fail(error: unknown): void
 }
 
-/** Carries out the writes that name it. */
+/** Runs the writes that refer to it. */
 interface Runner {
   readonly isBatch: boolean
   run(db: Kysely<Tables>, writes: readonly GroupedWrite[]): Promise<void>
 }
 
 /**
- * Carries out a group: its acts, then its batches one after the other.
- * @param isPipelined whether acts are started together, or one after the other.
- * @throws the first error, once nothing of the group is running any more.
+ * Runs a group: its acts, then its batches one after the other.
+ * @param isPipelined whether acts are started together instead of one after the other.
+ * @throws the first error, after everything started has settled.
  */
 export async function runGroup(
   db: Kysely<Tables>,
@@ -64,7 +64,7 @@ export async function runGroup(
 
 /** Writes that wait for the next group, in the order of each tenant. */
 export class WaitingWrites {
-  /** In the order in which the tenants' turns come. */
+  /** Tenants in round-robin order. */
   readonly #byTenant = new Map<string, GroupedWrite[]>()
 
   get isEmpty(): boolean {
@@ -77,10 +77,10 @@ export class WaitingWrites {
     else this.#byTenant.set(write.tenant, [write])
   }
 
-  /** Takes up to `count` of them, one of each tenant in turn: one with a thousand delays no other by more than a group. */
+  /** Takes up to `count` writes, one of each tenant in turn: a thousand of one delay another by at most a group. */
   take(count: number): GroupedWrite[] {
     const taken: GroupedWrite[] = []
-    // A tenant that goes to the end is visited again.
+    // The loop visits a tenant again that was moved to the end.
     for (const [tenant, own] of this.#byTenant) {
       if (taken.length === count) break
       taken.push(...own.splice(0, 1))
@@ -124,7 +124,7 @@ export function createGroupedWrites(commit: (waiting: WaitingWrites) => Promise<
   }
 }
 
-/** An item of a batch, and what settles its write. */
+/** An item of a batch, and the callbacks that settle its write. */
 interface Entry<Item, Result> {
   readonly item: Item
   readonly resolve: (result: Result) => void

@@ -5,7 +5,7 @@ import type { ImageRecord, ImageStore } from '../image-store.ts'
 import type { Engine } from './engine.ts'
 import type { ImageRow, Tables } from './tables.ts'
 
-/** The store of images over any engine of the store of jobs. */
+/** Implements the image store on any engine. */
 export function createImageStore(engine: Pick<Engine, 'db' | 'write' | 'batch'>): ImageStore {
   const { db } = engine
   const addUpload = engine.batch(addUploads)
@@ -36,7 +36,7 @@ interface UploadRequest {
   readonly open: { readonly since: number; readonly max: number }
 }
 
-/** Adds uploads in order; each tenant's also counts those that the batch has added before it. */
+/** Adds uploads in order. A tenant's open uploads include those added earlier in the batch. */
 async function addUploads(trx: Kysely<Tables>, requests: readonly UploadRequest[]): Promise<boolean[]> {
   const counts = await settleAll(
     requests.map(async ({ image, open }) => countOpenUploads(trx, image.tenant, open.since)),
@@ -96,7 +96,7 @@ async function findUploadBySource(
   return row ? toImage(row) : null
 }
 
-/** Changes an image that awaits its bytes; null if it no longer does. */
+/** Updates an image in AWAITING_BYTES; null if it is in another state. */
 async function updateAwaiting({ write }: Writes, id: string, columns: Partial<ImageRow>): Promise<StoredImage | null> {
   const row = await write('', async (trx) =>
     trx

@@ -3,7 +3,7 @@ import type { SwapJob } from '../../domain/swap-job.ts'
 import type { NewSwapJob, NewWebhook } from '../job-store.ts'
 import type { JobRow, WebhookRow } from './tables.ts'
 
-/** The job a row stands for. */
+/** Maps a row to its job. */
 export function toSwapJob(row: Omit<JobRow, 'change_seq'>): SwapJob {
   return {
     id: row.id,
@@ -50,7 +50,7 @@ export function toSwapJob(row: Omit<JobRow, 'change_seq'>): SwapJob {
   }
 }
 
-/** Where what notes change is: the version of a job says all the rest. */
+/** The columns that bookkeeping changes without a new version, so a job in memory may have older values. */
 const COLUMN_OF = {
   upstreamStatus: 'upstream_status',
   leaseUntil: 'lease_until',
@@ -61,7 +61,7 @@ const COLUMN_OF = {
 } as const satisfies Record<keyof ColumnBookkeeping, keyof JobRow>
 export const BOOKKEEPING_COLUMNS = Object.values(COLUMN_OF)
 
-/** A charge is noted only once a job is done, when nothing else changes it. */
+/** Without the charge: bookkeeping records it only after a job is done, when nothing else changes it. */
 type ColumnBookkeeping = Omit<Bookkeeping, 'charge'>
 
 function toBookkeeping(row: BookkeepingRow): Required<ColumnBookkeeping> {
@@ -77,7 +77,7 @@ function toBookkeeping(row: BookkeepingRow): Required<ColumnBookkeeping> {
 
 type BookkeepingRow = Pick<JobRow, (typeof COLUMN_OF)[keyof ColumnBookkeeping]>
 
-/** A job that was changed, and what its row has beside the change that was made. */
+/** Combines the job before the change, the change, and the current bookkeeping columns of its row. */
 export function toChangedJob(
   job: SwapJob,
   row: BookkeepingRow,
@@ -167,7 +167,7 @@ export function toNewRow(job: NewSwapJob, isClaimed: boolean): Omit<JobRow, 'cha
   }
 }
 
-/** The row of its event. */
+/** The row of a job's webhook event. */
 export function toNewWebhook({ id, tenant }: SwapJob, webhook: NewWebhook, at: number): WebhookRow {
   const { url, body } = webhook
   return {

@@ -9,7 +9,7 @@ import { findNextWaiting } from './next-waiting.ts'
 import { createRecordJobs } from './record-jobs.ts'
 import { createRetention } from './retention.ts'
 
-/** The store of jobs over any engine that Kysely speaks to and that has `returning`. */
+/** Implements the job store on any engine whose SQL has `returning`. */
 export function createJobStore(engine: Engine): JobStore {
   const { db } = engine
   const recordJob = engine.queue.batch(createRecordJobs(engine.nextChange))

@@ -1,4 +1,4 @@
-/** Reads of jobs by the positions of their last changes. */
+/** Reads jobs by the sequence of their last change. */
 import type { Kysely } from 'kysely'
 import type { ChangedJob, ChangeRange, JobChange } from '../job-store.ts'
 import { toSwapJob } from './job-row.ts'

@@ -1,7 +1,7 @@
 /**
- * Lists of a tenant's jobs, newest first. A page is found by where the last one ended, so the thousandth page costs what
- * the first does, and each filter that one index answers is answered from that index. Filters that no index answers are
- * scanned in pieces (`scan-jobs.ts`). Tenants take turns with all of these reads.
+ * Lists a tenant's jobs, newest first, by keyset pagination: the thousandth page costs what the first does. A filter
+ * that one index covers is read from that index; any other filter is scanned in pieces (`scan-jobs.ts`). Tenants take
+ * turns with these reads.
  */
 import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
 import { type JobFilter, matchesFilter } from '../../domain/job-filter.ts'
@@ -21,7 +21,7 @@ type Lists = Pick<
   'listJobs' | 'countJobs' | 'sumUsage' | 'countUnfinished' | 'countWaiting' | 'listWaitingIds' | 'listRecent'
 >
 
-/** Reads at one time, so that others find a connection free. */
+/** Concurrent list reads, so that other reads find a free connection. */
 const MAX_READS = 4
 const FROM_THE_NEWEST = { from: null, direction: 'forward' } as const
 
@@ -61,7 +61,7 @@ async function listJobs(
     return range.direction === 'forward' ? jobs : jobs.toReversed()
   }
   const statuses = toStatuses(filter)
-  // A page for each status, merged: in one statement they would have to be sorted.
+  // One page per status, merged here: a single statement would have to sort all matching rows.
   const pages = await Promise.all(
     (statuses ?? [null]).map(async (status) =>
       turns.run(tenant, async () => findPage(db, tenant, { ...filter, status }, range)),
@@ -91,7 +91,7 @@ async function countJobs(reader: Reader, tenant: string, filter: JobFilter, limi
   )
 }
 
-/** The positions of jobs that match a filter which no index answers as a whole. */
+/** The positions of jobs that match a filter which no single index covers. */
 async function scan({ db, turns }: Reader, tenant: string, filter: JobFilter, range: ListRange): Promise<Place[]> {
   const statuses = toStatuses(filter)
   // No status is both done and not done.
@@ -165,11 +165,11 @@ async function listRecent(db: Kysely<Tables>, since: number, limit: number): Pro
 }
 
 interface Narrowed extends JobFilter {
-  /** One of those asked for; null: any. */
+  /** One of the requested statuses; null: any. */
   readonly status: SwapJobStatus | null
 }
 
-/** The statuses that fit; null: all. */
+/** The statuses that match; null: all. */
 function toStatuses({ statuses, done }: JobFilter): readonly SwapJobStatus[] | null {
   if (statuses == null && done == null) return null
   return SWAP_JOB_STATUSES.filter(
@@ -177,7 +177,7 @@ function toStatuses({ statuses, done }: JobFilter): readonly SwapJobStatus[] | n
   )
 }
 
-/** Whether no index answers the filter: it has a tag or a reference, and more to compare than that. */
+/** Whether no single index covers the filter: it has several keys, or a key and a status. */
 function isScanned(filter: JobFilter): boolean {
   const keys = findKeys(filter).length
   return keys > 1 || (keys === 1 && toStatuses(filter) !== null)
@@ -194,7 +194,7 @@ function cut(rows: readonly JobRow[], filter: JobFilter, { from, direction, limi
   return direction === 'forward' ? page : page.toReversed()
 }
 
-/** @param ids of the gateway or of the upstream. */
+/** @param ids gateway ids or upstream ids. */
 async function findByIds(db: Kysely<Tables>, tenant: string, ids: readonly string[]): Promise<JobRow[]> {
   if (ids.length === 0) return []
   const own = db.selectFrom('jobs').selectAll().where('tenant', '=', tenant)
@@ -214,7 +214,7 @@ function narrow(db: Kysely<Tables>, tenant: string, { status, clientReference }:
   return query
 }
 
-/** How many fit, counted no further than `limit`, in the index alone. */
+/** Counts the matching jobs up to `limit`, from the index alone. */
 async function countPage(db: Kysely<Tables>, tenant: string, filter: Narrowed, limit: number): Promise<number> {
   const { createdFrom = null, createdBefore = null } = filter
   const { table, conditions } = toSelection(tenant, filter, { from: createdFrom, before: createdBefore })
@@ -226,7 +226,7 @@ async function countPage(db: Kysely<Tables>, tenant: string, filter: Narrowed, l
   return rows[0]?.count ?? 0
 }
 
-/** What is selected by the index of a filter's one key and status. */
+/** The table and the conditions that select a filter's one key and status from their index. */
 function toSelection(
   tenant: string,
   { tags, status, clientReference }: Narrowed,
@@ -261,7 +261,7 @@ function toPiece(tenant: string, key: JobFilter, range: ListRange): Omit<Piece, 
   return { ...selection, conditions, tenant, isForward, limit: range.limit }
 }
 
-/** Of two bounds on one side the nearer one alone: with both an index is entered at either. */
+/** Keeps only the nearer of two bounds on one side: with both, the index search may start at either. */
 function toBounds({ createdFrom = null, createdBefore = null }: JobFilter, { from, direction }: ListRange) {
   const isForward = direction === 'forward'
   const isWithin =
@@ -273,7 +273,7 @@ function toBounds({ createdFrom = null, createdBefore = null }: JobFilter, { fro
   }
 }
 
-/** As one comparison of both: an index is entered right there. */
+/** A row comparison, so that the index search starts exactly there. */
 function isBehind(
   { createdAt, id }: typeof BY_JOB,
   after: { readonly createdAt: number; readonly id: string },
@@ -282,7 +282,9 @@ function isBehind(
   return sql<SqlBool>`(${createdAt}, ${id}) ${sql.raw(isForward ? '<' : '>')} (${after.createdAt}, ${after.id})`
 }
 
-/** Where a page is read from: the jobs, or, where a tag is asked for, the jobs of that tag; both stand in its order. */
+/**
+ * The sort columns of a page: of `jobs`, or of `job_tags` if the filter has a tag. Both have an index in this order.
+ */
 const BY_JOB = { createdAt: sql.ref<number>('jobs.created_at'), id: sql.ref<string>('jobs.id') }
 const BY_TAG = { createdAt: sql.ref<number>('by_tag.created_at'), id: sql.ref<string>('by_tag.job_id') }
 

@@ -11,9 +11,9 @@ export class ForeignDatabaseError extends Error {
 }
 
 /**
- * Carries out what has not been yet. Migrations that a newer version has carried out are let be: it takes nothing away
- * that this one needs, so that processes can be replaced one after the other.
- * @param disableTransactions if the caller has begun one.
+ * Runs the pending migrations. Ignores migrations of a newer version: they remove nothing that this version needs, so
+ * processes can be upgraded one after the other.
+ * @param disableTransactions true if the caller has begun a transaction.
  * @throws {ForeignDatabaseError}
  */
 export async function migrate(
@@ -21,7 +21,7 @@ export async function migrate(
   migrations: Readonly<Record<string, Migration>>,
   disableTransactions: boolean,
 ): Promise<void> {
-  // Before the migrator begins: it holds on to the connection, and an embedded database has one.
+  // Before the migrator starts: it holds the only connection of an embedded database.
   const executed = await listExecuted(db)
   if (executed.length > 0 && !executed.some((name) => name in migrations)) throw new ForeignDatabaseError()
   const newer = executed.filter((name) => !(name in migrations))
@@ -34,7 +34,7 @@ export async function migrate(
 async function listExecuted(db: Kysely<Tables>): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
   if (!tables.some(({ name }) => name === 'kysely_migration')) {
-    // A server's database may hold other programs' tables as well; a file may not. (Only a server has schemas.)
+    // A server's database may also hold other programs' tables; a file may not. (Only a server's tables have schemas.)
     if (tables.some(({ schema }) => schema === undefined)) throw new ForeignDatabaseError()
     return []
   }

@@ -17,8 +17,8 @@ const IN_FLIGHT = sql`
 `
 
 /**
- * The ids of the waiting jobs in the order in which they would be submitted if no job in flight ended and no further one
- * came. It reads the whole queue, in the queue's index.
+ * The ids of the waiting jobs in submit order, assuming that no job in flight ends and none is added. Reads the whole
+ * queue from its index.
  */
 export const selectWaitingIds = compileQuery((db, values: { readonly limit: number }) => {
   const query = sql<Pick<JobRow, 'id'>>`
@@ -40,7 +40,7 @@ export async function findNextWaiting(
   now: number,
   refusals: ContentRefusals,
 ): Promise<SwapJob | null> {
-  // Mostly nothing waits, and this is the cheaper question.
+  // Usually no job waits, and this query is cheaper.
   const [some] = await selectSomeWaiting(db, {})
   if (!some) return null
   const [row] = await selectNextWaiting(db, { now, ...refusals })
@@ -56,8 +56,8 @@ const selectSomeWaiting = compileQuery((db, _values: object) =>
 )
 
 /**
- * The job to submit next. The tenants that wait are found by skipping from one to the next in the index of the queue, so
- * the cost grows with their number and not with the length of the queue.
+ * The job to submit next. Finds the waiting tenants by a loose index scan of the queue's index, so the cost grows with
+ * their number and not with the length of the queue.
  */
 const selectNextWaiting = compileQuery((db, values: ContentRefusals & { readonly now: number }) => {
   const { now, since, maxPerTenant, maxOverall } = values

@@ -1,4 +1,4 @@
-/** Counts of jobs, each no further than its limit, so their cost does not grow with the number of jobs. */
+/** Counts jobs, each count up to its limit, so that the cost does not grow with the number of jobs. */
 import { type Expression, type ExpressionBuilder, expressionBuilder, type Kysely, sql, type SqlBool } from 'kysely'
 import { settleAll } from '../../lib/async/settle-all.ts'
 import { isDone, SWAP_JOB_STATUSES, type SwapFailureCode } from '../../domain/swap-job.ts'
@@ -9,16 +9,16 @@ import { sumUsage } from './usage-sums.ts'
 
 export type Where = ExpressionBuilder<Tables, 'jobs'>
 
-/** As the indexes of unfinished jobs say it: what names them otherwise is looked for in all that there have ever been. */
+/** Must match the partial indexes' predicate exactly, or the query scans all jobs. */
 export const isUnfinished = (where: Where) => where('finished_at', 'is', null)
 
 export const isWaiting = (where: Where) =>
   where.and([isUnfinished(where), where('status', '=', 'PENDING'), where('lease_until', 'is', null)])
 
-/** How many jobs there are of a kind, counted no further than `limit`. */
+/** Counts the jobs that meet a condition, up to `limit`. */
 export function countUpTo(limit: number, condition: (where: Where) => Expression<SqlBool>) {
   const { selectFrom } = expressionBuilder<Tables>()
-  // Nothing of a row itself: an index that says which they are is enough.
+  // Selects no column, so an index alone is enough.
   const some = selectFrom('jobs')
     .select(({ lit }) => lit(1).as('one'))
     .where(condition)
@@ -31,7 +31,7 @@ const isOnQueue = (where: Where) => where.and([isUnfinished(where), where('statu
 const isSending = (where: Where) =>
   where.and([isUnfinished(where), where('status', '=', 'PENDING'), where('lease_until', 'is not', null)])
 
-/** Jobs that are, or may be, at the upstream; each kind is counted in the queue's index, no further than `limit`. */
+/** Counts the jobs ON_QUEUE and those being submitted, each up to `limit`, from the queue's index. */
 export function countInFlight(limit: number) {
   const add = expressionBuilder<Tables>()
   return add(countUpTo(limit, isOnQueue), '+', countUpTo(limit, isSending))
@@ -47,7 +47,7 @@ interface QueueRow {
 export interface QueueCounts {
   readonly inFlight: number
   readonly waiting: number
-  /** Whether a waiting job could be submitted now. */
+  /** Whether a waiting job may be submitted now. */
   readonly isDue: boolean
 }
 
@@ -72,7 +72,7 @@ export async function countQueue(
   return { inFlight: row.in_flight, waiting: row.waiting, isDue: row.due > 0 }
 }
 
-/** Written out, not bound: the index of just these is used for no statement that could mean another code. */
+/** A literal, not a parameter: a partial index is used only if its predicate is known when the query is planned. */
 export const CONTENT_REFUSED = sql<SwapFailureCode>`'CONTENT_REFUSED'`
 
 export const isContentRefusal = (since: number) => (where: Where) =>
@@ -87,7 +87,7 @@ interface TenantRow {
   readonly waiting: number
 }
 
-/** What a tenant has used of its limits. */
+/** A tenant's use of its limits. */
 export interface TenantCounts {
   /** Units spent or reserved. */
   readonly spent: number
@@ -95,7 +95,7 @@ export interface TenantCounts {
   readonly waiting: number
   /** Jobs refused on grounds of content. */
   readonly ownRefusals: number
-  /** Those of all tenants. */
+  /** Jobs of all tenants refused on grounds of content. */
   readonly refusals: number
 }
 
@@ -111,7 +111,7 @@ const selectTenantCounts = compileQuery(
     const { tenant, maxUnfinished, maxWaiting, since, maxPerTenant, maxOverall } = values
     const isOwn = (where: Where) => where('tenant', '=', tenant)
     const isRefusal = isContentRefusal(since)
-    // By their statuses: in the index of these, and not through all that the tenant has ever had.
+    // By status: this uses the index on tenant and status instead of scanning all jobs of the tenant.
     const isOwnUnfinished = (where: Where) => where.and([isOwn(where), where('status', 'in', UNFINISHED_STATUSES)])
     return trx
       .selectNoFrom([

@@ -1,6 +1,6 @@
 /**
- * Records the jobs of a batch, in order, as if each were recorded alone: it looks up what the database holds once, decides
- * in memory, and inserts what it admitted without waiting between the statements.
+ * Records the jobs of a batch, in order, as if each were recorded alone. It reads the database once, decides in memory,
+ * and inserts the admitted jobs without waiting between the statements.
  */
 import type { Expression, Kysely } from 'kysely'
 import type { SwapJob } from '../../domain/swap-job.ts'
@@ -12,12 +12,12 @@ import { toNewRow, toSwapJob } from './job-row.ts'
 import type { CreatedJob, Idempotency, NewSwapJob } from '../job-store.ts'
 import type { JobRow, Tables, TimelineRow } from './tables.ts'
 
-/** How long an idempotency key is kept after its job was done. */
+/** How long an idempotency key is valid after its job is done. */
 const KEY_KEPT_MS = 24 * 60 * 60 * 1_000
 
 type NewRow = Omit<JobRow, 'change_seq'>
 
-/** The job that an idempotency key stands for. */
+/** The job created with an idempotency key. */
 interface Holder {
   readonly job: SwapJob
   readonly fingerprint: string
@@ -54,7 +54,7 @@ export function createRecordJobs(nextChange: () => Expression<number>): BatchAct
   }
 }
 
-/** The jobs that the batch has recorded so far, for those after them: few, as a group of writes is. */
+/** The jobs recorded so far, against which later jobs of the batch are checked. They are few: a linear search. */
 class RecordedJobs {
   readonly #jobs: { readonly given: NewSwapJob; readonly job: SwapJob }[] = []
 
@@ -82,7 +82,7 @@ class RecordedJobs {
 
 const insertEntry = compileQuery((trx, entry: TimelineRow) => trx.insertInto('job_timeline').values(entry))
 
-/** Inserts what other tables hold of a new job. */
+/** Inserts a new job's rows of other tables. */
 function insertParts(
   trx: Kysely<Tables>,
   { id, tenant, createdAt, tags, idempotency }: NewSwapJob,
@@ -107,7 +107,10 @@ function insertParts(
   return parts
 }
 
-/** A job of the tenant with the same images that was created since then, unless it ended without a result. */
+/**
+ * The tenant's latest job with the same images since then; jobs that ended without a result or were forgotten do not
+ * count.
+ */
 async function findSameContent(
   trx: Kysely<Tables>,
   { tenant, content }: NewSwapJob,

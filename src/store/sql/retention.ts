@@ -7,7 +7,7 @@ import type { JobRow, Tables } from './tables.ts'
 
 type Retention = Pick<JobStore, 'listWithoutCopy' | 'recordMirror' | 'listToForget' | 'forgetJob'>
 
-/** What follows the end of a job: the copy of its result, and its erasure. */
+/** The store operations after the end of a job: copies of results, and erasure. */
 export function createRetention(engine: Pick<Engine, 'db' | 'write'>): Retention {
   const { db } = engine
   return {
@@ -72,7 +72,7 @@ async function listToForget(db: Kysely<Tables>, now: number, limit: number): Pro
 }
 
 async function forgetJob(trx: Kysely<Tables>, jobId: string, at: number, seal: KeySeal): Promise<ForgottenJob | null> {
-  // First: from here on nothing else writes to the job, so what is read is what is erased.
+  // First: no other write changes a forgotten job, so the state read here is the state that is erased.
   const before = await trx
     .updateTable('jobs')
     .set({ forgotten_at: at })
@@ -112,7 +112,7 @@ const ERASED = {
 
 async function eraseWebhook(trx: Kysely<Tables>, jobId: string): Promise<void> {
   const ofJob = trx.updateTable('webhooks').where('job_id', '=', jobId)
-  // An attempt under way finds another state than it began with, and changes nothing.
+  // The compare-and-set of an attempt in progress then fails, and the event stays erased.
   await ofJob.set({ state: 'EXHAUSTED' }).where('state', '<>', 'DELIVERED').execute()
   await ofJob.set({ url: '', host: '', body: '', next_at: null }).execute()
 }
@@ -125,7 +125,7 @@ async function sealKeys(trx: Kysely<Tables>, job: JobRow, seal: KeySeal): Promis
     .where('job_id', '=', id)
     .execute()) {
     const sealed = { key: seal.sealKey(tenant, key), fingerprint: seal.sealFingerprint(fingerprint, hookUrl) }
-    // Of an earlier job with the same key, whose day is over.
+    // A sealed key of an earlier job with the same key: it has expired.
     await trx.deleteFrom('idempotency_keys').where('tenant', '=', tenant).where('key', '=', sealed.key).execute()
     await trx
       .updateTable('idempotency_keys')

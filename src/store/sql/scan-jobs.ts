@@ -1,7 +1,7 @@
 /**
- * Jobs that fit a filter of several parts, which no index answers as a whole. The part with the fewest jobs is read in
- * pieces from its index, and the other parts are looked up in theirs, so no job itself is read that does not fit. Between
- * two pieces other reads have their turn.
+ * Finds jobs that match a filter of several parts, which no single index covers. Reads the part with the fewest jobs in
+ * pieces from its index and looks up the other parts in theirs, so only matching jobs are read from the table. Other
+ * reads get a turn between two pieces.
  */
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { GatewayError } from '../../domain/errors.ts'
@@ -10,14 +10,14 @@ import type { SwapJobStatus } from '../../domain/swap-job.ts'
 import type { ListRange } from '../job-store.ts'
 import type { JobRow, Tables } from './tables.ts'
 
-/** Jobs of one piece: a millisecond or two. */
+/** Jobs per piece: a millisecond or two. */
 const PIECE = 200
-/** Jobs that are compared for one list; of more, the caller has to say which. */
+/** Jobs compared for one list; above this the caller must narrow the filter. */
 const MAX_SCANNED = 10_000
-/** Jobs of each part that are counted to find the part with the fewest. */
+/** Jobs counted per part to find the part with the fewest. */
 const MAX_PROBED = 1_000
 
-/** Where a job is in a list. */
+/** A job's position in a list. */
 export type Place = Pick<JobRow, 'created_at' | 'id'>
 
 export function newestFirst(a: Place, b: Place): number {
@@ -29,9 +29,9 @@ export function oldestFirst(a: Place, b: Place): number {
 }
 
 export interface ScanSource {
-  /** A piece of the jobs of one part of a filter, in the order of the range, and which of them fit all of it. */
+  /** Reads a piece of one part's jobs, in the order of the range, and whether each matches the whole filter. */
   readPiece(key: JobFilter, range: ListRange): Promise<readonly (Place & { readonly fits: boolean })[]>
-  /** How many jobs there are of one part, counted no further than `limit`. */
+  /** Counts the jobs of one part, up to `limit`. */
   countKey(key: JobFilter, limit: number): Promise<number>
 }
 
@@ -44,7 +44,7 @@ export function findKeys({ tags, clientReference }: JobFilter): JobFilter[] {
 }
 
 /**
- * The places of the jobs in the range that fit, in its order from its beginning.
+ * Returns the positions of the matching jobs in the range, in its order.
  * @throws {GatewayError} code INVALID_INPUT if there are too many jobs to compare.
  */
 export async function scanJobs(filter: JobFilter, range: ListRange, source: ScanSource): Promise<Place[]> {
@@ -83,13 +83,13 @@ async function chooseKey(filter: JobFilter, source: ScanSource): Promise<JobFilt
 
 export interface Piece {
   readonly tenant: string
-  /** What the piece is read from, its place in the list, and what holds of all of it. */
+  /** The table to read, its sort columns (`place`), and the conditions on it. */
   readonly table: RawBuilder<unknown>
   readonly place: { readonly createdAt: RawBuilder<number>; readonly id: RawBuilder<string> }
   readonly conditions: readonly RawBuilder<unknown>[]
   readonly isForward: boolean
   readonly limit: number
-  /** What is looked up of each job; null: any status. */
+  /** Looked up for each job; null: any status. */
   readonly statuses: readonly SwapJobStatus[] | null
   readonly others: { readonly tags: readonly string[]; readonly clientReference: string | null | undefined }
 }
@@ -105,13 +105,13 @@ export async function readPiece(db: Kysely<Tables>, piece: Piece) {
       where ${sql.join(conditions, sql` and `)} order by ${place.createdAt} ${order}, ${place.id} ${order} limit ${limit}
     ) as page
   `.execute(db)
-  // They come in this order, but no database promises it.
+  // SQL promises no order without an `order by` of the outer query.
   return rows
     .map(({ created_at, id, fits }) => ({ created_at, id, fits: fits === 1 }))
     .toSorted(isForward ? newestFirst : oldestFirst)
 }
 
-/** As a range, not as an equality: by the id alone the job itself would be read. */
+/** A range instead of an equality: an equality would be looked up by the id alone, which reads the row of the job. */
 const isAt = (id: 'other.id' | 'other.job_id') =>
   sql`other.created_at = page.created_at and ${sql.ref(id)} between page.id and page.id`
 

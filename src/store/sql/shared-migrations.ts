@@ -1,13 +1,13 @@
 /**
- * What the engines' migrations have in common: they differ in the type of a time, and in what only one of them has. Forward
- * only: a migration that has been released is never changed.
+ * Migrations shared by both engines, which differ in the type of a time and in what only one of them has. Forward only:
+ * a migration that has been released is never changed.
  */
 import { type Kysely, type Migration, type RawBuilder, sql } from 'kysely'
 
-/** What holds epoch milliseconds. */
+/** The column type of epoch milliseconds. */
 type TimeType = 'integer' | 'bigint'
 
-/** The tables of the first migration, and how they are looked into. */
+/** Creates the tables and indexes of the first migration. */
 export async function createJobTables(db: Kysely<unknown>, time: TimeType): Promise<void> {
   await db.schema
     .createTable('jobs')
@@ -70,7 +70,7 @@ export async function createJobTables(db: Kysely<unknown>, time: TimeType): Prom
     .execute()
 }
 
-/** For what is counted of each tenant. */
+/** Creates the indexes for each tenant's counts. */
 export async function indexTenantLimits(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('jobs_tenant_created').on('jobs').columns(['tenant', 'created_at', 'id']).execute()
   await sql`
@@ -78,7 +78,7 @@ export async function indexTenantLimits(db: Kysely<unknown>): Promise<void> {
   `.execute(db)
 }
 
-/** The sums that triggers keep of what is written to `jobs`, for every step of time that a job was made in. */
+/** Creates the table of usage sums, which triggers on `jobs` maintain, one row per interval of creation times. */
 export async function createUsageSums(db: Kysely<unknown>, time: TimeType): Promise<void> {
   await db.schema
     .createTable('usage_sums')
@@ -98,7 +98,7 @@ export async function createUsageSums(db: Kysely<unknown>, time: TimeType): Prom
   `.execute(db)
 }
 
-/** The beginning of the step that a time is in: `USAGE_STEP_MS`, written out. */
+/** The start of a time's interval: `USAGE_STEP_MS` as a literal. */
 export const STARTS_AT = (time: string) => sql.raw(`${time} - ${time} % 900000`)
 
 /** @param tagsOfJob the tags of `job` as rows `tag` with a `value`. */
@@ -171,7 +171,7 @@ async function indexLists(db: Kysely<unknown>, time: TimeType, tagsOfJob: RawBui
   await sql`insert into job_tags (job_id, tenant, tag, created_at) select job.id, job.tenant, tag.value, job.created_at from jobs job, ${tagsOfJob} where true on conflict do nothing`.execute(
     db,
   )
-  // Each with the order of a list behind what it is narrowed by.
+  // In each index the filter's columns come first, then the order of the list.
   await db.schema
     .createIndex('job_tags_list')
     .on('job_tags')
@@ -226,14 +226,14 @@ async function addHookFormat(db: Kysely<unknown>): Promise<void> {
 }
 
 async function indexOwnRefusals(db: Kysely<unknown>): Promise<void> {
-  // One tenant's, too, are counted for each new swap.
+  // Each new swap also counts the refusals of its own tenant.
   await sql`
     create index jobs_own_content_refused on jobs (tenant, finished_at) where failure_code = 'CONTENT_REFUSED'
   `.execute(db)
 }
 
 async function narrowIndexes(db: Kysely<unknown>): Promise<void> {
-  // What hangs on `wake_at` is written anew with each look at a job; and what has no value needs no entry.
+  // Indexes on `wake_at` are rewritten at each poll of a job. Null values need no entry.
   for (const name of ['jobs_unfinished', 'jobs_queue', 'jobs_purge_at', 'jobs_upstream_id']) {
     await db.schema.dropIndex(name).execute()
   }
@@ -254,7 +254,7 @@ async function indexQueueByTenant(db: Kysely<unknown>): Promise<void> {
   await sql`
     create index jobs_queue on jobs (status, lease_until, tenant, created_at, id) where finished_at is null
   `.execute(db)
-  // Jobs that were never sent say nothing of how long swaps take.
+  // Jobs that were never submitted do not count for how long swaps take.
   await db.schema.dropIndex('jobs_finished').execute()
   await sql`
     create index jobs_recent on jobs (finished_at) where finished_at is not null and submitted_at is not null

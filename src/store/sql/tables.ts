@@ -62,20 +62,20 @@ export interface JobRow {
   retry_of: string | null
   hook_url: string | null
   hook_format: HookFormat
-  /** Of the two images as they were asked for; null for jobs from before it was kept. */
+  /** Digest of the requested images; null for forgotten jobs, and for jobs older than this column. */
   content_digest: string | null
-  /** The place of the job's last change among the changes of all jobs: the higher, the later. */
+  /** The sequence of the job's last change, among those of all jobs: the higher, the later. */
   change_seq: number
 }
 
-/** What triggers have summed of the jobs that were made from `starts_at` on, for `USAGE_STEP_MS`. */
+/** Sums, maintained by triggers, of the jobs created within `USAGE_STEP_MS` from `starts_at`. */
 export interface UsageSumRow {
   tenant: string
   starts_at: number
   status: SwapJobStatus
   charge_state: SwapChargeState
   jobs: number
-  /** Those with a `charge_quota`. */
+  /** Jobs with a `charge_quota`. */
   priced_jobs: number
   quota: number
 }
@@ -124,7 +124,7 @@ export interface WebhookRow {
   job_id: string
   tenant: string
   url: string
-  /** Of the address: how many go to one receiver at a time is counted by it. */
+  /** The host of `url`: concurrent attempts are limited per host. */
   host: string
   body: string
   state: WebhookState

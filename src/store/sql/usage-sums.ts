@@ -1,4 +1,4 @@
-/** Sums of a tenant's jobs by status and charge, read from what triggers keep: their cost grows with time, not with jobs. */
+/** Adds up a tenant's usage from the sums that triggers maintain, so the cost grows with time, not with jobs. */
 import { type Kysely, sql } from 'kysely'
 import { SWAP_JOB_STATUSES } from '../../domain/swap-job.ts'
 import type { UsageSums } from '../job-store.ts'
@@ -35,7 +35,7 @@ function total(of: readonly Sum[], count: (sum: Sum) => number): number {
   return of.reduce((all, sum) => all + count(sum), 0)
 }
 
-/** PostgreSQL sums integers as numeric, which its driver gives as text. */
+/** In PostgreSQL the sum of a bigint is numeric, which its driver returns as text. */
 function sumOf<Column extends 'jobs' | 'priced_jobs' | 'quota'>(column: Column) {
   return sql<number>`cast(sum(${sql.ref(column)}) as bigint)`.as(column)
 }

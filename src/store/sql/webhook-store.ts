@@ -4,12 +4,12 @@ import type { WebhookStore, WebhookWithAttempts } from '../webhook-store.ts'
 import type { Engine } from './engine.ts'
 import type { Tables, WebhookRow } from './tables.ts'
 
-/** Attempts that are returned of one event: the last ones. */
+/** Latest attempts returned per event. */
 const MAX_ATTEMPTS = 50
 
 type Parts = Pick<Engine, 'db' | 'write' | 'claim' | 'skipLocked'>
 
-/** The store of webhooks over any engine of the store of jobs. */
+/** Implements the webhook store on any engine. */
 export function createWebhookStore(engine: Parts): WebhookStore {
   return {
     claimDue: async (now, until, limit, notTo) => claimDue(engine, now, until, limit, notTo),

@@ -11,10 +11,10 @@ import { readErrorCode } from '../../lib/error-code.ts'
 import { ForeignDatabaseError } from '../sql/migrate.ts'
 import type { Tables } from '../sql/tables.ts'
 
-/** How long another program may hold a lock, and how often it is tried meanwhile. */
+/** How long to wait for another program's lock, and the interval between attempts. */
 const LOCK_TIMEOUT_MS = 5_000
 const TRY_EVERY_MS = 20
-/** Texts cached at one time. Lists of differing length make differing texts; all others are far fewer. */
+/** Cached statements. Lists of different lengths have different texts; all other texts are far fewer. */
 const MAX_STATEMENTS = 200
 
 /** Opens a database file, which is created if needed. @throws an error with SQLite's own code. */
@@ -22,7 +22,7 @@ export function openDatabaseFile(path: string): Database.Database {
   try {
     return new Database(path)
   } catch (error) {
-    // The one error that libsql passes on with an empty code.
+    // The one error that libsql reports with an empty code.
     if (error instanceof Error && 'code' in error && error.code === '')
       Object.assign(error, { code: 'SQLITE_CANTOPEN' })
     throw error
@@ -36,7 +36,7 @@ export function openDatabaseFile(path: string): Database.Database {
 export function tryOpenConnection(path: string): Database.Database | null {
   const database = openDatabaseFile(path)
   try {
-    // A lock is waited for between calls, not within one that blocks the event loop.
+    // A short `busy_timeout`: a call blocks the event loop, so `whenLockIsFree` waits between calls.
     database.exec(
       'pragma busy_timeout = 5; pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on',
     )
@@ -50,8 +50,8 @@ export function tryOpenConnection(path: string): Database.Database | null {
 }
 
 /**
- * Repeats `act` until its result is not null, which says that another program holds the lock. The event loop goes on
- * between tries.
+ * Retries `act` while it returns null, which means that another program holds the lock. Does not block the event loop
+ * between attempts.
  * @throws code SQLITE_BUSY if the lock is not released within 5 s.
  */
 export async function whenLockIsFree<T>(act: () => Promise<T | null>): Promise<T> {
@@ -70,8 +70,8 @@ export async function whenLockIsFree<T>(act: () => Promise<T | null>): Promise<T
 /** Transactions that hold the write lock. */
 export interface WriteLock {
   /**
-   * Begins a transaction with the lock; false if another program has it. Immediate: a statement that finds the lock taken
-   * in mid-transaction stays open, and while it does no commit of this connection succeeds.
+   * Begins a transaction that holds the lock; false if another program holds it. `begin immediate`: a statement that
+   * meets a foreign lock in mid-transaction stays open, and until it is closed no commit of this connection succeeds.
    */
   tryBegin(): boolean
   commit(): void
@@ -96,22 +96,22 @@ export function createWriteLock(database: Database.Database): WriteLock {
       commit.run()
     },
     rollback: () => {
-      // A full disk has ended the transaction already.
+      // On a full disk SQLite has already rolled back.
       if (database.inTransaction) rollback.run()
     },
   }
 }
 
-/** A second handle of the file that commits are appended to. */
+/** A second handle of the WAL file, to which commits are appended. */
 export interface WalFile {
-  /** Resolves once all commits are on disk; runs in a thread of the pool. */
+  /** Resolves once all commits are on disk; runs in the thread pool. */
   sync(): Promise<void>
   close(): void
 }
 
 const syncFile = promisify(fdatasync)
 
-/** @param path of a database that is open in WAL mode: until it is closed the file stays the same one. */
+/** @param path of a database open in WAL mode: until it is closed, its WAL file is not replaced. */
 export function openWalFile(path: string): WalFile {
   const file = openSync(`${path}-wal`, 'r+')
   return { sync: async () => syncFile(file), close: () => closeSync(file) }
@@ -120,7 +120,7 @@ export function openWalFile(path: string): WalFile {
 /** For a database in memory. */
 export const NO_WAL_FILE: WalFile = { sync: async () => {}, close: () => {} }
 
-/** The database as Kysely uses it, with each text prepared once: preparing a statement costs more than running it. */
+/** Adapts the database to Kysely, with an LRU cache of statements: preparing one costs more than running it. */
 export function cacheStatements(database: Database.Database, onClose: () => void): SqliteDatabase {
   const cached = new Map<string, SqliteStatement>()
   return {
@@ -141,10 +141,10 @@ export function cacheStatements(database: Database.Database, onClose: () => void
 
 function prepare(database: Database.Database, text: string): SqliteStatement {
   const statement = database.prepare(text)
-  // Read once: each read is a call into the engine.
+  // Read once: each read calls into the engine.
   const { reader } = statement
   const names = reader ? statement.columns().map(({ name }) => name) : []
-  // With names for each value of each row, the engine takes twice as long.
+  // Raw mode: with a name for each value of each row, the engine takes twice as long.
   if (reader) statement.raw(true)
   const all = (parameters: readonly unknown[]): unknown[] =>
     statement.all(parameters).map((values: unknown) => toRow(names, Array.isArray(values) ? values : []))
@@ -163,9 +163,9 @@ function toRow(names: readonly string[], values: readonly unknown[]): Record<str
 }
 
 /**
- * The database for the owner of the connection of `db`. Acquiring the connection for each statement costs as much as the
- * statement; this one is always acquired.
- * @param db whose connection the owner has acquired while it uses this one.
+ * Opens a Kysely instance for the holder of the connection of `db`. Acquiring the connection for each statement would
+ * cost as much as the statement.
+ * @param db its connection must be acquired by the caller while this instance is used.
  */
 export async function openDedicatedConnection(
   db: Kysely<Tables>,

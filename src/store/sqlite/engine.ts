@@ -22,9 +22,9 @@ import { migrations } from './migrations.ts'
 const UNLOCKED: FileLock = { release: () => {} }
 
 /**
- * Opens the embedded database; it is created and migrated if needed. It belongs to one process at a time: a lock on the file
- * `<path>.lock` is held until it is closed. SQLite itself syncs commits only before it empties its WAL
- * (`synchronous=NORMAL`); the gateway syncs each commit off the event loop, and answers its writes after that.
+ * Opens the embedded database; creates and migrates it if needed. It belongs to one process at a time: a lock on the
+ * file `<path>.lock` is held until it is closed. SQLite itself syncs commits only before it empties its WAL
+ * (`synchronous=NORMAL`); the gateway syncs each commit off the event loop, and resolves its writes after that.
  * @param onQuery called once for each statement that reached the engine.
  * @throws {FileLockedError} if another process has it open.
  * @throws {ForeignDatabaseError} if it is the database of another program.
@@ -36,7 +36,7 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
   let wal = NO_WAL_FILE
   let database: Database
   try {
-    // Another program may hold it now: a backup, or a reader that recovers the WAL of a killed process.
+    // Another program may hold the lock: a backup, or a reader that recovers the WAL of a killed process.
     database = await whenLockIsFree(async () => tryOpenConnection(path))
   } catch (error) {
     processLock.release()
@@ -49,11 +49,11 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
   })
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: cached }), log: onQuery })
   try {
-    // In a transaction of our own: the migrator's begins with a read, and another program may write after it.
+    // In our own transaction: the migrator's begins with a read, and another program may write before it does.
     await whenLockIsFree(async () => lock.tryBegin() || null)
     await migrate(db, migrations, true)
     lock.commit()
-    // The file exists since the first read.
+    // The WAL file exists after the first read.
     if (isFile) wal = openWalFile(path)
     await wal.sync()
   } catch (error) {
@@ -69,7 +69,7 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     // The embedded database has one writer.
     queue: writes,
     claim: async (act) => writes.write('', act),
-    // Read and written in one statement of a database with one writer: no position is assigned twice or seen out of order.
+    // One statement reads and writes it, in a database with one writer: no sequence is assigned twice or out of order.
     nextChange: () => sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`,
     skipLocked: (rows) => rows,
     isUpstreamIdTaken: (error) => readErrorCode(error) === 'SQLITE_CONSTRAINT_UNIQUE',

@@ -1,5 +1,5 @@
 /**
- * A lock between processes that the kernel releases when its holder dies, however it dies. It is an exclusive SQLite
+ * A lock between processes, which the kernel releases when its holder dies. It is an exclusive SQLite
  * transaction on an empty file, so it works wherever the embedded database works: Linux, macOS and Windows.
  */
 import type { Database } from 'libsql'
@@ -15,7 +15,7 @@ export interface FileLock {
   release(): void
 }
 
-/** A connection that is garbage-collected would be closed, and its lock be lost. */
+/** References keep the connections from being garbage-collected, which would release their locks. */
 const held = new Set<Database>()
 
 /**
@@ -38,7 +38,7 @@ export function acquireFileLock(path: string): FileLock {
   held.add(database)
   return {
     release: () => {
-      // The second time there is nothing left to release.
+      // A second release is a no-op.
       if (held.delete(database)) database.close()
     },
   }

@@ -1,8 +1,9 @@
 /**
- * One commit for all writes of a turn of the event loop. The commit waits for the disk while the event loop goes on; the
- * writes that arrive meanwhile share the next one.
+ * Group commit: all writes of one tick of the event loop share a commit, which is synced off the event loop. Writes
+ * that arrive meanwhile share the next one.
  *
- * Each act sees those before it, and a write that fails is undone alone. None is answered before the commit is on disk.
+ * Each act sees the changes of those before it, and a failed write is rolled back alone. No write resolves before the
+ * commit is on disk.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
@@ -12,14 +13,14 @@ import { CommitUnknownError } from '../job-store.ts'
 import type { Tables } from '../sql/tables.ts'
 import { whenLockIsFree, type WriteLock } from './connection.ts'
 
-/** Writes that share a commit: some ten milliseconds of the event loop, which goes on while they are synced. */
+/** Writes per commit: they block the event loop for some ten milliseconds. */
 const MAX_GROUP = 20
 
 export interface GroupCommitParts {
   readonly database: Pick<Database, 'prepare'>
   readonly lock: WriteLock
   readonly db: Kysely<Tables>
-  /** The database, for the owner of the connection of `db`. */
+  /** A Kysely instance for the holder of the connection of `db` (`openDedicatedConnection`). */
   readonly dedicated: Kysely<Tables>
   /** Resolves once all commits are on disk. */
   readonly sync: () => Promise<void>
@@ -29,7 +30,7 @@ export function createGroupCommit({ database, lock, db, dedicated, sync }: Group
   const savepoint = database.prepare('savepoint one')
   const undo = database.prepare('rollback to one')
 
-  /** @returns whether it was written; if not, it has failed. */
+  /** @returns whether it was written; if not, `one` has been rejected. */
   const runAlone = async (one: GroupedWrite): Promise<boolean> => {
     savepoint.run()
     try {
@@ -43,8 +44,8 @@ export function createGroupCommit({ database, lock, db, dedicated, sync }: Group
   }
 
   /**
-   * A failure is rare: only after one does each write get a savepoint of its own.
-   * @returns the writes that are to be settled.
+   * Runs a group. Failures are rare, so only after one does each write get a savepoint of its own.
+   * @returns the writes to settle.
    */
   const run = async (group: readonly GroupedWrite[]): Promise<readonly GroupedWrite[]> => {
     savepoint.run()
@@ -59,7 +60,7 @@ export function createGroupCommit({ database, lock, db, dedicated, sync }: Group
     }
   }
 
-  /** Null if another process is writing. */
+  /** Null if another program holds the write lock. */
   const tryToCommit = async (group: readonly GroupedWrite[]): Promise<readonly GroupedWrite[] | null> =>
     db.connection().execute(async () => {
       if (!lock.tryBegin()) return null
@@ -74,7 +75,7 @@ export function createGroupCommit({ database, lock, db, dedicated, sync }: Group
     })
 
   return createGroupedWrites(async (waiting) => {
-    // Everything that has arrived is handled before this resolves, so its writes share the commit.
+    // Everything that has arrived is handled first, so that its writes share the commit.
     await nextTurn()
     const group = waiting.take(MAX_GROUP)
     try {

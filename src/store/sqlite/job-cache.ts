@@ -38,7 +38,7 @@ class JobCache {
 
   /** `JobStore.jobsVersion`. */
   versionOf(tenant: string): string {
-    // A tenant that was evicted gets a new version, never one that it had before.
+    // An evicted tenant gets a new version, never one that it had before.
     if (!this.#changesOf.has(tenant)) this.#changesOf.set(tenant, (this.#changes += 1))
     return `${this.#changeOfAll}.${this.#changesOf.get(tenant)}`
   }

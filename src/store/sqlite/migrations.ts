@@ -13,7 +13,7 @@ export const migrations: Record<string, Migration> = {
     up: async (db: Kysely<unknown>) => {
       await createJobTables(db, 'integer')
 
-      // The second wall behind the state machine: a final status stays, whatever the code above does.
+      // A second safeguard behind the state machine: a final status never changes.
       await sql`
         create trigger jobs_final_status before update of status on jobs
         when old.status in ('SUCCESS', 'FAILED', 'CANCELED', 'LOST') and new.status <> old.status
