@@ -1,7 +1,7 @@
 import type { EventBus } from './event-bus.ts'
 
 export interface MemoryBus extends EventBus {
-  /** Wakes everybody who listens. */
+  /** Notifies every listener. */
   notifyAll(): void
 }
 
@@ -21,13 +21,13 @@ export function createMemoryBus(): MemoryBus {
     isWatched: ofJobs.has,
     subscribeJob: ofJobs.subscribe,
     subscribeTenant: ofTenants.subscribe,
-    // There are none.
+    // A single process has no peers.
     publishToPeers: () => {},
     subscribePeers: () => {},
   }
 }
 
-/** Listeners by key; a key without listeners is not kept. */
+/** Listeners by key; a key is removed with its last listener. */
 function createTopics() {
   const topics = new Map<string, Set<() => void>>()
   const notify = (key: string): void => {

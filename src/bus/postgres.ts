@@ -1,7 +1,7 @@
 /**
- * Wake-ups between processes, over PostgreSQL's LISTEN and NOTIFY on a connection of its own. A notification carries
- * many ids and nothing else. If one is lost with a connection or a process, a poll of the last changes finds those jobs
- * within seconds.
+ * Wake-ups between processes, over PostgreSQL's LISTEN and NOTIFY on a dedicated connection. A notification carries
+ * only ids of jobs and tenants. If one is lost with a connection or a process, a poll of the last changes finds those
+ * jobs within seconds.
  */
 import { Socket } from 'node:net'
 import { Client, type Notification } from 'pg'
@@ -12,10 +12,10 @@ import { createMemoryBus } from './memory.ts'
 
 const CHANNEL = 'swapface_jobs'
 const PEERS_CHANNEL = 'swapface_peers'
-/** PostgreSQL takes less than 8,000 bytes. */
+/** PostgreSQL accepts less than 8,000 bytes. */
 const MAX_PAYLOAD_BYTES = 7_900
 const POLL_EVERY_MS = 2_000
-/** How often the connection is asked whether it is alive. It is given up if it does not answer within the same time. */
+/** Interval of the heartbeat. The connection is dropped if it does not answer within the same time. */
 const HEARTBEAT_MS = 4_000
 const CONNECT_AGAIN_MS = 500
 /** Changes that one poll publishes one by one; if there are more, every listener is notified. */
@@ -35,12 +35,12 @@ export interface PostgresBusParts {
   ) => Promise<readonly (Change & { readonly sequence: number })[]>
   readonly background: Background
   readonly clock: Clock
-  /** Aborts when the program stops: then nothing is received any more. */
+  /** Aborts when the gateway stops; the bus then receives nothing more. */
   readonly stopping: AbortSignal
   readonly onFailure: (what: string, error: unknown) => void
 }
 
-/** Starts to listen at once. A change that is published before it listens is found by the next poll. */
+/** Opens the bus, which starts to listen at once. A poll finds changes that were published before it listens. */
 export function openPostgresBus(parts: PostgresBusParts): EventBus {
   const bus = new PostgresBus(parts)
   parts.background.run('listen for changes', () => bus.listenUntilStopped())
@@ -111,7 +111,7 @@ class PostgresBus implements EventBus {
     }
   }
 
-  /** Listens on one connection until it is gone. */
+  /** Listens on one connection until it is lost. */
   async #listenOnce(): Promise<void> {
     const { url, clock, stopping } = this.#parts
     const socket = new Socket()
@@ -140,12 +140,12 @@ class PostgresBus implements EventBus {
       this.#ask = ask
       while (!stopping.aborted) {
         await clock.delay(HEARTBEAT_MS, AbortSignal.any([stopping, gone.signal]))
-        // A connection that was cut in the middle looks alive until it is asked.
+        // A half-open connection looks alive until a query fails.
         await ask('select 1')
       }
     } finally {
       this.#ask = null
-      // No orderly end: the other side may never answer.
+      // No `client.end()`: the server may never answer it.
       socket.destroy()
     }
   }
@@ -195,7 +195,7 @@ function oneAfterAnother(client: Client): Ask {
   }
 }
 
-/** Lines of an id and a tenant, as few payloads as hold them. */
+/** Packs lines of an id and a tenant into as few payloads as possible, in their order. */
 function pack(changes: readonly Change[]): string[] {
   const payloads: string[] = []
   for (const { id, tenant } of changes) {
