@@ -1,8 +1,8 @@
 /**
- * The hook journal as a file: a line of JSON for each note, appended and synced. Notes that come while a sync is under
- * way share the next one. Lines of settled notes go when the file is rewritten, and all go when all are settled. A line
- * that a crash cut off was never acknowledged. The folder belongs to one process (the lock of DATA_DIR), so every
- * journal in it is either this one's or left by a process that has ended.
+ * The hook journal as a file: a line of JSON per record, appended and synced. Records that arrive during a sync share
+ * the next one. Rewriting the file removes settled records; when all are settled, the file is truncated. A line that a
+ * crash cut off was never acknowledged. The folder belongs to one process (the lock of DATA_DIR), so every journal in
+ * it is either this process's or was left by one that has ended.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
@@ -12,13 +12,13 @@ import { makeFolder } from '../lib/files/make-folder.ts'
 import { type HookJournal, type HookRecord, toRecordKey } from './hook-journal.ts'
 
 export interface DiskHookJournal extends HookJournal {
-  /** What is not settled stays for the next start. */
+  /** Unsettled records stay for the next start. */
   close(): Promise<void>
 }
 
-/** Above this many unsettled notes a hook is refused: the upstream, or the schedule, comes again. */
+/** Above this many unsettled records hooks are refused: the upstream sends them again, or a poll finds the result. */
 const MAX_RECORDS = 100_000
-/** A file of more lines than this, and of more than twice what is unsettled, is written anew. */
+/** A file with more lines than this is rewritten if fewer than half of them are unsettled. */
 const MANY_LINES = 10_000
 
 const FILE_NAME = 'hooks.journal'
@@ -35,12 +35,12 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
   const path = join(dir, FILE_NAME)
   let file = await rewrite(path, left)
   await Promise.all(earlier.filter((one) => one !== path).map(async (one) => unlink(one)))
-  /** Not settled yet; the promise resolves when the note is on disk. */
+  /** Unsettled records; `synced` resolves when the record is on disk. */
   const unsettled = new Map<string, { readonly record: HookRecord; readonly synced: Promise<void> }>()
   for (const record of left) unsettled.set(toRecordKey(record), { record, synced: Promise.resolve() })
   let lines = left.length
   let batch: { readonly records: HookRecord[]; readonly synced: Promise<void> } | null = null
-  /** Everything that touches the file happens one after the other. */
+  /** Operations on the file run one after the other. */
   let lastWork: Promise<void> = Promise.resolve()
 
   const runInOrder = (work: () => Promise<void>): Promise<void> => {
@@ -97,7 +97,7 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
     },
     settle: (record) => {
       unsettled.delete(toRecordKey(record))
-      // What could not be tidied is tidied with the next note that is settled.
+      // A failure does no harm: the next settled record tries again.
       runInOrder(tidy).catch(() => undefined)
     },
     close: async () => {
@@ -108,16 +108,16 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
   }
 }
 
-/** Versions before this one had a file for each process: `hooks-<process>-<random>.journal`. */
+/** Earlier versions had a file for each process: `hooks-<process>-<random>.journal`. */
 async function listJournals(dir: string): Promise<string[]> {
   const names = await readdir(dir)
   return names.filter((name) => /^hooks(?:-[\w-]+)?\.journal$/.test(name)).map((name) => join(dir, name))
 }
 
-/** Replaces the file: after a crash it is the old one or the new one, whole. */
+/** Replaces the file atomically: a crash leaves the old file or the new one, complete. */
 async function rewrite(path: string, records: readonly HookRecord[]): Promise<FileHandle> {
   const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants
-  // Appended to, so that what comes after a truncation is not written behind a hole.
+  // O_APPEND: otherwise the first write after a truncation would leave a hole before it.
   const draft = await open(`${path}.draft`, O_APPEND | O_CREAT | O_TRUNC | O_WRONLY, 0o600)
   try {
     if (records.length > 0) await appendLines(draft, records)
@@ -130,7 +130,7 @@ async function rewrite(path: string, records: readonly HookRecord[]): Promise<Fi
   }
 }
 
-/** Each line begins with its line break: what was cut off before it spoils nothing. */
+/** Each line begins with its line break, so a line cut off before it corrupts no other. */
 async function appendLines(file: FileHandle, records: readonly HookRecord[]): Promise<void> {
   await file.appendFile(records.map((record) => `\n${JSON.stringify(record)}`).join(''))
   await file.datasync()
@@ -153,7 +153,7 @@ function parseLine(line: string): HookRecord | null {
     if (typeof jobId !== 'string' || (typeof upstreamId !== 'string' && upstreamId !== null)) return null
     return { jobId, upstreamId }
   } catch {
-    // The line of a process that died in the middle of it, or the nothing before the first line.
+    // A line cut off by a crash, or the empty text before the first line break.
     return null
   }
 }

@@ -1,30 +1,29 @@
 /**
- * What keeps a hook between the 200 that the upstream was given and the moment it has had its effect. Apart from the
- * database, so that a hook is not lost while that is away.
+ * Stores hooks durably between their 200 to the upstream and their effect. Separate from the database, so that no hook
+ * is lost while the database is unavailable.
  */
 
-/** One hook: for which job it came, and what its body named. */
+/** One hook: its job, and the upstream id that its body names. */
 export interface HookRecord {
   readonly jobId: string
-  /** A hint; null where the body named none. */
+  /** A hint; null if the body names none. */
   readonly upstreamId: string | null
 }
 
 export interface HookJournal {
   /**
-   * Keeps a note until it is settled; on disk when it resolves. The same note again, before it is settled, costs
-   * nothing.
-   * @returns false when the note was kept already.
-   * @throws when it cannot be written.
+   * Stores a record until it is settled; durable when it resolves. An unsettled record is written only once.
+   * @returns false if the record was already stored.
+   * @throws if it cannot be written.
    */
   keep(record: HookRecord): Promise<boolean>
-  /** The note has had its effect. */
+  /** Drops a record: the hook has had its effect. */
   settle(record: HookRecord): void
-  /** What an earlier process kept and did not settle. */
+  /** Records that an earlier process stored and did not settle. */
   readonly left: readonly HookRecord[]
 }
 
-/** What makes two notes the same. */
+/** The identity of a record: records with equal keys are the same. */
 export function toRecordKey({ jobId, upstreamId }: HookRecord): string {
   return `${jobId} ${upstreamId ?? ''}`
 }
