@@ -1,8 +1,8 @@
-/** One request of the upstream, and its answer: whole, within a time and a size, or not at all. */
+/** Sends one request to the upstream and reads its whole answer, within limits of time and size. */
 import { brotliDecompressSync, unzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 
-/** What is longer is no answer of this API. */
+/** No answer of this API is longer. */
 const MAX_ANSWER_BYTES = 256 * 1024
 
 export interface HttpAnswer {
@@ -11,12 +11,12 @@ export interface HttpAnswer {
   readonly retryAfterMs: number | null
 }
 
-/** The time was up. */
+/** The request timed out. */
 class TimeoutError extends Error {
   override readonly name = 'TimeoutError'
 }
 
-/** The request failed before its first byte was written: surely nothing was sent. Why is its cause. */
+/** The request failed before its first byte was written, so nothing was sent; `cause` says why. */
 export class NotSentError extends Error {
   override readonly name = 'NotSentError'
 
@@ -26,8 +26,8 @@ export class NotSentError extends Error {
 }
 
 /**
- * @param timeoutMs from the call to the last byte of the answer. Rejects when it is over, or the answer is too long; the
- * connection is given up then.
+ * Sends a request. Rejects and drops the connection on a timeout, or if the answer is too long.
+ * @param timeoutMs from the call to the last byte of the answer.
  * @throws {NotSentError} if it failed before the first byte of the request.
  */
 export async function call(
@@ -46,7 +46,7 @@ export async function call(
   })
 }
 
-/** No stream and no signal, which cost more than all the rest of a small answer. */
+/** A bare handler: a stream and an abort signal cost more than the rest of a small answer. */
 class AnswerReader implements Dispatcher.DispatchHandler {
   readonly #resolve: (answer: HttpAnswer) => void
   readonly #reject: (error: unknown) => void
@@ -58,7 +58,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   #retryAfterMs: number | null = null
   /** Null until the request is about to be written to a connection. */
   #controller: Dispatcher.DispatchController | null = null
-  /** Why it is given up; null while it is not. */
+  /** Why the request was aborted; null if it was not. */
   #failure: Error | null = null
 
   constructor(timeoutMs: number, resolve: (answer: HttpAnswer) => void, reject: (error: unknown) => void) {
@@ -68,7 +68,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // Called before the first byte. A request that was given up while it waited for a connection is not written.
+    // Called before the first byte: a request that was aborted while it waited for a connection is not written.
     if (this.#failure) controller.abort(this.#failure)
     else this.#controller = controller
   }
@@ -118,8 +118,8 @@ class AnswerReader implements Dispatcher.DispatchHandler {
 }
 
 /**
- * Proxies compress although `identity` was asked for. Synchronous: at most MAX_ANSWER_BYTES come out. An answer that
- * cannot be decompressed is empty: it says nothing.
+ * Decompresses an answer: some proxies compress although `identity` was requested. Synchronous, because the result has
+ * at most MAX_ANSWER_BYTES. Returns no bytes if the answer cannot be decompressed.
  */
 function decompress(bytes: Buffer, encoding: string | null): Buffer {
   if (encoding === null) return bytes
@@ -132,12 +132,12 @@ function decompress(bytes: Buffer, encoding: string | null): Buffer {
   }
 }
 
-/** Without a byte order mark, which JSON.parse refuses (RFC 8259, section 8.1). */
+/** Decodes UTF-8 without its byte order mark, which JSON.parse rejects (RFC 8259, section 8.1). */
 function toText(bytes: Buffer): string {
   return bytes.toString('utf8').replace(/^\uFEFF/, '')
 }
 
-/** `Retry-After` in its seconds form (RFC 9110, 10.2.3); an hour at most. */
+/** Parses `Retry-After` in its seconds form (RFC 9110, section 10.2.3); at most an hour. Null for any other form. */
 function parseRetryAfterMs(value: string | string[] | undefined): number | null {
   return typeof value === 'string' && /^\d{1,6}$/.test(value) ? Math.min(Number(value), 3_600) * 1_000 : null
 }

@@ -1,8 +1,8 @@
 /**
- * Sorts the upstream's failure texts into codes and sentences of our own. A text may quote what a caller chose: an
- * address, a host that a redirect named, a file name. So only known messages count, matched from their first word on
- * and with everything that looks like an address, a host or a file name removed; any other text is UPSTREAM_FAILED.
- * CONTENT_REFUSED, which locks a tenant out for the day, has to match to the end.
+ * Maps the upstream's failure texts to codes and sentences of our own. A text may quote input of a caller: an address,
+ * a host that a redirect named, a file name. So only known messages match, from their first word on, after everything
+ * that looks like an address, a host or a file name is removed. Any other text is UPSTREAM_FAILED. CONTENT_REFUSED,
+ * which can lock a tenant out for the day, must match to the end.
  */
 import type { SwapFailure, SwapFailureCode } from '../domain/swap-job.ts'
 import { readImageFailure } from './image-failures.ts'
@@ -57,7 +57,7 @@ const FAILURES: readonly { readonly pattern: RegExp; readonly code: SwapFailureC
   },
 ]
 
-/** Sorts an upstream's failure text. No word of it is in the result. */
+/** Maps a failure text. The result contains none of it, except for whole known messages of the embedded upstream. */
 export function toFailure(message: string): SwapFailure {
   const ofImage = readImageFailure(message)
   if (ofImage) return ofImage
@@ -74,7 +74,7 @@ export function isNoAccountsText(message: string): boolean {
   return /^no available accounts\b/i.test(withoutQuotedNames(message.slice(0, MAX_TEXT_CHARS)))
 }
 
-/** The text without its addresses, hosts, paths and file names: words with punctuation inside, or outside ASCII. */
+/** Removes addresses, hosts, paths and file names: words with punctuation inside, or with characters outside ASCII. */
 function withoutQuotedNames(text: string): string {
   const words = text.split(/\s+/).filter((word) => !/[./\\@:%?=#&_[\]]|[^ -~]/.test(word.replace(/[.,;:!?)]+$/, '')))
   return words.join(' ').trim()

@@ -1,11 +1,11 @@
 /**
- * What the embedded upstream says of an image that it cannot use. Only its whole messages are recognised, so that no text
- * of a caller decides on a code. The real upstream's messages are not known in this detail.
+ * Recognises the embedded upstream's messages about images that it cannot use. Only whole messages match, so that no
+ * text of a caller decides the code. The real upstream's messages are not known in this detail.
  */
 import type { SwapFailure, SwapFailureCode } from '../domain/swap-job.ts'
 
 interface KnownProblem {
-  /** Of what follows "The target image " or "The face image ". */
+  /** Matches the text after "The target image " or "The face image ". */
   readonly pattern: RegExp
   readonly code: SwapFailureCode
   readonly isTransient?: true
@@ -50,7 +50,7 @@ const PROBLEMS: readonly KnownProblem[] = [
   ),
 ]
 
-/** The failure that a message of the embedded upstream stands for; null for any other text. */
+/** Returns the failure for a message of the embedded upstream; null for any other text. */
 export function readImageFailure(message: string): SwapFailure | null {
   const [, which, problem = ''] = /^The (target|face) image (.{1,200})\.$/.exec(message) ?? []
   const found = which && PROBLEMS.find(({ pattern }) => pattern.test(problem))

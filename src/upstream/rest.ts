@@ -1,7 +1,7 @@
 /**
- * The upstream over HTTP, through undici. Two pools: submits have one of their own without keep-alive, so that a
- * connection which the other side closed while idle can never make an outcome ambiguous. Each call has a total
- * time-out and a byte cap while its answer streams in, and follows no redirect. The key goes to the configured origin only.
+ * The upstream over HTTP, through undici. Submits have their own pool without keep-alive, so that a stale connection
+ * can never make an outcome ambiguous. Each call has a total timeout and a limit of bytes, and follows no redirect. The
+ * key is sent to the configured origin only.
  */
 import { buildConnector, errors, Pool } from 'undici'
 import { readErrorCode } from '../lib/error-code.ts'
@@ -36,8 +36,8 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
   }
   const submitHeaders = { 'content-type': 'application/json', ...headers }
   const submits = new Pool(base.origin, {
-    // A connection for each: a submit that waited in the pool until its time was up could not be told from one whose
-    // answer was lost.
+    // A connection per submit: a submit that timed out in the pool's queue could not be told from one whose answer was
+    // lost.
     connections: null,
     pipelining: 0,
     connect: endQuietly(buildConnector({ timeout: CONNECT_TIMEOUT_MS })),
@@ -82,7 +82,9 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
   }
 }
 
-/** A connection that is used up is ended with an error, and Node writes the stack of each, which costs more than the call. */
+/**
+ * Drops the error with which undici closes a used connection: Node formats its stack, which costs more than the call.
+ */
 function endQuietly(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     connect(options, (...[error, socket]) => {

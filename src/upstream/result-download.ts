@@ -1,6 +1,6 @@
 /**
- * Downloads results. A link must lead to a host where the upstream is known to keep them, whatever its answer says; that
- * host may redirect to any public address. Each hop passes the address guard.
+ * Downloads results. A link must name a host where the upstream is known to keep results; that host may redirect to any
+ * public address. The address guard checks each hop.
  */
 import { Agent, buildConnector } from 'undici'
 import { createAddressGuard, createGuardedConnector } from '../lib/net/address-guard.ts'
@@ -8,12 +8,12 @@ import { createDownload, DownloadError } from '../lib/net/download.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image/image-limits.ts'
 import { type ResultSource, ResultUnavailableError } from './result-source.ts'
 
-/** Seen in answers (contract, "Links, images, quota"); a name includes the names below it. */
+/** Seen in answers (contract, "Links, images, quota"); subdomains are included. */
 const RESULT_HOSTS = ['cdn.discordapp.com', 'ttapi.io', 'ttapi.org', 'cdn.midjourney.com']
 const TIMEOUT_MS = 30_000
 
 export interface ResultDownloadOptions {
-  /** Exact `host` or `host:port` that may be reached as well, although its address is private. */
+  /** Exact `host` or `host:port` entries that are allowed too, even if their address is private. */
   readonly allowedHosts: readonly string[]
 }
 

@@ -1,9 +1,9 @@
-/** Where results are downloaded from while their links work. */
+/** Downloads results while their links work. */
 export interface ResultSource {
   /**
-   * Downloads what the link leads to, within limits.
+   * Downloads one result, within limits of time and size.
    * @param onLength called with the number of bytes, if the host announces it before they arrive.
-   * @throws {ResultUnavailable}
+   * @throws {ResultUnavailableError}
    */
   download(link: string, onLength: (byteLength: number) => void): Promise<Uint8Array>
 }

@@ -1,20 +1,20 @@
 /**
- * What the gateway asks of its upstream. Source: the SwapFace v1 reference, `POST /insightFace/v1/swap` and
- * `/insightFace/v1/fetch`. Neither call throws: whatever the wire did is one of the outcomes below.
+ * The contract of the upstream. Source: the SwapFace v1 reference, `POST /insightFace/v1/swap` and
+ * `/insightFace/v1/fetch`. Neither call throws: every failure is one of the outcomes below.
  */
 import type { SwapFailure, SwapLinks } from '../domain/swap-job.ts'
 
-/** What is sent; every address byte for byte. */
+/** The input of a submit. Addresses are sent byte for byte. */
 export interface SubmitRequest {
   readonly targetImage: string
   readonly swapImage: string
   readonly hookUrl: string
 }
 
-/** How a submit ended. `unknown` is the dear one: the upstream may have taken the job, and may charge. */
+/** How a submit ended. `unknown` is the expensive case: the upstream may have accepted, and charged for, the job. */
 export type SubmitOutcome =
   | { readonly kind: 'accepted'; readonly upstreamId: string }
-  /** A sure no: nothing was made. `transient` where the same submit may be accepted later. */
+  /** The upstream created no job. `transient`: the same submit may be accepted later. */
   | {
       readonly kind: 'refused'
       readonly transient: boolean
@@ -25,7 +25,7 @@ export type SubmitOutcome =
   | { readonly kind: 'notSent'; readonly reason: string }
   | { readonly kind: 'unknown'; readonly reason: string }
 
-/** What a fetch brought, about the job it asked for. */
+/** The result of a fetch of one job. */
 export type FetchOutcome =
   | { readonly kind: 'unfinished'; readonly upstreamId: string; readonly word: string; readonly echo: Echo }
   | {
@@ -43,15 +43,15 @@ export type FetchOutcome =
       readonly echo: Echo
       readonly failure: SwapFailure
     }
-  /** No statement about the job: an error, an answer that cannot be read, an id the upstream does not know. */
+  /** No statement about the job: an error, an answer that cannot be parsed, an id the upstream does not know. */
   | {
       readonly kind: 'nothing'
       readonly reason: string
-      /** The upstream was not reached, or is out of order: worth leaving in peace. */
+      /** The upstream could not be reached, or is failing: the circuit breaker counts it. */
       readonly isDown: boolean
     }
 
-/** What the upstream says it was sent; null where it does not say. Tells whether a job is ours. */
+/** The input as the upstream echoes it; null if it does not. Shows whether a job is ours. */
 export interface Echo {
   readonly targetImage: string | null
   readonly swapImage: string | null
@@ -59,10 +59,10 @@ export interface Echo {
 }
 
 export interface Upstream {
-  /** Sends one job, once. Never retried in here: the answer may be lost after the job was made. */
+  /** Sends one job, once. Never retries: the answer may be lost after the upstream accepted the job. */
   submit(request: SubmitRequest): Promise<SubmitOutcome>
-  /** Reads one job's status. Free of charge, may be repeated. */
+  /** Reads one job's status. Free of charge; may be repeated. */
   fetch(upstreamId: string): Promise<FetchOutcome>
-  /** The upstream id that a hook's body names, or null. A hint: whether it is the job's is for a fetch to say. */
+  /** The upstream id that a hook's body names, or null. A hint: only a fetch confirms that it is the job's. */
   readHookId(body: string): string | null
 }

@@ -1,8 +1,8 @@
 /**
- * Parses the upstream's JSON into the words of the domain. Tolerant: the reference, newer documentation and live answers
- * differ (`jobId` or `job_id`, numbers as text, null data, unknown statuses, HTML from the proxy in front), and an
- * answer that cannot be parsed says nothing about the job. What is parsed can be held by every database and by the schema.
- * Upstream text never reaches a caller: `failure-texts.ts` sorts it into failures with our own words.
+ * Parses the upstream's JSON into domain types. Tolerant: the reference, newer documentation and live answers differ
+ * (`jobId` or `job_id`, numbers as text, null data, unknown statuses, HTML from a proxy), and an answer that cannot be
+ * parsed says nothing about the job. Parsed values fit every database and the schema. Failure texts of the upstream
+ * never reach a caller: `failure-texts.ts` maps them to our own.
  */
 import { MAX_ADDRESS_CHARS } from '../domain/address.ts'
 import { isStorable, MAX_INT } from '../domain/storable.ts'
@@ -11,7 +11,7 @@ import type { HttpAnswer } from './call.ts'
 import { isNoAccountsText, toFailure } from './failure-texts.ts'
 import type { Echo, FetchOutcome, SubmitOutcome } from './upstream.ts'
 
-/** Longer ids than any seen are not ids. */
+/** Longer than any id seen; a longer text is not an id. */
 const MAX_ID_CHARS = 200
 const MAX_WORD_CHARS = 64
 
@@ -53,7 +53,7 @@ export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer): FetchO
 
   if (word === 'SUCCESS') {
     const links = { cdnImage: readUrl(data?.['cdnImage']), discordImage: readUrl(data?.['discordImage']) }
-    // Done, but the links are not there yet: worth another look, not an outcome.
+    // SUCCESS without links is not an outcome yet: it is polled again.
     if (links.cdnImage === null && links.discordImage === null) return { kind: 'unfinished', upstreamId, word, echo }
     return { kind: 'succeeded', upstreamId, word, echo, links, quota: readQuota(data?.['quota']) }
   }
@@ -69,7 +69,7 @@ function nothing(reason: string, isDown = false): FetchOutcome {
   return { kind: 'nothing', reason, isDown }
 }
 
-/** The id a hook names. A hint: whether it is this job's id is for a fetch to say. */
+/** `Upstream.readHookId`. */
 export function readHookId(body: string): string | null {
   const document = parseObject(body)
   return document ? readId(document) : null
@@ -106,7 +106,7 @@ function parseObject(body: string): Record<string, unknown> | null {
   try {
     return asObject(JSON.parse(body))
   } catch {
-    // Not JSON: an HTML page of the proxy in front, or cut off.
+    // Not JSON: an HTML page of a proxy, or an answer that was cut off.
     return null
   }
 }
@@ -132,7 +132,7 @@ function isId(text: string): boolean {
   return text !== '' && text.length <= MAX_ID_CHARS && isStorable(text) && !/\p{Cc}/u.test(text)
 }
 
-/** A status as a caller may see it: short, and without what cannot be stored or shown. */
+/** Reads a status that callers may see: truncated, without characters that cannot be stored or shown. */
 function readWord(value: unknown): string {
   const text = readText(value) ?? ''
   return text.slice(0, MAX_WORD_CHARS).replaceAll(/[\p{Cc}\p{Surrogate}]/gu, '')
