@@ -1,6 +1,6 @@
 /**
- * Where the bytes of images are kept, under keys that we make (`a-z0-9_-/.`, no more than 200 characters). A blob is
- * there whole or not at all, and never changes: another content has another key.
+ * Stores the bytes of images, under keys that the gateway creates (`a-z0-9_-/.`, at most 200 characters). A blob exists
+ * whole or not at all, and never changes: other content has another key.
  */
 import type { Readable } from 'node:stream'
 
@@ -11,30 +11,30 @@ export interface ByteRange {
 }
 
 export interface OpenBlob {
-  /** Of the whole blob, also where a range was asked for. */
+  /** Of the whole blob, even if a range was requested. */
   readonly byteLength: number
-  /** To be read to its end or destroyed. */
+  /** The caller must read it to its end or destroy it. */
   readonly stream: Readable
 }
 
 export interface StoredBlob {
   readonly key: string
-  /** When it was put, epoch milliseconds. */
+  /** When it was stored, epoch milliseconds. */
   readonly at: number
   readonly byteLength: number
 }
 
 export interface BlobStore {
-  /** Kept when it resolves, through a crash as well. The same key twice: the same blob. */
+  /** Durable when it resolves. A key may be stored again, with the same bytes. */
   put(key: string, bytes: Uint8Array, contentType: string): Promise<void>
-  /** Null where there is none. A range must lie within the blob. */
+  /** Null if the blob does not exist. A range must lie within the blob. */
   open(key: string, range?: ByteRange): Promise<OpenBlob | null>
-  /** One that is not there is deleted already. */
+  /** Does nothing if the blob does not exist. */
   delete(key: string): Promise<void>
-  /** Blobs in the order of their keys, those after `after` (null: from the first). */
+  /** Blobs in the order of their keys, after `after` (null: from the first). */
   list(after: string | null, limit: number): Promise<readonly StoredBlob[]>
-  /** Bytes that can still be put; null where the store does not say. */
+  /** Bytes that can still be stored; null if the store does not tell. */
   freeBytes(): Promise<number | null>
-  /** Removes what a crash left half-written, older than an hour. */
+  /** Removes partial writes that a crash left more than an hour ago. */
   sweep(): Promise<void>
 }

@@ -1,7 +1,7 @@
 /**
- * Blobs as files below one folder, a key being the path. A file gets its name only when all of it is on disk: a crash
- * leaves at most `<name>~<random>.part`, and no key has a `~`. A key is never also the folder of another one. Folders
- * stay when their last blob goes: taking one away would race with a put into it.
+ * Blobs as files below one folder; the key is the path. A file is renamed to its key after it is synced, so a crash
+ * leaves at most `<name>~<random>.part`, and no key has a `~`. A key is never also the folder of another key. Empty
+ * folders stay: removing one would race with a put into it.
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, type Stats } from 'node:fs'
@@ -17,7 +17,7 @@ import type { BlobStore, StoredBlob } from './blob-store.ts'
 const LEFTOVER = /~[0-9a-f]+\.part$/
 const LEFTOVER_AFTER_MS = 3_600_000
 
-/** Opens the store, its folder made where needed and closed to other users of the machine. */
+/** Opens the store; creates its folder if needed, closed to other users of the machine. */
 export function openDiskBlobStore(folder: string): BlobStore {
   const root = resolve(folder)
   makeRoot(root)
@@ -35,7 +35,7 @@ export function openDiskBlobStore(folder: string): BlobStore {
         await rm(temporary, { force: true })
         throw error
       }
-      // Up to the root each time: that a folder is there does not say that whoever made it has synced it.
+      // Up to the root each time: a concurrent put may have created a folder without having synced it yet.
       for (let made = parent; ; made = dirname(made)) {
         await syncFolder(made)
         if (made === root) break
@@ -67,7 +67,7 @@ export function openDiskBlobStore(folder: string): BlobStore {
       const stats = await nullIfAbsent(stat(path))
       if (!stats?.isFile()) return
       await nullIfAbsent(unlink(path))
-      // What somebody wanted erased does not come back with a power cut.
+      // Otherwise an erased blob could return after a power failure.
       await syncFolder(dirname(path))
     },
 
@@ -97,16 +97,16 @@ export function openDiskBlobStore(folder: string): BlobStore {
   }
 }
 
-/** Paths of the files, below the root and in the order of their keys; those after `after`. */
+/** Yields the paths of the files, relative to the root and in the order of their keys, after `after`. */
 async function* walk(root: string, below: string, after: string | null): AsyncGenerator<string> {
   const entries = (await nullIfAbsent(readdir(join(root, below), { withFileTypes: true }))) ?? []
   const paths = entries.flatMap((entry) => {
     const path = below + entry.name
     if (entry.isFile()) return [path]
-    // A folder that no put of ours made, such as `lost+found`, is not even ours to read.
+    // A folder that no put has created, such as `lost+found`, may not be readable.
     return entry.isDirectory() && isKey(path) ? [`${path}/`] : []
   })
-  // A folder is compared with its `/`: so `a-b` comes before what is in `a/`, as it does among keys.
+  // A folder is compared with its `/`, so that `a-b` comes before the content of `a/`, as among keys.
   for (const path of paths.toSorted((a, b) => (a < b ? -1 : 1))) {
     if (path.endsWith('/')) {
       const isAllBefore = after !== null && path < after && !after.startsWith(path)
@@ -135,7 +135,7 @@ function makeRoot(root: string): void {
   }
 }
 
-/** A part of the path that is a file is an absent path as well. */
+/** Null if the path does not exist, or if one of its folders is a file. */
 async function nullIfAbsent<T>(work: Promise<T>): Promise<T | null> {
   try {
     return await work

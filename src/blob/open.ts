@@ -9,10 +9,10 @@ export interface S3Credentials {
 }
 
 /**
- * Opens the store that a setting names: `file:path`, or `s3://bucket/prefix?endpoint=https://…&region=…` (by default
- * us-east-1, and Amazon's endpoint there).
- * @throws {TypeError} for an address that cannot be used, or S3 without credentials. The text does not show the
- * address: it may hold what somebody took for the place of a secret.
+ * Opens the store of BLOB_URL: `file:path`, or `s3://bucket/prefix?endpoint=https://…&region=…` (by default us-east-1,
+ * and Amazon's endpoint there).
+ * @throws {TypeError} if the address is not valid, or S3 has no credentials. The message omits the address, which may
+ * contain a misplaced secret.
  */
 export function openBlobStore(url: string, credentials: S3Credentials | null): BlobStore {
   if (url.startsWith('file:')) return openDiskBlobStore(toPath(url))
@@ -24,7 +24,7 @@ export function openBlobStore(url: string, credentials: S3Credentials | null): B
   return openS3BlobStore({ ...location, accessKeyId, secretAccessKey })
 }
 
-/** As for the database, what comes after `file:` is a path, not an encoded one. */
+/** The text after `file:` is a plain path without percent-encoding, as in DATABASE_URL. */
 function toPath(url: string): string {
   const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '')
   if (path === '' || path.startsWith('//') || path.includes('\0')) {

@@ -1,7 +1,7 @@
 /**
- * Blobs in a bucket of S3, or of a store that speaks like it. An object appears whole or not at all, so there is
- * nothing to sweep here. Every call may be repeated without harm, and is, up to three times, where the network or the
- * store fails. Errors name the call and what came of it: never an address, a key id or a signature.
+ * Blobs in an S3-compatible bucket. An object appears whole or not at all, so there is nothing to sweep. Calls are
+ * idempotent, and tried up to three times if the network or the store fails. Errors name the call and its outcome,
+ * never an address, a key id or a signature.
  */
 import { Readable } from 'node:stream'
 import { AwsClient } from 'aws4fetch'
@@ -12,10 +12,10 @@ import { checkKey, checkRange, isKey } from './blob-key.ts'
 import type { BlobStore, ByteRange, OpenBlob, StoredBlob } from './blob-store.ts'
 
 export interface S3Options {
-  /** `https://host` without a slash at its end; the bucket is the first segment of the path. */
+  /** `https://host` without a trailing slash; the bucket is the first segment of the path. */
   readonly endpoint: string
   readonly bucket: string
-  /** Comes before each key as it is: empty, or with a `/` at its end. */
+  /** Prepended to each key: empty, or ending in `/`. */
   readonly prefix: string
   readonly region: string
   readonly accessKeyId: string
@@ -31,19 +31,19 @@ interface Call {
 }
 
 interface Page {
-  /** With the prefix; also those that are no keys of ours. */
+  /** With the prefix; includes objects of other programs. */
   readonly names: readonly string[]
   readonly blobs: readonly StoredBlob[]
   readonly isTruncated: boolean
 }
 
-/** For one call, all its tries and waits together. */
+/** For one call, including all tries and waits. */
 const CALL_TIMEOUT_MS = 30_000
-/** Waited before the second and before the third try. */
+/** Waits before the second and the third try. */
 const RETRY_AFTER_MS = [100, 400]
-/** What S3 lists at once. */
+/** The largest page that S3 lists. */
 const MAX_PAGE = 1_000
-/** A thousand of the longest keys, escaped, fit well within. */
+/** Enough for a thousand of the longest keys, escaped. */
 const MAX_ANSWER_BYTES = 8 * 1_024 * 1_024
 
 /** Opens the store without a call: the first call shows whether the bucket and the credentials are valid. */
@@ -113,7 +113,7 @@ class S3BlobStore implements BlobStore {
     return blobs
   }
 
-  /** A bucket has no limit that could be asked for. */
+  /** S3 reports no free space. */
   async freeBytes(): Promise<null> {
     return null
   }
@@ -154,12 +154,12 @@ class S3BlobStore implements BlobStore {
   }
 }
 
-/** The answer, or the error to throw when no further try is left. Signed anew each time: a signature ages. */
+/** Returns the response, or the error to throw after the last try. Signs each try, because signatures expire. */
 async function tryOnce(client: AwsClient, call: Call, signal: AbortSignal): Promise<Response | Error> {
   const { operation, url, method, headers = {}, body = null } = call
-  // A redirect would be followed with our signature to wherever it says.
+  // Following a redirect would send our signature to another address.
   const request = await client.sign(url, { method, headers, body, signal, redirect: 'manual' })
-  // Not signed, for there are proxies that change it. A blob that came packed would have another length.
+  // Set after signing, because some proxies change it. A compressed blob would have another length.
   request.headers.set('accept-encoding', 'identity')
   try {
     return await fetch(request)
@@ -177,7 +177,7 @@ function toCode(error: unknown): string {
   return (error instanceof Error && readErrorCode(error.cause)) || 'network failure'
 }
 
-/** Null when the answer is not the blob, or not the range, that was asked for. */
+/** Null if the response is not the requested blob or range. */
 function toBlob(response: Response, range: ByteRange | undefined): OpenBlob | null {
   if (response.status !== (range ? 206 : 200) || !response.body) return null
   const sent = range ? parseSentRange(response) : null
@@ -196,7 +196,7 @@ function parseSentRange({ headers }: Response): (ByteRange & { readonly total: n
   return given && { start: Number(given[1]), end: Number(given[2]), total: Number(given[3]) }
 }
 
-/** As `Readable.fromWeb`, but what it fails with carries no address. */
+/** Like `Readable.fromWeb`, but its errors contain no address. */
 function toReadable(body: NonNullable<Response['body']>): Readable {
   const reader = body.getReader()
   return new Readable({
@@ -243,7 +243,7 @@ function parsePage(xml: string, prefix: string): Page {
   }))
   return {
     names: entries.map(({ name }) => name),
-    // The bucket may hold what others put there.
+    // The bucket may hold objects of other programs.
     blobs: entries.flatMap(({ name, at, byteLength }) => {
       const key = name.startsWith(prefix) ? name.slice(prefix.length) : ''
       return isKey(key) ? [{ key, at, byteLength }] : []
