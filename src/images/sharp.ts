@@ -1,4 +1,4 @@
-/** Images through libvips, which works in threads of its own. */
+/** The image codec on libvips, which runs in its own threads. */
 import { availableParallelism } from 'node:os'
 import sharp, { type Sharp } from 'sharp'
 import type { CleanImage, StoredImageType } from '../domain/image.ts'
@@ -10,18 +10,18 @@ import { findSyntheticMark, toXmp } from '../lib/image/synthetic-media.ts'
 import { type ImageCodec, ImageRejectedError } from './image-codec.ts'
 
 /**
- * Larger images are decoded one at a time: up to 13 bytes a pixel are in memory (a progressive JPEG that has to be
- * turned; bench/images.ts). Smaller ones, up to two of that size together, do not wait for them.
+ * Larger images are decoded one at a time: they take up to 13 bytes of memory per pixel (a progressive JPEG that has to
+ * be rotated; bench/images.ts). Smaller images, up to two of this size together, do not wait for them.
  */
 const LARGE_PIXELS = 16_000_000
 const MAX_PIXELS_AT_ONCE = 2 * LARGE_PIXELS
-/** Each image keeps a core busy: small ones weigh so much that there are no more of them than cores, but two at least. */
+/** Each image keeps a core busy, so this weight limits concurrent images to the number of cores, but at least two. */
 const MIN_WEIGHT = MAX_PIXELS_AT_ONCE / Math.max(2, availableParallelism())
-/** What a WebP can hold. */
+/** The limit of the WebP format. */
 const MAX_WEBP_SIDE = 16_383
 const SOFTWARE_NAME = 'swapface-gateway'
 
-// Its cache holds on to pixels of images that are gone.
+// The cache would retain pixels of images that are no longer in use.
 sharp.cache(false)
 
 interface Encoding {
@@ -29,7 +29,7 @@ interface Encoding {
   readonly encode: (pixels: Sharp) => Sharp
 }
 
-// Without optimised Huffman tables, which keep all coefficients in memory: 6 bytes a pixel, and most of the time.
+// No optimised Huffman tables: they keep all coefficients in memory, 6 bytes a pixel, and take most of the time.
 const toJpeg = (quality: number, chromaSubsampling: '4:4:4' | '4:2:0'): Encoding => ({
   type: 'image/jpeg',
   encode: (pixels) => pixels.jpeg({ quality, chromaSubsampling, optimiseCoding: false }),
@@ -45,7 +45,7 @@ const WEBP = [toWebp(92), toWebp(75)] as const
 
 export function createSharpCodec(): ImageCodec {
   const large = new Semaphore(1)
-  // Half of it for one tenant: another one's image begins at once.
+  // At most half for one tenant, so that another tenant's image starts at once.
   const all = new Semaphore(MAX_PIXELS_AT_ONCE, LARGE_PIXELS)
   const runLimited = async <T>(tenant: string, pixels: number, decode: () => Promise<T>): Promise<T> => {
     const weigh = async () => all.run(tenant, Math.max(MIN_WEIGHT, pixels), decode)
@@ -74,7 +74,7 @@ export function createSharpCodec(): ImageCodec {
         else if (type === 'image/webp') {
           view.resize({ width: MAX_WEBP_SIDE, height: MAX_WEBP_SIDE, fit: 'inside', withoutEnlargement: true })
         }
-        // Where the other format has no transparency, the background is white.
+        // JPEG has no transparency.
         if (type === 'image/jpeg') view.flatten({ background: '#ffffff' })
         return encodingFor(type).encode(view).toBuffer()
       })
@@ -82,7 +82,7 @@ export function createSharpCodec(): ImageCodec {
   }
 }
 
-/** Encodes in the image's own format, or in the next smaller one as long as the result exceeds MAX_IMAGE_BYTES. */
+/** Tries the image's encodings, the best first, until the result has at most MAX_IMAGE_BYTES. */
 async function encodeToFit(image: ReadableImage, xmp: string | null): Promise<Omit<CleanImage, 'digitalSourceType'>> {
   for (const { type, encode } of encodingsFor(image)) {
     const { data, info } = await decodeImage(image, async (upright) =>
