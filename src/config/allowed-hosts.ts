@@ -1,6 +1,6 @@
 import { type Config, isLoopback } from './config.ts'
 
-/** Hosts of images and hooks that may be used although their address is private. */
+/** Lists the hosts of images and hooks that are allowed even if their address is private. */
 export function listAllowedHosts(config: Config, publicUrl: string, embeddedUrl: string | null): readonly string[] {
   const { hostname, host } = new URL(publicUrl)
   return [

@@ -1,7 +1,7 @@
 import { SettingError } from './env.ts'
 import { parseUrl } from '../lib/net/parse-url.ts'
 
-/** A scheme and an authority, and nothing else: a wildcard or a path would allow something else than it seems to. */
+/** Only a scheme and an authority: a wildcard or a path would not allow what it seems to. */
 const ORIGIN = /^(?<scheme>[a-z][a-z\d+.-]*):\/\/(?<host>[^\s\p{Cc}/?#@\\*]+)\/?$/iu
 
 /**

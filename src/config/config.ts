@@ -10,16 +10,16 @@ import { isPostgresUrl, type SettingValues } from './settings.ts'
 /** Load balancers check every few seconds. */
 const DRAIN_READY_S = 5
 
-/** How the program runs. Holds no secret, so it may be logged. */
+/** How the gateway runs. Contains no secret, so it may be logged. */
 export interface Config {
   readonly host: string
   readonly port: number
-  /** Null: as listened on, known once the port is. */
+  /** Null: derived from the listening address, once the port is known. */
   readonly publicUrl: string | null
-  /** Where the upstream is; null for the embedded one. */
+  /** Base URL of the upstream; null for the embedded one. */
   readonly upstreamUrl: string | null
   readonly localUpstreamPort: number
-  /** Of the embedded database; null where PostgreSQL is used (`Secrets.postgresUrl`). */
+  /** Of the embedded database; null if PostgreSQL is used (`Secrets.postgresUrl`). */
   readonly databasePath: string | null
   readonly dataDir: string
   readonly blobUrl: string
@@ -30,30 +30,32 @@ export interface Config {
   readonly allowedOrigins: readonly string[]
   /** Whether callers need a credential; if not, they are the users of this machine. */
   readonly authenticates: boolean
-  /** Whether requests are answered only for the hosts of PUBLIC_URL and loopback: as long as the operator sets no keys. */
+  /**
+   * Whether only requests for the hosts of PUBLIC_URL and loopback are answered: if no API keys or JWTs are configured.
+   */
   readonly checksHost: boolean
-  /** Where tokens of an identity provider are verified; null where none are taken. */
+  /** How an identity provider's tokens are verified; null if none are accepted. */
   readonly jwt: { readonly jwksUrl: string; readonly issuer: string; readonly audience: string } | null
   readonly graphiql: boolean
   readonly introspection: boolean
   /** Whether the upstream's own REST calls are served too. */
   readonly servesRest: boolean
-  /** The manifest of the only documents that run; null where any may. */
+  /** The manifest of the only documents that run; null if any may. */
   readonly trustedDocumentsPath: string | null
   readonly requestsPerMinute: number
-  /** Operations on one WebSocket of an API key or a JWT. */
+  /** Concurrent operations on one WebSocket that is authenticated by API key or JWT. */
   readonly maxSocketOperations: number
   readonly tenantQuotaPerDay: number | null
   readonly tenantMaxInFlight: number | null
   readonly maxInFlight: number
   readonly fetchPerSecond: number
   readonly deadlines: Deadlines
-  /** How long requests are still served after the stop was asked for, while the gateway is not ready. */
+  /** How long a stopping gateway keeps serving requests while it reports not ready. */
   readonly drainReadyMs: number
   readonly logLevel: LogLevel
 }
 
-/** @throws {SettingError} where settings contradict each other or would be unsafe. */
+/** @throws {SettingError} if settings contradict each other or are unsafe. */
 export function toConfig(values: SettingValues): Config {
   const host = parseHost(values.HOST)
   const loopback = isLoopback(host)
@@ -133,14 +135,14 @@ export function isPublicWithoutKeys({ TTAPI_KEY, PUBLIC_URL, API_KEYS, JWKS_URL 
   return API_KEYS === undefined && JWKS_URL === undefined
 }
 
-/** An address or a name, as it is listened on: IPv6 without its brackets. */
+/** Parses an address or a name to listen on; IPv6 without its brackets. */
 function parseHost(text: string): string {
   const host = /^\[(.*)\]$/.exec(text)?.[1] ?? text.toLowerCase()
   if (isIP(host) > 0) return host
   if (host.includes('/'))
     throw new SettingError('HOST', 'must be a name or an address, without http:// and without a path')
   if (host.includes(':')) throw new SettingError('HOST', 'must be a name or an address; the port is set with PORT')
-  // Labels of letters, digits and hyphens (RFC 1123); four numbers would be an address, were they in range.
+  // Labels of letters, digits and hyphens (RFC 1123). With a numeric last label it is an address out of range.
   if (!/^(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?$/.test(host) || /(?:^|\.)\d+$/.test(host)) {
     throw new SettingError('HOST', 'must be a name or an address, such as 127.0.0.1, ::1, localhost or 0.0.0.0')
   }
@@ -182,7 +184,7 @@ function readJwt({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: SettingValues): Config[
   throw new SettingError(missing ?? '', 'must be set: JWKS_URL, JWT_ISSUER and JWT_AUDIENCE belong together')
 }
 
-/** Whether only this machine can reach a listener on `host`: a name or an address, in brackets too. */
+/** Whether only this machine can reach a listener on `host`: a name or an address, with or without brackets. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
 }

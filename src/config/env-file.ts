@@ -7,9 +7,9 @@ import { SettingError } from './env.ts'
 const NAME = /^(?:export\s+)?([A-Za-z_]\w*)\s*=[^\S\n]*/
 
 /**
- * UTF-8 with or without a byte order mark, any line ends. Values may be quoted with ", ' or `, then over several lines;
- * "\n" is a line break within double quotes. `#` begins a comment at the start of a line, or after a blank.
- * @throws {SettingError} for another encoding, or a line of another form.
+ * Parses UTF-8 with or without a byte order mark, and any line ends. Values quoted with ", ' or ` may span several
+ * lines; "\n" is a line break within double quotes. `#` begins a comment at the start of a line, or after a blank.
+ * @throws {SettingError} for another encoding, or a line that is not NAME=value.
  */
 export function parseEnvFile(bytes: Uint8Array): Record<string, string> {
   let rest = decode(bytes).replaceAll(/\r\n?/g, '\n')

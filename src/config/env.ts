@@ -26,7 +26,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     if (!parsed.success) throw new SettingError(name, parsed.error.issues[0]?.message ?? 'is not valid')
     values[name] = parsed.data
   }
-  // Each value was parsed by the schema that stands under its name.
+  // Each value was parsed by the schema of its name.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return values as SettingValues
 }

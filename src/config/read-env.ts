@@ -7,7 +7,7 @@ import { describeFileProblem } from './start-error.ts'
 
 export interface Environment {
   readonly values: SettingValues
-  /** Names that are set and are no settings, but look like one; each with the setting it resembles most. */
+  /** Variables that look like a setting but are none, each with the nearest setting. */
   readonly unknown: readonly { readonly name: string; readonly nearest: string }[]
 }
 
@@ -16,7 +16,7 @@ export interface Environment {
  * @throws {SettingError} for the first value, or line of `.env`, that cannot be used.
  */
 export function readEnv(): Environment {
-  // Into the process's own environment: libraries read theirs from there.
+  // Into `process.env`: libraries read their own variables from there.
   for (const [name, value] of Object.entries(readFile())) process.env[name] ??= value
   return { values: parseSettings(process.env), unknown: findUnknown(Object.keys(process.env)) }
 }
@@ -32,7 +32,7 @@ function readFile(): Record<string, string> {
   return parseEnvFile(bytes)
 }
 
-/** Names that begin with one of these are meant for us. */
+/** Prefixes of variables that are meant for the gateway. */
 const OWN_PREFIXES = [
   'TTAPI_',
   'LOCAL_UPSTREAM_',
@@ -52,7 +52,7 @@ const OF_KUBERNETES = /_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT$|_PORT_\d+_(
 
 const MAX_NAME_CHARS = 60
 
-/** @param names of all that is set. */
+/** @param names of all environment variables. */
 export function findUnknown(names: readonly string[]): Environment['unknown'] {
   const known = Object.keys(settings)
   const isPlausible = (name: string) => name.length <= MAX_NAME_CHARS && !known.includes(name)

@@ -7,13 +7,13 @@ import { SettingError } from './env.ts'
 import { isPostgresUrl, type SettingValues } from './settings.ts'
 import { describeFileProblem } from './start-error.ts'
 
-/** A shorter text is part of others by chance: hiding it would spoil every line. */
+/** A shorter text also occurs by chance: masking it would garble the logs. */
 const MIN_HIDDEN_CHARS = 6
 const MIN_SECRET_CHARS = 16
 
-/** What must never be logged, kept apart from `Config`. */
+/** Values that must never be logged; separate from `Config`. */
 export interface Secrets {
-  /** Goes to the upstream's origin only. */
+  /** Sent to the upstream's origin only. */
   readonly upstreamKey: string
   /** With its password; null if the database is embedded. */
   readonly postgresUrl: string | null
@@ -28,8 +28,8 @@ export interface Secrets {
 }
 
 /**
- * Reads the secrets. On the first start it creates the ones that the gateway needs and the settings do not give, and
- * keeps them in `dataDir`, readable by their owner only. The caller must hold the lock of `dataDir`.
+ * Reads the secrets. On the first start it creates those that are needed but not set, and stores them in `dataDir`,
+ * readable by their owner only. The caller must hold the lock of `dataDir`.
  */
 export function readSecrets(values: SettingValues, dataDir: string): Secrets {
   const createdApiKey = isPublicWithoutKeys(values) ? readOrCreate(dataDir, 'api-key') : null
@@ -52,7 +52,7 @@ export function findGatewaySecrets(values: SettingValues, { dataDir }: Config): 
   return typeof stored === 'string' ? [stored] : stored
 }
 
-/** Each as a text that must not be written anywhere. */
+/** Lists the texts that must not be logged. */
 export function listSecrets(secrets: Secrets): readonly string[] {
   const { upstreamKey, postgresUrl, blobCredentials, createdApiKey, gatewaySecrets } = secrets
   const password = postgresUrl === null ? '' : decodeURIComponent(new URL(postgresUrl).password)
@@ -60,7 +60,7 @@ export function listSecrets(secrets: Secrets): readonly string[] {
   return all.filter((secret) => secret.length >= MIN_HIDDEN_CHARS)
 }
 
-/** The tenant and the scopes that callers of a gateway without keys have. */
+/** An API_KEYS entry with the tenant and the scopes that callers have on a gateway without keys. */
 function toApiKeys(key: string): string {
   return `local:${createHash('sha256').update(key).digest('hex')}:read+write+admin`
 }

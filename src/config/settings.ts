@@ -5,7 +5,7 @@ import { parseUrl } from '../lib/net/parse-url.ts'
 
 interface Setting<T> {
   readonly meaning: string
-  /** For people; null if there is no default. */
+  /** As text for operators; null if there is no default. */
   readonly default: string | null
   /** Parses the text of the environment variable; undefined means that it is not set. */
   readonly schema: z.ZodType<T>

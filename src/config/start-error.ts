@@ -1,6 +1,5 @@
 /**
- * Turns what stops a start into one line that names the setting to change. Only a fault of the program itself keeps
- * its stack.
+ * Turns a startup failure into one line that names the setting to change. Only a bug of the gateway keeps its stack.
  */
 import { resolve, sep } from 'node:path'
 import { readErrorCode } from '../lib/error-code.ts'
@@ -9,7 +8,7 @@ import { FileLockedError } from '../store/sqlite/file-lock.ts'
 import type { Config } from './config.ts'
 import { SettingError } from './env.ts'
 
-/** What the system's error codes mean to an operator. */
+/** Error codes of the system and the database, in words for operators. */
 const FILE_PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not write there',
   EPERM: 'this user may not write there',
@@ -42,7 +41,7 @@ const HOST_PROBLEMS: Readonly<Record<string, string>> = {
   EINVAL: 'is not an address that can be listened on.',
 }
 
-/** The system's or the database's own problem in words; the code itself for a rare one. */
+/** Describes an error of the file system or the database in words; a rare error by its code. */
 export function describeFileProblem(error: unknown): string {
   const code = readErrorCode(error)
   return FILE_PROBLEMS[code] ?? FILE_PROBLEMS[code.split('_').slice(0, 2).join('_')] ?? (code || String(error))

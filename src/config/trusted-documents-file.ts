@@ -3,8 +3,8 @@ import { parseManifest } from '../graphql/operation/trusted-documents.ts'
 import { SettingError } from './env.ts'
 
 /**
- * The documents in the file that TRUSTED_DOCUMENTS names, by their digest; null if it names none.
- * @throws {SettingError} if the file cannot be read or is no such manifest.
+ * Reads the documents of the TRUSTED_DOCUMENTS file, by their digest; null if `path` is null.
+ * @throws {SettingError} if the file cannot be read or is not a manifest.
  */
 export function readTrustedDocuments(path: string | null): ReadonlyMap<string, string> | null {
   if (path === null) return null
