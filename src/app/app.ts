@@ -23,25 +23,28 @@ export interface AppParts {
   readonly config: Config
   readonly secrets: Secrets
   readonly telemetry: Telemetry
-  /** Called with what the embedded upstream reports of itself. */
+  /** Called with the events of the embedded upstream. */
   readonly upstreamLog: (event: SwapFaceEvent) => void
   readonly clock?: Clock
 }
 
 export interface App {
-  /** Where it listens. */
+  /** The address it listens on. */
   readonly url: string
-  /** How others reach it. */
+  /** The URL at which callers and the upstream reach it. */
   readonly publicUrl: string
   /** The upstream in use; `embedded` if it was started here. */
   readonly upstream: { readonly url: string; readonly embedded: boolean }
   /** Two images for a first swap: portraits of the embedded upstream, or placeholders, which are refused and cost nothing. */
   readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
-  /** Reports not ready, serves on for `drainReadyMs`, waits for requests in progress, then closes everything, once. */
+  /**
+   * Reports not ready, keeps serving for `drainReadyMs`, waits for requests in progress, and closes everything.
+   * Idempotent.
+   */
   close(): Promise<void>
 }
 
-/** What has been opened so far. */
+/** The stages opened so far. */
 interface Opened {
   storage?: Storage
   server?: HttpServer
@@ -51,7 +54,7 @@ interface Opened {
   entryPoints?: EntryPointsStage
 }
 
-/** From the callers inwards: a step may use what a later one closes. */
+/** In the order of dependency: a step may use what a later step closes. */
 function listShutdownSteps(runtime: Runtime, opened: Opened): readonly ShutdownStep[] {
   const { entryPoints, jobs, upstream, authentication, server, storage } = opened
   return [
@@ -73,7 +76,7 @@ function listShutdownSteps(runtime: Runtime, opened: Opened): readonly ShutdownS
   ]
 }
 
-/** Resolves once it takes requests. @throws when an address is taken or a folder cannot be used; nothing is left open. */
+/** Resolves once it accepts requests. @throws if a port is taken or a folder cannot be used; nothing is left open. */
 export async function openApp(parts: AppParts): Promise<App> {
   const { config, secrets, telemetry, upstreamLog, clock = systemClock } = parts
   const runtime = createRuntime({ config, secrets, telemetry, clock })
@@ -82,7 +85,7 @@ export async function openApp(parts: AppParts): Promise<App> {
   const close = () => (closing ??= shutDown(listShutdownSteps(runtime, opened), telemetry.shutdownStepBegan))
   try {
     const storage = (opened.storage = await openStorage(runtime))
-    // Listens before it is ready: the port may be one that was free, and hook addresses name it.
+    // Listens before it is ready: hook addresses contain the port, which the system may choose.
     const handlers = createStartupHandlers()
     const webSockets = { path: GRAPHQL_PATH, ...handlers }
     const server = (opened.server = await listen(config, handlers.route, webSockets, undefined, clock))

@@ -11,33 +11,35 @@ import { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { normaliseTarget, readPath } from '../lib/http/request-head.ts'
 
 /**
- * What slow and broken peers may take: the head of a request, all of it (what is held open, waitMs and streams, is an
- * answer and not counted), silence between two requests, and all they send before they show who they are.
+ * Limits on slow and broken clients: the time for a request's head, for the whole request (but not for its answer,
+ * which may be a stream), and between two requests, in milliseconds; and the bytes of a head.
  */
 const PATIENCE = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
-  // Longer than proxies keep theirs (60 s): who closes first must not be who is being written to.
+  // Longer than the 60 s of proxies: if the gateway closed first, a proxy might just be sending a request.
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 2_000,
   maxHeaderSize: 16 * 1024,
 } as const
 const MAX_CONNECTIONS = 50_000
-/** How long a connection may last over which nobody has shown who he is. */
+/** Unauthenticated connections are closed after this long. */
 const UNAUTHENTICATED_MS = 60_000
-/** How long requests under way may take to end once the server closes: a submit takes up to 30 s, and is recorded. */
+/** How long requests in progress may take after the server closes: a submit takes up to 30 s. */
 const DRAIN_MS = 35_000
 
 export interface HttpServer {
-  /** Says that whoever is at the other end of a connection is known: it may last. */
+  /** Exempts an authenticated connection from the timeout of unauthenticated ones. */
   markAuthenticated(connection: Duplex): void
-  /** The port that was asked for, or the one that was free. */
+  /** The requested port, or the one that the system chose for port 0. */
   readonly port: number
-  /** Takes no new connection, cuts streams, lets requests end, then ends what is left. May be called again. */
+  /**
+   * Accepts no new connection, cuts streams, waits for requests in progress, then closes the rest. May be called again.
+   */
   close(): Promise<void>
 }
 
-/** Listens for HTTP and WebSocket. @throws when the address cannot be had. */
+/** Listens for HTTP and WebSocket. @throws if the address is not available. */
 export async function listen(
   address: { readonly host: string; readonly port: number },
   route: Route,
@@ -58,7 +60,7 @@ export async function listen(
   }
   const server = createServer({ ...PATIENCE, ServerResponse: ResponseWithDefaults }, (request, response) => {
     underWay.add(response)
-    // A client that goes on using its connection would not notice that it must find another process.
+    // Makes the client reconnect, and so find another process.
     if (closing) response.shouldKeepAlive = false
     const leave = unauthenticated.trackRequest(request.socket)
     response.once('close', () => {
@@ -75,7 +77,7 @@ export async function listen(
     socket.on('error', () => socket.destroy())
     if (!asksForWebSocket(request)) {
       const serve = () => ignoreUpgrade(server, request, socket, head)
-      // Answers to requests that came before it on this connection go first.
+      // Earlier requests on this connection are answered first.
       let last: ServerResponse | null = null
       for (const response of underWay) if (response.req.socket === socket) last = response
       if (last) last.once('close', serve)
@@ -106,7 +108,7 @@ export async function listen(
         server.close(() => resolve())
       })
       closing = true
-      // An answer is worth waiting for; a stream ends only with its job, and its client comes back by itself.
+      // Other answers end soon; a stream ends only with its job, and its client reconnects by itself.
       for (const response of underWay) {
         if (isStream(response)) response.destroy()
         else response.shouldKeepAlive = false
@@ -119,7 +121,7 @@ export async function listen(
   }
 }
 
-/** Connections over which nobody has shown who he is: ended after a while, but not in the middle of an answer. */
+/** Closes unauthenticated connections after `afterMs`, but not while a request is being answered. */
 function createUnauthenticatedConnections(afterMs: number) {
   interface UnauthenticatedConnection {
     readonly timer: NodeJS.Timeout
@@ -129,7 +131,7 @@ function createUnauthenticatedConnections(afterMs: number) {
   const unauthenticated = new WeakMap<Duplex, UnauthenticatedConnection>()
   return {
     add: (connection: Duplex): void => {
-      // A connection whose offer of another protocol was ignored is announced twice.
+      // Emitted twice for a connection whose upgrade was ignored.
       if (unauthenticated.has(connection)) return
       const end = () => {
         connectionState.isOver = true
@@ -147,7 +149,7 @@ function createUnauthenticatedConnections(afterMs: number) {
       clearTimeout(unauthenticated.get(connection)?.timer)
       unauthenticated.delete(connection)
     },
-    /** While a request of it is answered. */
+    /** Keeps the connection open while a request is answered: until the returned function is called. */
     trackRequest: (connection: Duplex): (() => void) => {
       const connectionState = unauthenticated.get(connection)
       if (!connectionState) return () => undefined
@@ -161,7 +163,7 @@ function createUnauthenticatedConnections(afterMs: number) {
   }
 }
 
-/** Begun and not ended: all that is no stream is written at once. */
+/** Begun but not ended: any other answer is written at once. */
 function isStream(response: ServerResponse): boolean {
   return response.headersSent && !response.writableEnded
 }

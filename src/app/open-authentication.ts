@@ -9,12 +9,14 @@ import type { Telemetry } from '../telemetry/events.ts'
 
 export interface Authentication {
   readonly authenticate: Authenticate
-  /** Whether all callers are of one tenant, as far as can be told from the settings. */
+  /** Whether all callers belong to one tenant; false if the settings do not tell, as with JWTs. */
   readonly hasOneTenant: () => boolean
   close(): void
 }
 
-/** Who callers are is told by what is set: API keys, JWTs, or nothing. @throws {SettingError} for keys that cannot be used. */
+/**
+ * Opens the configured authentication: API keys, JWTs, or none. @throws {SettingError} if the API keys are not valid.
+ */
 export async function openAuthentication(
   { jwt }: Config,
   { apiKeys }: Secrets,

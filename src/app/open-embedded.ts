@@ -22,7 +22,7 @@ export async function openEmbedded(
       port: config.localUpstreamPort,
       apiKey: secrets.upstreamKey,
       dataDir: config.dataDir,
-      // Its hooks come to us, wherever we are.
+      // It sends its hooks to the gateway, whose address may be private.
       allowedPrivateHosts: [...config.allowedPrivateHosts, new URL(publicUrl).host],
       modelsDir: config.modelsDir,
       log,

@@ -18,7 +18,7 @@ import type { StartupHandlers } from './startup-handlers.ts'
 
 /** Everything that takes requests: GraphQL, hooks, images, the REST API and the page. */
 export interface EntryPointsStage {
-  /** Lets /readyz answer 503 while everything is still served, so that load balancers turn away first. */
+  /** Makes /readyz answer 503 while everything is still served, so that load balancers stop sending requests. */
   drain(): Promise<void>
   /** Refuses new requests with 503, ends streams, and waits for the answers in progress. */
   close(): Promise<void>

@@ -26,20 +26,20 @@ export interface ImagesParts {
   readonly runtime: Runtime
   readonly storage: Pick<Storage, 'store' | 'images' | 'limiter'>
   readonly publicUrl: string
-  /** Hosts that results may be downloaded from although their address is private. */
+  /** Hosts that results may be downloaded from even if their address is private. */
   readonly allowedHosts: readonly string[]
   readonly seal: KeySeal
   readonly authenticate: Authenticate
 }
 
-/** Everything that keeps images: uploads, copies of results, their addresses and their end. */
+/** Everything about images: uploads, copies of results, their addresses and their erasure. */
 export interface Images {
   readonly addresses: ImageAddresses
   readonly forgetter: Forgetter
   readonly mirror: Mirror
   readonly useCases: Pick<UseCases, 'uploads' | 'forgetter' | 'findUploads' | 'findImages' | 'addressOfImage'>
   readonly handlers: Pick<Handlers, 'image' | 'upload'>
-  /** Loads what the first image would wait for, in the background. */
+  /** Loads the image codec in the background, so that the first image does not wait for it. */
   warmUp(): void
   close(): Promise<void>
 }
@@ -79,7 +79,7 @@ export function openImages(parts: ImagesParts): Images {
   }
 }
 
-/** Loads the codec and its native library with the first image. */
+/** Loads the codec and its native library on first use. */
 function createLazyCodec() {
   const load = lazy(async () => (await import('../images/sharp.ts')).createSharpCodec())
   const codec: ImageCodec = {
@@ -96,7 +96,7 @@ async function findUploads(images: ImageStore, viewer: Viewer, ids: readonly str
   return ids.map((id) => found.find((image) => image?.id === id && image.kind === 'UPLOAD') ?? null)
 }
 
-/** @throws {SettingError} where it cannot be used. */
+/** @throws {SettingError} if BLOB_URL cannot be used. */
 function openBlobs({ blobUrl }: Config, { blobCredentials }: Secrets): BlobStore {
   try {
     return openBlobStore(blobUrl, blobCredentials)

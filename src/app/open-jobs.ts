@@ -37,10 +37,10 @@ import type { Storage } from './open-storage.ts'
 import type { UpstreamStage } from './open-upstream.ts'
 import type { Runtime } from './runtime.ts'
 
-/** Swaps that may wait for room upstream. */
+/** Swaps that may wait for a slot upstream. */
 const MAX_WAITING = 1_000
 
-/** What callers ask for, and what moves jobs by itself. */
+/** The use cases, and the loops that move jobs. */
 export interface JobsStage {
   readonly useCases: UseCases
   readonly hooks: HookTaker
@@ -78,7 +78,7 @@ export async function openJobsStage(parts: JobsParts): Promise<JobsStage> {
   }
 }
 
-/** What both the lifecycle and the use cases need. Runs nothing by itself, apart from the images. */
+/** Creates the parts that the lifecycle and the use cases share. Starts only the loop that copies results. */
 function createShared({ runtime, storage, upstream, authentication, publicUrl }: JobsParts) {
   const { config, secrets, telemetry, clock, random, stopping } = runtime
   const { store, bus } = storage
@@ -116,7 +116,7 @@ function createShared({ runtime, storage, upstream, authentication, publicUrl }:
 
 type Shared = ReturnType<typeof createShared>
 
-/** Everything that moves jobs by itself. */
+/** Opens what moves jobs, and starts its loops. */
 async function openLifecycle({ runtime, storage, upstream: { upstream } }: JobsParts, shared: Shared) {
   const { config, secrets, telemetry, clock, random, background, stopping } = runtime
   const { store, webhooks, fetchLimiter } = storage

@@ -25,10 +25,10 @@ export interface Storage {
   close(): Promise<void>
 }
 
-/** The counter of requests tells its minutes by the system's time, whatever clock the jobs live by. */
+/** The request limiter uses the system's clock, even if jobs run on another one. */
 const systemNow = () => systemClock.now()
 
-/** The stores, and what processes share: in a file for one process, in PostgreSQL for many. */
+/** Opens the stores and the state that processes share: in a file for one process, in PostgreSQL for several. */
 export async function openStorage({
   config,
   secrets,
@@ -52,7 +52,7 @@ export async function openStorage({
       close: () => engine.db.destroy(),
     }
   }
-  // Loaded only where it is used.
+  // Loaded only if it is used.
   const [
     { openDatabase },
     { describeConnectProblem },

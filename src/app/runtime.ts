@@ -5,7 +5,7 @@ import { type Background, createBackground } from '../lib/async/background.ts'
 import type { Clock } from '../lib/time/clock.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 
-/** What every stage of the app is given: its settings, its time, and work that nobody waits for. */
+/** Shared by all stages of the app: settings, clock, background work and the stop signal. */
 export interface Runtime {
   readonly config: Config
   readonly secrets: Secrets
@@ -22,7 +22,7 @@ export interface Runtime {
 
 export function createRuntime(parts: Pick<Runtime, 'config' | 'secrets' | 'telemetry' | 'clock'>): Runtime {
   const controller = new AbortController()
-  // One listener for each thing that waits.
+  // Each pending wait adds a listener.
   setMaxListeners(0, controller.signal)
   return {
     ...parts,

@@ -1,12 +1,12 @@
 /** One step of a shutdown. */
 export interface ShutdownStep {
-  /** What it does, for the log. */
+  /** For the log. */
   readonly name: string
   readonly run: () => Promise<void> | void
 }
 
 /**
- * Runs the steps one after the other. One that fails does not keep the others from running.
+ * Runs the steps one after the other. A failed step does not prevent later ones.
  * @throws {AggregateError} with all failures, after the last step.
  */
 export async function shutDown(steps: readonly ShutdownStep[], onStep: (name: string) => void): Promise<void> {

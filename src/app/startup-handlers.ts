@@ -29,7 +29,7 @@ interface Front {
 const SHUT: Front = { route: shutRoute, refuseUpgrade: () => null, upgrade: shutUpgrade }
 
 export interface StartupHandlers extends Front {
-  /** Hands requests on. */
+  /** Passes requests to `opened` from now on. */
   open(opened: Front): void
   /** Answers 503 again. */
   shut(): void
