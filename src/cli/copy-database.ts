@@ -1,4 +1,4 @@
-/** The process that moves from one machine to many: `npm run copy-database -- <file:path> <postgres://…>`. */
+/** Copies an embedded database into PostgreSQL: `npm run copy-database -- <file:path> <postgres://…>`. */
 import { existsSync } from 'node:fs'
 import { parseSettings, SettingError } from '../config/env.ts'
 import { isPostgresUrl } from '../config/settings.ts'
@@ -19,7 +19,7 @@ async function main([from = '', to = '']: readonly string[]): Promise<void> {
   const path = from.replace(/^file:/, '')
   if (!from.startsWith('file:') || !isPostgresUrl(to)) throw new UsageError(USAGE)
   if (!existsSync(path)) throw new UsageError(`No database exists at ${path}.`)
-  // A password that is not percent-encoded is found here.
+  // Rejects a password that is not percent-encoded.
   parseSettings({ DATABASE_URL: to })
   const source = await openSource(path)
   try {

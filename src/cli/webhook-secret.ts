@@ -1,4 +1,4 @@
-/** The command that prints what receivers verify a tenant's webhooks with: `npm run webhook-secret -- <tenant>`. */
+/** Prints the secrets with which receivers verify a tenant's webhooks: `npm run webhook-secret -- <tenant>`. */
 import { toConfig } from '../config/config.ts'
 import { SettingError } from '../config/env.ts'
 import { readEnv } from '../config/read-env.ts'
