@@ -11,13 +11,13 @@ import { toStartLine } from './config/start-error.ts'
 import { armFaultPoint } from './lib/fault-points.ts'
 import { createLogger, createTelemetry } from './telemetry/logger.ts'
 
-/** After DRAIN_READY_S. */
+/** How long a stop may take after DRAIN_READY_S. */
 const STOP_WITHIN_MS = 40_000
 const EXIT_WITHIN_MS = 2_000
 /** A terminal sends Ctrl-C to the whole process group and npm forwards it again, so one Ctrl-C is two signals. */
 const SAME_SIGNAL_MS = 1_000
 
-/** Set once the settings are read, so that a later failure of the start can name the setting. */
+/** Set once the settings are read, so that a later startup failure can name the setting. */
 let known: Config | null = null
 
 async function main(args: readonly string[]): Promise<void> {
@@ -154,6 +154,6 @@ ${post} -H 'accept: text/event-stream' -d '{"query":"${watch}","variables":{"id"
 main(process.argv.slice(2)).catch((error: unknown) => {
   writeSync(process.stderr.fd, `swapface-gateway cannot start: ${toStartLine(error, known)}\n`)
   process.exitCode = 1
-  // A call that waits for a file system which does not answer would keep even process.exit() from ending.
+  // A call blocked by a file system that does not answer would keep even process.exit() from ending.
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), EXIT_WITHIN_MS).unref()
 })
