@@ -1,6 +1,6 @@
-/** How many there are of each key; a key of which there is none is not kept. */
+/** Counter per key. A key is removed when its count reaches zero. */
 export interface Counts {
-  /** Adds to a key's count, and tells it. */
+  /** Adds `change` to a key's count and returns the new count. */
   add(key: string, change: 1 | -1): number
 }
 

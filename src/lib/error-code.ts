@@ -1,4 +1,4 @@
-/** The `code` of an error of the system, a driver or a library: `ENOENT`, `SQLITE_BUSY`; an empty text if it has none. */
+/** Returns the `code` of a system, driver or library error, such as `ENOENT` or `SQLITE_BUSY`; `''` if it has none. */
 export function readErrorCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

@@ -1,6 +1,6 @@
 /**
- * Named places where a test can make the program die or fail, to prove what survives it. Unarmed, which is always
- * outside of such a test, a place costs one comparison.
+ * Named places where a test can kill the process or throw, to prove what survives. Outside of these tests no place is
+ * armed, and each costs one comparison.
  */
 export const FAULT_POINTS = [
   /** The job is recorded; its submit is not sent. */
@@ -16,11 +16,11 @@ export const FAULT_POINTS = [
   'hook-answered',
   /** The upstream has answered a fetch; the report is not applied. */
   'fetch-answered',
-  /** The change is committed; nobody is woken. */
+  /** The change is committed; no wake-up is published. */
   'report-applied',
   /** A waiting job is claimed for its submit; it is not sent. */
   'resubmit-claimed',
-  /** The bytes of an image are kept; no row says so. */
+  /** The bytes of an image are stored; no row refers to them. */
   'image-put',
   /** A receiver has answered a webhook; nothing is recorded. */
   'webhook-answered',
@@ -36,9 +36,9 @@ interface Armed {
 let armed: Armed | null = null
 
 /**
- * Arms one place: `name` ends the process there as SIGKILL does, `name@3` the third time it is reached,
+ * Arms one place: `name` kills the process there with SIGKILL, `name@3` the third time it is reached,
  * `name@3:throw` throws there instead.
- * @throws {TypeError} for a text of another form, or a place that does not exist.
+ * @throws {TypeError} if the text has another form or names an unknown place.
  */
 export function armFaultPoint(spec: string): void {
   const [, name = '', hits = '1', action] = /^([a-z-]+)(?:@([1-9]\d{0,8}))?(:throw)?$/.exec(spec) ?? []
@@ -48,7 +48,7 @@ export function armFaultPoint(spec: string): void {
   armed = { name, hitsLeft: Number(hits), throws: action !== undefined }
 }
 
-/** @throws where this place is armed to throw. */
+/** Kills the process or throws if this place is armed and its count is reached; otherwise does nothing. */
 export function faultPoint(name: FaultPoint): void {
   if (armed === null || armed.name !== name) return
   armed.hitsLeft -= 1

@@ -1,21 +1,21 @@
 import { type Clock, systemClock } from '../time/clock.ts'
 
 /**
- * Auto-reset event: any number of notifications before a wait end one wait. The waiter reads the newest state
- * afterwards, so a slow one delays no other reader and misses nothing that still holds.
+ * Auto-reset event: any number of notifications before a wait end one wait. The waiter then reads the newest state, so
+ * a slow waiter delays no other reader and misses no current state.
  */
 export interface AutoResetEvent {
   /** Never blocks, never throws. */
   notify(): void
   /**
-   * Resolves to true once it was notified since the last wait, to false after `timeoutMs` or when it is closed.
-   * One wait at a time.
+   * Resolves to true when the event has been notified since the last wait, to false after `timeoutMs` or when the event
+   * is closed. One wait at a time.
    */
   wait(timeoutMs: number): Promise<boolean>
   close(): void
 }
 
-/** @param after what times a wait. */
+/** @param after schedules the timeout of a wait. */
 export function createAutoResetEvent(after: Clock['after'] = systemClock.after): AutoResetEvent {
   let isSet = false
   let closed = false

@@ -1,7 +1,7 @@
-/** Work that nobody waits for, owned all the same: its failures are heard, and a shutdown can wait for it. */
+/** Runs work that no caller awaits. Failures are reported, and a shutdown can wait for the work. */
 export interface Background {
   run(what: string, work: () => Promise<unknown>): void
-  /** Resolves when everything that was running has ended. */
+  /** Resolves when all work that is running at the time of the call has ended. */
   settled(): Promise<void>
 }
 

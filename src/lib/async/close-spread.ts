@@ -1,11 +1,11 @@
 const WINDOW_MS = 5_000
 const STEP_MS = 50
-/** So many are closed at once in any case. */
+/** Minimum batch size. */
 const LEAST_AT_ONCE = 50
 
 /**
- * Closes many connections one after the other within five seconds, so that their clients do not all come back in the
- * same moment. Few are closed at once.
+ * Closes connections in batches spread over five seconds, so that their clients do not all reconnect at the same
+ * moment. Up to 50 connections are closed at once.
  */
 export async function closeSpread<T>(connections: Iterable<T>, close: (connection: T) => void): Promise<void> {
   const open = [...connections]

@@ -1,6 +1,6 @@
 /**
- * Owners to be closed, in the reverse order of opening: what was opened last may still use what was opened first.
- * One that fails to close does not keep the others open; the failures come out together at the end.
+ * Close functions, called in the reverse order of their addition: resources opened later may use earlier ones.
+ * A failure does not stop the rest. `closeAll` calls all of them, then throws the failures as one AggregateError.
  */
 export interface Closers {
   add(close: () => Promise<void> | void): void
@@ -17,7 +17,7 @@ export function createClosers(): Closers {
       const failures: unknown[] = []
       for (let close = closers.pop(); close; close = closers.pop()) {
         try {
-          // One after the other on purpose: the order is the point.
+          // Sequential, because the order matters.
           await close()
         } catch (error) {
           failures.push(error)

@@ -1,15 +1,16 @@
 /**
- * Work of many owners on one thread: at most `concurrency` pieces run at a time, at most one begins in each turn of the
- * event loop, and owners alternate. An owner who queues a thousand pieces delays another owner's next piece by one.
+ * Fair queue for the work of many owners on one thread: at most `concurrency` pieces run at a time, at most one begins
+ * per turn of the event loop, and owners alternate. An owner with a thousand queued pieces delays another owner's next
+ * piece by one.
  *
- * While several owners are active, an owner rests after a piece for as long as the piece held the event loop: one owner
- * has at most half of it, and the others' small work, which does not go through the queue, has the rest.
+ * While several owners are active, an owner pauses after a piece for as long as the piece held the event loop. One
+ * owner then uses at most half of the event loop; the rest is for small work that does not go through the queue.
  */
 import { type Clock, systemClock } from '../time/clock.ts'
 
 /** An owner is active for this long after its last work. */
 const ACTIVE_MS = 1_000
-/** A piece that took longer was delayed by something else. */
+/** Longest pause: a piece that took longer was delayed by other work. */
 const MAX_REST_MS = 50
 
 interface Activity {
@@ -20,14 +21,14 @@ interface Activity {
 export class FairQueue {
   readonly #concurrency: number
   readonly #clock: Pick<Clock, 'now' | 'after'>
-  /** In the order in which the owners' turns come. */
+  /** In the order of the owners' turns. */
   readonly #waiting = new Map<string, (() => void)[]>()
   readonly #resting = new Set<string>()
   #running = 0
   /** Whether a piece has begun in this turn of the event loop. */
   #hasBegun = false
   #latest: Activity = { owner: '', at: Number.NEGATIVE_INFINITY }
-  /** The latest of another owner than that. */
+  /** The latest activity of any other owner. */
   #other: Activity = this.#latest
 
   constructor(concurrency: number, clock: Pick<Clock, 'now' | 'after'> = systemClock) {
@@ -35,7 +36,7 @@ export class FairQueue {
     this.#clock = clock
   }
 
-  /** Notes that the owner is active. */
+  /** Records activity of the owner. */
   markActive(owner: string): void {
     if (owner !== this.#latest.owner) this.#other = this.#latest
     this.#latest = { owner, at: this.#clock.now() }
@@ -91,7 +92,7 @@ export class FairQueue {
     if (!this.#isFree()) return
     for (const [owner, own] of this.#waiting) {
       if (this.#resting.has(owner)) continue
-      // To the end of the line, if the owner has more.
+      // Re-inserting moves the owner to the end of the line.
       this.#waiting.delete(owner)
       const start = own.shift()
       if (own.length > 0) this.#waiting.set(owner, own)

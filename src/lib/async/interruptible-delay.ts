@@ -1,14 +1,14 @@
 import type { Clock } from '../time/clock.ts'
 import { createAutoResetEvent } from './auto-reset-event.ts'
 
-/** A wait that ends with its time, or as soon as somebody has news; news that came before the wait ends it at once. */
+/** A delay that `wake` ends early. A `wake` before the wait ends the next wait at once. */
 export interface InterruptibleDelay {
-  /** Never rejects: whoever waits looks for itself why it ended. One wait at a time. */
+  /** Never rejects; the caller checks itself why the wait ended. One wait at a time. */
   wait(ms: number): Promise<void>
   wake(): void
 }
 
-/** @param stopping ends every wait when it aborts. */
+/** @param stopping its abort ends the wait in progress, and every later one at once. */
 export function createInterruptibleDelay(clock: Pick<Clock, 'after'>, stopping: AbortSignal): InterruptibleDelay {
   const signal = createAutoResetEvent(clock.after)
   return {

@@ -1,6 +1,5 @@
 /**
- * A function that calls `load` the first time it is called and hands the same value out from then on. A load that fails
- * is tried again by the next call.
+ * Memoises an async `load`: the first call runs it, all calls share its result. After a failure the next call retries.
  */
 export function lazy<T>(load: () => Promise<T>): () => Promise<T> {
   let loaded: Promise<T> | null = null

@@ -4,14 +4,14 @@ interface Waiter {
 }
 
 /**
- * Weighted semaphore: the work in progress weighs at most `permits` together, and `maxPerKey` of one key, usually a
- * tenant. The keys of the waiting work take turns; of one key it is first come, first served.
+ * Weighted semaphore: work in progress weighs at most `permits` in total, and at most `maxPerKey` per key, usually a
+ * tenant. Waiting keys are served round-robin; within a key, first in, first out.
  */
 export class Semaphore {
   readonly #maxPerKey: number
   #free: number
   readonly #held = new Map<string, number>()
-  /** The key that was served last is the last one. */
+  /** Keys in the order of their turns: the key served last comes last. */
   readonly #waiting = new Map<string, Waiter[]>()
 
   constructor(permits: number, maxPerKey = permits) {
@@ -20,8 +20,8 @@ export class Semaphore {
   }
 
   /**
-   * Does the work as soon as its weight is free. A weight above what one key may have counts as all of that. Work that
-   * turns out to weigh less says so by `shrinkTo`, and the rest is free for others at once.
+   * Runs the work as soon as its weight is free. A weight above `maxPerKey` counts as `maxPerKey`. Work that turns out
+   * to weigh less calls `shrinkTo`, which releases the difference at once.
    */
   async run<T>(key: string, weight: number, work: (shrinkTo: (weight: number) => void) => Promise<T>): Promise<T> {
     let held = Math.min(weight, this.#maxPerKey)
@@ -45,17 +45,17 @@ export class Semaphore {
     }
   }
 
-  /** How much work of this key waits. */
+  /** Returns the number of waiting pieces of work of this key. */
   countWaiting(key: string): number {
     return this.#waiting.get(key)?.length ?? 0
   }
 
   #startWaiting(): void {
-    // A key that goes to the end is visited again.
+    // A key re-inserted at the end is visited again by this loop.
     for (const [key, queue] of this.#waiting) {
       const [next] = queue
       if (!next || (this.#held.get(key) ?? 0) + next.weight > this.#maxPerKey) continue
-      // Lighter work does not overtake: heavy work would never have its turn.
+      // Lighter work must not overtake, or heavy work would starve.
       if (next.weight > this.#free) return
       queue.shift()
       this.#waiting.delete(key)

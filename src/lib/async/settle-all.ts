@@ -1,6 +1,6 @@
 /**
- * Like `Promise.all`, but it rejects only once every promise has settled: when it does, nothing is still running.
- * The reason is that of the first failure.
+ * Like `Promise.all`, but rejects only after every promise has settled, so that nothing is still running then.
+ * The reason is that of the first rejection.
  */
 export async function settleAll<const T extends readonly unknown[]>(
   promises: T,

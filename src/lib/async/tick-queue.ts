@@ -1,6 +1,6 @@
 /**
- * Work that comes in bursts, a little in each turn of the event loop, in the order it came: timers and everybody
- * else's messages have their turn in between.
+ * Queue that spreads bursts of work: runs at most `perTick` pieces per turn of the event loop, first in, first out, so
+ * that timers and other messages are served in between.
  */
 export function createTickQueue(perTick: number): (act: () => void) => void {
   const waiting: (() => void)[] = []

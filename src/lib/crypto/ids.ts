@@ -7,7 +7,7 @@ const RANDOM_CHARS = 16
 
 /**
  * Creates `<prefix>_` and 26 characters: 48 bits of time, then 80 random bits (the layout of a ULID), so that ids sort
- * by when they were made and a database index grows at one end only.
+ * by time of creation and a database index grows at one end only.
  */
 export function createId(prefix: string, nowMs: number): string {
   let time = ''

@@ -9,7 +9,7 @@ export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')
 }
 
-/** The same for megabytes: the event loop runs between steps. */
+/** Same digest, for large data: yields to the event loop between steps. */
 export async function sha256OfLarge(data: Uint8Array): Promise<string> {
   const hash = createHash('sha256')
   const steps = new WorkSteps()

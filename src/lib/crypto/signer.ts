@@ -1,17 +1,17 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 
-/** Signs texts with a secret that nobody else has, so that what comes back can be told to be ours without a list of it. */
+/** Signs texts with HMAC-SHA-256, so that the gateway recognises its own texts later without storing them. */
 export interface Signer {
-  /** The mac of a text, in base64url. */
+  /** Returns the MAC of a text, in base64url. */
   sign(text: string): string
-  /** Whether the mac is ours for this text. Takes the same time for every wrong mac. */
+  /** Returns whether one of the secrets made this MAC for this text. Compares in constant time. */
   isSigned(text: string, mac: string): boolean
 }
 
 /**
- * @param secrets the first signs, all verify: so a secret is rotated.
- * @param purpose what is signed: a mac made for one purpose is none for another.
- * @param macChars how much of the mac is kept, 6 bits a character; the whole has 43.
+ * @param secrets the first signs, all verify, so that a secret can be rotated.
+ * @param purpose a MAC for one purpose is invalid for any other: each has its own key, derived with HKDF.
+ * @param macChars length of the truncated MAC, 6 bits per character; the full MAC has 43.
  */
 export function createSigner(secrets: readonly [string, ...string[]], purpose: string, macChars = 43): Signer {
   const toKey = (secret: string) => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32))
@@ -23,7 +23,7 @@ export function createSigner(secrets: readonly [string, ...string[]], purpose: s
   return {
     sign: (text) => macOf(signingKey, text),
     isSigned: (text, mac) => {
-      // Compared as text: base64url has spare bits in its last character, and a changed one is a changed mac.
+      // Compared as text, not decoded: the spare bits in base64url's last character must match, too.
       const given = Buffer.from(mac)
       return keys.some((key) => {
         const expected = Buffer.from(macOf(key, text))

@@ -3,8 +3,8 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
- * Resolves once the bytes are on disk under this path, its folder included. A reader, or a start after a crash, sees
- * all of the file or none. Folders on the way are made.
+ * Writes a file atomically and durably: a reader, or the next start after a crash, sees the whole file or none of it.
+ * Resolves when the bytes and the folder entry are synced. Creates missing parent folders.
  */
 export async function writeDurably(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
   const folder = dirname(path)
@@ -20,7 +20,7 @@ export async function writeDurably(path: string, bytes: Uint8Array, mode = 0o644
   await syncFolder(folder)
 }
 
-/** A new file, its bytes on disk; its name in the folder is not yet, until that is synced. */
+/** Creates a new file and syncs its bytes. Its name is durable only after `syncFolder`. */
 export async function writeAndSync(path: string, bytes: Uint8Array, mode: number): Promise<void> {
   const handle = await open(path, 'wx', mode)
   try {
@@ -31,7 +31,7 @@ export async function writeAndSync(path: string, bytes: Uint8Array, mode: number
   }
 }
 
-/** Puts on disk which names a folder holds. */
+/** Syncs the entries of a folder. */
 export async function syncFolder(path: string): Promise<void> {
   // Windows cannot open a folder to sync it.
   if (process.platform === 'win32') return

@@ -1,6 +1,6 @@
 /**
- * Creates a folder and its parents, one level at a time. Node's own `recursive` option loops for ever where the system
- * answers ENOENT for a folder whose parent exists, as Linux does below /proc.
+ * Creates a folder and its parents, one level at a time. Node's own `recursive` option loops forever if the system
+ * returns ENOENT for a folder whose parent exists, as Linux does below /proc.
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
@@ -22,7 +22,7 @@ export async function makeFolder(path: string): Promise<string | null> {
   return missing[0] ?? null
 }
 
-/** The same, blocking. */
+/** Synchronous `makeFolder`. */
 export function makeFolderSync(path: string): string | null {
   const missing: string[] = []
   for (let at = resolve(path); !statSync(at, { throwIfNoEntry: false }); at = dirname(at)) missing.unshift(at)

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 
-/** More than any honest client sends by mistake; requests also have a total time limit. */
+/** More than a well-behaved client sends by mistake. Requests also have a total time limit. */
 const MAX_DISCARDED_BYTES = 32 * 1024 * 1024
 
 /**
- * Reads and drops the rest of a request's body, so that a refusal sent before its end reaches the client: closing a
- * connection with unread bytes resets it, and the client loses the answer (RFC 9112, 9.6). Beyond 32 MiB the connection
- * is closed.
+ * Reads and discards the rest of a request's body, so that a response sent before its end reaches the client: closing
+ * a connection with unread bytes resets it, and the client loses the response (RFC 9112, 9.6). Beyond 32 MiB the
+ * connection is closed.
  */
 export function discardBody(request: IncomingMessage): void {
   if (request.complete) return

@@ -1,18 +1,18 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** What the Upgrade mechanism adds to a request: Upgrade itself, and the options of the h2c upgrade (RFC 7540, 3.2). */
+/** Headers of the Upgrade mechanism: Upgrade itself, and the settings of the h2c upgrade (RFC 7540, 3.2). */
 const UPGRADE_HEADERS: ReadonlySet<string> = new Set(['upgrade', 'http2-settings'])
 
-/** Whether a request asks for the WebSocket protocol, possibly among others. */
+/** Returns whether a request's Upgrade header lists WebSocket, possibly among others. */
 export function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.split(',').some((protocol) => protocol.trim().toLowerCase() === 'websocket') === true
 }
 
 /**
- * Serves a request that asks for a protocol other than WebSocket as if it had not asked, as RFC 9110 (7.8) requires:
- * Java's HTTP client and `curl --http2` offer h2c with ordinary requests. Node detaches its parser from such a
- * connection, so the request is written again without the offer and parsed a second time.
+ * Ignores an offer to upgrade to a protocol other than WebSocket and serves the request as plain HTTP (RFC 9110, 7.8).
+ * Java's HTTP client and `curl --http2` offer h2c with ordinary requests. Node detaches its parser from a connection
+ * that offers an upgrade, so the request is written again without the offer and parsed a second time.
  */
 export function ignoreUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   if (socket.destroyed) return

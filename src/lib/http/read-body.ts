@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * The body of a request, or null as soon as it is longer than `maxBytes`; the rest is left unread, for `discardBody`.
- * Rejects if the client disconnects before the end.
+ * Reads the body of a request. Resolves to null as soon as it exceeds `maxBytes`, and leaves the rest unread for
+ * `discardBody`. Rejects if the client disconnects before the end.
  */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | null> {
   return new Promise((resolve, reject) => {
@@ -20,7 +20,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
       request.off('data', onData).pause()
       end(null)
     }
-    // It closes after its end, and after an error, too.
+    // 'close' also follows 'end' and 'error'.
     const onClose = () => {
       if (!isOver) reject(new Error('the caller went away in the middle of its request'))
     }
@@ -31,12 +31,12 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   })
 }
 
-/** The JSON value of a body, undefined where it is empty; or the status and the words with which it is refused. */
+/** The JSON value of a body, undefined if the body is empty; or the HTTP status and message of the refusal. */
 export type JsonBody =
   | { readonly kind: 'read'; readonly value: unknown }
   | { readonly kind: 'refused'; readonly status: 400 | 413 | 415; readonly message: string }
 
-/** Reads a body up to `maxBytes`. The rest of a longer one is left unread, so that it can still be answered. */
+/** Reads a JSON body of at most `maxBytes`. The rest of a longer body stays unread, for `discardBody`. */
 export async function readJson(request: IncomingMessage, maxBytes: number): Promise<JsonBody> {
   const body = await readBody(request, maxBytes)
   if (body === null) return refused(413, `The body is larger than ${maxBytes} bytes.`)
@@ -58,7 +58,7 @@ function refused(status: 400 | 413 | 415, message: string): JsonBody {
   return { kind: 'refused', status, message }
 }
 
-/** Whether the body is sent as it is. `identity` is no encoding, but clients send it. */
+/** Returns whether the body has no content encoding. `identity` is not a valid one, but clients send it. */
 export function isPlain({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   return /^(?:identity)?$/i.test(headers['content-encoding']?.trim() ?? '')
 }

@@ -1,6 +1,5 @@
 /**
- * Everything a stream of bytes gives, or null as soon as it gives more than `maxBytes`: nothing beyond that is held,
- * and the stream is ended.
+ * Reads a stream of bytes to its end. Returns null and ends the stream as soon as it exceeds `maxBytes`.
  */
 export async function readCapped(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Buffer | null> {
   const chunks: Uint8Array[] = []

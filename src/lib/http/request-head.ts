@@ -4,20 +4,20 @@ import { parseUrl } from '../net/parse-url.ts'
 
 const ABSOLUTE_FORM = /^https?:\/\/(?<host>[^/?#@\\\s]+)(?<rest>[/?].*)?$/is
 
-/** A header that is sent once; null where there is none. @param name in lower case. */
+/** Returns the value of a header, null if it is absent or a list. @param name in lower case. */
 export function readHeader({ headers }: IncomingMessage, name: string): string | null {
   const value = headers[name]
   return typeof value === 'string' ? value : null
 }
 
-/** The path of a request as it was sent: no query, nothing decoded, nothing normalised. */
+/** Returns the raw path of a request: without the query, not decoded, not normalised. */
 export function readPath(request: IncomingMessage): string {
   const url = request.url ?? '/'
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
 }
 
-/** What stands after the path, decoded; empty where there is nothing. */
+/** Returns the decoded query parameters of a request; empty if it has none. */
 export function readQuery(request: IncomingMessage): URLSearchParams {
   const url = request.url ?? ''
   const query = url.indexOf('?')
@@ -25,9 +25,9 @@ export function readQuery(request: IncomingMessage): URLSearchParams {
 }
 
 /**
- * A Host header in one spelling: lower case, without the scheme's default port and without the dot of a fully qualified
- * name. Returns null for a text that is not `host` or `host:port`.
- * @param protocol `http:` or `https:`: which port is the default one.
+ * Normalises a Host header: lower case, without the scheme's default port and without the dot of a fully qualified
+ * name. Returns null if the text is not `host` or `host:port`.
+ * @param protocol `http:` or `https:`; decides the default port.
  */
 export function normaliseHost(host: string, protocol: string): string | null {
   if (!/^(?:\[[\da-f:.]+\]|[^\s\p{Cc}/?#@\\:[\]]+)(?::\d{0,5})?$/iu.test(host)) return null
@@ -38,8 +38,8 @@ export function normaliseHost(host: string, protocol: string): string | null {
 }
 
 /**
- * Whether a normalised host can only mean the machine of the client that uses it: an address in 127/8, [::1], or
- * `localhost` and the names below it (RFC 6761, 6.3). No DNS record can make another site's name such a name.
+ * Returns whether a normalised host is loopback: an address in 127/8, [::1], `localhost`, or a name below it (RFC 6761,
+ * 6.3). No DNS record can give another site a loopback name.
  */
 export function isLoopbackHost(host: string): boolean {
   return /^(?:(?:[a-z\d-]+\.)*localhost|\[::1\]|127\.\d{1,3}\.\d{1,3}\.\d{1,3})(?::\d{1,5})?$/.test(host)
@@ -47,7 +47,7 @@ export function isLoopbackHost(host: string): boolean {
 
 /**
  * Rewrites an absolute-form target, as a proxy sends it, to origin-form; its authority replaces the Host header.
- * @returns false if the request has to be answered with 400: more than one Host header, or one that is no host.
+ * @returns false if the request must be answered with 400: more than one Host header, or an invalid one.
  */
 export function normaliseTarget(request: IncomingMessage): boolean {
   if (countHosts(request.rawHeaders) > 1) return false

@@ -2,22 +2,22 @@ import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders
 
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
-/** A response with headers that it has whoever writes it: sent with the others, where these are not the same. */
+/** A ServerResponse with default headers. A header set by the handler overrides the default of the same name. */
 export class ResponseWithDefaults<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
-  /** Name and value in turn: a list is what Node sends fastest. */
+  /** Alternating names and values: Node sends a flat list fastest. */
   #defaults: readonly string[] = []
 
-  /** More of them. @param headers names, in lower case, and values in turn. */
+  /** Adds default headers. @param headers alternating lower-case names and values. */
   addDefaults(headers: readonly string[]): void {
     this.#defaults = this.#defaults.length === 0 ? headers : [...this.#defaults, ...headers]
   }
 
-  /** @param headers where they are a list, names and values in turn, and none that stands already. */
+  /** @param headers if a list: alternating names and values, none of them a default. */
   override writeHead(status: number, reason?: string, headers?: Headers): this
   override writeHead(status: number, headers?: Headers): this
   override writeHead(status: number, reasonOrHeaders?: string | Headers, more?: Headers): this {
     const [reason, headers = {}] = typeof reasonOrHeaders === 'string' ? [reasonOrHeaders, more] : ['', reasonOrHeaders]
-    // Most answers: all headers go at once, none is set before.
+    // The most frequent case, and the fastest: no header was set before.
     if (reason === '' && Array.isArray(headers) && this.getHeaderNames().length === 0) {
       return super.writeHead(status, [...this.#defaults, ...headers])
     }

@@ -1,11 +1,11 @@
 const TEXT_AND_FIN = 0x81
-/** The lengths that a frame's head writes down in 2 and in 8 bytes (RFC 6455, 5.2). */
+/** Markers for a length of 2 and of 8 bytes in a frame's head (RFC 6455, 5.2). */
 const TWO_BYTES = 126
 const EIGHT_BYTES = 127
 
 /**
- * One unmasked text frame, as a server sends it, of `prefix`, `body` and `suffix`: encoded in one buffer, so that what
- * many are sent is copied for each and not encoded for each. `prefix` and `suffix` are ASCII.
+ * Encodes one unmasked text frame, as a server sends it, of `prefix`, `body` and `suffix`. A body that goes to many
+ * subscribers is encoded once and copied into each frame. `prefix` and `suffix` are ASCII.
  */
 export function encodeTextFrame(prefix: string, body: Buffer, suffix: string): Buffer {
   const length = prefix.length + body.length + suffix.length

@@ -1,7 +1,7 @@
 /**
- * Copies of an image only what decoding needs: pixels, palette, transparency, colour profile and orientation. Decoders
- * read all other parts into memory, some of them compressed, and no limit on pixels bounds that. XMP is handed out
- * beside the image, because it holds the marks of synthetic media.
+ * Copies only the parts of an image that decoding needs: pixels, palette, transparency, colour profile and orientation.
+ * Decoders read all other parts into memory, some of them compressed, and no pixel limit bounds that. XMP is returned
+ * separately, because it holds the marks of synthetic media.
  */
 import { type EssentialImage, toBuffer } from './image-parts.ts'
 import type { ImageType } from './image-type.ts'
@@ -9,7 +9,7 @@ import { extractJpeg } from './jpeg.ts'
 import { extractPng } from './png.ts'
 import { extractWebp } from './webp.ts'
 
-/** @throws {ImageError} NOT_READABLE for a JPEG that is cut short, and for more parts than any honest image has. */
+/** @throws {ImageError} NOT_READABLE if a JPEG is cut short, or if the file has more parts than any real image. */
 export async function extractEssentials(bytes: Uint8Array, type: ImageType): Promise<EssentialImage> {
   const file = toBuffer(bytes)
   switch (type) {

@@ -1,16 +1,19 @@
-/** The one EXIF field that decoding needs. The block that a decoder is given is always a new one with this field only. */
+/**
+ * Reads and writes the orientation, the one EXIF field that decoding needs. Decoders get a new block with this field
+ * only.
+ */
 
 const ORIENTATION = 0x0112
 const SHORT = 3
 const ENTRY_BYTES = 12
 const PREFIX = Buffer.from('Exif\0\0')
 
-/** @returns the EXIF data without the prefix that JPEG files have, and some WebP and PNG files too. */
+/** Removes the prefix that the EXIF data of JPEG files has, and of some WebP and PNG files, too. */
 export function withoutExifPrefix(exif: Buffer): Buffer {
   return exif.subarray(0, PREFIX.length).equals(PREFIX) ? exif.subarray(PREFIX.length) : exif
 }
 
-/** Reads the orientation from a TIFF structure; 1, which is upright, if there is none that is valid. */
+/** Reads the orientation from a TIFF structure; 1, upright, if it has no valid one. */
 export function readOrientation(tiff: Buffer): number {
   const order = tiff.toString('latin1', 0, 2)
   if (tiff.length < 8 || (order !== 'II' && order !== 'MM')) return 1
@@ -27,7 +30,7 @@ export function readOrientation(tiff: Buffer): number {
   return 1
 }
 
-/** A TIFF structure whose only field is the orientation. */
+/** Returns a TIFF structure whose only field is the orientation. */
 export function writeOrientation(orientation: number): Buffer {
   const tiff = Buffer.alloc(26)
   tiff.write('MM\0*', 'latin1')

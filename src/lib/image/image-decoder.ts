@@ -1,7 +1,7 @@
 /**
- * Decoding of images from outside, the same for the gateway and the embedded upstream: the bytes decide what an image
- * is, limits are checked on the header before any pixel is decoded, and an image of which something is missing is
- * refused. Harmless defects that browsers ignore are ignored here, too.
+ * Decodes untrusted images, for the gateway and the embedded upstream alike. The bytes decide the type, limits are
+ * checked on the header before any pixel is decoded, and an image with missing data is refused. Harmless defects that
+ * browsers ignore are ignored here, too.
  */
 import sharp, { type Sharp } from 'sharp'
 import { MAX_IMAGE_FRAMES, MAX_IMAGE_PIXELS, MAX_IMAGE_SIDE } from './image-limits.ts'
@@ -11,16 +11,16 @@ import { findImageType, findTypeProblem, type ImageType } from './image-type.ts'
 
 /** RGB and alpha, or CMYK. */
 const MAX_CHANNELS = 4
-/** Only a file that was made to be slow takes longer. */
+/** Only a file crafted to be slow takes longer. */
 const DECODE_SECONDS = 30
 
 export interface ReadableImage {
-  /** Only what decoding needs, of an animation the first frame. */
+  /** Only the parts that decoding needs; the first frame of an animation. */
   readonly bytes: Uint8Array
   readonly type: ImageType
   readonly width: number
   readonly height: number
-  /** Of all frames together. */
+  /** Total of all frames. */
   readonly pixels: number
   readonly hasAlpha: boolean
   /** At most 256 KiB; null if there is none. */
@@ -28,8 +28,8 @@ export interface ReadableImage {
 }
 
 /**
- * Reads what an image says of itself, and checks the limits. No pixel is decoded, and only `bytes` of the outcome, which
- * is without metadata, may be given to a decoder.
+ * Reads an image's header and checks the limits. Decodes no pixel. Only the returned `bytes`, which have no metadata,
+ * may be passed to a decoder.
  * @throws {ImageError}
  */
 export async function readImage(original: Uint8Array, maxPixels = MAX_IMAGE_PIXELS): Promise<ReadableImage> {
@@ -54,8 +54,8 @@ export async function readImage(original: Uint8Array, maxPixels = MAX_IMAGE_PIXE
 }
 
 /**
- * Decodes upright pixels in sRGB, of an animation the first frame.
- * @param use takes the pixels; called again with a more tolerant decoder when the first one stops at a harmless defect.
+ * Decodes to upright sRGB pixels; the first frame of an animation.
+ * @param use takes the pixels; called again with a more tolerant decoder if the first one stops at a harmless defect.
  * @throws {ImageError}
  */
 export async function decodeImage<T>(
@@ -82,18 +82,18 @@ export async function decodeImage<T>(
   }
 }
 
-/** @throws {ImageError} for bytes that are no JPEG, PNG or WebP, or only the beginning of one. */
+/** @throws {ImageError} if the bytes are not a JPEG, PNG or WebP, or if a WebP is cut short. */
 function checkType(bytes: Uint8Array): ImageType {
   const type = findImageType(bytes)
   if (type === null) throw new ImageError('TYPE_NOT_ALLOWED', findTypeProblem(bytes) ?? '')
-  // The length that a RIFF file says it has, without its first eight bytes.
+  // The length in a RIFF header does not count the first eight bytes.
   const isWebp = type === 'image/webp'
   const length = isWebp && bytes.byteLength >= 12 ? Buffer.from(bytes.subarray(4, 8)).readUInt32LE() + 8 : 0
   if (length > bytes.byteLength) throw new ImageError('NOT_READABLE', CUT_SHORT)
   return type
 }
 
-// libjpeg and libvips tell defects apart by their texts only. Those of libjpeg are fixed (jerror.h).
+// libjpeg and libvips distinguish defects only by message. libjpeg's messages are fixed (jerror.h).
 
 function isOfMissingData(error: unknown): boolean {
   return /premature end|bad (?:Huffman|arithmetic) code|instead of RST/i.test(toText(error))

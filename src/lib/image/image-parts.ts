@@ -4,9 +4,9 @@ import { inflate } from 'node:zlib'
 import { ImageError } from './image-error.ts'
 
 export interface EssentialImage {
-  /** A file of the same type. Of an animation it has the first frame only. */
+  /** A file of the same type, with the first frame only if it is an animation. */
   readonly bytes: Uint8Array
-  /** Of the original; 1 unless it is an animation. */
+  /** Frames of the original; 1 unless it is an animation. */
   readonly frames: number
   /** At most MAX_XMP_BYTES; null if there is none, or a larger one. */
   readonly xmp: string | null
@@ -14,9 +14,9 @@ export interface EssentialImage {
 
 /** A PNG of 20 MB in pieces of 256 bytes has 80,000. */
 const MAX_PARTS = 100_000
-/** What reading a part costs beside its bytes, as if it were bytes. */
+/** Fixed cost of reading a part, in bytes' worth of work. */
 export const PART_BYTES = 128
-/** The largest profiles of printers have 3 MB. A larger one is ignored, as is one that is damaged. */
+/** The largest printer profiles have 3 MB. A larger profile is ignored, and so is a damaged one. */
 export const MAX_PROFILE_BYTES = 4 * 1_024 * 1_024
 export const MAX_XMP_BYTES = 256 * 1_024
 
@@ -26,7 +26,7 @@ export function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer
   return Buffer.from(buffer, byteOffset, byteLength)
 }
 
-/** @returns a function to call for each part. It throws an ImageError for one part too many. */
+/** @returns a function to call for each part. It throws an ImageError if the file has too many. */
 export function countParts(): () => void {
   let parts = 0
   return () => {
@@ -36,7 +36,7 @@ export function countParts(): () => void {
   }
 }
 
-/** Inflates zlib data in a thread of the pool; null if it is damaged or has more than `maxBytes`. */
+/** Inflates zlib data on the thread pool; null if it is damaged or inflates to more than `maxBytes`. */
 export async function inflateCapped(data: Buffer, maxBytes: number): Promise<Buffer | null> {
   return inflateAsync(data, { maxOutputLength: maxBytes }).catch(() => null)
 }

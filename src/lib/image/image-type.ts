@@ -1,4 +1,4 @@
-/** The image types that are accepted from outside. */
+/** The accepted image types. */
 export type ImageType = 'image/jpeg' | 'image/png' | 'image/webp'
 
 // Hex of the first bytes; a WebP file is a RIFF container of any length with WEBP in it.
@@ -9,8 +9,8 @@ const SIGNATURES: readonly (readonly [ImageType, RegExp])[] = [
 ]
 
 /**
- * The image type that the first bytes declare, regardless of a file name or a Content-Type header; null for any other.
- * It says which decoder to try, not that the bytes decode.
+ * Returns the image type of the first bytes, regardless of a file name or a Content-Type header; null for any other
+ * type. It says which decoder to try, not that the bytes decode.
  */
 export function findImageType(bytes: Uint8Array): ImageType | null {
   const start = Buffer.from(bytes.subarray(0, 12)).toString('hex')
@@ -21,7 +21,7 @@ export function findImageType(bytes: Uint8Array): ImageType | null {
 
 /** Formats that people send by mistake. Latin-1 of the first bytes; the first match wins. */
 const OTHER_FORMATS: readonly (readonly [string, RegExp])[] = [
-  // The brand of an ISO base media file (ISO/IEC 14496-12) says what is in it.
+  // The brand of an ISO base media file (ISO/IEC 14496-12) names its format.
   ['an AVIF image', /^.{4}ftypavi[fs]/s],
   ['a HEIC image', /^.{4}ftyp(?:hei[cmsx]|hev[cmsx]|mif[12]|msf1)/s],
   ['a camera raw file', /^.{4}ftypcrx /s],
@@ -50,7 +50,7 @@ const OTHER_FORMATS: readonly (readonly [string, RegExp])[] = [
 /** Enough for every signature above. */
 const START_BYTES = 512
 
-/** Why bytes are not accepted by what they begin with, as a predicate: "is a GIF image, …"; null if they are. */
+/** Returns why the first bytes are not accepted, as a predicate: "is a GIF image, …"; null if they are accepted. */
 export function findTypeProblem(bytes: Uint8Array): string | null {
   if (bytes.byteLength === 0) return 'is empty'
   if (findImageType(bytes) !== null) return null

@@ -1,6 +1,6 @@
 /**
- * Segments of a JPEG (ITU-T T.81, annex B). A file without an end marker gets one: browsers show such a file, and with
- * the marker libjpeg reports most kinds of missing data. The other kinds are found here.
+ * Segments of a JPEG (ITU-T T.81, annex B). A file without an end marker gets one: browsers show these files, and with
+ * the marker libjpeg reports most kinds of missing data. This module detects the rest.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
@@ -11,7 +11,7 @@ import { WorkSteps } from '../async/work-steps.ts'
 const MARKER = 0xff
 const END_MARKER = 0xd9
 const START_OF_SCAN = 0xda
-/** Frame headers, tables, scans and restart intervals: what the pixels are decoded from. */
+/** Frame headers, tables, scans and restart intervals: all that decoding reads. */
 const isDecodingMarker = (marker: number) => (marker >= 0xc0 && marker <= 0xcf) || (marker >= 0xda && marker <= 0xdf)
 const APP0 = 0xe0
 const APP1 = 0xe1
@@ -20,7 +20,7 @@ const APP14 = 0xee
 
 const SEARCHED_AT_ONCE = 64 * 1_024
 
-/** As many at the end are no image data, unless all of it is one colour. */
+/** This many zeros at the end are missing data, unless the image is a single colour. */
 const ZERO_BYTES = 16
 /** Progressive frame headers: Huffman and arithmetic coding, also differential. */
 const PROGRESSIVE_FRAMES: ReadonlySet<number> = new Set([0xc2, 0xc6, 0xca, 0xce])
@@ -30,14 +30,16 @@ const MAX_COMPONENTS = 4
 
 interface Segment {
   readonly marker: number
-  /** From the marker to the next segment; of a scan with its entropy-coded data. */
+  /** From the marker to the next segment; a scan includes its entropy-coded data. */
   readonly start: number
   readonly end: number
-  /** Without marker and length; of a scan its header. */
+  /** Without marker and length; for a scan, its header only. */
   readonly payload: Buffer
 }
 
-/** @throws {ImageError} if it is cut short in a way that the decoder does not notice, or has too many segments. */
+/**
+ * @throws {ImageError} if the file has too many segments, or is cut short in a way that the decoder does not detect.
+ */
 export async function extractJpeg(jpeg: Buffer): Promise<EssentialImage> {
   const segments: Buffer[] = [jpeg.subarray(0, 2)]
   const profile: Buffer[] = []
@@ -84,7 +86,7 @@ function findAppName(marker: number, payload: Buffer): string | null {
   return marker === APP14 && startsWith(payload, ADOBE) ? ADOBE : null
 }
 
-/** JFIF without its thumbnail and Adobe's segment, which say how colours are encoded, and the orientation. */
+/** Writes JFIF without its thumbnail and Adobe's segment, which define the colour encoding, and the orientation. */
 function writeAppSegments(segments: ReadonlyMap<string, Buffer>): Buffer[] {
   const [jfif, exif, adobe] = [segments.get(JFIF), segments.get(EXIF), segments.get(ADOBE)]
   const orientation = exif ? readOrientation(withoutExifPrefix(exif)) : 1
@@ -105,8 +107,8 @@ function startsWith(payload: Buffer, text: string): boolean {
 }
 
 /**
- * Ends at the end marker, or with the bytes. Leaves out markers without a length, and bytes between segments.
- * Yields null at the end of each step of work.
+ * Yields segments up to the end marker or the end of the bytes, and null after each step of work. Skips markers without
+ * a length, and bytes between segments.
  */
 function* readSegments(jpeg: Buffer): Generator<Segment | null> {
   const count = countParts()
@@ -127,14 +129,14 @@ function* readSegments(jpeg: Buffer): Generator<Segment | null> {
   }
 }
 
-/** Half a marker would swallow the end marker that is added. */
+/** A trailing half marker would swallow the appended end marker. */
 function endsInHalfMarker(jpeg: Buffer): 0 | 1 {
   return jpeg.at(-1) === MARKER ? 1 : 0
 }
 
 /**
- * The next marker with a length, or the end marker; -1 if there is none. Byte by byte: a search for 0xff would be called
- * for each of millions of bytes in a file that was made for it.
+ * Finds the next marker with a length, or the end marker; -1 if there is none. Scans byte by byte: a crafted file would
+ * cause millions of calls of `indexOf(0xff)`.
  */
 function* findMarker(jpeg: Buffer, from: number, steps: WorkSteps): Generator<null, number> {
   for (let start = from; start < jpeg.length - 1; start += SEARCHED_AT_ONCE) {
@@ -149,7 +151,7 @@ function findMarkerWithin(jpeg: Buffer, from: number, end: number): number {
   for (let at = from; at < end; at++) {
     if (jpeg[at] !== MARKER) continue
     const marker = jpeg[at + 1] ?? 0
-    // Fill bytes, data bytes, restarts and other markers without a length.
+    // Not segments: fill bytes, data bytes, restarts and other markers without a length.
     const isSegment = marker > 0x01 && marker !== MARKER && !(marker >= 0xd0 && marker <= 0xd8)
     if (isSegment) return at
   }
@@ -157,12 +159,12 @@ function findMarkerWithin(jpeg: Buffer, from: number, end: number): number {
 }
 
 /**
- * Notices missing data that the decoder does not miss. Of a JPEG without an end marker these are the scans of a
- * progressive file that never came, and a rest of zeros, which a broken copy leaves and which decodes to a flat colour.
+ * Detects missing data in a JPEG without an end marker that the decoder does not detect: missing scans of a progressive
+ * file, and trailing zeros, which an interrupted copy leaves and which decode to a flat colour.
  */
 class CutDetector {
   readonly #endsInZeros: boolean
-  /** For each component (annex G) the bits still missing of each coefficient; all, before its first scan. */
+  /** For each component (annex G), the missing bits of each coefficient; all are missing before its first scan. */
   readonly #missing = new Map<number, Uint8Array>()
   #isWhole = false
 

@@ -55,13 +55,13 @@ export async function extractPng(png: Buffer): Promise<EssentialImage> {
   }
 }
 
-/** What is before the first zero byte. */
+/** Returns the text before the first zero byte; empty if it is too long. */
 function readKeyword(data: Buffer): string {
   const end = data.subarray(0, MAX_KEYWORD_CHARS + 1).indexOf(0)
   return data.toString('latin1', 0, Math.max(0, end))
 }
 
-/** After its name and a zero byte, a profile has one byte for the compression method. */
+/** The profile follows its name, a zero byte, and one byte for the compression method. */
 async function isProfileWithinLimit(data: Buffer): Promise<boolean> {
   return (await inflateCapped(data.subarray(readKeyword(data).length + 2), MAX_PROFILE_BYTES)) !== null
 }

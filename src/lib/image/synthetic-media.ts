@@ -1,5 +1,5 @@
 /**
- * Marks of synthetic media in an image's XMP: IPTC's digital source type, and the label that Chinese law asks for
+ * Marks of synthetic media in an image's XMP: IPTC's digital source type, and the label that Chinese law requires
  * (TC260, GB 45438-2025). Programs that label synthetic media read them.
  */
 
@@ -8,24 +8,24 @@ const NEWSCODES = 'http://cv.iptc.org/newscodes/digitalsourcetype/'
 /** A face swap: trained models changed a part of an existing image. */
 export const COMPOSITE_WITH_TRAINED_MEDIA = `${NEWSCODES}compositeWithTrainedAlgorithmicMedia`
 
-/** Types that say that an image is synthetic. Others, of the template for example, are not true of a swap. */
+/** Types that declare an image synthetic. Any other type, such as the template's, is wrong for a swap. */
 const SYNTHETIC = new Set(
   ['compositeWithTrainedAlgorithmicMedia', 'trainedAlgorithmicMedia', 'compositeSynthetic', 'algorithmicMedia'].map(
     (name) => NEWSCODES + name,
   ),
 )
 
-/** Of an XMP packet only the beginning is searched. */
+/** Only this much of an XMP packet is searched. */
 const MAX_XMP_CHARS = 256 * 1024
 
 export interface SyntheticMark {
-  /** Address of an IPTC digital source type. */
+  /** URI of an IPTC digital source type. */
   readonly digitalSourceType: string
   /** The text of the TC260 label, escaped as in its XMP; null if there is none. */
   readonly aigcLabel: string | null
 }
 
-/** The marks found in the XMP of a swapped image; if it does not say that it is synthetic, the mark of a face swap. */
+/** Returns the marks in the XMP of a swapped image; if it declares no synthetic type, that of a face swap. */
 export function findSyntheticMark(xmp: string | null): SyntheticMark {
   const text = xmp?.slice(0, MAX_XMP_CHARS) ?? ''
   const name =
@@ -40,7 +40,7 @@ export function findSyntheticMark(xmp: string | null): SyntheticMark {
   }
 }
 
-/** An XMP packet with these marks and nothing else. */
+/** Returns an XMP packet with these marks only. */
 export function toXmp({ digitalSourceType, aigcLabel }: SyntheticMark, creatorTool: string): string {
   const label = aigcLabel === null ? '' : `\n   <TC260:AIGC>${aigcLabel}</TC260:AIGC>`
   return `<?xpacket begin="\uFEFF" id="W5M0MpCehiHzreSzNTczkc9d"?>

@@ -6,7 +6,7 @@ import { WorkSteps } from '../async/work-steps.ts'
 
 const RIFF_HEADER_BYTES = 12
 const CHUNK_HEADER_BYTES = 8
-/** Position and size of a frame, before its own chunks. */
+/** A frame's position, size, duration and flags, before its own chunks. */
 const FRAME_HEADER_BYTES = 16
 const IMAGE_DATA = new Set(['ALPH', 'VP8 ', 'VP8L'])
 /** Flags of the extended header; the others are those of transparency and animation. */
@@ -38,7 +38,7 @@ export async function extractWebp(webp: Buffer): Promise<EssentialImage> {
   }
 }
 
-/** In the order that the specification demands. */
+/** Lists the chunks to keep, in the order that the specification requires. */
 function listChunks(found: ReadonlyMap<string, Buffer>, orientation: number): Chunk[] {
   const extended = found.get('VP8X')
   const frame = found.get('ANMF')
@@ -69,7 +69,7 @@ async function extractFrame(frame: Buffer): Promise<Buffer> {
   return Buffer.concat(parts)
 }
 
-/** The event loop runs between steps. */
+/** Yields to the event loop between steps. */
 async function* readInSteps(chunks: Iterable<Chunk>): AsyncGenerator<Chunk> {
   const steps = new WorkSteps()
   for (const chunk of chunks) {

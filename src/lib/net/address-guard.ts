@@ -1,12 +1,9 @@
 /**
- * Keeps outgoing connections on the public internet. A URL is checked as it is
- * written (scheme, IP literals in every spelling), every DNS answer is checked
- * before a connection is made to exactly that answer, and the connected peer
- * is checked again before a byte is sent. Refused: everything that is not a
- * public address, and this machine's own addresses; the one exception is a
- * host that the operator allowed, compared as it stands in the URL. When
- * 127.0.0.1 or [::1] is allowed on a port, `localhost` stands for it there.
- * Redirects are the caller's: `checkUrl` is called for each hop.
+ * Keeps outgoing connections on the public internet. The guard checks the URL as written (scheme, port, IP literals in
+ * every spelling), every DNS answer before connecting to exactly that answer, and the connected peer before a byte is
+ * sent. It refuses all addresses that are not public, and this machine's own. The one exception is a host that the
+ * operator allowed, compared as written in the URL. If 127.0.0.1 or [::1] is allowed on a port, `localhost` is an alias
+ * for it there. The caller follows redirects and calls `checkUrl` for each hop.
  */
 import { lookup, type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction, type Socket } from 'node:net'
@@ -17,7 +14,7 @@ import { parseUrl } from './parse-url.ts'
 
 export type AddressRefusalReason = 'SCHEME' | 'CREDENTIALS' | 'PORT' | 'HOST'
 
-/** The guard's refusal. The message names the host as the caller wrote it and nothing that DNS answered. */
+/** The guard's refusal. The message names the host as in the URL, and never an address from DNS. */
 export class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError'
   readonly reason: AddressRefusalReason
@@ -32,28 +29,32 @@ type Resolved = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]
 export type Resolve = (hostname: string, resolved: Resolved) => void
 
 export interface AddressGuardOptions {
-  /** Exact `host` (any port) or `host:port` entries that may be reached although their address is private. */
+  /** Exact `host` (any port) or `host:port` entries that may be reached even if their address is private. */
   readonly allowedHosts: readonly string[]
-  /** Answers all addresses of a host name. Default: the system's resolver. */
+  /** Resolves a host name to all its addresses. Default: the system's resolver. */
   readonly resolve?: Resolve
-  /** This machine's own addresses, asked anew for each check. Default: those of its network interfaces. */
+  /** This machine's own addresses, read again for each check. Default: those of its network interfaces. */
   readonly ownAddresses?: () => readonly string[]
 }
 
 export interface AddressGuard {
   /**
-   * Returns when a connection to this URL may be tried.
-   * @throws {AddressRefused} for another scheme than http and https, and for an IP literal or a `localhost` name that
-   * is not allowed. A host name that passes is not yet safe: its DNS answers are checked when it is connected to.
+   * Checks whether a connection to this URL may be tried. A host name that passes is not yet safe: its DNS answers are
+   * checked at connect time.
+   * @throws {AddressRefusedError} for a scheme other than http and https, credentials, an IP literal or a local name
+   * that is not allowed, and a port that is not one of the web's.
    */
   checkUrl(url: URL): void
-  /** True when a connection that was asked for as `hostname` and `port` may end at this address. */
+  /** Returns whether a connection to `hostname` and `port` may end at this address. */
   permits(hostname: string, port: number, address: string): boolean
-  /** A `lookup` for `net.connect` that fails with AddressRefused when any answer is not permitted on this port. */
+  /**
+   * Returns a `lookup` for `net.connect`. It fails with AddressRefusedError if any answer is not permitted on this
+   * port.
+   */
   lookupFor(port: number): LookupFunction
 }
 
-/** @throws {TypeError} when an allowed host is not a `host` or `host:port`. */
+/** @throws {TypeError} if an allowed host is not a `host` or `host:port`. */
 export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
   const allowed = new Set(options.allowedHosts.map(parseAllowedHost))
   const resolve = options.resolve ?? ((hostname, resolved) => lookup(hostname, { all: true }, resolved))
@@ -64,7 +65,7 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
     return allowed.has(host) || allowed.has(`${host}:${port}`)
   }
 
-  /** Loopback addresses that `localhost` stands for because the operator allowed them by number. */
+  /** Lists the loopback addresses that `localhost` is an alias for, because the operator allowed them by number. */
   function listAliases(hostname: string, port: number): readonly LookupAddress[] {
     if (hostname !== 'localhost' || isListed(hostname, port)) return []
     return LOOPBACK.filter(({ address }) => isListed(address, port))
@@ -96,14 +97,14 @@ export function createAddressGuard(options: AddressGuardOptions): AddressGuard {
 
   function lookupFor(port: number): LookupFunction {
     return (hostname, lookupOptions, answered) => {
-      // Not resolved: another program may listen on the loopback address that is not allowed.
+      // Not resolved: another program may listen on a loopback address that is not allowed.
       const aliases = listAliases(hostname, port)
       const find: Resolve = aliases.length > 0 ? (_hostname, resolved) => resolved(null, [...aliases]) : resolve
       find(hostname, (error, addresses) => {
         const [first] = addresses ?? []
         if (error !== null) answered(error, '', 0)
         else if (first === undefined) answered(new Error(`no address for ${hostname}`), '', 0)
-        // One refused address refuses the name: the client may connect to any of them.
+        // The client may connect to any of them, so one refused address refuses the name.
         else if (!addresses.every(({ address }) => permits(hostname, port, address))) {
           answered(new AddressRefusedError('HOST', `the address of ${hostname} is not allowed`), '', 0)
         } else if (lookupOptions.all === true) answered(null, addresses)
@@ -129,9 +130,9 @@ interface ConnectTarget {
 type Connected = (...result: [null, Socket] | [Error, null]) => void
 
 /**
- * A connector for an HTTP client's pool (undici's `connect` option) whose every connection has passed the guard.
- * `createConnector` makes the client's own connector around a `lookup`. IP literals, for which no lookup is called,
- * are checked here, and so is the peer of the finished connection.
+ * Creates a connector for an HTTP client's pool (undici's `connect` option); every connection passes the guard.
+ * It also checks IP literals, which need no lookup, and the peer of each new connection.
+ * @param createConnector wraps a `lookup` in the client's own connector.
  */
 export function createGuardedConnector<Target extends ConnectTarget>(
   guard: AddressGuard,
@@ -159,7 +160,7 @@ export function createGuardedConnector<Target extends ConnectTarget>(
   }
 }
 
-/** The entry as a URL writes it. @throws {TypeError} if it is not a `host` or `host:port`. */
+/** Normalises the entry as the URL parser does. @throws {TypeError} if it is not a `host` or `host:port`. */
 export function parseAllowedHost(entry: string): string {
   const match = /^(?<host>\[[^\]]*\]|[^:/?#@[\]\s*\\]+)(?::(?<port>\d{1,5}))?$/.exec(entry)
   const host = match?.groups?.['host'] ?? ''
@@ -171,7 +172,7 @@ export function parseAllowedHost(entry: string): string {
   return url.hostname + (port === undefined ? '' : `:${Number(port)}`)
 }
 
-/** The host as a URL writes it: connectors hand over IPv6 literals without their brackets. */
+/** Returns the host as in a URL: connectors pass IPv6 literals without brackets. */
 function toHost(hostname: string): string {
   return hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname
 }
@@ -185,7 +186,7 @@ function toPort(protocol: string, port: string): number {
   return protocol === 'https:' ? 443 : 80
 }
 
-/** Names that never lead to the public internet: special ones (RFC 6761, 6762, 8375, 9476), and those of one label. */
+/** Returns whether a name is never public: special names (RFC 6761, 6762, 8375, 9476) and single labels. */
 function isLocalName(host: string): boolean {
   const name = host.replace(/\.$/, '')
   return (
@@ -194,12 +195,12 @@ function isLocalName(host: string): boolean {
   )
 }
 
-/** Where web servers are: below 1024 other protocols live, some of which take a request for one of theirs. */
+/** Refuses ports below 1024 other than 80 and 443: some of their protocols accept an HTTP request as their own. */
 function isWebPort(port: number): boolean {
   return port === 80 || port === 443 || (port >= 1_024 && !OTHER_PROTOCOLS.has(port))
 }
 
-/** Of the Fetch standard's "bad ports" those from 1024 up. */
+/** The Fetch standard's "bad ports" from 1024 up. */
 const OTHER_PROTOCOLS: ReadonlySet<number> = new Set([
   1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ])

@@ -16,9 +16,9 @@ const MAX_ENCODINGS = 2
 const MAX_COOKIES = 20
 const MAX_COOKIE_CHARS = 4_096
 const REQUEST_HEADERS = {
-  // Many hosts refuse requests without it.
+  // Many hosts refuse requests without a user agent.
   'user-agent': 'swapface-gateway (image download)',
-  // Hosts that negotiate would send AVIF to a browser. The rest keeps strict ones from answering 406.
+  // Lists our types first, or hosts that negotiate send AVIF. The wildcards keep strict hosts from answering 406.
   accept: 'image/jpeg, image/png, image/webp, image/*;q=0.5, */*;q=0.1',
   'accept-encoding': 'identity',
 } as const
@@ -37,13 +37,13 @@ export type DownloadProblem =
   | 'TOO_LARGE'
 
 /**
- * A download that failed. The message is a predicate without a full stop: "could not be downloaded: its host refused the
- * connection". It names no host: what a caller wrote never becomes part of it.
+ * A failed download. The message is a predicate without a full stop: "could not be downloaded: its host refused the
+ * connection". It never contains the host or other input of the caller.
  */
 export class DownloadError extends Error {
   override readonly name = 'DownloadError'
   readonly code: DownloadProblem
-  /** Whether the same download may succeed later. */
+  /** Whether a retry may succeed. */
   readonly isTransient: boolean
 
   constructor(code: DownloadProblem, predicate: string, isTransient: boolean, cause?: unknown) {
@@ -55,21 +55,21 @@ export class DownloadError extends Error {
 
 export interface DownloadOptions {
   readonly guard: Pick<AddressGuard, 'checkUrl'>
-  /** Its connections pass the same guard. */
+  /** Must connect through the same guard. */
   readonly dispatcher: Dispatcher
   readonly maxBytes: number
   /** From the call to the last byte, redirects included. */
   readonly timeoutMs: number
 }
 
-/** @param onLength called with the number of bytes that will be returned, if the host announces it before they arrive. */
+/** @param onLength called with the length of the result before its bytes arrive, if the host announces it. */
 export type Download = (
   url: string,
   signal?: AbortSignal,
   onLength?: (byteLength: number) => void,
 ) => Promise<Uint8Array>
 
-/** @returns a download that throws DownloadError, or the reason of its signal, if it has one, when that aborts. */
+/** @returns a download that throws DownloadError, or the abort reason of its signal. */
 export function createDownload({ guard, dispatcher, maxBytes, timeoutMs }: DownloadOptions): Download {
   async function follow(first: URL, signal: AbortSignal, onLength: (byteLength: number) => void): Promise<Uint8Array> {
     const cookies = new Map<string, readonly string[]>()
@@ -82,7 +82,7 @@ export function createDownload({ guard, dispatcher, maxBytes, timeoutMs }: Downl
         signal,
         headers: { ...REQUEST_HEADERS, ...(cookie !== undefined && { cookie }) },
       })
-      // An unread rest ends with its connection: a body is never drained.
+      // An unread body is destroyed, not drained, and then emits an error.
       body.on('error', () => undefined)
       try {
         const location = [headers['location'] ?? []].flat()[0]
@@ -90,7 +90,7 @@ export function createDownload({ guard, dispatcher, maxBytes, timeoutMs }: Downl
           checkStatus(statusCode, headers['content-range'])
           return await readBody(body, headers, onLength)
         }
-        // Some hosts redirect to the same address until their cookie comes back.
+        // Some hosts redirect to the same address until the client returns their cookie.
         cookies.set(url.host, [headers['set-cookie'] ?? []].flat().flatMap(toCookie).slice(0, MAX_COOKIES))
         url = resolveLocation(location, url)
       } finally {
@@ -135,7 +135,7 @@ function failed(code: DownloadProblem, reason: string, isTransient = false, caus
   return new DownloadError(code, `could not be downloaded: ${reason}`, isTransient, cause)
 }
 
-/** @throws {DownloadError} unless the answer has the whole file. */
+/** @throws {DownloadError} unless the response contains the whole file. */
 function checkStatus(status: number, contentRange: string | string[] | undefined): void {
   if (status === 200 || status === 203) return
   const [, last, total] = /^bytes 0-(\d{1,15})\/(\d{1,15})$/.exec(String(contentRange)) ?? []
@@ -161,7 +161,7 @@ function toCookie(header: string): string[] {
   return pair.includes('=') && pair.length <= MAX_COOKIE_CHARS ? [pair.trim()] : []
 }
 
-/** In the order in which they were applied. */
+/** Returns the encodings in the order in which the host applied them. */
 function readEncodings(header: string | string[] | undefined): readonly string[] {
   const names = [header ?? []].flat().join(',').toLowerCase().split(',')
   const encodings = names.map((name) => name.trim()).filter((name) => name !== '' && name !== 'identity')
@@ -171,7 +171,7 @@ function readEncodings(header: string | string[] | undefined): readonly string[]
 
 function decodeBody(from: Readable, encoding: string): Readable {
   const decoder = createDecoder(encoding)
-  // An error of either stream ends both; reading the decoder throws it.
+  // An error in either stream destroys both, and reading the decoder throws it.
   pipeline(from, decoder, () => undefined)
   return decoder
 }

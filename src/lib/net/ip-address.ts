@@ -1,10 +1,8 @@
 /**
- * Says whether an IP address belongs to the public internet. Pure: no DNS, no
- * sockets. An address counts as public only when it is inside the globally
- * routed space and in none of IANA's special-purpose blocks; whatever cannot
- * be read counts as not public. IPv6 forms that carry an IPv4 address (mapped,
- * NAT64) are judged by the address they carry; 6to4 and Teredo, which no web
- * server uses, are never public.
+ * Decides whether an IP address belongs to the public internet. Pure: no DNS, no sockets. An address is public only if
+ * it is in the globally routed space and in none of IANA's special-purpose blocks; text that is not an address is not
+ * public. IPv6 forms that embed an IPv4 address (mapped, NAT64) are judged by that address. 6to4 and Teredo, which no
+ * web server uses, are never public.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 
@@ -45,11 +43,11 @@ const SPECIAL_V6: readonly Block[] = [
 const MAPPED_V4: Block = [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff], 96]
 const NAT64: Block = [[0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0], 96]
 
-/** The bytes of an address in canonical or short text form; null for a host name, and for an address with a zone id. */
+/** Parses an address in canonical or short form; null for a host name, and for an address with a zone id. */
 export function parseIpAddress(text: string): IpBytes | null {
   if (isIPv4(text)) return text.split('.').map(Number)
   if (!isIPv6(text) || text.includes('%')) return null
-  // The URL parser writes every IPv6 form, dotted tails included, as plain hex groups.
+  // The URL parser normalises every IPv6 form, dotted tails included, to hex groups.
   const groups = new URL(`http://[${text}]`).hostname.slice(1, -1)
   const [head = '', tail] = groups.split('::')
   const front = toGroups(head)
@@ -58,13 +56,13 @@ export function parseIpAddress(text: string): IpBytes | null {
   return [...front, ...zeros, ...back].flatMap((group) => [group >> 8, group & 0xff])
 }
 
-/** True when the text is an IP address of the public internet; false for all others, and for what is not an address. */
+/** Returns whether the text is a public IP address; false for text that is not an address. */
 export function isPublicAddress(text: string): boolean {
   const bytes = parseIpAddress(text)
   return bytes !== null && isPublic(bytes)
 }
 
-/** True when both texts are the same address, however each is written; an IPv4-mapped address equals what it maps. */
+/** Returns whether both texts are the same address in any spelling; an IPv4-mapped address equals its IPv4 address. */
 export function isSameAddress(a: string, b: string): boolean {
   const first = parseIpAddress(a)
   const second = parseIpAddress(b)

@@ -3,7 +3,7 @@ const LONGEST_MS = 60_000
 const SHORTEST_MS = 250
 
 /**
- * How long to wait before try `attempt + 1`: exponential with full jitter, a minute at most.
+ * Returns the delay before attempt `attempt + 1`: exponential backoff with full jitter, from 250 ms to about a minute.
  * @param attempt counts from 1.
  * @param random in [0, 1).
  */

@@ -1,22 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Time as the program sees it: the only source of "now" and of waiting, so that a test can make it run fast. */
+/** The program's only source of the current time and of delays, so that a test can replace it. */
 export interface Clock {
   /**
-   * Epoch milliseconds: the wall's time when the process started, counted on steadily since. A wall clock that is set
-   * meanwhile ends no lease and no deadline.
+   * Epoch milliseconds, monotonic: the wall-clock time at the start of the process plus the time since. Setting the
+   * wall clock expires no lease and no deadline.
    */
   now(): number
-  /** Resolves after `ms`; rejects with the signal's reason when it aborts first. Never keeps the process alive. */
+  /** Resolves after `ms`; rejects if the signal aborts first. Never keeps the process alive. */
   delay(ms: number, signal?: AbortSignal): Promise<void>
   /**
-   * Calls `act` after `ms`, unless what it gives has been called before: a wait that usually ends early costs less so than
-   * one that is aborted. Never keeps the process alive.
+   * Calls `act` after `ms`; the returned function cancels it. Cheaper than an aborted `delay` for waits that usually
+   * end early. Never keeps the process alive.
    */
   after(ms: number, act: () => void): () => void
 }
 
-/** The wall's time, epoch milliseconds: for what others compare with their clocks. It may jump. */
+/** Wall-clock time in epoch milliseconds, for times that other systems compare with their clocks. It may jump. */
 export function wallNow(): number {
   return Date.now()
 }

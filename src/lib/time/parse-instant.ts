@@ -3,8 +3,8 @@ const RFC_3339 =
 
 /**
  * Parses an RFC 3339 timestamp into epoch milliseconds; digits below the millisecond are dropped. The offset is
- * required, its colon is not (`+0000`, as Python's %z writes it). Returns null for any other text, and for a date, a time
- * or an offset that does not exist. A leap second counts as the second after it.
+ * required; its colon is optional (`+0000`, as Python's %z writes it). Returns null for any other text, and for a date,
+ * time or offset that does not exist. A leap second counts as the second after it.
  */
 export function parseInstant(text: string): number | null {
   const { groups } = RFC_3339.exec(text) ?? {}
@@ -15,7 +15,7 @@ export function parseInstant(text: string): number | null {
   const [hour, minute, second] = [part('hour'), part('minute'), part('second')]
   const [offsetHour, offsetMinute] = [part('offsetHour'), part('offsetMinute')]
   if (hour > 23 || minute > 59 || second > 60 || offsetHour > 23 || offsetMinute > 59) return null
-  // Not the constructor: it takes the years 0 to 99 for 1900 to 1999.
+  // The constructor would map the years 0 to 99 to 1900 to 1999.
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return null

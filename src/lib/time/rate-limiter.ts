@@ -1,27 +1,27 @@
 import type { Clock } from './clock.ts'
 
-/** Lets things happen at most `perSecond` times in any second; a second's worth may happen at once. */
+/** Sliding-window rate limiter: at most `perSecond` turns in any second; a second's worth may be taken at once. */
 export interface RateLimiter {
-  /** Takes a turn if one is free now; resolves to whether it did. */
+  /** Takes a turn if one is free now. Resolves to whether it did. */
   tryTake(): Promise<boolean>
-  /** Resolves when it is this caller's turn: first come, first served. Rejects when `signal` aborts first. */
+  /** Waits for a turn, first in, first out. Rejects if `signal` aborts first; the turn is then lost. */
   take(signal?: AbortSignal): Promise<void>
 }
 
-/** A sliding window: of `turns` in a row, the first and the one after the last are at least `windowMs` apart. */
+/** A sliding window: any turn begins at least `windowMs` after the turn that is `turns` before it. */
 export interface RateWindow {
   readonly turns: number
   readonly windowMs: number
 }
 
-/** Below one a second the window is longer; above, a fraction is dropped. */
+/** Converts a rate to a window. Below one per second the window is longer; above, the fraction is dropped. */
 export function toRateWindow(perSecond: number): RateWindow {
   return perSecond < 1 ? { turns: 1, windowMs: 1_000 / perSecond } : { turns: Math.floor(perSecond), windowMs: 1_000 }
 }
 
 export function createRateLimiter(perSecond: number, clock: Pick<Clock, 'now' | 'delay'>): RateLimiter {
   const { turns, windowMs } = toRateWindow(perSecond)
-  /** When the last turns begin, as a ring: the oldest is at `next`. */
+  /** Ring buffer of the start times of the last turns; the oldest is at `next`. */
   const beginsAt: number[] = Array.from({ length: turns }, () => -Infinity)
   let next = 0
   const freeAt = () => (beginsAt[next] ?? -Infinity) + windowMs

@@ -1,17 +1,16 @@
 /**
- * Does many things over and over, each about once in an interval and not all at once: one timer for all of them. A
- * turn that is added or put off comes at a random moment in the last sixth of the interval, so that what began
- * together does not stay together.
+ * Timer wheel: runs many periodic actions with one timer. An action that is added or reset first runs at a random
+ * moment in the last sixth of the interval, so that actions added together spread out.
  */
 export interface TimerWheel {
-  /** Calls `act` once in each interval until the turn is stopped. It must not throw. */
+  /** Calls `act` once per interval until it is stopped. `act` must not throw. */
   add(act: () => void): WheelTimer
-  /** Ends every turn. */
+  /** Stops every action. */
   close(): void
 }
 
 export interface WheelTimer {
-  /** The interval begins anew. */
+  /** Restarts the interval. */
   reset(): void
   stop(): void
 }
@@ -26,7 +25,7 @@ export function createTimerWheel(intervalMs: number, random: () => number): Time
 
   const timer = setInterval(() => {
     current = (current + 1) % SLOTS
-    // An act may put itself off, never to this slot, or stop others.
+    // Safe to iterate: an act may stop others, or reset itself, but never into this slot.
     for (const act of slots[current] ?? []) act()
   }, intervalMs / SLOTS)
   timer.unref()

@@ -6,9 +6,9 @@ export interface TtlCache<T> {
 }
 
 /**
- * An entry lives for at least `forMs`, and for less than twice as long.
- * @param now in milliseconds, never going back.
- * @param maxSize of the entries set within `forMs`, as `sizeOf` counts them: beyond it entries expire sooner.
+ * Creates a cache whose entries live for at least `forMs` and less than twice as long.
+ * @param now monotonic, in milliseconds.
+ * @param maxSize of one generation, as `sizeOf` counts it; beyond it entries expire sooner.
  */
 export function createTtlCache<T>(
   forMs: number,
