@@ -1,4 +1,4 @@
-/** Downloads one input image: a file that its first bytes declare to be a JPEG, PNG or WebP. */
+/** Downloads one input image and checks that its first bytes are those of a JPEG, PNG or WebP. */
 import {
   createDownload as createFileDownload,
   DownloadError,
@@ -8,10 +8,10 @@ import { findTypeProblem } from '../../../src/lib/image/image-type.ts'
 
 export type { Download, DownloadOptions } from '../../../src/lib/net/download.ts'
 
-/** The image cannot be used. The message is a predicate without a full stop: "is a GIF image, …". */
+/** An image that cannot be used. The message is a predicate without a full stop: "is a GIF image, …". */
 export class ImageRefused extends Error {
   override readonly name = 'ImageRefused'
-  /** IMAGE_TYPE_NOT_ALLOWED, or IMAGE_ before the code of the download's error. */
+  /** IMAGE_TYPE_NOT_ALLOWED, or `IMAGE_` and the code of the download error. */
   readonly code: string
 
   constructor(code: string, predicate: string) {
@@ -20,7 +20,7 @@ export class ImageRefused extends Error {
   }
 }
 
-/** @returns a download that throws ImageRefused for an unusable image, and the signal's reason when it aborts. */
+/** @returns a download that throws ImageRefused for an unusable image, or the abort reason of its signal. */
 export function createDownload(options: DownloadOptions): ReturnType<typeof createFileDownload> {
   const downloadFile = createFileDownload(options)
   return async (url, signal) => {

@@ -1,4 +1,4 @@
-/** Why a swap is refused. The last two are faults of the engine, the others of the pictures. */
+/** Why a swap is refused. The last two are faults of the engine; the rest are problems of the images. */
 export type SwapRefusalCode =
   | 'FACE_NOT_FOUND'
   | 'IMAGE_TYPE_NOT_ALLOWED'
@@ -7,7 +7,7 @@ export type SwapRefusalCode =
   | 'TIMED_OUT'
   | 'ENGINE_FAILED'
 
-/** A swap that came to nothing. The message is a sentence for the caller: which picture, and why. `cause` is not for them. */
+/** A failed swap. The message is a sentence for the caller: which image, and why. `cause` must not reach the caller. */
 export class SwapRefusal extends Error {
   override readonly name = 'SwapRefusal'
   readonly code: SwapRefusalCode
@@ -20,14 +20,14 @@ export class SwapRefusal extends Error {
 
 export interface SwapEngine {
   /**
-   * Resolves to the target with the donor's face. May be called while another swap is under way: swaps are done one
-   * after the other, in the order of the calls.
+   * Resolves to the target with the donor's face. May be called while another swap is in progress: swaps run one at a
+   * time, in call order.
    * @throws {SwapRefusal}
    */
   swap(
     target: Uint8Array,
     donor: Uint8Array,
   ): Promise<{ image: Uint8Array; contentType: 'image/jpeg' | 'image/png'; width: number; height: number }>
-  /** Ends swaps under way and waiting with ENGINE_FAILED. */
+  /** Rejects running and waiting swaps with ENGINE_FAILED. */
   close(): Promise<void>
 }

@@ -1,9 +1,7 @@
 /**
- * Sends finished jobs to their hooks: the document that fetch answers, as one
- * POST. Delivered means answered with exactly 200; whatever else happens, a
- * job is notified three times at most: at once, then 1 s and 2 s after the
- * notification before it failed. What is owed is in the job table, so it
- * outlives the process, and the count does too.
+ * Delivers finished jobs to their hooks: POSTs the document that fetch returns. Only a 200 counts as delivered. A job
+ * gets at most three attempts: at once, then 1 s and 2 s after the previous attempt failed. Pending hooks and attempt
+ * counts are in the job table and survive a restart.
  */
 import { request, type Dispatcher } from 'undici'
 
@@ -14,7 +12,7 @@ import type { Job, JobTable } from './job-table.ts'
 import type { Log } from './log.ts'
 
 const DELAYS_BEFORE_NEXT_MS = [1000, 2000]
-/** Slow hooks must not hold up the others for long. */
+/** Concurrent deliveries, so that slow hooks do not delay the rest for long. */
 const MAX_AT_A_TIME = 16
 const AFTER_FAULT_MS = 5000
 
@@ -22,24 +20,24 @@ export interface HookSenderOptions {
   readonly table: JobTable
   readonly toDocument: (job: Job) => JobDocument
   readonly guard: AddressGuard
-  /** Its connections pass the same guard. */
+  /** Must connect through the same guard. */
   readonly dispatcher: Dispatcher
-  /** For the whole of one notification. */
+  /** Total time of one attempt. */
   readonly timeoutMs: number
   readonly clock: Clock
   readonly log: Log
 }
 
 export interface HookSender {
-  /** Looks for hooks that are due. Called after a job has finished; before the first call nothing is sent. */
+  /** Sends the hooks that are due. Call it after a job finishes; nothing is sent before the first call. */
   wake(): void
-  /** Ends notifications under way; they count as sent. */
+  /** Aborts attempts in progress; they still count. */
   close(): Promise<void>
 }
 
 export function openHookSender(options: HookSenderOptions): HookSender {
   const { table, toDocument, guard, dispatcher, timeoutMs, clock, log } = options
-  /** What is under way, each with its own signal: one for all would gather listeners for as long as this is open. */
+  /** Attempts in progress, each with its own signal: a shared one would accumulate listeners. */
   const sending = new Map<AbortController, Promise<void>>()
   let isClosing = false
   let timer: NodeJS.Timeout | undefined
@@ -56,12 +54,12 @@ export function openHookSender(options: HookSenderOptions): HookSender {
     }
   }
 
-  /** Begins what is due, and says when to look again. */
+  /** Starts the attempts that are due. @returns when the next one is due; null if none is. */
   function sendDue(now: number): number | null {
     const due = table.listHooksDue(now, MAX_AT_A_TIME - sending.size)
     for (const job of due) {
-      // Counted first: a crash from here on may lose this notification, but never makes a fourth. Due again only after
-      // it must have ended, so that no job is here twice.
+      // Counted first: a crash from here on may lose this attempt, but never causes a fourth. Due again only after its
+      // timeout, so that no job has two attempts at once.
       const delayMs = DELAYS_BEFORE_NEXT_MS[job.hookAttempts]
       table.countHookAttempt(job.n, delayMs === undefined ? null : now + timeoutMs + delayMs)
       const abort = new AbortController()
@@ -85,7 +83,7 @@ export function openHookSender(options: HookSenderOptions): HookSender {
     wake()
   }
 
-  /** True when the receiver answered 200. */
+  /** Resolves to whether the receiver answered 200. */
   async function notify(job: Job, signal: AbortSignal): Promise<boolean> {
     const url = new URL(job.hookUrl ?? '')
     guard.checkUrl(url)
@@ -96,7 +94,7 @@ export function openHookSender(options: HookSenderOptions): HookSender {
       body: JSON.stringify(toDocument(job)),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })
-    // What a receiver says beyond its status is not read.
+    // Only the status counts.
     body.on('error', () => undefined).destroy()
     return statusCode === 200
   }

@@ -1,6 +1,6 @@
 /**
- * The package's one entry point: the embedded upstream with its engine, for the gateway to start when it has no key of
- * the real upstream.
+ * The package's only entry point: the embedded upstream with its engine. The gateway starts it if it has no key for the
+ * real upstream.
  */
 import { SwapRefusal } from './engine-contract.ts'
 import { openSwapEngine } from './engine/engine.ts'
@@ -9,7 +9,7 @@ export type { SwapFaceEvent } from './log.ts'
 import { openSwapFace, type SwapFaceOptions } from './swapface.ts'
 
 export interface EmbeddedUpstreamOptions extends Omit<SwapFaceOptions, 'engine'> {
-  /** Folder with the operator's own InsightFace models; null for the built-in ones. */
+  /** Folder of the operator's InsightFace models; null for the built-in ones. */
   readonly modelsDir: string | null
 }
 
@@ -19,15 +19,15 @@ export interface EmbeddedUpstream {
   /** Portraits of people who do not exist, served by the upstream itself. */
   readonly portraits: readonly { readonly name: string; readonly url: string }[]
   /**
-   * Swaps two portraits in the background and drops the results, so that the first caller's swap is nearly as fast as
-   * later ones. Never throws.
+   * Swaps two portraits in the background and discards the results, so that the first caller's swap is nearly as fast
+   * as later ones. Never throws.
    */
   warmUp(): void
-  /** Unfinished jobs are resumed at the next start; none is waited for. */
+  /** Does not wait for unfinished jobs; they resume at the next start. */
   close(): Promise<void>
 }
 
-/** The operator's own models cannot be used. The message says what is wrong and what to do. */
+/** The operator's models cannot be used. The message says what is wrong and what to do. */
 export class ModelsError extends Error {
   override readonly name = 'ModelsError'
 }
@@ -56,7 +56,7 @@ export async function openEmbeddedUpstream({
     warmUp: () => {
       const [target, donor] = PORTRAIT_NAMES
       Promise.all([readPortrait(target), readPortrait(donor)])
-        // Twice: V8 still compiles the pixel loops during the second one.
+        // Twice: V8 is still compiling the pixel loops during the second swap.
         .then(async (pictures) => Promise.all([engine.swap(...pictures), engine.swap(...pictures)]))
         .catch((error: unknown) => {
           if (!isClosing) options.log?.({ event: 'fault', during: 'warm-up', error })

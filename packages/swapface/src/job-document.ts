@@ -1,6 +1,6 @@
 import type { Job } from './job-table.ts'
 
-/** What every finished swap costs, as in the reference's sample. */
+/** Cost of each finished swap, as in the reference's sample. */
 const QUOTA = 3
 
 export interface JobDocument {
@@ -19,9 +19,9 @@ export interface JobDocument {
 }
 
 /**
- * The document that fetch answers and the hook carries: members and order as in the reference, the caller's addresses
- * byte for byte. The same job gives the same document each time.
- * @param baseUrl where the result links are served, without a trailing slash.
+ * Converts a job to the document of fetch and of the hook: members and order as in the reference, the caller's URLs
+ * byte for byte. Deterministic for the same job.
+ * @param baseUrl of the result links, without a trailing slash.
  */
 export function toJobDocument(job: Job, baseUrl: string): JobDocument {
   const { status, message, jobId, targetImage, swapImage, hookUrl, discordPath, cdnPath } = job

@@ -1,12 +1,11 @@
 /**
- * The jobs as they are kept: one row for each, in an embedded database with a
- * write-ahead log and full syncs, so that what a method has returned from is
- * on disk. The row is the truth for queue, fetch and hook alike.
+ * Stored jobs: one row each, in an embedded database with a write-ahead log and full syncs. A write is on disk when its
+ * method returns. The row is the source of truth for queue, fetch and hook.
  *
  *   (none) → ON_QUEUE → SUCCESS | FAILED     a finished row never changes its status
  *
- * The hook of a job is owed from the moment it finishes (`hook_due_at`) and
- * counted before each notification is sent: a crash may lose one, never add one.
+ * A job's hook is pending from the moment the job finishes (`hook_due_at`). Each attempt is counted before it is sent:
+ * a crash may lose an attempt, but never adds one.
  */
 import Database from 'libsql'
 import * as z from 'zod'
@@ -14,21 +13,21 @@ import * as z from 'zod'
 import type { ResultPaths } from './result-links.ts'
 
 const jobRow = z.object({
-  /** The order of submit. */
+  /** Increases in the order of submits. */
   n: z.number(),
   jobId: z.string(),
   targetImage: z.string(),
   swapImage: z.string(),
   hookUrl: z.string().nullable(),
   status: z.enum(['ON_QUEUE', 'SUCCESS', 'FAILED']),
-  /** Why it FAILED, in words for the caller; null otherwise. */
+  /** Why it FAILED, for the caller; null otherwise. */
   message: z.string().nullable(),
-  /** Both set once it is a SUCCESS. */
+  /** Both are set if and only if the status is SUCCESS. */
   discordPath: z.string().nullable(),
   cdnPath: z.string().nullable(),
-  /** How often it has been started; more than once only where a process ended in between. */
+  /** Number of starts; more than one only if a process crashed during the job. */
   starts: z.number(),
-  /** How many notifications have been begun. */
+  /** Number of hook attempts, including one in progress. */
   hookAttempts: z.number(),
 })
 
@@ -38,31 +37,31 @@ export type Job = Readonly<z.infer<typeof jobRow>>
 export type NewJob = Pick<Job, 'jobId' | 'targetImage' | 'swapImage' | 'hookUrl'>
 export type Outcome =
   | { readonly status: 'SUCCESS'; readonly paths: ResultPaths }
-  /** `code` is for the log and not stored. */
+  /** `code` is for the log; it is not stored. */
   | { readonly status: 'FAILED'; readonly message: string; readonly code: string }
 
 export interface JobTable {
-  /** Adds a waiting job; false when its id is taken. */
+  /** Adds a waiting job; false if its id is taken. */
   add(job: NewJob, now: number): boolean
   find(jobId: string): Job | null
-  /** How many jobs are not finished. */
+  /** Returns the number of unfinished jobs. */
   countUnfinished(): number
-  /** The first unfinished job that was submitted after job `n`. */
+  /** Returns the first unfinished job after job `n`; null if there is none. */
   findNext(n: number): Job | null
   countStart(n: number): void
   uncountStart(n: number): void
-  /** Finishes a job, and makes its hook due at once where it has one; false when it was finished already. */
+  /** Finishes a job and makes its hook, if it has one, due at once; false if it was already finished. */
   finish(n: number, outcome: Outcome, now: number): boolean
-  /** Jobs whose hook is owed, the longest due first. */
+  /** Lists jobs whose hook is due, longest overdue first. */
   listHooksDue(now: number, limit: number): readonly Job[]
-  /** When the next hook after `now` is due; null when none is owed. */
+  /** Returns when the next hook after `now` is due; null if there is none. */
   findNextHookDue(now: number): number | null
-  /** Counts one notification, and says when the next one is due; null: this was the last one. */
+  /** Counts one attempt and sets when the next one is due; null if this is the last. */
   countHookAttempt(n: number, nextDueAt: number | null): void
-  /** Says anew when the next notification is due. */
+  /** Reschedules the next attempt. */
   moveHook(n: number, dueAt: number): void
   endHook(n: number): void
-  /** Forgets jobs that finished before `before` and whose hook is no longer owed; answers how many. */
+  /** Deletes jobs that finished before `before` and have no pending hook; returns how many. */
   forgetFinished(before: number): number
   close(): void
 }
@@ -92,7 +91,7 @@ const SCHEMA = `
 const COLUMNS = `n, job_id AS jobId, target_image AS targetImage, swap_image AS swapImage, hook_url AS hookUrl, status,
   message, discord_path AS discordPath, cdn_path AS cdnPath, starts, hook_attempts AS hookAttempts`
 
-/** Opens, and where needed creates, the database file. One process at a time: nothing else writes to it. */
+/** Opens the database file, or creates it. Only one process at a time may use it. */
 export function openJobTable(file: string): JobTable {
   const db = new Database(file)
   db.pragma('journal_mode = WAL')

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 
 import { writeDurably } from '../../../src/lib/files/durable-file.ts'
 
-/** The key that signs result links: made at the first start, then kept in this file, which only its owner may read. */
+/** Reads the key that signs result links; the first call creates the file, readable only by its owner. */
 export async function readOrCreateLinkSecret(path: string): Promise<Buffer> {
   const stored = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null

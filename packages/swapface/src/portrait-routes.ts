@@ -1,4 +1,4 @@
-/** Serves the project's own portraits, so that a first swap needs no picture from elsewhere. */
+/** Serves the project's portraits, so that a first swap needs no other images. */
 import { PORTRAIT_NAMES, readPortrait } from './portraits.ts'
 import { toFailedAnswer, toJsonAnswer, type RestAnswer, type RestRequest, type Route } from './rest-server.ts'
 

@@ -1,10 +1,8 @@
 /**
- * Runs the waiting jobs: downloads both images, swaps, stores the result,
- * finishes the row. Jobs are started in the order of their submits; a few are
- * under way at a time, so that one slow download does not hold up the rest,
- * while the engine works on one after the other. A job under way when the
- * process ends is still unfinished in the table, and is run again at the next
- * start; one that was started three times without an end is failed.
+ * Runs the waiting jobs: downloads both images, swaps, stores the result, finishes the row. Jobs start in the order of
+ * their submits. Up to four run at a time, so that a slow download does not delay the rest; the engine swaps one at a
+ * time. A job that is running when the process ends stays unfinished in the table and runs again at the next start.
+ * After three starts without an end, a job fails.
  */
 import type { Clock } from '../../../src/lib/time/clock.ts'
 import { ImageRefused, type Download } from './download.ts'
@@ -24,7 +22,7 @@ export interface QueueOptions {
   readonly engine: SwapEngine
   readonly links: ResultLinks
   readonly store: ResultStore
-  /** Called after a job has finished, with its row on disk. */
+  /** Called after a finished job's row is on disk. */
   readonly onFinished: () => void
   readonly clock: Clock
   readonly log: Log
@@ -36,7 +34,7 @@ export function openQueue(options: QueueOptions): Queue {
 
 export class Queue {
   readonly #options: QueueOptions
-  /** The jobs in progress. Each has its own signal: a shared one would gather listeners for as long as the queue is open. */
+  /** Jobs in progress. Each has its own signal: a shared one would accumulate listeners. */
   readonly #running = new Map<AbortController, Promise<void>>()
   #isClosing = false
   #lastStarted = 0
@@ -45,7 +43,7 @@ export class Queue {
     this.#options = options
   }
 
-  /** Starts waiting jobs while there is room. Never throws: the job it is called for is safe in the table. */
+  /** Starts waiting jobs up to the limit. Never throws: the jobs are safe in the table. */
   wake(): void {
     if (this.#isClosing) return
     const { table, log } = this.#options
@@ -63,7 +61,7 @@ export class Queue {
     }
   }
 
-  /** Leaves jobs in progress unfinished; waits neither for a download nor for the engine. */
+  /** Aborts jobs in progress and leaves them unfinished. Waits neither for a download nor for the engine. */
   async close(): Promise<void> {
     this.#isClosing = true
     for (const abort of this.#running.keys()) abort.abort()
@@ -102,7 +100,7 @@ export class Queue {
     return { status: 'SUCCESS', paths }
   }
 
-  /** The first refusal ends the other download. */
+  /** A failed download aborts the other one. */
   async #downloadBoth(job: Job, abort: AbortController): Promise<[target: Uint8Array, donor: Uint8Array]> {
     const { download } = this.#options
     const get = async (which: 'target' | 'face', url: string) => {
@@ -138,7 +136,7 @@ class JobFailed extends Error {
   }
 }
 
-/** Settles as the work does, or rejects as soon as the signal aborts. */
+/** Settles like `work`, or rejects as soon as the signal aborts. */
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(new Error('closing'))

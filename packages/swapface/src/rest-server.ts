@@ -1,8 +1,6 @@
 /**
- * The HTTP listener: takes a request apart, hands it to the route that owns
- * its path, and writes the answer. It knows no route itself. A request's body
- * is bounded in bytes and time; a fault of ours is logged and answered with
- * 500 and no detail.
+ * The HTTP listener: parses a request, passes it to the route of its path, and writes the answer. Request bodies are
+ * limited in bytes and time. An internal fault is logged and answered with 500 and no detail.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isIPv6 } from 'node:net'
@@ -13,10 +11,10 @@ import { readJson } from '../../../src/lib/http/read-body.ts'
 import { readErrorCode } from '../../../src/lib/error-code.ts'
 import type { Log } from './log.ts'
 
-/** Three addresses of the longest kind, in UTF-8. */
+/** Fits three URLs of the maximum length, in UTF-8. */
 const MAX_BODY_BYTES = 128 * 1024
 const REQUEST_TIMEOUT_MS = 10_000
-/** How long close() lets answers under way finish. */
+/** How long `close` waits for answers in progress. */
 const DRAIN_MS = 500
 
 export interface RestRequest {
@@ -27,8 +25,8 @@ export interface RestRequest {
   readonly query: string
   readonly headers: IncomingMessage['headers']
   /**
-   * The JSON value of the body; undefined where it is empty.
-   * @throws {Refusal} 413, 415 or 400 for what is too large, of another type, or not JSON.
+   * Reads the JSON value of the body; undefined if the body is empty.
+   * @throws {Refusal} 413 if it is too large, 415 if it has another type, 400 if it is not JSON.
    */
   readJson(): Promise<unknown>
 }
@@ -36,18 +34,18 @@ export interface RestRequest {
 export interface RestAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | number>>
-  /** Opened only when it is sent: never for HEAD. */
+  /** A function is called only when the body is sent: never for HEAD. */
   readonly body: string | Uint8Array | (() => Readable)
 }
 
 export interface Route {
-  /** A path, or where it ends with a slash, everything below it. */
+  /** An exact path, or a prefix if it ends with a slash. */
   readonly path: string
   readonly methods: readonly ('GET' | 'HEAD' | 'POST')[]
   handle(request: RestRequest): RestAnswer | Promise<RestAnswer>
 }
 
-/** An answer that ends the handling of a request where it is thrown. */
+/** Thrown by a handler to end the request with this answer. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly answer: RestAnswer
@@ -61,13 +59,13 @@ export class Refusal extends Error {
 export interface RestServer {
   /** Without a trailing slash. */
   readonly url: string
-  /** What arrives from now on is answered by these routes. Called once, right after opening. */
+  /** Sets the routes. Call it once, right after opening. */
   serve(routes: readonly Route[]): void
-  /** Takes no more connections, and cuts what is not answered within half a second. */
+  /** Stops accepting connections, and closes the open ones after half a second. */
   close(): Promise<void>
 }
 
-/** Resolves once it listens; rejects when the port is taken. */
+/** Resolves when the server listens; rejects if the port is taken. */
 export async function openRestServer(host: string, port: number, log: Log): Promise<RestServer> {
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS })
   await new Promise<void>((resolve, reject) => {
@@ -84,7 +82,7 @@ export async function openRestServer(host: string, port: number, log: Log): Prom
     serve: (routes) => {
       server.on('request', (request, response) => {
         answerRequest(request, response, routes).catch((error: unknown) => {
-          // The answer has begun: a file that cannot be read to its end, or a client that left.
+          // The headers are already sent: a file could not be read to its end, or the client disconnected.
           response.destroy()
           if (!isClientGone(error)) log({ event: 'fault', during: 'answer', error })
         })
@@ -118,7 +116,7 @@ export function toJsonAnswer(status: number, document: unknown): RestAnswer {
   }
 }
 
-/** The document of every refusal, as the reference shows it for 400. */
+/** Returns the document of a refusal, in the form that the reference shows for 400. */
 export function toFailedAnswer(status: number, message: string): RestAnswer {
   return toJsonAnswer(status, { status: 'FAILED', message, data: null })
 }
@@ -148,7 +146,7 @@ async function readValue(request: IncomingMessage): Promise<unknown> {
   throw new Refusal(body.status === 413 ? closing(answer) : answer)
 }
 
-/** The rest of the request is not worth reading: the connection ends with the answer. */
+/** Closes the connection after the answer, so that the rest of the request is not read. */
 function closing(answer: RestAnswer): RestAnswer {
   return { ...answer, headers: { ...answer.headers, connection: 'close' } }
 }

@@ -1,13 +1,11 @@
 /**
- * The addresses of result images: what a link says and whether it is still
- * good. `discordImage` carries when it was issued (`is`), when it ends (`ex`)
- * and a signature over both and the path (`hm`); `cdnImage` has no parameters
- * and is good as long as results are kept. Both name the same file, which is
- * kept by day: `<yyyy-mm-dd>/<32 hex>.<jpg|png>`.
+ * Creates and checks the links of result images. A `discordImage` link contains its time of issue (`is`), its expiry
+ * (`ex`), and a signature over both and the path (`hm`). A `cdnImage` link has no parameters and is valid while the
+ * result is retained. Both refer to the same file: `<yyyy-mm-dd>/<32 hex>.<jpg|png>`.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** Where a result is found: address paths, and the file's path below the results folder. */
+/** URL paths of a result, and the file's path below the results folder. */
 export interface ResultPaths {
   readonly discord: string
   readonly cdn: string
@@ -19,9 +17,9 @@ export type LinkCheck =
   | { readonly verdict: 'ended' | 'forged' | 'unknown' }
 
 export interface ResultLinks {
-  /** Names a fresh result; the names cannot be guessed. */
+  /** Creates the paths of a new result; they cannot be guessed. */
   create(extension: 'jpg' | 'png', now: number): ResultPaths
-  /** Judges the path and the query (without "?") of a request. */
+  /** Checks the path and the query (without "?") of a request. */
   check(path: string, query: string, now: number): LinkCheck
 }
 
@@ -63,7 +61,7 @@ export function createResultLinks(secret: Buffer, lifetimeS: number, retentionDa
   }
 }
 
-/** The start of the day, in epoch milliseconds, that lies `days` before `now`: what is older is no longer kept. */
+/** Returns the start (UTC, epoch milliseconds) of the day `days` before `now`; older results are not retained. */
 export function dayBefore(now: number, days: number): number {
   const dayMs = 86_400_000
   return (Math.floor(now / dayMs) - days) * dayMs
@@ -73,7 +71,7 @@ function toDay(epochS: number): string {
   return new Date(epochS * 1000).toISOString().slice(0, 10)
 }
 
-/** A 19-digit number in the manner of the ids in the reference's sample links. */
+/** Returns a random 19-digit number, like the ids in the reference's sample links. */
 function createSnowflake(): string {
   return (10n ** 18n + BigInt(`0x${randomBytes(7).toString('hex')}`)).toString()
 }

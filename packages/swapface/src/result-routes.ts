@@ -1,7 +1,6 @@
 /**
- * Serves result images: `discordImage` links until they end, with the text and
- * code that Discord's CDN has for one that ended; `cdnImage` links as long as
- * results are kept. As at the real ones, no CORS header is sent.
+ * Serves result images: `discordImage` links until they expire, `cdnImage` links while the result is retained. An
+ * expired link gets the status and text of Discord's CDN. Like the real services, no CORS header is sent.
  */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -33,7 +32,7 @@ export function createResultRoutes(links: ResultLinks, store: ResultStore, clock
 async function answerFile(path: string, known: string | undefined): Promise<RestAnswer> {
   const found = await stat(path).catch(() => null)
   if (found === null) return toTextAnswer(404, ENDED)
-  // A result's name is random and its bytes never change: the name is the version.
+  // A result's name is unique and its bytes never change, so the name identifies the version.
   const etag = `"${basename(path)}"`
   const headers = { etag, 'last-modified': found.mtime.toUTCString() }
   if (known === etag) return { status: 304, headers, body: '' }

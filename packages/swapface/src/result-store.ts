@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import { writeDurably } from '../../../src/lib/files/durable-file.ts'
 
 export interface ResultStore {
-  /** Resolves once the file is on disk; a reader never sees half of it. */
+  /** Writes a file atomically; resolves when it is on disk. */
   put(file: string, bytes: Uint8Array): Promise<void>
-  /** Where a stored file lies. */
+  /** Returns the full path of a stored file. */
   toPath(file: string): string
-  /** Removes the results of the days before `before` (epoch milliseconds). */
+  /** Deletes the results of the days before `before` (epoch milliseconds). */
   forget(before: number): Promise<void>
 }
 
-/** Keeps result images below `dir`, one folder for each day (`2026-01-31`), so that ageing is removing folders. */
+/** Stores result images below `dir`, one folder per day (`2026-01-31`), so that expiry deletes whole folders. */
 export function createResultStore(dir: string): ResultStore {
   const toPath = (file: string) => join(dir, file)
 

@@ -1,8 +1,7 @@
 /**
- * The two calls of the reference, to the letter: submit and fetch. A submit
- * is answered with SUCCESS only after its job is on disk. What the reference
- * leaves open is decided here: an unknown job id is 404 with a FAILED document
- * and no data, and a queue that is full is 499.
+ * The reference's two calls, submit and fetch. A submit is answered with SUCCESS only after its job is on disk. Two
+ * cases that the reference leaves open: an unknown job id gets 404 with a FAILED document and no data, a full queue
+ * gets 499.
  */
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
 
@@ -19,7 +18,7 @@ export interface SwapApiOptions {
   readonly apiKey: string
   readonly table: JobTable
   readonly toDocument: (job: Job) => JobDocument
-  /** Unfinished jobs, those under way included, from which on a submit is refused. */
+  /** Submits are refused at this number of unfinished jobs, running ones included. */
   readonly maxWaiting: number
   /** Called after a job has been committed. */
   readonly onSubmitted: () => void
@@ -33,7 +32,7 @@ export function createSwapApi(options: SwapApiOptions): readonly Route[] {
 
   function checkKey({ headers }: RestRequest): void {
     const key = headers['tt-api-key']
-    // Hashes have one length, which the constant-time comparison needs.
+    // The constant-time comparison needs equal lengths, so hashes are compared.
     if (typeof key === 'string' && timingSafeEqual(toHash(key), keyHash)) return
     throw new Refusal(toJsonAnswer(401, { status: 'FAILED', message: 'TT-API-KEY is missing or wrong.' }))
   }
@@ -88,7 +87,7 @@ function toRecord(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {}
 }
 
-/** 18 digits as in the reference: the time in milliseconds, then five at random. */
+/** Creates an id with 18 digits, as in the reference: the time in milliseconds, then five random digits. */
 function createJobId(now: number): string {
   return `SWAP-FACE-${now}${String(randomInt(100_000)).padStart(5, '0')}`
 }

@@ -1,8 +1,7 @@
 /**
- * The embedded upstream: the REST service of the reference on one local
- * address, with its own queue, database and results. A program of its own,
- * which knows nothing of the gateway. Everything it keeps is below
- * `<dataDir>/swapface`; what was accepted before a crash is done after it.
+ * The embedded upstream: the reference's REST service on one local address, with its own queue, database and results.
+ * It knows nothing of the gateway. All its data is below `<dataDir>/swapface`. Jobs accepted before a crash are
+ * finished after it.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -30,48 +29,49 @@ import { createResultStore } from './result-store.ts'
 import { createSwapApi } from './swap-api.ts'
 import { openSweeper } from './sweeper.ts'
 
-/** How long results and finished jobs are kept. */
+/** Retention of results and finished jobs. */
 const KEPT_DAYS = 30
 
 export interface SwapFaceOptions {
-  /** A loopback address: the service is meant for the program that starts it. */
+  /** A loopback address: only the program that starts the service uses it. */
   readonly host: string
-  /** 0 takes any free port. */
+  /** 0 selects a free port. */
   readonly port: number
-  /** What callers send as TT-API-KEY. */
+  /** The expected TT-API-KEY header. */
   readonly apiKey: string
   readonly dataDir: string
   /**
-   * Exact `host` or `host:port` entries that downloads and hooks may reach although they are private. The service's
-   * own address is always among them: its portraits are served there.
+   * Exact `host` or `host:port` entries that downloads and hooks may reach even if they are private. The service's own
+   * address is always allowed, because it serves the portraits.
    */
   readonly allowedPrivateHosts: readonly string[]
   /** Closed with the service. Default: the face-swap engine. */
   readonly engine?: SwapEngine
   readonly log?: Log
   readonly clock?: Clock
-  /** Unfinished jobs from which on a submit is refused with 499. Default 100. */
+  /** Submits are refused with 499 at this number of unfinished jobs. Default 100. */
   readonly maxWaiting?: number
-  /** How long a `discordImage` link is good. Default a day. */
+  /** Lifetime of a `discordImage` link. Default one day. */
   readonly linkLifetimeS?: number
-  /** For each of the two images. Default 15 s. */
+  /** Per image. Default 15 s. */
   readonly downloadTimeoutMs?: number
-  /** For each of the two images. Default MAX_IMAGE_BYTES. */
+  /** Per image. Default MAX_IMAGE_BYTES. */
   readonly maxImageBytes?: number
-  /** For each notification of a hook. Default 10 s. */
+  /** Per hook attempt. Default 10 s. */
   readonly hookTimeoutMs?: number
 }
 
 export interface SwapFace {
   /** `http://<host>:<port>`. */
   readonly url: string
-  /** Leaves unfinished jobs for the next start; waits for none of them. */
+  /** Does not wait for unfinished jobs; they resume at the next start. */
   close(): Promise<void>
 }
 
 /**
- * Resolves once it takes requests; unfinished jobs and owed hooks of an earlier process are under way by then.
- * @throws when the port is taken or `dataDir` cannot be used; nothing is left open.
+ * Resolves when the service accepts requests; it has then resumed the unfinished jobs and pending hooks of an earlier
+ * process.
+ * @throws if the port is taken or `dataDir` cannot be used. Nothing is left open.
  */
 export async function openSwapFace(options: SwapFaceOptions): Promise<SwapFace> {
   const { host, port, apiKey, engine = openSwapEngine(), clock = systemClock, log = () => undefined } = options
@@ -82,7 +82,7 @@ export async function openSwapFace(options: SwapFaceOptions): Promise<SwapFace> 
     closers.add(() => engine.close())
     const dir = join(options.dataDir, 'swapface')
     await mkdir(options.dataDir, { recursive: true })
-    // Hook addresses are secrets of whoever submitted them.
+    // The database contains hook addresses, which are secrets of the callers.
     await mkdir(dir, { recursive: true, mode: 0o700 })
     await mkdir(join(dir, 'results'), { recursive: true })
     const links = createResultLinks(await readOrCreateLinkSecret(join(dir, 'link-secret')), linkLifetimeS, KEPT_DAYS)
@@ -96,7 +96,7 @@ export async function openSwapFace(options: SwapFaceOptions): Promise<SwapFace> 
 
     const guard = createAddressGuard({ allowedHosts: [...options.allowedPrivateHosts, url.slice('http://'.length)] })
     const dispatcher = new Agent({
-      // A connection serves one request, so that none stays open to a host that is not ours.
+      // One request per connection, so that none stays open to a third party's host.
       pipelining: 0,
       connect: createGuardedConnector(guard, (lookup) => buildConnector({ lookup, timeout: 10_000 })),
     })

@@ -7,11 +7,11 @@ import type { ResultStore } from './result-store.ts'
 const EVERY_MS = 86_400_000
 
 export interface Sweeper {
-  /** Waits for a sweep under way. */
+  /** Waits for a sweep in progress. */
   close(): Promise<void>
 }
 
-/** Removes finished jobs and results that are older than `retentionDays`: now, and then once a day. */
+/** Deletes finished jobs and results older than `retentionDays`: at once, then once a day. */
 export function openSweeper(
   table: JobTable,
   store: ResultStore,

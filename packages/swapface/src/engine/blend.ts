@@ -1,7 +1,6 @@
 /**
- * Joins donor and target band by band: fine detail changes over within a few pixels, slow shading over many, so that
- * neither a seam nor a ghost is left. Since a pyramid is linear it is built of the difference alone: what comes out is
- * what has to be added to the target.
+ * Multi-band blending of donor and target with a Laplacian pyramid: fine detail is blended over a few pixels, slow
+ * shading over many, which avoids both seams and ghosts. A pyramid is linear, so it is built from the difference only.
  */
 import type { FloatPicture, Plane } from './picture.ts'
 
@@ -11,7 +10,7 @@ interface Band {
   readonly values: Float32Array
 }
 
-/** @returns the change to the target, three floats a pixel, -255 to 255. */
+/** @returns the change to add to the target, three floats per pixel, -255 to 255. */
 export function blendDifference(
   target: FloatPicture,
   donor: FloatPicture,
@@ -58,7 +57,7 @@ function multiply(values: Float32Array, share: Float32Array): void {
   }
 }
 
-/** Half the size by means of 2 x 2; a last odd row or column counts twice. */
+/** Halves the size by averaging 2 x 2 blocks; a last odd row or column counts twice. */
 function reduce(band: Band, channels: number): Band {
   const width = Math.ceil(band.width / 2)
   const height = Math.ceil(band.height / 2)

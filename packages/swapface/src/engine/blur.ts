@@ -1,4 +1,4 @@
-/** Box blurs on planes; two in a row are near enough to a Gaussian for every purpose here. Edges repeat. */
+/** Box blurs on planes. Two passes approximate a Gaussian well enough here. Edge pixels are repeated. */
 import { createPlane, type FloatPicture, type Plane } from './picture.ts'
 
 /** Blurs in place, close to a Gaussian of `sigma` pixels. */
@@ -31,12 +31,12 @@ function blurLine(
     const leaves = i - radius - 1
     sum += enters < count ? (from[start + enters * step] ?? 0) : last
     to[start + i * step] = sum * share
-    // Subtracted after use, so that the window is whole at each place.
+    // Subtracted after use, so that the window is complete at each position.
     sum -= leaves + 1 > 0 ? (from[start + (leaves + 1) * step] ?? 0) : first
   }
 }
 
-/** Mean over blocks of `factor` x `factor`, the last ones smaller where the size does not divide. */
+/** Averages blocks of `factor` x `factor`; the last ones are smaller if the size is not a multiple. */
 export function shrinkPicture(picture: FloatPicture, factor: number): FloatPicture {
   const width = Math.ceil(picture.width / factor)
   const height = Math.ceil(picture.height / factor)
@@ -71,7 +71,7 @@ function addRow(
   }
 }
 
-/** Enlarges a plane that was made on blocks of `factor` x `factor`, bilinearly. */
+/** Enlarges a plane of blocks of `factor` x `factor` bilinearly. */
 export function growPlane(plane: Plane, factor: number, width: number, height: number): Plane {
   if (factor === 1) return plane
   const grown = createPlane(width, height)
@@ -98,7 +98,7 @@ function growRow(from: Plane, factor: number, row: number, to: Plane): void {
   }
 }
 
-/** The largest value within `radius` columns and rows. */
+/** Dilation: the largest value within `radius` columns and rows. */
 export function widenPlane(plane: Plane, radius: number): Plane {
   const { width, height, values } = plane
   const across = createPlane(width, height)
@@ -108,7 +108,7 @@ export function widenPlane(plane: Plane, radius: number): Plane {
   return wide
 }
 
-/** The smallest value within `radius` columns and rows. */
+/** Erosion: the smallest value within `radius` columns and rows. */
 export function narrowPlane(plane: Plane, radius: number): Plane {
   const wide = widenPlane({ ...plane, values: plane.values.map((value) => -value) }, radius)
   return { ...wide, values: wide.values.map((value) => -value) }

@@ -1,21 +1,21 @@
 /**
- * The colour space in which tones are compared and moved: l = ln(Y + 0.006), where light that doubles is a step that
- * stays the same on dark and bright skin, and CIELAB's a and b. Interleaved like RGB. Roots and powers are tabulated: they
- * were half of the time of a swap's arithmetic.
+ * The colour space in which tones are compared and shifted: l = ln(Y + 0.006), in which doubling the light is nearly
+ * the same step on dark and bright skin, and CIELAB's a and b. Interleaved like RGB. Roots and powers are tabulated,
+ * because they took half the time of a swap's arithmetic.
  *
  * Shifting plain CIELAB turns lids teal, shifting logarithms of R, G and B turns shadows violet; this mix does neither.
  */
 import type { FloatPicture } from './picture.ts'
 
 const DARKEST = 0.006
-// Fine enough to be read without interpolation: the nearest entry is off by less than a twentieth of a grey level.
+// Needs no interpolation: the nearest entry is off by less than a twentieth of a grey level.
 const STEPS = 8192
 const LINEAR_STEPS = 16
 const LINEAR = Float32Array.from({ length: 255 * LINEAR_STEPS + 1 }, (_, i) => {
   const s = i / LINEAR_STEPS / 255
   return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4
 })
-// Over the square root, which spreads the entries like the eye does; even ones are too coarse in the dark.
+// Indexed by the square root: evenly spaced entries are too coarse for dark values.
 const ENCODED = Float32Array.from({ length: STEPS + 1 }, (_, i) => {
   const c = (i / STEPS) ** 2
   return 255 * (c <= 0.0031308 ? c * 12.92 : 1.055 * c ** (1 / 2.4) - 0.055)
@@ -42,7 +42,7 @@ export function writeTone(r: number, g: number, b: number, into: Float32Array, a
   into[at + 2] = 200 * (fy - fz)
 }
 
-/** The way back; colours outside sRGB are cut off at its border. */
+/** Inverse of `writeTone`; clips colours outside sRGB. */
 export function writeRgb(l: number, a: number, b: number, into: Float32Array, at: number): void {
   const fy = toRootOfLog(l)
   const x = fromLabRoot(fy + a / 500)
@@ -60,7 +60,7 @@ export function toTone(picture: FloatPicture): Float32Array {
   return tone
 }
 
-/** CIELAB lightness, 0 to 100, of l. */
+/** Converts l to CIELAB lightness, 0 to 100. */
 export function toLightness(l: number): number {
   return 116 * toRootOfLog(l) - 16
 }
@@ -80,7 +80,7 @@ function toLabRoot(t: number): number {
   return ROOT[(Math.sqrt(share) * STEPS + 0.5) | 0] ?? 0
 }
 
-/** CIELAB's root of Y, straight from l. */
+/** CIELAB's root of Y, computed from l. */
 function toRootOfLog(l: number): number {
   const share = (l - LOG_FROM) / LOG_SPAN
   return LOG_ROOT[((share < 0 ? 0 : share > 1 ? 1 : share) * STEPS + 0.5) | 0] ?? 0

@@ -1,12 +1,12 @@
 /**
- * The part of the target that is worked on, and its way back. Work is done on at most WORK_SIDE pixels of face; where the
- * target has more, the changed face is enlarged, and around it the enlarged change is added to the target's own pixels,
- * so that hair beside the face keeps its full detail.
+ * Crops the working area from the target and pastes the change back. The face has at most WORK_SIDE working pixels. If
+ * it is larger, the changed face is enlarged; around it the enlarged change is added to the target's own pixels, so
+ * that hair beside the face keeps its full detail.
  */
 import { createFloatPicture, type FloatPicture, type Picture, type Plane } from './picture.ts'
 import { getLevel, sampleGrid, type Pyramid } from './pyramid.ts'
 
-/** A box in the picture in whole pixels, and how many working pixels one of its pixels becomes (at most 1). */
+/** A box in the picture in whole pixels, and the number of working pixels per picture pixel (at most 1). */
 export interface Crop {
   readonly left: number
   readonly top: number
@@ -15,13 +15,13 @@ export interface Crop {
   readonly scale: number
 }
 
-// The mask ends inside the outline; the margin only keeps the blurs off the border.
+// The mask ends inside the outline; the margin keeps the blurs away from the border.
 const MARGIN = 0.08
 const WORK_SIDE = 560
-// Below this a large target would be painted with less than its own detail for want of a donor with more.
+// A large target keeps at least this resolution, even if the donor has less detail.
 const LEAST_WORK_SIDE = 320
 
-/** @returns null where nothing of the face lies within the picture. */
+/** @returns null if no part of the face is inside the picture. */
 export function planCrop(points: Float32Array, picture: Pyramid, faceSize: number, donorFaceSize: number): Crop | null {
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity]
   for (let i = 0; i < points.length; i += 3) {
@@ -67,7 +67,7 @@ export function toCropPoints(points: Float32Array, crop: Crop): Float32Array {
   })
 }
 
-/** Writes the change into the picture, in place. Pixels whose change is 0 keep their exact value. */
+/** Applies the change to the picture in place. Pixels whose change and mask are 0 keep their exact value. */
 export function pasteChange(picture: Picture, crop: Crop, work: FloatPicture, change: Float32Array, mask: Plane): void {
   if (crop.scale === 1) {
     for (let row = 0; row < crop.height; row++) pasteRow(picture, crop, change, row)
@@ -81,7 +81,7 @@ export function pasteChange(picture: Picture, crop: Crop, work: FloatPicture, ch
   }
 }
 
-// The change, the working picture, and the mask.
+// Three values of the change, three of the working picture, one of the mask.
 const GROWN = 7
 
 function joinPlanes(change: Float32Array, work: Float32Array, mask: Float32Array): Float32Array {
@@ -96,7 +96,7 @@ function joinPlanes(change: Float32Array, work: Float32Array, mask: Float32Array
   return joined
 }
 
-/** One row of the enlarged planes, bilinearly; only the row, since a large face has millions of pixels. */
+/** Enlarges one row bilinearly. Row by row, because all planes of a large face would need too much memory. */
 function growRow(from: Float32Array, width: number, height: number, at: number, into: Float32Array): void {
   const count = into.length / GROWN
   const y = Math.min(height - 1, Math.max(0, at))

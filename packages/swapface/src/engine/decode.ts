@@ -1,4 +1,4 @@
-/** Turns an image from outside into upright 8-bit sRGB pixels. */
+/** Decodes an untrusted image into upright 8-bit sRGB pixels. */
 import { decodeImage as decodePixels, readImage } from '../../../../src/lib/image/image-decoder.ts'
 import { ImageError } from '../../../../src/lib/image/image-error.ts'
 import { SwapRefusal } from '../engine-contract.ts'
@@ -6,15 +6,15 @@ import type { Picture } from './picture.ts'
 
 export interface DecodedImage {
   readonly picture: Picture
-  /** One byte a pixel; null where the picture is opaque. */
+  /** One byte per pixel; null if the picture is opaque. */
   readonly alpha: Uint8Array | null
 }
 
 export interface DecodeOptions {
-  /** How messages call the picture. */
+  /** The name of the picture in messages. */
   readonly name: 'target' | 'face'
   readonly maxPixels: number
-  /** Larger pictures are reduced to it. */
+  /** Larger pictures are scaled down to it. */
   readonly maxSide?: number
 }
 
@@ -28,7 +28,7 @@ export async function decodeImage(
     return await decodePixels(image, async (upright) => {
       if (maxSide !== undefined) upright.resize(maxSide, maxSide, { fit: 'inside', withoutEnlargement: true })
       const { data, info } = await upright.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
-      // A plain view: a Buffer is another kind of array to the compiler, and every kernel would be compiled twice.
+      // A plain Uint8Array: V8 would compile every kernel a second time for Buffers.
       const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
       return splitChannels(pixels, info.width, info.height, info.channels)
     })
@@ -40,7 +40,7 @@ export async function decodeImage(
   }
 }
 
-/** Grey, grey and alpha, RGB, or RGB and alpha to RGB and, where anything is not opaque, alpha. */
+/** Splits 1 to 4 channels (grey or RGB, with or without alpha) into RGB and alpha; null if all pixels are opaque. */
 export function splitChannels(data: Uint8Array, width: number, height: number, channels: number): DecodedImage {
   if (channels === 3) return { picture: { width, height, rgb: data }, alpha: null }
   const count = width * height

@@ -1,20 +1,20 @@
 /**
- * Finds faces of any size and at any turn in the picture plane. The detector sees 256 x 256 pixels, so the picture is
- * shown to it in views: whole; from further away (close-ups); turned by quarters; and, where the faces are small, in
- * overlapping tiles. What one view finds the next may find again: the surer one stays.
+ * Finds faces of any size and rotation in the picture plane. The detector takes 256 x 256 pixels, so it runs on several
+ * views: the whole picture; a wider view, for close-ups; rotations by 90°; and, if the faces are small, overlapping
+ * tiles. Detections of the same face are merged; the most confident one wins.
  */
 import { DETECTOR_SIZE, type DetectorOutput, type FaceModels } from './models.ts'
 import { sampleGrid, toSquareGrid, type Pyramid } from './pyramid.ts'
 
-/** A face as the detector sees it: a square in picture coordinates. */
+/** A detection: a square in picture coordinates. */
 export interface DetectedFace {
   readonly x: number
   readonly y: number
   readonly size: number
-  /** Turn of the eye line, clockwise, in radians: 0 is upright. */
+  /** Rotation of the eye line, clockwise, in radians; 0 is upright. */
   readonly roll: number
   readonly score: number
-  /** Found in a tile or a turned view, where chance patterns pass more often: the mesh has to be surer of it. */
+  /** Found in a tile or a rotated view. These have more false positives, so the mesh needs a higher confidence. */
   readonly doubtful: boolean
 }
 
@@ -30,7 +30,7 @@ const MIN_DOUBTFUL_SCORE = 0.6
 // Strips of extreme proportions would need thousands of tiles.
 const MAX_TILES = 40
 
-/** The faces of a picture, the largest first; their turn may still be wrong by a half, see `uprightFace`. */
+/** Returns the faces of a picture, largest first. A face may still be upside down; see `uprightFace`. */
 export function detectFaces(models: FaceModels, pyramid: Pyramid): DetectedFace[] {
   const { width, height } = pyramid
   const long = Math.max(width, height)
@@ -55,9 +55,9 @@ export function detectFaces(models: FaceModels, pyramid: Pyramid): DetectedFace[
 }
 
 /**
- * The eye line of a face that is upside down is often read the wrong way round, and the mesh then fits with full
- * confidence; the detector itself is surer of the face the right way up. A last look at the turn that was found makes
- * the eye line exact.
+ * Corrects the rotation of a face. The detector often reads the eye line of an upside-down face the wrong way round,
+ * and the mesh then fits with full confidence. The detector is more confident if the face is upright, so this tries
+ * four rotations, and detects once more at the best one to refine the eye line.
  */
 export function uprightFace(models: FaceModels, pyramid: Pyramid, face: DetectedFace): DetectedFace {
   if (Math.abs(face.roll) < Math.PI / 3 && face.score > 0.85 && !face.doubtful) return face
@@ -70,7 +70,7 @@ export function uprightFace(models: FaceModels, pyramid: Pyramid, face: Detected
   return { ...chosen, score: Math.max(chosen.score, face.score), doubtful: face.doubtful }
 }
 
-/** The same face seen close and turned by `angle`; with a score of 0 where it is not seen so. */
+/** Detects the same face again, close up and rotated by `angle`; its score is 0 if it is not found. */
 function lookAgain(models: FaceModels, pyramid: Pyramid, face: DetectedFace, angle: number): DetectedFace {
   const seen = detectInView(models, pyramid, { x: face.x, y: face.y, size: face.size * 2, angle }, false)
   return seen.find((one) => overlap(one, face) > 0.2) ?? { ...face, score: 0 }
@@ -110,7 +110,7 @@ function detectInView(models: FaceModels, pyramid: Pyramid, view: View, doubtful
   )
 }
 
-/** Turns the raw outputs into squares in pixels of the detector's input. */
+/** Converts the raw outputs to squares in pixels of the detector's input. */
 export function decodeDetections(output: DetectorOutput, minScore: number): Omit<DetectedFace, 'doubtful'>[] {
   const { logits, regressions } = output
   const minLogit = Math.log(minScore / (1 - minScore))
@@ -124,7 +124,7 @@ export function decodeDetections(output: DetectorOutput, minScore: number): Omit
       x: at(0) + centre.x,
       y: at(1) + centre.y,
       size: Math.max(at(2), at(3)),
-      // Points 0 and 1 are the eyes, the one on the picture's left first.
+      // Points 0 and 1 are the eyes, the left one in the picture first.
       roll: Math.atan2(at(7) - at(5), at(6) - at(4)),
       score: 1 / (1 + Math.exp(-logit)),
     })
@@ -132,14 +132,14 @@ export function decodeDetections(output: DetectorOutput, minScore: number): Omit
   return faces
 }
 
-/** 16 x 16 places with two anchors each, then 8 x 8 with six. */
+/** The grid has 16 x 16 cells with two anchors each, then 8 x 8 cells with six. */
 function getAnchor(anchor: number): { x: number; y: number } {
   const [stride, cell] = anchor < 512 ? [16, anchor >> 1] : [32, Math.floor((anchor - 512) / 6)]
   const columns = DETECTOR_SIZE / stride
   return { x: ((cell % columns) + 0.5) * stride, y: (Math.floor(cell / columns) + 0.5) * stride }
 }
 
-/** Joins detections of the same face, weighted by score, as the network was trained for; the surest first. */
+/** Merges detections of the same face, weighted by score, as the network was trained for; most confident first. */
 export function joinFaces(faces: readonly DetectedFace[]): DetectedFace[] {
   const waiting = faces.toSorted((a, b) => Number(a.doubtful) - Number(b.doubtful) || b.score - a.score)
   const joined: DetectedFace[] = []

@@ -1,6 +1,6 @@
 /**
- * Turns the finished pixels into a file: JPEG, or PNG if the target has transparency. None of the inputs' metadata is in
- * it. Its own metadata says that it is a composite made with trained models (XMP, IPTC digital source type).
+ * Encodes the result: JPEG, or PNG if the target has transparency. The file has none of the inputs' metadata. Its own
+ * metadata declares a composite made with trained models (XMP, IPTC digital source type).
  */
 import sharp, { type Sharp } from 'sharp'
 
@@ -18,14 +18,14 @@ export interface EncodedImage {
 
 export const SOFTWARE_NAME = 'swapface-gateway embedded engine'
 const XMP = toXmp({ digitalSourceType: COMPOSITE_WITH_TRAINED_MEDIA, aigcLabel: null }, SOFTWARE_NAME)
-/** Tried in turn until the file has at most MAX_IMAGE_BYTES: a result that is larger could be neither copied nor reused. */
+/** Tried in order until the file has at most MAX_IMAGE_BYTES: a larger result could be neither copied nor reused. */
 const JPEG_ENCODINGS = [
   { quality: 92, chromaSubsampling: '4:4:4' },
   { quality: 85, chromaSubsampling: '4:2:0' },
   { quality: 70, chromaSubsampling: '4:2:0' },
 ] as const
 
-/** @throws {SwapRefusal} IMAGE_TOO_LARGE for a result with transparency that no PNG of that size can hold. */
+/** @throws {SwapRefusal} IMAGE_TOO_LARGE if the file exceeds MAX_IMAGE_BYTES in every encoding. */
 export async function encodeImage({ picture, alpha }: DecodedImage): Promise<EncodedImage> {
   const { width, height } = picture
   if (alpha !== null) {
@@ -37,7 +37,7 @@ export async function encodeImage({ picture, alpha }: DecodedImage): Promise<Enc
     if (image.byteLength <= MAX_IMAGE_BYTES) return { image, contentType: 'image/png', width, height }
   } else {
     for (const encoding of JPEG_ENCODINGS) {
-      // Optimised Huffman tables would take most of the time, and 6 bytes a pixel.
+      // Optimised Huffman tables would take most of the time, and 6 bytes per pixel.
       const image = await openMarked(picture)
         .jpeg({ ...encoding, optimiseCoding: false })
         .toBuffer()

@@ -1,8 +1,8 @@
 /**
- * Owns the one worker thread that swaps faces, so that the event loop of its caller stays free. Jobs run one
- * at a time, in the order in which they came: inference is single-threaded and memory is counted for one job. The worker
- * is started by the first job, holds the process open only while it works, and is replaced when it dies or when a job
- * outlasts its time limit. How many jobs may wait is the caller's business.
+ * Owns the worker thread that swaps faces, so that the caller's event loop stays free. Jobs run one at a time, first
+ * in, first out: inference is single-threaded, and memory is budgeted for one job. The first job starts the worker. The
+ * worker keeps the process alive only while it works, and is replaced when it dies or when a job exceeds its time
+ * limit. The caller limits the number of waiting jobs.
  */
 import { Worker } from 'node:worker_threads'
 
@@ -15,26 +15,26 @@ import type { WorkerAnswer, WorkerOptions, WorkerOrder } from './worker.ts'
 export { SwapRefusal, type SwapEngine, type SwapRefusalCode } from '../engine-contract.ts'
 
 export interface SwapEngineOptions {
-  /** From the moment the worker is given the job, its own start included. Default 60 000. */
+  /** From handing the job to the worker, including the worker's start. Default 60 000. */
   readonly jobTimeLimitMs?: number
-  /** Of either picture, before it is decoded. Default MAX_IMAGE_PIXELS. */
+  /** Per picture, checked before decoding. Default MAX_IMAGE_PIXELS. */
   readonly maxPixels?: number
   /** Which of the target's faces are replaced. Default 'largest'. */
   readonly faces?: TargetFaces
-  /** Folder with the operator's own InsightFace models, used instead of the built-in ones. Default: none. */
+  /** Folder of the operator's InsightFace models, used instead of the built-in ones. Default: none. */
   readonly modelsDir?: string | null
 }
 
 export interface EmbeddedSwapEngine extends SwapEngine {
   /**
-   * Resolves once swaps can be done with the operator's own models; at once where the built-in ones are used.
-   * @throws {SwapRefusal} ENGINE_FAILED, with what is missing and what to do about it.
+   * Resolves when the operator's models are loaded; at once for the built-in ones.
+   * @throws {SwapRefusal} ENGINE_FAILED; the message says what is wrong and what to do.
    */
   ready(): Promise<void>
 }
 
 interface Job {
-  /** Null asks only whether swaps can be done. */
+  /** Null only checks whether the models load. */
   readonly pictures: { readonly target: Uint8Array; readonly donor: Uint8Array } | null
   readonly resolve: (image: EncodedImage | null) => void
   readonly reject: (refusal: SwapRefusal) => void
@@ -51,7 +51,7 @@ class WorkerSwapEngine implements EmbeddedSwapEngine {
   readonly #waiting: Job[] = []
   #running: { readonly job: Job; readonly timer: NodeJS.Timeout } | null = null
   #worker: Worker | null = null
-  /** Settles when all workers that were stopped have ended. */
+  /** Settles when all terminated workers have exited. */
   #stopped: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
@@ -102,9 +102,9 @@ class WorkerSwapEngine implements EmbeddedSwapEngine {
   #startWorker(): Worker {
     const started = new Worker(findEntry(), {
       workerData: this.#workerOptions,
-      // The loaders and the inspector of the process must not run in the thread.
+      // The process's loaders and inspector must not run in the thread.
       execArgv: [],
-      // What the libraries print is not passed on.
+      // Discards the output of the libraries.
       stdout: true,
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: 512 },
@@ -136,7 +136,7 @@ class WorkerSwapEngine implements EmbeddedSwapEngine {
     this.#settle({ refusal: { code: 'TIMED_OUT', message: `The swap took longer than ${seconds} s and was stopped.` } })
   }
 
-  /** Ends the job that is running, if there is one, and starts the next. */
+  /** Settles the running job, if any, and starts the next. */
   #settle(answer: WorkerAnswer): void {
     if (this.#running === null) return
     const { job, timer } = this.#running
@@ -148,12 +148,12 @@ class WorkerSwapEngine implements EmbeddedSwapEngine {
   }
 }
 
-/** Copies: the caller keeps its bytes, and a view would drag the whole buffer it looks into along. */
+/** Copies the bytes: they are transferred, the caller keeps its own, and a view would transfer its whole buffer. */
 function toOrder({ target, donor }: NonNullable<Job['pictures']>): WorkerOrder {
   return { target: new Uint8Array(target), donor: new Uint8Array(donor) }
 }
 
-/** Unbuilt, the thread has to bring its own TypeScript loader: Node 20 does not pass one on to threads. */
+/** From source, the thread must register its own TypeScript loader: Node 20 does not pass one on to threads. */
 function findEntry(): URL {
   if (import.meta.url.endsWith('.js')) return new URL('./worker.js', import.meta.url)
   const loader = import.meta.resolve('tsx/esm/api')

@@ -1,13 +1,13 @@
 /**
- * Which parts of the two faces look at the camera. A cheek that the donor's picture shows only from the side has no
- * colour worth stretching: there the other cheek is read, and where neither is seen the target keeps its own.
+ * Finds the parts of both faces that face the camera. A cheek that the donor's picture shows only from the side has too
+ * little colour to stretch: the other cheek is read instead, and if neither is visible the target keeps its own.
  */
 import { MESH_TRIANGLES } from './mesh-tables.ts'
 import { MESH_POINTS, MIRROR_POINT } from './mesh.ts'
 import { smoothstep } from './picture.ts'
 import { FIELD_VALUES } from './warp.ts'
 
-/** 1 for a mesh point that looks at the camera, 0 for one seen from the side, below 0 behind the horizon. */
+/** Returns for each mesh point: 1 if it faces the camera, 0 if seen from the side, below 0 if it faces away. */
 export function findFacing(points: Float32Array): Float32Array {
   const normals = new Float32Array(MESH_POINTS * 3)
   for (let t = 0; t < MESH_TRIANGLES.length; t += 3) {
@@ -20,7 +20,7 @@ export function findFacing(points: Float32Array): Float32Array {
     facing[i] = z / Math.max(1e-9, Math.hypot(x, y, z))
     sum += facing[i] ?? 0
   }
-  // The order of a triangle's corners is the mesh's choice, and a mirrored mesh turns it round; most of a face is seen.
+  // The winding order of the triangles is arbitrary, and reversed in a mirrored mesh. Most of a face is visible.
   return sum < 0 ? facing.map((value) => -value) : facing
 }
 
@@ -41,7 +41,7 @@ function addNormal(points: Float32Array, a: number, b: number, c: number, normal
   }
 }
 
-/** What each mesh point carries into the warp field; see `WarpField`. */
+/** Returns the values of each mesh point for the warp field; see `WarpField`. */
 export function carryValues(
   texture: Float32Array,
   donorFacing: Float32Array,
@@ -52,7 +52,7 @@ export function carryValues(
     const other = MIRROR_POINT[i] ?? 0
     const own = donorFacing[i] ?? 0
     const opposite = donorFacing[other] ?? 0
-    // On the middle line both are the same place.
+    // On the middle line both are the same point.
     const share = opposite > own + 0.1 ? smoothstep(0.1, 0.45, own) : 1
     const seen = Math.max(own, share < 1 ? opposite : own)
     const trust = smoothstep(0.12, 0.45, seen / Math.max(0.3, 0.55 * Math.max(0, targetFacing[i] ?? 0) + 0.45))

@@ -1,25 +1,25 @@
 /**
- * Where the donor is painted, and how strongly. The base is the outline of the face, softened inward so that nothing of
- * the head around it is touched; from it is taken away what covers the target's face (fringe, hat, hand) or the donor's,
- * where the donor's picture cannot be trusted, and the inside of a mouth that stays the target's.
+ * The mask: where the donor is painted, and how strongly. It starts with the outline of the face, softened inward so
+ * that the rest of the head is not changed. Removed from it: occlusions of either face (fringe, hat, hand), areas where
+ * the donor's picture is not trusted, and the inside of a mouth that stays the target's.
  */
 import { blurPlane, narrowPlane, widenPlane } from './blur.ts'
 import { createPlane, smoothstep, type Plane } from './picture.ts'
 import { FACE_OVAL, INNER_LIPS } from './pose.ts'
 
-// Between the brows and the outline; what covers it is a fringe or a hat.
+// Between the brows and the outline: only a fringe or a hat covers it.
 const FOREHEAD = [
   70, 63, 105, 66, 107, 9, 336, 296, 334, 293, 300, 383, 389, 251, 284, 332, 297, 338, 10, 109, 67, 103, 54, 21, 162,
   156,
 ]
-// The lowest part of it: covered there, the brows are covered too.
+// The lowest part of the forehead: if it is covered, so are the brows.
 const ABOVE_BROWS = [70, 63, 105, 66, 107, 9, 336, 296, 334, 293, 300, 298, 333, 299, 337, 151, 108, 69, 104, 68]
-// Brows, eyes, nose, mouth and chin: never mistaken for something in front of the face.
+// The lower part of the outline around the features. Nothing inside the outline counts as an occlusion.
 const CHEEKS_AND_CHIN = [
   340, 346, 280, 425, 426, 436, 432, 430, 431, 418, 421, 200, 201, 194, 211, 210, 212, 216, 206, 205, 50, 117, 111,
 ]
 const FEATURES = [156, 70, 63, 105, 66, 107, 9, 336, 296, 334, 293, 300, 383, ...CHEEKS_AND_CHIN]
-// The same where hair hangs over the brows.
+// FEATURES if hair covers the brows.
 const LOW_FEATURES = [
   143,
   130,
@@ -90,7 +90,7 @@ export function drawMask(parts: MaskParts): SwapMask {
   const forehead = draw(FOREHEAD, 0.025)
   const targetFringe = smoothstep(0.35, 0.6, 1 - findSkinShare(targetSkin, forehead))
   const donorFringe = smoothstep(0.14, 0.34, 1 - findSkinShare(donorSkin, forehead))
-  // Half a forehead looks worse than the target's own one.
+  // Half a forehead looks worse than the target's own.
   const foreheadLoss = Math.max(targetFringe, donorFringe)
   const aboveBrows = draw(ABOVE_BROWS, 0.01)
   const barest = Math.min(findSkinShare(targetSkin, aboveBrows), findSkinShare(donorSkin, aboveBrows))
@@ -98,7 +98,7 @@ export function drawMask(parts: MaskParts): SwapMask {
   const frames = [findGlasses(parts, targetSkin), findGlasses(parts, donorSkin)].filter((frame) => frame !== null)
   const mouth = draw(INNER_LIPS, 0.008)
 
-  // The target's hair keeps its sharp edge; where the donor's begins nobody knows, so its border is wide and inside.
+  // The target's hair keeps its sharp edge. The donor's hairline is uncertain, so its border is wide and moved inward.
   const donorBare = narrowPlane(donorSkin, Math.max(1, Math.round(faceSize * 0.03)))
   blurPlane(donorBare, faceSize * 0.03)
 
@@ -127,9 +127,9 @@ function takeAway(from: Float32Array, what: Float32Array): void {
 }
 
 /**
- * The frame of glasses, a little widened; null where there is none. It crosses the bridge of the nose and runs under both
- * eyes, where there is nothing but skin in any other face. Where it is left out of the mask the target keeps its glasses,
- * and the donor's are not copied: there the target's own skin shows.
+ * Finds the frame of glasses, slightly widened; null if there is none. A frame crosses the bridge of the nose and runs
+ * under both eyes, where a face without glasses has only skin. The frame is removed from the mask, so that the target
+ * keeps its glasses and the donor's are not copied.
  */
 function findGlasses(parts: MaskParts, skin: Plane): Plane | null {
   const { points, faceSize } = parts
@@ -152,7 +152,7 @@ function findGlasses(parts: MaskParts, skin: Plane): Plane | null {
   return widenPlane(frame, Math.max(1, Math.round(faceSize * 0.009)))
 }
 
-/** How little a place may follow the skin's change of tone: eyes and teeth least, lips in part, skin 0. */
+/** Draws how much each pixel resists the tone shift of the skin: eyes and mouth 0.65, lips 0.45, skin 0. */
 export function drawFeatureHold(points: Float32Array, faceSize: number, width: number, height: number): Plane {
   const hold = createPlane(width, height)
   const layers: [Plane, number][] = [
@@ -180,7 +180,7 @@ function findSkinShare(skin: Plane, region: Plane): number {
   return total > 0 ? sum / total : 1
 }
 
-/** Fills a closed line through mesh points; even-odd, by the centres of the pixels. */
+/** Fills a polygon of mesh points by the even-odd rule, sampled at pixel centres. */
 export function drawPolygon(points: Float32Array, line: readonly number[], width: number, height: number): Plane {
   const plane = createPlane(width, height)
   const corners = new Float32Array(line.length * 2)

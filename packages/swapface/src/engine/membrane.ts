@@ -1,7 +1,7 @@
 /**
- * The last difference between donor and target along the border of the mask, spread over the face like a soap film
- * (Laplace's equation): at the border both then have the same colour, and inside nothing but a slow shift was added. It
- * does what seamless cloning does, and since only bare skin holds the film, hair at the border is not smeared inward.
+ * Membrane interpolation (Laplace's equation) of the remaining difference between donor and target along the border of
+ * the mask, as in seamless cloning. At the border both then have the same colour; inside, only a slow shift is added.
+ * Only bare skin constrains the membrane, so that hair at the border is not smeared inward.
  */
 import { growPlane } from './blur.ts'
 import { createPlane, type FloatPicture, type Plane } from './picture.ts'
@@ -10,12 +10,12 @@ const LIMIT = 30
 const SWEEPS = 12
 const OVER_RELAXATION = 1.7
 
-/** One plane of offsets for each of R, G and B, to be added to the donor. */
+/** Returns the offsets to add to the donor: one plane each for R, G and B. */
 export function solveMembrane(target: FloatPicture, donor: FloatPicture, holds: Plane): readonly Plane[] {
   return [0, 1, 2].map((channel) => {
     const difference = createPlane(holds.width, holds.height)
     readDifference(target.rgb, donor.rgb, channel, holds.values, difference.values)
-    // Half the size is enough for something so smooth, and a quarter of the work.
+    // The membrane is smooth: half the size is enough, at a quarter of the work.
     const { film, holds: coarseHolds } = halve(difference, holds)
     fillFilm(film, coarseHolds)
     for (let sweep = 0; sweep < SWEEPS; sweep++) relax(film, coarseHolds.values)
@@ -37,7 +37,7 @@ function readDifference(
   }
 }
 
-/** A first guess between the held places, from coarse to fine; relaxation alone would take hundreds of sweeps. */
+/** Fills the free pixels with an initial guess, coarse to fine; relaxation alone would need hundreds of sweeps. */
 function fillFilm(film: Plane, holds: Plane): void {
   if (film.width <= 1 && film.height <= 1) return
   const { film: coarse, holds: coarseHolds } = halve(film, holds)
@@ -50,7 +50,7 @@ function fillFilm(film: Plane, holds: Plane): void {
   }
 }
 
-/** Means of the held places of each 2 x 2, with how many there were. */
+/** Averages the held pixels of each 2 x 2 block, and returns their weights. */
 function halve(film: Plane, holds: Plane): { film: Plane; holds: Plane } {
   const width = Math.ceil(film.width / 2)
   const coarse = createPlane(width, Math.ceil(film.height / 2))

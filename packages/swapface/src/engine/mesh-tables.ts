@@ -1,5 +1,5 @@
 /**
- * The fixed topology of the face mesh: how its 468 points are joined to triangles and where each lies on the flattened
+ * The fixed topology of the face mesh: the triangles of its 468 points, and the position of each point on the flattened
  * face. Both tables are MediaPipe's canonical face (Apache-2.0, Google), taken from facemeshcoords.ts of
  * @vladmandic/human (MIT) with the flat coordinates rounded to four digits.
  */
@@ -71,7 +71,7 @@ export const MESH_UV = new Float32Array([
   0.3998, 0.7103, 0.3683, 0.7233, 0.3634,
 ])
 
-/** Three point numbers for each of the 880 triangles. The mouth is open in it. */
+/** Three point indices for each of the 880 triangles. The mouth is open. */
 export const MESH_TRIANGLES = new Uint16Array([
   127, 34, 139, 11, 0, 37, 232, 231, 120, 72, 37, 39, 128, 121, 47, 232, 121, 128, 104, 69, 67, 175, 171, 148, 157, 154,
   155, 118, 50, 101, 73, 39, 40, 9, 151, 108, 48, 115, 131, 194, 204, 211, 74, 40, 185, 80, 42, 183, 40, 92, 186, 230,

@@ -1,7 +1,7 @@
 /**
- * Fits the 468-point face mesh to a detected face. The network is steadiest on an upright face that fills two thirds of
- * its input, so the second look is cut by the mesh of the first; four slightly different looks are then averaged, which
- * takes the jitter out of small faces.
+ * Fits the 468-point face mesh to a detected face. The network is most stable on an upright face that fills two thirds
+ * of its input, so a first mesh only defines the crop. The results of four slightly different crops are then averaged,
+ * which removes the jitter of small faces.
  */
 import type { DetectedFace } from './detect.ts'
 import { MESH_UV } from './mesh-tables.ts'
@@ -28,10 +28,10 @@ interface Look {
 const MIN_FLAG = 0.5
 const MIN_DOUBTFUL_FLAG = 0.8
 
-/** The point that is the same on the other half of the face, for each point. */
+/** For each point, the index of its mirror point on the other half of the face. */
 export const MIRROR_POINT: Uint16Array = findMirrorPoints()
 
-/** @returns null where the mesh network does not see a face after all. */
+/** @returns null if the mesh network finds no face there. */
 export function fitMesh(models: FaceModels, pyramid: Pyramid, face: DetectedFace): FaceMesh | null {
   const first = lookOnce(models, pyramid, { x: face.x, y: face.y, size: face.size * 1.5, roll: face.roll }, false)
   if (first.flag < MIN_FLAG) return null
@@ -90,7 +90,7 @@ function toPicture(raw: Float32Array, look: Look, mirrored: boolean): Float32Arr
   return points
 }
 
-/** The square to look at: 1.5 times the upright box of the points. */
+/** Returns the square to crop: 1.5 times the upright bounding box of the points. */
 function toLook(points: Float32Array): Look {
   const [right, left] = [33, 263] as const
   const roll = Math.atan2(

@@ -1,7 +1,7 @@
 /**
- * The two networks of the engine, MediaPipe's BlazeFace and FaceMesh, on the WebAssembly backend of TensorFlow.js. Their
- * files come with the npm package @vladmandic/human, whose code is not loaded. Every tensor that is made here is
- * disposed of here: callers see plain numbers only.
+ * The engine's two networks, MediaPipe's BlazeFace and FaceMesh, on the WebAssembly backend of TensorFlow.js. Their
+ * files come from the npm package @vladmandic/human, whose code is not loaded. This module disposes of every tensor
+ * that it creates; callers get plain arrays.
  */
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -15,7 +15,7 @@ import * as tf from '@tensorflow/tfjs-core'
 export const DETECTOR_SIZE = 256
 export const MESH_SIZE = 192
 
-/** Raw outputs of the detector for its 896 anchors: 17 floats each, the score's logit and then 16 regressions. */
+/** Raw outputs of the detector for its 896 anchors: one logit of the score and 16 regressions each. */
 export interface DetectorOutput {
   readonly logits: Float32Array
   readonly regressions: Float32Array
@@ -24,20 +24,20 @@ export interface DetectorOutput {
 export interface MeshOutput {
   /** x, y, z of each of the 468 points in pixels of the input. */
   readonly points: Float32Array
-  /** How surely there is a face in the input, 0 to 1. */
+  /** Confidence that the input contains a face, 0 to 1. */
   readonly flag: number
 }
 
 export interface FaceModels {
-  /** 256 x 256 x 3 floats, -1 to 1, to be filled before `runDetector`. One for all runs: a swap makes some twenty. */
+  /** 256 x 256 x 3 floats, -1 to 1; fill it before `runDetector`. Shared by all runs: a swap makes about twenty. */
   readonly detectorInput: Float32Array
-  /** 192 x 192 x 3 floats, 0 to 1, to be filled before `runMesh`. */
+  /** 192 x 192 x 3 floats, 0 to 1; fill it before `runMesh`. */
   readonly meshInput: Float32Array
   runDetector(): DetectorOutput
   runMesh(): MeshOutput
-  /** Tensors alive now; constant between swaps. */
+  /** Returns the number of live tensors; constant between swaps. */
   countTensors(): number
-  /** Time spent in the two networks so far. */
+  /** Returns the total time spent in both networks. */
   inferenceMs(): number
 }
 
@@ -76,7 +76,7 @@ export async function openFaceModels(): Promise<FaceModels> {
     tf.tidy(() => {
       const result = model.execute(tf.tensor4d(input, [1, size, size, 3]))
       if (!Array.isArray(result)) throw new TypeError('Both networks have several outputs.')
-      // Each output of either network has a size of its own, so that sizes tell them apart.
+      // The outputs of each network differ in size, which identifies them.
       for (const tensor of result) outputs.set(tensor.size, Float32Array.from(tensor.dataSync()))
     })
     spentMs += performance.now() - began
@@ -104,7 +104,7 @@ export async function openFaceModels(): Promise<FaceModels> {
   }
 }
 
-/** The engine's binary files: beside the built program, or in the packages that `build.mjs` copies them from. */
+/** Finds the engine's binary files: beside the built program, or in the packages that `build.mjs` copies them from. */
 function findAssets(): { readonly modelsDir: string; readonly wasmDir: string } {
   if (import.meta.url.endsWith('.js')) {
     const assets = fileURLToPath(new URL('./assets/', import.meta.url))

@@ -1,13 +1,13 @@
 /**
- * Where the donor's face goes. The donor's mesh is laid on the target's by one turn, scale and shift in space; the shape
- * that is painted is the target's at the outline, so that it meets the head, and leans towards the donor's inside, where
- * the likeness sits.
+ * Computes the shape to paint. The donor's mesh is aligned with the target's by one rotation, scale and translation in
+ * space. The shape is the target's at the outline, so that it fits the head, and approaches the donor's inside, where
+ * the likeness is.
  */
 import { MESH_UV } from './mesh-tables.ts'
 import { MESH_POINTS, MIRROR_POINT, type FaceMesh } from './mesh.ts'
 import { smoothstep } from './picture.ts'
 
-/** The donor as the warp wants it: where each mesh point is in space, and where its colour is in the donor's picture. */
+/** The donor's face for the warp: each mesh point's position in space and in the donor's picture. */
 export interface DonorFace {
   readonly shape: Float32Array
   /** u, v of each point in the donor's picture. */
@@ -24,12 +24,12 @@ export const INNER_LIPS: readonly number[] = [
   78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 ]
 
-// The share of the donor's proportions in the middle of the face. More, and the features no longer sit in the head.
+// Share of the donor's proportions in the middle of the face. With more, the features no longer fit the head.
 const DONOR_SHARE = 0.65
 const OVAL_DISTANCE = findOvalDistance()
 const MOUTH_NEARNESS = findMouthNearness()
 
-/** Turn to the side in radians; positive where the face looks to the picture's left. */
+/** Returns the yaw in radians; positive if the face looks to the picture's left. */
 export function findYaw(points: Float32Array): number {
   const [right, left] = [234 * 3, 454 * 3] as const
   const dx = (points[left] ?? 0) - (points[right] ?? 0)
@@ -38,12 +38,12 @@ export function findYaw(points: Float32Array): number {
   return Math.atan2(dz, Math.hypot(dx, dy))
 }
 
-/** Gap between the lips as a share of the mouth's width. */
+/** Returns the gap between the lips as a share of the mouth's width. */
 export function findMouthOpenness(points: Float32Array): number {
   return distance(points, 13, 14) / Math.max(1e-6, distance(points, 78, 308))
 }
 
-/** Chooses whether the donor is used as it is or mirrored: a face that looks the other way shows the wrong cheek. */
+/** Mirrors the donor if it looks the other way, since it would show the wrong cheek. */
 export function toDonorFace(donor: FaceMesh, target: FaceMesh): DonorFace {
   const donorYaw = findYaw(donor.points)
   const targetYaw = findYaw(target.points)
@@ -64,17 +64,17 @@ export function toDonorFace(donor: FaceMesh, target: FaceMesh): DonorFace {
 export interface SwapShape {
   /** The shape to paint, in the target's picture coordinates. */
   readonly points: Float32Array
-  /** The target's own mouth stays: it is open in a way that the donor's picture cannot fill. */
+  /** Keep the target's mouth: it is open in a way that the donor's picture cannot fill. */
   readonly keepsMouth: boolean
 }
 
-/** Mixes the two shapes; see the head of this file. */
+/** Mixes the two shapes; see the file header. */
 export function mixShapes(target: Float32Array, donor: Float32Array): SwapShape {
   const aligned = alignShape(donor, target)
   const openTarget = findMouthOpenness(target)
   const openDonor = findMouthOpenness(aligned)
   const differs = Math.abs(openTarget - openDonor) > 0.08
-  // A smile closes well with the donor's lips; a mouth that is wide open moves the whole jaw, which stays where it is.
+  // The donor's lips fit a smile. A wide open mouth moves the jaw, which stays the target's.
   const keepsMouth = differs && openTarget > 0.08 && Math.abs(openTarget - openDonor) > 0.3
   const mouthShare = keepsMouth ? 0 : differs ? 1 : DONOR_SHARE
   const points = new Float32Array(MESH_POINTS * 3)
@@ -90,7 +90,7 @@ export function mixShapes(target: Float32Array, donor: Float32Array): SwapShape 
   return { points, keepsMouth }
 }
 
-/** Lays one point set on another by turn, scale and shift (Horn's closed form with unit quaternions). */
+/** Aligns one point set with another by rotation, scale and translation (Horn's closed form, unit quaternions). */
 export function alignShape(from: Float32Array, to: Float32Array): Float32Array {
   const a = centre(from)
   const b = centre(to)
@@ -119,7 +119,7 @@ export function alignShape(from: Float32Array, to: Float32Array): Float32Array {
   return moved
 }
 
-/** The eigenvector of Horn's 4 x 4 matrix for its largest eigenvalue, by power iteration from the identity. */
+/** Finds the eigenvector of Horn's 4 x 4 matrix for its largest eigenvalue, by power iteration. */
 function findRotationQuaternion(s: Float64Array): Float64Array {
   const [xx = 0, xy = 0, xz = 0, yx = 0, yy = 0, yz = 0, zx = 0, zy = 0, zz = 0] = s
   const n = [
@@ -130,7 +130,7 @@ function findRotationQuaternion(s: Float64Array): Float64Array {
   ]
   // A shift by the largest row sum makes every eigenvalue positive, so that the iteration finds the largest.
   const shift = Math.max(...n.map((row) => row.reduce((sum, value) => sum + Math.abs(value), 0)))
-  // Not the identity: for a half turn it would be orthogonal to the answer.
+  // Not the identity, which is orthogonal to the answer for a half turn.
   let q = new Float64Array([0.9, 0.3, 0.2, 0.25])
   for (let step = 0; step < 300; step++) {
     const next = new Float64Array(4)

@@ -1,17 +1,16 @@
 /**
- * A picture and its halvings, so that a reduced look at any part of it is free of aliasing and costs only the pixels it
- * gives. Halvings are made when first asked for. Everything that reads pixels at another scale, the detector, the mesh
- * and the warp, reads them here.
+ * Image pyramid (mipmap): a picture and its halvings, so that any part can be read at a smaller scale without aliasing,
+ * at the cost of the output pixels only. Levels are created on first use. The detector, the mesh and the warp read
+ * pixels through it.
  *
- * Coordinates are continuous picture coordinates: the centre of the first pixel is 0.5, so that they only need to be
- * multiplied to change the scale.
+ * Coordinates are continuous: the centre of the first pixel is 0.5, so that a multiplication changes the scale.
  */
 import type { Picture } from './picture.ts'
 
 export interface Pyramid {
   readonly width: number
   readonly height: number
-  /** Level 0 is the picture itself; grown by `getLevel` only. */
+  /** Level 0 is the picture itself. Only `getLevel` adds levels. */
   readonly levels: Picture[]
 }
 
@@ -29,7 +28,7 @@ export function createPyramid(picture: Picture): Pyramid {
   return { width: picture.width, height: picture.height, levels: [picture] }
 }
 
-/** The picture halved `level` times; fewer times where it is too small for that. */
+/** Returns the picture halved `level` times, or fewer if it is too small. */
 export function getLevel(pyramid: Pyramid, level: number): Picture {
   let last = pyramid.levels.at(-1)
   if (last === undefined) throw new TypeError('A pyramid has at least its picture.')
@@ -40,12 +39,12 @@ export function getLevel(pyramid: Pyramid, level: number): Picture {
   return pyramid.levels[level] ?? last
 }
 
-/** The level to read when one step of the reader is `step` picture pixels. */
+/** Returns the level to read if one output pixel covers `step` picture pixels. */
 export function chooseLevel(step: number): number {
   return Math.max(0, Math.floor(Math.log2(step) + 0.4))
 }
 
-/** A grid of `count` x `count` over a square of `size` picture pixels around a centre, turned by `angle` clockwise. */
+/** Returns a `count` x `count` grid over a square of `size` picture pixels, rotated clockwise by `angle` (radians). */
 export function toSquareGrid(centreX: number, centreY: number, size: number, angle: number, count: number): SampleGrid {
   const step = size / count
   const ax = step * Math.cos(angle)
@@ -55,8 +54,8 @@ export function toSquareGrid(centreX: number, centreY: number, size: number, ang
 }
 
 /**
- * Reads a grid into `into`, three floats for each place, each multiplied and then added to. Places outside the picture
- * repeat its edge, or with `blankOutside` read as black.
+ * Samples a grid into `into`: three floats per point, each `value * multiply + add`. Points outside the picture repeat
+ * its edge, or are black with `blankOutside`.
  */
 export function sampleGrid(
   pyramid: Pyramid,

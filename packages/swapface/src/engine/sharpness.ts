@@ -1,10 +1,10 @@
 /**
- * Makes the donor about as sharp as the target, so that the face does not look pasted in from a better or a worse
- * camera. Compared over skin and features that the donor covers completely; a hole would count as an edge.
+ * Matches the donor's sharpness to the target's, so that the face does not look like it came from another camera.
+ * Compared only where the donor covers the target completely: a hole would count as an edge.
  */
 import type { FloatPicture, Plane } from './picture.ts'
 
-/** Mean energy of what a 3 x 3 mean takes away, over places where `weight` is above one half. */
+/** Returns the root mean square difference from the four neighbours, where `weight` is at least one half. */
 export function measureDetail(picture: FloatPicture, weight: Plane): number {
   let sum = 0
   let count = 0
@@ -24,7 +24,7 @@ function measureRow(picture: FloatPicture, weight: Float32Array, row: number): {
   for (let column = 1; column < width - 1; column++) {
     const pixel = row * width + column
     if ((weight[pixel] ?? 0) < 0.5) continue
-    // Green stands for light: it is most of it, and every camera's sharpest channel.
+    // Green approximates luminance, and is the sharpest channel of cameras.
     const p = 3 * pixel + 1
     const around = (rgb[p - 3] ?? 0) + (rgb[p + 3] ?? 0) + (rgb[p - stride] ?? 0) + (rgb[p + stride] ?? 0)
     const detail = (rgb[p] ?? 0) - around / 4
@@ -35,12 +35,12 @@ function measureRow(picture: FloatPicture, weight: Float32Array, row: number): {
 }
 
 /**
- * Changes the donor in place by what its detail lacks or has too much of.
+ * Sharpens or smooths the donor in place.
  * @param ratio donor's detail / target's detail
  */
 export function matchDetail(donor: FloatPicture, cover: Plane, ratio: number): void {
   if (ratio > 1.25) {
-    // Each light smoothing takes about a third of the finest detail.
+    // Each pass removes about a third of the finest detail.
     const rounds = Math.min(4, Math.round(Math.log(ratio / 1.1) / Math.log(1.5)))
     for (let round = 0; round < rounds; round++) filterDetail(donor, cover.values, -0.5)
   } else if (ratio < 0.85) {
@@ -52,7 +52,7 @@ export function matchDetail(donor: FloatPicture, cover: Plane, ratio: number): v
 function filterDetail(picture: FloatPicture, cover: Float32Array, amount: number): void {
   const stride = picture.width * 3
   const { rgb } = picture
-  // The row above is already changed when it is needed; only it and the row itself are kept as they were.
+  // The filter runs in place, so the original values of this row and of the row above are kept.
   let above = rgb.slice(0, stride)
   let own = rgb.slice(stride, 2 * stride)
   for (let row = 1; row < picture.height - 1; row++) {

@@ -1,7 +1,7 @@
 /**
- * What in a face is bare skin. A Gaussian model of the face's own skin is fitted to places that are skin in almost every
- * picture, the cheeks and the nose, and every pixel is compared with it: hair, hats, hands in gloves, frames and beards
- * are unlike it. It is a model of one face in one light, never of "skin" as such, so it serves any colour of skin.
+ * Finds bare skin in a face. A Gaussian model is fitted to the cheeks and the nose, which are skin in almost every
+ * picture, and every pixel is compared with it: hair, hats, gloves, frames and beards differ. The model describes one
+ * face in one light, not skin in general, so it works for any skin colour.
  */
 import { toLightness } from './colour.ts'
 import type { Plane } from './picture.ts'
@@ -14,7 +14,7 @@ export interface SkinModel {
   readonly spreadL: number
   readonly spreadA: number
   readonly spreadB: number
-  /** The spreads as they are; those above have a floor, without which even skin would seem odd to itself. */
+  /** The measured spreads. Those above have a minimum, without which very even skin would not match its own model. */
   readonly measured: { readonly l: number; readonly a: number; readonly b: number }
   /** CIELAB lightness of the mean. */
   readonly lightness: number
@@ -22,7 +22,7 @@ export interface SkinModel {
 
 const SEED_POINTS = [50, 280, 205, 425, 101, 330, 36, 266, 187, 411, 4, 5, 195]
 
-/** Weights of the places the model is fitted to: soft discs on cheeks, nose and between the brows. */
+/** Draws the weights that the model is fitted with: soft discs on cheeks, nose and between the brows. */
 export function drawSeeds(points: Float32Array, faceSize: number, width: number, height: number): Plane {
   const seeds = createPlane(width, height)
   for (const point of SEED_POINTS) drawDisc(seeds, points[3 * point] ?? 0, points[3 * point + 1] ?? 0, faceSize * 0.06)
@@ -41,9 +41,9 @@ function drawDisc(plane: Plane, x: number, y: number, radius: number): void {
   }
 }
 
-/** @param tone l, a, b interleaved; `weights` is 0 where there is no colour */
+/** @param tone l, a, b interleaved. @param weights 0 for pixels without a colour. */
 export function fitSkin(tone: Float32Array, weights: Plane): SkinModel {
-  // Begun without the darkest and the brightest: a mean over a lock of hair on a cheek would never let go of it.
+  // Starts without the darkest and brightest pixels: a lock of hair on a cheek would bias the mean for good.
   let model = measure(tone, keepMiddle(tone, weights.values), null)
   for (let round = 0; round < 3; round++) model = measure(tone, weights.values, model)
   return model
@@ -98,7 +98,7 @@ function addMoments(sums: Float64Array, w: number, l: number, a: number, b: numb
   sums[6] = (sums[6] ?? 0) + w * b * b
 }
 
-/** Squared distance from the model; chroma is compared at equal lightness, since shade takes both down together. */
+/** Returns the squared distance from the model. Chroma is scaled with lightness, since shade reduces both. */
 function findOddness(l: number, a: number, b: number, model: SkinModel): number {
   const shade = Math.min(1.2, Math.max(0.25, toLightness(l) / model.lightness))
   const dl = (l - model.l) / (model.spreadL * 2)
@@ -107,13 +107,13 @@ function findOddness(l: number, a: number, b: number, model: SkinModel): number 
   return dl * dl + (da * da + db * db) / 2
 }
 
-/** How much each pixel is like the model: 1 skin, 0 something else. */
+/** Returns how well each pixel matches the model: 1 is skin, 0 is not. */
 export function findSkin(tone: Float32Array, model: SkinModel, width: number, height: number): Plane {
   const skin = createPlane(width, height)
   const { values } = skin
   for (let i = 0; i < values.length; i++) {
     const oddness = findOddness(tone[3 * i] ?? 0, tone[3 * i + 1] ?? 0, tone[3 * i + 2] ?? 0, model)
-    // Full likeness up to two spreads, none from four on.
+    // Oddness is squared: a full match up to two spreads, none from 3.7 on.
     const t = Math.min(1, Math.max(0, (14 - oddness) / 10))
     values[i] = t * t * (3 - 2 * t)
   }

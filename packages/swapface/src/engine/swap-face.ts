@@ -1,7 +1,7 @@
 /**
- * One face onto one face: the order of the steps, each of which is a file of its own. The target's picture is changed in
- * place. Masks, tones and the membrane are worked out on a small copy, where a face is about SMALL_FACE pixels, because
- * they are smooth; only what carries detail runs on every pixel.
+ * Swaps one face: calls the steps in order, each of them in its own file. Changes the target's picture in place. Masks,
+ * tones and the membrane are smooth, so they are computed on a small copy in which a face has about SMALL_FACE pixels.
+ * Only the steps that carry detail run on every pixel.
  */
 import { blendDifference } from './blend.ts'
 import { growPlane, narrowPlane, shrinkPicture } from './blur.ts'
@@ -66,7 +66,7 @@ export function swapFace(target: Pyramid, targetMesh: FaceMesh, donor: Pyramid, 
   const hold = drawFeatureHold(small.points, small.faceSize, ...size)
   const shift = planToneShift(donorModel, targetModel, isGrey(small.target))
   const light = createLightField(hold)
-  // A little inside what looks like skin: beside hair the colours of both are mixed.
+  // Shrunk a little: beside hair, the colours of skin and hair mix.
   const margin = Math.max(1, Math.round(small.faceSize * 0.012))
   const targetBare = narrowPlane(targetSkin, margin)
   const donorBare = narrowPlane(donorSkin, margin)
@@ -109,7 +109,7 @@ function closeMouth(): Uint16Array {
   return Uint16Array.from([...MESH_TRIANGLES, ...strip])
 }
 
-/** Means of blocks over covered pixels only; an uncovered pixel is black and would darken the rim. */
+/** Averages blocks over covered pixels only: uncovered pixels are black and would darken the rim. */
 function shrinkCovered(picture: FloatPicture, cover: Plane, factor: number): FloatPicture {
   const small = shrinkPicture(picture, factor)
   const share = shrinkPlane(cover, factor)
@@ -134,7 +134,7 @@ function shrinkPlane(plane: Plane, factor: number): Plane {
   return small
 }
 
-/** The warp field's plane, which has a size of its own, brought to the small copy. */
+/** Resizes the warp field's plane, which has half the working resolution, to the small copy. */
 function shrinkTrust(plane: Plane, factor: number, width: number, height: number): Plane {
   return growPlane(plane, 2 / factor, width, height)
 }
@@ -159,7 +159,7 @@ function isGrey(picture: FloatPicture): boolean {
   return sum / (rgb.length / 3) / 2 < GREY_BELOW
 }
 
-/** The membrane is held along the rim of the mask, where both pictures show skin. */
+/** Marks the rim of the mask where both pictures show skin: there the membrane is held. */
 function findHolds(mask: Plane, targetSkin: Plane, donorSkin: Plane): Plane {
   const holds = createPlane(mask.width, mask.height)
   for (let i = 0; i < holds.values.length; i++) {

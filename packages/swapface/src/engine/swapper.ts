@@ -1,6 +1,6 @@
 /**
- * A whole swap from bytes to bytes, in the thread that calls it. The worker runs it; the bench and the contact sheet call
- * it directly, to see inside.
+ * A whole swap from bytes to bytes, on the calling thread. The worker runs it; the bench and the contact sheet call it
+ * directly, for its timings and models.
  */
 import { SwapRefusal } from '../engine-contract.ts'
 import { decodeImage } from './decode.ts'
@@ -15,15 +15,15 @@ export type TargetFaces = 'largest' | 'all'
 
 export interface SwapperOptions {
   readonly maxPixels: number
-  /** Which of the target's faces are replaced; the donor gives its largest. */
+  /** Which of the target's faces are replaced. The donor's largest face is used. */
   readonly faces: TargetFaces
 }
 
 export interface SwapTimes {
   readonly decodeMs: number
-  /** Inside the two networks, for both pictures. */
+  /** Time in the two networks, for both pictures. */
   readonly inferenceMs: number
-  /** Finding the faces without the time inside the networks. */
+  /** Time to find the faces, without `inferenceMs`. */
   readonly findMs: number
   /** Warp, mask, tone and blend. */
   readonly pixelsMs: number
@@ -36,11 +36,11 @@ export interface Swapper {
   readonly models: FaceModels
 }
 
-// Twice the largest working face: more donor is read in vain.
+// More than the largest working face can use.
 export const DONOR_SIDE = 2048
-// A crowd is not a portrait; each face costs as much as the first.
+// Each face costs as much as the first.
 export const MAX_FACES = 12
-// What the detector takes for faces in a picture full of patterns is looked at no more often than this.
+// Limits the work for a picture of patterns, in which the detector finds many false positives.
 const MAX_TRIES = 24
 
 export async function createSwapper({ maxPixels, faces }: SwapperOptions): Promise<Swapper> {
@@ -78,7 +78,7 @@ export async function createSwapper({ maxPixels, faces }: SwapperOptions): Promi
   }
 }
 
-/** Up to `most` faces of a picture, the largest first; at least one. */
+/** Returns 1 to `most` faces of a picture, largest first. @throws {SwapRefusal} FACE_NOT_FOUND */
 export function findFaces(models: FaceModels, pyramid: Pyramid, name: 'target' | 'face', most = 1): FaceMesh[] {
   const meshes: FaceMesh[] = []
   for (const face of detectFaces(models, pyramid).slice(0, MAX_TRIES)) {

@@ -1,8 +1,7 @@
 /**
- * Gives the donor the target's skin tone and light. First the means of the skin are matched: light as a factor, chroma as
- * a shift that fades in the dark, so that dark brows keep their hue. Then the light that falls over the target's face, the
- * slow change from one cheek to the other, is laid on. What is measured is measured on a small copy; what is changed is
- * changed by one pass over the full one.
+ * Transfers the target's skin tone and light to the donor. First the skin means are matched: light by a factor, chroma
+ * by a shift that fades in the dark, so that dark brows keep their hue. Then the slow change of the target's light
+ * across the face is added. Measurements use a small copy; the change is one pass over the full-size picture.
  */
 import { blurPlane } from './blur.ts'
 import { toLightness, writeRgb, writeTone } from './colour.ts'
@@ -21,18 +20,18 @@ export interface ToneShift {
   readonly gainB: number
   /** CIELAB lightness of the donor's skin. */
   readonly lightness: number
-  /** l above which highlights are pressed together, so that a bright donor does not burn out. */
+  /** l above which highlights are compressed, so that a bright donor does not clip. */
   readonly kneeL: number
   /** 0 for a target without colour, else 1. */
   readonly colour: number
 }
 
-/** Values for each place of the small copy, applied by `applyTone`. */
+/** Values per pixel of the small copy. */
 export const LIGHT_VALUES = 9
 
 /**
- * The small fields in one array, LIGHT_VALUES for each place: hold; the light's l, a, b; the donor's l around the place
- * and how much of what differs from that is taken away, 0 to 1; and what is added to R, G and B in the end.
+ * Nine small fields in one array, LIGHT_VALUES per pixel: hold; the light's l, a, b; the donor's local mean of l; how
+ * much of the deviation from that mean is removed, 0 to 1; and the final offsets of R, G and B.
  */
 export interface LightField {
   readonly width: number
@@ -58,7 +57,7 @@ export function planToneShift(donor: SkinModel, target: SkinModel, targetIsGrey:
   }
 }
 
-/** A light field that only holds features back. */
+/** Creates a light field that has only the hold values of features. */
 export function createLightField(hold: Plane): LightField {
   const values = new Float32Array(hold.values.length * LIGHT_VALUES)
   for (let i = 0; i < hold.values.length; i++) values[i * LIGHT_VALUES] = hold.values[i] ?? 0
@@ -66,8 +65,8 @@ export function createLightField(hold: Plane): LightField {
 }
 
 /**
- * Adds the target's light to the field: the slow part of the difference between the target and the donor whose tone is
- * already shifted, over skin that both show.
+ * Adds the target's light to the field: the low-frequency part of the difference between the target and the
+ * tone-shifted donor, over skin that both show.
  */
 export function addLight(
   field: LightField,
@@ -88,8 +87,8 @@ export function addLight(
 }
 
 /**
- * Presses the donor's wrinkles and spots together where it has much more of them than the target, be it for its age or
- * for a hard lamp.
+ * Adds the reduction of the donor's wrinkles and spots if it has much more of them than the target, from age or from
+ * hard light.
  */
 export function addPress(
   field: LightField,
@@ -109,7 +108,7 @@ export function addPress(
   }
 }
 
-/** Puts the membrane into the field: one plane for each of R, G and B. */
+/** Adds the membrane to the field: one plane each for R, G and B. */
 export function addFilm(field: LightField, film: readonly Plane[]): void {
   film.forEach((plane, channel) => {
     for (let i = 0; i < plane.values.length; i++) {
@@ -131,7 +130,7 @@ function findLocalMean(tone: Float32Array, skin: Plane, sigma: number): Plane {
   return mean
 }
 
-/** Root mean square of l about its local mean, over skin. */
+/** Returns the root mean square deviation of l from its local mean, over skin. */
 function measureRelief(tone: Float32Array, around: Plane, skin: Plane): number {
   let sum = 0
   let total = 0
@@ -160,13 +159,13 @@ function putLight(
 ): void {
   for (let i = 0; i < difference.length; i++) {
     const w = spread[i] ?? 0
-    // Far from any skin the difference fades out instead of being blown up.
+    // The minimum lets the difference fade out far from skin instead of amplifying it.
     const mean = (difference[i] ?? 0) / Math.max(w, 0.02)
     field[i * LIGHT_VALUES + 1 + channel] = 0.75 * Math.min(limit, Math.max(-limit, mean))
   }
 }
 
-/** Changes `picture` in place where it is covered; the field is on blocks of `factor` pixels. */
+/** Applies shift and field to the covered pixels in place. Each field value stands for `factor` x `factor` pixels. */
 export function applyTone(
   picture: FloatPicture,
   cover: Plane,
@@ -204,9 +203,9 @@ function toneRow(
     const around = mix(light, at + 4, next, fx)
     const press = mix(light, at + 5, next, fx)
     const l0 = (tone[0] ?? 0) + press * (around - (tone[0] ?? 0))
-    // Brows and beard are not lit up with the skin around them.
+    // Dark brows and beards must not be brightened with the skin around them.
     const lift = shift.toL > shift.fromL ? 0.35 + 0.65 * smoothstep(-2, -0.7, l0 - shift.fromL) : 1
-    // Dark pixels carry little chroma: they get as much of the shift as they have light.
+    // Dark pixels have little chroma, so their shift is proportional to their lightness.
     const shade = Math.min(1.15, Math.max(0, toLightness(l0) / shift.lightness))
     const moved = shift.toL + (l0 - shift.fromL) * shift.gain
     let l = l0 + (moved - l0 + mix(light, at + 1, next, fx)) * follow * lift
@@ -224,7 +223,7 @@ function toneRow(
   }
 }
 
-/** The field at a height between two of its rows. */
+/** Interpolates the field between two rows. */
 function readLightRow(field: LightField, at: number, into: Float32Array): void {
   const stride = field.width * LIGHT_VALUES
   const y = Math.min(field.height - 1, Math.max(0, at))

@@ -1,36 +1,35 @@
 /**
- * Draws the donor's picture in the target's shape. The mesh is filled triangle by triangle into a field that says for
- * every place where in the donor's picture its colour lies; the field is smoothed, because a mesh of flat triangles has
- * kinks that show in brows and lips; then the picture is read through it. The field has half the resolution of the
- * working crop: it has no fine detail, the picture has.
+ * Warps the donor's picture to the target's shape. The triangles of the mesh are rasterised into a field of donor
+ * coordinates. The field is smoothed, because the kinks between flat triangles show in brows and lips, and the picture
+ * is sampled through it. The field has half the resolution of the working crop, because it has no fine detail.
  */
 import { blurPlane } from './blur.ts'
 import { MESH_POINTS } from './mesh.ts'
 import { createFloatPicture, createPlane, type FloatPicture, type Picture, type Plane } from './picture.ts'
 import { chooseLevel, getLevel, type Pyramid } from './pyramid.ts'
 
-/** Values that each mesh point carries into the field: where to read, where to read the mirrored cheek, and how much. */
+/** Values per mesh point; see `WarpField`. */
 export const FIELD_VALUES = 6
 export const FIELD_STEP = 2
 
-/** u, v; u, v of the same place on the other half of the face; share of the first reading; trust, 0 to 1. */
+/** Values: u, v; u, v of the mirror point; share of the first reading; trust, 0 to 1. */
 export interface WarpField {
   readonly width: number
   readonly height: number
   readonly values: readonly Plane[]
-  /** 1 where the mesh covers. */
+  /** 1 inside the mesh. */
   readonly cover: Plane
 }
 
 export interface WarpedDonor {
   readonly picture: FloatPicture
-  /** 1 where there is a donor colour, 0 where the mesh does not reach. */
+  /** 1 if the pixel has a donor colour, 0 outside the mesh. */
   readonly cover: Plane
 }
 
 /**
  * @param points mesh in working pixels: x, y, z each
- * @param carried FIELD_VALUES values for each mesh point
+ * @param carried FIELD_VALUES values per mesh point
  * @param smoothing of the field, in working pixels
  */
 export function drawField(
@@ -48,7 +47,7 @@ export function drawField(
   const cover = createPlane(fieldWidth, fieldHeight)
   const scaled = new Float32Array(MESH_POINTS * 3)
   for (let i = 0; i < scaled.length; i++) scaled[i] = (points[i] ?? 0) / FIELD_STEP
-  // One array for the fill, so that its inner loop knows its arrays by name.
+  // One interleaved array, so that the inner loop needs no list of arrays.
   const filled = new Float32Array(fieldWidth * fieldHeight * FIELD_VALUES)
   for (let t = 0; t < triangles.length; t += 3) {
     fillTriangle(
@@ -102,7 +101,7 @@ function fillTriangle(
       const wb = ((px - ax) * (cy - ay) - (py - ay) * (cx - ax)) / area
       const wc = ((bx - ax) * (py - ay) - (by - ay) * (px - ax)) / area
       const wa = 1 - wb - wc
-      // A hair of overlap: a place on a shared edge belongs to both triangles rather than to none.
+      // A slight overlap, so that a pixel on a shared edge belongs to both triangles rather than to none.
       if (wa < -1e-4 || wb < -1e-4 || wc < -1e-4) continue
       const z = wa * az + wb * bz + wc * cz
       const pixel = y * width + x
@@ -122,9 +121,9 @@ function takeValues(filled: Float32Array, index: number, into: Float32Array): vo
   for (let i = 0; i < into.length; i++) into[i] = filled[i * FIELD_VALUES + index] ?? 0
 }
 
-/** Blurs the covered values only; places within reach of the blur outside the mesh get the values next to them. */
+/** Blurs the covered values only. Pixels just outside the mesh get the values next to them. */
 function smoothField(values: readonly Plane[], cover: Plane, sigma: number): void {
-  // At least enough to carry the field over its edge, where the half resolution is read between two places.
+  // At least enough to extend the field over its edge, where it is interpolated at half resolution.
   const reach = Math.max(1.3, sigma)
   const weight = { ...cover, values: cover.values.slice() }
   blurPlane(weight, reach)
@@ -141,7 +140,7 @@ function divide(values: Float32Array, by: Float32Array): void {
   }
 }
 
-/** Reads the donor through the field. */
+/** Samples the donor through the field. */
 export function readDonor(donor: Pyramid, field: WarpField, width: number, height: number): WarpedDonor {
   const level = getLevel(donor, chooseLevel(measureStep(field)))
   const picture = createFloatPicture(width, height)
@@ -156,7 +155,7 @@ export function readDonor(donor: Pyramid, field: WarpField, width: number, heigh
   return { picture, cover }
 }
 
-/** How many donor pixels one working pixel covers, in the middle of what is covered. */
+/** Returns the median number of donor pixels per working pixel. */
 export function measureStep(field: WarpField): number {
   const [u, v] = field.values
   if (!u || !v) throw new TypeError('A warp field has its six planes.')

@@ -1,6 +1,6 @@
 /**
- * The thread of the engine: takes one order at a time and answers it. It is given the next order only after its answer,
- * so that it needs no queue of its own.
+ * The engine's worker thread: answers one order at a time. The engine sends the next order only after the answer, so
+ * the thread needs no queue.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 
@@ -16,13 +16,12 @@ export interface WorkerOrder {
   readonly donor: Uint8Array<ArrayBuffer>
 }
 
-/** The options of the thread. */
 export interface WorkerOptions extends SwapperOptions {
   /** Folder of the operator's own models; null for the built-in ones. */
   readonly modelsDir: string | null
 }
 
-/** The result of `null`, which asks only whether swaps can be done, is null. */
+/** The result is null for a null order, which only checks whether the models load. */
 export type WorkerAnswer =
   | { readonly result: EncodedImage | null }
   | { readonly refusal: { readonly code: SwapRefusalCode; readonly message: string; readonly cause?: unknown } }
@@ -30,13 +29,13 @@ export type WorkerAnswer =
 if (parentPort === null) throw new TypeError('worker.ts is started as a worker thread only.')
 const port = parentPort
 
-// One picture at a time: a cache of decoded pictures would only hold memory.
+// No picture is used twice, so a cache would only hold memory.
 sharp.cache(false)
 
-// The engine is the only one who starts this thread, and gives it exactly these options.
+// Only the engine starts this thread, and it passes exactly these options.
 const options: WorkerOptions = workerData
 const swapper = openSwapper(options)
-// It fails each order, and nothing before the first one.
+// A failure rejects every order; without one it must not end the thread.
 swapper.catch(() => undefined)
 
 port.on('message', (order: WorkerOrder | null) => {
@@ -45,7 +44,7 @@ port.on('message', (order: WorkerOrder | null) => {
 
 async function openSwapper({ modelsDir, ...own }: WorkerOptions): Promise<Pick<Swapper, 'swap'> | OnnxSwapper> {
   if (modelsDir === null) return createSwapper(own)
-  // Loaded only where the operator asked for it.
+  // Loaded only if the operator configured it.
   const { createOnnxSwapper } = await import('./onnx/onnx-swapper.ts')
   return createOnnxSwapper(own, modelsDir)
 }

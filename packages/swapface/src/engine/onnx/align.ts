@@ -1,7 +1,7 @@
 /**
- * Brings a face into the place where the recognition and the swap network expect it, by its five points: the eyes, the
- * tip of the nose, the corners of the mouth. Pixel centres are whole numbers on both sides here, as in the code the
- * networks come with; the pyramid's continuous coordinates are half a pixel more.
+ * Aligns a face for the recognition and the swap network by its five landmarks: the eyes, the tip of the nose, the
+ * corners of the mouth. Pixel centres are integers here, as in the networks' original code; the pyramid's continuous
+ * coordinates are half a pixel more.
  */
 import { sampleGrid, type Pyramid, type SampleGrid } from '../pyramid.ts'
 
@@ -13,15 +13,17 @@ export interface Similarity {
   readonly ty: number
 }
 
-// ArcFace's places of the five points in a crop of 112 pixels.
+// ArcFace's positions of the five landmarks in a crop of 112 pixels.
 const TEMPLATE = [38.2946, 51.6963, 73.5318, 51.5014, 56.0252, 71.7366, 41.5493, 92.3655, 70.7299, 92.2041]
 
-/** The points' places in an aligned crop. At 128 pixels the face keeps its size and moves to the middle of the width. */
+/** Returns the landmarks' positions in an aligned crop. At 128 pixels the face keeps its size and is centred in x. */
 export function toTemplate(size: 112 | 128): Float32Array {
   return Float32Array.from(TEMPLATE, (value, i) => (i % 2 === 0 ? value + (size - 112) / 2 : value))
 }
 
-/** The turn, size and shift that bring `from` nearest to `to` by least squares; null where `from` is one point. */
+/**
+ * Fits rotation, scale and translation from `from` to `to` by least squares; null if all points of `from` are equal.
+ */
 export function fitSimilarity(from: Float32Array, to: Float32Array): Similarity | null {
   const count = from.length / 2
   const mean = [0, 0, 0, 0]
@@ -48,7 +50,7 @@ export function fitSimilarity(from: Float32Array, to: Float32Array): Similarity 
   return { a, b, tx: toX - a * fromX + b * fromY, ty: toY - b * fromX - a * fromY }
 }
 
-/** Where the pixels of the aligned crop lie in the picture. */
+/** Returns the picture coordinates of the aligned crop's pixels. */
 export function toCropGrid({ a, b, tx, ty }: Similarity): SampleGrid {
   const square = a * a + b * b
   return {
@@ -61,7 +63,7 @@ export function toCropGrid({ a, b, tx, ty }: Similarity): SampleGrid {
   }
 }
 
-/** The aligned crop, each value multiplied and then added to, as a network takes it: all red, all green, all blue. */
+/** Reads the aligned crop as planes of red, green and blue, each value `value * multiply + add`. */
 export function readAligned(
   pyramid: Pyramid,
   similarity: Similarity,
@@ -72,7 +74,7 @@ export function readAligned(
   return readPlanar(pyramid, toCropGrid(similarity), size, multiply, add)
 }
 
-/** A square look at the picture in planes; black where the picture ends. */
+/** Samples a square grid as planes of red, green and blue; black outside the picture. */
 export function readPlanar(
   pyramid: Pyramid,
   grid: SampleGrid,

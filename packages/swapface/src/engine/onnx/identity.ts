@@ -1,8 +1,8 @@
-/** From what the recognition network says of a face to what the swap network takes as its source. */
+/** Converts the recognition network's embedding to the swap network's source. */
 
 export const IDENTITY_SIZE = 512
 
-/** Embedding times emap, a matrix of 512 rows, of length 1. */
+/** Multiplies the unit embedding with emap (512 x 512, row-major) and normalises the result to length 1. */
 export function toSource(embedding: Float32Array, emap: Float32Array): Float32Array {
   const unit = toUnitLength(embedding)
   const source = new Float32Array(IDENTITY_SIZE)

@@ -1,34 +1,34 @@
 /**
- * Reads the last initializer of an ONNX file, which the runtime does not give out: InsightFace keeps there the matrix
- * that turns an embedding into the swap network's source. The file is a protobuf of half a gigabyte, so that it is walked
- * field by field and only the one tensor is read. Every length is checked against what encloses it, and the number of
- * fields has a limit: a damaged file ends in null and never in a large allocation or an endless walk.
+ * Reads the last initializer of an ONNX file, which the runtime does not expose: InsightFace stores there the matrix
+ * that converts an embedding to the swap network's source. The file is a protobuf of half a gigabyte, so it is walked
+ * field by field, and only this tensor is read. Every length is checked against its enclosing field, and the number of
+ * fields is limited: a damaged file yields null, never a large allocation or an endless loop.
  */
 
-/** Gives `length` bytes of a file from `at` on, fewer at its end. */
+/** Reads `length` bytes of a file from `at` on; fewer at its end. */
 export type ReadBytes = (at: number, length: number) => Promise<Uint8Array>
 
 interface Field {
   readonly number: number
   readonly isNested: boolean
-  /** A varint's value. */
+  /** The value of a varint field. */
   readonly value: number
-  /** Where a nested field's contents are. */
+  /** Position of the field's contents. */
   readonly at: number
   readonly length: number
 }
 
 const MAX_FIELDS = 100_000
-// A tag and a length, ten bytes each at most.
+// A tag and a length, at most ten bytes each.
 const HEADER_BYTES = 20
 
-// The numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and TensorProto's fields.
+// Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and TensorProto's fields.
 const GRAPH = 7
 const INITIALIZER = 5
 const TENSOR = { dims: 1, dataType: 2, floatData: 4, rawData: 9 } as const
 const FLOAT = 1
 
-/** @returns the floats of the last initializer; null where it is none of `shape`, or the file is no ONNX model. */
+/** @returns the floats of the last initializer; null if it has another shape, or the file is not an ONNX model. */
 export async function readLastInitializer(
   read: ReadBytes,
   fileSize: number,
@@ -51,7 +51,7 @@ export async function readLastInitializer(
   }
   const type = tensor.find((field) => field.number === TENSOR.dataType)?.value
   const bytes = 4 * shape.reduce((product, side) => product * side, 1)
-  // Packed floats lie in a file as raw ones do.
+  // Packed floats have the same layout as raw data.
   const data = tensor.find(
     ({ number, isNested, length }) =>
       (number === TENSOR.rawData || number === TENSOR.floatData) && isNested && length === bytes,
@@ -61,7 +61,7 @@ export async function readLastInitializer(
   return found.length === bytes ? new Float32Array(new Uint8Array(found).buffer) : null
 }
 
-/** The fields between two places, without what is inside them; null where they do not fit. */
+/** Lists the fields between two positions, without nested ones; null if they do not fit or are invalid. */
 async function listFields(
   read: ReadBytes,
   from: number,
@@ -105,7 +105,7 @@ function toVarints(bytes: Uint8Array): number[] {
   return values
 }
 
-/** Beyond 2 ** 53 the value is inexact; no length or dimension that is used is that large. */
+/** Parses a varint; null if it is cut short. Inexact beyond 2 ** 53, which no length or dimension in use reaches. */
 function toVarint(bytes: Uint8Array, from: number): { readonly value: number; readonly next: number } | null {
   let value = 0
   let factor = 1

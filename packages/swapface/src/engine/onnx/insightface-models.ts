@@ -1,7 +1,7 @@
 /**
- * The three InsightFace models in the operator's folder. Each is run once when it is opened, on black, so that a model
- * of another kind is noticed at the start and not by the first caller. Inputs and outputs are told apart by their order,
- * as InsightFace does: their names differ from export to export.
+ * The three InsightFace models in the operator's folder. Each runs once on a blank input when it is opened, so that a
+ * wrong model fails at startup and not for the first caller. Inputs and outputs are identified by their order, as in
+ * InsightFace: their names differ between exports.
  */
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -53,7 +53,7 @@ const SWAPPER: ModelKind = {
   outputs: [3 * SWAP_SIZE * SWAP_SIZE],
 }
 
-/** @throws {SwapRefusal} ENGINE_FAILED that names the file or the package and says what to do. */
+/** @throws {SwapRefusal} ENGINE_FAILED; the message names the file or the package and says what to do. */
 export async function openInsightFaceModels(folder: string): Promise<InsightFaceModels> {
   await checkFiles(folder)
   const runtime = loadRuntime()
@@ -108,7 +108,7 @@ async function openModel(
   kind: ModelKind,
 ): Promise<RunModel> {
   const { file, inputs, outputs } = kind
-  // Warnings about how a model was exported are not the operator's business.
+  // Errors only: the operator cannot act on warnings about a model's export.
   const session = await InferenceSession.create(join(folder, file), { logSeverityLevel: 3 }).catch((error: unknown) => {
     throw refuse(`${file} is not a model that onnxruntime-node can read. Copy the file again.`, error)
   })

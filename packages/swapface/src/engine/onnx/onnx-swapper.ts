@@ -1,6 +1,6 @@
 /**
- * A whole swap from bytes to bytes with InsightFace's networks: find the faces, take the donor's identity, have each
- * target face drawn anew with it, paste it back. Decoding, encoding and the mark of provenance are the mesh engine's.
+ * A whole swap from bytes to bytes with InsightFace's networks: find the faces, compute the donor's identity, generate
+ * each target face with it, paste it back. Decoding, encoding and provenance metadata are shared with the mesh engine.
  */
 import { SwapRefusal } from '../../engine-contract.ts'
 import { decodeImage } from '../decode.ts'
@@ -18,7 +18,7 @@ export interface OnnxSwapper {
   swap(target: Uint8Array, donor: Uint8Array): Promise<EncodedImage>
 }
 
-/** @throws {SwapRefusal} ENGINE_FAILED where a model or the package is missing or not what it should be. */
+/** @throws {SwapRefusal} ENGINE_FAILED if a model or the package is missing or wrong. */
 export async function createOnnxSwapper({ maxPixels, faces }: SwapperOptions, modelsDir: string): Promise<OnnxSwapper> {
   const models = await openInsightFaceModels(modelsDir)
   return {
@@ -42,7 +42,7 @@ export async function createOnnxSwapper({ maxPixels, faces }: SwapperOptions, mo
   }
 }
 
-/** Where up to `most` faces go in an aligned crop, the largest first; at least one. */
+/** Returns the alignments of 1 to `most` faces, largest first. @throws {SwapRefusal} FACE_NOT_FOUND */
 async function alignFaces(
   models: InsightFaceModels,
   pyramid: Pyramid,

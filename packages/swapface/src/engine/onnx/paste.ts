@@ -1,6 +1,6 @@
 /**
- * Brings the swap network's square back into the picture: read through the alignment, feathered towards the sides of the
- * square, joined by the bands of the mesh engine. Tone and light are the network's own doing.
+ * Pastes the swap network's square output into the picture: sampled through the alignment, feathered towards the sides
+ * of the square, blended in bands like the mesh engine. The network itself has matched tone and light.
  */
 import { blendDifference } from '../blend.ts'
 import { pasteChange, planCrop, readCrop, type Crop } from '../crop.ts'
@@ -12,14 +12,14 @@ export const SWAP_SIZE = 128
 
 interface Layer {
   readonly picture: FloatPicture
-  /** 1 where the square lies. */
+  /** 1 inside the square. */
   readonly cover: Plane
   readonly mask: Plane
   /** Wider than the mask; beyond it no pixel may change. */
   readonly reach: Plane
 }
 
-/** Changes the picture in place. `face` is 128 x 128 in planes, red, green, blue, 0 to 1. */
+/** Pastes a face in place. @param face 128 x 128, planes of red, green and blue, 0 to 1. */
 export function pasteFace(target: Pyramid, similarity: Similarity, face: Float32Array): void {
   const faceSize = SWAP_SIZE / Math.hypot(similarity.a, similarity.b)
   const crop = planCrop(listCorners(similarity), target, faceSize, SWAP_SIZE)
@@ -32,7 +32,7 @@ export function pasteFace(target: Pyramid, similarity: Similarity, face: Float32
   pasteChange(getLevel(target, 0), crop, work, change, layer.mask)
 }
 
-/** x, y and a depth of 0 of the square's four corners in the picture. */
+/** Returns x, y and a depth of 0 for the square's four corners in the picture. */
 function listCorners(similarity: Similarity): Float32Array {
   const { ax, bx, cx, ay, by, cy } = toCropGrid(similarity)
   const [near, far] = [-0.5, SWAP_SIZE - 0.5]
@@ -64,7 +64,7 @@ function drawLayer(work: FloatPicture, crop: Crop, { a, b, tx, ty }: Similarity,
       if (sideU <= 0 || sideV <= 0) continue
       readFace(face, u, v, layer.picture.rgb, 3 * i)
       layer.cover.values[i] = 1
-      // A product, so that the corners are round.
+      // The product rounds the corners.
       layer.mask.values[i] = smoothstep(5, 22, sideU) * smoothstep(5, 22, sideV)
       layer.reach.values[i] = smoothstep(0, 5, sideU) * smoothstep(0, 5, sideV)
     }
@@ -72,7 +72,7 @@ function drawLayer(work: FloatPicture, crop: Crop, { a, b, tx, ty }: Similarity,
   return layer
 }
 
-/** Bilinear, 0 to 255. */
+/** Samples bilinearly into 0 to 255. */
 function readFace(face: Float32Array, u: number, v: number, into: Float32Array, at: number): void {
   const x = Math.min(SWAP_SIZE - 1, Math.max(0, u))
   const y = Math.min(SWAP_SIZE - 1, Math.max(0, v))

@@ -1,6 +1,6 @@
 /**
- * The parts of onnxruntime-node that are used, and how it is loaded. The package is no dependency: whoever wants the
- * neural path installs it, so that neither the compiler nor a build may need it, and its types are written out here.
+ * Loads onnxruntime-node and declares the parts in use. The package is not a dependency: an operator who wants the
+ * neural path installs it. Neither the compiler nor a build may need it, so its types are declared here.
  */
 import { createRequire } from 'node:module'
 
@@ -25,7 +25,7 @@ export interface OnnxRuntime {
 
 const INSTALL = 'npm install onnxruntime-node@1.30.0 --ignore-scripts'
 
-/** @throws {SwapRefusal} ENGINE_FAILED where the package is missing or cannot be loaded here. */
+/** @throws {SwapRefusal} ENGINE_FAILED if the package is missing or cannot be loaded. */
 export function loadRuntime(name = 'onnxruntime-node'): OnnxRuntime {
   const require = createRequire(import.meta.url)
   try {
@@ -44,7 +44,7 @@ export function loadRuntime(name = 'onnxruntime-node'): OnnxRuntime {
   }
 }
 
-/** `problem` says in lower case what is wrong, then in a sentence what to do. No path: callers may read it. */
+/** @param problem what is wrong, in lower case, then a sentence with what to do. No paths: callers may read it. */
 export function refuse(problem: string, cause?: unknown): SwapRefusal {
   const refusal = new SwapRefusal('ENGINE_FAILED', `The neural models cannot be used: ${problem}`)
   refusal.cause = cause

@@ -1,7 +1,7 @@
 /**
- * Reads what the SCRFD detector says. It looks at three grids, of strides 8, 16 and 32, with two anchors at each place;
- * its nine outputs are the scores of the three grids, then their boxes, then their five points, the last two as distances
- * from the anchor in strides.
+ * Decodes the outputs of the SCRFD detector. It has three grids, of strides 8, 16 and 32, with two anchors per cell.
+ * Its nine outputs are the scores of the three grids, then their boxes, then their five landmarks; boxes and landmarks
+ * are distances from the anchor in strides.
  */
 import { readPlanar } from './align.ts'
 import type { Pyramid } from '../pyramid.ts'
@@ -11,7 +11,7 @@ const STRIDES = [8, 16, 32] as const
 const ANCHORS = 2
 const MIN_SCORE = 0.5
 const MAX_OVERLAP = 0.4
-// Of what is sure enough the surest are compared with each other; a picture has fewer faces than this.
+// Limits the pairwise comparison to the most confident candidates; no picture has as many faces.
 const MAX_CANDIDATES = 1000
 
 /** In picture pixels. */
@@ -34,7 +34,7 @@ function countAnchors(stride: number): number {
   return (SCRFD_SIZE / stride) ** 2 * ANCHORS
 }
 
-/** The picture in the upper left of the detector's square, and how many of the square's pixels one of its pixels is. */
+/** Reads the picture into the upper left of the detector's square. @returns the input, and its scale. */
 export function readLetterbox(pyramid: Pyramid): { readonly input: Float32Array; readonly scale: number } {
   const scale = SCRFD_SIZE / Math.max(pyramid.width, pyramid.height)
   const step = 1 / scale
@@ -42,7 +42,7 @@ export function readLetterbox(pyramid: Pyramid): { readonly input: Float32Array;
   return { input: readPlanar(pyramid, grid, SCRFD_SIZE, 1 / 128, -127.5 / 128), scale }
 }
 
-/** The faces, the largest first, each once. */
+/** Decodes the faces, without duplicates, largest first. */
 export function decodeScrfd(outputs: readonly Float32Array[], scale: number): ScrfdFace[] {
   const candidates = STRIDES.flatMap((stride, i) => {
     const [scores, boxes, points] = [outputs[i], outputs[i + 3], outputs[i + 6]]
@@ -81,7 +81,7 @@ function decodeGrid(
   return faces
 }
 
-/** Of faces that cover each other for the most part only the surest is kept. */
+/** Non-maximum suppression: of overlapping faces, keeps the most confident one. */
 export function suppressOverlaps(faces: readonly ScrfdFace[]): ScrfdFace[] {
   const selected: ScrfdFace[] = []
   for (const face of faces.toSorted((a, b) => b.score - a.score).slice(0, MAX_CANDIDATES)) {
@@ -90,7 +90,7 @@ export function suppressOverlaps(faces: readonly ScrfdFace[]): ScrfdFace[] {
   return selected
 }
 
-/** What two boxes share, of what both cover together. */
+/** Returns the intersection over union of two boxes. */
 function overlapOf(a: ScrfdFace, b: ScrfdFace): number {
   const width = Math.min(a.right, b.right) - Math.max(a.left, b.left)
   const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top)
