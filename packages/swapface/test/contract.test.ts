@@ -12,7 +12,7 @@ const closers = createClosers()
 afterEach(() => closers.closeAll())
 
 describe('submit', () => {
-  test('answers the document of the reference, to the letter', async () => {
+  test('answers exactly the document of the reference', async () => {
     const stage = await openStage(closers)
     const answer = await stage.post(SWAP, { targetImage: `${stage.images.url}/a`, swapImage: `${stage.images.url}/b` })
     expect(answer.status).toBe(200)
@@ -57,14 +57,14 @@ describe('submit', () => {
     expect(answer.status).toBe(415)
   })
 
-  test('answers 413 for a body over the cap and stays alive', async () => {
+  test('answers 413 for a body over the limit, and still answers the next request', async () => {
     const stage = await openStage(closers)
     const answer = await stage.post(SWAP, { targetImage: 'x'.repeat(140_000) })
     expect(answer.status).toBe(413)
     expect((await stage.post(SWAP, {})).status).toBe(400)
   })
 
-  test('answers 499 while the queue is full, and takes jobs again once it has room', async () => {
+  test('answers 499 while the queue is full, and accepts jobs again afterwards', async () => {
     const stage = await openStage(closers, { maxWaiting: 2 })
     stage.engine.hold()
     await stage.submit()
@@ -122,7 +122,7 @@ describe('fetch', () => {
     )
   })
 
-  test('takes the job id from the query and from a body of GET', async () => {
+  test('reads the job id from the query and from the body of a GET', async () => {
     const stage = await openStage(closers)
     stage.engine.hold()
     const jobId = await stage.submit()
@@ -132,7 +132,7 @@ describe('fetch', () => {
     expect(await sendRaw('GET', stage.face.url + FETCH, JSON.stringify({ jobId }))).toEqual([200, expected])
   })
 
-  test('answers 404 without data for an unknown job id, and 400 for none', async () => {
+  test('answers 404 without data for an unknown job id, and 400 for a missing one', async () => {
     const stage = await openStage(closers)
     const unknown = await stage.post(FETCH, { jobId: 'SWAP-FACE-171349414479347616' })
     expect(unknown.status).toBe(404)
@@ -155,7 +155,7 @@ describe('the server', () => {
     }
   })
 
-  test('answers 404 as JSON for another path and 405 with Allow for another method', async () => {
+  test('answers 404 as JSON for an unknown path and 405 with Allow for a wrong method', async () => {
     const stage = await openStage(closers)
     const lost = await stage.post('/insightface/v1/swap', {})
     expect(lost.status).toBe(404)
@@ -171,7 +171,7 @@ describe('the server', () => {
     await expect(openStage(closers, { port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
   })
 
-  test("takes the reference's requests as axios and Python's requests put them on the wire", async () => {
+  test("accepts the reference's requests as axios and Python's requests send them", async () => {
     const stage = await openStage(closers)
     stage.engine.hold()
     const swap = JSON.stringify({ targetImage: `${stage.images.url}/a`, swapImage: `${stage.images.url}/b` })
@@ -185,7 +185,7 @@ describe('the server', () => {
   })
 })
 
-/** Node's own client: sends a body with GET too, and exactly the headers it is given. */
+/** Uses Node's own client, which sends a body with GET, too, and exactly the given headers. */
 function sendRaw(method: string, url: string, body: string, headers: Record<string, string> = {}) {
   return new Promise<[status: number | undefined, document: unknown]>((resolve, reject) => {
     const fixed = {

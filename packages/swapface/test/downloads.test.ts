@@ -19,7 +19,7 @@ const BOMB = gzipSync(Buffer.concat([JPEG_START, Buffer.alloc(50_000_000)]))
 const closers = createClosers()
 afterEach(() => closers.closeAll())
 
-/** What the host of images answers, by path. Other paths get no answer at all. */
+/** Answers of the image host, by path. Other paths get no answer. */
 const answers: Readonly<Record<string, (response: ServerResponse) => void>> = {
   '/good.jpg': (response) => response.end(JPEG_START),
   '/page.jpg': (response) => response.setHeader('content-type', 'image/jpeg').end('<html>not an image</html>'),
@@ -51,7 +51,7 @@ const answers: Readonly<Record<string, (response: ServerResponse) => void>> = {
   '/loop.jpg': redirectTo('/loop.jpg'),
 }
 
-/** What it answers where it is like hosts that browsers get along with. */
+/** Answers of unusual hosts that browsers tolerate. */
 const goodAnswers: Readonly<Record<string, (response: ServerResponse, request: SeenRequest) => void>> = {
   '/good.jpg': (response) => response.end(JPEG_START),
   '/3-redirects.jpg': redirectTo('/2-redirects.jpg'),
@@ -228,7 +228,7 @@ test('a cookie is not sent to another host that a redirect leads to', async () =
   expect(other.requests.map((request) => request.headers.cookie)).toEqual([undefined])
 })
 
-test('a download says who asks, asks for no compression and sends nothing else', async () => {
+test('a download sends a user agent, asks for no compression and sends nothing else', async () => {
   const stage = await openStage(closers)
   await stage.fetchDone(await stage.submit())
   const [first] = stage.images.requests
@@ -241,7 +241,7 @@ test('a download says who asks, asks for no compression and sends nothing else',
   })
 })
 
-test('a hanging download holds up no other job', async () => {
+test('a hanging download does not delay other jobs', async () => {
   const host = await openScriptedHost(() => undefined)
   closers.add(() => host.close())
   const stage = await openStage(closers, { allowedPrivateHosts: [host.host] })
@@ -283,7 +283,7 @@ function redirectTo(location: string): (response: ServerResponse) => void {
   return (response) => response.writeHead(302, { location }).end()
 }
 
-/** Bytes that Node's own server would not write. */
+/** Writes bytes that Node's own server would refuse to write. */
 function raw(status: string, headers: readonly (string | Buffer)[], body = Buffer.alloc(0)) {
   const lines = headers.flatMap((header) => [Buffer.from(header), Buffer.from('\r\n')])
   const head = [Buffer.from(`${status}\r\n`), ...lines, Buffer.from('\r\n')]
@@ -298,7 +298,7 @@ function pour(response: ServerResponse): void {
   more()
 }
 
-/** Never silent for long, so that only a total time-out ends it. */
+/** Sends bytes at short intervals, so that only a total timeout ends the download. */
 function drip(response: ServerResponse): void {
   response.write(JPEG_START)
   const timer = setInterval(() => response.write('.'), 50)

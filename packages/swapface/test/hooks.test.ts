@@ -8,7 +8,7 @@ import { until } from '../../../test/support/until.ts'
 const closers = createClosers()
 afterEach(() => closers.closeAll())
 
-/** A receiver that answers with these codes in turn, the last one for ever; 0 is no answer. */
+/** Opens a receiver that answers with these codes in order and repeats the last one; 0 means no answer. */
 async function openReceiver(...codes: number[]) {
   const receiver = await openScriptedHost((_request, response) => {
     const code = codes.length > 1 ? codes.shift() : codes[0]
@@ -29,7 +29,7 @@ function openLog() {
   }
 }
 
-test('a hook gets the document that fetch answers, once, when a job is a SUCCESS', async () => {
+test('a hook gets the document of fetch, once, when a job is a SUCCESS', async () => {
   const receiver = await openReceiver(200)
   const { attempts, log } = openLog()
   const stage = await openStage(closers, { allowedPrivateHosts: [receiver.host], log })
@@ -66,7 +66,7 @@ test('a hook gets the document of a job that FAILED', async () => {
   })
 })
 
-test('a hook that never answers exactly 200 is notified three times, and one that is not allowed never', async () => {
+test('a hook that never answers 200 is notified three times, and one that is not allowed never', async () => {
   const receivers = await Promise.all([500, 404, 204, 302, 0].map((code) => openReceiver(code)))
   const forbidden = await openReceiver(200)
   const { attempts, log } = openLog()
@@ -99,7 +99,7 @@ test('a hook that answers 200 the second time is notified twice', async () => {
   expect(receiver.requests).toHaveLength(2)
 })
 
-test('a hook owed when the service ends is sent after the next start, with its count kept', async () => {
+test('a hook that is pending when the service stops is sent after the next start, with its count kept', async () => {
   const receiver = await openReceiver(500, 0, 200)
   const { attempts, log } = openLog()
   const stage = await openStage(closers, { allowedPrivateHosts: [receiver.host], hookTimeoutMs: 1000, log })

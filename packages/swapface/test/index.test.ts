@@ -1,4 +1,4 @@
-/** The package as the gateway loads it. */
+/** The package through its entry point, which the gateway loads. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

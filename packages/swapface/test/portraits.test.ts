@@ -6,7 +6,7 @@ import { PORTRAIT_NAMES, readPortrait } from '../src/portraits.ts'
 
 const pixels = async (jpeg: Uint8Array) => sharp(jpeg).raw().toBuffer()
 
-test('the portraits are those that the generator knows', () => {
+test('the portraits are exactly those of the generator', () => {
   expect([...PORTRAIT_NAMES].toSorted()).toEqual([...DRAWN_NAMES].toSorted())
 })
 
@@ -15,7 +15,7 @@ test.each(PORTRAIT_NAMES)('%s is what the generator draws', async (name) => {
   expect(drawn.length).toBe(stored.length)
   let sum = 0
   for (const [at, value] of stored.entries()) sum += Math.abs(value - (drawn[at] ?? 0))
-  // Of 255. Versions of the SVG renderer differ in the last bits of an edge, no more.
+  // Of 255. Versions of the SVG renderer differ only in the last bits of edges.
   expect(sum / stored.length).toBeLessThan(1)
 })
 

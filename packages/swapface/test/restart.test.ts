@@ -12,7 +12,7 @@ import { until } from '../../../test/support/until.ts'
 const closers = createClosers()
 afterEach(() => closers.closeAll())
 
-test('every accepted job is done after a restart: under way, waiting, or finished before', async () => {
+test('every accepted job is done after a restart, whether it was running, waiting or finished before', async () => {
   const stage = await openStage(closers)
   const finished = await stage.submit()
   await stage.fetchDone(finished)
@@ -26,7 +26,7 @@ test('every accepted job is done after a restart: under way, waiting, or finishe
   expect(stage.engine.targets).toHaveLength(8)
 })
 
-test('jobs are taken in the order of their submits, four at a time, after a restart too', async () => {
+test('jobs start in the order of their submits, four at a time, also after a restart', async () => {
   const host = await openScriptedHost((request, response) => {
     response.end(Buffer.concat([JPEG_START, Buffer.from(request.path)]))
   })
@@ -42,7 +42,7 @@ test('jobs are taken in the order of their submits, four at a time, after a rest
   await Promise.all(submitted.map((jobId) => stage.fetchDone(jobId)))
   const order = stage.engine.targets.map((target) => Number(Buffer.from(target).toString('latin1').split('/')[1]))
   expect(order).toHaveLength(12)
-  // Of four under way, the one whose images come first is swapped first.
+  // Of four running jobs, the first to have its images is swapped first.
   for (const [position, n] of order.entries()) expect(Math.abs(n - position)).toBeLessThan(4)
 })
 
@@ -60,7 +60,7 @@ test('close waits neither for a download nor for the engine, and may be called t
   await expect(fetch(stage.face.url)).rejects.toThrow('fetch failed')
 })
 
-test('orderly restarts do not use up the starts of a job', async () => {
+test('orderly restarts do not count as starts of a job', async () => {
   const stage = await openStage(closers)
   stage.engine.hold()
   const jobId = await stage.submit()
@@ -76,7 +76,7 @@ test('orderly restarts do not use up the starts of a job', async () => {
   expect((await stage.fetchDone(jobId)).status).toBe('SUCCESS')
 })
 
-test('a job that three processes ended with is failed, and the jobs behind it are done', async () => {
+test('a job that was running at three crashes fails, and the jobs behind it are done', async () => {
   const stage = await openStage(closers)
   stage.engine.hold()
   const poison = await stage.submit()

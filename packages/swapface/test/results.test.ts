@@ -51,7 +51,7 @@ test('both links serve the image, to GET and HEAD, with type, length and validat
   }
 })
 
-test('discordImage is issued for a day and refused at its end, while cdnImage stays', async () => {
+test('discordImage expires after a day, while cdnImage stays valid', async () => {
   const clock = createAdjustableClock()
   const stage = await openStage(closers, { clock })
   const { discordImage, cdnImage } = await finishSwap(stage)
@@ -68,7 +68,7 @@ test('discordImage is issued for a day and refused at its end, while cdnImage st
   expect((await fetch(cdnImage)).status).toBe(200)
 })
 
-test('a link is refused when any part of it was changed', async () => {
+test('a link is refused if any part of it was changed', async () => {
   const stage = await openStage(closers)
   const { discordImage, cdnImage } = await finishSwap(stage)
   expect((await fetch(discordImage.slice(0, -1))).status).toBe(200)
@@ -97,7 +97,7 @@ test('a link is refused when any part of it was changed', async () => {
   expect(answers).toEqual(unknown.map(() => 404))
 })
 
-test('links are the same at each fetch and after a restart, under the address of the day', async () => {
+test('links are the same at each fetch and after a restart, below the current base URL', async () => {
   const stage = await openStage(closers)
   const jobId = await stage.submit()
   const before = await stage.fetchDone(jobId)

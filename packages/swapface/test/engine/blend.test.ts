@@ -28,7 +28,7 @@ describe('blendDifference', () => {
   const target = fill(size, (x, y) => (x * 37 + y * 11) % 90)
   const donor = fill(size, (x, y) => 100 + ((x * 13 + y * 29) % 70))
 
-  it('gives the donor exactly where the mask is full everywhere', () => {
+  it('returns exactly the donor for a full mask', () => {
     const change = blendDifference(target, donor, whole(size), whole(size), 4)
     const worst = change.reduce(
       (most, value, i) => Math.max(most, Math.abs((target.rgb[i] ?? 0) + value - (donor.rgb[i] ?? 0))),
@@ -37,7 +37,7 @@ describe('blendDifference', () => {
     expect(worst).toBeLessThan(1e-3)
   })
 
-  it('changes nothing where the mask is empty', () => {
+  it('changes nothing for an empty mask', () => {
     const change = blendDifference(target, donor, whole(size), createPlane(size, size), 4)
     expect(change.every((value) => value === 0)).toBe(true)
   })
@@ -104,7 +104,7 @@ describe('matchDetail', () => {
   const noisy = (amount: number): FloatPicture =>
     fill(size, (x, y) => 128 + amount * Math.sin(x * 2.1) * Math.sin(y * 1.9))
 
-  it('takes a donor that is too sharp back towards the target', () => {
+  it('smooths a donor that is sharper than the target', () => {
     const target = noisy(4)
     const donor = noisy(16)
     const ratio = measureDetail(donor, whole(size)) / measureDetail(target, whole(size))
@@ -113,7 +113,7 @@ describe('matchDetail', () => {
     expect(measureDetail(donor, whole(size)) / measureDetail(target, whole(size))).toBeLessThan(2)
   })
 
-  it('sharpens a soft one a little, and leaves a like one', () => {
+  it('sharpens a softer donor a little, and leaves an equally sharp one unchanged', () => {
     const soft = noisy(6)
     matchDetail(soft, whole(size), 0.5)
     expect(measureDetail(soft, whole(size))).toBeGreaterThan(measureDetail(noisy(6), whole(size)))
@@ -127,7 +127,7 @@ describe('the crop', () => {
   const picture = { width: 400, height: 300, rgb: new Uint8Array(400 * 300 * 3).map((_, i) => (i * 7) % 251) }
   const box = Float32Array.from([100, 80, 0, 220, 80, 0, 160, 230, 0])
 
-  it('is read and pasted back without any change where nothing is to change', () => {
+  it('is read and pasted back without a difference if the change is zero', () => {
     const pyramid = createPyramid({ ...picture, rgb: picture.rgb.slice() })
     const crop = planCrop(box, pyramid, 150, 100)
     if (crop === null) throw new TypeError('The box lies in the picture.')
@@ -143,7 +143,7 @@ describe('the crop', () => {
     expect(pyramid.levels[0]?.rgb).toEqual(picture.rgb)
   })
 
-  it('keeps the pixels outside the mask when it was worked on at less than full size', () => {
+  it('keeps the pixels outside the mask if the working size is reduced', () => {
     const pyramid = createPyramid({ ...picture, rgb: picture.rgb.slice() })
     const crop = planCrop(box, pyramid, 1500, 10)
     if (crop === null) throw new TypeError('The box lies in the picture.')
@@ -159,7 +159,7 @@ describe('the crop', () => {
     expect(pyramid.levels[0]?.rgb).toEqual(picture.rgb)
   })
 
-  it('moves points with it', () => {
+  it('converts points to its coordinates', () => {
     const crop = { left: 10, top: 20, width: 100, height: 100, scale: 0.5 }
     expect([...toCropPoints(Float32Array.from([30, 40, 8]), crop)]).toEqual([10, 10, 4])
   })
@@ -177,7 +177,7 @@ describe('the crop', () => {
 })
 
 describe('drawPolygon', () => {
-  it('fills by the centres of the pixels and ignores what lies outside', () => {
+  it('fills pixels whose centre is inside, and ignores points outside the plane', () => {
     const points = Float32Array.from([2, 2, 0, 6, 2, 0, 6, 5, 0, 2, 5, 0, -90, -90, 0])
     const square = drawPolygon(points, [0, 1, 2, 3], 8, 8)
     expect(square.values.reduce((sum, value) => sum + value, 0)).toBe(12)

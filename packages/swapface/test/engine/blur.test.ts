@@ -14,7 +14,7 @@ function sum(values: Float32Array): number {
 }
 
 describe('blurPlane', () => {
-  it('spreads a dot evenly and keeps its weight', () => {
+  it('spreads a dot evenly and preserves its sum', () => {
     const plane = createDot(41)
     blurPlane(plane, 3)
     expect(sum(plane.values)).toBeCloseTo(1, 4)
@@ -24,14 +24,14 @@ describe('blurPlane', () => {
     expect(Math.sqrt(variance)).toBeCloseTo(3, 0)
   })
 
-  it('leaves an even plane as it is, up to the border', () => {
+  it('leaves a uniform plane unchanged up to the border', () => {
     const plane = createPlane(9, 7)
     plane.values.fill(5)
     blurPlane(plane, 4)
     expect([...plane.values].every((value) => Math.abs(value - 5) < 1e-4)).toBe(true)
   })
 
-  it('survives a radius wider than the plane', () => {
+  it('accepts a radius wider than the plane', () => {
     const plane = createDot(3)
     blurPlane(plane, 20)
     expect(plane.values.every((value) => Number.isFinite(value))).toBe(true)
@@ -39,7 +39,7 @@ describe('blurPlane', () => {
 })
 
 describe('shrinkPicture', () => {
-  it('takes means of blocks, smaller ones at the border', () => {
+  it('averages blocks, smaller ones at the border', () => {
     const rgb = Float32Array.from([0, 0, 0, 10, 20, 30, 90, 90, 90])
     const small = shrinkPicture({ width: 3, height: 1, rgb }, 2)
     expect([small.width, small.height, ...small.rgb]).toEqual([2, 1, 5, 10, 15, 90, 90, 90])
@@ -47,14 +47,14 @@ describe('shrinkPicture', () => {
 })
 
 describe('growPlane', () => {
-  it('keeps the centres of the blocks and goes straight between them', () => {
+  it('keeps the values at block centres and interpolates linearly between them', () => {
     const grown = growPlane({ width: 2, height: 1, values: Float32Array.from([0, 8]) }, 4, 8, 1)
     expect([...grown.values]).toEqual([0, 0, 1, 3, 5, 7, 8, 8])
   })
 })
 
 describe('widenPlane and narrowPlane', () => {
-  it('grow a dot to a square and shrink it back', () => {
+  it('dilate a dot to a square and erode it back', () => {
     const wide = widenPlane(createDot(9), 2)
     expect(sum(wide.values)).toBe(25)
     expect(sum(narrowPlane(wide, 2).values)).toBe(1)

@@ -13,10 +13,10 @@ const face = (part: Partial<DetectedFace>): DetectedFace => ({
 })
 
 describe('decodeDetections', () => {
-  it('places a face at its anchor, with the turn of its eyes', () => {
+  it('places a face at its anchor, with the rotation of its eyes', () => {
     const logits = new Float32Array(896).fill(-10)
     const regressions = new Float32Array(896 * 16)
-    // The second anchor of the second place: centre 24, 8.
+    // The second anchor of the second cell: centre 24, 8.
     logits[3] = 4
     regressions.set([1, 2, 40, 44, -10, 0, 10, 20], 3 * 16)
     const [found, ...more] = decodeDetections({ logits, regressions }, 0.5)
@@ -33,13 +33,13 @@ describe('decodeDetections', () => {
 })
 
 describe('joinFaces', () => {
-  it('joins what overlaps to one face at the weighted middle', () => {
+  it('merges overlapping detections to one face at the weighted mean', () => {
     const joined = joinFaces([face({ x: 100, score: 0.6 }), face({ x: 110, score: 0.9 })])
     expect(joined).toHaveLength(1)
     expect(joined[0]).toMatchObject({ score: 0.9, x: 106 })
   })
 
-  it('keeps faces that are apart, the surest first', () => {
+  it('keeps faces that do not overlap, most confident first', () => {
     expect(joinFaces([face({ score: 0.7 }), face({ x: 300, score: 0.8 })]).map(({ x }) => x)).toEqual([300, 100])
   })
 
@@ -49,13 +49,13 @@ describe('joinFaces', () => {
     ])
   })
 
-  it('takes a small face inside a large one for the same', () => {
+  it('merges a small face inside a large one', () => {
     expect(joinFaces([face({ size: 100 }), face({ size: 30, score: 0.6 })])).toHaveLength(1)
   })
 })
 
 describe('wrapAngle', () => {
-  it('brings every angle within half a turn', () => {
+  it('maps every angle to within half a turn', () => {
     expect(wrapAngle(3 * Math.PI + 0.5)).toBeCloseTo(-Math.PI + 0.5, 9)
     expect(wrapAngle(-0.3)).toBeCloseTo(-0.3, 9)
   })

@@ -16,7 +16,7 @@ afterEach(async () => {
 })
 
 describe('openSwapEngine', () => {
-  it('swaps several jobs in the order in which they came, and leaves the caller its bytes', async () => {
+  it('swaps several jobs in the order of the calls, and does not detach the caller’s bytes', async () => {
     const engine = openEngine()
     const [target, donor] = [await readPortrait('mei'), await readPortrait('ada')]
     const length = target.length
@@ -46,7 +46,7 @@ describe('openSwapEngine', () => {
     expect(written).toEqual([])
   })
 
-  it('refuses a bad picture and goes on with the next job', async () => {
+  it('refuses a bad picture and runs the next job', async () => {
     const engine = openEngine()
     const portrait = await readPortrait('mei')
     await expect(engine.swap(Buffer.from('no picture'), portrait)).rejects.toMatchObject({
@@ -56,7 +56,7 @@ describe('openSwapEngine', () => {
     await expect(engine.swap(portrait, portrait)).resolves.toMatchObject({ width: 640 })
   })
 
-  it('stops a job that outlasts its limit and does the next one with a new worker', async () => {
+  it('stops a job that exceeds its time limit and runs the next one in a new worker', async () => {
     const engine = openEngine({ jobTimeLimitMs: 20 })
     const portrait = await readPortrait('mei')
     const refusals = await Promise.all(
@@ -68,7 +68,7 @@ describe('openSwapEngine', () => {
     }
   })
 
-  it('refuses what runs, what waits and what comes when it is closed', async () => {
+  it('rejects running, waiting and new jobs when it is closed', async () => {
     const engine = openEngine()
     const portrait = await readPortrait('mei')
     const jobs = [1, 2].map(() => engine.swap(portrait, portrait).catch((error: unknown) => error))

@@ -18,7 +18,7 @@ async function swapWith(target: Uint8Array, donor: Uint8Array): Promise<{ outcom
 }
 
 describe('the engine, given', () => {
-  it('has at least sixty odd pictures to look at', () => {
+  it('is tested with at least sixty odd images', () => {
     expect(ODD_IMAGES.length).toBeGreaterThanOrEqual(60)
   })
 
@@ -26,7 +26,7 @@ describe('the engine, given', () => {
     const portrait = await readPortrait('mei')
     const found = await swapWith(portrait, await make(portrait))
     expect(found.outcome, found.message).toBe(outcome)
-    // People read it: which picture, one sentence, nothing of the decoder's own words.
+    // The message is for people: it names the image, is one sentence, and has no text of the decoder.
     if (outcome !== 'SWAPPED')
       expect(found.message).toMatch(/^(The face image |No face was found in the face image)[^\n]*\.$/)
   })

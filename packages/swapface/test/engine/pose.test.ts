@@ -4,7 +4,7 @@ import { MESH_TRIANGLES, MESH_UV } from '../../src/engine/mesh-tables.ts'
 import { MESH_POINTS, MIRROR_POINT, toFaceMesh } from '../../src/engine/mesh.ts'
 import { alignShape, FACE_OVAL, findMouthOpenness, findYaw, mixShapes, toDonorFace } from '../../src/engine/pose.ts'
 
-/** A face made of the flat mesh on a rounded front, 200 pixels wide, turned and then moved. */
+/** Creates a face from the flat mesh on a rounded front, scaled, rotated by `yaw` and translated. */
 function createFace(yaw: number, scale = 200, shift = 0): Float32Array {
   const points = new Float32Array(MESH_POINTS * 3)
   for (let i = 0; i < MESH_POINTS; i++) {
@@ -35,13 +35,13 @@ describe('the mesh tables', () => {
 })
 
 describe('alignShape', () => {
-  it('finds turn, scale and shift again', () => {
+  it('recovers rotation, scale and translation', () => {
     const from = createFace(-0.4, 80, 10)
     const to = createFace(0.5, 200, 300)
     expect(findLargest(alignShape(from, to), to)).toBeLessThan(0.05)
   })
 
-  it('finds a half turn', () => {
+  it('recovers a half turn', () => {
     const from = createFace(0)
     const to = from.map((value, i) => (i % 3 === 2 ? value : -value))
     expect(findLargest(alignShape(from, to), to)).toBeLessThan(0.05)
@@ -49,14 +49,14 @@ describe('alignShape', () => {
 })
 
 describe('findYaw', () => {
-  it('is the turn of the face, whatever its size', () => {
+  it('returns the yaw of a face of any size', () => {
     expect(Math.abs(findYaw(createFace(0.4, 37)))).toBeCloseTo(0.4, 2)
     expect(findYaw(createFace(0.3))).toBeCloseTo(-findYaw(createFace(-0.3)), 3)
   })
 })
 
 describe('toDonorFace', () => {
-  it('mirrors a donor that looks the other way, and only that', () => {
+  it('mirrors a donor only if it looks the other way', () => {
     const [left, right, front] = [0.5, -0.5, 0].map((yaw) => toFaceMesh(createFace(yaw)))
     if (!left || !right || !front) throw new TypeError('Three faces are made.')
     expect(toDonorFace(left, right).mirrored).toBe(true)
@@ -67,7 +67,7 @@ describe('toDonorFace', () => {
 })
 
 describe('mixShapes', () => {
-  it('keeps the target’s outline and leans to the donor inside', () => {
+  it('keeps the target’s outline and approaches the donor inside', () => {
     const target = createFace(0)
     const donor = createFace(0)
     // A longer nose.
@@ -79,7 +79,7 @@ describe('mixShapes', () => {
     expect(moved).toBeLessThan(20)
   })
 
-  it('keeps the target’s mouth when it is wide open and the donor’s is not', () => {
+  it('keeps the target’s mouth if it is wide open and the donor’s is not', () => {
     const open = createFace(0)
     open[3 * 13 + 1] = (open[3 * 13 + 1] ?? 0) - 20
     open[3 * 14 + 1] = (open[3 * 14 + 1] ?? 0) + 20

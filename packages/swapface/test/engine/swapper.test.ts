@@ -1,7 +1,7 @@
 /**
- * Whole swaps, looked at as pictures. `golden/` holds small copies of results that were looked at and found good; a
- * result may differ from them by what another version of a decoder or of the SVG renderer makes different, not by more.
- * Where one is missing it is written and the test fails: look at it, then run again.
+ * Golden tests of whole swaps. `golden/` has small copies of results that a person has approved. A result may differ
+ * from them only as much as other versions of the decoder or of the SVG renderer do. If a copy is missing, the test
+ * writes it and fails: look at it, then run again.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -75,7 +75,7 @@ describe('a swap', () => {
       .png()
       .toBuffer()
     const before = await read(target)
-    // A target with transparency comes back as PNG, so that nothing is lost to compression.
+    // The result of a transparent target is a PNG, which is lossless.
     const { image, contentType } = await swapper.swap(target, await readPortrait('ada'))
     expect(contentType).toBe('image/png')
     const after = await read(image)
@@ -84,14 +84,14 @@ describe('a swap', () => {
     expect(differ(before, after, isInside)).toBeGreaterThan(3)
   })
 
-  it('with its own face gives about the same picture', async () => {
+  it('with the target’s own face returns about the same picture', async () => {
     const portrait = await readPortrait('ada')
     const { image } = await swapper.swap(portrait, portrait)
     const before = await read(portrait)
     expect(differ(before, await read(image), listInside(before))).toBeLessThan(5)
   })
 
-  it.each([90, 180, 270, 33])('works on a target turned by %d degrees as on an upright one', async (degrees) => {
+  it.each([90, 180, 270, 33])('handles a target rotated by %d degrees like an upright one', async (degrees) => {
     const [target, donor] = [await readPortrait('mei'), await readPortrait('ada')]
     const turned = await sharp(target).rotate(degrees, { background: '#806080' }).png().toBuffer()
     const { image } = await swapper.swap(turned, donor)
@@ -160,7 +160,7 @@ describe('a swap', () => {
 })
 
 describe('fitMesh', () => {
-  it('finds no face where there is none, whatever the detector says', async () => {
+  it('returns null for a picture without a face, even if the detector reports one', async () => {
     const wall = createPyramid({ width: 200, height: 200, rgb: new Uint8Array(200 * 200 * 3).fill(90) })
     const face = { x: 100, y: 100, size: 90, roll: 0, score: 0.99, doubtful: false }
     expect(fitMesh(swapper.models, wall, face)).toBeNull()

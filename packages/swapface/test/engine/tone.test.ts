@@ -15,7 +15,7 @@ function fill(
   return picture
 }
 
-/** Skin with a little of the unevenness that skin has. */
+/** Slightly uneven skin. */
 const skin =
   (r: number, g: number, b: number) =>
   (x: number, y: number): readonly [number, number, number] => {
@@ -30,7 +30,7 @@ const whole = (size: number) => {
 }
 
 describe('the tone space', () => {
-  it('converts every colour there and back unchanged', () => {
+  it('converts every colour to a tone and back unchanged', () => {
     const tone = new Float32Array(3)
     const rgb = new Float32Array(3)
     const colours: readonly (readonly [number, number, number])[] = [
@@ -48,7 +48,7 @@ describe('the tone space', () => {
     }
   })
 
-  it('has no chroma in greys and CIELAB’s lightness', () => {
+  it('has no chroma for greys, and CIELAB’s lightness', () => {
     const tone = new Float32Array(3)
     writeTone(119, 119, 119, tone, 0)
     expect(Math.abs(tone[1] ?? 9)).toBeLessThan(0.3)
@@ -58,7 +58,7 @@ describe('the tone space', () => {
 })
 
 describe('the skin model', () => {
-  it('knows skin in shade again, and hair and cloth not', () => {
+  it('recognises skin in shade, but neither hair nor cloth', () => {
     const picture = fill(40, 40, (x, y) =>
       x < 30 ? skin(200, 150, 125)(x, y) : y < 20 ? [150, 110, 91] : y < 30 ? [30, 22, 18] : [40, 120, 130],
     )
@@ -82,7 +82,7 @@ describe('the skin model', () => {
 })
 
 describe('applyTone', () => {
-  it('brings the donor’s skin to the target’s tone, dark or bright', () => {
+  it('shifts the donor’s skin to the target’s tone, dark or bright', () => {
     for (const [from, to] of [
       [skin(215, 170, 145), skin(95, 62, 46)],
       [skin(95, 62, 46), skin(215, 170, 145)],
@@ -97,7 +97,7 @@ describe('applyTone', () => {
     }
   })
 
-  it('leaves what is not covered, and takes the colour away for a grey target', () => {
+  it('keeps uncovered pixels, and removes the colour for a grey target', () => {
     const donor = fill(8, 8, skin(200, 150, 120))
     const cover = createPlane(8, 8)
     cover.values[0] = 1
@@ -108,7 +108,7 @@ describe('applyTone', () => {
     expect(Math.abs((donor.rgb[0] ?? 0) - (donor.rgb[2] ?? 0))).toBeLessThan(2)
   })
 
-  it('holds eyes and teeth back', () => {
+  it('shifts eyes and teeth less than skin', () => {
     const donor = fill(8, 8, () => [240, 238, 230])
     const held = fill(8, 8, () => [240, 238, 230])
     const bright = fitSkin(toTone(fill(8, 8, skin(220, 175, 150))), whole(8))
@@ -122,7 +122,7 @@ describe('applyTone', () => {
 })
 
 describe('the light', () => {
-  it('of a target that is lit from one side is laid on an evenly lit donor', () => {
+  it('of a target lit from one side is transferred to an evenly lit donor', () => {
     const target = fill(48, 48, (x) => [120 + 2 * x, 90 + 1.5 * x, 75 + 1.2 * x])
     const donor = fill(48, 48, skin(168, 126, 104))
     const field = createLightField(createPlane(48, 48))
@@ -132,7 +132,7 @@ describe('the light', () => {
     expect((donor.rgb[3 * (24 * 48 + 44)] ?? 0) - (donor.rgb[3 * (24 * 48 + 3)] ?? 0)).toBeGreaterThan(35)
   })
 
-  it('adds the membrane after everything else', () => {
+  it('includes the membrane, which is added last', () => {
     const donor = fill(4, 4, () => [100, 100, 100])
     const field = createLightField(createPlane(4, 4))
     const ten = createPlane(4, 4)

@@ -17,7 +17,7 @@ function createMesh(scale: number, depth: (x: number) => number): Float32Array {
   return points
 }
 
-/** Every point carries its own place times `scale`, and is trusted wholly. */
+/** Returns values in which each point refers to its own position times `scale`, with full trust. */
 function carryPlaces(points: Float32Array, scale: number): Float32Array {
   const carried = new Float32Array(MESH_POINTS * FIELD_VALUES)
   for (let i = 0; i < MESH_POINTS; i++) {
@@ -30,7 +30,7 @@ function carryPlaces(points: Float32Array, scale: number): Float32Array {
 describe('the warp', () => {
   const points = createMesh(SIZE, () => 0)
 
-  it('gives the picture back when the shape stays the same', () => {
+  it('returns the picture unchanged if the shape is unchanged', () => {
     const rgb = new Uint8Array(SIZE * SIZE * 3)
     for (let i = 0; i < SIZE * SIZE; i++) rgb.set([i % SIZE, Math.floor(i / SIZE), 128], 3 * i)
     const field = drawField(points, carryPlaces(points, 1), MESH_TRIANGLES, SIZE, SIZE, 1)
@@ -40,7 +40,7 @@ describe('the warp', () => {
     for (let y = 0; y < SIZE; y++) {
       for (let x = 0; x < SIZE; x++) {
         const i = y * SIZE + x
-        // Away from the outline and the open mouth, where there is nothing on one side.
+        // Skips the outline and the open mouth, which have uncovered pixels on one side.
         if ((cover.values[i] ?? 0) === 0 || Math.hypot(x - 60, y - 45) > 30) continue
         covered++
         worst = Math.max(worst, Math.abs((picture.rgb[3 * i] ?? 0) - x), Math.abs((picture.rgb[3 * i + 1] ?? 0) - y))
@@ -50,11 +50,11 @@ describe('the warp', () => {
     expect(worst).toBeLessThan(1)
   })
 
-  it('measures how much the donor is reduced', () => {
+  it('measures by how much the donor is scaled down', () => {
     expect(measureStep(drawField(points, carryPlaces(points, 3), MESH_TRIANGLES, SIZE, SIZE, 1))).toBeCloseTo(3, 1)
   })
 
-  it('shows the nearer of two surfaces that lie over each other', () => {
+  it('shows the nearer of two overlapping surfaces', () => {
     const near = Uint16Array.from([0, 1, 2])
     const both = new Float32Array(MESH_POINTS * 3)
     both.set([0, 0, 5, 80, 0, 5, 0, 80, 5, 0, 0, 1, 80, 0, 1, 0, 80, 1])
@@ -70,7 +70,7 @@ describe('the warp', () => {
     }
   })
 
-  it('draws no triangle that has no area, and none outside', () => {
+  it('draws neither triangles without area nor triangles outside the picture', () => {
     const field = drawField(new Float32Array(MESH_POINTS * 3), carryPlaces(points, 1), MESH_TRIANGLES, 20, 20, 1)
     expect(field.cover.values.every((value) => value === 0)).toBe(true)
     const away = points.map((value) => value - 500)
@@ -81,7 +81,7 @@ describe('the warp', () => {
 })
 
 describe('facing', () => {
-  it('is 1 in front and falls to the sides, mirrored or not', () => {
+  it('is 1 in front and decreases to the sides, mirrored or not', () => {
     const round = createMesh(100, (x) => 2 * x * x)
     const mirrored = round.map((value, i) => (i % 3 === 0 ? -value : value))
     for (const facing of [findFacing(round), findFacing(mirrored)]) {
@@ -90,7 +90,7 @@ describe('facing', () => {
     }
   })
 
-  it('reads the other cheek where the own one is not seen', () => {
+  it('reads the mirror cheek if a cheek is not visible', () => {
     const turned = new Float32Array(MESH_POINTS).fill(0.9)
     turned[234] = 0.05
     const carried = carryValues(new Float32Array(MESH_POINTS * 2), turned, new Float32Array(MESH_POINTS).fill(0.9))
@@ -99,7 +99,7 @@ describe('facing', () => {
     expect(carried[234 * FIELD_VALUES + 5]).toBeGreaterThan(0.9)
   })
 
-  it('trusts nothing that neither cheek shows', () => {
+  it('does not trust points that are visible on neither cheek', () => {
     const hidden = new Float32Array(MESH_POINTS).fill(0.02)
     const carried = carryValues(new Float32Array(MESH_POINTS * 2), hidden, new Float32Array(MESH_POINTS).fill(1))
     expect(carried[5]).toBe(0)

@@ -1,16 +1,16 @@
 import type { SwapEngine } from '../../src/engine-contract.ts'
 
 export interface PlainEngine extends SwapEngine {
-  /** The targets in the order in which the engine was given them. */
+  /** The targets in call order. */
   readonly targets: readonly Uint8Array[]
-  /** Swaps begun from now on wait until `release` is called. */
+  /** Holds later swaps until `release` is called. */
   hold(): void
   release(): void
 }
 
 /**
- * An engine for tests in which the picture does not matter: the result is the target unchanged, at once unless it is
- * held. A swap that is held when the engine is closed stays without an answer.
+ * Creates an engine for tests in which the picture does not matter: it returns the target unchanged, at once unless
+ * held. A swap that is held when the engine closes never settles.
  */
 export function createPlainEngine(): PlainEngine {
   const targets: Uint8Array[] = []

@@ -10,7 +10,7 @@ import { createPlainEngine, type PlainEngine } from './plain-engine.ts'
 import { openScriptedHost, type ScriptedHost } from '../../../../test/support/scripted-host.ts'
 import { until } from '../../../../test/support/until.ts'
 
-/** The first bytes of a JPEG file: enough for everything but the real engine. */
+/** The first bytes of a JPEG file: enough unless the real engine reads it. */
 export const JPEG_START = Buffer.from('ffd8ffe000104a464946', 'hex')
 
 export const API_KEY = 'stage-key'
@@ -25,23 +25,23 @@ const fetched = z.object({
 export type Fetched = z.infer<typeof fetched>
 
 export interface Stage {
-  /** The embedded upstream as it runs now. */
+  /** The embedded upstream that is running now. */
   readonly face: SwapFace
   readonly engine: PlainEngine
   /** Serves JPEG_START at every path. */
   readonly images: ScriptedHost
   readonly dataDir: string
-  /** Closes the upstream and opens it again on the same data. */
+  /** Closes the upstream and reopens it on the same data. */
   reopen(options?: Partial<SwapFaceOptions>): Promise<void>
-  /** Sends JSON with the right key. */
+  /** Posts JSON with the right key. */
   post(path: string, body: unknown): Promise<Response>
-  /** Submits a swap of two images that are there, unless said otherwise; answers its job id. */
+  /** Submits a swap, by default of two existing images; resolves to its job id. */
   submit(input?: { targetImage?: string; swapImage?: string; hookUrl?: string }): Promise<string>
   fetchJob(jobId: string): Promise<Fetched>
   fetchDone(jobId: string): Promise<Fetched>
 }
 
-/** Opens the embedded upstream with a plain engine and a host of images; all of it is closed with `closers`. */
+/** Opens the embedded upstream with a plain engine and an image host; `closers` closes both. */
 export async function openStage(closers: Closers, options: Partial<SwapFaceOptions> = {}): Promise<Stage> {
   const dataDir = await mkdtemp(join(tmpdir(), 'swapface-'))
   closers.add(() => rm(dataDir, { recursive: true }))

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { fitSimilarity, readAligned, toCropGrid, toTemplate } from '../../../src/engine/onnx/align.ts'
 import { createPyramid } from '../../../src/engine/pyramid.ts'
 
-/** The template's points turned by 30 degrees, three times as large, and moved. */
+/** Rotates points by 30 degrees, scales them by three and translates them. */
 function turn(points: Float32Array): Float32Array {
   const [a, b] = [3 * Math.cos(Math.PI / 6), 3 * Math.sin(Math.PI / 6)]
   return points.map((_, i) => {
@@ -20,7 +20,7 @@ describe('toTemplate', () => {
 })
 
 describe('fitSimilarity', () => {
-  test('finds turn, size and shift', () => {
+  test('finds rotation, scale and translation', () => {
     const found = fitSimilarity(toTemplate(112), turn(toTemplate(112)))
     expect(found?.a).toBeCloseTo(3 * Math.cos(Math.PI / 6), 4)
     expect(found?.b).toBeCloseTo(3 * Math.sin(Math.PI / 6), 4)
@@ -28,7 +28,7 @@ describe('fitSimilarity', () => {
     expect(found?.ty).toBeCloseTo(-7, 3)
   })
 
-  test('takes the closest similarity if none fits exactly, and maps centre to centre', () => {
+  test('finds the closest similarity if none fits exactly, and maps centre to centre', () => {
     const from = Float32Array.of(0, 0, 10, 0, 0, 10, 10, 10)
     const found = fitSimilarity(from, Float32Array.of(0, 0, 10, 0, 0, 10, 10, 14))
     expect(found === null ? null : found.a * 5 - found.b * 5 + found.tx).toBeCloseTo(5, 5)
@@ -38,13 +38,13 @@ describe('fitSimilarity', () => {
   test.each([
     ['one point', new Float32Array(10).fill(3)],
     ['no number', new Float32Array(10).fill(Number.NaN)],
-  ])('gives null for points that are %s', (_name, points) => {
+  ])('returns null for points that are %s', (_name, points) => {
     expect(fitSimilarity(points, toTemplate(112))).toBeNull()
   })
 })
 
 describe('toCropGrid', () => {
-  test('leads from the crop back to where the points were, half a pixel on', () => {
+  test('maps the crop back to the original points, plus half a pixel', () => {
     const points = turn(toTemplate(128))
     const similarity = fitSimilarity(points, toTemplate(128))
     if (similarity === null) throw new TypeError('these points fit')
@@ -56,7 +56,7 @@ describe('toCropGrid', () => {
 })
 
 describe('readAligned', () => {
-  test('gives planes of red, green and blue, black beyond the picture', () => {
+  test('returns planes of red, green and blue, black outside the picture', () => {
     const rgb = Uint8Array.from({ length: 4 * 4 * 3 }, (_, i) => [10, 20, 30][i % 3] ?? 0)
     const pyramid = createPyramid({ width: 4, height: 4, rgb })
     const planes = readAligned(pyramid, { a: 1, b: 0, tx: 0, ty: 0 }, 8, 1, -5)

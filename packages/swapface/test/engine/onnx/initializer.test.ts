@@ -17,7 +17,7 @@ const readLast = (bytes: Uint8Array, shape: readonly number[]) =>
 const small = { name: 'last', dims: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }
 
 describe('readLastInitializer', () => {
-  test('gives the last initializer, and reads little else of the file', async () => {
+  test('returns the last initializer, and reads little else of the file', async () => {
     const model = writeModel({ nodes: [], initializers: [EMAP, small], inputs: {}, outputs: {} })
     const asked: number[] = []
     const found = await readLastInitializer(readFrom(model, asked), model.length, [2, 3])
@@ -25,7 +25,7 @@ describe('readLastInitializer', () => {
     expect(asked.reduce((sum, length) => sum + length, 0)).toBeLessThan(500)
   })
 
-  test('reads dimensions and floats that are packed', async () => {
+  test('reads packed dimensions and packed floats', async () => {
     const floats = Buffer.from(small.data.buffer)
     const tensor = Buffer.concat([Buffer.from([0x0a, 2, 2, 3, 0x10, 1, 0x22, floats.length]), floats])
     const graph = Buffer.concat([Buffer.from([0x2a, tensor.length]), tensor])
@@ -33,7 +33,7 @@ describe('readLastInitializer', () => {
     expect(await readLast(model, [2, 3])).toEqual(small.data)
   })
 
-  test('gives null for another shape, another type, or none', async () => {
+  test('returns null for another shape, another type, or a missing initializer', async () => {
     const model = writeModel({ nodes: [], initializers: [small], inputs: {}, outputs: {} })
     expect(await readLast(model, [3, 2])).toBeNull()
     const type = model.indexOf(Buffer.from([0x10, 1, 0x42]))
@@ -49,17 +49,17 @@ describe('readLastInitializer', () => {
     ['a length beyond the end', Buffer.from([0x3a, 0xff, 0xff, 0xff, 0xff, 0x7f])],
     ['a number without an end', Buffer.alloc(64, 0xff)],
     ['more fields than any model has', Buffer.alloc(300_000, Buffer.from([0x08, 0x00]))],
-  ])('gives null for %s', async (_name, bytes) => {
+  ])('returns null for %s', async (_name, bytes) => {
     expect(await readLast(bytes, [2, 3])).toBeNull()
   })
 
-  test('gives null for a model that is cut short anywhere', async () => {
+  test('returns null for a model that is truncated at any byte', async () => {
     const model = writeModel({ nodes: [], initializers: [small], inputs: {}, outputs: {} })
     const end = model.indexOf(Buffer.from([0x42, 0x02, 0x0a]))
     for (let length = 0; length < end; length++) expect(await readLast(model.subarray(0, length), [2, 3])).toBeNull()
   })
 
-  test('finds the matrix of a model as the engine asks for it', async () => {
+  test('finds the matrix of a model with the shape that the engine requests', async () => {
     expect(await readLast(writeSwapper(), [512, 512])).toEqual(EMAP.data)
   })
 })
@@ -78,7 +78,7 @@ describe('toSource', () => {
     expect(source[2]).toBeCloseTo(0.8, 6)
   })
 
-  test('gives zeros for an embedding of zeros', () => {
+  test('returns zeros for an embedding of zeros', () => {
     expect(toSource(new Float32Array(512), EMAP.data)).toEqual(new Float32Array(512))
   })
 })

@@ -1,6 +1,6 @@
 /**
- * The neural path with the real onnxruntime-node, which is no dependency: where it is not installed these tests say so
- * in their names, and with ONNX_TESTS=required its absence is a failure.
+ * The neural path with the real onnxruntime-node, which is not a dependency. If it is not installed, these tests are
+ * skipped and their titles say so; with ONNX_TESTS=required its absence is a failure.
  */
 import { createRequire } from 'node:module'
 import { chmod } from 'node:fs/promises'
@@ -43,7 +43,7 @@ afterEach(async () => {
 
 const isRequired = process.env['ONNX_TESTS'] === 'required'
 const requiredNote = isRequired ? '' : ' [not run: ONNX_TESTS does not require it]'
-test.skipIf(!isRequired)(`onnxruntime-node is installed where it is required${requiredNote}`, () => {
+test.skipIf(!isRequired)(`onnxruntime-node is installed if it is required${requiredNote}`, () => {
   expect(isInstalled).toBe(true)
 })
 
@@ -65,7 +65,7 @@ describe('the models', () => {
     await engine.close()
   })
 
-  test('that are missing stop the start of the program, with the name of the setting', async () => {
+  test('that are missing stop the program at startup, with the name of the setting', async () => {
     const folder = await makeModels({ 'w600k_r50.onnx': null })
     const settings = { TTAPI_KEY: '', LOCAL_UPSTREAM_PORT: '0', SWAPFACE_MODELS_DIR: folder }
     await expect(openTestApp({ settings })).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('the models', () => {
     })
   })
 
-  test.skipIf(!isInstalled)(`that are the right ones are taken${note}`, async () => {
+  test.skipIf(!isInstalled)(`are accepted if they are the right ones${note}`, async () => {
     const engine = openEngine(await makeModels())
     await expect(engine.ready()).resolves.toBeUndefined()
     await expect(engine.ready()).resolves.toBeUndefined()
@@ -101,7 +101,7 @@ describe('the models', () => {
       writeSwapper({ name: 'emap', dims: [2, 2], data: new Float32Array(4) }),
       'inswapper_128.onnx is not the InsightFace model of that name',
     ],
-  ])(`where %s is wrong are refused (case %#)${note}`, async (file, bytes, message) => {
+  ])(`are refused if %s is wrong (case %#)${note}`, async (file, bytes, message) => {
     const folder = await makeModels({ [file]: bytes })
     await expect(openEngine(folder).ready()).rejects.toMatchObject({
       code: 'ENGINE_FAILED',
@@ -111,7 +111,7 @@ describe('the models', () => {
 
   const isRoot = process.getuid?.() === 0
   const rootNote = isRoot ? ' [not run: root may read everything]' : note
-  test.skipIf(!isInstalled || isRoot)(`that may not be read are refused${rootNote}`, async () => {
+  test.skipIf(!isInstalled || isRoot)(`are refused if they are not readable${rootNote}`, async () => {
     const folder = await makeModels()
     await chmod(join(folder, 'inswapper_128.onnx'), 0)
     await expect(openEngine(folder).ready()).rejects.toThrow(/inswapper_128\.onnx cannot be read/)
@@ -119,13 +119,13 @@ describe('the models', () => {
 })
 
 describe('loadRuntime', () => {
-  test('says how a missing package is installed', () => {
+  test('says how to install a missing package', () => {
     expect(() => loadRuntime('no-such-runtime')).toThrow(
       'The neural models cannot be used: the package no-such-runtime is not installed. Install it with "npm install onnxruntime-node@1.30.0 --ignore-scripts".',
     )
   })
 
-  test('tells a package that is there and does not load from one that is missing', () => {
+  test('distinguishes a package that does not load from a missing one', () => {
     const broken = join(import.meta.dirname, 'broken-runtime.cjs')
     expect(() => loadRuntime(broken)).toThrow(/is installed, but cannot be loaded on this machine/)
   })
@@ -133,7 +133,7 @@ describe('loadRuntime', () => {
 
 describe('a swap with the models', () => {
   test.skipIf(!isInstalled)(`replaces the face and changes nothing around it${note}`, async () => {
-    // Any picture will do: the detector sees its face in the middle of everything.
+    // Any picture works: the test detector always finds a face in the middle.
     const target = await sharp({ create: { width: 640, height: 640, channels: 4, background: '#204060fe' } })
       .png()
       .toBuffer()
@@ -155,7 +155,7 @@ describe('a swap with the models', () => {
     expect(text).toContain(SOFTWARE_NAME)
   })
 
-  test.skipIf(!isInstalled)(`is refused where no face is found, and the next one is done${note}`, async () => {
+  test.skipIf(!isInstalled)(`is refused if no face is found, and the next swap succeeds${note}`, async () => {
     const blind = writeDetector(toDetectorOutputs(10, 10, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]))
     const portrait = await readPortrait('mei')
     const engine = openEngine(await makeModels({ 'det_10g.onnx': blind }))

@@ -7,7 +7,7 @@ import { createPyramid } from '../../../src/engine/pyramid.ts'
 
 const PLACES = SWAP_SIZE * SWAP_SIZE
 
-/** Slow shading, so that an enlarged look at it is the same. */
+/** Draws slow shading, which scaling does not change. */
 function drawShade(width: number, height: number): Picture {
   const rgb = new Uint8Array(width * height * 3)
   for (let i = 0; i < rgb.length; i++) rgb[i] = 60 + (Math.floor(i / 3) % width) / (width / 100) + 20 * (i % 3)
@@ -22,7 +22,7 @@ function pixel({ rgb, width }: Picture, x: number, y: number): number[] {
   return [...rgb.subarray(3 * (y * width + x), 3 * (y * width + x) + 3)]
 }
 
-/** A crop around a centre of the picture, turned by `angle`, `side` pixels wide. */
+/** Returns a crop around a point of the picture, rotated by `angle`, `side` pixels wide. */
 function around(x: number, y: number, side: number, angle: number): Similarity {
   const a = (SWAP_SIZE / side) * Math.cos(angle)
   const b = (SWAP_SIZE / side) * Math.sin(angle)
@@ -37,7 +37,7 @@ describe.each([
 ])('pasteFace on %s', (_name, size, side, angle) => {
   const similarity = around(size / 2, size / 2, side, angle)
 
-  test('puts the colour into the middle and leaves what is outside the square as it was', () => {
+  test('puts the colour into the middle and changes nothing outside the square', () => {
     const before = drawShade(size, size)
     const after = copy(before)
     const blue = new Float32Array(3 * PLACES)
@@ -55,7 +55,7 @@ describe.each([
     expect(touched).toBe(0)
   })
 
-  test('changes next to nothing where the face comes back as it was read', () => {
+  test('changes next to nothing if the face is returned unchanged', () => {
     const before = drawShade(size, size)
     const after = copy(before)
     const pyramid = createPyramid(after)
@@ -68,7 +68,7 @@ describe.each([
   })
 })
 
-test('a face beside the picture changes nothing', () => {
+test('pasteFace changes nothing for a face outside the picture', () => {
   const before = drawShade(64, 64)
   const after = copy(before)
   pasteFace(createPyramid(after), around(900, 900, 60, 0), new Float32Array(3 * PLACES))

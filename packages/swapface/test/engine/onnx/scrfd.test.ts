@@ -14,7 +14,7 @@ function faceAt(left: number, top: number, side: number, score: number): ScrfdFa
   return { score, left, top, right: left + side, bottom: top + side, points: new Float32Array(10) }
 }
 
-test('there are three grids of two anchors at each place', () => {
+test('SCRFD_OUTPUTS has three grids with two anchors per cell', () => {
   expect(SCRFD_OUTPUTS).toEqual([12800, 3200, 800, 51200, 12800, 3200, 128000, 32000, 8000])
 })
 
@@ -29,7 +29,7 @@ describe('readLetterbox', () => {
 })
 
 describe('decodeScrfd', () => {
-  test('brings box and points from strides around the anchor to the picture', () => {
+  test('converts boxes and landmarks from strides around the anchor to picture pixels', () => {
     const [face, ...others] = decodeScrfd(toDetectorOutputs(10, 5, FACE_POINTS), 0.5)
     expect(others).toEqual([])
     expect(face).toMatchObject({ left: 448, top: 64, right: 832, bottom: 576 })
@@ -49,7 +49,7 @@ describe('decodeScrfd', () => {
     ).toEqual([])
   })
 
-  test('gives the largest face first', () => {
+  test('returns the largest face first', () => {
     const outputs = toDetectorOutputs(3, 3, FACE_POINTS)
     const small = (15 * 20 + 15) * 2
     outputs[2]?.set([0.99], small)
@@ -59,12 +59,12 @@ describe('decodeScrfd', () => {
 })
 
 describe('suppressOverlaps', () => {
-  test('keeps the surest of faces that lie over each other, and every face that stands alone', () => {
+  test('keeps the most confident of overlapping faces, and every face that overlaps no other', () => {
     const faces = [faceAt(0, 0, 100, 0.6), faceAt(10, 10, 100, 0.9), faceAt(300, 0, 50, 0.7), faceAt(80, 80, 100, 0.8)]
     expect(suppressOverlaps(faces).map(({ score }) => score)).toEqual([0.9, 0.8, 0.7])
   })
 
-  test('compares no more than a thousand', () => {
+  test('compares at most a thousand faces', () => {
     const faces = Array.from({ length: 1500 }, (_, i) => faceAt(20 * i, 0, 10, 0.9))
     expect(suppressOverlaps(faces)).toHaveLength(1000)
   })

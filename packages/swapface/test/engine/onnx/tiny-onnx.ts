@@ -1,7 +1,7 @@
 /**
- * ONNX files of a few nodes, written field by field as onnx.proto numbers them, with the inputs and outputs of
- * InsightFace's three models: the detector always sees the same faces, the embedder always says the same, and the swap
- * gives the negative of its target.
+ * ONNX files of a few nodes, encoded with the field numbers of onnx.proto, with the inputs and outputs of InsightFace's
+ * three models: the detector always finds the same faces, the embedder always returns the same embedding, and the swap
+ * returns the negative of its target.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -70,7 +70,7 @@ export function writeModel({ nodes, initializers, inputs, outputs }: TinyGraph):
   return Buffer.concat([int(1, 8), text(2, 'test'), graph, nested(8, text(1, ''), int(2, 13))])
 }
 
-/** A model that gives the same tensors whatever its inputs are. */
+/** Writes a model that returns constant tensors for any input. */
 function writeConstants(inputs: TinyGraph['inputs'], constants: readonly TinyTensor[]): Buffer {
   return writeModel({
     nodes: constants.map(({ name }) => ({ type: 'Identity', inputs: [name], output: `${name}-out` })),
@@ -80,7 +80,7 @@ function writeConstants(inputs: TinyGraph['inputs'], constants: readonly TinyTen
   })
 }
 
-/** What the detector gives for one face: at an anchor of stride 32, with a box and points in strides from there. */
+/** Returns the detector's outputs for one face at an anchor of stride 32; `points` are in strides from the anchor. */
 export function toDetectorOutputs(column: number, row: number, points: readonly number[]): Float32Array[] {
   const outputs = SCRFD_OUTPUTS.map((length) => new Float32Array(length))
   const anchor = (row * 20 + column) * 2
@@ -109,7 +109,7 @@ export const EMAP: TinyTensor = {
   data: Float32Array.from({ length: 512 * 512 }, (_, i) => (i % 513 === 0 ? 1 : 0)),
 }
 
-/** `last` is the initializer that a real model keeps its matrix in. */
+/** @param last the initializer that holds the matrix in a real model. */
 export function writeSwapper(last: TinyTensor = EMAP): Buffer {
   return writeModel({
     nodes: [{ type: 'Sub', inputs: ['one', 'target'], output: 'face' }],
@@ -119,10 +119,10 @@ export function writeSwapper(last: TinyTensor = EMAP): Buffer {
   })
 }
 
-/** Where the faces of the template lie in strides of 32 pixels around the detector's anchor: a face 6 strides wide. */
+/** Landmarks of a face 6 strides wide, in strides of 32 pixels from the detector's anchor. */
 export const FACE_POINTS = [-1.1, -1, 1.1, -1, 0, 0.3, -0.9, 1.6, 0.9, 1.6] as const
 
-/** A folder with the three models; each file can be replaced, or left out with null. Removed after the test. */
+/** Creates a folder with the three models, removed after the test. @param files replace a model; null leaves it out. */
 export async function makeModels(files: Readonly<Record<string, Uint8Array | null>> = {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'models-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
