@@ -1,4 +1,4 @@
-/** Runs before each test file: closes after every test what the test has opened. */
+/** Setup file of all tests: closes after each test everything that it opened. */
 import { afterEach } from 'vitest'
 import { closeAllAfterTest } from './close-after-test.ts'
 

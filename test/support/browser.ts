@@ -1,6 +1,6 @@
 /**
- * A real Chromium (`CHROMIUM`, or one of Debian's names for it). Tests that need it are named as not run if it is missing,
- * and fail if `BROWSER_TESTS=required`.
+ * A real Chromium (`CHROMIUM`, or one of Debian's names for it). If it is missing, tests that need it are skipped and
+ * their titles say so; with `BROWSER_TESTS=required` they fail.
  */
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
@@ -12,19 +12,19 @@ if (executablePath === undefined && process.env['BROWSER_TESTS'] === 'required')
   throw new Error('BROWSER_TESTS=required, and there is no Chromium: install it, or name it with CHROMIUM')
 
 export const hasBrowser = executablePath !== undefined
-/** For the titles of tests that need it. */
+/** Suffix for the titles of tests that need Chromium. */
 export const BROWSER_NOTE = hasBrowser ? '' : ' [not run: there is no Chromium]'
 
-/** Opens it; every name below `example` is this machine. */
+/** Launches Chromium; every host name below `example` resolves to 127.0.0.1. */
 export async function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     ...(executablePath !== undefined && { executablePath }),
-    // Chromium refuses its sandbox to root.
+    // Chromium does not run sandboxed as root.
     args: ['--host-resolver-rules=MAP *.example 127.0.0.1', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
   })
 }
 
-/** Opens a page, and collects the errors that it throws or logs. */
+/** Opens a page and collects the errors that it throws or logs. */
 export async function openPage(browser: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
   const page = await browser.newPage()
   const errors: string[] = []

@@ -1,4 +1,4 @@
-/** Before all tests: builds the programs that tests start as processes of their own. */
+/** Global setup: builds the programs that tests start as separate processes. */
 import { execFileSync } from 'node:child_process'
 import { bundle } from '../../scripts/bundle.mjs'
 import { FAULT_PROGRAM } from '../faults/gateway-process.ts'
@@ -8,7 +8,7 @@ export async function setup(): Promise<void> {
   await buildFaultProgram()
 }
 
-/** The gateway on a fast clock, as one file: what the fault tests start hundreds of times. */
+/** Builds the gateway on a fast clock as one file, which the fault tests start hundreds of times. */
 export async function buildFaultProgram(): Promise<void> {
   await bundle({
     entryPoints: { [FAULT_PROGRAM.name]: 'test/faults/program.ts' },

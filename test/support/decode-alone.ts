@@ -1,6 +1,6 @@
 /**
- * A process of its own that decodes image files one after the other, as an upload and as the embedded upstream do, and
- * writes a line of JSON for each: what came of it, and how much memory the process has held at most until then.
+ * Separate process that decodes image files sequentially, both like an upload and like the embedded upstream. Writes
+ * one line of JSON per file: the outcome, and the process's peak memory so far.
  */
 import { readFile } from 'node:fs/promises'
 import { decodeImage } from '../../packages/swapface/src/engine/decode.ts'

@@ -1,6 +1,6 @@
 /**
- * An upstream whose every answer a test decides: a real HTTP server that speaks the reference's two calls, keeps a
- * ledger of what it was sent and what it accepted (its truth), and counts what it was asked.
+ * Scripted fake upstream: a real HTTP server with the reference's two calls. A test decides every answer. The server
+ * records all submits, accepted jobs, fetches and hooks; this ledger is the truth that tests compare with.
  */
 import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -10,7 +10,7 @@ import { Agent } from 'undici'
 
 export const FAKE_KEY = 'fake-upstream-key'
 
-/** A job the upstream took, whatever its caller heard of it. */
+/** A job that the upstream accepted, even if the answer was lost. */
 export interface AcceptedJob {
   readonly id: string
   readonly targetImage: string
@@ -25,64 +25,64 @@ export type JobState =
   | {
       readonly status: 'SUCCESS'
       readonly links?: { readonly discordImage?: string; readonly cdnImage?: string }
-      /** Instead of the usual price. */
+      /** Overrides the usual price. */
       readonly quota?: number | string
     }
   | { readonly status: 'FAILED'; readonly message?: string }
 
-/** An answer, and how it comes over the wire; whole and at once unless `manner` says otherwise. */
+/** An answer, and how it is sent: whole and at once unless `manner` is set. */
 export interface Answer {
   readonly status: number
   readonly body: string | Buffer
   readonly headers?: Record<string, string>
   readonly manner?:
     | { readonly kind: 'truncated'; readonly afterBytes: number }
-    /** A byte at a time. */
+    /** One byte at a time. */
     | { readonly kind: 'drip'; readonly everyMs: number }
-    /** Followed by this many blanks, made as they are read. */
+    /** Followed by this many spaces, generated as the client reads. */
     | { readonly kind: 'endless'; readonly bytes: number }
-    /** Nothing at all, ever. */
+    /** Never answers. */
     | { readonly kind: 'hang' }
 }
 
-/** How one submit is answered. */
+/** Answer to one submit. */
 export type SubmitPlan =
-  /** Takes the job, but does not say so: the connection is cut. */
+  /** Accepts the job, and resets the connection without an answer. */
   | { readonly kind: 'acceptAndReset' }
-  /** Takes the job, waits for `until`, and answers. */
+  /** Accepts the job, waits for `until`, and answers. */
   | { readonly kind: 'acceptAfter'; readonly until: (job: AcceptedJob) => Promise<unknown> }
-  /** Takes the job, and answers something else. */
+  /** Accepts the job, and sends another answer. */
   | ({ readonly kind: 'acceptAndAnswer' } & Answer)
-  /** Takes nothing, and cuts the connection. */
+  /** Accepts nothing, and resets the connection. */
   | { readonly kind: 'reset' }
-  /** Takes nothing; waits for `until` before it answers. */
+  /** Accepts nothing; waits for `until` before it answers. */
   | ({ readonly kind: 'answer'; readonly until?: () => Promise<unknown> } & Answer)
 
-/** How one fetch is answered, instead of by the job's state. */
+/** Answer to one fetch, in place of the job's document. */
 export type FetchPlan = Answer
 
-/** How the hook of a job that has ended is sent. */
+/** How the hook of a finished job is sent. */
 export interface HookPolicy {
-  /** One after the other, without waiting for an answer. */
+  /** Number of copies, sent without waiting for an answer. */
   readonly copies: number
-  /** The job ends at once, and its hook is answered before the submit is. */
+  /** The job ends at once, and its hook is answered before its submit. */
   readonly beforeAnswer?: boolean
-  /** Sent again until it is answered with 200; otherwise a hook that fails is lost, as the upstream's are. */
+  /** Retry until the answer is 200. Otherwise a failed hook is lost, as with the real upstream. */
   readonly untilDelivered?: boolean
-  /** Instead of the job's document. */
+  /** Overrides the job's document. */
   readonly body?: (job: AcceptedJob) => string
 }
 
-/** The life of one job. */
+/** Script of one job. */
 export interface JobScript {
-  /** Instead of one of its own. */
+  /** Overrides the generated id. */
   readonly id?: string
   readonly submit?: SubmitPlan
-  /** The states it goes through, each so long after the one before it; ON_QUEUE for ever where absent. */
+  /** The job's states, each `afterMs` after the one before; ON_QUEUE forever if absent. */
   readonly states?: readonly { readonly afterMs: number; readonly state: JobState }[]
-  /** Once for each state but ON_QUEUE; none where absent. */
+  /** Applies to each state except ON_QUEUE; no hooks if absent. */
   readonly hooks?: HookPolicy
-  /** Its fetches lag behind: so many after its end still say ON_QUEUE. */
+  /** Number of fetches after the job's end that still return ON_QUEUE. */
   readonly lagFetches?: number
 }
 
@@ -91,13 +91,13 @@ export interface SubmitEntry {
   readonly at: number
   readonly targetImage: string
   readonly hookUrl: string
-  /** `ambiguous`: nothing was taken, but the answer leaves that open. */
+  /** `ambiguous`: nothing was accepted, but the answer does not say so. */
   readonly verdict: 'accepted' | 'refused' | 'ambiguous'
-  /** What it was accepted as. */
+  /** The id of the accepted job; null if none was accepted. */
   readonly id: string | null
 }
 
-/** One hook that was sent; status 0 where no answer came. */
+/** One sent hook; status 0 if no answer came. */
 export interface HookEntry {
   readonly at: number
   readonly id: string
@@ -109,27 +109,27 @@ export interface FakeUpstream {
   readonly url: string
   readonly port: number
   readonly accepted: readonly AcceptedJob[]
-  /** Requests to /swap, answered or not. */
+  /** Number of requests to /swap, answered or not. */
   readonly submits: number
   /** Each request to /swap. */
   readonly ledger: readonly SubmitEntry[]
   /** Each hook that was sent, by `sendHook` or by script. */
   readonly hooks: readonly HookEntry[]
-  /** Each request to /fetch: the job it asked for, and when. */
+  /** Each request to /fetch: the job's id, and the time. */
   readonly fetched: readonly { readonly id: string; readonly at: number }[]
-  /** The next submits are answered so, in turn; after that they are accepted. */
+  /** Sets the answers to the next submits, in order; later submits are accepted. */
   planSubmits(...plans: SubmitPlan[]): void
-  /** The next fetches, of whatever job, are answered so, in turn. */
+  /** Sets the answers to the next fetches of any job, in order. */
   planFetches(...plans: FetchPlan[]): void
-  /** Every submit from now on gets its script from here; `n` counts submits from 0. */
+  /** Sets the script of later submits; `n` counts submits from 0. */
   scriptJobs(script: (submit: { readonly targetImage: string; readonly hookUrl: string }, n: number) => JobScript): void
-  /** Webhooks that came to `/webhooks`, each time they did. */
+  /** Every delivery to `/webhooks`. */
   readonly webhooks: readonly { readonly id: string; readonly body: string }[]
-  /** Every webhook from now on is answered with the status that this resolves to. */
+  /** Sets the status of the answers to later webhooks. */
   scriptWebhooks(answer: (body: string) => number | Promise<number>): void
-  /** Every fetch from now on is answered by `fault` where that gives an answer; null heals. */
+  /** Answers later fetches with `fault` if it returns an answer; null removes the fault. */
   failFetches(fault: ((id: string) => FetchPlan | null) | null): void
-  /** Posts the job's document to its hook address; resolves to the answer's status. */
+  /** Posts the job's document to its hook address; resolves to the status of the answer. */
   sendHook(job: AcceptedJob, body?: string): Promise<number>
   close(): Promise<void>
 }
@@ -139,24 +139,24 @@ export const DEFAULT_LINKS = {
   cdnImage: 'https://cdn.example.com/a_ins.jpg',
 }
 
-/** What is served as every result below `/results/`: a picture of one pixel. */
+/** Served for every result below `/results/`: an image of one pixel. */
 const RESULT = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
 )
 
-/** What a job costs when it succeeds. */
+/** Cost of a successful job. */
 export const QUOTA = 3
 
 const FIRST_ID = 171_349_414_479_347_616n
 const RESEND_HOOK_AFTER_MS = 100
 const DRIP_HEADERS = { 'content-type': 'application/json' }
 
-/** @param key the only one it takes. */
+/** @param key the only accepted key. */
 export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpstream> {
   const accepted: AcceptedJob[] = []
   const byId = new Map<string, AcceptedJob>()
-  // A busy system refuses some of a thousand connections that are opened at once.
+  // A busy system refuses some of a thousand simultaneous connections.
   const agent = new Agent({ connections: 100 })
   const scripts = new Map<string, JobScript>()
   const ledger: SubmitEntry[] = []
@@ -166,12 +166,12 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
   const fetchPlans: FetchPlan[] = []
   const closing = new AbortController()
   const { signal } = closing
-  // One listener for each wait, and thousands of jobs may wait.
+  // Each wait adds a listener, and thousands of jobs may wait.
   setMaxListeners(0, signal)
   let scriptOf: Parameters<FakeUpstream['scriptJobs']>[0] = () => ({})
   let fetchFault: Parameters<FakeUpstream['failFetches']>[0] = null
   let submits = 0
-  /** How many fetches of a job have lagged behind its end. */
+  /** Number of fetches per job that have returned ON_QUEUE after its end. */
   const lagged = new Map<string, number>()
 
   const sendHook = async (job: AcceptedJob, body = JSON.stringify(toDocument(job))) => {
@@ -205,7 +205,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     const { targetImage, swapImage, hookUrl } = request
     const job: AcceptedJob = { id, targetImage, swapImage, hookUrl, state: { status: 'ON_QUEUE' }, fetches: 0 }
     accepted.push(job)
-    // Where an id is given twice, the second job is the one that a fetch finds.
+    // If an id is assigned twice, a fetch finds the second job.
     byId.set(id, job)
     scripts.set(id, script)
     return job
@@ -249,7 +249,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     sendJson(response, 200, { status: 'SUCCESS', message: '', data: { jobId: job.id } })
   }
 
-  /** What a fetch shows of a job whose fetches lag behind: its end, only after so many looks. */
+  /** Returns the job as a fetch shows it: its end only after `lagFetches` fetches. */
   const lag = (job: AcceptedJob): AcceptedJob => {
     const seen = lagged.get(job.id) ?? 0
     if (job.state.status === 'ON_QUEUE' || seen >= (scripts.get(job.id)?.lagFetches ?? 0)) return job
@@ -268,7 +268,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     else sendJson(response, 404, { status: 'FAILED', message: 'job not found', data: null })
   }
 
-  /** Beside being an upstream: a receiver of what callers are told. */
+  /** The server also receives the gateway's webhooks. */
   const webhooks: { id: string; body: string }[] = []
   let answerWebhook: Parameters<FakeUpstream['scriptWebhooks']>[0] = () => 204
   const takeWebhook = async (request: IncomingMessage, response: ServerResponse) => {
@@ -330,7 +330,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
   }
 }
 
-/** The document of fetch and hook, as the reference prints it. */
+/** Returns the document of fetch and hook, as in the reference. */
 export function toDocument(job: AcceptedJob): object {
   const head = { status: job.state.status, message: null, jobId: job.id }
   if (job.state.status === 'ON_QUEUE') return { ...head, data: null }
@@ -340,7 +340,7 @@ export function toDocument(job: AcceptedJob): object {
   return { ...head, data: { jobId: id, targetImage, swapImage, ...links, hookUrl, quota: state.quota ?? QUOTA } }
 }
 
-/** Whether the answer says for certain that no job was made (upstream contract, "HTTP codes"). */
+/** Returns whether the answer proves that no job was created (upstream contract, "HTTP codes"). */
 function isSureRefusal({ status, body, manner }: Answer): boolean {
   if (manner) return false
   if (status >= 400 && status < 500) return true
@@ -361,7 +361,7 @@ async function postHook(agent: Agent, url: string, body: string, signal: AbortSi
     await answer.dump()
     return statusCode
   } catch {
-    // Refused, reset or cut: the upstream never learns whether its hook arrived.
+    // After a refused or broken connection, the upstream cannot know whether its hook arrived.
     return 0
   }
 }
@@ -400,7 +400,7 @@ async function send(response: ServerResponse, answer: Answer, signal: AbortSigna
   }
 }
 
-/** Resolves when more can be written, or when nobody reads any more. */
+/** Resolves when more can be written, or when the connection closes. */
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Clock, systemClock } from '../../src/lib/time/clock.ts'
 
-/** A clock that runs `factor` times as fast as the wall's, so that schedules of seconds and minutes can be lived through. */
+/** Creates a clock that runs `factor` times as fast as the wall clock, so that schedules of minutes take seconds. */
 export function createFastClock(factor: number): Clock {
   const start = Date.now()
   return {

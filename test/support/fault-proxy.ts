@@ -1,24 +1,25 @@
 /**
- * A wire that fails on demand: a TCP proxy in this process, with real sockets on both sides, that forwards to one port
- * until it is told otherwise. A fault holds for connections that are open and for those to come, until `heal`.
+ * A TCP proxy that fails on demand, in this process, with real sockets on both sides. It forwards to one port. A fault
+ * affects open and new connections until `heal`.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
 export type WireFault =
-  /** Nobody listens: connecting fails at once. */
+  /** Connections are refused: connecting fails at once. */
   | { readonly kind: 'refuse' }
-  /** Every connection is reset as soon as it is there. */
+  /** Every connection is reset as soon as it is open. */
   | { readonly kind: 'reset' }
-  /** What the client sends arrives; instead of the first byte of the answer the client gets a reset. */
+  /** Requests arrive; the connection is reset in place of the first byte of the answer. */
   | { readonly kind: 'resetAfterSend' }
-  /** Connections stay open, and bytes vanish. */
+  /** Connections stay open, and bytes are dropped. */
   | { readonly kind: 'blackHole'; readonly direction: 'toServer' | 'toClient' | 'both' }
   /** Answers arrive at this rate. */
   | { readonly kind: 'throttle'; readonly bytesPerSecond: number }
   /**
    * The next connection on which the client sends this text is reset, once: `before` the text reaches the server, or
-   * `after` the server has answered it, without the answer. After the fault the server works again, or accepts no connection.
+   * `after` the server has answered it, without the answer. After the fault the server works again, or accepts no
+   * connection.
    */
   | {
       readonly kind: 'resetAt'
@@ -26,24 +27,24 @@ export type WireFault =
       readonly when: 'before' | 'after'
       readonly thenRefuses?: boolean
     }
-  /** Each connection is cut after this much of its answers. */
+  /** Each connection is cut after this many bytes of answers. */
   | { readonly kind: 'cutAfter'; readonly bytes: number }
 
 export interface FaultProxy {
   readonly url: string
   readonly port: number
-  /** Connections taken so far. */
+  /** Number of connections accepted so far. */
   readonly connections: number
   fail(fault: WireFault): Promise<void>
   heal(): Promise<void>
-  /** Connections from now on go to this port. */
+  /** Forwards new connections to this port. */
   forwardTo(port: number): void
-  /** Closes connections without a word while nothing is asked on them, as a server does that finds them idle. */
+  /** Closes idle connections, as a server does after its keep-alive timeout. */
   closeIdle(): void
   close(): Promise<void>
 }
 
-/** @param toPort where connections go to, on this machine. */
+/** @param toPort port on this machine that connections are forwarded to. */
 export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
   let target = toPort
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
@@ -59,7 +60,7 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
     timers.add(timer)
   }
 
-  /** The client whose next answer is lost, and what follows. */
+  /** The client whose next answer is lost, and whether connections are refused afterwards. */
   let doomed: { readonly client: Socket; readonly thenRefuses: boolean } | null = null
 
   const toServer = (client: Socket, server: Socket) => (chunk: Buffer) => {
@@ -141,7 +142,7 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
       server.destroy()
     })
     server.on('close', () => {
-      // A black hole tells nobody that the other side is gone.
+      // A black hole also drops the end of the connection.
       if (fault?.kind !== 'blackHole') client.end()
     })
   }
@@ -165,7 +166,7 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
   const heal = async () => {
     const wasDark = fault?.kind === 'blackHole'
     fault = null
-    // What fell into the hole is missing from the stream for good.
+    // Dropped bytes leave a gap in the stream, so the connections cannot continue.
     if (wasDark) for (const { client } of pairs) reset(client)
     if (!listener) await listen(port)
   }
@@ -196,7 +197,7 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
   }
 }
 
-/** A proxy before whatever `url` names on this machine, and the same address through it. */
+/** Opens a proxy in front of `url`, a server on this machine. @returns the proxy, and the URL through it. */
 export async function openWireTo(url: string): Promise<{ readonly wire: FaultProxy; readonly through: string }> {
   const through = new URL(url)
   const wire = await openFaultProxy(Number(through.port))
@@ -204,7 +205,7 @@ export async function openWireTo(url: string): Promise<{ readonly wire: FaultPro
   return { wire, through: through.href }
 }
 
-/** A socket that is being ended already cannot be reset: its handle would never be closed. */
+/** Resets a socket. One that is already ending is not reset, or its handle would never be closed. */
 function reset(socket: Socket): void {
   if (socket.writableEnded) socket.destroy()
   else socket.resetAndDestroy()

@@ -1,14 +1,13 @@
 /**
- * The history checker: reads what every side wrote down of one run (the upstream's ledger, the store, what callers and
- * subscribers were told, what was logged) and says where the sides contradict each other or the promises.
+ * The history checker: compares the records of one run (the upstream's ledger, the store, the answers to callers and
+ * subscribers, the logs) and reports contradictions between them or with the promises.
  *
- * It takes nothing from `src`: a mistake there must not be able to hide itself. What it reads is what it is given; it
- * changes nothing.
+ * It imports nothing from `src`, so that a bug there cannot hide itself. It does not change its input.
  */
 import { withRawDatabase } from './raw-database.ts'
 import { type AcceptedJob, type FakeUpstream, type HookEntry, QUOTA, type SubmitEntry } from './fake-upstream.ts'
 
-/** A row of `jobs`, as far as it is checked. */
+/** The checked columns of a row of `jobs`. */
 export interface StoredJob {
   readonly id: string
   readonly status: string
@@ -29,7 +28,7 @@ export interface StoredEntry {
   readonly at: number
 }
 
-/** One subscription, from its first event to its end. */
+/** The events of one subscription, and how it ended. */
 export interface Sighting {
   readonly jobId: string
   readonly events: readonly {
@@ -38,17 +37,17 @@ export interface Sighting {
     readonly status: string
     readonly done: boolean
   }[]
-  /** `cut`: the connection was lost, or given up. */
+  /** `cut`: the connection was lost or closed by the client. */
   readonly end: 'completed' | 'cut'
 }
 
-/** What one caller wanted, under a target address and a key of its own, and the jobs it was told of for it. */
+/** One caller's request, with its own target address and key, and the jobs that it was answered with. */
 export interface Intent {
   readonly targetImage: string
   readonly jobIds: readonly string[]
 }
 
-/** Text that left the program. */
+/** Text that the program emitted. */
 export interface Outlet {
   readonly kind: 'log' | 'answer' | 'event'
   readonly text: string
@@ -57,30 +56,30 @@ export interface Outlet {
 export interface History {
   readonly submits: readonly SubmitEntry[]
   readonly accepted: readonly Pick<AcceptedJob, 'id' | 'hookUrl' | 'targetImage' | 'state'>[]
-  /** When each was answered is told by the program's clock. */
+  /** `at` is by the program's clock. */
   readonly hooks: readonly Pick<HookEntry, 'id' | 'hookUrl' | 'status' | 'at'>[]
   readonly jobs: readonly StoredJob[]
   readonly timeline: readonly StoredEntry[]
   readonly intents: readonly Intent[]
   readonly sightings: readonly Sighting[]
   readonly outlets: readonly Outlet[]
-  /** Texts that must not leave in any of the outlets; hook tokens are looked for without being named here. */
+  /** Texts that must not appear in any outlet. Hook tokens are always checked. */
   readonly secrets: readonly string[]
-  /** Whether everything was given the time to end: unfinished jobs are a breach then. */
+  /** Whether the run waited for all jobs to end; unfinished jobs are then a breach. */
   readonly isSettled: boolean
 }
 
 export interface Verdict {
   readonly accepted: number
-  /** Swaps that succeeded upstream, could have been known of, and are no SUCCESS here: the upstream id first. */
+  /** Swaps that succeeded upstream and could be known, but are not SUCCESS here; each begins with the upstream id. */
   readonly lost: readonly string[]
   /** Target addresses for which more than one submit was accepted. */
   readonly chargedTwice: readonly string[]
-  /** Everything else that must not be; a sentence each. */
+  /** All other violations, one sentence each. */
   readonly breaches: readonly string[]
 }
 
-/** The state machine, from the promises. */
+/** The allowed transitions, from the promises. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   PENDING: ['UNCONFIRMED', 'ON_QUEUE', 'SUCCESS', 'FAILED', 'CANCELED'],
   UNCONFIRMED: ['ON_QUEUE', 'SUCCESS', 'FAILED', 'LOST'],
@@ -104,12 +103,12 @@ const CHARGE_STATES: Readonly<Record<string, string>> = {
 
 /** A hook token is a job id, a dot and this many characters of base64url. */
 const MAC_CHARS = 22
-/** A hook's answer is noted a little after the hook was taken. */
+/** A hook's answer is recorded a little after the hook was accepted. */
 const ANSWER_TAKES_MS = 60_000
-/** A run that goes wrong often goes wrong everywhere: enough to see what it is. */
+/** A failed run often has many breaches; this many are enough to find the cause. */
 const MAX_BREACHES = 50
 
-/** Compares all sides. Never throws for what it finds. */
+/** Compares all records. Returns violations; never throws for them. */
 export function checkHistory(history: History): Verdict {
   const breaches: string[] = []
   const breach = (text: string) => {
@@ -140,7 +139,7 @@ export function checkHistory(history: History): Verdict {
 
 type Breach = (text: string) => void
 
-/** Each submit stands for a recorded intent; of one intent at most one may have been accepted, and it is the last. */
+/** Each submit has a recorded job. Per job at most one submit may be accepted, and it must be the last. */
 function checkSubmits({ submits }: History, jobsByHook: ReadonlyMap<string, StoredJob>, breach: Breach): void {
   for (const [targetImage, entries] of groupBy(submits, (entry) => entry.targetImage)) {
     for (const { hookUrl } of entries) {
@@ -197,7 +196,7 @@ function checkTimelines({ jobs, timeline }: History, jobsById: ReadonlyMap<strin
   }
 }
 
-/** What a job says of its end is what the upstream says; nothing is unfinished for ever. */
+/** A job's outcome equals the upstream's, and no job stays unfinished. */
 function checkOutcome(
   job: StoredJob,
   accepted: readonly Pick<AcceptedJob, 'id' | 'state'>[],
@@ -213,7 +212,7 @@ function checkOutcome(
   if (job.status === 'CANCELED' && accepted.length > 0) breach(`${job.id} is CANCELED, but the upstream took it`)
 }
 
-/** The largest price that every database and the schema can hold; a larger one counts as missing. */
+/** The largest charge that all databases and the schema can hold; a larger one counts as missing. */
 const MAX_QUOTA = 2_147_483_647
 
 function priceOf(state: AcceptedJob['state'] | undefined): number {
@@ -221,7 +220,7 @@ function priceOf(state: AcceptedJob['state'] | undefined): number {
   return price > MAX_QUOTA ? 0 : price
 }
 
-/** Every charge is of the kind its state calls for, and the sum is what the known successes cost. */
+/** Every charge fits its job's status, and the sum equals the cost of the known successes. */
 function checkCharges({ jobs, accepted }: History, breach: Breach): void {
   const states = new Map(accepted.map(({ id, state }) => [id, state]))
   for (const { id, status, chargeState, chargeQuota } of jobs) {
@@ -234,7 +233,7 @@ function checkCharges({ jobs, accepted }: History, breach: Breach): void {
   if (sum !== due) breach(`the charges add up to ${sum}, the successes cost ${due}`)
 }
 
-/** One key gives one job, however often it is asked for. */
+/** One key has one job, however often the request is repeated. */
 function checkIntents({ intents }: History, jobsById: ReadonlyMap<string, StoredJob>, breach: Breach): void {
   for (const { targetImage, jobIds } of intents) {
     const ids = new Set(jobIds)
@@ -247,7 +246,7 @@ function checkIntents({ intents }: History, jobsById: ReadonlyMap<string, Stored
   }
 }
 
-/** States in order, each one that was stored, one final event, then the end. */
+/** Events are stored states in order, with one final event at the end. */
 function checkSighting({ jobId, events, end }: Sighting, { timeline }: History, breach: Breach): void {
   const stored = new Set(timeline.filter((entry) => entry.jobId === jobId).map((e) => `${e.version} ${e.status}`))
   for (const [at, event] of events.entries()) {
@@ -273,10 +272,9 @@ function checkSecrets({ outlets, secrets, jobs }: History, breach: Breach): void
 }
 
 /**
- * An accepted swap that succeeded upstream is lost when the gateway could know of it and does not say SUCCESS. It
- * could when one of its hooks was answered with 200 before the job was given up at its deadline (a hook that comes
- * later is late evidence), or when the job has the upstream's id and so can be fetched.
- * Where neither holds nobody can know: such a job may be UNCONFIRMED or LOST, and only that.
+ * Finds lost swaps: they succeeded upstream, and the gateway could know it, but the job is not SUCCESS. The gateway can
+ * know it if one of the job's hooks got a 200 before the job's deadline (a later hook is late evidence), or if the job
+ * has the upstream's id and so can be fetched. Otherwise the job must be UNCONFIRMED or LOST.
  */
 function findLost(
   { accepted, hooks, timeline, isSettled }: History,
@@ -302,7 +300,7 @@ function findLost(
     })
 }
 
-/** What the upstream's side wrote down. */
+/** Returns the upstream's records. */
 export function readUpstream({
   ledger,
   accepted,
@@ -311,22 +309,22 @@ export function readUpstream({
   return { submits: [...ledger], accepted: [...accepted], hooks: [...hooks] }
 }
 
-/** What is stored, read past the program. */
+/** Reads the stored jobs and timelines directly from the database. */
 export async function readStore(databaseUrl: string): Promise<Pick<History, 'jobs' | 'timeline'>> {
   return withRawDatabase(databaseUrl, async ({ query, exec }) => {
-    // Both as they were at one moment: what is read may still be at work.
+    // One snapshot for both tables: the gateway may still be writing.
     await exec(databaseUrl.startsWith('file:') ? 'begin' : 'begin isolation level repeatable read')
     const jobs = await query(
       `select id, status, version, upstream_id as "upstreamId", target_image_url as "targetImage",
        hook_address as "hookAddress", charge_state as "chargeState", charge_quota as "chargeQuota" from jobs`,
     )
     const timeline = await query('select job_id as "jobId", version, status, at from job_timeline')
-    // Rows have the names that the statements give them.
+    // The statements' column aliases match the types.
     return { jobs: jobs as StoredJob[], timeline: timeline as StoredEntry[] }
   })
 }
 
-/** How many stored jobs have not ended; what a run waits for. */
+/** Counts the unfinished jobs in the database; a run waits until there are none. */
 export async function countUnfinished(databaseUrl: string): Promise<number> {
   const rows = await withRawDatabase(databaseUrl, async ({ query }) =>
     query(`select count(*) as n from jobs where status in ('PENDING', 'UNCONFIRMED', 'ON_QUEUE')`),

@@ -1,4 +1,4 @@
-/** Images of few pixels whose other parts are made to fill a decoder's memory. */
+/** Images with few pixels whose other parts fill a decoder's memory. */
 import { crc32, deflateSync } from 'node:zlib'
 import { makeImage, makeManyFrames, withLargeProfile } from './images.ts'
 
@@ -12,7 +12,7 @@ function pngChunk(type: string, data: Uint8Array): Buffer {
   return Buffer.concat([ends.subarray(0, 4), named, ends.subarray(4)])
 }
 
-/** The image with these chunks behind its header, all of them `times` times. */
+/** Inserts chunks after the header, all of them `times` times. */
 export function withPngChunks(png: Buffer, chunks: readonly (readonly [string, Uint8Array])[], times = 1): Buffer {
   const headerEnd = 33
   const once = Buffer.concat(chunks.map(([type, data]) => pngChunk(type, data)))
@@ -21,7 +21,7 @@ export function withPngChunks(png: Buffer, chunks: readonly (readonly [string, U
 
 const repeatBytes = (bytes: Buffer, times: number) => Buffer.alloc(bytes.byteLength * times, bytes)
 
-/** The image with these segments at its beginning. */
+/** Inserts segments at the beginning. */
 export function withJpegSegments(jpeg: Buffer, segments: readonly (readonly [number, Uint8Array])[]): Buffer {
   const parts = segments.flatMap(([marker, data]) => {
     const length = data.byteLength + 2
@@ -37,7 +37,10 @@ function riffChunk(name: string, data: Uint8Array): Buffer {
   return Buffer.concat([header, data, Buffer.alloc(data.byteLength % 2)])
 }
 
-/** A plain WebP of 64 × 48 as an extended one with these chunks, before (all of them `times` times) and behind its pixels. */
+/**
+ * Converts a plain WebP of 64 × 48 to an extended one with chunks `before` (each `times` times) and `behind` its
+ * pixels.
+ */
 export function withWebpChunks(
   webp: Buffer,
   flags: number,
@@ -54,7 +57,7 @@ export function withWebpChunks(
   )
 }
 
-/** EXIF whose many fields all hold the same bytes. */
+/** Creates EXIF data whose many fields all refer to the same bytes. */
 export function makeExifBomb(fields: number, bytesOfEach: number): Buffer {
   const directory = 8
   const data = directory + 2 + fields * 12 + 4
@@ -76,10 +79,10 @@ export function makeExifBomb(fields: number, bytesOfEach: number): Buffer {
 const repeat = <T>(count: number, make: (n: number) => T): T[] => Array.from({ length: count }, (_none, n) => make(n))
 const deflatedZeros = (bytes: number) => deflateSync(Buffer.alloc(bytes), { level: 9 })
 const text = (value: string) => Buffer.from(value, 'latin1')
-/** What a segment of a JPEG holds at most. */
+/** The maximum payload of a JPEG segment. */
 const SEGMENT_BYTES = 65_533
 
-/** Each is the smallest file of its kind that is worth an attack: nearly all are decoded, and none needs much memory. */
+/** Each is the smallest effective attack file of its kind. Nearly all are decodable, and none may need much memory. */
 export const IMAGE_BOMBS: Readonly<Record<string, () => Promise<Buffer>>> = {
   'a PNG with compressed texts': async () => {
     const zeros = deflatedZeros(45 * MB)

@@ -1,7 +1,7 @@
-/** Pictures for tests and benches: honest ones, and those that are made to hurt. */
+/** Images for tests and benchmarks: valid ones and hostile ones. */
 import sharp from 'sharp'
 
-/** Noise: no two are alike, and none is small. */
+/** Creates an image of random noise: each is unique and compresses badly. */
 export async function makeImage(type: 'jpeg' | 'png' | 'webp' = 'jpeg', width = 64, height = 48): Promise<Buffer> {
   const pixels = Buffer.from(Array.from({ length: width * height * 3 }, () => Math.floor(Math.random() * 256)))
   return sharp(pixels, { raw: { width, height, channels: 3 } })
@@ -9,7 +9,7 @@ export async function makeImage(type: 'jpeg' | 'png' | 'webp' = 'jpeg', width = 
     .toBuffer()
 }
 
-/** Bytes that must not be kept, by what they are. */
+/** Bytes that must be rejected, by name. */
 export const REJECTED: Readonly<Record<string, () => Promise<Buffer> | Buffer>> = {
   'an SVG': () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),
   'an SVG that fetches': () =>
@@ -56,7 +56,7 @@ export const REJECTED: Readonly<Record<string, () => Promise<Buffer> | Buffer>> 
   },
 }
 
-/** A PNG whose header promises more than its data can hold. */
+/** Creates a PNG whose header declares more pixels than its data has. */
 function bombPng(width: number, height: number): Buffer {
   const header = Buffer.alloc(33)
   Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex').copy(header)
@@ -67,14 +67,14 @@ function bombPng(width: number, height: number): Buffer {
   return Buffer.concat([header, Buffer.alloc(64)])
 }
 
-/** What begins the pixels of a JPEG of 64 × 48, with so many components. */
+/** Returns the frame header of a JPEG of 64 × 48 with `components` components. */
 function frameHeader(components: number): Buffer {
   const length = 8 + 3 * components
   const start = Buffer.from([0xff, 0xc0, length >> 8, length & 0xff, 8, 0, 48, 0, 64, components])
   return Buffer.concat([start, ...Array.from({ length: components }, (_none, id) => Buffer.from([id + 1, 0x11, 0]))])
 }
 
-/** The same picture after four megabytes that call themselves its colour profile. */
+/** Inserts four megabytes that are declared as the colour profile. */
 export function withLargeProfile(jpeg: Buffer): Buffer {
   const count = 64
   const chunks = Array.from({ length: count }, (_none, index) => {
@@ -85,7 +85,7 @@ export function withLargeProfile(jpeg: Buffer): Buffer {
   return Buffer.concat([jpeg.subarray(0, 2), ...chunks, jpeg.subarray(2)])
 }
 
-/** An animation of so many frames, all alike. */
+/** Creates an animation of `count` equal frames. */
 export async function makeManyFrames(count: number, side = 4, image?: Buffer): Promise<Buffer> {
   const frame = (image ?? (await makeImage('webp', side, side))).subarray(12)
   const u24 = (value: number) => Buffer.from([value & 0xff, (value >> 8) & 0xff, value >> 16])

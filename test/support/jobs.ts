@@ -1,7 +1,7 @@
 import type { SwapJob } from '../../src/domain/swap-job.ts'
 import type { NewSwapJob } from '../../src/store/job-store.ts'
 
-/** A tenant that has no more than a few refusals against it. */
+/** No limits, except low ones for content refusals. */
 export const LIMITS = {
   since: 0,
   quota: null,
@@ -12,7 +12,7 @@ export const LIMITS = {
 
 const NO_ORIGIN = { uploadId: null, resultOf: null }
 
-/** What every job has that its test says nothing of. */
+/** Defaults of a job. */
 const PLAIN = {
   targetImageUrl: 'https://example.com/t.jpg',
   swapImageUrl: 'https://example.com/f.jpg',
@@ -27,7 +27,7 @@ const PLAIN = {
   hookAddress: 'https://gateway/hooks/1',
 } as const
 
-/** A job that was recorded just now and waits. */
+/** Returns a waiting job recorded at `now`. */
 export function makeSwapJob(now: number, over: Partial<SwapJob> = {}): SwapJob {
   return {
     ...PLAIN,
@@ -59,7 +59,7 @@ export function makeSwapJob(now: number, over: Partial<SwapJob> = {}): SwapJob {
   }
 }
 
-/** A job to be recorded. */
+/** Returns the input for recording a job. */
 export function makeNewSwapJob(id: string, now: number, over: Partial<NewSwapJob> = {}): NewSwapJob {
   return {
     ...PLAIN,

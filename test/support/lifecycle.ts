@@ -1,4 +1,4 @@
-/** What the lifecycle modules of jobs stand on, for unit tests: the real store in memory, and a clock that a test moves. */
+/** Environment for unit tests of the lifecycle modules: the real store in memory, and a manual clock. */
 import { createMemoryBus, type MemoryBus } from '../../src/bus/memory.ts'
 import type { Finding, Report } from '../../src/domain/report.ts'
 import type { SwapJob } from '../../src/domain/swap-job.ts'
@@ -17,7 +17,7 @@ import { recordTelemetry } from './record-telemetry.ts'
 import { createUpstreamPort, type UpstreamPort } from './upstream-port.ts'
 
 export const DEADLINES = { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 1_800_000 }
-/** The middle: no jitter. */
+/** Randomness in the middle: no jitter. */
 export const MIDDLE = () => 0.5
 
 export interface Lifecycle {
@@ -33,11 +33,11 @@ export interface Lifecycle {
   readonly telemetry: Telemetry
   readonly stopping: AbortSignal
   stop(): void
-  /** How often it was said that there may be room upstream, and that a webhook is due. */
+  /** Number of wake-ups of the queue, and of the webhook sender. */
   readonly wakes: { room: number; webhook: number }
-  /** The arguments of each call of one function of the telemetry. */
+  /** Returns the arguments of each call of one telemetry function. */
   told(name: keyof Telemetry): readonly (readonly unknown[])[]
-  /** Records a job. It waits, unless it is given a lease. */
+  /** Records a job. It waits unless it has a lease. */
   create(id: string, over?: Partial<NewSwapJob>): Promise<SwapJob>
   /** Records a job that is being submitted. */
   createClaimed(id: string, over?: Partial<NewSwapJob>): Promise<SwapJob>
@@ -46,9 +46,9 @@ export interface Lifecycle {
   /** Records a job whose submit was ambiguous. */
   createUnconfirmed(id: string, over?: Partial<NewSwapJob>): Promise<SwapJob>
   report(job: SwapJob, finding: Finding, source?: Report['source']): Promise<SwapJob>
-  /** The job as it is stored. */
+  /** Reads the stored job. */
   read(id: string): Promise<SwapJob>
-  /** The states that the job went through. */
+  /** Returns the job's statuses in order. */
   statusesOf(id: string): Promise<string[]>
 }
 
@@ -59,7 +59,7 @@ export async function openLifecycle(): Promise<Lifecycle> {
   const { telemetry, events } = recordTelemetry()
   const background = createBackground(telemetry.backgroundFailed)
   const stopping = new AbortController()
-  // Before the database is emptied: no work is left for the next test.
+  // Registered last, so it stops all work before the database is emptied for the next test.
   closeAfterTest(async () => {
     stopping.abort()
     await background.settled()

@@ -1,6 +1,6 @@
 /**
- * The two doors for streams on a port of their own, over a schema with one subscription whose feed the test holds in
- * its hand: for what a whole gateway does only after half a minute, or not at all.
+ * The SSE and WebSocket handlers on their own port, over a schema with one subscription whose feed the test controls:
+ * for behaviour that a whole gateway shows only after half a minute, or not at all.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -28,14 +28,14 @@ import { createTimerWheel } from '../../src/lib/time/timer-wheel.ts'
 import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
 import { closeAfterTest } from './close-after-test.ts'
 
-/** One value that is watched: each subscriber is given the newest. */
+/** The watched value: each subscriber gets the newest state. */
 export interface Watched {
   value: { readonly text: string; readonly version: number; readonly last?: boolean }
-  /** Thrown by reads while it is set. */
+  /** If set, reads throw it. */
   failure: Error | null
-  /** Reads that were answered with an event. */
+  /** Number of reads that returned an event. */
   readonly given: number
-  /** Events that were executed. */
+  /** Number of executed events. */
   readonly executed: number
   set(value: Watched['value']): void
 }
@@ -44,7 +44,7 @@ export interface LiveStageOptions {
   readonly viewer?: Viewer
   readonly limits?: Partial<WebSocketLimits>
   readonly repeatAfterMs?: number
-  /** Epoch milliseconds; the system's by default. */
+  /** Epoch milliseconds. Default: the system clock. */
   readonly now?: () => number
 }
 
@@ -104,7 +104,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   const onUnexpectedError = (error: unknown) => errors.push(error)
   const maskError = createErrorMask(onUnexpectedError)
   const scheduler = createOperationScheduler(createCostLimits(schema))
-  // Nothing in this schema asks for a use case.
+  // No resolver of this schema calls a use case.
   const prepare = createPrepareOperation({
     engine: createYoga<object, Context>({ schema, logging: false }),
     useCases: {} as UseCases,
@@ -171,7 +171,7 @@ export interface WireMessage {
   readonly payload?: unknown
 }
 
-/** A WebSocket that speaks the protocol by hand. */
+/** Opens a WebSocket for tests that write protocol messages themselves. */
 export function connectWire(url: string) {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')
   closeAfterTest(() => socket.terminate())
@@ -183,7 +183,7 @@ export function connectWire(url: string) {
   const send = (message: object) => socket.send(JSON.stringify(message))
   const opened = once(socket, 'open')
   const acknowledged = once(socket, 'message')
-  // A socket that is refused never is.
+  // A refused socket is never acknowledged.
   acknowledged.catch(() => null)
   return {
     socket,

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/lib/time/clock.ts'
 
-/** Where the time of a manual clock begins: 22:13:20 UTC of a day. */
+/** Start time of a manual clock, 22:13:20 UTC. */
 export const START = 1_700_000_000_000
 
 interface Timer {
@@ -8,11 +8,11 @@ interface Timer {
   readonly act: () => void
 }
 
-/** A clock for unit tests: time passes, and waits end, only when the test says so. */
+/** A clock for unit tests: time passes, and waits end, only through `advance`. */
 export interface ManualClock extends Clock {
-  /** How long each pending wait still lasts, the shortest first. */
+  /** Remaining time of each pending wait, shortest first. */
   readonly pendingMs: readonly number[]
-  /** Moves time on, and ends every wait that is over by then at its own time, in order. */
+  /** Advances the time, and ends each wait that is due, in order and at its own time. */
   advance(ms: number): void
   /** Resolves when at least `count` waits are pending. */
   untilPending(count?: number): Promise<void>

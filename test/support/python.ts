@@ -1,4 +1,4 @@
-/** Whether Python is there, with what its users call HTTP with. What needs it says in its name where it is not run. */
+/** Detects Python with its HTTP library. Tests that need it are skipped without it, and their titles say so. */
 import { spawnSync } from 'node:child_process'
 
 export const hasPython = spawnSync('python3', ['-c', 'import requests']).status === 0

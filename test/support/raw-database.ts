@@ -1,4 +1,4 @@
-/** The gateway's database as another program sees it that uses it as well: a backup, an administrator, a checker. */
+/** Direct access to the gateway's database, as another program has it: a backup, an administrator, a checker. */
 import Database from 'libsql'
 import { Client, types } from 'pg'
 import { createDatabase } from './postgres.ts'
@@ -6,14 +6,14 @@ import { createDatabase } from './postgres.ts'
 export interface RawDatabase {
   query(statement: string): Promise<unknown[]>
   exec(...statements: readonly string[]): Promise<void>
-  /** Takes what others need for writing; gives it back when the returned function is called. */
+  /** Blocks other writers until the returned function is called. */
   lockWrites(): Promise<() => Promise<void>>
   close(): Promise<void>
 }
 
 export const isOnPostgres = process.env['TEST_ENGINE'] === 'postgres'
 
-/** An address for `DATABASE_URL`, of a database that is empty, of the engine that the tests run on. */
+/** Returns the `DATABASE_URL` of an empty database of the engine under test. */
 export async function findDatabase(dataDir: string): Promise<{ readonly url: string; drop(): Promise<void> }> {
   return isOnPostgres ? createDatabase() : { url: `file:${dataDir}/gateway.db`, drop: async () => {} }
 }

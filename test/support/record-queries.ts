@@ -1,7 +1,7 @@
 import type { Kysely, KyselyPlugin, RootOperationNode } from 'kysely'
 import type { Tables } from '../../src/store/sql/tables.ts'
 
-/** The same database, and every query that is run through it, in order. */
+/** Wraps a database and records every query through it, in order. */
 export function recordQueries(database: Kysely<Tables>): { db: Kysely<Tables>; nodes: readonly RootOperationNode[] } {
   const nodes: RootOperationNode[] = []
   const recorder: KyselyPlugin = {

@@ -1,12 +1,12 @@
 import type { Telemetry } from '../../src/telemetry/events.ts'
 
-/** One call of the telemetry: what the program would have logged. */
+/** One telemetry call: what the program would have logged. */
 export interface TelemetryEvent {
   readonly name: keyof Telemetry
   readonly args: readonly unknown[]
 }
 
-/** A telemetry that only remembers what it is told, in order. Database queries are counted, not listed. */
+/** Creates a telemetry that records its calls in order. Database queries are counted, not listed. */
 export function recordTelemetry(): {
   readonly telemetry: Telemetry
   readonly events: readonly TelemetryEvent[]

@@ -12,14 +12,14 @@ export interface SeenRequest {
 export interface ScriptedHost {
   /** `http://127.0.0.1:<port>` */
   readonly url: string
-  /** `127.0.0.1:<port>`, as an allow-list has it. */
+  /** `127.0.0.1:<port>`, for an allow-list. */
   readonly host: string
-  /** All requests so far whose bodies have arrived. */
+  /** All complete requests so far. */
   readonly requests: readonly SeenRequest[]
   close(): Promise<void>
 }
 
-/** A real HTTP server on loopback that answers as the script says; a script that does not answer is a host that hangs. */
+/** Opens a real HTTP server on loopback that the script answers for. If it does not answer, the request hangs. */
 export async function openScriptedHost(
   script: (request: SeenRequest, response: ServerResponse) => void,
 ): Promise<ScriptedHost> {

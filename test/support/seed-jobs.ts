@@ -1,17 +1,17 @@
 import { withRawDatabase } from './raw-database.ts'
 
-/** Columns of a copy that differ from what is copied, as SQL; `n` counts the copies from 1. */
+/** Columns of a copy that differ from the original, as SQL; `n` counts the copies from 1. */
 type Changes = Readonly<Record<string, string>>
 
-/** The id of the copy `n`. */
+/** Returns the id of copy `n`. */
 export const seededId = (n: number) => `job_seed${String(n).padStart(22, '0')}`
-// Written as both engines read it: a negative start is from the end in one of them only.
+// `substr` without a negative start, which only one engine counts from the end.
 const ID = `'job_seed' || substr('0000000000000000000000' || n, length('' || n) + 1)`
 
 /**
- * Copies the one stored job, with its timeline and whatever `others` names, until there are `count` more of it.
- * @param changes of the job's row.
- * @param others tables with rows of the job, and what of these is changed.
+ * Copies the only stored job `count` times, with its timeline and its rows in the tables of `others`.
+ * @param changes to the job's row.
+ * @param others the changes to the job's rows, by table.
  */
 export async function seedJobs(
   databaseUrl: string,
@@ -29,8 +29,8 @@ export async function seedJobs(
     }
     await exec('begin')
     await copy('jobs', { id: ID, upstream_id: `'SWAP-FACE-SEED-' || n`, change_seq: 'change_seq - n', ...changes })
-    // (Before it among the changes: those to come count on from the last one.)
-    // What is there already is the one job that was copied, and its copies have nothing of their own yet.
+    // (Earlier in the sequence, because new changes continue from the last one.)
+    // The tables hold only rows of the original; the copies have none yet.
     await copy('job_timeline', { job_id: ID })
     for (const [table, changed] of Object.entries(others)) await copy(table, { job_id: ID, ...changed })
     await exec('commit')

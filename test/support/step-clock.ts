@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../src/lib/time/clock.ts'
 
-/** A clock that stands still until it is moved on; waits take as long as ever. */
+/** Creates a clock whose time changes only through `step`; delays take real time. */
 export function createStepClock(): Clock & { step(ms: number): void } {
   let now = Date.now()
   return {

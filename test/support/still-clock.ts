@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Clock } from '../../src/lib/time/clock.ts'
 
-/** Tells the time, but never lets a wait end: nothing that is scheduled happens after its first time. */
+/** Real time, but delays never end: scheduled work runs only once. */
 export const stillClock: Clock = {
   now: () => Date.now(),
   delay: async (_ms, signal = new AbortController().signal) => {

@@ -1,6 +1,6 @@
 /**
- * The whole gateway in this process, on a free port, with its own data folder, in front of a fake upstream. Everything
- * a test opens with this is closed after it.
+ * The whole gateway in this process, on a free port, with its own data folder, in front of a fake upstream. Closed
+ * after the test.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,15 +22,15 @@ export interface TestApp {
   readonly clock: Clock
   /** What the program would have logged, in order. */
   readonly events: readonly TelemetryEvent[]
-  /** Statements that reached the database so far. */
+  /** Returns the number of database statements so far. */
   queries(): number
-  /** Posts a document; the parsed answer. */
+  /** Posts a document; resolves to the parsed answer. */
   graphql(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphqlAnswer>
 }
 
 export interface GraphqlAnswer {
   readonly status: number
-  // A test knows what it asked for.
+  // A test knows the shape of its query.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly data: any
   readonly errors?: readonly { message: string; locations?: unknown; path?: unknown; extensions?: { code?: string } }[]
@@ -88,7 +88,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   }
 }
 
-/** The database of each data folder. */
+/** Databases by data folder. */
 const databases = new Map<string, Awaited<ReturnType<typeof findDatabase>>>()
 
 async function settingsOfEngine(dataDir: string) {
@@ -98,12 +98,12 @@ async function settingsOfEngine(dataDir: string) {
   return { DATABASE_URL: database.url, ...(isOnPostgres && { GATEWAY_SECRET: 'a secret for all processes' }) }
 }
 
-/** The `DATABASE_URL` of the gateway on `dataDir`. */
+/** Returns the `DATABASE_URL` of the gateway on `dataDir`. */
 export async function databaseUrlOf(dataDir: string): Promise<string> {
   return (await settingsOfEngine(dataDir)).DATABASE_URL
 }
 
-/** The database that a gateway on `dataDir` uses, from beside it; closed after the test. */
+/** Opens direct access to the database of the gateway on `dataDir`; closed after the test. */
 export async function openRawDatabaseOf(dataDir: string): Promise<RawDatabase> {
   const database = await openRawDatabase(await databaseUrlOf(dataDir))
   closeAfterTest(() => database.close())
@@ -127,11 +127,11 @@ export async function postGraphql(
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ query, variables }),
   })
-  // Whatever is answered as GraphQL has this shape.
+  // Every GraphQL answer has this shape.
   return { status: response.status, ...((await response.json()) as Omit<GraphqlAnswer, 'status'>) }
 }
 
-/** Everything a subscription gives until it completes, over SSE; ends early when `signal` aborts. */
+/** Yields the events of a subscription over SSE until it completes or `signal` aborts. */
 export async function* subscribeSse(
   url: string,
   query: string,

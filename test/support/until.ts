@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
 
 /**
- * Resolves with the first truthy value that `condition` gives, asking every `everyMs` (20). Rejects after `timeoutMs`
- * (50,000: a bound for a busy machine, never an expectation), or when `condition` throws.
+ * Polls `condition` every `everyMs` (20) and resolves with its first truthy value. Rejects after `timeoutMs` (50,000: a
+ * limit for a busy machine, never an expectation), or if `condition` throws.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
@@ -12,7 +12,7 @@ export async function until<T>(
 ): Promise<Truthy<T>> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
-    // Each look comes after the one before it.
+    // Polls are sequential.
     // oxlint-disable-next-line no-await-in-loop
     const value = await condition()
     if (isTruthy(value)) return value

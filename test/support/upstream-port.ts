@@ -2,14 +2,14 @@ import type { FetchOutcome, SubmitOutcome, SubmitRequest, Upstream } from '../..
 
 type Answer<Outcome> = Outcome | Promise<Outcome>
 
-/** An upstream for unit tests that need outcomes and no network: it gives those the test hands it. */
+/** An upstream without network for unit tests: it returns the outcomes that the test planned. */
 export interface UpstreamPort extends Upstream {
   readonly submitted: readonly SubmitRequest[]
-  /** The id that each fetch asked for. */
+  /** The ids of all fetches, in order. */
   readonly fetched: readonly string[]
-  /** How the next submits end, in order; then each is accepted as `U1`, `U2`, … by its number. */
+  /** Sets the outcomes of the next submits, in order; later ones are accepted as `U1`, `U2`, … by their number. */
   planSubmits(...outcomes: Answer<SubmitOutcome>[]): void
-  /** How the next fetches end, in order; then each says that the job is unfinished. */
+  /** Sets the outcomes of the next fetches, in order; later ones report an unfinished job. */
   planFetches(...outcomes: Answer<FetchOutcome>[]): void
 }
 

@@ -1,6 +1,6 @@
 import type { Scope, Viewer } from '../../src/auth/viewer.ts'
 
-/** A caller with a credential of the tenant: one that may read, unless `over` says otherwise. */
+/** Returns a viewer of the tenant, with the read scope unless `over` overrides it. */
 export function viewerOf(
   tenant: string,
   over: { readonly scopes?: readonly Scope[]; readonly jobIds?: readonly string[] } = {},
