@@ -1,4 +1,4 @@
-# The gateway as a container: the built program and the packages it cannot bundle, under a user that is not root.
+# Container image of the gateway: the built program and the packages that it cannot bundle. Runs as a non-root user.
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -19,10 +19,10 @@ COPY --from=build /app/packages/swapface/package.json ./packages/swapface/
 COPY --from=build /app/packages/swapface/dist ./packages/swapface/dist
 COPY --from=build /app/packages/swapface/portraits ./packages/swapface/portraits
 COPY schema ./schema
-# A new volume takes the owner of the folder that it is mounted on.
+# A new volume gets the owner of its mount point.
 RUN mkdir /data /images && chown node:node /data /images
 USER node
-# Without API_KEYS (or JWTs) and GATEWAY_SECRET the gateway refuses to start on 0.0.0.0, and says so.
+# On 0.0.0.0 the gateway refuses to start without API_KEYS (or JWTs) and GATEWAY_SECRET.
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
 VOLUME /data
 HEALTHCHECK --interval=10s --timeout=3s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT ?? 4000}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

@@ -1,6 +1,6 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 
-/** Types the documents of `schema/operations` against the printed schema. Run by `npm run codegen`, after the printing. */
+/** Generates types for the documents of `schema/operations`. `npm run codegen` runs it after printing the schema. */
 const config: CodegenConfig = {
   schema: 'schema/schema.graphql',
   documents: 'schema/operations/*.graphql',

@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Fault scenarios take longest and mostly wait: started first, they run beside everything else. */
+/** Runs fault scenarios first: they take longest and mostly wait, so all other files run beside them. */
 class FaultsFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    // The sequencer's own, which returns a promise.
+    // Not Array.prototype.sort: the sequencer's method returns a promise.
     // oxlint-disable-next-line unicorn/no-array-sort
     const sorted = await super.sort(files)
     return [...sorted.filter(isFaults), ...sorted.filter((file) => !isFaults(file))]
@@ -15,13 +15,13 @@ function isFaults({ moduleId }: TestSpecification): boolean {
   return moduleId.includes('/test/faults/')
 }
 
-/** The fast path compared with Yoga over generated documents, every odd image, every portrait drawn again. */
+/** Long tests: the fast path compared with Yoga on generated documents, all odd images, all portraits redrawn. */
 const EXHAUSTIVE = [
   'test/graphql/fast-path/**/*.test.ts',
   'packages/swapface/test/engine/odd-images.test.ts',
   'packages/swapface/test/portraits.test.ts',
 ]
-/** Code that exists for PostgreSQL alone. */
+/** Tests of code that only PostgreSQL uses. */
 const POSTGRES_ONLY = [
   'test/bus/postgres.test.ts',
   'test/e2e/start-on-postgres.test.ts',
@@ -44,8 +44,8 @@ const ON_BOTH_DATABASES = [
 export default defineConfig({
   resolve: {
     alias: [
-      // Vite would resolve graphql's ESM build beside the CommonJS build that Node gives to Pothos and Yoga: two
-      // copies, and `instanceof GraphQLSchema` fails across them.
+      // Vite would resolve graphql's ESM build, while Pothos and Yoga get the CommonJS build from Node:
+      // `instanceof GraphQLSchema` fails across two copies.
       { find: /^graphql$/, replacement: 'graphql/index.js' },
       {
         find: 'swapface-gateway-engine',
@@ -69,7 +69,7 @@ export default defineConfig({
         test: {
           name: 'postgres',
           include: [...ON_BOTH_DATABASES, ...POSTGRES_ONLY],
-          // These test what is above the store.
+          // These test layers above the store.
           exclude: [
             ...EXHAUSTIVE,
             'test/graphql/introspection.test.ts',
@@ -84,20 +84,20 @@ export default defineConfig({
       },
     ],
     globalSetup: ['test/support/build.ts'],
-    // Failures are shown in full: a rare one cannot be asked again.
+    // Show failures in full: a rare one cannot be repeated.
     chaiConfig: { truncateThreshold: 0 },
     setupFiles: ['test/support/after-each.ts'],
-    // One copy of the program for all files of a worker: loading it takes longer than most files run.
+    // Load the program once per worker: loading takes longer than most test files.
     isolate: false,
     pool: 'forks',
-    // For a busy machine; alone, no test takes ten seconds.
+    // For a busy machine; on an idle one, no test takes ten seconds.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // One more than the cores of a small machine: many tests wait for a clock or for another process.
     maxWorkers: 3,
     maxConcurrency: 3,
     sequence: { sequencer: FaultsFirst },
-    // Worker threads that the code under test starts are TypeScript files too.
+    // The code under test starts worker threads from TypeScript files.
     execArgv: ['--import', 'tsx'],
   },
 })

@@ -1,5 +1,5 @@
-// Builds what is missing or older than its sources. Runs after an install and before a start, so that both are one
-// command from a fresh clone. Without the bundler (a production install) what is built stays as it is.
+// Builds programs that are missing or older than their sources. Runs after an install and before a start, so that each
+// is one command from a fresh clone. Without the bundler (a production install) it changes nothing.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -9,7 +9,7 @@ const BUILT = ['dist/main.js', 'packages/swapface/dist/index.js']
 const SOURCES = ['src', 'packages/swapface/src', 'packages/swapface/build.mjs', 'scripts', 'package-lock.json']
 
 /**
- * When anything at or below a path was last changed.
+ * Returns the time of the last change at or below a path.
  * @param {string} path
  * @returns {number} epoch milliseconds
  */

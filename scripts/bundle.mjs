@@ -1,6 +1,6 @@
 /**
- * Bundles a program of this repository: its sources and the packages that are plain JavaScript, in a few files. Node
- * loads these three times as fast as a thousand small ones. The licences of what is bundled are written beside it.
+ * Bundles a program of this repository: its sources and its plain JavaScript packages, in a few files. Node loads these
+ * three times as fast as a thousand small ones. Writes the licences of the bundled packages beside them.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -16,7 +16,7 @@ const slimUndici = {
 
 const TEXT_FILE = /readFileSync\(new URL\('([^']+)', import\.meta\.url\), 'utf8'\)/g
 /**
- * Writes the files of the page into the bundle, in place of the calls that read them beside their source file.
+ * Inlines the page's files into the bundle, in place of the calls that read them beside their source file.
  * @type {import('esbuild').Plugin}
  */
 const inlinePage = {
@@ -31,7 +31,7 @@ const inlinePage = {
     }),
 }
 
-/** What CommonJS packages inside an ES module still call, under names that no package uses. */
+/** Definitions that CommonJS packages need inside an ES module, under names that no package uses. */
 const COMMONJS_NAMES = `import { createRequire as __createRequire } from 'node:module'
 import { dirname as __toDirname } from 'node:path'
 import { fileURLToPath as __toPath } from 'node:url'
@@ -39,8 +39,8 @@ const require = __createRequire(import.meta.url), __filename = __toPath(import.m
 
 /**
  * @param {{ entryPoints: Record<string, string>, outdir: string, external: string[], splitting: boolean }} options
- *   `entryPoints`: source file by the name of the file built from it. `external`: packages that stay packages.
- *   `splitting`: whether dynamic imports become files of their own, in `chunks/`.
+ *   `entryPoints`: source files by name of the built file. `external`: packages that are not bundled.
+ *   `splitting`: whether dynamic imports become separate files, in `chunks/`.
  */
 export async function bundle({ entryPoints, outdir, external, splitting }) {
   const { metafile } = await build({
@@ -52,7 +52,7 @@ export async function bundle({ entryPoints, outdir, external, splitting }) {
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    // ES modules where a package has them: what is not imported is left out, and `graphql` is there once.
+    // Prefer ES modules: unused exports are dropped, and `graphql` is bundled once.
     mainFields: ['module', 'main'],
     sourcemap: 'linked',
     sourcesContent: false,
@@ -81,7 +81,7 @@ function listLicences(files) {
 }
 
 /**
- * The folder of an installed package.
+ * Finds the folder of an installed package.
  * @param {string} name
  * @param {string} from a file or folder from which the package can be imported
  */

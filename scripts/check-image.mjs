@@ -1,6 +1,6 @@
 /**
- * Carries the steps of the Dockerfile out, in their order, in empty folders of this machine: what can be checked of an
- * image where there is no container engine. Then starts what it starts, and asks whether it is ready.
+ * Checks the Dockerfile without a container engine: runs its steps in order in empty folders, starts its command, and
+ * waits until the program is ready.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,9 +15,9 @@ const READY_WITHIN_MS = 60_000
 const root = mkdtempSync(join(tmpdir(), 'swapface-image-'))
 const context = process.cwd()
 const rules = readFileSync('.dockerignore', 'utf8').split('\n').filter(Boolean)
-/** What .dockerignore lets into the build. */
+/** Paths that .dockerignore includes in the build. */
 const included = rules.flatMap((rule) => (rule.startsWith('!') ? [rule.slice(1)] : []))
-/** Names of folders that it leaves out wherever they are. */
+/** Names of folders that it excludes at any depth. */
 const excluded = new Set(rules.flatMap((rule) => (rule.startsWith('**/') ? [rule.slice('**/'.length)] : [])))
 /** @type {Map<string, string>} */
 const stages = new Map()

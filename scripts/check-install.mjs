@@ -1,6 +1,6 @@
 /**
- * Installs what a deployment installs, with and without the embedded upstream, in empty folders: prints how much disk
- * each takes, fails above its limit, and starts both. Needs a built checkout.
+ * Checks deployments with and without the embedded upstream: installs each in an empty folder, prints its size on disk,
+ * fails above its limit, and starts it. Needs a built checkout.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,7 +24,7 @@ const INSTALLS = [
   },
 ]
 const MANIFESTS = ['package.json', 'package-lock.json']
-/** What a checkout has and a deployment has not. */
+/** Paths of a checkout that a deployment does not have. */
 const LEFT_OUT = /node_modules|packages\/swapface\/(?:src|test|tools)/
 
 /** @type {string[]} */
@@ -65,7 +65,7 @@ async function run(command, args, cwd) {
 }
 
 /**
- * What the program prints until it is ready or ends.
+ * Returns the program's output until it is ready or exits.
  * @param {string} folder
  */
 async function readStart(folder) {
@@ -85,7 +85,7 @@ async function readStart(folder) {
 }
 
 /**
- * Bytes of all files below a folder; links count as themselves.
+ * Returns the bytes of all files below a folder; links are not followed.
  * @param {string} path
  * @returns {number}
  */
