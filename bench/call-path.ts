@@ -3,8 +3,9 @@
  *
  *     npx tsx bench/call-path.ts
  *
- * The gateway runs as a process of its own, under the inspector. The upstream is a server of this script, which reads what
- * has run when the submit arrives. The first request with a document is answered by the engine, a later one by the fast path.
+ * The gateway runs as a process of its own, under the inspector. The upstream is a server of this script, which reads
+ * what has run when the submit arrives. The first request with a document is answered by the engine, a later one by the
+ * fast path.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -33,7 +34,7 @@ const MUTATION =
 const variables = {
   input: { targetImage: { url: 'https://example.com/a.jpg' }, swapImage: { url: 'https://example.com/b.jpg' } },
 }
-/** Of each kind. */
+/** Requests of each kind. */
 const REQUESTS = 4
 const SOURCES = resolve('src')
 const dataDir = mkdtempSync(join(tmpdir(), 'call-path-'))
@@ -81,7 +82,7 @@ async function findInOutput(pattern: RegExp): Promise<string> {
   })
 }
 
-/** What runs for each of several requests runs because of the request, and not because of a timer. */
+/** Keeps files that run for every request: they run because of the request, not because of a timer. */
 function print(answeredBy: string, [files = [], ...others]: readonly string[][]): void {
   const always = files.filter((file) => others.every((other) => other.includes(file)))
   console.log(`\n${always.length} files run for a createSwap that ${answeredBy} answers:\n${always.join('\n')}`)
@@ -129,7 +130,7 @@ try {
     const submitted = new Promise<string[]>((done) => {
       onSubmit = async () => done(await takeFiles())
     })
-    // Once the work of the swap before is done, files are counted from here.
+    // Wait until the work of the previous swap is done.
     await delay(500)
     await takeFiles()
     const response = await fetch(url, {

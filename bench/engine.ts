@@ -1,7 +1,7 @@
 /**
- * What a swap costs: `npx tsx bench/engine.ts` prints a Markdown table, `npx tsx bench/engine.ts loop` swaps 200 times and
- * shows that neither memory nor tensors grow. Each measurement runs in a process of its own, so that the memory of one is
- * not counted in another; the pictures are the project's portraits, enlarged.
+ * Measures the cost of a swap: `npx tsx bench/engine.ts` prints a Markdown table, `npx tsx bench/engine.ts loop` swaps
+ * 200 times and shows that neither memory nor tensors grow. Each measurement runs in its own process, so that memory is
+ * counted separately. The pictures are the project's portraits, enlarged.
  */
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -90,8 +90,8 @@ function findWhole(times: SwapTimes): number {
 }
 
 /**
- * The highest memory of a process that does nothing but swap, worker and all. It runs what was built, without the
- * TypeScript loader, whose own threads take a third as much again.
+ * Measures the peak memory of a process that only swaps, including its worker. It runs the built program without the
+ * TypeScript loader, whose threads would add a third.
  */
 async function measureMemory(pictures: string): Promise<void> {
   const root = join(import.meta.dirname, '..')
@@ -118,7 +118,7 @@ async function runNode(args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`node ${args[0]} failed.`)
 }
 
-/** How late the event loop of the thread that asks for swaps is, idle and while one is done. */
+/** Measures the event-loop delay of the thread that requests swaps, idle and during a swap. */
 async function lag(target: Uint8Array, donor: Uint8Array): Promise<string[]> {
   const engine = openSwapEngine()
   await engine.swap(target, donor)

@@ -1,6 +1,7 @@
 /**
  * From the press of the page's button to the picture, in a fresh process, as a person presses: `npm run bench --
- * first-swap`. The page is open for `READS_MS` before the first press. Needs Chromium, or another browser in `CHROMIUM`.
+ * first-swap`. The page is open for `READS_MS` before the first press. Needs Chromium, or another browser in
+ * `CHROMIUM`.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +13,7 @@ import { median } from './realtime/figures.ts'
 
 const PROCESSES = 5
 const PRESSES = 4
-/** A person looks at the page before pressing. */
+/** Time that a person looks at the page before the first press. */
 const READS_MS = 2_000
 
 const browser = await chromium.launch({
@@ -52,7 +53,7 @@ async function pressInFreshProcess(): Promise<number[]> {
   }
 }
 
-/** Milliseconds from the press to a picture that was not there before. */
+/** Returns the milliseconds from the press to a new picture. */
 async function pressSwap(page: Page): Promise<number> {
   const before = await page.getAttribute('#result', 'src')
   const from = performance.now()

@@ -1,8 +1,8 @@
 /**
- * Lists and webhooks: `npx tsx bench/graph.ts [scenario …]` prints one Markdown table, after `npm run build`. Everything
- * shares this machine: read the ratios. `lists`: the first page beside the thousandth, with 100,000 jobs stored;
- * `deliveries`: how many webhooks a second one receiver is given that takes 100 ms for each; `silence`: how late webhooks
- * are, with and without another receiver that never answers.
+ * Lists and webhooks: `npx tsx bench/graph.ts [scenario …]` prints one Markdown table, after `npm run build`.
+ * Everything shares this machine: read the ratios. `lists`: the first page beside the thousandth, with 100,000 jobs
+ * stored; `deliveries`: how many webhooks a second one receiver is given that takes 100 ms for each; `silence`: how
+ * late webhooks are, with and without another receiver that never answers.
  */
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -46,7 +46,7 @@ async function ask(gateway: BenchGateway, query: string, variables: object) {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ query, variables }),
   })
-  // What is asked for is written here.
+  // The queries, and so the shapes, are in this file.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const { data, errors } = (await response.json()) as Answer
   if (!data) throw new Error(JSON.stringify(errors))
@@ -107,7 +107,7 @@ async function lists(): Promise<Figures> {
   }
 }
 
-/** A receiver on loopback: when each event came, by job. */
+/** Opens a receiver on loopback that records the arrival time of each event, by job. */
 async function openReceiver(answer: (response: ServerResponse) => void) {
   const arrivals = new Map<string, { readonly at: number; readonly lateMs: number }>()
   const { host, close } = await openScriptedHost(({ body }, response) => {
@@ -152,7 +152,7 @@ async function silence(): Promise<Figures> {
     else response.writeHead(204).end()
   })
   const gateway = await openBenchGateway({ settings: { ALLOWED_PRIVATE_HOSTS: `${live.host},${silent.host}` } })
-  /** How long after its end each of some jobs is told of. */
+  /** Measures the delay from a job's end to its webhook, for several jobs. */
   const measure = async () => {
     const jobs = await gateway.createJobs(TOLD_PER_PHASE, { hookUrl: `http://${live.host}/` })
     for (const job of jobs) {

@@ -1,9 +1,9 @@
 /**
- * What a request over HTTP costs, beside the least it could cost and beside other servers:
+ * Measures the cost of a request over HTTP, compared with a lower limit and with other servers:
  * `npx tsx bench/http.ts [scenario …]` prints one Markdown table. `BENCH_SECONDS` is the length of a turn (3),
  * `BENCH_ROUNDS` how many each contender has (3), `BENCH_JOBS` how many unfinished jobs are asked for (200),
- * `BENCH_STORED` how many finished ones the gateway has stored besides (0). The servers are processes of their own; the load
- * and the upstream share the machine with them, so read CPU and ratios.
+ * `BENCH_STORED` how many finished ones the gateway has stored besides (0). The servers are processes of their own; the
+ * load and the upstream share the machine with them, so read CPU and ratios.
  */
 import { openContest, STORED } from './http/contenders.ts'
 import { COLUMNS, measure } from './http/measure.ts'

@@ -21,7 +21,7 @@ const MEGABYTES = Number(process.env['BENCH_MEGABYTES'] ?? 1_024)
 const ROUNDS = 3
 const SECONDS = 4
 
-/** A picture of noise with about so many bytes as a JPEG. */
+/** Creates a JPEG of noise. */
 async function makePicture(width: number, height: number): Promise<Buffer> {
   const raw = { width, height, channels: 3 } as const
   return sharp(randomBytes(width * height * 3), { raw })
@@ -29,7 +29,7 @@ async function makePicture(width: number, height: number): Promise<Buffer> {
     .toBuffer()
 }
 
-/** Photographs of 8,192 × 6,144 pixels, in the forms that decoders spend most memory on. */
+/** Creates photographs of 8,192 × 6,144 pixels in the formats that need most memory to decode. */
 async function makeLargePictures(): Promise<Readonly<Record<string, Buffer>>> {
   const details = { width: 1_024, height: 768, channels: 3 } as const
   const large = sharp(randomBytes(1_024 * 768 * 3), { raw: details }).resize(8_192, 6_144, { kernel: 'linear' })
@@ -59,7 +59,7 @@ const note = (what: string, figure: string) => {
   process.stderr.write(`${rows.at(-1)}\n`)
 }
 
-// A bench knows what it asked for.
+// A benchmark knows the shape of its query.
 // oxlint-disable-next-line typescript/no-explicit-any
 async function graphql(query: string): Promise<any> {
   const response = await fetch(`${gateway.url}/graphql`, {
@@ -96,7 +96,7 @@ async function measureLargePictures(): Promise<void> {
   )
 }
 
-/** Reserves and sends. */
+/** Reserves an upload and sends it. */
 async function send(bytes: Buffer) {
   const { createSwapUpload } = await graphql(
     `mutation { createSwapUpload(input: { contentType: IMAGE_JPEG, byteLength: ${bytes.byteLength} }) {
@@ -108,7 +108,7 @@ async function send(bytes: Buffer) {
   return { id: String(reserved.id), status: response.status, text: await response.text() }
 }
 
-/** The address of what is kept of an upload. */
+/** Uploads an image. @returns the address of the stored image. */
 async function upload(bytes: Buffer): Promise<string> {
   const { id, status, text } = await send(bytes)
   if (status !== 200) throw new Error(text)
@@ -133,7 +133,7 @@ async function measureTheRest(): Promise<void> {
   const cpus: { ours: number[]; bare: number[] } = { ours: [], bare: [] }
   for (let round = 0; round <= ROUNDS; round += 1) {
     const [theirs, ours] = [await deliver(bare.url, bare), await deliver(address, gateway.process)]
-    // The first warms up.
+    // The first round warms up.
     if (round === 0) continue
     rates.ours.push(ours.perSecond)
     rates.bare.push(theirs.perSecond)
@@ -151,7 +151,7 @@ async function measureTheRest(): Promise<void> {
   )
   note('rate beside the bare server', (median(rates.ours) / median(rates.bare)).toFixed(2))
 
-  // Bytes that are made to hurt: for the loop, and again for the memory, whose reading stops the loop.
+  // Hostile files run twice, once for event-loop delay and once for memory: reading memory blocks the event loop.
   const hostile = await Promise.all(Object.values(REJECTED).map(async (make) => make()))
   hostile.push(withLargeProfile(await makePicture(64, 48)))
   const quiet = await gateway.process.memory()

@@ -1,16 +1,16 @@
 /**
- * What one tenant does to another: `npm run bench -- noisy-neighbour` prints two Markdown tables for each database. With
- * `BENCH_STORED` jobs stored (1,000,000), the quiet tenant queries, creates swaps and uploads, one after the other, and
- * the noisy tenant sends one of its loads, `BENCH_AT_ONCE` (8) at a time. Three phases take turns, `BENCH_ROUNDS` (5) times
- * with `BENCH_SAMPLES` (100) of each operation:
+ * Measures the effect of one tenant on another: `npm run bench -- noisy-neighbour` prints two Markdown tables for each
+ * database. With `BENCH_STORED` jobs stored (1,000,000), the quiet tenant queries, creates swaps and uploads, one after
+ * the other, and the noisy tenant sends one of its loads, `BENCH_AT_ONCE` (8) at a time. Three phases take turns,
+ * `BENCH_ROUNDS` (5) times with `BENCH_SAMPLES` (100) of each operation:
  *
  * - alone: the quiet tenant only;
  * - beside: with the noisy tenant;
- * - control: with a program that has nothing to do with the gateway, and takes as much CPU as the load took.
+ * - control: with a program unrelated to the gateway that uses as much CPU as the load did.
  *
- * Gateway, quiet tenant, noisy tenant and control have a process each; the upstream is in this one. The noisy tenant runs
- * at the lowest priority. `BENCH_LOADS` names some loads only, separated by semicolons, `BENCH_DATABASES` is `embedded`,
- * `postgres` or both with a comma, and `BENCH_PER_MINUTE` paces the noisy tenant.
+ * Gateway, quiet tenant, noisy tenant and control have a process each; the upstream is in this one. The noisy tenant
+ * runs at the lowest priority. `BENCH_LOADS` names some loads only, separated by semicolons, `BENCH_DATABASES` is
+ * `embedded`, `postgres` or both with a comma, and `BENCH_PER_MINUTE` paces the noisy tenant.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { createDatabase, startPostgres } from '../test/support/postgres.ts'
@@ -34,7 +34,7 @@ const DATABASES = (process.env['BENCH_DATABASES'] ?? 'embedded,postgres').split(
 const WARM_UP = 100
 const SETTLE_MS = 1_500
 
-/** Everything that a phase needs. */
+/** Environment of a phase. */
 interface Stage {
   readonly gateway: BenchGateway
   readonly quiet: Child
@@ -86,7 +86,7 @@ async function measureOn(database: string): Promise<void> {
   }
 }
 
-/** The CPU of the database server, all its processes. */
+/** Returns a function that reads the CPU time of all processes of the database server. */
 async function watchServer({ databaseUrl }: BenchGateway): Promise<() => number> {
   const server = await withRawDatabase(databaseUrl, async ({ query }) => {
     const [row] = await query('select pg_backend_pid() as pid')

@@ -1,7 +1,7 @@
 /**
- * Several gateway processes on one PostgreSQL, beside one: `npx tsx bench/processes.ts [scenario …]` prints one Markdown
- * table. Everything shares this machine: read the ratios. Exits with 1 where something was lost, doubled or missed.
- * The database is the one of `TEST_DATABASE_URL`, or one from npm.
+ * Compares several gateway processes on one PostgreSQL with one: `npx tsx bench/processes.ts [scenario …]` prints one
+ * Markdown table. Everything shares this machine: read the ratios. Exits with 1 if an event was lost, doubled or
+ * missed. The database is the one of `TEST_DATABASE_URL`, or one from npm.
  */
 import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -113,7 +113,7 @@ async function killOneOf(count: number): Promise<Figures[number]> {
   return withGateway(count, async (gateway) => {
     const jobs = await gateway.createJobs(200)
     const asked = jobs.length
-    // Half of the hooks come, and to the process that is about to die; of the others only the schedule can know.
+    // Half of the hooks go to the process that is about to be killed; the other jobs are found by polling only.
     const killed = gateway.processes[0]
     for (const [n, job] of jobs.entries()) {
       if (n % 2 === 0) void gateway.finish(job).catch(() => null)
@@ -138,7 +138,7 @@ async function killOneOf(count: number): Promise<Figures[number]> {
   })
 }
 
-/** The wire between one process and the database fails without a word, and comes back. */
+/** The connection between one process and the database silently drops bytes, then recovers. */
 async function cut(): Promise<Figures> {
   const database = await createDatabase()
   const { wire, through } = await openWireTo(database.url)
@@ -177,7 +177,7 @@ async function cut(): Promise<Figures> {
   }
 }
 
-/** How busy everybody is from now on, in cores. */
+/** Starts measuring CPU use. @returns a function that formats it in cores, by process. */
 function watchShares(gateway: BenchGateway): () => string {
   const from = performance.now()
   const ownFrom = process.cpuUsage()

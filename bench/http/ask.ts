@@ -1,4 +1,4 @@
-/** One request of a scenario, and the load that is made of it. */
+/** A request of a scenario, and the load of many such requests. */
 import type { Request } from 'autocannon'
 
 export const CONNECTIONS = 32
@@ -10,16 +10,16 @@ export interface Ask {
 
 export interface Answer {
   readonly status: number
-  /** Those that a server sets itself left out. */
+  /** Without the headers that a server sets itself. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
-/** What a scenario sends. */
+/** The requests of a scenario. */
 export interface Load {
-  /** What every contender is tried with. */
+  /** The request that checks every contender. */
   readonly first: Ask
-  /** What one connection sends, over and over. */
+  /** Returns the requests that one connection repeats. */
   readonly shareOf: (connection: number) => Request[]
 }
 
@@ -36,7 +36,7 @@ export async function post(url: string, { path, body }: Ask): Promise<Answer> {
   return { status: response.status, headers: Object.fromEntries(headers), body: await response.text() }
 }
 
-/** Dealt out like cards, so that no two connections ask for the same at a time while there are enough of them. */
+/** Distributes requests round-robin, so that connections send different ones if there are enough. */
 export function cycle(asks: readonly [Ask, ...Ask[]]): Load {
   const hands = Math.min(CONNECTIONS, asks.length)
   return {
@@ -45,13 +45,13 @@ export function cycle(asks: readonly [Ask, ...Ask[]]): Load {
   }
 }
 
-/** None twice. */
+/** Creates a new request each time. */
 export function freshly(make: () => Ask): Load {
   const setupRequest = (request: Request) => ({ ...request, ...toRequest(make()) })
   return { first: make(), shareOf: () => [{ setupRequest }] }
 }
 
 function toRequest({ path, body }: Ask): Request {
-  // Headers of its own: autocannon writes into them.
+  // A copy of the headers: autocannon modifies them.
   return { method: 'POST', path, headers: { ...HEADERS }, body }
 }

@@ -1,4 +1,4 @@
-/** The jobs of a scenario: made at the gateway, and read back so that the others can be given the same. */
+/** Creates the jobs of a scenario at the gateway and reads them back, so that all contenders have the same jobs. */
 import Database from 'libsql'
 import { z } from 'zod'
 import { type AcceptedJob, FAKE_KEY, type FakeUpstream, openFakeUpstream } from '../../test/support/fake-upstream.ts'
@@ -18,7 +18,7 @@ const jobSchema = z.object({
   failure: z.object({ code: z.string(), message: z.string() }).nullable(),
   charge: z.object({ state: z.string(), quota: z.number().nullable() }),
 })
-/** As the gateway shows it. */
+/** A job as the gateway returns it. */
 export type ShownJob = z.infer<typeof jobSchema>
 
 const pageSchema = z.object({
@@ -46,14 +46,14 @@ export interface JobCounts {
   readonly unfinished?: number
 }
 
-/** @returns newest first, without what was stored before; the finished ones are so for good. */
+/** @returns the new jobs, newest first. */
 export async function makeJobs(gateway: BenchGateway, counts: JobCounts): Promise<ShownJob[]> {
   const { finished = 0, unfinished = 0 } = counts
   const ended = await gateway.createJobs(finished)
   await Promise.all(ended.map(async (job) => gateway.finish(job)))
   const young = await gateway.createJobs(unfinished)
   putLooksOff(gateway.databaseUrl)
-  // What the upstream calls their state is written down once, with the first answer.
+  // The first answer stores the upstream's status; later ones do not write.
   await makeMany(unfinished, async (n) => post(gateway.url, toAsk(READ, { id: young[n]?.id })))
   return until(async () => {
     const jobs = await listJobs(gateway.url, finished + unfinished)
@@ -61,10 +61,10 @@ export async function makeJobs(gateway: BenchGateway, counts: JobCounts): Promis
   }, AT_MOST)
 }
 
-/** As if the jobs were minutes old: the looks at thousands of young ones are no part of answering for them. */
+/** Postpones the polls of new jobs, as if they were minutes old: their polls are not part of the measurement. */
 function putLooksOff(databaseUrl: string): void {
   const database = new Database(databaseUrl.replace('file:', ''))
-  // The gateway writes as well.
+  // The gateway writes at the same time.
   database.exec('pragma busy_timeout = 5000')
   database.prepare("update jobs set fetches = 11, wake_at = wake_at + 300000 where status = 'ON_QUEUE'").run()
   database.close()
@@ -81,7 +81,7 @@ async function listJobs(url: string, count: number): Promise<ShownJob[]> {
   }
 }
 
-/** Another upstream with the same jobs, for all but the gateway: whose calls are whose can then be told. */
+/** Opens a second upstream with the same jobs for the other contenders, so that their calls are counted separately. */
 export async function openTwin(original: FakeUpstream): Promise<FakeUpstream> {
   const twin = await openFakeUpstream()
   const given = [...original.accepted]
@@ -89,12 +89,12 @@ export async function openTwin(original: FakeUpstream): Promise<FakeUpstream> {
     const id = given[n]?.id
     return id === undefined ? {} : { id }
   })
-  // One after the other: the nth submit gets the nth id.
+  // Sequential: the nth submit gets the nth id.
   for (const job of given) await submitTo(twin, job)
   return twin
 }
 
-/** Straight at an upstream, as the gateway would. */
+/** Submits directly to an upstream, as the gateway would. */
 export async function submitTo(
   upstream: FakeUpstream,
   { targetImage, swapImage, hookUrl }: Pick<AcceptedJob, 'targetImage' | 'swapImage' | 'hookUrl'>,

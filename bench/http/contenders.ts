@@ -1,4 +1,4 @@
-/** The gateway, its limit and its peers, before upstreams that have the same jobs. */
+/** The gateway, its limit and its peers, in front of upstreams with the same jobs. */
 import { deepStrictEqual } from 'node:assert/strict'
 import type { FakeUpstream } from '../../test/support/fake-upstream.ts'
 import { openBenchGateway } from '../realtime/gateway.ts'
@@ -13,11 +13,11 @@ export interface Contender {
   readonly name: string
   readonly server: MeasuredProcess
   readonly upstream: FakeUpstream
-  /** With which it answers. */
+  /** The status of its answers. */
   readonly status: number
 }
 
-/** Finished jobs that the gateway has stored before the scenario begins. */
+/** Number of finished jobs in the gateway before the scenario begins. */
 export const STORED = Number(process.env['BENCH_STORED'] ?? 0)
 
 export interface Contest {
@@ -27,7 +27,7 @@ export interface Contest {
   close(): Promise<void>
 }
 
-/** @throws where a contender does not answer as the gateway does. */
+/** @throws if a contender's answer differs from the gateway's. */
 export async function openContest(scenario: Scenario): Promise<Contest> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
@@ -76,7 +76,7 @@ async function assemble(scenario: Scenario, closers: (() => Promise<unknown>)[])
   return { load, contenders }
 }
 
-/** @returns the status it answers with */
+/** @returns the status of its answer */
 function check(scenario: Scenario, name: string, expected: Answer, answer: Answer): number {
   const { status } = answer
   if (scenario.status !== 'any' && status !== scenario.status) throw new Error(`${name}: ${status} ${answer.body}`)

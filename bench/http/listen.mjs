@@ -1,5 +1,5 @@
 /**
- * Takes a free port, and says so to whoever started the process.
+ * Listens on a free port and prints the address for the parent process.
  * @param {import('node:http').Server} server
  */
 export function listen(server) {

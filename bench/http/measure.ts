@@ -1,4 +1,4 @@
-/** One turn of one contender: as much as 32 connections get, and what that has cost its process. */
+/** Measures one turn of one contender: the throughput of 32 connections, and the cost to its process. */
 import { setTimeout as delay } from 'node:timers/promises'
 import autocannon from 'autocannon'
 import type { FakeUpstream } from '../../test/support/fake-upstream.ts'
@@ -7,10 +7,10 @@ import type { Contender } from './contenders.ts'
 import type { Column } from './table.ts'
 
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 3)
-/** For what has begun when the connections are cut. */
+/** Time for requests in progress when the connections are cut. */
 const SETTLE_MS = 200
 
-/** Each for one request, but for the rate. */
+/** All figures are per request, except the rate. */
 export interface Measurement {
   readonly cpuUs: number
   readonly perSecond: number
@@ -26,7 +26,7 @@ export const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'upstream calls a request', digits: 2, valueOf: ({ upstreamCalls }) => upstreamCalls },
 ]
 
-/** @throws where a request is not answered as the first one was. */
+/** @throws if an answer differs from the first one. */
 export async function measure(contender: Contender, load: Load): Promise<Measurement> {
   const { server, upstream } = contender
   const [cpuMs, calls] = [server.cpuMs(), countCalls(upstream)]
@@ -38,7 +38,7 @@ export async function measure(contender: Contender, load: Load): Promise<Measure
     throw new Error(`${contender.name}: ${result.errors} errors, ${JSON.stringify(result.statusCodeStats)}`)
   }
   return {
-    // Those in the air at the end are worked on, too.
+    // Requests in flight at the end also cost CPU.
     cpuUs: ((server.cpuMs() - cpuMs) * 1_000) / sent,
     upstreamCalls: (countCalls(upstream) - calls) / sent,
     perSecond: total / result.duration,

@@ -1,4 +1,4 @@
-/** Measures contenders in rounds, one after the other: other load on the machine affects all of them alike. */
+/** Measures contenders alternately, in rounds, so that other load on the machine affects all of them alike. */
 import type { Measured } from './table.ts'
 
 export const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)

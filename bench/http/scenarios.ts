@@ -1,9 +1,9 @@
-/** What is asked, of which jobs, and what the answers of all contenders have in common. */
+/** The scenarios: the request, the jobs, and what the answers of all contenders must agree in. */
 import { z } from 'zod'
 import { type Answer, cycle, freshly, type Load, toAsk } from './ask.ts'
 import type { JobCounts, ShownJob } from './bench-jobs.ts'
 
-/** The gateway asks for one job once a second at most: with thousands of them each request causes a call. */
+/** The gateway fetches a job at most once per second: with thousands of jobs each request causes a fetch. */
 const UNFINISHED = Number(process.env['BENCH_JOBS'] ?? 200)
 const LISTED = 40
 const ALIASES = 100
@@ -17,7 +17,7 @@ export interface Scenario {
   /** Settings of the gateway that differ from the other scenarios. */
   readonly settings?: Readonly<Record<string, string>>
   readonly loadOf: (jobs: readonly [ShownJob, ...ShownJob[]]) => Load
-  /** What the answers of all contenders are to agree in. */
+  /** Returns the part of an answer in which all contenders must agree. */
   readonly gistOf: (answer: Answer) => unknown
 }
 
@@ -68,7 +68,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     ...ordinary,
     limit: 'bare-proxy-write',
     jobs: { unfinished: 1 },
-    // The program's default: the looks at thousands of new jobs are no part of making them.
+    // The program's default: polls of thousands of new jobs are not part of creating them.
     settings: { FETCH_PER_SECOND: '20' },
     loadOf: () => freshly(createAsks()),
     gistOf: (answer) => dataOf(answer, 'id'),
@@ -103,7 +103,7 @@ function readMany(jobs: readonly ShownJob[], from: number) {
   return toAsk(READ_MANY, Object.fromEntries(chosen.map(({ id }, n) => [`i${n}`, id])))
 }
 
-/** Each about images that nobody has named before. */
+/** Creates requests with image URLs that were not used before. */
 function createAsks() {
   let count = 0
   return () => {
@@ -119,14 +119,14 @@ const answerSchema = z.object({
   errors: z.array(z.object({ message: z.string() })).default([]),
 })
 
-/** @param named what each contender names in its own way */
+/** @param named a member whose value differs between contenders */
 function dataOf({ body }: Answer, named = 'cursor'): unknown {
   const { data, errors } = answerSchema.parse(JSON.parse(body))
   if (!data || errors.length > 0) throw new Error(`no data: ${body}`)
   return JSON.parse(JSON.stringify(data, (key, value: unknown) => (key === named ? typeof value : value)))
 }
 
-/** Without the suggestions after it: schemas differ. */
+/** Drops the suggestions after the message, because schemas differ. */
 function errorOf({ body }: Answer): unknown {
   const { data, errors } = answerSchema.parse(JSON.parse(body))
   if (data) throw new Error(`not refused: ${body}`)

@@ -1,4 +1,4 @@
-/** What every contender is handed at its start: the file that the runner has written for all of them. */
+/** Reads the file that the runner writes for all contenders. */
 import { readFileSync } from 'node:fs'
 
 /**
@@ -17,10 +17,11 @@ import { readFileSync } from 'node:fs'
 /**
  * @typedef {object} Setup
  * @property {Job[]} jobs newest first
- * @property {{ status: number, headers: Record<string, string>, body: string }} answer the gateway's to the same request
+ * @property {{ status: number, headers: Record<string, string>, body: string }} answer the gateway's to the same
+ * request
  * @property {string} upstreamUrl
  * @property {string} upstreamKey
- * @property {string} hookUrl what a submit names
+ * @property {string} hookUrl for submits
  * @property {string} databaseFile
  */
 

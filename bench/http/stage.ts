@@ -1,4 +1,4 @@
-/** Starts limits and peers, each as a process of its own that is handed the same file. */
+/** Starts limits and peers, each as a separate process with the same setup file. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,13 +7,13 @@ import { type MeasuredProcess, startProcess } from '../realtime/process.ts'
 import type { Answer } from './ask.ts'
 import type { ShownJob } from './bench-jobs.ts'
 
-/** By name, the file below `http/peers/`. */
+/** Files below `http/peers/`, by name. */
 export const PEERS = {
   'Yoga (defaults)': 'yoga',
   'Apollo 5 (Fastify)': 'apollo',
   'Mercurius + JIT': 'mercurius',
 } as const
-/** As the image runs it; the peers are faster so, too. */
+/** As in the container image. The peers are also faster with it. */
 export const ENVIRONMENT = { NODE_ENV: 'production' }
 
 /** As `setup.mjs` describes it. */
@@ -25,11 +25,11 @@ export interface Setup {
 }
 
 export interface Stage {
-  /** What a contender needs to find the setup. */
+  /** Tells a contender where its setup file is. */
   readonly environment: Readonly<Record<string, string>>
   /**
-   * @param file below `bench/`, without its ending.
-   * @param over where its setup differs from that of the others.
+   * @param file below `bench/`, without its extension.
+   * @param over changes to its setup.
    */
   start(file: string, over?: Partial<Setup>): Promise<MeasuredProcess>
   close(): Promise<void>

@@ -1,24 +1,24 @@
-/** What was measured, as rows of one table. */
+/** Converts measurements to table rows. */
 import { median, percentile } from '../realtime/figures.ts'
 
-/** A contender's turns, one for each round. */
+/** A contender's turns, one per round. */
 export interface Measured<T> {
   readonly name: string
   readonly measurements: readonly T[]
 }
 
-/** What a column says of a turn, beside the limit's turn of the same round; NaN where it has nothing to say. */
+/** Computes a column's figure from a turn and the limit's turn of the same round; NaN if it has none. */
 export interface Column<T> {
   readonly title: string
   readonly digits?: number
   readonly valueOf: (measurement: T, limit: T) => number
 }
 
-/** Rows of one scenario. Those that have the same titles go into one table. */
+/** Rows of one scenario. Sections with the same titles share a table. */
 export interface Section {
   readonly titles: readonly string[]
   readonly rows: readonly string[]
-  /** Whether they show that a promise was broken. */
+  /** Whether the figures show a broken promise. */
   readonly isBroken?: boolean
 }
 
@@ -42,7 +42,7 @@ export function toSection<T>(
   }
 }
 
-/** One table for each run of sections with the same titles. */
+/** Prints one table for each run of sections with the same titles. */
 export function toTables(sections: readonly Section[]): string {
   const lines: string[] = []
   let last = ''
@@ -59,7 +59,7 @@ export function toRow(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`
 }
 
-/** The median, and from where to where. */
+/** Formats the median and the range. */
 function spread(values: readonly number[], digits: number): string {
   if (values.some(Number.isNaN)) return '-'
   const [middle, least, most] = [median(values), percentile(values, 0), percentile(values, 1)].map((value) =>

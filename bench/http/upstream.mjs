@@ -1,4 +1,4 @@
-/** The upstream's two calls, for contenders: what a client of it needs, and no more. */
+/** A minimal client of the upstream's two calls, for contenders. */
 import { Pool } from 'undici'
 import { setup } from './setup.mjs'
 

@@ -7,6 +7,6 @@ for (;;) {
   const busyMs = (Atomics.load(shared, n) / 1_000) * periodMs
   const until = performance.now() + busyMs
   while (performance.now() < until);
-  // A thread that never sleeps would not notice that it has to stop.
+  // A thread that never sleeps would not receive the stop message.
   if (periodMs - busyMs >= 1) await delay(periodMs - busyMs)
 }

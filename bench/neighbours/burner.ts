@@ -1,10 +1,10 @@
-/** Burns a given share of CPU: the control load, which has nothing to do with the gateway. */
+/** The control load: uses a given share of CPU, independently of the gateway. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { answerMessages, readMember } from './child.ts'
 
 const PERIOD_MS = 20
-/** Shares of a core that the threads take, in thousandths. */
+/** Share of a core per thread, in thousandths. */
 const shared = new Int32Array(new SharedArrayBuffer(8))
 
 const from = new URL('burn.mjs', import.meta.url)

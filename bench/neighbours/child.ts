@@ -1,4 +1,4 @@
-/** Programs of the benchmark that have a process of their own, and answer one message at a time. */
+/** Child processes of the benchmark, which answer one message at a time. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 
@@ -8,7 +8,7 @@ export interface Child {
   stop(): Promise<void>
 }
 
-/** @param file beside this one. */
+/** @param file in this folder. */
 export function startChild(file: string, args: readonly string[]): Child {
   const child: ChildProcess = fork(new URL(file, import.meta.url), args, { execArgv: ['--import', 'tsx'] })
   const ended = once(child, 'exit')
@@ -19,7 +19,7 @@ export function startChild(file: string, args: readonly string[]): Child {
       child.send(message)
       const [answer] = (await Promise.race([answered, ended])) as unknown[]
       if (typeof answer !== 'object') throw new Error(`${file} ended`)
-      // Both ends are of this benchmark.
+      // This benchmark sends the messages itself.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       return answer as T
     },
@@ -31,7 +31,7 @@ export function startChild(file: string, args: readonly string[]): Child {
   }
 }
 
-/** Called in the child: answers each message with what `act` resolves to. */
+/** In the child: answers each message with the result of `act`. */
 export function answerMessages(act: (message: unknown) => Promise<object>): void {
   process.on('message', (message) => {
     void act(message).then((answer) => process.send?.(answer))
@@ -39,7 +39,7 @@ export function answerMessages(act: (message: unknown) => Promise<object>): void
   process.on('disconnect', () => process.exit())
 }
 
-/** A member of a message. */
+/** Reads a member of a message. */
 export function readMember(message: unknown, name: string): unknown {
   return Reflect.get(Object(message), name)
 }

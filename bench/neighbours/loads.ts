@@ -1,4 +1,4 @@
-/** What the noisy tenant does: each load as costly as a limit allows, and never twice the same text. */
+/** The loads of the noisy tenant. Each is as costly as a limit allows, and never repeats a document. */
 import { request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getIntrospectionQuery } from 'graphql'
@@ -42,7 +42,7 @@ const OPERATIONS_A_SOCKET = 20
 const VIEW_WIDTHS = [64, 128, 256, 512, 1_024, 2_048, 4_096] as const
 const VIEWS = ['jpg', 'png', 'webp'].flatMap((extension) => VIEW_WIDTHS.map((width) => ({ extension, width })))
 
-/** By their names. */
+/** Loads by name. */
 export const LOADS = [
   ...Object.keys(QUERIES),
   'batches of 100 swaps',
@@ -95,9 +95,9 @@ export async function createLoads(client: GraphqlClient, url: string): Promise<R
   }
 }
 
-/** As slow as is allowed: a little more than 64 KiB in 5 s. */
+/** Uploads as slowly as allowed: a little more than 64 KiB in 5 s. */
 function createSlowUpload(client: GraphqlClient): Load {
-  /** An upload that was broken off may be sent again. */
+  /** An aborted upload may be sent again. */
   const reservations: Reserved[] = []
   return async (stopping) => {
     const reserved = reservations.pop() ?? (await reserveUpload(client, SLOW_BYTES))
@@ -127,7 +127,7 @@ async function sendSlowly(url: string, stopping: AbortSignal): Promise<number> {
   return answered
 }
 
-/** Asks for each view of an image once, and then for those of the next. */
+/** Requests each view of an image once, then those of the next image. */
 function createViewing(client: GraphqlClient, upload: () => Promise<string | null>): Load {
   const left: string[] = []
   let uploading: Promise<void> | null = null

@@ -1,7 +1,7 @@
 /**
- * The noisy tenant: one of its loads (`loads.ts`) from `start` to `stop`. It runs at the lowest priority, since on a
- * machine of its own it would take no CPU from the gateway. Arguments: the gateway's address, requests at one time, and
- * requests a minute (0: as many as it can).
+ * The noisy tenant: runs one load (`loads.ts`) from `start` to `stop`. It has the lowest priority, because on a
+ * separate machine it would take no CPU from the gateway. Arguments: the gateway's address, concurrent requests, and
+ * requests per minute (0: no limit).
  */
 import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'

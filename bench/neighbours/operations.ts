@@ -1,10 +1,10 @@
-/** What is measured of the quiet tenant. */
+/** Measured operations of the quiet tenant. */
 export const OPERATIONS = ['query', 'createSwap', 'upload'] as const
 
-/** Milliseconds of each operation. */
+/** Durations per operation, in milliseconds. */
 export type Samples = Readonly<Record<(typeof OPERATIONS)[number], number[]>>
 
-/** What the noisy tenant did until it was stopped. */
+/** Work of the noisy tenant until its stop. */
 export interface NoisyFigures {
   readonly requests: number
   readonly refused: number

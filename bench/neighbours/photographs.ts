@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import sharp from 'sharp'
 
-/** A JPEG with the detail of a photograph: noise, enlarged eight times. */
+/** Creates a JPEG with the detail of a photograph: noise, enlarged eight times. */
 export async function makePhotograph(width: number, height: number): Promise<Buffer<ArrayBuffer>> {
   const raw = { width: Math.ceil(width / 8), height: Math.ceil(height / 8), channels: 3 } as const
   const bytes = await sharp(randomBytes(raw.width * raw.height * 3), { raw })

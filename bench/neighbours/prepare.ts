@@ -1,17 +1,17 @@
-/** What is stored before anything is measured. */
+/** Fills the database before the measurement. */
 import { seededId, seedJobs } from '../../test/support/seed-jobs.ts'
 import { withRawDatabase } from '../../test/support/raw-database.ts'
 import { until } from '../../test/support/until.ts'
 import type { BenchGateway } from '../realtime/gateway.ts'
 import { createClient } from './tenants.ts'
 
-/** Of the stored jobs, one in this many is the quiet tenant's. */
+/** One stored job in this many belongs to the quiet tenant. */
 const QUIET_EVERY = 100
-/** The newest jobs wait, as many as one tenant may have waiting. */
+/** Number of the newest jobs that wait: the limit of one tenant. */
 const WAITING = 500
 const JOB_TAKES_MS = 300
 
-/** Ids of finished jobs of the quiet tenant, one after the other. */
+/** Yields ids of finished jobs of the quiet tenant. */
 export function* listQuietIds(stored: number): Generator<string, never> {
   for (;;) for (let n = WAITING + QUIET_EVERY; n <= stored; n += QUIET_EVERY) yield seededId(n)
 }
@@ -52,7 +52,7 @@ export async function prepare({ upstream, url, databaseUrl }: BenchGateway, stor
   await withRawDatabase(databaseUrl, async ({ exec }) => exec('analyze'))
 }
 
-/** SQL: another value for the jobs that wait. */
+/** Returns SQL that sets another value for waiting jobs. */
 function ofWaiting(value: string, name: string): string {
   return `case when n <= ${WAITING} then ${value} else ${name} end`
 }

@@ -1,6 +1,6 @@
 /**
- * The quiet tenant: asks for a finished job, creates a swap and uploads a photograph, one after the other, and says how
- * long each took. Arguments: the gateway's address, and how many jobs are stored.
+ * The quiet tenant: queries a finished job, creates a swap and uploads a photograph, one after the other, and reports
+ * how long each took. Arguments: the gateway's address, and the number of stored jobs.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { listQuietIds } from './prepare.ts'

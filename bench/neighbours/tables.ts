@@ -1,4 +1,4 @@
-/** What was measured of the two tenants, and the tables of it. */
+/** Measurements of both tenants, and their tables. */
 import { percentile } from '../realtime/figures.ts'
 import type { LoopLag } from '../realtime/process.ts'
 import { OPERATIONS, type Samples } from './operations.ts'
@@ -6,10 +6,10 @@ import { OPERATIONS, type Samples } from './operations.ts'
 export interface Phase {
   readonly samples: Samples
   readonly lag: LoopLag
-  /** CPU over time. */
+  /** CPU time divided by elapsed time. */
   readonly cores: Readonly<Record<'gateway' | 'database' | 'upstream' | 'noisy', number>>
   readonly ms: number
-  /** Of the noisy tenant. */
+  /** Requests of the noisy tenant. */
   readonly requests: number
   readonly refused: number
 }
@@ -57,7 +57,7 @@ function toRatios({ load, rounds }: Result): string {
   return `| ${load} | ${cells.join(' | ')} |`
 }
 
-/** The second and the third as multiples of the first. */
+/** Formats the later values as multiples of the first. */
 function toTimes([alone = 0, ...others]: readonly number[]): string {
   return others.map((ms) => (ms / alone).toFixed(1)).join(', ')
 }

@@ -1,4 +1,4 @@
-/** The two tenants of the gateway under measurement: the quiet one is measured, the noisy one does its worst. */
+/** The two tenants of the measured gateway: the quiet one is measured, the noisy one makes the load. */
 import { createHash } from 'node:crypto'
 
 export const KEYS = { quiet: 'quiet-tenant-key', noisy: 'noisy-tenant-key' } as const
@@ -12,7 +12,7 @@ export const API_KEYS = Object.entries(KEYS)
 export interface GraphqlClient {
   /** @returns the response's text, which may have errors. */
   send(query: string, variables?: Readonly<Record<string, unknown>>): Promise<string>
-  /** @returns the status, once the body was read. */
+  /** @returns the status, after reading the body. */
   get(address: string): Promise<number>
   put(address: string, bytes: Buffer<ArrayBuffer>): Promise<number>
 }

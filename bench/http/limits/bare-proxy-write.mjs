@@ -1,6 +1,6 @@
 /**
- * The limit of `createSwap`: the job is on disk before the upstream is asked, and the upstream's id is on disk before
- * the answer. No GraphQL, and none of the gateway's promises beside these two.
+ * Lower limit of `createSwap`: writes the job to disk before the submit, and the upstream's id before the answer. No
+ * GraphQL, and none of the gateway's other promises.
  */
 import { randomUUID } from 'node:crypto'
 import { submitSwap } from '../upstream.mjs'

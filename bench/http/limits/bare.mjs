@@ -1,4 +1,4 @@
-/** The limit of what needs nobody: reads the request, and sends the bytes that the gateway sent. */
+/** Lower limit of requests without I/O: reads the request, and sends the same bytes as the gateway. */
 import { createServer } from 'node:http'
 import { listen } from '../listen.mjs'
 import { setup } from '../setup.mjs'
@@ -9,7 +9,7 @@ const headers = { ...setup.answer.headers, 'content-length': Buffer.byteLength(b
 const server = createServer((request, response) => {
   request.resume()
   request.on('end', () => {
-    // Head and body go in one write.
+    // Node then sends head and body in one write.
     response.writeHead(status, headers)
     response.end(body)
   })

@@ -1,16 +1,16 @@
-/** Rows that are on disk before anybody hears of them, at the least cost. */
+/** Writes rows to disk before the answer, at minimal cost. */
 import Database from 'libsql'
 import { setup } from '../setup.mjs'
 
 export function openDatabase() {
-  // Each process has its own.
+  // Each process has its own database.
   const database = new Database(`${setup.databaseFile}-${process.pid}`)
   database.exec('pragma journal_mode = wal; pragma synchronous = full')
   return database
 }
 
 /**
- * What comes in one turn of the event loop shares a commit.
+ * Group commit: all writes of one turn of the event loop share a commit.
  * @param {import('libsql').Database} database
  * @returns {(write: () => void) => Promise<void>} on disk when it resolves
  */
@@ -33,7 +33,7 @@ export function createGroupCommit(database) {
   }
 }
 
-/** Jobs on disk: before they are sent, and again when the upstream has them. */
+/** Stores jobs before their submit, and the upstream's id after it. */
 export function openJobs() {
   const database = openDatabase()
   database.exec('create table jobs (id text primary key, target text, swap text, status text, job_id text)')

@@ -1,4 +1,4 @@
-/** A bare `node:http` server: reads a body, answers a text, and knows nothing else. */
+/** A bare `node:http` server: reads a body and answers with a text. */
 import { createServer } from 'node:http'
 import { listen } from '../listen.mjs'
 import { setup } from '../setup.mjs'
@@ -10,7 +10,7 @@ export function serve(answer) {
   const server = createServer((request, response) => {
     const send = async (/** @type {Buffer[]} */ chunks) => {
       const text = await answer(Buffer.concat(chunks).toString('utf8'))
-      // Head and body go in one write.
+      // With a length, Node sends head and body in one write.
       response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text) })
       response.end(text)
     }

@@ -1,4 +1,4 @@
-/** Apollo Server over Fastify, as the integration's page shows it, with graphql-ws as its pages say. */
+/** Apollo Server on Fastify, as in the integration's documentation, with graphql-ws as in its documentation. */
 import { ApolloServer } from '@apollo/server'
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify'
 import Fastify from 'fastify'

@@ -1,6 +1,6 @@
 /**
- * What all peers serve: the part of our schema that the scenarios ask for, over jobs in memory. A finished job is
- * answered from here, the upstream is asked for any other; only a new one is written to disk.
+ * The resolvers of all peers: the part of our schema that the scenarios use, over jobs in memory. Finished jobs are
+ * answered from memory, all others are fetched from the upstream. Only new jobs are written to disk.
  */
 import { randomUUID } from 'node:crypto'
 import DataLoader from 'dataloader'
@@ -111,10 +111,10 @@ export const typeDefs = /* GraphQL */ `
 
 /** By id, oldest first. */
 const jobs = new Map(setup.jobs.toReversed().map((job) => [job.id, job]))
-/** The job of an upstream's id. */
+/** Our job ids by upstream id. */
 const idOf = new Map(setup.jobs.map(({ id, jobId }) => [jobId, id]))
 
-/** A loader for each request. */
+/** Creates a loader for each request. */
 export function createContext() {
   return { loader: new DataLoader(readJobs) }
 }
@@ -158,7 +158,7 @@ async function readJob(id) {
 let stored
 
 /**
- * On disk before it is sent, as a swap that is paid for has to be.
+ * Writes the job to disk before its submit, because a submit costs money.
  * @param {string} targetImage
  * @param {string} swapImage
  */
@@ -191,9 +191,9 @@ export function findJob(id) {
 }
 
 /**
- * Takes a hook: asks the upstream once, and keeps what it says.
+ * Handles a hook: fetches the job once and stores the result.
  * @param {string} jobId the upstream's
- * @returns {Promise<import('../setup.mjs').Job | null>} as it is then; null where that is nothing new
+ * @returns {Promise<import('../setup.mjs').Job | null>} the changed job; null if nothing changed
  */
 export async function confirmJob(jobId) {
   const job = jobs.get(idOf.get(jobId) ?? '')

@@ -1,4 +1,4 @@
-/** Mercurius with its JIT, which compiles what has been asked once, and with its own subscriptions. */
+/** Mercurius with its JIT, which compiles a query after its first execution, and with its own subscriptions. */
 import Fastify from 'fastify'
 import mercurius from 'mercurius'
 import { createContext, resolvers, typeDefs } from './jobs.mjs'

@@ -1,9 +1,9 @@
-/** Yoga's own publish and subscribe, for the two peers that bring none or this. */
+/** Yoga's pub/sub, for the two peers without their own: Yoga and Apollo. */
 import { setMaxListeners } from 'node:events'
 import { createPubSub } from '@graphql-yoga/subscription'
 import { takeHook, watchJob } from './watching.mjs'
 
-// Thousands may watch one job, and that is no leak.
+// Thousands of listeners on one job are not a leak.
 setMaxListeners(0)
 const pubSub = createPubSub()
 

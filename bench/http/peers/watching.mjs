@@ -1,10 +1,10 @@
-/** What the peers' subscriptions have in common: the job as it is, each change that is published, and the end. */
+/** Shared by the peers' subscriptions: the current job, then each published change, then the end. */
 import { confirmJob, findJob } from './jobs.mjs'
 
 /** @typedef {{ swapJobUpdated: import('../setup.mjs').Job }} Event */
 
 /**
- * An iterator and no generator: those who leave are let go at once, and not with the next change.
+ * An iterator, not a generator, so that `return` takes effect at once and not only at the next change.
  * @param {string} id
  * @param {AsyncIterator<Event>} changes
  * @returns {AsyncIterableIterator<Event>}
