@@ -1,10 +1,10 @@
 /**
- * What watching costs, beside the least it could cost and beside other servers, and what else is measured of a whole
+ * Measures the cost of subscriptions, compared with a lower limit and with other servers, and other figures of a whole
  * process: `npx tsx bench/realtime.ts [scenario …]` prints Markdown tables. `BENCH_ROUNDS` is how many turns each
- * contender has (3), `BENCH_SECONDS` how long one of `own-job-10k` lasts (5), `BENCH_HOOKS` how many hooks one of `hooks`
- * has (1,000), `BENCH_STORED` how many jobs `start-up` finds (100,000), `BENCH_WATCHERS` how many watch instead of as many as
- * the scenario's name says. The servers are processes of their own; clients, upstream and this run share the machine with them, so
- * read CPU and ratios. Ten thousand sockets need `ulimit -n` of 12,000 at least.
+ * contender has (3), `BENCH_SECONDS` how long one of `own-job-10k` lasts (5), `BENCH_HOOKS` how many hooks one of
+ * `hooks` has (1,000), `BENCH_STORED` how many jobs `start-up` finds (100,000), `BENCH_WATCHERS` how many watch instead
+ * of as many as the scenario's name says. The servers are processes of their own; clients, upstream and this run share
+ * the machine with them, so read CPU and ratios. Ten thousand sockets need `ulimit -n` of 12,000 at least.
  */
 import { ROUNDS } from './http/rounds.ts'
 import { type Section, toTables } from './http/table.ts'

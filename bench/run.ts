@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- scenario …]`: all benchmarks, or those that are named. Each prints Markdown tables; what they
- * measure, and the variables that shorten them, stand in `bench/http.ts`, `bench/realtime.ts`, `bench/engine.ts`,
+ * `npm run bench [-- scenario …]` runs all benchmarks, or the named ones. Each prints Markdown tables. For what they
+ * measure, and the variables that shorten them, see `bench/http.ts`, `bench/realtime.ts`, `bench/engine.ts`,
  * `bench/first-swap.ts` and `bench/noisy-neighbour.ts`.
  */
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * What it costs to say no: `npx tsx bench/security.ts` prints one Markdown table. CPU is the kernel's account of the
- * gateway's process; everything shares this machine, so read the ratios. Exits with 1 where a refusal costs more than
+ * Measures the cost of refusals: `npx tsx bench/security.ts` prints one Markdown table. CPU is the kernel's account of
+ * the gateway's process; everything shares this machine, so read the ratios. Exits with 1 if a refusal costs more than
  * five times the smallest query, or forged hooks are refused less than five times as fast as it is answered.
  */
 import autocannon from 'autocannon'

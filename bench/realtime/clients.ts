@@ -1,10 +1,10 @@
-/** Many WebSocket clients in this process, as light as they can be. */
+/** Many lightweight WebSocket clients in this process. */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 
 const AT_ONCE = 100
 
-/** Makes `count` things, a hundred at a time. */
+/** Calls `make` `count` times, a hundred at a time. */
 export async function makeMany<T>(count: number, make: (n: number) => Promise<T>): Promise<T[]> {
   const made: T[] = []
   for (let from = 0; from < count; from += AT_ONCE) {
@@ -19,7 +19,7 @@ export interface Subscription {
   readonly variables?: Readonly<Record<string, unknown>>
 }
 
-/** One document for all jobs, as a client sends it. */
+/** Returns a subscription to a job; the document is the same for all jobs, as with real clients. */
 export function watchJob(id: string): Subscription {
   const query = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id status version done result { url } } }'
   return { query, variables: { id } }
@@ -32,16 +32,16 @@ export interface WireClient {
   onComplete: (id: string, text: string) => void
   /** Resolves with the first event. */
   subscribe(id: string, payload: Subscription): Promise<void>
-  /** Does not wait for anything. */
+  /** Sends an operation without waiting for an answer. */
   ask(id: string, payload: Subscription): void
 }
 
-/** A client that is acknowledged. @param credentials for `connection_init`. */
+/** Connects a client and waits for its acknowledgement. @param credentials for `connection_init`. */
 export async function connectClient(url: string, credentials: object = {}): Promise<WireClient> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
     perMessageDeflate: false,
   })
-  // Whoever waits for something hears that it will not come; nobody else minds.
+  // A lost connection rejects pending waits only.
   const closed = rejectWhenClosed(socket)
   closed.catch(() => undefined)
   const first = new Map<string, () => void>()
@@ -77,12 +77,12 @@ async function rejectWhenClosed(socket: WebSocket): Promise<never> {
   throw new Error(`closed with ${code} ${reason.toString('utf8')}`)
 }
 
-/** Reads what matters of each message: what it is, whose, and when it came. @throws where it is an error. */
+/** Reads the type, the operation id and the arrival time of each message. @throws for an error message. */
 function listen(socket: WebSocket, hear: (type: string, id: string, text: string, at: number) => void): void {
   socket.on('message', (data: Buffer) => {
     const at = performance.now()
     const text = data.toString('utf8')
-    // Each server has an order of members of its own.
+    // The order of members differs between servers.
     const { type, id } = JSON.parse(text) as { readonly type: string; readonly id: string }
     if (type === 'error') throw new Error(text)
     hear(type, id, text, at)

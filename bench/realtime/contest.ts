@@ -1,6 +1,6 @@
 /**
- * The gateway, its limit and its peers, each with jobs that can be watched. The limit knows no jobs: it is told what to
- * send, which is what the gateway has sent for a job of the same name length.
+ * The gateway, its limit and its peers, each with jobs to watch. The limit has no jobs: it sends the bytes that the
+ * gateway sent for a job with an id of the same length.
  */
 import { deepStrictEqual } from 'node:assert/strict'
 import { type FakeUpstream, openFakeUpstream } from '../../test/support/fake-upstream.ts'
@@ -14,7 +14,7 @@ import type { MeasuredProcess } from './process.ts'
 
 export interface WatchedJob {
   readonly id: string
-  /** Null at the limit. */
+  /** Null for the limit. */
   readonly accepted: BenchJob['accepted'] | null
 }
 
@@ -22,12 +22,12 @@ export interface LiveContender {
   readonly name: string
   readonly server: MeasuredProcess
   createJobs(count: number): Promise<readonly WatchedJob[]>
-  /** Starts it again, with these jobs: what making them has left behind is gone then. */
+  /** Restarts the server with these jobs, so that no garbage of creating them remains. */
   restart(jobs: readonly WatchedJob[]): Promise<unknown>
   openLine(): Promise<Line>
-  /** Resolves when the server has answered that it has heard of it. */
+  /** Finishes the job upstream; resolves when the server has answered the hook. */
   finish(job: WatchedJob): Promise<void>
-  /** Whether the server has asked for the job in the last second: then it waits before it asks again. */
+  /** Returns whether the server has fetched the job in the last second; the next fetch then waits. */
   hasJustAsked(job: WatchedJob): boolean
 }
 
@@ -44,7 +44,7 @@ export interface Wire {
   readonly peers: readonly (keyof typeof PEERS)[]
 }
 
-/** What a watcher is sent when its job is done: as it comes over the wire. */
+/** The last messages of a subscription to a finished job, as received. */
 interface LastTexts {
   readonly jobId: string
   readonly texts: readonly string[]
@@ -53,7 +53,7 @@ interface LastTexts {
 
 const ASKED_AGAIN_AFTER_MS = 1_000
 
-/** @throws where a contender does not tell its watchers what the gateway does. */
+/** @throws if a contender's events differ from the gateway's. */
 export async function openLiveContest(wire: Wire): Promise<LiveContest> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
@@ -100,7 +100,7 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
           named += 1
           return { id: `job_${String(named).padStart(expected.jobId.length - 'job_'.length, '0')}`, accepted: null }
         }),
-      // It has none.
+      // The limit has no jobs.
       restart: async () => null,
       openLine: async () => openLine(server.url),
       finish: async ({ id }) => {
@@ -146,7 +146,7 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
   return contenders
 }
 
-/** One job, one watcher, and the job's end. */
+/** Checks a contender: watches one job to its end. */
 async function tryOut(contender: LiveContender): Promise<LastTexts & Pick<Line, 'join'>> {
   const [job] = await contender.createJobs(1)
   if (!job) throw new TypeError('a job was asked for')
@@ -166,7 +166,7 @@ async function tryOut(contender: LiveContender): Promise<LastTexts & Pick<Line, 
   return { jobId: job.id, texts, result: toGist(line.resultOf(last), job.id), join: line.join }
 }
 
-/** As a peer has it that has just made it. */
+/** Converts to a job as a peer has just created it. */
 function toShown({ id, accepted }: WatchedJob): ShownJob {
   return {
     id,
@@ -181,14 +181,14 @@ function toShown({ id, accepted }: WatchedJob): ShownJob {
   }
 }
 
-/** Each names its jobs in its own way. */
+/** Replaces the job's ids, which differ between contenders. */
 function toGist(result: unknown, jobId: string): unknown {
   return JSON.parse(JSON.stringify(result).replaceAll(jobId, 'its id'))
 }
 
 function hasJustAsked({ fetched }: FakeUpstream, id: string | undefined): boolean {
   const since = Date.now() - ASKED_AGAIN_AFTER_MS
-  // From the newest on: most of them are older.
+  // From the newest on, since most fetches are older than `since`.
   for (let n = fetched.length - 1; (fetched[n]?.at ?? 0) > since; n -= 1) if (fetched[n]?.id === id) return true
   return false
 }

@@ -1,4 +1,4 @@
-/** One last change of one job, and all who watch that job. */
+/** Fan-out: the last change of one job, sent to all subscribers of the job. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../test/support/until.ts'
 import { measureInRounds } from '../http/rounds.ts'
@@ -8,14 +8,14 @@ import { type LiveContender, openLiveContest, type Wire } from './contest.ts'
 import { percentile } from './figures.ts'
 import type { Line } from './lines.ts'
 
-/** Of one turn: few watchers are told of several jobs, one after the other, so that there is something to measure. */
+/** Messages per turn. With few watchers, several jobs change in sequence, so that there is enough to measure. */
 const MESSAGES = 10_000
 const AT_MOST = { timeoutMs: 60_000 }
-/** For what has begun when the last watcher has heard of it. */
+/** Time for remaining work after the last event has arrived. */
 const SETTLE_MS = 100
 
 interface Measurement {
-  /** For each watcher. */
+  /** Per watcher. */
   readonly cpuUs: number
   /** From the first frame to the 99th of 100. */
   readonly spreadMs: number
@@ -64,7 +64,7 @@ async function publishToAll(contender: LiveContender, lines: readonly Line[]): P
   }
   await makeMany(lines.length, async (n) => lines[n]?.watch(job.id))
   await until(() => !contender.hasJustAsked(job), AT_MOST)
-  // The garbage of those who came is not the event's.
+  // Garbage of the connection setup must not count for the event.
   await contender.server.collect()
   const before = await contender.server.cpuUs()
   await contender.finish(job)

@@ -1,4 +1,4 @@
-/** What was measured, and how it is written down. */
+/** Measurements, and how they are formatted. */
 export type Figures = readonly (readonly [what: string, figure: string])[]
 
 export function percentile(values: readonly number[], share: number): number {

@@ -1,4 +1,4 @@
-/** The gateway under measurement, with jobs in it: the built program, in processes of its own, before a scripted upstream. */
+/** The measured gateway with jobs: the built program, in separate processes, in front of a scripted upstream. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,29 +10,29 @@ import { type BenchJob, createJobMaker } from './job-maker.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
 
 export interface BenchGateway {
-  /** The first, and its address. */
+  /** The first process, and its address. */
   readonly process: MeasuredProcess
   readonly url: string
   readonly processes: readonly MeasuredProcess[]
   readonly urls: readonly string[]
   readonly databaseUrl: string
   readonly upstream: FakeUpstream
-  /** With which the first was started. */
+  /** The environment of the first process. */
   readonly environment: Readonly<Record<string, string>>
-  /** Jobs that the upstream works on until they are finished here. */
+  /** Creates jobs that stay unfinished upstream until `finish`. */
   createJobs(count: number, input?: object): Promise<BenchJob[]>
-  /** The upstream is done with it, and says so with its hook; resolves when that was answered. */
+  /** Finishes a job upstream and sends its hook; resolves when the hook is answered. */
   finish(job: BenchJob): Promise<void>
   restart(): Promise<MeasuredProcess>
   close(): Promise<void>
 }
 
 export interface BenchGatewayOptions {
-  /** Instead of an embedded one. */
+  /** Database to use in place of an embedded one. */
   readonly databaseUrl?: string
-  /** How many share it; hooks come to the first. */
+  /** Number of processes that share the database; hooks go to the first. */
   readonly processes?: number
-  /** How the last of them reaches it. */
+  /** The last process's own URL of the database. */
   readonly databaseUrlOfLast?: string
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -64,7 +64,7 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
   while (ports.length < processCount) ports.push(await findFreePort())
   const running: MeasuredProcess[] = []
   for (const [n, port] of ports.entries()) running.push(await start(n, port))
-  // What a process prints is the address that all are reached by.
+  // Processes print the shared address, so their own addresses are built from the ports.
   const urls = ports.map((port) => `http://127.0.0.1:${port}`)
 
   const first = () => {
@@ -102,8 +102,8 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
 }
 
 /**
- * Resolves between two scheduled looks: a job is fetched once a second at most, and a hook that comes right after one
- * waits.
+ * Waits until the jobs are between two scheduled polls: a job is fetched at most once per second, and a hook right
+ * after a poll would wait.
  */
 export async function betweenLooks(jobs: readonly BenchJob[]): Promise<void> {
   await until(() => jobs.every(({ accepted }) => accepted.fetches >= 3), { timeoutMs: 30_000 })

@@ -1,4 +1,4 @@
-/** True hooks of unfinished jobs that nobody watches: from the POST to the row that lasts. */
+/** Valid hooks of unfinished jobs without subscribers: measures from the POST to the stored outcome. */
 import { type AcceptedJob, type FakeUpstream, openFakeUpstream, toDocument } from '../../test/support/fake-upstream.ts'
 import { type RawDatabase, withRawDatabase } from '../../test/support/raw-database.ts'
 import { until } from '../../test/support/until.ts'
@@ -19,14 +19,14 @@ interface Contender {
   readonly name: string
   readonly server: MeasuredProcess
   readonly upstream: FakeUpstream
-  /** What the upstream has taken, with the address that its hook goes to. */
+  /** Creates jobs; returns them as accepted by the upstream, with their hook addresses. */
   createJobs(count: number): Promise<readonly AcceptedJob[]>
-  /** Resolves when the outcome of so many jobs in all is in the database. */
+  /** Resolves when the database has the outcomes of `count` jobs in total. */
   untilStored(count: number): Promise<unknown>
 }
 
 interface Measurement {
-  /** For each hook. */
+  /** Per hook. */
   readonly cpuUs: number
   readonly perSecond: number
 }
@@ -55,7 +55,7 @@ export async function measureHooks(name: string): Promise<Section> {
           server: limit,
           upstream,
           createJobs: async (count) => submitAll(upstream, count, `${limit.url}/hooks`),
-          // It answers no hook before.
+          // The limit answers a hook only after storing it.
           untilStored: async () => null,
         },
         {
@@ -65,7 +65,7 @@ export async function measureHooks(name: string): Promise<Section> {
           createJobs: async (count) => (await gateway.createJobs(count)).map(({ accepted }) => accepted),
           untilStored: async (count) =>
             withRawDatabase(gateway.databaseUrl, async (database) =>
-              // The first one is stored as well.
+              // Plus the first job, which is stored, too.
               until(async () => (await countDone(database)) === count + 1, AT_MOST),
             ),
         },
@@ -85,7 +85,7 @@ export async function measureHooks(name: string): Promise<Section> {
   }
 }
 
-/** @param total hooks of all turns so far, with those of this one. */
+/** @param total number of hooks of all turns so far, including this one. */
 async function measure(
   { name, server, upstream, createJobs, untilStored }: Contender,
   total: number,

@@ -1,4 +1,4 @@
-/** Swaps that are asked for at servers under measurement, and what their upstream has taken them as. */
+/** Creates swaps at measured servers, and finds the upstream's job of each. */
 import type { AcceptedJob, FakeUpstream } from '../../test/support/fake-upstream.ts'
 import { makeMany } from './clients.ts'
 
@@ -9,10 +9,10 @@ export interface BenchJob {
 
 const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }`
 
-/** Images that no other maker names, since all of one upstream may share it. */
+/** Number of makers; it makes image URLs unique, because makers may share an upstream. */
 let makers = 0
 
-/** @param urls of servers that share the jobs, each asked in turn. */
+/** @param urls servers that share the jobs, used in turn. */
 export function createJobMaker(
   urls: readonly string[],
   upstream: FakeUpstream,
@@ -32,7 +32,7 @@ export function createJobMaker(
     const { data } = (await response.json()) as {
       readonly data: { readonly createSwap: { readonly job: { readonly id: string } } }
     }
-    // Among the last ones: it has just come.
+    // From the newest on, because the job has just arrived.
     const accepted = upstream.accepted.findLast((job) => job.targetImage === targetImage)
     if (!accepted) throw new Error('the upstream has not taken the job')
     return { id: data.createSwap.job.id, accepted }

@@ -1,23 +1,23 @@
-/** One client that watches one job at a time: what all scenarios of watching ask of a wire. */
+/** A client that watches one job at a time, over either transport. */
 import { Agent, type ClientRequest, request } from 'node:http'
 import { connectClient, watchJob } from './clients.ts'
 
 export interface Line {
-  /** Resolves with the state now. */
+  /** Subscribes; resolves when the current state arrives. */
   watch(jobId: string): Promise<void>
-  /** Called with each event after the state now, and with the end: as they came over the wire, and when. */
+  /** Called with each later event and with the end, as received, and with the arrival time. */
   onEvent: (text: string, at: number) => void
   onEnd: (text: string) => void
-  /** The execution result that an event carries. */
+  /** Returns the execution result in an event. */
   readonly resultOf: (text: string) => unknown
-  /** What both become when they are sent together. */
+  /** Joins messages as a server sends them together. */
   readonly join: (texts: readonly string[]) => string
   close(): void
 }
 
 export type OpenLine = (url: string) => Promise<Line>
 
-/** Over WebSocket, with the graphql-transport-ws protocol. */
+/** Opens a WebSocket client with the graphql-transport-ws protocol. */
 export async function openSocketLine(url: string): Promise<Line> {
   const client = await connectClient(url)
   let isNow = true
@@ -45,7 +45,7 @@ export async function openSocketLine(url: string): Promise<Line> {
 const END_OF_EVENT = '\n\n'
 const STREAM_HEADERS = { accept: 'text/event-stream', 'content-type': 'application/json' }
 
-/** Over SSE, with graphql-sse's distinct connections: each watch is a request of its own on the same connection. */
+/** Opens an SSE client in graphql-sse's distinct connections mode: each watch is a request on the same connection. */
 export async function openStreamLine(url: string): Promise<Line> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   let current: ClientRequest | null = null
@@ -72,7 +72,7 @@ export async function openStreamLine(url: string): Promise<Line> {
             rest = events.pop() ?? ''
             for (const event of events) hear(event, at)
           })
-          // Cut when the line is closed; whoever still waits hears of it.
+          // Closing the line cuts the response, which rejects a pending watch.
           response.on('error', reject)
           response.once('close', () => reject(new Error('the stream has ended')))
         })

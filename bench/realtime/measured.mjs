@@ -1,12 +1,12 @@
-/** Loaded into a measured process: answers what only the process itself knows, and ends with the run. */
+/** Preloaded into a measured process: reports figures that only the process has, and exits with the run. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 const RESOLUTION_MS = 5
 const lag = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 
 /**
- * How late a timer of this process came at most, no more of it counted than the process has used of the CPU meanwhile:
- * what it was late by because of its own work, and not because other processes had the CPU.
+ * Maximum delay of a timer, each delay capped at the CPU time that the process used meanwhile: the delay caused by its
+ * own work, not by other processes.
  */
 let ownMaxMs = 0
 /** @type {NodeJS.Timeout | undefined} */
@@ -28,12 +28,12 @@ const watchOwn = () => {
 
 /** @type {Record<string, () => object>} */
 const answers = {
-  /** What is garbage now is not collected while something is measured. */
+  /** Collects garbage now, so that it is not collected during the measurement. */
   collect: () => {
     globalThis.gc?.()
     return {}
   },
-  /** All garbage is gone, and the pages that it was on, so that memory is what is held. */
+  /** Collects all garbage and frees its pages, so that memory is what is in use. */
   memory: () => {
     for (let n = 0; n < 3; n += 1) globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
     return { heapBytes: process.memoryUsage().heapUsed }
@@ -48,7 +48,7 @@ const answers = {
     watchOwn()
     return {}
   },
-  /** How much later than asked for a timer came: milliseconds, since `watchLoop`. */
+  /** Returns timer delays since `watchLoop`, in milliseconds. */
   readLoop: () => ({
     p99Ms: lag.percentile(99) / 1e6 - RESOLUTION_MS,
     maxMs: lag.max / 1e6 - RESOLUTION_MS,

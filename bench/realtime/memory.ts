@@ -1,19 +1,19 @@
-/** What subscriptions hold while nothing happens, each on a socket of its own and of a job of its own. */
+/** Memory of idle subscriptions, each on its own socket and to its own job. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { ROUNDS } from '../http/rounds.ts'
 import { type Column, type Section, toSection } from '../http/table.ts'
 import { makeMany } from './clients.ts'
 import { type LiveContender, openLiveContest, type Wire } from './contest.ts'
 
-/** Pages that V8 keeps for young objects go back when it has been quiet for some seconds. */
+/** V8 frees its pages for young objects after some idle seconds. */
 const SETTLE_MS = 8_000
 const FURTHER = 5
 
 interface Measurement {
-  /** Of each subscription, with its socket: of the process, and of that what objects hold. */
+  /** Per subscription with its socket: resident memory of the process, and the objects' share of it. */
   readonly residentBytes: number
   readonly heapBytes: number
-  /** Of each further subscription on such a socket, of the process. */
+  /** Per further subscription on the same socket, resident. */
   readonly furtherBytes: number
 }
 
@@ -28,7 +28,7 @@ const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'KiB a further one on its socket', digits: 1, valueOf: ({ furtherBytes }) => furtherBytes / 1_024 },
 ]
 
-/** In each round with new processes: what one has held once it may keep. */
+/** Starts new processes in each round, because a process may keep memory that it once used. */
 export async function measureMemory(name: string, watchers: number, wire: Wire): Promise<Section> {
   const records = new Map<string, Measurement[]>()
   for (let round = 0; round < ROUNDS; round += 1) {

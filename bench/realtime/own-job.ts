@@ -1,4 +1,4 @@
-/** Thousands of sockets, each with a job of its own, and a steady stream of hooks. */
+/** Thousands of sockets, each watching its own job, and a steady stream of hooks. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../test/support/until.ts'
 import { measureInRounds } from '../http/rounds.ts'
@@ -12,11 +12,11 @@ const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
 const AT_MOST = { timeoutMs: 60_000 }
 
 interface Measurement {
-  /** For each hook. */
+  /** Per hook. */
   readonly cpuUs: number
   /** From the hook to the frame. */
   readonly waitsMs: readonly number[]
-  /** Those of hooks that did not have to wait for the server's pause between two calls. */
+  /** Waits of hooks that were not delayed by the pause between two fetches. */
   readonly freeWaitsMs: readonly number[]
 }
 
@@ -40,7 +40,7 @@ const COLUMNS: readonly Column<Measurement>[] = [
 export async function ownJob(name: string, watchers: number, wire: Wire): Promise<Section> {
   const { contenders, close } = await openLiveContest(wire)
   try {
-    /** What each has that is not done yet. */
+    /** Unfinished jobs by contender. */
     const unfinished = new Map<LiveContender, readonly WatchedJob[]>()
     const measurement = async (contender: LiveContender) => {
       const left = unfinished.get(contender) ?? []
@@ -78,7 +78,7 @@ async function measure(contender: LiveContender, jobs: readonly WatchedJob[]) {
   await paced(ended, (job) => {
     if (contender.hasJustAsked(job)) held.add(job)
     sentAt.set(job, performance.now())
-    // What is not answered is not heard of either: that is waited for below.
+    // Not awaited: an unanswered hook has no event, and the events are awaited below.
     void contender.finish(job)
   })
   await until(() => waitsMs.length >= ended.length, AT_MOST)
@@ -87,7 +87,7 @@ async function measure(contender: LiveContender, jobs: readonly WatchedJob[]) {
   return { measured: { cpuUs, waitsMs, freeWaitsMs }, rest: jobs.filter((job) => !sentAt.has(job)) }
 }
 
-/** One after the other at the pace of the hooks. */
+/** Calls `act` for each item at the pace of the hooks. */
 async function paced<T>(items: readonly T[], act: (item: T) => void): Promise<void> {
   const from = performance.now()
   for (const [n, item] of items.entries()) {

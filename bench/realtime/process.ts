@@ -1,21 +1,21 @@
-/** A server under measurement: its own process, its CPU and its memory as the kernel tells them. */
+/** A measured server: a separate process, with CPU and memory as reported by the kernel. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 export interface MeasuredProcess {
   readonly url: string
-  /** Milliseconds of CPU since the start, of all its threads. */
+  /** CPU milliseconds since the start, of all threads. */
   cpuMs(): number
-  /** The same account to a microsecond, for what is short: the process itself is asked for it. */
+  /** CPU microseconds, for short measurements; reported by the process itself. */
   cpuUs(): Promise<number>
-  /** Collects garbage now, so that what follows is not charged for what was before. */
+  /** Collects garbage now, so that it does not count for the next measurement. */
   collect(): Promise<unknown>
-  /** After it has collected what it can. */
+  /** Memory after a full garbage collection. */
   memory(): Promise<Memory>
-  /** The most bytes that were resident since the last call, or the start. */
+  /** Returns the peak resident bytes since the last call, or the start. */
   takePeak(): number
-  /** Begins to watch how late its event loop is. */
+  /** Starts measuring the event-loop delay. */
   watchLoop(): Promise<void>
   readLoop(): Promise<LoopLag>
   readonly isAlive: () => boolean
@@ -25,7 +25,7 @@ export interface MeasuredProcess {
 /** In bytes. */
 export interface Memory {
   readonly resident: number
-  /** What objects hold; the rest is code, buffers, and pages that V8 keeps for later. */
+  /** Memory of objects; the rest is code, buffers, and pages that V8 keeps in reserve. */
   readonly heap: number
 }
 
@@ -39,24 +39,24 @@ export interface LoopLag {
 /** A clock tick of the kernel's accounting. */
 const TICK_MS = 10
 
-/** What the kernel's account of a process says: its own ticks, and those of its children that have ended. */
+/** Reads a process's own CPU ticks and those of its ended children from its `stat`. */
 function readTicks(stat: string): { readonly own: number; readonly ofChildren: number } {
   const fields = (stat.split(') ')[1]?.split(' ') ?? []).map(Number)
   const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = fields.slice(11)
   return { own: user + system, ofChildren: childrenUser + childrenSystem }
 }
 
-/** Milliseconds of CPU of a process so far, of all its threads. */
+/** Returns the CPU milliseconds of a process, of all threads. */
 export function cpuMsOf(pid: number | undefined): number {
   return readTicks(readFileSync(`/proc/${pid}/stat`, 'utf8')).own * TICK_MS
 }
 
-/** Milliseconds of CPU of those processes that this one has started and that have ended. */
+/** Returns the CPU milliseconds of this process's ended children. */
 export function cpuMsOfEndedChildren(): number {
   return readTicks(readFileSync('/proc/self/stat', 'utf8')).ofChildren * TICK_MS
 }
 
-/** Milliseconds of CPU of every process of this machine with that name so far, including those that have ended. */
+/** Returns the CPU milliseconds of all processes with that name on this machine, including ended ones. */
 export function cpuMsOfAll(name: string): number {
   let ticks = 0
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
@@ -65,13 +65,13 @@ export function cpuMsOfAll(name: string): number {
       const { own, ofChildren } = readTicks(stat)
       if (stat.includes(`(${name})`)) ticks += own + ofChildren
     } catch {
-      // It ended as we looked.
+      // The process has ended meanwhile.
     }
   }
   return ticks * TICK_MS
 }
 
-/** Milliseconds of CPU of a process and its children so far, including those that have ended. */
+/** Returns the CPU milliseconds of a process and its children, including ended ones. */
 export function cpuMsOfFamily(parent: number): number {
   let ticks = 0
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
@@ -81,7 +81,7 @@ export function cpuMsOfFamily(parent: number): number {
       if (Number(pid) === parent) ticks += own + ofChildren
       else if (parentOf(stat) === parent) ticks += own
     } catch {
-      // It has ended meanwhile.
+      // The child has ended meanwhile.
     }
   }
   return ticks * TICK_MS
@@ -95,7 +95,7 @@ function parentOf(stat: string): number {
   return Number(stat.split(') ')[1]?.split(' ')[1])
 }
 
-/** The address that a server prints once it takes connections. @throws where it ends before that. */
+/** Returns the address that a server prints when it accepts connections. @throws if it exits before that. */
 export async function readAddress(child: ChildProcess, file: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
@@ -109,8 +109,8 @@ export async function readAddress(child: ChildProcess, file: string): Promise<st
 }
 
 /**
- * @param file what Node runs as it is: a loader's own cost is not ours to measure. Once it takes connections it prints
- * its address.
+ * @param file run by Node without a loader, whose cost must not be measured. It prints its address when it accepts
+ * connections.
  */
 export async function startProcess(file: string, env: Readonly<Record<string, string>>): Promise<MeasuredProcess> {
   const child: ChildProcess = spawn(

@@ -1,4 +1,6 @@
-/** What is promised to those who watch, counted: nobody slows others down, nobody misses an end, all may come back at once. */
+/**
+ * Counts broken promises to subscribers: none slows down the rest, none misses an end, and all may reconnect at once.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../test/support/until.ts'
 import { type Section, toRow } from '../http/table.ts'
@@ -12,7 +14,7 @@ const PLACED = 10_000
 const WITHIN_MS = 5
 const CHANGES = 20_000
 
-/** One who does not read, beside others who do; and the same without it. */
+/** Measures subscribers with and without one beside them that does not read. */
 export async function paused(name: string): Promise<Section> {
   const [without, beside] = [await runChanges(CHANGES, false), await runChanges(CHANGES, true)]
   const figures: Figures = [
@@ -29,7 +31,7 @@ export async function missed(name: string): Promise<Section> {
   const gateway = await openBenchGateway()
   try {
     const perRound = 500
-    // Many sockets with few each: one that asks for more than a hundred a second is taken for a flood.
+    // Few subscriptions per socket: more than a hundred a second on one socket count as a flood.
     const clients = await makeMany(250, async () => connectClient(gateway.url))
     const finals = new Map<string, number>()
     const versions = new Map<string, number>()
@@ -49,7 +51,7 @@ export async function missed(name: string): Promise<Section> {
     for (let round = 0; round < PLACED / perRound; round += 1) {
       const [job] = await gateway.createJobs(1)
       if (!job) throw new TypeError('a job was asked for')
-      // The hook takes about as long as half of the window to have its effect.
+      // A hook takes effect after about half of the window.
       const ends = delay(WITHIN_MS).then(async () => gateway.finish(job))
       await Promise.all(
         Array.from({ length: perRound }, async (_unused, n) => {
@@ -71,7 +73,7 @@ export async function missed(name: string): Promise<Section> {
   }
 }
 
-/** All come back at once after a restart. */
+/** All subscribers reconnect at once after a restart. */
 export async function reconnect(name: string): Promise<Section> {
   const gateway = await openBenchGateway()
   try {

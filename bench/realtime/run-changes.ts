@@ -2,12 +2,12 @@ import { connectClient, makeMany } from './clients.ts'
 import { openBenchGateway } from './gateway.ts'
 
 const READERS = 20
-/** Jobs before anything is counted. */
+/** Jobs before the measurement. */
 const WARM_UP = 333
 /** Recorded, sent, done. */
 const CHANGES_OF_A_JOB = 3
 
-/** Many changes before readers of all jobs, and, where wanted, one more who does not read. */
+/** Makes many changes for subscribers to all jobs, optionally with one more that does not read. */
 export async function runChanges(changes: number, hasPaused: boolean) {
   const gateway = await openBenchGateway()
   try {

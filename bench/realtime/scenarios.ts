@@ -1,4 +1,4 @@
-/** By name, what `bench/realtime.ts` measures. */
+/** Scenarios of `bench/realtime.ts` by name. */
 import type { Section } from '../http/table.ts'
 import type { Wire } from './contest.ts'
 import { fanOut } from './fan-out.ts'
@@ -14,10 +14,10 @@ const SOCKETS: Wire = {
   limit: 'realtime/limits/bare-sockets',
   peers: ['Yoga (defaults)', 'Apollo 5 (Fastify)', 'Mercurius + JIT'],
 }
-/** Of the peers, Yoga alone brings SSE. */
+/** Yoga is the only peer with SSE. */
 const STREAMS: Wire = { openLine: openStreamLine, limit: 'realtime/limits/bare-streams', peers: ['Yoga (defaults)'] }
 
-/** As many as a scenario's name says, unless it is only tried out. */
+/** The number in the scenario's name, unless `BENCH_WATCHERS` overrides it. */
 const watchers = (count: number) => Number(process.env['BENCH_WATCHERS'] ?? count)
 
 export const scenarios: Readonly<Record<string, (name: string) => Promise<Section>>> = {

@@ -1,4 +1,4 @@
-/** From the start of a process to its first answered query; beside Node, which does nothing. */
+/** Measures from the start of a process to its first answered query, compared with an empty Node process. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openFakeUpstream } from '../../test/support/fake-upstream.ts'
@@ -15,7 +15,7 @@ import { storeJobs } from './stored-jobs.ts'
 const STARTS = 5
 const YOGA: keyof typeof PEERS = 'Yoga (defaults)'
 const MANY = STORED > 0 ? STORED : 100_000
-/** Needs whatever jobs are kept in. */
+/** A query that needs the database. */
 const QUERY = '{ swapJobs(first: 1) { edges { node { id } } } }'
 
 interface Measurement {
@@ -60,7 +60,7 @@ export async function measureStartUp(name: string): Promise<Section> {
   }
 }
 
-/** Ends the process that has made the database; those that are measured come after it. */
+/** Stops the process that created the database; the measured ones start after it. */
 async function toContender(name: string, { process: first, environment }: BenchGateway): Promise<Contender> {
   await first.stop()
   return { name, start: async () => start('dist/main.js', environment) }
@@ -86,7 +86,7 @@ async function startNothing(): Promise<Measurement> {
   return { ms: performance.now() - from, cpuMs: cpuMsOfEndedChildren() - cpuMs }
 }
 
-/** As it is, without what measures other processes from within. */
+/** Starts a process without the preload that measures other processes from inside. */
 function run(args: readonly string[], environment: Readonly<Record<string, string>>): ChildProcess {
   return spawn(process.execPath, args, {
     env: { PATH: process.env['PATH'], ...environment },

@@ -1,10 +1,10 @@
-/** A gateway that has a past: thousands of finished jobs, copied from one that it has really done. */
+/** Fills a gateway with thousands of finished jobs, copied from one real job. */
 import { seedJobs } from '../../test/support/seed-jobs.ts'
 import { withRawDatabase } from '../../test/support/raw-database.ts'
 import { until } from '../../test/support/until.ts'
 import type { BenchGateway } from './gateway.ts'
 
-/** One job that is done, and told of where it has a hook; what is seeded is copied from it. */
+/** Finishes one job, including its webhook if it has one; seeded jobs are copied from it. */
 export async function finishOne(gateway: BenchGateway, input: object = {}): Promise<void> {
   const [job] = await gateway.createJobs(1, input)
   if (!job) throw new Error('no job')
@@ -14,7 +14,7 @@ export async function finishOne(gateway: BenchGateway, input: object = {}): Prom
   )
 }
 
-/** Stores `count` jobs in a gateway that has none, each older than what comes after. */
+/** Stores `count` jobs in an empty gateway, all older than later jobs. */
 export async function storeJobs(gateway: BenchGateway, count: number): Promise<void> {
   await finishOne(gateway)
   await seedJobs(gateway.databaseUrl, count - 1, { created_at: 'created_at - n' })

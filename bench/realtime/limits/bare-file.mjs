@@ -1,4 +1,4 @@
-// The limit of delivery: a bare server that streams one file, with the headers that an image must have.
+// Lower limit of image delivery: a bare server that streams one file with the required headers.
 import { createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { pipeline } from 'node:stream'

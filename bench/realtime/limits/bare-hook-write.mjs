@@ -1,4 +1,4 @@
-/** The limit of a hook: the upstream is asked once, and what it says is on disk before the hook is answered. No GraphQL. */
+/** Lower limit of a hook: one fetch, and its result on disk before the hook is answered. No GraphQL. */
 import { createGroupCommit, openDatabase } from '../../http/limits/durable.mjs'
 import { serve } from '../../http/limits/serve.mjs'
 import { setup } from '../../http/setup.mjs'

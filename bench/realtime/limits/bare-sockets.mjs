@@ -1,6 +1,6 @@
 /**
- * The limit of watching over WebSocket: a bare `ws` server that knows no GraphQL and sends the bytes it is told to. It
- * answers what a client begins with, so that all contenders have the same clients.
+ * Lower limit of subscriptions over WebSocket: a bare `ws` server without GraphQL that sends given bytes. It answers
+ * the handshake messages, so that all contenders have the same clients.
  */
 import { WebSocketServer } from 'ws'
 import { listen } from '../../http/listen.mjs'
@@ -18,7 +18,7 @@ const server = createPushServer((job, bytes) => {
     .split(BETWEEN_MESSAGES)
     .map((message) => Buffer.from(message, 'latin1'))
   for (const { socket, line } of watchers.take(job)) {
-    // All of them go in one write.
+    // Corked, so that all frames go in one write.
     line.cork()
     for (const message of messages) socket.send(message, AS_TEXT)
     line.uncork()

@@ -1,4 +1,4 @@
-/** The limit of watching over SSE: a bare `node:http` server that writes the bytes it is told to. */
+/** Lower limit of subscriptions over SSE: a bare `node:http` server that writes given bytes. */
 import { listen } from '../../http/listen.mjs'
 import { createPushServer, createWatchers } from './push-server.mjs'
 

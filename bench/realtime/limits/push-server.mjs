@@ -1,8 +1,8 @@
-/** What both limits of watching share: a server that sends the body of each request to the watchers of a job. */
+/** Shared by both subscription limits: a server that sends the body of each request to the watchers of a job. */
 import { createServer } from 'node:http'
 import { buffer, text } from 'node:stream/consumers'
 
-/** Who watches, by the name of a job. @template T */
+/** Creates a registry of watchers by job. @template T */
 export function createWatchers() {
   /** @type {Map<string, Set<T>>} */
   const watchers = new Map()
@@ -17,7 +17,7 @@ export function createWatchers() {
     remove: (job, one) => {
       watchers.get(job)?.delete(one)
     },
-    /** An event is the last one. @param {string} job */
+    /** Removes and returns a job's watchers: an event is the last one. @param {string} job */
     take: (job) => {
       const all = watchers.get(job) ?? []
       watchers.delete(job)
@@ -27,9 +27,10 @@ export function createWatchers() {
 }
 
 /**
- * `POST /send?to=JOB` is answered, and then its body sent to all who watch that job.
+ * Answers `POST /send?to=JOB`, then sends its body to all watchers of that job.
  * @param {(job: string, bytes: Buffer) => void} send
- * @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse, body: string) => void} [other]
+ * @param {(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse, body: string) =>
+ * void} [other]
  */
 export function createPushServer(send, other) {
   return createServer((request, response) => {
