@@ -1,12 +1,12 @@
-/** One GraphQL request of a scenario, beside those of its callers. */
+/** Sends a GraphQL request of a scenario, apart from those of its callers. */
 export interface GraphqlAnswer {
   readonly errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[]
-  /** As the operation asked for it: the scenario knows its shape. */
+  /** Untyped: the scenario knows the shape of its own operation. */
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly data: any
 }
 
-/** Posts to the gateway's /graphql, on a connection of its own. @throws if the answer is not JSON. */
+/** Posts to the gateway's /graphql on a new connection. @throws if the answer is not JSON. */
 export async function askGraphql(
   gateway: { readonly url: string },
   query: string,
@@ -18,6 +18,6 @@ export async function askGraphql(
     headers: { 'content-type': 'application/json', accept: 'application/json', connection: 'close', ...headers },
     body: JSON.stringify({ query, variables }),
   })
-  // The server's word; the scenario reads what it asked for.
+  // Unchecked: the scenario reads only the fields that it selected.
   return (await response.json()) as GraphqlAnswer
 }

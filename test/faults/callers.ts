@@ -1,4 +1,4 @@
-/** Those who use the gateway during a run: they start swaps, ask again under the same key, and watch to the end. */
+/** Callers of the gateway during a run: they create swaps, retry with the same key, and watch to the end. */
 import { setMaxListeners } from 'node:events'
 import { until } from '../support/until.ts'
 import type { Intent, Outlet, Sighting } from '../support/history.ts'
@@ -10,13 +10,13 @@ const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) 
   ... on SwapError { code message } } }`
 const WATCH = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id version status done failure { message } } }'
 
-/** What one call of createSwap brought. */
+/** The outcome of one call of createSwap. */
 export type CreateAnswer =
   | { readonly kind: 'job'; readonly id: string }
   | { readonly kind: 'busy' }
-  /** The gateway said that it cannot, and has sent nothing. */
+  /** The gateway refused: it has sent nothing. */
   | { readonly kind: 'unavailable' }
-  /** No answer, or one that is none of the above. */
+  /** No answer, or an unexpected one. */
   | { readonly kind: 'none'; readonly why: string }
 
 interface JobEvent {
@@ -26,7 +26,7 @@ interface JobEvent {
   readonly done: boolean
 }
 
-/** When a caller asked, and when its job was seen to be done; wall clock, epoch milliseconds. */
+/** When a caller first called, and when it saw its job done; wall clock, epoch milliseconds. */
 export interface Wish extends Intent {
   readonly jobIds: string[]
   readonly askedAt: number
@@ -38,12 +38,12 @@ export interface Callers {
   readonly wishes: readonly Wish[]
   readonly sightings: readonly Sighting[]
   readonly outlets: readonly Outlet[]
-  /** Asks once for a swap. */
+  /** Calls createSwap once. */
   ask(wish: Wish): Promise<CreateAnswer>
   newWish(): Wish
-  /** Asks until there is a job, then watches it to its end. */
+  /** Calls createSwap until there is a job, then watches it to its end. */
   wish(): Promise<Wish>
-  /** Resolves when every wish so far has its job and has seen it end; false when it takes longer. */
+  /** Resolves to true when every wish so far is fulfilled; to false after the time-out. */
   satisfied(timeoutMs: number): Promise<boolean>
   close(): Promise<void>
 }
@@ -52,13 +52,13 @@ const ASK_AGAIN_AFTER_MS = 100
 const ASK_FOR_MS = 120_000
 
 export interface CallersOptions {
-  /** Where they want to be told of each end. */
+  /** The `hookUrl` of each swap. */
   readonly hookUrl?: string
   readonly apiKey?: string
   url(): string
-  /** Whether each job is watched by a subscription; where not, only its creation is waited for. */
+  /** Whether to watch each job by a subscription; if not, a wish ends when its job is created. */
   readonly watches: boolean
-  /** How long a caller waits for an answer before it hangs up and asks again. */
+  /** How long a caller waits for an answer before it disconnects and retries. */
   readonly patienceMs: number
 }
 
@@ -108,7 +108,7 @@ export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: Cal
     }
   }
 
-  /** One subscription. */
+  /** Runs one subscription. */
   const watchOnce = async (jobId: string): Promise<Sighting> => {
     const events: JobEvent[] = []
     let end: Sighting['end'] = 'cut'
@@ -131,10 +131,10 @@ export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: Cal
         }
         if (end === 'completed') break
       }
-      // An error instead of a state, as from a database that is away: the caller knows, and comes back.
+      // An error instead of a state, for example without a database: the caller subscribes again.
       if (hasFailed) end = 'cut'
     } catch {
-      // Cut in the middle: what was seen until then counts.
+      // The events before a cut count.
     }
     const sighting = { jobId, events, end }
     if (events.length > 0 || end === 'completed') sightings.push(sighting)
@@ -179,7 +179,7 @@ export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: Cal
     newWish,
     wish: async () => {
       const wish = newWish()
-      // A wish that cannot be satisfied shows in the history, as a job that never ended.
+      // The checker reports an unfulfilled wish as a job that never ended.
       const work = satisfy(wish)
         .catch(() => undefined)
         .finally(() => open.delete(work))

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 
-/** Secrets that are looked for wherever the program writes or answers. */
+/** Planted secrets: they must not appear in anything that the program writes or answers. */
 export const CANARIES = {
   upstreamKey: 'canary-upstream-key-5b1f',
   gatewaySecret: 'canary-gateway-secret-9c27',
@@ -15,23 +15,23 @@ export interface GatewayOptions {
   readonly port: number
   readonly dataDir: string
   readonly upstreamUrl: string
-  /** How many seconds of the program's clock pass in one. */
+  /** Seconds of the program's clock per second of the wall clock. */
   readonly clockFactor: number
-  /** Since when its clock runs faster; the same for all processes of one run. */
+  /** When the clock began to run fast, in epoch milliseconds; the same for all processes of one run. */
   readonly clockOrigin: number
   readonly settings?: Readonly<Record<string, string>>
   readonly faultAt?: string
 }
 
-/** One gateway, in a process of its own or beside others. */
+/** One gateway, in a process of its own or in one with others. */
 export interface Gateway {
   readonly url: string
   readonly isAlive: boolean
   /** Its log. */
   output(): string
-  /** Waits for its requests in progress, then closes it. */
+  /** Drains the requests in progress, then closes the gateway. */
   stop(): Promise<void>
-  /** Ends it at once where it has a process of its own; otherwise the same as `stop`. */
+  /** Kills the gateway if it has a process of its own; otherwise the same as `stop`. */
   kill(): Promise<void>
 }
 
@@ -40,11 +40,11 @@ export interface GatewayProcess extends Gateway {
   readonly pid: number
   /** From the start of the process to "ready". */
   readonly readyAfterMs: number
-  /** The most memory it has held so far, in MB; null where the system does not say. */
+  /** Peak memory so far, in MB; null if the system does not report it. */
   peakMemoryMb(): number | null
   /** Arms a fault point from now on. */
   arm(spec: string): Promise<void>
-  /** Resolves when the process has ended, by whatever cause. */
+  /** Resolves when the process has ended, for any reason. */
   readonly ended: Promise<void>
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void
 }
@@ -54,7 +54,7 @@ export function isProcess(gateway: Gateway): gateway is GatewayProcess {
   return 'pid' in gateway
 }
 
-/** What the run asks of the program; `id` is the run's number for one gateway. */
+/** A request of the run to the program; `id` is the run's number for one gateway. */
 export type Request =
   | { readonly kind: 'open'; readonly id: number; readonly env: Readonly<Record<string, string>> }
   | { readonly kind: 'close'; readonly id: number }
@@ -68,7 +68,7 @@ export interface Reply {
   readonly problem?: string
 }
 
-/** Where `test/support/build.ts` puts the program that is started here. */
+/** Where `test/support/build.ts` writes the program that this file starts. */
 export const FAULT_PROGRAM = { folder: 'dist-test', name: 'program' } as const
 
 const PROGRAM = resolve(FAULT_PROGRAM.folder, `${FAULT_PROGRAM.name}.js`)
@@ -76,14 +76,14 @@ const PROGRAM = resolve(FAULT_PROGRAM.folder, `${FAULT_PROGRAM.name}.js`)
 const children = new Set<ChildProcess>()
 let nextId = 1
 
-/** Starts the program, which opens no gateway by itself. */
+/** Starts the program; it opens a gateway only on request. */
 function spawnProgram() {
   const child = spawn(process.execPath, [PROGRAM], {
     env: { PATH: process.env['PATH'] },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   children.add(child)
-  // Rows that run at once in one process may all wait for its end.
+  // All scenarios that share this process may wait for its end at the same time.
   child.setMaxListeners(0)
   const chunks: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
@@ -105,11 +105,11 @@ function spawnProgram() {
     ended,
     output: () => chunks.join(''),
     isAlive: () => isAlive,
-    /** Resolves with the answer; null when the process ends before it. */
+    /** Resolves to the answer; null if the process ends first. */
     ask: async (request: Request): Promise<Reply | null> => {
       const answered = new Promise<Reply>((settle) => waiting.set(`${request.kind} ${request.id}`, settle))
       child.send(request, () => {
-        // A process that is dying already answers nothing.
+        // A dying process does not answer.
       })
       return Promise.race([answered, ended.then(() => null)])
     },
@@ -210,7 +210,7 @@ export async function openSharedGateway(options: GatewayOptions): Promise<Gatewa
   }
 }
 
-/** Ends what is left, also after a failure. */
+/** Kills the processes that are still running, also after a failure. */
 export async function killLeftGateways(): Promise<void> {
   await Promise.all(
     [...children].map(async (child) => {
@@ -221,10 +221,10 @@ export async function killLeftGateways(): Promise<void> {
   )
 }
 
-/** Below those that the system gives to outgoing connections: such a one could take the port between two starts. */
+/** Below the ephemeral ports: an outgoing connection could otherwise take the port between two starts. */
 const PORTS = { from: 15_000, to: 32_000 }
 
-/** A port that was free a moment ago: a gateway that starts again must be where its hook addresses say. */
+/** Finds a free port. A restarted gateway must listen on the same port, because its hook addresses name it. */
 export async function findFreePort(): Promise<number> {
   for (;;) {
     const port = randomInt(PORTS.from, PORTS.to)
@@ -234,7 +234,7 @@ export async function findFreePort(): Promise<number> {
       await once(server.close(), 'close')
       return port
     } catch {
-      // Somebody has it: another one.
+      // The port is in use: try another.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The checker itself: a history that is as it should be passes, and each way to break it is noticed. */
+/** Tests the checker itself: it passes a correct history and reports each kind of breach. */
 import { expect, test } from 'vitest'
 import { checkHistory, type History, type StoredJob } from '../support/history.ts'
 
@@ -44,7 +44,7 @@ const GOOD: History = {
   isSettled: true,
 }
 
-/** A job that was sent, whose answer and whose hook were lost. */
+/** A job that was sent, and whose answer and hook were lost. */
 const UNKNOWABLE: Partial<History> = {
   hooks: [{ id: 'SWAP-FACE-1', hookUrl: hookOf('job_1'), status: 0, at: 2 }],
   jobs: [{ ...JOB, status: 'LOST', upstreamId: null, chargeState: 'UNKNOWN', chargeQuota: null }],

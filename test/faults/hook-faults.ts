@@ -1,4 +1,4 @@
-/** What can be wrong with hooks: too many, too early, forged, foreign, contradicting, or none. */
+/** Faults of hooks: too many, too early, forged, foreign, contradictory, or lost. */
 import { Pool } from 'undici'
 import type { AcceptedJob } from '../support/fake-upstream.ts'
 import { until } from '../support/until.ts'
@@ -10,7 +10,7 @@ import { settleAndTime } from './wire-faults.ts'
 
 const SENDERS = 64
 
-/** Posts to paths as fast as it goes, or at a rate; the answers by status, and how long it took. */
+/** Posts to the paths as fast as possible or at a rate; returns the answers by status, and the rate. */
 async function flood(rig: Rig<Gateway>, paths: readonly string[], perSecond = Infinity) {
   const pool = new Pool(rig.gateway.url, { connections: SENDERS })
   const statuses: Record<number, number> = {}
@@ -91,7 +91,7 @@ const amongForeign: Scenario = {
     }),
 }
 
-/** A swap that ends well. */
+/** Runs a swap that succeeds; returns the upstream's job. */
 async function acceptOne(rig: Rig<Gateway>): Promise<AcceptedJob> {
   await rig.callers.wish()
   const [job] = rig.upstream.accepted
@@ -109,12 +109,12 @@ const forged: Scenario = {
       await rig.callers.ask(held)
       const [job] = rig.upstream.accepted
       if (!job) throw new Error('the upstream took no job')
-      // The right job, a token that is wrong in its last characters.
+      // The token names the job, and its last characters are wrong.
       const path = pathOf(job.hookUrl)
       const paths = Array.from({ length: times }, (_, n) => path.slice(0, -6) + String(n).padStart(6, '0'))
       const before = job.fetches
       const flooding = flood(rig, paths)
-      // Meanwhile a caller is served as ever.
+      // Another caller is served during the flood.
       rig.upstream.scriptJobs(() => GOOD)
       const wish = await rig.callers.wish()
       const { statuses, perSecond } = await flooding
@@ -191,7 +191,7 @@ const failedThenSuccess: Scenario = {
   times: { short: 3, long: 30 },
   run: (times) =>
     withSharedRig({ clockFactor: 2 }, async (rig) => {
-      // Less than half a second of the program's clock lies between the two.
+      // The two states are less than half a second of the program's clock apart.
       rig.upstream.scriptJobs(() => ({
         states: [
           { afterMs: 100, state: { status: 'FAILED', message: 'canary-upstream-text' } },

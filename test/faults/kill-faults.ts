@@ -1,4 +1,4 @@
-/** kill -9, at every place where it could hurt, in the middle of whatever is going on. */
+/** kill -9 at every fault point, under load. */
 import { FAULT_POINTS, type FaultPoint } from '../../src/lib/fault-points.ts'
 import type { HookPolicy, JobScript } from '../support/fake-upstream.ts'
 import { until } from '../support/until.ts'
@@ -6,7 +6,7 @@ import type { Wish } from './callers.ts'
 import { openRig, type Rig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 
-/** Up to here a run does not wait for the deadlines of what was never sent. */
+/** Up to this many repetitions, a run does not wait for the deadlines of jobs that were never sent. */
 const SHORT = 2
 const DIES_WITHIN_MS = 4_000
 const MAX_TRIES = 6
@@ -15,11 +15,11 @@ const RECOVERS_WITHIN_MS = 20_000
 const between = (from: number, to: number) => from + Math.floor(Math.random() * (to - from + 1))
 const chance = (share: number) => Math.random() < share
 
-/** Lives of all kinds; most hooks come for certain, so that what is lost is the gateway's loss. */
+/** Picks a random script for a job. Most hooks are sent until delivered, so that a lost job is the gateway's fault. */
 function randomScript(point: FaultPoint, { proxy }: Pick<Rig, 'proxy'>): JobScript {
   const hooks: HookPolicy = { copies: between(1, 2), untilDelivered: true, ...(chance(0.2) && { beforeAnswer: true }) }
   const hasToWait = chance(point === 'resubmit-claimed' ? 0.8 : 0.15)
-  // Results that are copied, where a copy is what is interrupted.
+  // For the fault in a copy, results must have an address that can be copied.
   const success = {
     status: 'SUCCESS',
     ...(point === 'image-put' && { links: { cdnImage: `${proxy.url}/results/x.png` } }),
@@ -37,8 +37,8 @@ function randomScript(point: FaultPoint, { proxy }: Pick<Rig, 'proxy'>): JobScri
 }
 
 /**
- * A second submit for the same wish comes after a refusal, and is taken.
- * @returns the wishes whose hooks come for certain.
+ * Scripts the jobs at random. The upstream accepts the retry of a refused submit.
+ * @returns the target images of the wishes whose hooks are certain to be delivered.
  */
 function scriptRandomly(rig: Rig, point: FaultPoint): ReadonlySet<string> {
   const { upstream } = rig
@@ -57,7 +57,7 @@ function scriptRandomly(rig: Rig, point: FaultPoint): ReadonlySet<string> {
   return called
 }
 
-/** Those that the upstream took and whose hooks come: their callers must see their end. */
+/** Finds the wishes whose callers must see the end: the upstream accepted them, and their hooks are certain. */
 function findCertain({ callers, upstream }: Rig, from: number, called: ReadonlySet<string>): readonly Wish[] {
   const taken = new Set(upstream.accepted.map(({ targetImage }) => targetImage))
   return callers.wishes.slice(from).filter(({ targetImage }) => taken.has(targetImage) && called.has(targetImage))
@@ -65,7 +65,7 @@ function findCertain({ callers, upstream }: Rig, from: number, called: ReadonlyS
 
 async function killOnce(rig: Rig, point: FaultPoint): Promise<boolean> {
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    // Armed before the load or in the middle of it, for the first time the place is reached or for a later one.
+    // The fault point is armed before the load or during it, for its first pass or a later one.
     const isEarly = chance(0.5)
     if (isEarly) await rig.gateway.arm(`${point}@${tries === 0 ? between(1, 6) : 1}`)
     rig.wish(between(3, 8))
@@ -81,7 +81,7 @@ async function killOnce(rig: Rig, point: FaultPoint): Promise<boolean> {
   return false
 }
 
-/** An event that came twice comes with the same bytes. */
+/** Finds an event that was delivered again with other bytes. */
 function findChangedEvent({ upstream }: Rig): string | false {
   const bodies = new Map<string, string>()
   for (const { id, body } of upstream.webhooks) {
@@ -95,7 +95,7 @@ const killAt = (point: FaultPoint): Scenario => ({
   name: `kill -9 at ${point}`,
   times: { short: 1, long: 50 },
   run: async (times) => {
-    // Twice the usual speed: what was recorded and never sent is only ended by its deadlines.
+    // Twice the usual speed: only a deadline ends a job that was recorded and never sent.
     const rig = await openRig({
       clockFactor: 40,
       hasHook: point === 'webhook-answered',
@@ -115,7 +115,7 @@ const killAt = (point: FaultPoint): Scenario => ({
         if (isRecovered) recoveriesMs.push(performance.now() - killedAt)
       }
       const isLong = times > SHORT
-      // While something goes on, jobs would be read at one moment and what callers saw of them at the next.
+      // The check reads jobs and the callers' events at different moments, so nothing may change in between.
       await (isLong ? rig.settle(90_000) : rig.gateway.kill())
       const { length } = recoveriesMs
       return toResult(

@@ -1,4 +1,4 @@
-/** Processes that are stopped, doubled, or away for long. */
+/** Faults of processes: paused, duplicated, or down for a long time. */
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ import { holdFor, settleAndTime } from './wire-faults.ts'
 
 const LEASE_MS = 12_000
 
-/** Stops the process while it holds no lock of the database: others could not go on until it is continued. */
+/** Pauses the process while it holds no database lock: with one, it would block the other processes. */
 async function stopBetweenWrites(gateway: Rig['gateway'], { databaseUrl }: Rig): Promise<void> {
   await until(
     async () => {
@@ -31,7 +31,7 @@ async function stopBetweenWrites(gateway: Rig['gateway'], { databaseUrl }: Rig):
   )
 }
 
-/** A folder for one more process, removed after the work. */
+/** Runs `work` with a folder for another process, and removes the folder afterwards. */
 async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'swapface-faults-'))
   try {
@@ -45,10 +45,10 @@ const sigstop: Scenario = {
   name: 'SIGSTOP over a lease, a second process goes on',
   times: { short: 1, long: 20 },
   run: async (times) => {
-    // Hooks come through this one, which knows who is up.
+    // Hooks pass through this proxy, which forwards them to the process that is up.
     const front = await openFaultProxy(await findFreePort())
     try {
-      // A hook that the first has taken is followed when it goes on: later than the default on a busy machine.
+      // The paused process follows its hooks once it resumes; on a busy machine, after the default deadline.
       const options = {
         watches: false,
         patienceMs: 3_000,
@@ -62,7 +62,7 @@ const sigstop: Scenario = {
           for (let round = 0; round < times; round += 1) {
             const first = rig.gateway
             const release = new AbortController()
-            // The answers to these submits come when the first process is back; hooks of every second one come before.
+            // These submits are answered after the first process resumes; every second job's hook comes earlier.
             rig.upstream.scriptJobs((_, n) => ({
               ...GOOD,
               ...(n % 2 === 0 && { hooks: { copies: 1 } }),
@@ -125,7 +125,7 @@ const besideAnother: Scenario = {
   name: 'kill -9 with a taken hook, beside a second process on the same database',
   times: { short: 1, long: 10 },
   run: (times) =>
-    // Three starts, which take half an hour of the program's clock where the machine is busy.
+    // On a busy machine the three starts take half an hour of the program's clock.
     withRig({ watches: false, settings: { UNCONFIRMED_DEADLINE_S: '3600' } }, async (rig) =>
       withFolder(async (folder) => {
         const recoveriesMs: number[] = []
@@ -139,13 +139,13 @@ const besideAnother: Scenario = {
           const jobs = rig.upstream.accepted.slice(-2)
           const otherPort = await findFreePort()
           await rig.start({ port: otherPort, dataDir: folders[1] })
-          // The first has taken the hooks and cannot ask yet, when it dies.
+          // The first process dies after acknowledging the hooks and before a fetch succeeds.
           const held = new Set(jobs.map(({ id }) => id))
           rig.upstream.failFetches((id) => (held.has(id) ? { status: 503, body: '' } : null))
           for (const job of jobs) job.state = { status: 'SUCCESS' }
           await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
           await first.kill()
-          // The second takes hooks of its own, and is done with them.
+          // The second process acknowledges and settles hooks of its own.
           rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 0 } }))
           await rig.callers.wish()
           const own = rig.upstream.accepted.at(-1)
@@ -157,7 +157,7 @@ const besideAnother: Scenario = {
           }
           rig.upstream.failFetches(null)
           const second = rig.gateway
-          // What the first has acknowledged is in its folder.
+          // The journal in the first process's folder has the hooks that it acknowledged.
           await rig.start({ port, dataDir: folders[0] })
           recoveriesMs.push(...(await settleAndTime(rig, 25_000)))
           await second.kill()
@@ -168,7 +168,10 @@ const besideAnother: Scenario = {
     ),
 }
 
-/** Two swaps whose submits get no answer end upstream, and their hooks arrive while every fetch fails. @returns the answers to the hooks. */
+/**
+ * Ends two swaps upstream whose submits got no answer, and sends their hooks while every fetch fails.
+ * @returns the statuses of the answers to the hooks.
+ */
 async function sendUnconfirmableHooks(rig: Rig) {
   rig.upstream.failFetches(() => ({ status: 503, body: '' }))
   rig.wish(2)
@@ -202,7 +205,7 @@ const awayForLong: Scenario = {
 
 const JOURNAL = 'hooks.journal'
 
-/** Moves the first note of the journal to a file as earlier versions had, named after a process that lives: this one. */
+/** Moves the first journal record to a file as earlier versions wrote it, named after a live process: this one. */
 async function splitJournal(dataDir: string): Promise<number> {
   const records = (await readFile(join(dataDir, JOURNAL), 'utf8')).split('\n').filter(Boolean)
   const toText = (some: readonly string[]) => some.map((note) => `\n${note}`).join('')
@@ -218,7 +221,7 @@ const numberAlive: Scenario = {
     withRig({ settings: { UNCONFIRMED_DEADLINE_S: '3600' } }, async (rig) => {
       const recoveriesMs: number[] = []
       const complaints: (string | false)[] = []
-      // Only the hooks can tell of these jobs.
+      // Only the hooks carry the ids of these jobs.
       rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
       for (let round = 0; round < times; round += 1) {
         const statuses = await sendUnconfirmableHooks(rig)
@@ -249,7 +252,7 @@ const restart: Scenario = {
         settings: { MAX_IN_FLIGHT: '20000', FETCH_PER_SECOND: String(FETCH_PER_SECOND), ON_QUEUE_DEADLINE_S: '100000' },
       },
       async (rig) => {
-        // On PostgreSQL the pace is told by the database's clock, which no test makes run faster.
+        // On PostgreSQL the rate limiter uses the database's clock, which tests cannot speed up.
         const count = isOnPostgres ? Math.ceil(times / rig.clockFactor) : times
         rig.upstream.scriptJobs(() => ({}))
         for (let left = count; left > 0; left -= 50) {
@@ -277,14 +280,14 @@ const restart: Scenario = {
             recoveriesMs,
             note: `${count} jobs; ready after ${(gateway.readyAfterMs / 1_000).toFixed(1)} s; at most ${(most / rig.clockFactor).toFixed(1)} fetches a second of its clock, the cap is ${FETCH_PER_SECOND}`,
           },
-          // The cap and what one second may be ahead of it.
+          // The limit plus the tolerance for one second.
           most > cap * 1.1 + 1 && `${most} fetches in a second, ${cap} are allowed`,
         )
       },
     ),
 }
 
-/** Several processes share a PostgreSQL only. */
+/** Several processes can share a database only on PostgreSQL. */
 export const processFaults: readonly Scenario[] = [
   ...(isOnPostgres ? [sigstop, besideAnother] : [stoppedAlone]),
   awayForLong,

@@ -1,8 +1,8 @@
 /**
- * Gateways in a process of their own, on a clock that runs fast: what the fault runs start, stop and kill. The parent
- * process opens and closes them by messages; their settings are the real program's, and `CLOCK_FACTOR` and
- * `CLOCK_ORIGIN` say how fast their time runs and since when, so that processes that follow each other agree on it.
- * Standard output carries their logs, as JSON lines with the number of the gateway.
+ * The program that fault runs start, stop and kill: gateways in one process, on a fast clock. The parent
+ * process opens and closes them by messages. Their settings are the real program's. `CLOCK_FACTOR` and
+ * `CLOCK_ORIGIN` set the speed and the start of the clock, so that consecutive processes agree on the time.
+ * Standard output carries their logs as JSON lines with the number of the gateway.
  */
 import { openApp } from '../../src/app/app.ts'
 import { toConfig } from '../../src/config/config.ts'
@@ -18,7 +18,7 @@ import type { Reply, Request } from './gateway-process.ts'
 
 const gateways = new Map<number, Closers>()
 
-/** A fast clock of this process shows at its start how far the shared one has run since `origin`. */
+/** Creates a fast clock that starts where the clock of earlier processes would be now. */
 function createSharedClock(factor: number, origin: number): Clock {
   const ahead = (Date.now() - origin) * (factor - 1)
   const clock = createFastClock(factor)
@@ -66,7 +66,7 @@ async function answer(request: Request): Promise<Reply> {
   }
 }
 
-// When the run is gone, no other process could end this one.
+// If the parent dies, nothing else would end this process.
 process.on('disconnect', () => process.exit())
 process.on('message', (request: Request) => {
   void answer(request).then((reply) => process.send?.(reply))

@@ -1,6 +1,6 @@
 /**
- * What one scenario runs on: a fake upstream, a wire to it that can fail, gateway processes one after the other on one
- * data folder and port, callers, and the checker over all of it.
+ * The rig of one scenario: a fake upstream, a fault proxy in front of it, consecutive gateway processes on one
+ * data folder and port, callers, and the checker of the recorded history.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,14 +26,14 @@ import {
 export interface RigOptions {
   readonly settings?: Readonly<Record<string, string>>
   readonly clockFactor?: number
-  /** Instead of a new one in the folder for temporary files; left as it is after the run. */
+  /** Default: a new temporary folder. A given folder is not removed after the run. */
   readonly dataDir?: string
   readonly upstreamUrl?: string
   readonly watches?: boolean
   readonly patienceMs?: number
-  /** Whether callers have a hook of their own, at the upstream's `/webhooks`. */
+  /** Whether callers set a `hookUrl`: the upstream's `/webhooks`. */
   readonly hasHook?: boolean
-  /** The callers' key, where the settings name keys. */
+  /** The callers' API key, if the settings list keys. */
   readonly apiKey?: string
 }
 
@@ -45,15 +45,15 @@ export interface Rig<G extends Gateway = GatewayProcess> {
   readonly dataDir: string
   readonly databaseUrl: string
   readonly clockFactor: number
-  /** The one that was started last. */
+  /** The gateway that was started last. */
   readonly gateway: G
-  /** Starts another on the same data, port and time. */
+  /** Starts another gateway on the same data, port and clock. */
   start(change?: StartChange): Promise<G>
   /** Starts `count` wishes at once. */
   wish(count: number): void
-  /** Waits until callers have what they wanted and every stored job has ended; false when it takes longer. */
+  /** Waits until all callers are satisfied and every stored job is done; false after the time-out. */
   settle(timeoutMs?: number): Promise<boolean>
-  /** Compares what all sides have written down. */
+  /** Checks the records of callers, gateway and upstream against each other. */
   check(isSettled?: boolean): Promise<Verdict>
   close(): Promise<void>
 }
@@ -62,7 +62,7 @@ export interface StartChange {
   readonly faultAt?: string
   readonly upstreamUrl?: string
   readonly port?: number
-  /** One folder belongs to one living process. */
+  /** Required for a second live process: a data folder has one owner. */
   readonly dataDir?: string
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -71,19 +71,19 @@ export const DEFAULT_FACTOR = 20
 /** For a busy machine; alone, most settle within a second. */
 const SETTLE_WITHIN_MS = 60_000
 
-/** On PostgreSQL fetches are limited by the database's clock, which does not run faster. */
+/** On PostgreSQL the fetch rate limiter uses the database's clock, which does not run fast. */
 export const UNPACED = { FETCH_PER_SECOND: '1000' } as const
 
-/** A swap that goes well: done in no time, its hook sent until it is taken. */
+/** A swap that succeeds quickly; the upstream sends its hook until it is acknowledged. */
 export const GOOD: JobScript = {
   states: [{ afterMs: 100, state: { status: 'SUCCESS' } }],
   hooks: { copies: 1, untilDelivered: true },
 }
 
-/** For faults that kill, stop or measure the process. */
+/** Opens a rig for a fault that kills, stops or measures the process. */
 export const openRig = (options: RigOptions = {}): Promise<Rig> => openRigOf(startGateway, options)
 
-/** For all others: one process has the gateways of all of them, since loading the program takes longest. */
+/** Opens a rig for any other fault. These share one process, because loading the program takes longest. */
 export const openSharedRig = (options: RigOptions = {}): Promise<Rig<Gateway>> => openRigOf(openSharedGateway, options)
 
 async function openRigOf<G extends Gateway>(
@@ -119,8 +119,8 @@ async function openRigOf<G extends Gateway>(
         clockOrigin,
         settings: {
           MAX_IN_FLIGHT: '50',
-          // Far enough away to live through a start on a busy machine, which takes minutes of the program's clock; runs
-          // that wait for it bring it nearer.
+          // Longer than a start on a busy machine, which takes minutes of the program's clock. Scenarios that wait
+          // for the deadline shorten it.
           UNCONFIRMED_DEADLINE_S: '400',
           DATABASE_URL: databaseUrl,
           PUBLIC_URL: `http://127.0.0.1:${port}`,
@@ -192,11 +192,11 @@ async function openRigOf<G extends Gateway>(
   }
 }
 
-/** Opens a rig for one scenario and closes it, also when the scenario fails. */
+/** Opens a rig for one scenario and closes it, even if the scenario fails. */
 export const withRig = (options: RigOptions, work: (rig: Rig) => Promise<Result>): Promise<Result> =>
   use(openRig(options), work)
 
-/** The same for a scenario that neither kills nor stops nor measures its process. */
+/** Does the same for a scenario that neither kills nor stops nor measures its process. */
 export const withSharedRig = (options: RigOptions, work: (rig: Rig<Gateway>) => Promise<Result>): Promise<Result> =>
   use(openSharedRig(options), work)
 

@@ -1,8 +1,8 @@
 /**
- * All faults, and one table: `npm run test:faults [-- --only <regular expression>] [--times <n>]
- * [--share <0 to 1>]`; `--share` is the part of the long table's repetitions that is run. Exits with 1 when a job
- * was lost or charged twice, or a promise was broken. On PostgreSQL with `TEST_ENGINE=postgres`: the one of
- * `TEST_DATABASE_URL`, or one from npm.
+ * Runs all faults and prints one table: `npm run test:faults [-- --only <regular expression>] [--times <n>]
+ * [--share <0 to 1>]`; `--share` is the fraction of the long form's repetitions to run. Exits with 1 if a job
+ * was lost or charged twice, or a promise was broken. `TEST_ENGINE=postgres` uses PostgreSQL: the server at
+ * `TEST_DATABASE_URL` if it is set, otherwise one from npm.
  */
 import { parseArgs } from 'node:util'
 import { buildFaultProgram } from '../support/build.ts'
@@ -13,7 +13,7 @@ import { describeScale, measureScale, READY_WITHIN_MS } from './scale.ts'
 import { isHeld, type Result, type Scenario, toRow, toTable } from './scenario.ts'
 import { scenarios } from './scenarios.ts'
 
-/** Two cores: a gateway and the run itself keep one of them busy. */
+/** For two cores: a gateway and the run itself keep one core busy. */
 const AT_ONCE = 2
 
 const { values } = parseArgs({

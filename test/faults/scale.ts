@@ -1,4 +1,4 @@
-/** What many stored jobs cost: the same calls on two gateways side by side, one with 100 of them and one with 100,000. */
+/** Compares call durations on two gateways side by side: one with 100 stored jobs, one with many. */
 import { seededId, seedJobs } from '../support/seed-jobs.ts'
 import { openRig, type Rig } from './rig.ts'
 
@@ -51,7 +51,7 @@ async function timeRead({ gateway }: Rig, id: string): Promise<number> {
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
-/** Measures with `stored` jobs against 100. */
+/** Measures a gateway with `stored` jobs against one with 100. */
 export async function measureScale(stored: number): Promise<Scale> {
   const few = await openWith(FEW)
   try {
@@ -66,7 +66,7 @@ export async function measureScale(stored: number): Promise<Scale> {
       for (const { call, time } of calls) {
         const fewMs: number[] = []
         const manyMs: number[] = []
-        // In turn, so that whatever else the machine does hits both; the first tenth warms up.
+        // Alternating calls expose both gateways to the same machine load. The first tenth warms up.
         for (let n = 0; n < CALLS * 1.1; n += 1) {
           const pair = [await time(few.rig, n), await time(many.rig, n)] as const
           if (n < CALLS / 10) continue
@@ -84,7 +84,7 @@ export async function measureScale(stored: number): Promise<Scale> {
   }
 }
 
-/** As lines of Markdown. */
+/** Returns the figures as lines of Markdown. */
 export function describeScale({ stored, readyAfterMs, medians }: Scale): string {
   const rows = medians.map(
     ({ call, fewMs, manyMs }) =>

@@ -7,7 +7,7 @@ import { type Rig, withRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { settleAndTime } from './wire-faults.ts'
 
-/** The status of /readyz on a connection of its own; null where no connection is taken any more. */
+/** Reads the status of /readyz on a new connection; null if the gateway accepts none any more. */
 async function readReadiness({ url }: Gateway): Promise<number | null> {
   try {
     const response = await fetch(`${url}/readyz`, { headers: { connection: 'close' } })
@@ -18,7 +18,7 @@ async function readReadiness({ url }: Gateway): Promise<number | null> {
   }
 }
 
-/** Stops the process while its submits are held, asks for one more swap meanwhile, and says what was wrong. */
+/** Stops the process while its submits are held, requests one more swap meanwhile, and returns complaints. */
 async function stopInSubmit(rig: Rig, release: () => void): Promise<(string | false)[]> {
   const { gateway } = rig
   const before = rig.upstream.accepted.length

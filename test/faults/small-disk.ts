@@ -1,11 +1,11 @@
-/** A disk that can be filled up, or a process whose files may not grow. */
+/** Simulates a full disk: a small file system, or a limit on the size of a process's files. */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readErrorCode } from '../../src/lib/error-code.ts'
 
-/** A file system of its own, so small that it can be filled; null where this user may not have one. */
+/** Mounts a file system small enough to fill; null if this user may not mount. */
 export function mountSmallDisk(size: string): string | null {
   const folder = mkdtempSync(join(tmpdir(), 'swapface-small-disk-'))
   try {
@@ -22,7 +22,7 @@ export function unmountSmallDisk(folder: string): void {
   rmSync(folder, { recursive: true })
 }
 
-/** Writes until nothing fits any more. */
+/** Fills the disk with one file at `path`. */
 export function fillDisk(path: string): void {
   for (const size of [1024 * 1024, 64 * 1024, 4 * 1024, 512]) {
     try {
@@ -33,7 +33,7 @@ export function fillDisk(path: string): void {
   }
 }
 
-/** A file may not grow: for a user who may not mount. Heals when lifted. */
+/** Limits the size of the process's files, for a user who may not mount. The soft limit can be raised again. */
 export function limitFileSize(pid: number, limit: string): void {
   execFileSync('prlimit', ['--pid', String(pid), `--fsize=${limit}:unlimited`])
 }

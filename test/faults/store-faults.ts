@@ -1,4 +1,4 @@
-/** What the disk and the database can do. */
+/** Faults of the disk and the database. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,12 +10,12 @@ import { fillDisk, limitFileSize, mountSmallDisk, unmountSmallDisk } from './sma
 import { type Scenario, toResult } from './scenario.ts'
 import { settleAndTime } from './wire-faults.ts'
 
-/** Another program's statements on the same database. */
+/** Executes statements on the gateway's database, as another program would. */
 export async function execSql(rig: Rig, ...statements: readonly string[]): Promise<void> {
   await withRawDatabase(rig.databaseUrl, async (database) => database.exec(...statements))
 }
 
-/** Asks for a swap that cannot be recorded, and says what was wrong with the answer. */
+/** Requests a swap that cannot be recorded; returns what was wrong with the answer, or false. */
 async function askInVain(rig: Rig): Promise<string | false> {
   const before = rig.upstream.submits
   const wish = rig.callers.newWish()
@@ -31,12 +31,12 @@ const databaseGone: Scenario = {
     withRig({}, async (rig) => {
       const recoveriesMs: number[] = []
       const complaints: (string | false)[] = []
-      // Only the hook can tell of these jobs.
+      // Only the hooks carry the ids of these jobs.
       rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
       for (let round = 0; round < times; round += 1) {
         rig.wish(3)
         await until(() => rig.callers.wishes.slice(-3).every(({ jobIds }) => jobIds.length > 0))
-        // Every statement of the gateway fails, reading or writing; taken back by the same words.
+        // Makes every read and write of jobs fail until the table is renamed back.
         await execSql(rig, 'alter table jobs rename to jobs_away')
         complaints.push(await askInVain(rig))
         const jobs = rig.upstream.accepted.slice(-3)
@@ -44,7 +44,7 @@ const databaseGone: Scenario = {
         const statuses = await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
         if (statuses.some((status) => status !== 200))
           complaints.push(`hooks were answered with ${statuses.join(', ')}`)
-        // In every second round the process dies on top of it.
+        // In every second round the process is killed as well.
         if (round % 2 === 1) await rig.gateway.kill()
         await execSql(rig, 'alter table jobs_away rename to jobs')
         if (round % 2 === 1) await rig.start()
@@ -55,7 +55,7 @@ const databaseGone: Scenario = {
     }),
 }
 
-/** Lets nobody else write, as a backup or a long transaction of another program does. */
+/** Holds the write lock for `ms`, as a backup or a long transaction of another program does. */
 async function holdWrites(rig: Rig, ms: number): Promise<void> {
   await withRawDatabase(rig.databaseUrl, async (database) => {
     const release = await database.lockWrites()
@@ -77,7 +77,7 @@ const slowDatabase = (heldMs: number, times: { readonly short: number; readonly 
         const held = holdWrites(rig, heldMs)
         rig.wish(3)
         const from = performance.now()
-        // On a connection of its own: a kept one may be closed as idle while the process waits for the lock.
+        // A new connection: an idle one may be closed while the process waits for the lock.
         const alive = await fetch(`${rig.gateway.url}/healthz`, { headers: { connection: 'close' } }).catch(() => null)
         await alive?.arrayBuffer()
         slowestMs = Math.max(slowestMs, performance.now() - from)
@@ -106,10 +106,10 @@ const diskFull: Scenario = {
           const ballast = join(rig.dataDir, 'ballast')
           if (disk === null) limitFileSize(rig.gateway.pid, '1')
           else fillDisk(ballast)
-          // PostgreSQL has a disk of its own.
+          // PostgreSQL is on another disk.
           if (!isOnPostgres) complaints.push(await askInVain(rig))
           for (const job of jobs) job.state = { status: 'SUCCESS' }
-          // Not written, not acknowledged: the upstream is told so.
+          // The gateway answers 503 if it could not write the hook to the journal.
           const statuses = await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
           const odd = statuses.filter((status) => status !== 503 && status !== 200)
           if (odd.length > 0) complaints.push(`hooks were answered with ${statuses.join(', ')}`)
@@ -128,7 +128,7 @@ const diskFull: Scenario = {
   },
 }
 
-/** A job whose handling fails whenever it is looked after, by `poison`; the others go on beside it. */
+/** A job whose handling always fails because of the statements of `poison`; the other jobs must go on. */
 const poisonJob = (name: string, poison: (id: string) => readonly string[], isAlarming: boolean): Scenario => ({
   name: `poison job: ${name}`,
   times: { short: 1, long: 5 },
@@ -137,7 +137,7 @@ const poisonJob = (name: string, poison: (id: string) => readonly string[], isAl
       const recoveriesMs: number[] = []
       const ill: string[] = []
       for (let round = 0; round < times; round += 1) {
-        // Without hooks, so that all are looked after by the schedule, in one sweep with the ill one.
+        // Without hooks the reconciler handles all jobs, in one sweep with the poisoned one.
         rig.upstream.scriptJobs(() => ({}))
         rig.wish(6)
         await rig.callers.satisfied(60_000)
@@ -150,7 +150,7 @@ const poisonJob = (name: string, poison: (id: string) => readonly string[], isAl
         const goodIds = rig.callers.wishes.slice(-6).flatMap(({ jobIds }) => (jobIds[0] === badId ? [] : jobIds))
         const areDone = await until(async () => (await countDone(rig, goodIds)) === goodIds.length).catch(() => false)
         if (areDone) recoveriesMs.push(performance.now() - from)
-        // Its deadline comes at once, now that the others cannot reach theirs.
+        // The other jobs are done: the poisoned one may reach its deadline now.
         await execSql(rig, `update jobs set deadline_at = created_at, wake_at = created_at where id = '${badId}'`)
       }
       const isSettled = await rig.settle()
@@ -171,7 +171,7 @@ async function countDone(rig: Rig, ids: readonly string[]): Promise<number> {
   return (await withRawDatabase(rig.databaseUrl, async (database) => database.query(statement))).length
 }
 
-/** Lets every look at the job fail. */
+/** Statements that make the handling of the job fail. */
 function refuseLooks(id: string): readonly string[] {
   if (!isOnPostgres) {
     return [
@@ -186,7 +186,7 @@ function refuseLooks(id: string): readonly string[] {
   ]
 }
 
-/** What is being recorded when the answer to its COMMIT is lost. */
+/** The writes whose answer to COMMIT is lost, in turn. */
 const LOST_AT = ['the swap', "the submit's answer", 'the result'] as const
 
 const lostCommit: Scenario = {
@@ -204,7 +204,7 @@ const lostCommit: Scenario = {
           const at = LOST_AT[round % LOST_AT.length]
           const lose = async () => {
             injected += 1
-            // The statement as the protocol ends it.
+            // The protocol ends a statement with NUL.
             await wire.fail({ kind: 'resetAt', text: 'commit\0', when: round % 2 === 0 ? 'after' : 'before' })
           }
           rig.upstream.scriptJobs(() => ({

@@ -1,4 +1,4 @@
-/** What an upstream can answer to a submit, other than what its reference says. */
+/** Answers to a submit that differ from the upstream's reference. */
 import { gzipSync } from 'node:zlib'
 import type { Answer, JobScript, SubmitPlan } from '../support/fake-upstream.ts'
 import { withRawDatabase } from '../support/raw-database.ts'
@@ -19,7 +19,7 @@ const ID_ANSWER = JSON.stringify({ status: 'SUCCESS', message: '', data: { jobId
 /** Unpacks to 64 MB. */
 const BOMB = gzipSync(Buffer.alloc(64 * 1_024 * 1_024, ' '))
 
-/** Sure refusals: the submit is never accepted while this is answered. */
+/** Sure refusals: an upstream that gives one of these answers has not accepted the submit. */
 const REFUSALS: readonly { readonly name: string; readonly answer: Answer; readonly endsAs: string }[] = [
   { name: '429 on submit', answer: refusal(429, 'too many requests, canary-upstream-text'), endsAs: 'SUCCESS' },
   { name: '499 on submit', answer: refusal(499, 'queue is full'), endsAs: 'SUCCESS' },
@@ -33,11 +33,11 @@ const REFUSALS: readonly { readonly name: string; readonly answer: Answer; reado
 export interface UnusableAnswer {
   readonly name: string
   readonly answer: Answer
-  /** The process is measured, or has to be killed because a call of it hangs. */
+  /** Set if the scenario measures the process, or must kill it because a call hangs. */
   readonly ownProcess?: true
 }
 
-/** Answers that leave open whether a job was made; each is given by an upstream that made one and by one that did not. */
+/** Answers that leave it open whether a job exists; each is tested with an upstream that created one, and without. */
 export const UNREADABLE: readonly UnusableAnswer[] = [
   { name: '500', answer: { status: 500, body: 'Internal Server Error: canary-upstream-text' } },
   { name: '502 with HTML', answer: { status: 502, body: '<html>Bad Gateway</html>' } },
@@ -54,7 +54,7 @@ export const UNREADABLE: readonly UnusableAnswer[] = [
   { name: 'gzip bomb', answer: { status: 200, headers: { 'content-encoding': 'gzip' }, body: BOMB }, ownProcess: true },
 ]
 
-/** Answers that do not end within the time of a lease. */
+/** Answers that do not end before the lease expires. */
 export const SLOW: readonly UnusableAnswer[] = [
   {
     name: 'slow-loris answer',
@@ -64,7 +64,7 @@ export const SLOW: readonly UnusableAnswer[] = [
   { name: 'no answer', answer: { status: 200, body: '', manner: { kind: 'hang' } }, ownProcess: true },
 ]
 
-/** From the first submit for each wish to the moment its caller saw the end. LOST is no recovery. */
+/** Milliseconds from the first submit for each wish until its caller saw the end. LOST is not a recovery. */
 export function recoveries({ callers, upstream }: Rig<Gateway>): number[] {
   const firstSubmitAt = new Map(upstream.ledger.toReversed().map(({ targetImage, at }) => [targetImage, at]))
   return callers.wishes.flatMap(({ targetImage, doneAt, doneAs }) => {
@@ -73,7 +73,7 @@ export function recoveries({ callers, upstream }: Rig<Gateway>): number[] {
   })
 }
 
-/** Answers the first submit for each wish by `planOf`, and every later one as it should be. */
+/** Answers the first submit for each wish by `planOf`, and every later one correctly. */
 function scriptFirst(rig: Rig<Gateway>, planOf: (n: number) => SubmitPlan, script: JobScript): void {
   const seen = new Map<string, number>()
   rig.upstream.scriptJobs(({ targetImage }) => {
@@ -83,10 +83,10 @@ function scriptFirst(rig: Rig<Gateway>, planOf: (n: number) => SubmitPlan, scrip
   })
 }
 
-/** An answer of a gigabyte, and one that unpacks to much, must not be held. */
+/** The gateway must not buffer an answer of a gigabyte, or one that expands when decompressed. */
 const MAX_MEMORY_MB = 400
 
-/** What a gateway in a process of its own has held; others are not measured. */
+/** Checks the peak memory of a gateway with its own process; false if it is in bounds or not measured. */
 export function checkMemory({ gateway }: Rig<Gateway>, times: number): string | false {
   const peak = isProcess(gateway) ? (gateway.peakMemoryMb() ?? 0) : 0
   return peak > MAX_MEMORY_MB && `${times} answers took ${peak} MB of memory`
@@ -98,7 +98,7 @@ function countEnds({ callers }: Rig<Gateway>): Record<string, number> {
   return ends
 }
 
-/** A submit is given up after 33 s of the program's clock: a busy machine takes no process away for as long as that is here. */
+/** A submit times out after 33 s of the program's clock. At this speed a busy machine pauses no process that long. */
 const UNHURRIED = 4
 
 const refusalScenarios = REFUSALS.map(({ name, answer, endsAs }): Scenario => ({
@@ -124,7 +124,7 @@ const ambiguousScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer, ownProc
   run: (times) => {
     const options = { settings: { UNCONFIRMED_DEADLINE_S: '60' }, patienceMs: 1_500 }
     return (ownProcess ? withRig : withSharedRig)(options, async (rig: Rig<Gateway>) => {
-      // Every second one was accepted all the same.
+      // The upstream has accepted every second submit nevertheless.
       const isTaken = (n: number) => n % 2 === 0
       scriptFirst(rig, (n) => ({ kind: isTaken(n) ? 'acceptAndAnswer' : 'answer', ...answer }), GOOD)
       rig.wish(times)
@@ -159,7 +159,7 @@ const lateRefusal: Scenario = {
     return withSharedRig({ clockFactor: 40, settings }, async (rig) => {
       const select = async (condition: string) =>
         withRawDatabase(rig.databaseUrl, async (database) => database.query(`select id from jobs where ${condition}`))
-      // Few at a time: each held submit renews its claim forty times as often as it should.
+      // Few at a time: on the fast clock each held submit renews its lease forty times as often.
       for (let left = times; left > 0; left -= LATE_REFUSALS.length) {
         const count = Math.min(left, LATE_REFUSALS.length)
         const unconfirmed = until(async () => (await select(`status = 'UNCONFIRMED'`)).length === count, {

@@ -1,4 +1,4 @@
-/** What one tenant does, beside the swaps of another. */
+/** Faults caused by one busy tenant, with swaps of another tenant at the same time. */
 import type { AcceptedJob } from '../support/fake-upstream.ts'
 import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { until } from '../support/until.ts'
@@ -8,7 +8,7 @@ import { GOOD, type Rig, UNPACED, withSharedRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 
 const MAX_IN_FLIGHT = 10
-/** Half of the waiting room: what one of several tenants may fill. */
+/** How many jobs of one tenant may wait if there are several tenants: half of the limit. */
 const MAX_WAITING = 500
 const BATCH = 100
 
@@ -21,7 +21,7 @@ const CREATE = `mutation ($items: [CreateSwapInput!]!) {
   }
 }`
 
-/** Asks for so many swaps of the busy tenant. @returns how many were recorded, and how many were BUSY. */
+/** Requests `count` swaps of the busy tenant. @returns how many were recorded, and how many were BUSY. */
 async function queueMany({ gateway }: Rig<Gateway>, count: number) {
   const swapImage = { url: 'https://example.com/face.jpg' }
   const inputs = Array.from({ length: count }, (_, n) => ({
@@ -41,7 +41,7 @@ async function queueMany({ gateway }: Rig<Gateway>, count: number) {
   return { recorded, busy }
 }
 
-/** The busy tenant's swaps are all to be sent in the end, on a busy machine too. */
+/** Long enough that all swaps of the busy tenant are sent in time, also on a busy machine. */
 const PATIENT = { SUBMIT_BEFORE_S: '100000' } as const
 
 const OWN = 3
@@ -53,7 +53,7 @@ const queueOfOne: Scenario = {
     const settings = { ...UNPACED, ...PATIENT, API_KEYS: API_KEYS.join(','), MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) }
     return withSharedRig({ apiKey: KEYS.few, settings }, async (rig) => {
       const { upstream, callers } = rig
-      // Nothing ends until both tenants have asked for all that they want.
+      // No job ends until both tenants have requested all their swaps.
       upstream.scriptJobs(() => ({}))
       const { recorded, busy } = await queueMany(rig, times)
       rig.wish(OWN)
@@ -65,7 +65,7 @@ const queueOfOne: Scenario = {
         for (const job of jobs) job.state = { status: 'SUCCESS' }
         await Promise.all(jobs.map(async (job) => upstream.sendHook(job)))
       }
-      // The other tenant has nothing in flight: each place that becomes free is its own.
+      // The other tenant has nothing in flight, so it gets each slot that becomes free.
       await end(held.slice(0, OWN))
       await until(() => upstream.ledger.length >= held.length + OWN)
       await end(held.slice(OWN))

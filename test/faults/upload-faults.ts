@@ -1,4 +1,4 @@
-/** Images that callers put here: the stored bytes and their row agree, whatever happens in between. */
+/** Faults during uploads: the stored bytes and their row agree after each of them. */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -24,7 +24,7 @@ interface Reserved {
 
 const [WIDTH, HEIGHT] = [64, 48]
 
-/** A PNG of noise, as long as all others. */
+/** Makes a PNG of noise; all of them have the same length. */
 async function makePng(): Promise<Buffer> {
   const pixels = Buffer.from(Array.from({ length: WIDTH * HEIGHT * 3 }, () => Math.floor(Math.random() * 256)))
   return sharp(pixels, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
@@ -52,16 +52,16 @@ interface StoredUpload {
 async function readUpload({ databaseUrl }: Rig<Gateway>, id: string): Promise<StoredUpload | undefined> {
   const statement = `select status, sha256 as name, source_sha256 as source from images where id = '${id}'`
   const rows = await withRawDatabase(databaseUrl, async (database) => database.query(statement))
-  // The row has the names that the statement gives it.
+  // The statement names the columns of the row.
   return (rows as StoredUpload[])[0]
 }
 
-/** Files of the upload on disk. */
+/** Lists the files of the upload on disk. */
 function listFiles(folder: string, id: string): string[] {
   return readdirSync(folder).includes(id) ? readdirSync(join(folder, id)) : []
 }
 
-/** What contradicts itself about a READY upload: its row, its file, what is served, and what was put. */
+/** Finds a contradiction of a READY upload between its row, its file, the served image and the sent bytes. */
 async function findContradiction(
   rig: Rig<Gateway>,
   folder: string,
@@ -108,7 +108,7 @@ const twoPuts: Scenario = {
     }),
 }
 
-/** Free space of which a few megabytes are above what the gateway leaves free. */
+/** A few megabytes more than the gateway's disk reserve. */
 const DISK = '503m'
 const BALLAST = Buffer.alloc(8 * 1_024 * 1_024)
 
@@ -143,7 +143,7 @@ const diskFilled: Scenario = {
           const from = performance.now()
           const again = [await put(upload, bytes), await put(upload, bytes)]
           recoveriesMs.push(performance.now() - from)
-          // Swaps go on beside it.
+          // Swaps must go on at the same time.
           rig.wish(1)
           complaints.push(
             full.status < 500 && `a PUT to a full disk was answered with ${full.status}`,

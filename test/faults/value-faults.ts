@@ -1,4 +1,4 @@
-/** Values from the upstream that one of the databases rejects: the paid result is recorded all the same. */
+/** Upstream values that one of the databases rejects: the gateway still records the paid result. */
 import { type AcceptedJob, DEFAULT_LINKS, type JobScript, toDocument } from '../support/fake-upstream.ts'
 import { askGraphql } from './ask-graphql.ts'
 import { GOOD, UNPACED, withSharedRig } from './rig.ts'
@@ -16,7 +16,7 @@ const ID_WITH_NUL = JSON.stringify({ status: 'SUCCESS', message: '', data: { job
 
 const WITH_NUL_IN_STATUS = ended({})
 
-/** One swap for each value, in turn. */
+/** The scripts of consecutive swaps, one for each value. */
 const SCRIPTS: readonly JobScript[] = [
   ended({ quota: 2 ** 31 }),
   ended({ quota: '9007199254740992' }),

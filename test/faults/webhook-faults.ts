@@ -1,4 +1,4 @@
-/** The callers' own hooks: what is delivered when, and what is not. */
+/** Faults of webhooks: which are delivered, and when. */
 import { withRawDatabase } from '../support/raw-database.ts'
 import { until } from '../support/until.ts'
 import { askGraphql } from './ask-graphql.ts'
@@ -18,11 +18,11 @@ interface StoredWebhook {
 async function readWebhooks({ databaseUrl }: Rig<Gateway>): Promise<ReadonlyMap<string, StoredWebhook>> {
   const statement = 'select job_id as "jobId", state, url, body from webhooks'
   const rows = await withRawDatabase(databaseUrl, async (database) => database.query(statement))
-  // Rows have the names that the statement gives them.
+  // The statement names the columns of the rows.
   return new Map((rows as StoredWebhook[]).map((row) => [row.jobId, row]))
 }
 
-/** An attempt is repeated after 20 s of the program's clock: on a busy machine these must not pass while it is held. */
+/** An attempt is repeated after 20 s of the program's clock. A busy machine must not hold one that long. */
 const ATTEMPTS_LAST = 4
 
 const jobIdOf = (body: string) => /"id":"(job_[0-9a-z]+)"/.exec(body)?.[1] ?? ''
@@ -39,7 +39,7 @@ const forgotten: Scenario = {
       })
       let isReleased = false
       const attempts = new Map<string, number>()
-      // Attempts that began before the jobs are forgotten fail, later ones succeed.
+      // Attempts that began before the jobs were forgotten fail; later ones succeed.
       upstream.scriptWebhooks(async (body) => {
         attempts.set(jobIdOf(body), (attempts.get(jobIdOf(body)) ?? 0) + 1)
         if (isReleased) return 204
@@ -49,7 +49,7 @@ const forgotten: Scenario = {
       rig.wish(times * 2)
       await rig.settle()
       await until(() => attempts.size === times * 2)
-      // What is forgotten cannot be compared with what was sent.
+      // The checker cannot compare a forgotten job with its event.
       const verdict = await rig.check()
       const ids = callers.wishes.flatMap(({ jobIds }) => jobIds.slice(0, 1))
       const gone = ids.slice(0, times)
@@ -59,7 +59,7 @@ const forgotten: Scenario = {
       const before = new Map(attempts)
       isReleased = true
       release()
-      // The others are tried again: by then a forgotten one would have been, too.
+      // By the time the other webhooks are retried, one of a forgotten job would have been, too.
       await until(async () => {
         const stored = await readWebhooks(rig)
         return unharmed.every((id) => stored.get(id)?.state === 'DELIVERED')

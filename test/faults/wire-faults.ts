@@ -1,4 +1,4 @@
-/** What the wire to the upstream, and the upstream's fetch, can do. */
+/** Faults of the connection to the upstream, and of the upstream's fetch. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer } from '../support/fake-upstream.ts'
 import type { WireFault } from '../support/fault-proxy.ts'
@@ -8,10 +8,10 @@ import { GOOD, type Rig, withRig, withSharedRig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 import { checkMemory, recoveries, SLOW, UNREADABLE } from './submit-faults.ts'
 
-/** Lasts for `ms` of the program's clock: the length of an outage is part of the fault. */
+/** Waits for `ms` of the program's clock: the length of an outage is part of the fault. */
 export const holdFor = (rig: Rig<Gateway>, ms: number) => delay(ms / rig.clockFactor)
 
-/** From now until everything is as it should be; nothing when it never is. */
+/** Measures the milliseconds until the rig has settled; empty if it does not settle. */
 export async function settleAndTime(rig: Rig<Gateway>, timeoutMs?: number): Promise<number[]> {
   const from = performance.now()
   return (await rig.settle(timeoutMs)) ? [performance.now() - from] : []
@@ -36,7 +36,7 @@ const wireScenarios = WIRE.map(({ name, fault, patienceMs = 15_000 }): Scenario 
     withSharedRig({ patienceMs, settings: { UNCONFIRMED_DEADLINE_S: '160' } }, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
-        // Some are under way when it begins.
+        // Some submits are under way when the outage begins.
         rig.wish(2)
         await until(() => rig.upstream.submits > 0)
         await rig.proxy.fail(fault)
@@ -60,7 +60,7 @@ const staleKeepAlive: Scenario = {
         rig.proxy.closeIdle()
       }
       await rig.settle()
-      // A submit has a connection of its own: one that was cut by this was under way, and may be unconfirmed.
+      // Each submit has its own connection. A submit under way at the cut may become UNCONFIRMED.
       return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
 }
@@ -72,7 +72,7 @@ const dns: Scenario = {
     withSharedRig({}, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
-        // Asked to stop: what is killed in the middle of a submit cannot be told from one that was sent.
+        // Stopped, not killed: a job killed in the middle of its submit looks the same as one that was sent.
         await rig.gateway.stop()
         await rig.start({ upstreamUrl: `http://nowhere.invalid:${rig.proxy.port}` })
         rig.wish(4)
@@ -94,7 +94,7 @@ const isSlow = ({ manner }: Answer) => manner?.kind === 'hang' || manner?.kind =
 
 const fetchScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer, ownProcess }): Scenario => ({
   name: `${name} on fetch`,
-  // A fetch is given up after ten seconds of the wall's clock.
+  // A fetch times out after ten seconds of the wall clock.
   times: { short: isSlow(answer) ? 0 : 2, long: 20 },
   run: (times) =>
     (ownProcess ? withRig : withSharedRig)({}, async (rig: Rig<Gateway>) => {
@@ -122,7 +122,7 @@ const fetchLags: Scenario = {
   times: { short: 3, long: 50 },
   run: (times) =>
     withSharedRig({}, async (rig) => {
-      // Half of them have only the hook to know of the job by.
+      // The gateway learns the ids of half of the jobs only from their hooks.
       rig.upstream.scriptJobs((_, n) => ({
         ...GOOD,
         hooks: { copies: 1 },
@@ -162,8 +162,8 @@ const downForAMinute: Scenario = {
   name: 'upstream down for a minute and back',
   times: { short: 1, long: 10 },
   run: (times) =>
-    // Every swap is to be sent: at the usual speed a busy machine may take longer to record a refused connection than a
-    // submit is waited for.
+    // Every swap must be sent. At the usual speed a busy machine may take longer to record a refused connection than a
+    // submit's time-out.
     withSharedRig({ clockFactor: 10 }, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
@@ -190,7 +190,7 @@ const gone: Scenario = {
   times: { short: 1, long: 3 },
   run: (times) =>
     withSharedRig(
-      // A deadline waits ten minutes for the answer to a last look.
+      // At its deadline a job waits up to ten minutes for the answer to one more fetch.
       {
         clockFactor: 100,
         settings: { ON_QUEUE_DEADLINE_S: '60', SUBMIT_BEFORE_S: '60', UNCONFIRMED_DEADLINE_S: '60' },
@@ -221,7 +221,7 @@ const oneIdForTwo: Scenario = {
   times: { short: 1, long: 10 },
   run: (times) =>
     withSharedRig({ settings: { UNCONFIRMED_DEADLINE_S: '60' } }, async (rig) => {
-      // The first of each pair is the upstream's mistake: its id is given again, and nobody can ask for it any more.
+      // The upstream gives the first job's id to the second as well, so one of each pair can no longer be fetched.
       rig.upstream.scriptJobs((_, n) => ({ ...GOOD, id: `SWAP-FACE-TWICE-${Math.floor(n / 2)}`, hooks: { copies: 1 } }))
       for (let round = 0; round < times; round += 1) {
         await rig.callers.wish()
@@ -230,7 +230,7 @@ const oneIdForTwo: Scenario = {
       }
       const verdict = await rig.check()
       return toResult(
-        // The second job is its upstream's loss: it has no id of its own by which it could be asked for.
+        // The upstream, not the gateway, loses one job per pair: without its own id it cannot be fetched.
         { ...verdict, lost: verdict.lost.slice(times) },
         {
           injected: times,
