@@ -30,10 +30,10 @@ test.each([
   ['https://example.com:65536/', 'NOT_HTTP_URL'],
   ['https://me:secret@example.com/', 'ADDRESS_HAS_CREDENTIALS'],
   ['https://@example.com/', 'ADDRESS_HAS_CREDENTIALS'],
-])('an address is refused with the first thing that is wrong with it: %j', (address, code) => {
+])('an address is refused with its first defect: %j', (address, code) => {
   expect(findAddressIssue(address)).toMatchObject({ code, message: expect.stringMatching(/^[A-Z].+\.$/) })
 })
 
-test('the message about a scheme shows no more than twenty characters of it', () => {
+test('the message about a scheme shows at most twenty characters of it', () => {
   expect(findAddressIssue(`${'x'.repeat(500)}:a`)?.message).toContain(`scheme ${'x'.repeat(20)}:`)
 })

@@ -6,7 +6,7 @@ import { viewerOf } from '../support/viewer.ts'
 const OWNER = viewerOf('a', { scopes: ['swap:write'] })
 const cancel = async (lifecycle: Lifecycle, id: string, viewer = OWNER) => createCancelSwap(lifecycle)(viewer, id)
 
-test('a waiting job is canceled once, not charged, and canceling it again changes nothing', async () => {
+test('a waiting job is canceled without a charge, and canceling it again changes nothing', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.create('job_1')
   const first = await cancel(lifecycle, 'job_1')
@@ -26,7 +26,7 @@ test.each([
   expect(await lifecycle.read('job_1')).toEqual(job)
 })
 
-test('a job of another tenant cannot be told from one that does not exist', async () => {
+test('canceling a job of another tenant gives the same answer as a missing job', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.create('job_1', { tenant: 'b' })
   expect(await cancel(lifecycle, 'job_1')).toEqual({ kind: 'notFound' })

@@ -9,7 +9,7 @@ import { viewerOf } from '../support/viewer.ts'
 const WRITER = viewerOf('a', { scopes: ['swap:write'] })
 const itemsOf = (count: number) => Array.from({ length: count }, (_unused, n) => ({ clientReference: `n${n}` }))
 
-/** What a batch makes of each item, where `act` decides by its place. */
+/** Runs a batch whose items `act` answers by their position. */
 function createBatch(act: (n: number) => Promise<void> | void = () => {}) {
   const inputs: Readonly<Record<string, unknown>>[] = []
   const createSwap: CreateSwap = async (_viewer, input) => {
@@ -22,7 +22,7 @@ function createBatch(act: (n: number) => Promise<void> | void = () => {}) {
   return { createSwapBatch, inputs }
 }
 
-test('a batch answers in the order of its items, whichever ends first', async () => {
+test('a batch answers in the order of its items, whichever finishes first', async () => {
   const first = createDeferred<void>()
   const { createSwapBatch, inputs } = createBatch((n) => (n === 0 ? first.promise : undefined))
   const creating = createSwapBatch(WRITER, itemsOf(30), null)
@@ -34,7 +34,7 @@ test('a batch answers in the order of its items, whichever ends first', async ()
   )
 })
 
-test('a batch has no more than twenty items under way at one time', async () => {
+test('a batch processes at most twenty items at one time', async () => {
   const held = createDeferred<void>()
   const { createSwapBatch, inputs } = createBatch(async () => held.promise)
   const creating = createSwapBatch(WRITER, itemsOf(100), null)
@@ -53,7 +53,7 @@ test('an item of a batch that cannot be recorded fails alone', async () => {
   expect(outcomes[1]).toEqual({ kind: 'failed', message: 'The swap was not recorded.' })
 })
 
-test('the issues of an item of a batch carry the place of the item', async () => {
+test('the paths of the issues of a batch item begin with its position', async () => {
   const issue = {
     path: ['input', 'targetImage', 'url'],
     code: 'REQUIRED',
@@ -67,13 +67,13 @@ test('the issues of an item of a batch carry the place of the item', async () =>
   })
 })
 
-test('the key of a batch stands in, with the place of each item, for the keys of items without one', async () => {
+test('items without a key get one from the key of the batch and their position', async () => {
   const { createSwapBatch, inputs } = createBatch()
   await createSwapBatch(WRITER, [{}, { idempotencyKey: 'own' }, {}], 'batch')
   expect(inputs.map(({ idempotencyKey }) => idempotencyKey)).toEqual(['batch 0', 'own', 'batch 2'])
 })
 
-test('the items of a batch without a key have none', async () => {
+test('items without a key in a batch without a key have none', async () => {
   const { createSwapBatch, inputs } = createBatch()
   await createSwapBatch(WRITER, [{}], null)
   expect(inputs).toEqual([{ idempotencyKey: null }])

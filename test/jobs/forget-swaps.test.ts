@@ -1,4 +1,4 @@
-/** What is left of a job that was forgotten: nothing its caller chose, and enough that its key makes no second one. */
+/** A forgotten job keeps nothing that its caller chose; its idempotency key still creates no second job. */
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { createFastClock } from '../support/fast-clock.ts'
@@ -14,7 +14,7 @@ const FORGET = 'mutation ($id: ID!) { forgetSwaps(input: { ids: [$id] }) { __typ
 const REPLAY = 'mutation ($id: ID!) { replaySwapHook(input: { id: $id }) { __typename } }'
 const SECRET = 'a secret of the gateway'
 
-/** A receiver that answers each request when the test says so. */
+/** Opens a webhook receiver whose answers the test releases. */
 async function openReceiver() {
   const held: ServerResponse[] = []
   const host = await openScriptedHost((_request, response) => {
@@ -45,7 +45,7 @@ async function end({ upstream, graphql }: TestApp, id: string) {
 const create = async ({ graphql }: TestApp, over: object) =>
   (await graphql(CREATE, { input: { ...INPUT, ...over } })).data.createSwap
 
-/** A finished job whose webhook is being delivered. */
+/** Opens a gateway with a finished job whose webhook is being delivered. */
 async function openWithDelivery() {
   const receiver = await openReceiver()
   const dataDir = await makeDataDir()
@@ -59,7 +59,7 @@ async function openWithDelivery() {
 }
 
 test.each([204, 500])(
-  'a webhook under way when its job is forgotten is not sent again (answered %i)',
+  'a webhook under way when its job is forgotten is not retried (answered %i)',
   async (status) => {
     const { receiver, gateway, database, id, countAttempts } = await openWithDelivery()
     expect((await gateway.graphql(FORGET, { id })).data.forgetSwaps).toEqual({ __typename: 'ForgetSwapsSuccess' })
@@ -73,7 +73,7 @@ test.each([204, 500])(
   },
 )
 
-test('a webhook that was asked for again during an attempt keeps the later outcome', async () => {
+test('a webhook that is replayed during an attempt keeps the later outcome', async () => {
   const { receiver, gateway, database, id, countAttempts } = await openWithDelivery()
   expect((await gateway.graphql(REPLAY, { id })).data.replaySwapHook).toEqual({ __typename: 'ReplaySwapHookSuccess' })
   await until(() => receiver.held.length === 2)
@@ -84,7 +84,7 @@ test('a webhook that was asked for again during an attempt keeps the later outco
   expect(await database.query('select state, next_at from webhooks')).toEqual([{ state: 'DELIVERED', next_at: null }])
 })
 
-test('the key of a forgotten job still names it, for the same input only, and nothing that its caller chose is stored', async () => {
+test('the key of a forgotten job returns it for the same input only, and nothing that its caller chose is stored', async () => {
   const dataDir = await makeDataDir()
   const own = {
     idempotencyKey: 'key-of-ann',
@@ -120,7 +120,7 @@ test('the key of a forgotten job still names it, for the same input only, and no
     expect(JSON.stringify(await database.query(`select * from ${table}`)), table).not.toMatch(/of-ann|ann\.jpg/)
   }
 
-  // With a new secret before the old one, as it is rotated.
+  // A rotation puts the new secret before the old one.
   await first.app.close()
   await expectSame(await openWith('127.0.0.9:4444', dataDir, { GATEWAY_SECRET: `a newer secret of ours,${SECRET}` }))
 })

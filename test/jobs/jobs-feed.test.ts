@@ -16,7 +16,7 @@ interface WatchOptions {
   readonly after?: string | null
 }
 
-/** An open feed of all jobs of a viewer, closed after the test. */
+/** Opens a feed of all jobs of a viewer, and closes it after the test. */
 function openFeed(lifecycle: Lifecycle, { viewer = OWNER, filter = {}, after = null }: WatchOptions = {}) {
   const { store, bus, clock } = lifecycle
   const notified = { times: 0 }
@@ -68,7 +68,7 @@ describe('a feed without a cursor', () => {
     expect(last).toMatchObject({ kind: 'CHANGE', job: { status: failed.status, version: failed.version } })
   })
 
-  test('gives a snapshot of more jobs than one page holds completely, each job once', async () => {
+  test('gives each job once in a snapshot of more than one page', async () => {
     const lifecycle = await openLifecycle()
     const ids = Array.from({ length: 205 }, (_unused, n) => `job_${n}`)
     for (const id of ids) await lifecycle.create(id)
@@ -83,7 +83,7 @@ describe('a feed without a cursor', () => {
 })
 
 describe('a feed from a cursor', () => {
-  test('gives the jobs that changed after it, each once and as it is now, then CAUGHT_UP', async () => {
+  test('gives each job that changed after it once, in its current state, then CAUGHT_UP', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.create('job_1')
     const [, caughtUp] = await openFeed(lifecycle).readAll()
@@ -102,7 +102,7 @@ describe('a feed from a cursor', () => {
     expect(events[0]?.job).toMatchObject({ id: 'job_1', status: 'FAILED' })
   })
 
-  test('repeats nothing if it goes on from any event that it gave', async () => {
+  test('repeats nothing if it continues from the cursor of any earlier event', async () => {
     const lifecycle = await openLifecycle()
     for (const id of ['job_1', 'job_2', 'job_3']) await lifecycle.createOnQueue(id)
     const events = await openFeed(lifecycle, { after: writeCursor(0, lifecycle.clock.now()) }).readAll()
@@ -116,7 +116,7 @@ describe('a feed from a cursor', () => {
     ['is older than a day', (now) => writeCursor(1, now - DAY_MS)],
     ['is ahead of the store', (now) => writeCursor(99, now)],
   ])(
-    'begins with a snapshot, and says at its first event that there is a gap, if the cursor %s',
+    'begins with a snapshot, and marks the gap on its first event, if the cursor %s',
     async (_what, toCursor) => {
       const lifecycle = await openLifecycle()
       await lifecycle.create('job_1')
@@ -137,12 +137,12 @@ describe('a feed from a cursor', () => {
 })
 
 describe('the cursor of a feed', () => {
-  test('is read back as it was written', () => {
+  test('is parsed back to the same value', () => {
     expect(parseCursor(writeCursor(17, 1_700_000_000_000))).toEqual({ sequence: 17, at: 1_700_000_000_000 })
   })
 
   test.each(['', 'x', Buffer.from('17').toString('base64url'), Buffer.from('-1 2').toString('base64url')])(
-    'is refused with INVALID_INPUT if it is not one: %j',
+    'is refused with INVALID_INPUT if it is malformed: %j',
     (text) => {
       expect(() => parseCursor(text)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
     },
@@ -150,7 +150,7 @@ describe('the cursor of a feed', () => {
 })
 
 describe('a feed of all jobs', () => {
-  test('gives no job of another tenant, and no job that its watch token is not for', async () => {
+  test('gives no job of another tenant, and no job that its watch token does not name', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.create('job_1')
     await lifecycle.create('job_2')
@@ -172,7 +172,7 @@ describe('a feed of all jobs', () => {
     expect(brief(await readAll())).toEqual(['CHANGE job_4'])
   })
 
-  test('gives a KEEPALIVE after a repeat is asked for, unless there is a change to give', async () => {
+  test('gives a KEEPALIVE after a repeat is requested, unless a job has changed', async () => {
     const lifecycle = await openLifecycle()
     const { feed, readAll } = openFeed(lifecycle)
     await readAll()

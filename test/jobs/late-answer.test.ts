@@ -1,4 +1,4 @@
-/** Answers to a submit that come after the gateway has stopped waiting for them. */
+/** Answers to a submit that arrive after the gateway has stopped waiting for them. */
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../support/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'
@@ -22,7 +22,7 @@ const readJob = async ({ graphql }: TestApp) =>
 const usageOf = async ({ graphql }: TestApp) =>
   (await graphql('{ swapUsage { quotaSpent quotaUncertain quotaRemaining } }')).data.swapUsage
 
-/** A submit whose answer is held back until the job has the status. */
+/** Creates a job whose submit is answered only once the job has `status`. */
 async function refuseAfter(status: string, answer: Answer, settings: Record<string, string>) {
   const gateway = await openTestApp({
     clock: createFastClock(40),
@@ -36,7 +36,7 @@ async function refuseAfter(status: string, answer: Answer, settings: Record<stri
 }
 
 test.each(REFUSALS)(
-  'a sure refusal ($status) that comes when the job is UNCONFIRMED fails it, and releases its quota',
+  'a sure refusal ($status) of an UNCONFIRMED job fails it, and releases its quota',
   async (answer) => {
     const gateway = await refuseAfter('UNCONFIRMED', answer, { UNCONFIRMED_DEADLINE_S: '100000' })
     const job = await until(async () => {
@@ -50,14 +50,14 @@ test.each(REFUSALS)(
   },
 )
 
-test('a sure refusal that comes when the job is LOST leaves it LOST, and releases its quota', async () => {
+test('a sure refusal of a LOST job leaves it LOST, and releases its quota', async () => {
   const refusal = { status: 402, body: '{"status":"FAILED","message":"quota"}' }
   const gateway = await refuseAfter('LOST', refusal, { UNCONFIRMED_DEADLINE_S: '10' })
   await until(async () => (await usageOf(gateway)).quotaUncertain === 0)
   expect(await readJob(gateway)).toMatchObject({ status: 'LOST', charge: { state: 'NOT_CHARGED', quota: null } })
 })
 
-test('a hook that comes when the job is LOST leaves it LOST, and settles its charge', async () => {
+test('a hook for a LOST job leaves it LOST, and settles its charge', async () => {
   const gateway = await openTestApp({ clock: createFastClock(40), settings: { UNCONFIRMED_DEADLINE_S: '10' } })
   const { upstream } = gateway
   upstream.planSubmits({ kind: 'acceptAndReset' })
@@ -71,7 +71,7 @@ test('a hook that comes when the job is LOST leaves it LOST, and settles its cha
   expect(await readJob(gateway)).toMatchObject({ status: 'LOST', charge: { state: 'CHARGED', quota: 3 } })
 })
 
-test('a job that its hook brought, and that failed upstream, was never on the queue by its timeline', async () => {
+test('the timeline of a job whose id came from its hook, and that failed upstream, has no ON_QUEUE', async () => {
   const gateway = await openTestApp({ clock: createFastClock(20) })
   gateway.upstream.planSubmits({ kind: 'acceptAndReset' })
   await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })

@@ -9,7 +9,7 @@ import {
 import { openLifecycle } from '../support/lifecycle.ts'
 import { viewerOf } from '../support/viewer.ts'
 
-/** Lists of a tenant with `count` jobs: job_0 is the oldest. */
+/** Opens the lists of a tenant with `count` jobs; job_0 is the oldest. */
 async function openLists(count: number, viewer = viewerOf('a')) {
   const lifecycle = await openLifecycle()
   for (let n = 0; n < count; n += 1) {
@@ -28,7 +28,7 @@ async function openLists(count: number, viewer = viewerOf('a')) {
 }
 
 describe('a page of jobs', () => {
-  test('has twenty jobs, the newest first, unless another size is asked for', async () => {
+  test('has twenty jobs by default, the newest first', async () => {
     const { list } = await openLists(DEFAULT_PAGE + 1)
     const [ids, hasPrevious, hasNext] = await list({})
     expect([ids.length, ids[0], hasPrevious, hasNext]).toEqual([DEFAULT_PAGE, DEFAULT_PAGE, false, true])
@@ -54,13 +54,13 @@ describe('a page of jobs', () => {
     await expect(list(page)).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining(message) })
   })
 
-  test('is empty for a filter with a text that no database holds, without asking the database', async () => {
+  test('is empty, without a database query, for a filter with a text that no database can hold', async () => {
     const { listJobs, viewer } = await openLists(1)
     const page = await listJobs(viewer, { tags: ['a\0b'] }, {})
     expect([page.jobs, await page.count()]).toEqual([[], 0])
   })
 
-  test('lists only the jobs that a watch token names, whatever ids the filter asks for', async () => {
+  test('has only the jobs that the watch token names, whatever ids the filter has', async () => {
     const { list } = await openLists(3, viewerOf('a', { jobIds: ['job_1'] }))
     expect(await list({})).toEqual([[1], false, false])
     expect(await list({}, { ids: ['job_0', 'job_1'] })).toEqual([[1], false, false])

@@ -1,4 +1,4 @@
-/** A connection to PostgreSQL that is lost while a COMMIT is under way: the gateway finds out what became of it. */
+/** A connection to PostgreSQL is lost during a COMMIT: the gateway finds out whether the COMMIT was applied. */
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../support/generated.ts'
 import type { Clock } from '../../src/lib/time/clock.ts'
@@ -11,7 +11,7 @@ import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
-/** The statement as the protocol ends it; `synchronous_commit` of a new connection is not meant. */
+/** The protocol ends a statement with NUL; so `synchronous_commit` of a new connection does not match. */
 const lostCommit = (when: 'before' | 'after', thenRefuses = false): WireFault => ({
   kind: 'resetAt',
   text: 'commit\0',
@@ -35,7 +35,7 @@ const listJobs = async ({ graphql }: TestApp) =>
     .nodes
 
 test.runIf(isOnPostgres).each(['before', 'after'] as const)(
-  'a swap whose commit loses its connection %s it arrives is recorded and sent once',
+  'a swap is recorded and sent once if the connection is lost %s its COMMIT arrives',
   async (when) => {
     const { gateway, wire } = await openThroughWire()
     await wire.fail(lostCommit(when))
@@ -51,7 +51,7 @@ test.runIf(isOnPostgres).each([
   { key: null, status: 'FAILED', submits: 0 },
   { key: 'one', status: 'ON_QUEUE', submits: 1 },
 ])(
-  'a swap whose commit is in doubt for long is $status once the database is back (idempotency key: $key)',
+  'a swap whose commit is in doubt for a long time is $status once the database is back (idempotency key: $key)',
   async ({ key, status, submits }) => {
     const { gateway, wire } = await openThroughWire()
     await wire.fail(lostCommit('after', true))
@@ -71,14 +71,14 @@ test.runIf(isOnPostgres).each([
 )
 
 test.runIf(isOnPostgres)(
-  'a swap whose commit is in doubt for longer than its lease is sent, and never taken for sent before that',
+  'a swap whose commit is in doubt for longer than its lease is sent, and does not count as sent before',
   async () => {
     let letFollow = () => {}
     const followed = new Promise<void>((resolve) => {
       letFollow = resolve
     })
     const fast = createFastClock(20)
-    // The swap is followed up once the reconciler has seen it.
+    // The gateway resolves the doubt only after the reconciler has handled the job.
     const delay: Clock['delay'] = async (ms, signal) => (ms === 1_000 ? followed : fast.delay(ms, signal))
     const { gateway, wire, dataDir } = await openThroughWire({ ...fast, delay })
     closeAfterTest(() => letFollow())
@@ -101,7 +101,7 @@ test.runIf(isOnPostgres)(
 )
 
 test.runIf(isOnPostgres).each(['before', 'after'] as const)(
-  'a waiting swap whose claim is in doubt for long (connection lost %s the COMMIT arrives) is sent once the database is back',
+  'a waiting swap whose claim is in doubt (connection lost %s the COMMIT arrives) is sent once the database is back',
   async (when) => {
     const { gateway, wire } = await openThroughWire()
     const { upstream, events } = gateway

@@ -12,7 +12,7 @@ const create = async ({ graphql }: TestApp, clientReference: string) => {
   return data.createSwap
 }
 
-test('no more jobs are at the upstream than MAX_IN_FLIGHT says; the others wait their turn, the oldest first', async () => {
+test('at most MAX_IN_FLIGHT jobs are at the upstream; the others wait and are submitted oldest first', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '2' } })
   const made = []
   for (let n = 0; n < 5; n += 1) made.push(await create(gateway, `n${n}`))
@@ -34,26 +34,26 @@ test('no more jobs are at the upstream than MAX_IN_FLIGHT says; the others wait 
   expect(order.slice(0, 4)).toEqual(['n0', 'n1', 'n2', 'n3'])
 })
 
-test('a burst of new swaps submits no more than MAX_IN_FLIGHT', async () => {
+test('a burst of new swaps submits at most MAX_IN_FLIGHT', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '3' } })
   const made = await Promise.all(Array.from({ length: 40 }, (_unused, n) => create(gateway, `n${n}`)))
   expect(made.filter(({ job }) => job.status === 'ON_QUEUE')).toHaveLength(3)
   expect(gateway.upstream.accepted).toHaveLength(3)
 })
 
-test('swaps wait while the upstream is down, and are submitted when it is back', async () => {
+test('swaps wait while the upstream is down, and are submitted once it is back', async () => {
   const gateway = await openTestApp({ clock: createFastClock(20), settings: { MAX_IN_FLIGHT: '50' } })
   const down = { kind: 'answer', status: 503, body: '<html>' } as const
   gateway.upstream.planSubmits(...Array.from({ length: 5 }, () => down))
   for (let n = 0; n < 5; n += 1) expect((await create(gateway, `lost${n}`)).job.status).toBe('UNCONFIRMED')
-  // Five answers in a row were lost: the next swaps are not sent into the outage.
+  // Five lost answers in a row open the circuit breaker: the next swaps are not sent.
   const waiting = [await create(gateway, 'w1'), await create(gateway, 'w2')]
   expect(waiting.map(({ job }) => job.status)).toEqual(['PENDING', 'PENDING'])
   await until(() => gateway.upstream.accepted.length === 2)
   expect(gateway.upstream.submits).toBe(7)
 })
 
-test('all jobs together keep to FETCH_PER_SECOND', async () => {
+test('the fetches of all jobs together stay within FETCH_PER_SECOND', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '30', FETCH_PER_SECOND: '5' } })
   const made = await Promise.all(Array.from({ length: 20 }, (_unused, n) => create(gateway, `n${n}`)))
   const fields = made.map(({ job }, n) => `a${n}: swapJob(id: "${job.id}") { status }`).join(' ')
@@ -67,7 +67,7 @@ const asTenant = (key: string) => ({ authorization: `Bearer ${key}` })
 const BATCH =
   'mutation ($items: [CreateSwapInput!]!) { createSwapBatch(input: { items: $items }) { ... on CreateSwapBatchSuccess { items { kind: __typename } } } }'
 
-/** @returns how many of a hundred swaps found a place. */
+/** @returns how many of a hundred swaps were recorded. */
 async function createHundred({ graphql }: TestApp, headers: Record<string, string>): Promise<number> {
   const items = Array.from({ length: 100 }, () => INPUT)
   const { data, errors } = await graphql(BATCH, { items }, headers)
@@ -76,7 +76,7 @@ async function createHundred({ graphql }: TestApp, headers: Record<string, strin
   return kinds.filter((kind: string) => kind === 'CreateSwapSuccess').length
 }
 
-test('a swap of another tenant is submitted next, however many one tenant has queued before it', async () => {
+test('a swap of another tenant is submitted next, however many swaps one tenant has queued before', async () => {
   const settings = { MAX_IN_FLIGHT: '2', API_KEYS: `many:${digest('key-of-many')},few:${digest('key-of-few')}` }
   const gateway = await openTestApp({ settings })
   expect(await createHundred(gateway, asTenant('key-of-many'))).toBe(100)
@@ -90,13 +90,13 @@ test('a swap of another tenant is submitted next, however many one tenant has qu
   expect(next.targetImage).toBe('https://example.com/of-few.jpg')
 })
 
-test('one of several tenants may fill half of the waiting room, and the only tenant all of it', async () => {
+test('one of several tenants may have half of the waiting jobs, and the only tenant all of them', async () => {
   const settings = { MAX_IN_FLIGHT: '1' }
   const several = await openTestApp({
     settings: { ...settings, API_KEYS: `a:${digest('key-of-a')},b:${digest('key-of-b')}` },
   })
   for (let n = 0; n < 5; n += 1) await createHundred(several, asTenant('key-of-a'))
-  // One is at the upstream.
+  // One job is at the upstream.
   expect(await createHundred(several, asTenant('key-of-a'))).toBe(1)
   expect(await createHundred(several, asTenant('key-of-b'))).toBe(100)
   const only = await openTestApp({ settings: { ...settings, API_KEYS: `a:${digest('key-of-a')}` } })

@@ -4,7 +4,7 @@ import type { SwapJob } from '../../src/domain/swap-job.ts'
 import { type Lifecycle, openLifecycle } from '../support/lifecycle.ts'
 import { viewerOf } from '../support/viewer.ts'
 
-/** Reads jobs for one request, and lists those that were looked up upstream. */
+/** Opens the reads of one request, and records the jobs that they fetch upstream. */
 function openReading({ store }: Lifecycle, viewer = viewerOf('a')) {
   const refreshed: string[] = []
   const refresh = async (job: SwapJob) => {
@@ -16,7 +16,7 @@ function openReading({ store }: Lifecycle, viewer = viewerOf('a')) {
 
 const idsOf = (jobs: readonly (SwapJob | null)[]) => jobs.map((job) => job?.id ?? null)
 
-test('jobs are read in the order asked for, by gateway id or upstream id, with null for any that is not visible', async () => {
+test('jobs are returned in the order of the given gateway or upstream ids, with null for each that is not visible', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.createOnQueue('job_1')
   await lifecycle.createOnQueue('job_2')
@@ -26,13 +26,13 @@ test('jobs are read in the order asked for, by gateway id or upstream id, with n
   expect(idsOf(await readJobs(ids))).toEqual(['job_2', null, 'job_1', null, null])
 })
 
-test('an id that no database holds reads nothing from the database', async () => {
+test('an id that no database can hold causes no database query', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.engine.db.destroy()
   expect(await openReading(lifecycle).readJobs(['a\0b'])).toEqual([null])
 })
 
-test('only jobs that the upstream has and has not finished are looked up there', async () => {
+test('only unfinished jobs with an upstream id are fetched upstream', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.create('job_waiting')
   await lifecycle.createUnconfirmed('job_unconfirmed')
@@ -45,7 +45,7 @@ test('only jobs that the upstream has and has not finished are looked up there',
   expect(refreshed).toEqual(['job_queued'])
 })
 
-test('one request looks up at most twenty jobs upstream, over all its reads', async () => {
+test('one request fetches at most twenty jobs upstream, over all its reads', async () => {
   const lifecycle = await openLifecycle()
   const ids = Array.from({ length: MAX_FETCHES_PER_REQUEST + 2 }, (_unused, n) => `job_${n}`)
   for (const id of ids) await lifecycle.createOnQueue(id)
@@ -55,7 +55,7 @@ test('one request looks up at most twenty jobs upstream, over all its reads', as
   expect(refreshed).toHaveLength(MAX_FETCHES_PER_REQUEST)
 })
 
-test('a watch token reads the jobs that it names only', async () => {
+test('a watch token reads only the jobs that it names', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.create('job_1')
   await lifecycle.create('job_2')

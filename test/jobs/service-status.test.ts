@@ -19,7 +19,7 @@ function createStatus(
   return createServiceStatus({ store: { ...store, ...over.store }, breaker, room: ROOM, budget, clock })
 }
 
-/** A job that the upstream had for `tookMs`, and that ended in SUCCESS just now. */
+/** Creates a job that took `tookMs` upstream and has just ended in SUCCESS. */
 async function createDone(lifecycle: Lifecycle, id: string, tookMs: number, source: ObservationSource = 'HOOK') {
   const job = await lifecycle.createOnQueue(id)
   lifecycle.clock.advance(tookMs)
@@ -29,12 +29,12 @@ async function createDone(lifecycle: Lifecycle, id: string, tookMs: number, sour
 }
 
 describe('the service', () => {
-  test('says nothing of durations and calls hooks healthy before any job has ended', async () => {
+  test('reports no durations and healthy hooks before any job has ended', async () => {
     const status = createStatus(await openLifecycle())
     expect(await status.read()).toEqual({ accepting: true, typicalMs: null, slowMs: null, hooksHealthy: true })
   })
 
-  test('gives the median and the ninetieth percentile of the jobs that ended within an hour', async () => {
+  test('reports the median and the ninetieth percentile of the jobs that ended within an hour', async () => {
     const lifecycle = await openLifecycle()
     await createDone(lifecycle, 'job_old', 50_000)
     lifecycle.clock.advance(HOUR_MS)
@@ -45,7 +45,7 @@ describe('the service', () => {
   test.each([
     [2, 2, true],
     [1, 2, false],
-  ])('with %i ends told by hooks and %i by polls calls hooks healthy: %s', async (byHook, byPoll, hooksHealthy) => {
+  ])('with %i jobs ended by hooks and %i by polls reports healthy hooks: %s', async (byHook, byPoll, hooksHealthy) => {
     const lifecycle = await openLifecycle()
     for (let n = 0; n < byHook; n += 1) await createDone(lifecycle, `job_h${n}`, 1)
     for (let n = 0; n < byPoll; n += 1) await createDone(lifecycle, `job_p${n}`, 1, 'RECONCILER')
@@ -77,7 +77,7 @@ describe('the service', () => {
     expect((await createStatus(lifecycle).read()).accepting).toBe(false)
   })
 
-  test('accepts nothing while as many jobs wait as there is room for', async () => {
+  test('accepts nothing while as many jobs wait as may wait', async () => {
     const lifecycle = await openLifecycle()
     const status = createStatus(lifecycle)
     for (let n = 1; n < ROOM.maxWaiting; n += 1) await lifecycle.create(`job_${n}`)
@@ -93,7 +93,7 @@ describe('the progress of a job', () => {
     expect(await createStatus(lifecycle).estimate(await createDone(lifecycle, 'job_1', 1))).toBeNull()
   })
 
-  test('counts the jobs that would be submitted before it while it waits, and the rounds they take', async () => {
+  test('counts, while it waits, the jobs that will be submitted before it and the rounds they take', async () => {
     const lifecycle = await openLifecycle()
     await createDone(lifecycle, 'job_done', 10_000)
     const waiting = []
@@ -104,7 +104,7 @@ describe('the progress of a job', () => {
     const status = createStatus(lifecycle)
     const now = lifecycle.clock.now()
     const estimates = await Promise.all(waiting.map(async (job) => status.estimate(job)))
-    // Two go at a time.
+    // MAX_IN_FLIGHT is two.
     expect(estimates.map((one) => [one?.ahead, (one?.medianDoneAt ?? 0) - now])).toEqual([
       [0, 10_000],
       [1, 10_000],
@@ -113,7 +113,7 @@ describe('the progress of a job', () => {
     ])
   })
 
-  test('says that a job is overdue when it takes longer than nine of ten', async () => {
+  test('is overdue if the job takes longer than the ninetieth percentile', async () => {
     const lifecycle = await openLifecycle()
     await createDone(lifecycle, 'job_done', 10_000)
     const job = await lifecycle.createOnQueue('job_1')
@@ -129,7 +129,7 @@ describe('the progress of a job', () => {
 })
 
 describe('the usage of a tenant', () => {
-  test('sums charges, reserves three units for each unknown one, and says what is left of the quota', async () => {
+  test('sums charges, reserves three units for each unknown one, and gives the rest of the quota', async () => {
     const lifecycle = await openLifecycle()
     await createDone(lifecycle, 'job_1', 1)
     await lifecycle.createOnQueue('job_2')
@@ -143,7 +143,7 @@ describe('the usage of a tenant', () => {
     ])
   })
 
-  test('has nothing left of its quota rather than less than nothing', async () => {
+  test('never has less than zero units left', async () => {
     const lifecycle = await openLifecycle()
     await createDone(lifecycle, 'job_1', 1)
     const status = createStatus(lifecycle, { budget: { quotaPerDay: 3 } })
@@ -153,12 +153,12 @@ describe('the usage of a tenant', () => {
   test.each<[string, number, Partial<TenantBudgetOptions>]>([
     ['there is no quota', HOUR_MS, {}],
     ['the window is longer than a day', DAY_MS + 1, { quotaPerDay: 20 }],
-  ])('does not say what is left if %s', async (_what, windowMs, budget) => {
+  ])('does not give the rest of the quota if %s', async (_what, windowMs, budget) => {
     const status = createStatus(await openLifecycle(), { budget })
     expect((await status.readUsage(viewerOf('a'), windowMs)).remaining).toBeNull()
   })
 
-  test('begins with a quarter of an hour, at or before the window does', async () => {
+  test('begins at a full quarter of an hour, at or before the start of the window', async () => {
     const lifecycle = await openLifecycle()
     const { from, to } = await createStatus(lifecycle).readUsage(viewerOf('a'), HOUR_MS)
     expect(to).toBe(lifecycle.clock.now())

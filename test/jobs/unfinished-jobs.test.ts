@@ -1,4 +1,4 @@
-/** What becomes of unfinished jobs when hooks are lost, a process stops, or the upstream does not answer. */
+/** Unfinished jobs if hooks are lost, a process stops, or the upstream does not answer. */
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../support/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'
@@ -23,7 +23,7 @@ async function createJob(gateway: TestApp) {
   return String(data.createSwap.job.id)
 }
 
-/** Asks for the job until it is finished. */
+/** Queries the job until it is done. */
 const watchToEnd = async ({ graphql }: TestApp, id: string) =>
   until(async () => {
     const { data } = await graphql(
@@ -39,10 +39,10 @@ const finish = (gateway: TestApp, n = 0) => {
   return job
 }
 
-/** 30 seconds pass in one. */
+/** Options for a clock that runs 30 times as fast as the wall clock. */
 const fast = (): TestAppOptions => ({ clock: createFastClock(30) })
 
-test('a job that is done upstream is done here by polls alone if every hook is lost', async () => {
+test('polls alone finish a job if every hook is lost', async () => {
   const gateway = await openTestApp(fast())
   await createJob(gateway)
   finish(gateway)
@@ -52,7 +52,7 @@ test('a job that is done upstream is done here by polls alone if every hook is l
   expect(gateway.events.filter(({ name }) => name === 'jobMoved')).toHaveLength(2)
 })
 
-test('unfinished jobs continue after a restart with everything that the first process stored', async () => {
+test('unfinished jobs continue after a restart with all stored data', async () => {
   const dataDir = await makeDataDir()
   const upstream = await openFakeUpstream()
   closeAfterTest(() => upstream.close())
@@ -66,7 +66,7 @@ test('unfinished jobs continue after a restart with everything that the first pr
   expect(upstream.submits).toBe(1)
 })
 
-test('a submit that takes longer than its lease is not given up while its process lives', async () => {
+test('a submit that takes longer than its lease is not abandoned while its process lives', async () => {
   const options = fast()
   const gateway = await openTestApp(options)
   gateway.upstream.planSubmits({ kind: 'acceptAfter', until: async () => options.clock?.delay(25_000) })
@@ -76,7 +76,7 @@ test('a submit that takes longer than its lease is not given up while its proces
   expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
 })
 
-test('a process that stood still for longer than a lease does not give up its own submit', async () => {
+test('a process that was paused for longer than a lease does not abandon its own submit', async () => {
   const clock = createFastClock(10)
   let [aheadMs, sweeps] = [0, 0]
   const gateway = await openTestApp({
@@ -94,7 +94,7 @@ test('a process that stood still for longer than a lease does not give up its ow
   await until(() => gateway.upstream.accepted[0])
   const sweptBefore = sweeps
   aheadMs = 15_000
-  // Before the lease is renewed, which is every 4 s.
+  // Three sweeps take less than the 4 s after which the lease is renewed.
   await until(() => sweeps >= sweptBefore + 3)
   finish(gateway)
   release()
@@ -102,15 +102,15 @@ test('a process that stood still for longer than a lease does not give up its ow
   expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
 })
 
-// The embedded database has one process at a time; the fault scenarios kill it in the middle of a submit.
+// The embedded database allows one process at a time; there the fault scenarios cover a kill during a submit.
 test.runIf(isOnPostgres)(
-  'a submit whose process died is not sent again: it is UNCONFIRMED, until its hook or its deadline',
+  'a submit whose process died is never retried: its job is UNCONFIRMED until a hook or its deadline',
   async () => {
     const dataDir = await makeDataDir()
     const upstream = await openFakeUpstream()
     closeAfterTest(() => upstream.close())
     const release = holdSubmit(upstream)
-    // The first process is left in the middle of its submit, as one that hangs would be.
+    // The first process hangs in the middle of its submit.
     const first = await openTestApp({ dataDir, upstream })
     const creating = createJob(first).catch(() => '')
     const accepted = await until(() => upstream.accepted[0])
@@ -135,7 +135,7 @@ test.runIf(isOnPostgres)(
   },
 )
 
-test('a shutdown does not wait for fetches that wait for their turn, and makes none of them', async () => {
+test('a shutdown drops fetches that wait for the rate limiter', async () => {
   const gateway = await openTestApp({ settings: { FETCH_PER_SECOND: '0.001' } })
   for (let n = 0; n < 3; n += 1) await createJob(gateway)
   const fetches = () => gateway.upstream.accepted.reduce((sum, job) => sum + job.fetches, 0)
@@ -147,7 +147,7 @@ test('a shutdown does not wait for fetches that wait for their turn, and makes n
   expect(gateway.events.filter(({ name }) => name === 'backgroundFailed')).toEqual([])
 })
 
-test('a job that the upstream never finishes is LOST at its deadline, its charge unknown', async () => {
+test('a job that the upstream never finishes is LOST at its deadline, with an unknown charge', async () => {
   const gateway = await openTestApp({ ...fast(), settings: { ON_QUEUE_DEADLINE_S: '20' } })
   const job = await watchToEnd(gateway, await createJob(gateway))
   expect(job).toMatchObject({ status: 'LOST', failure: { code: 'NO_OUTCOME' }, charge: { state: 'UNKNOWN' } })
@@ -160,7 +160,7 @@ test('a submit that is never confirmed is LOST at its deadline', async () => {
   expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'UNCONFIRMED', 'LOST'])
 })
 
-test('a swap that finds no room for as long as it may wait fails, unsent and not charged', async () => {
+test('a swap that the upstream cannot take before its deadline fails, not submitted and not charged', async () => {
   const gateway = await openTestApp({ ...fast(), settings: { SUBMIT_BEFORE_S: '15' } })
   const full = { kind: 'answer', status: 429, body: '{"status":"FAILED"}' } as const
   gateway.upstream.planSubmits(...Array.from({ length: 50 }, () => full))
@@ -169,7 +169,7 @@ test('a swap that finds no room for as long as it may wait fails, unsent and not
   expect(gateway.upstream.accepted).toHaveLength(0)
 })
 
-test('a swap is submitted later if the upstream is down at first', async () => {
+test('a swap is submitted later if the upstream is busy at first', async () => {
   const gateway = await openTestApp(fast())
   gateway.upstream.planSubmits({ kind: 'answer', status: 499, body: '' }, { kind: 'answer', status: 429, body: '' })
   const id = await createJob(gateway)
@@ -178,11 +178,11 @@ test('a swap is submitted later if the upstream is down at first', async () => {
   expect((await watchToEnd(gateway, id)).status).toBe('SUCCESS')
 })
 
-test('a job whose schedule has grown long is looked at soon once somebody watches it', async () => {
+test('a job with a long delay between polls is polled soon once a caller watches it', async () => {
   const gateway = await openTestApp(fast())
   const id = await createJob(gateway)
   const job = gateway.upstream.accepted[0]
-  // After five scheduled fetches the next is 21 s away, and then 34 s.
+  // After five scheduled fetches the next delays are 21 s and 34 s.
   await until(() => job?.fetches === 5)
   finish(gateway)
   const events: string[] = []

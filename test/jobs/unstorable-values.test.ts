@@ -1,4 +1,4 @@
-/** Values that one of the databases rejects, from the upstream and from callers. */
+/** Values of the upstream and of callers that one of the databases rejects. */
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../support/generated.ts'
 import { type AcceptedJob, toDocument } from '../support/fake-upstream.ts'
@@ -18,7 +18,7 @@ test.each([
   ['a quota of 2^53', { quota: '9007199254740992' }],
   ['NUL in a link', { discordImage: 'https://discord.example.com/\0' }],
   ['half a surrogate pair in a link', { discordImage: 'https://discord.example.com/\ud800' }],
-])('a result with %s lands, and the usage can be read', async (_name, over) => {
+])('a result with %s is stored, and the usage can be read', async (_name, over) => {
   const gateway = await openTestApp({ clock: createFastClock(20) })
   await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
   const [job] = gateway.upstream.accepted
@@ -32,7 +32,7 @@ test.each([
   expect(await read()).toMatchObject({ swapJobs: { nodes: [{ charge: { state: 'CHARGED' } }] } })
 })
 
-test('NUL in a status is dropped: the schedule goes on to the result', async () => {
+test('NUL in a status is dropped, and polling continues until the result', async () => {
   const gateway = await openTestApp({ clock: createFastClock(20) })
   const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
   const { id } = data.createSwap.job
@@ -46,7 +46,7 @@ test('NUL in a status is dropped: the schedule goes on to the result', async () 
   await until(async () => (await read()).status === 'SUCCESS')
 })
 
-test('an id with NUL is no id: a hook with it changes nothing, a submit answered with it is UNCONFIRMED', async () => {
+test('an upstream id with NUL is ignored: a hook with it changes nothing, a submit answered with it is UNCONFIRMED', async () => {
   const gateway = await openTestApp()
   const body = JSON.stringify({ status: 'SUCCESS', message: '', data: { jobId: 'SWAP\0FACE' } })
   gateway.upstream.planSubmits({ kind: 'acceptAndAnswer', status: 200, body })
@@ -67,7 +67,7 @@ test('an id with NUL is no id: a hook with it changes nothing, a submit answered
 const UNSTORABLE = ['job_\0', 'job_\ud800', '\udc00']
 
 test.each(UNSTORABLE)(
-  'an id that no database holds (%j) is unknown everywhere, never an unexpected error',
+  'an id that no database can hold (%j) is unknown everywhere, and never an unexpected error',
   async (id) => {
     const { graphql } = await openTestApp()
     const { data, errors } = await graphql(
@@ -132,7 +132,7 @@ test.each(UNSTORABLE)(
   },
 )
 
-test.each(UNSTORABLE)('an input that no database holds (%j) is refused with its path', async (text) => {
+test.each(UNSTORABLE)('an input that no database can hold (%j) is refused with its path', async (text) => {
   const { graphql, upstream } = await openTestApp()
   const create = async (over: object) =>
     (

@@ -13,7 +13,7 @@ function createWatcherOf({ store, bus, clock, stopping }: Lifecycle, over: Parti
   return createWatcher({ store, bus, clock, stopping, ...over })
 }
 
-/** One open feed of the job: closed after the test, and it counts how often it was notified. */
+/** Opens a feed of the job, counts its notifications, and closes it after the test. */
 async function openFeed(lifecycle: Lifecycle, id: string, watcher = createWatcherOf(lifecycle)) {
   const source = await watcher.watch(OWNER, id)
   if (!source) throw new Error('there is nothing to watch')
@@ -41,7 +41,7 @@ const finish = async ({ report }: Lifecycle, job: SwapJob) =>
   )
 
 describe('the feed of a job', () => {
-  test('gives the state now, each newer state, the final one, and is over then', async () => {
+  test('gives the current state and each newer one, and ends after the final one', async () => {
     const lifecycle = await openLifecycle()
     const claimed = await lifecycle.createClaimed('job_1')
     const { feed, notified } = await openFeed(lifecycle, 'job_1')
@@ -56,7 +56,7 @@ describe('the feed of a job', () => {
     expect(feed.isOver()).toBe(true)
   })
 
-  test('gives a slow reader the newest state only', async () => {
+  test('gives a slow reader only the newest state', async () => {
     const lifecycle = await openLifecycle()
     const claimed = await lifecycle.createClaimed('job_1')
     const { feed } = await openFeed(lifecycle, 'job_1')
@@ -86,7 +86,7 @@ describe('the feed of a job', () => {
     expect(feed.isOver() ? first : await feed.read()).toEqual(done)
   })
 
-  test('gives nothing for a wake-up that comes twice or without a change', async () => {
+  test('gives nothing for a duplicate wake-up, or for one without a change', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     const { feed, notified } = await openFeed(lifecycle, 'job_1')
@@ -97,7 +97,7 @@ describe('the feed of a job', () => {
     expect(await feed.read()).toBeNull()
   })
 
-  test('gives the same state once more after a repeat is asked for', async () => {
+  test('gives the same state once more after a repeat is requested', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     const { feed } = await openFeed(lifecycle, 'job_1')
@@ -117,7 +117,7 @@ describe('the feed of a job', () => {
     expect(lifecycle.bus.isWatched('job_1')).toBe(false)
   })
 
-  test('makes the next poll of the job come within ten seconds', async () => {
+  test('moves the next poll of the job to within ten seconds', async () => {
     const lifecycle = await openLifecycle()
     let job = await lifecycle.createOnQueue('job_1')
     const poll = { kind: 'unfinished', upstreamId: 'U-job_1', word: 'ON_QUEUE' } as const
@@ -128,7 +128,7 @@ describe('the feed of a job', () => {
     expect((await lifecycle.read('job_1')).wakeAt).toBe(lifecycle.clock.now() + 10_000)
   })
 
-  test('shares one read, and one object, with all feeds that one change notified', async () => {
+  test('shares one read and one object with all feeds that the same change notified', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     const reads: (readonly string[])[] = []
@@ -200,7 +200,7 @@ describe('waiting for the end of a job', () => {
     expect(await createWatcherOf(lifecycle).awaitDone(queued, LONG_MS)).toEqual(done)
   })
 
-  test('resolves to the job as it is when the gateway stops', async () => {
+  test('resolves to the current job when the gateway stops', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     const waiting = createWatcherOf(lifecycle).awaitDone(queued, LONG_MS)
@@ -209,13 +209,13 @@ describe('waiting for the end of a job', () => {
     expect(lifecycle.bus.isWatched('job_1')).toBe(false)
   })
 
-  test('resolves to the job as it is when the time is over', async () => {
+  test('resolves to the current job at the time-out', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     expect(await createWatcherOf(lifecycle, { clock: systemClock }).awaitDone(queued, 1)).toEqual(queued)
   })
 
-  test('reads nothing if there is no time to wait', async () => {
+  test('reads nothing if the time-out is zero', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     await lifecycle.engine.db.destroy()

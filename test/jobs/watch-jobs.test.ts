@@ -4,7 +4,7 @@ import { closeAfterTest } from '../support/close-after-test.ts'
 import { openLifecycle } from '../support/lifecycle.ts'
 import { viewerOf } from '../support/viewer.ts'
 
-test('subscribers that are up to date share one read and one event object for each change, within their tenant', async () => {
+test('subscribers of one tenant that are up to date share one read and one event object per change', async () => {
   const { store, bus, clock, create } = await openLifecycle()
   const reads: string[] = []
   const watchJobs = createWatchJobs({

@@ -12,19 +12,19 @@ function parse(address: string, { parse: read } = addresses) {
 }
 
 describe('the signed address of an image', () => {
-  test('leads back to the image, its view and its end', () => {
+  test('is parsed back to the image, its view and its expiry', () => {
     const address = addresses.addressOf(VIEW, ENDS_AT)
     expect(address).toMatch(new RegExp(`^https://gateway\\.example/images/${ID}\\.jpg\\?e=[0-9a-f]+&s=[\\w-]{22}$`))
     expect(parse(address)).toEqual({ view: VIEW, endsAt: ENDS_AT })
   })
 
-  test('rounds a width up to one of a few views, also when it is read', () => {
+  test('rounds a width up to one of a few view widths, also when it is parsed', () => {
     expect(parse(addresses.addressOf({ ...VIEW, width: 65 }, ENDS_AT))?.view.width).toBe(128)
     expect(parse(`https://gateway.example/images/${ID}.webp?w=65`)?.view.width).toBe(128)
     expect(parse(`https://gateway.example/images/${ID}.webp?w=4096`)?.view.width).toBe(4_096)
   })
 
-  test('has no end, as one without a signature has, when anything in it is changed', () => {
+  test('has no expiry if it is changed or unsigned', () => {
     const address = addresses.addressOf({ ...VIEW, width: 256 }, ENDS_AT)
     for (const [from, to] of [
       ['w=256', 'w=512'],
@@ -47,11 +47,11 @@ describe('the signed address of an image', () => {
     `/images/${ID}.jpg?w=4097`,
     `/images/${ID}.jpg?w=1e3`,
     `/image/${ID}.jpg`,
-  ])('is no address of ours if it reads %s', (path) => {
+  ])('is rejected if it is %s', (path) => {
     expect(parse(`https://gateway.example${path}`)).toBeNull()
   })
 
-  test('works after its secret was rotated, until that is removed', () => {
+  test('stays valid after its secret is rotated, until that secret is removed', () => {
     const address = addresses.addressOf(VIEW, ENDS_AT)
     const rotated = createImageAddresses('https://gateway.example', ['the-new-secret-here', 'the-old-secret-here'])
     const removed = createImageAddresses('https://gateway.example', ['the-new-secret-here'])
@@ -59,7 +59,7 @@ describe('the signed address of an image', () => {
     expect(parse(address, removed)?.endsAt).toBeNull()
   })
 
-  test('is the same whenever it is asked for within an hour, and lasts a day to 25 hours', () => {
+  test('is the same for all requests within an hour, and is valid for 24 to 25 hours', () => {
     const ends = [ENDS_AT, ENDS_AT + 600_000].map(imageAddressEndsAt)
     expect(ends[0]).toBe(ends[1])
     expect((ends[0] ?? 0) - ENDS_AT).toBeGreaterThanOrEqual(24 * 3_600_000)
@@ -67,7 +67,7 @@ describe('the signed address of an image', () => {
   })
 })
 
-test('the signed address of an upload is not that of an image, and the other way round', () => {
+test('the signed address of an upload is not valid for an image, nor that of an image for an upload', () => {
   const upload = new URL(addresses.uploadAddressOf(ID, ENDS_AT))
   expect(addresses.parseUpload(upload.pathname, upload.searchParams)).toEqual({ id: ID, endsAt: ENDS_AT })
   const image = new URL(addresses.addressOf(VIEW, ENDS_AT))

@@ -1,4 +1,4 @@
-/** Bytes and rows of images after things went wrong between the two. */
+/** Stored bytes and rows of images that disagree after a failure. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -35,7 +35,7 @@ async function openStage() {
   const source = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#abc' } })
     .jpeg()
     .toBuffer()
-  /** Puts the bytes of an image, and its row unless it is to be missing. */
+  /** Stores the bytes of an image, and its row if `hasRow`. */
   const put = async (id: string, hasRow: boolean): Promise<StoredImage> => {
     const facts = await library.putBytes(id, await codec.clean(source, 'UPLOAD', 'a'), sha256(source))
     const image: StoredImage = {
@@ -68,7 +68,7 @@ async function openStage() {
   }
 }
 
-test('blobs without a database row are deleted once they are old, and no others', async () => {
+test('only blobs without a database row are deleted, once they are old', async () => {
   const { library, put, keys, pass } = await openStage()
   const [a, b] = [await put('img_a', true), await put('img_b', false)]
   await library.sweepOrphans()
@@ -78,7 +78,7 @@ test('blobs without a database row are deleted once they are old, and no others'
   expect(await keys()).toEqual([`img_a/${a.sha256}`])
 })
 
-test('a purged image loses all its views, and its row says PURGED', async () => {
+test('purging an image deletes all its views, and sets its row to PURGED', async () => {
   const { images, library, put, keys } = await openStage()
   const [image, other] = [await put('img_a', true), await put('img_b', true)]
   for (const width of [10, 20]) {
@@ -116,7 +116,7 @@ test('an image of an earlier version is served from its old name', async () => {
   expect([again?.byteLength, await keys()]).toEqual([expect.any(Number), ['img_a/10.webp', 'img_a/original']])
 })
 
-test('a view that was not used for a day is deleted, and made again on demand', async () => {
+test('a view that was not used for a day is deleted, and created again on demand', async () => {
   const { library, put, keys, pass } = await openStage()
   const image = await put('img_a', true)
   const openView = async (width: number) =>
@@ -132,7 +132,7 @@ test('a view that was not used for a day is deleted, and made again on demand', 
   expect(await keys()).toContain('img_a/10.png')
 })
 
-test('two writers of one upload leave the bytes that the row names, and no others', async () => {
+test('after two writes of one upload only the bytes that the row names are stored', async () => {
   const { images, library, codec, source, clock, put, keys } = await openStage()
   const ready = await put('img_a', false)
   await library.discardBytes('img_a', ready.sha256 ?? '')
@@ -163,7 +163,7 @@ test('nothing is stored when the blob store has less free space than the reserve
   expect((await library.open(image, view))?.stream.destroy()).toBeDefined()
 })
 
-test('a new view is refused with 503 and a reason when the disk reserve is reached, and stored images are served', async () => {
+test('once the disk reserve is reached a new view is refused with 503 and a reason, and stored images are served', async () => {
   const { images, codec, clock, blobs, put, keys } = await openStage()
   const image = await put(createId('img', 0), true)
   const library = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })

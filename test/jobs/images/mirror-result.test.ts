@@ -39,7 +39,7 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
   const codec = createSharpCodec()
   const clock = createManualClock(ENDED_AT)
   const moveTo = (at: number) => clock.advance(at - clock.now())
-  /** Moves to a time and waits for the work that this starts, until it waits again. */
+  /** Moves the clock to a time, and waits until the work that becomes due is done. */
   const runTo = async (at: number) => {
     moveTo(at)
     await clock.untilPending()
@@ -52,7 +52,7 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
       throw error
     },
   }
-  /** Starts the process that makes copies; what it stands on stays. @returns what stops it. */
+  /** Starts the copying process; the store and the blobs outlive it. @returns a function that stops it. */
   const start = () => {
     const stopping = new AbortController()
     const background = createBackground((_what, error) => expect.unreachable(String(error)))
@@ -68,7 +68,7 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
     closeAfterTest(stop)
     return { mirror, stop }
   }
-  /** A job that ended, without a copy of its result. */
+  /** Creates a finished job without a copy of its result. */
   const endJob = async (id: string, tenant = 'a') => {
     const room = { maxInFlight: 100, maxWaiting: 100 }
     const made = await store.createJob(makeNewSwapJob(id, ENDED_AT - SECOND, { tenant }), room, LIMITS)
@@ -83,12 +83,12 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
   return { start, clock, moveTo, runTo, endJob, read, failures, host }
 }
 
-/** What is due is looked for this often. */
+/** The interval at which the process looks for due copies. */
 const SWEEP = 5 * SECOND
-/** The last moment before each retry, and the next sweep. */
+/** For each retry, the time at which it becomes due and the next sweep. */
 const MOMENTS = SCHEDULE.flatMap((after) => [after, after + SWEEP])
 
-test('a copy that cannot be made is retried on the documented schedule for a day, then the job says why', async () => {
+test('a failed copy is retried on the documented schedule for a day; then the job gives the reason', async () => {
   const { start, clock, runTo, endJob, read, failures, host } = await openStage((response) =>
     response.writeHead(503).end(),
   )
@@ -111,7 +111,7 @@ test('a copy that cannot be made is retried on the documented schedule for a day
   expect(host.requests).toHaveLength(1 + SCHEDULE.length)
 })
 
-test('a copy is made by the first retry after its host is back, whenever that is and whenever the gateway restarts', async () => {
+test('the first retry after the host is back makes the copy, whenever that is and whenever the gateway restarts', async () => {
   const image = await makeImage()
   await fc.assert(
     fc.asyncProperty(
@@ -134,7 +134,7 @@ test('a copy is made by the first retry after its host is back, whenever that is
           await runTo(ENDED_AT + after + SWEEP)
           expect((await read('job_1')).copyId !== null).toBe(n >= back)
         }
-        // A copy that was made is not made again.
+        // A finished copy is not repeated.
         const before = stage.host.requests.length
         await runTo(ENDED_AT + 25 * HOUR)
         expect(stage.host.requests).toHaveLength(before)
@@ -160,7 +160,7 @@ async function openHoldingHost(sizes: readonly number[]) {
   })
   const jobs: Awaited<ReturnType<typeof stage.endJob>>[] = []
   for (const n of sizes.keys()) jobs.push(await stage.endJob(String(n), n % 2 === 0 ? 'a' : 'b'))
-  /** Ends all responses that are held, until `isOver` says so. */
+  /** Ends all held responses repeatedly until `isOver` returns true. */
   const endAll = async (isOver: () => Promise<boolean> | boolean) =>
     until(async () => {
       for (const [response, size] of held) {
@@ -173,12 +173,12 @@ async function openHoldingHost(sizes: readonly number[]) {
   return { ...stage, jobs, most, held, endAll }
 }
 
-test('the bytes of all copies being made, at the end of a job or later, stay within one limit', async () => {
+test('the bytes of all copies in progress, at the end of a job or later, stay within one limit', async () => {
   const sizes = fc.sample(fc.integer({ min: 15_000_000, max: 20_000_000 }), 6)
   const { start, clock, moveTo, jobs, most, endAll, read } = await openHoldingHost(sizes)
   const { mirror } = start()
   await clock.untilPending()
-  // Half of them as they end; the others are retried.
+  // Half of the copies start when their jobs end; the other half are retries.
   for (const { job, links } of jobs.slice(0, 3)) void mirror.copySoon(job, links)
   moveTo(ENDED_AT + 20 * SECOND)
   await endAll(async () => {
@@ -188,7 +188,7 @@ test('the bytes of all copies being made, at the end of a job or later, stay wit
   expect(most.bytes).toBeLessThanOrEqual(PERMITS)
 })
 
-test('a copy counts with its announced length: small ones do not wait for each other as the largest do', async () => {
+test('a copy counts with its announced length, so that small copies do not wait for each other as the largest do', async () => {
   const { start, jobs, held, endAll } = await openHoldingHost(Array.from({ length: 8 }, () => 100_000))
   const { mirror } = start()
   const ids: (string | null)[] = []

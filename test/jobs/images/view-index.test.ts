@@ -4,7 +4,7 @@ import { ViewIndex } from '../../../src/jobs/images/view-index.ts'
 const LIMITS = { maxBytesPerTenant: 100, maxBytes: 250, maxAgeMs: 1_000 }
 const view = (byteLength: number, usedAt: number) => ({ byteLength, usedAt })
 
-test('the least recently used views of a tenant are evicted once it has too many bytes, down to nine tenths', () => {
+test('the least recently used views of a tenant over its limit are evicted, down to nine tenths of the limit', () => {
   const index = new ViewIndex(LIMITS)
   for (let n = 0; n < 10; n++) index.record('a', `v${n}`, view(10, n))
   index.record('b', 'w', view(100, 0))
@@ -34,7 +34,7 @@ test('a view that was not used for the longest time is evicted, whatever its siz
   expect(index.takeExcess(1_200)).toEqual(['old'])
 })
 
-test('no tenant, and not all together, keep more than their limits, in any order of uses', () => {
+test('views stay within the limit of each tenant and of all tenants together, in any order of uses', () => {
   const index = new ViewIndex(LIMITS)
   const remaining = new Map<string, number>()
   for (let n = 0; n < 3_000; n++) {

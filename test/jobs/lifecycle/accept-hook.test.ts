@@ -12,7 +12,7 @@ import { DOWN, succeeded, UNKNOWN_ID } from '../../support/upstream-port.ts'
 
 const hookAddresses = createHookAddresses('https://gateway.example', ['a-secret-of-some-length'])
 
-/** Takes hooks whose body is the id that they name. */
+/** Creates a hook endpoint for hooks whose body is the id that they name. */
 async function openHooks(
   lifecycle: Lifecycle,
   { dir, findJob }: { readonly dir?: string; readonly findJob?: JobStore['findJob'] } = {},
@@ -47,11 +47,11 @@ async function openHooks(
     telemetry,
     background,
     clock,
-    // The shortest pause: a quarter of a second between two looks.
+    // The shortest pause between two attempts is a quarter of a second.
     random: () => 0,
     stopping,
   })
-  /** What a process that starts on the journal's folder next finds unsettled. */
+  /** Reads the unsettled records that the next process would find in the journal. */
   const listUnsettled = async () => {
     await closeJournal()
     const next = await openDiskHookJournal(folder)
@@ -62,13 +62,13 @@ async function openHooks(
 }
 
 describe('the token of a hook', () => {
-  test('names the job that it was made for', async () => {
+  test('resolves to its own job', async () => {
     const { recognise } = await openHooks(await openLifecycle())
     const address = hookAddresses.addressOf('job_1')
     expect(recognise(address.slice(address.lastIndexOf('/') + 1))).toBe('job_1')
   })
 
-  test('names no job if it is forged, and costs no query', async () => {
+  test('resolves to no job if it is forged, without a query', async () => {
     const lifecycle = await openLifecycle()
     const findJob = async () => expect.unreachable('the database was asked')
     const { recognise } = await openHooks(lifecycle, { findJob })
@@ -87,7 +87,7 @@ test('a hook that cannot be written to the journal is not acknowledged and not f
   await lifecycle.background.settled()
 })
 
-test('a hook that was acknowledged is in the journal although the database is away', async () => {
+test('an acknowledged hook is in the journal although the database is unavailable', async () => {
   const lifecycle = await openLifecycle()
   const findJob = async () => {
     throw new Error('the database is away')
@@ -111,13 +111,13 @@ test('a hook is confirmed by a fetch, and then settled in the journal', async ()
   expect(await listUnsettled()).toEqual([])
 })
 
-/** Ends the pause before the next look at a hook, when the look before it has ended. */
+/** Waits for the pause after an attempt to follow a hook, and ends it. */
 async function passPause({ clock }: Lifecycle): Promise<void> {
   await clock.untilPending()
   clock.advance(1_000)
 }
 
-test('a hook is looked at again until the upstream can be reached', async () => {
+test('a hook is retried until the upstream can be reached', async () => {
   const lifecycle = await openLifecycle()
   const { accept } = await openHooks(lifecycle)
   await lifecycle.createOnQueue('job_1')
@@ -130,7 +130,7 @@ test('a hook is looked at again until the upstream can be reached', async () => 
   expect(lifecycle.upstream.fetched).toHaveLength(3)
 })
 
-test('a hook is looked at again when the database is back', async () => {
+test('a hook is retried until the database is back', async () => {
   const lifecycle = await openLifecycle()
   let isAway = true
   const findJob: JobStore['findJob'] = async (id) => {
@@ -149,7 +149,7 @@ test('a hook is looked at again when the database is back', async () => {
   expect(await lifecycle.read('job_1')).toMatchObject({ status: 'SUCCESS' })
 })
 
-test('a hook of a job that the schedule polls as well is left to the schedule after six looks', async () => {
+test('a hook of a job that the reconciler polls is settled after six attempts', async () => {
   const lifecycle = await openLifecycle()
   const { accept, listUnsettled } = await openHooks(lifecycle)
   await lifecycle.createOnQueue('job_1')
@@ -184,7 +184,7 @@ test('a hook whose id is another job’s is settled after one fetch', async () =
   expect(await listUnsettled()).toEqual([])
 })
 
-test('a hook that comes twice is followed once, and the second one ends the pause before the next look', async () => {
+test('a duplicate hook is followed once, and ends the pause before the next attempt', async () => {
   const lifecycle = await openLifecycle()
   const { accept, listUnsettled } = await openHooks(lifecycle)
   await lifecycle.createUnconfirmed('job_1')
@@ -192,14 +192,14 @@ test('a hook that comes twice is followed once, and the second one ends the paus
   await accept('job_1', 'U1')
   await lifecycle.clock.untilPending()
   expect(await accept('job_1', 'U1')).toBe('recorded')
-  // The second since the last fetch of a hook of the job is still to pass.
+  // Two fetches of hooks of one job are a second apart.
   await passPause(lifecycle)
   await lifecycle.background.settled()
   expect(lifecycle.upstream.fetched).toEqual(['U1', 'U1'])
   expect(await listUnsettled()).toEqual([])
 })
 
-test('hooks that an earlier process left in the journal are followed at the start', async () => {
+test('hooks that an earlier process left in the journal are followed at startup', async () => {
   const lifecycle = await openLifecycle()
   const dir = await makeDataDir()
   const earlier = await openDiskHookJournal(dir)
@@ -213,10 +213,10 @@ test('hooks that an earlier process left in the journal are followed at the star
   expect(await listUnsettled()).toEqual([])
 })
 
-describe('one more look at the hooks of a job', () => {
+describe('checking the hooks of a job once more', () => {
   test.each<[string, boolean]>([
-    ['says that it has to be repeated if the upstream is down', false],
-    ['is enough if the upstream answers, if only that it does not know the id', true],
+    ['reports that it must be repeated if the upstream is down', false],
+    ['is enough if the upstream answers, even if it does not know the id', true],
   ])('%s', async (_what, isReached) => {
     const lifecycle = await openLifecycle()
     const { accept, lookOnceMore } = await openHooks(lifecycle)
@@ -226,7 +226,7 @@ describe('one more look at the hooks of a job', () => {
     await accept('job_1', 'U1')
     await lifecycle.clock.untilPending()
     const looking = lookOnceMore('job_1')
-    // The pause of the hook, and the second between two fetches.
+    // Two delays are pending: the pause of the hook, and the second between two fetches.
     await lifecycle.clock.untilPending(2)
     lifecycle.clock.advance(1_000)
     expect(await looking).toBe(isReached)

@@ -47,7 +47,7 @@ test('a repeated report changes nothing and wakes no listener', async () => {
   expect(await statusesOf('job_1')).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
 })
 
-test('of two outcomes reported at once for one job exactly one is written, and both callers get that one', async () => {
+test('only one of two concurrent outcomes of a job is written, and both callers get it', async () => {
   const { createOnQueue, report, statusesOf, told } = await openLifecycle()
   const job = await createOnQueue('job_1')
   const [first, second] = await Promise.all([
@@ -60,7 +60,7 @@ test('of two outcomes reported at once for one job exactly one is written, and b
   expect(told('jobMoved')).toHaveLength(2)
 })
 
-test('a report decided on an outdated state is decided again on the stored state', async () => {
+test('a report that was decided on an outdated state is decided again on the stored state', async () => {
   const { createUnconfirmed, report, statusesOf } = await openLifecycle()
   const outdated = await createUnconfirmed('job_1')
   await report(outdated, { kind: 'unfinished', upstreamId: 'U1', word: 'ON_QUEUE' }, 'HOOK')
@@ -120,7 +120,7 @@ describe('an upstream id that another job has', () => {
     expect(told('upstreamIdTaken')).toHaveLength(1)
   })
 
-  test('leaves the job as it is when a fetch reports it', async () => {
+  test('does not change the job if a fetch reports it', async () => {
     const { createOnQueue, createUnconfirmed, report, read, told } = await openLifecycle()
     await createOnQueue('job_1')
     const job = await createUnconfirmed('job_2')
@@ -190,7 +190,7 @@ describe('the webhook of a job', () => {
     expect(wakes.webhook).toBe(1)
   })
 
-  test('is stored once when its final state is reported twice at once', async () => {
+  test('is stored once if two final states are reported at the same time', async () => {
     const { createOnQueue, report, engine, wakes } = await openLifecycle()
     const job = await createOnQueue('job_1', { hookUrl })
     await Promise.all([report(job, succeeded('U-job_1'), 'HOOK'), report(job, succeeded('U-job_1'), 'RECONCILER')])

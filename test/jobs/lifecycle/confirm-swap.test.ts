@@ -40,7 +40,7 @@ async function openConfirmer(over: Partial<ConfirmerParts> = {}) {
   }
 }
 
-/** A fetch that is answered when the test says so. */
+/** Creates a fetch that the test resolves. */
 function holdFetch({ upstream }: Awaited<ReturnType<typeof openConfirmer>>) {
   const answer = createDeferred<FetchOutcome>()
   upstream.planFetches(answer.promise)
@@ -48,7 +48,7 @@ function holdFetch({ upstream }: Awaited<ReturnType<typeof openConfirmer>>) {
 }
 
 describe('a query', () => {
-  test('fetches the job and stores what the upstream says', async () => {
+  test('fetches the job and stores the outcome', async () => {
     const { createOnQueue, refresh, upstream, read } = await openConfirmer()
     const job = await createOnQueue('job_1')
     upstream.planFetches(succeeded('U-job_1'))
@@ -58,7 +58,7 @@ describe('a query', () => {
     expect(upstream.fetched).toEqual(['U-job_1'])
   })
 
-  test('joins the fetch of the same job that another query has started', async () => {
+  test('shares the fetch of the same job that another query has started', async () => {
     const opened = await openConfirmer()
     const job = await opened.createOnQueue('job_1')
     const answer = holdFetch(opened)
@@ -82,7 +82,7 @@ describe('a query', () => {
     expect(upstream.fetched).toHaveLength(2)
   })
 
-  test('is answered from the store for a job that is finished or not upstream yet', async () => {
+  test('is answered from the store if the job is finished or has no upstream id', async () => {
     const { createOnQueue, createClaimed, createUnconfirmed, report, refresh, upstream } = await openConfirmer()
     const done = await report(await createOnQueue('job_1'), { kind: 'overdue', isAnswered: true }, 'RECONCILER')
     const jobs = [await createClaimed('job_2'), await createUnconfirmed('job_3')]
@@ -93,7 +93,7 @@ describe('a query', () => {
     expect(upstream.fetched).toHaveLength(1)
   })
 
-  test('is answered from the store when all jobs together have used up the fetches of this second', async () => {
+  test('is answered from the store if FETCH_PER_SECOND is used up', async () => {
     const { clock, ...opened } = await openConfirmer({
       fetchLimiter: { tryTake: async () => false, take: async () => {} },
     })
@@ -113,7 +113,7 @@ describe('a query', () => {
 })
 
 describe('a poll', () => {
-  test('fetches the job, moves its schedule on, and says that the upstream answered', async () => {
+  test('fetches the job, advances its schedule, and reports that the upstream answered', async () => {
     const { createOnQueue, poll, clock, upstream } = await openConfirmer()
     const { job, ...verdict } = await poll(await createOnQueue('job_1'))
     expect(verdict).toEqual({ isAnswered: true, isReached: true, isForeign: false })
@@ -134,7 +134,7 @@ describe('a poll', () => {
     expect(upstream.fetched).toHaveLength(2)
   })
 
-  test('of a job that a query is fetching starts a fetch of its own a second later', async () => {
+  test('for a job that a query is fetching starts its own fetch a second later', async () => {
     const opened = await openConfirmer()
     const job = await opened.createOnQueue('job_1')
     const answer = holdFetch(opened)
@@ -149,7 +149,7 @@ describe('a poll', () => {
     expect(opened.upstream.fetched).toHaveLength(2)
   })
 
-  test('shares its fetch with a poll of the same job that waits already', async () => {
+  test('shares its fetch with a waiting poll of the same job', async () => {
     const { createOnQueue, refresh, poll, clock, upstream } = await openConfirmer()
     const job = await createOnQueue('job_1')
     await refresh(job)
@@ -161,7 +161,7 @@ describe('a poll', () => {
     expect(upstream.fetched).toHaveLength(2)
   })
 
-  test('fetches nothing while the upstream is down, and says that it did not answer', async () => {
+  test('fetches nothing while the upstream is down, and reports that the upstream did not answer', async () => {
     const { createOnQueue, poll, breaker, upstream } = await openConfirmer()
     const job = await createOnQueue('job_1')
     for (let n = 0; n < 5; n += 1) breaker.failed()
@@ -169,7 +169,7 @@ describe('a poll', () => {
     expect(upstream.fetched).toEqual([])
   })
 
-  test('that still waits when the gateway stops fetches nothing', async () => {
+  test('that is still waiting when the gateway stops fetches nothing', async () => {
     const { createOnQueue, refresh, poll, clock, stop, upstream } = await openConfirmer()
     const job = await createOnQueue('job_1')
     await refresh(job)
@@ -180,7 +180,7 @@ describe('a poll', () => {
     expect(upstream.fetched).toHaveLength(1)
   })
 
-  test('of a job that ended while it waited fetches nothing and returns the job as it ended', async () => {
+  test('for a job that ended while it waited fetches nothing and returns the final state', async () => {
     const { createOnQueue, refresh, report, poll, clock, upstream } = await openConfirmer()
     const job = await createOnQueue('job_1')
     await refresh(job)
@@ -196,11 +196,11 @@ describe('a poll', () => {
   })
 })
 
-describe('a fetch that says nothing about the job', () => {
+describe('a fetch without a status of the job', () => {
   test.each<[string, FetchOutcome, boolean]>([
     ['because the upstream is down counts as its failure', DOWN, true],
     ['although the upstream answered does not count as its failure', UNKNOWN_ID, false],
-  ])('%s, and leaves the job as it is', async (_what, outcome, isTripped) => {
+  ])('%s, and does not change the job', async (_what, outcome, isTripped) => {
     const { createOnQueue, poll, upstream, breaker, clock, told } = await openConfirmer()
     let job = await createOnQueue('job_1')
     for (let n = 0; n < 5; n += 1) {
@@ -238,7 +238,7 @@ describe('a hook', () => {
     expect(upstream.fetched).toHaveLength(2)
   })
 
-  test('of a job that has an upstream id is fetched by that id, whatever id the hook names', async () => {
+  test('for a job with an upstream id is fetched by that id, whatever id the hook names', async () => {
     const { createOnQueue, confirmHook, upstream } = await openConfirmer()
     await confirmHook(await createOnQueue('job_1'), 'SWAP-FACE-forged')
     expect(upstream.fetched).toEqual(['U-job_1'])
@@ -261,7 +261,7 @@ describe('a hook', () => {
     expect(settled).toMatchObject({ status: 'LOST', charge: { state: 'CHARGED', quota: 3 } })
     await confirmHook(settled, null)
     expect(upstream.fetched).toHaveLength(1)
-    // Nobody is shown the result of a job that is LOST.
+    // The result of a LOST job is not published.
     expect(copied).toEqual([])
   })
 })
@@ -273,7 +273,7 @@ describe('a hook that names the id of a job without one', () => {
     hookUrl: 'https://gateway/hooks/1',
   }
 
-  test('attaches the id if the fetched document echoes what was sent', async () => {
+  test('attaches the id if the fetched document echoes the submitted values', async () => {
     const { createUnconfirmed, confirmHook, upstream } = await openConfirmer()
     upstream.planFetches(succeeded('U1', ECHO))
     const { job, isForeign } = await confirmHook(await createUnconfirmed('job_1'), 'U1')
@@ -308,10 +308,10 @@ describe('a hook that names the id of a job without one', () => {
     expect(await confirmHook(job, 'U1')).toMatchObject({ job, isReached, isForeign: false })
   })
 
-  test('attaches no document that echoes nothing while a hook with another id waits', async () => {
+  test('attaches no id by a document without an echo while a hook with another id waits', async () => {
     const opened = await openConfirmer()
     const job = await opened.createUnconfirmed('job_1')
-    // The newest hook goes first.
+    // The newest hook is fetched first.
     opened.upstream.planFetches(succeeded('U2'), succeeded('U1', ECHO))
     const [earlier, newest] = [opened.confirmHook(job, 'U1'), opened.confirmHook(job, 'U2')]
     expect(await newest).toMatchObject({ isAnswered: false, isForeign: false, job: { upstreamId: null } })
@@ -322,7 +322,7 @@ describe('a hook that names the id of a job without one', () => {
   })
 })
 
-test('a FAILED becomes final only when a second fetch, two seconds later, agrees', async () => {
+test('a FAILED becomes final only if a second fetch, two seconds later, agrees', async () => {
   const { createOnQueue, poll, upstream, clock } = await openConfirmer()
   let job = await createOnQueue('job_1')
   const statuses: string[] = []

@@ -1,4 +1,4 @@
-/** The share of what is under way that one receiver may have, whatever it does. */
+/** The share of concurrent attempts that one webhook receiver may have. */
 import { expect, test } from 'vitest'
 import { MAX_AT_ONE_RECEIVER, runWebhooks } from '../../../src/jobs/lifecycle/deliver-webhooks.ts'
 import { createBackground } from '../../../src/lib/async/background.ts'
@@ -14,7 +14,7 @@ const EVENTS = 400
 const SILENT = 'https://silent.example.com/'
 const LIVE = 'https://live.example.com/'
 
-test('a webhook receiver that never answers never has more than its share of the attempts, however many events it has', async () => {
+test('a webhook receiver that never answers has at most its share of the attempts, however many events it has', async () => {
   const { engine, store } = await openMemoryStore()
   const clock = createStepClock()
   const makeEvent = async (n: number, url: string) => {
@@ -59,7 +59,7 @@ test('a webhook receiver that never answers never has more than its share of the
   let ended = 0
   while (ended < EVENTS) {
     await until(() => held.length > 0)
-    // One gives up, then the next, as their times run out.
+    // The attempts time out one after the other.
     held.shift()?.({ kind: 'failed', error: 'no answer' })
     ended += 1
   }

@@ -5,7 +5,7 @@ import { createManualClock } from '../../support/manual-clock.ts'
 const MAX_OF_ONE_JOB = 16
 const recordOf = (n: number, jobId = 'job_1') => ({ jobId, upstreamId: `U${n}` })
 
-/** A job with as many hooks as are followed at one time. */
+/** Creates a job with the maximum number of followed hooks. */
 function createFull() {
   const hooks = new FollowedHooks(createManualClock(), new AbortController().signal)
   const added = Array.from({ length: MAX_OF_ONE_JOB }, (_unused, n) => hooks.add(recordOf(n)))
@@ -20,14 +20,14 @@ test('followed hooks of one job are listed from the oldest, and found by job and
   expect(hooks.listOf('job_2')).toEqual([])
 })
 
-test('a job with fifteen followed hooks has room for one more, and drops none', () => {
+test('a job with fifteen followed hooks accepts one more, and drops none', () => {
   const { hooks, added } = createFull()
   if (added[0]) hooks.delete(added[0])
   expect(hooks.makeRoom('job_1')).toBeNull()
   expect(hooks.listOf('job_1')).toHaveLength(MAX_OF_ONE_JOB - 1)
 })
 
-test('a job with sixteen followed hooks has no room while the upstream has answered none of them', () => {
+test('a job with sixteen followed hooks accepts no more while the upstream has answered none of them', () => {
   const { hooks } = createFull()
   expect(hooks.makeRoom('job_1')).toBe(false)
   expect(hooks.makeRoom('job_2')).toBeNull()

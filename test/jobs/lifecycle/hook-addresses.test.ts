@@ -3,7 +3,7 @@ import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.
 
 const tokenOf = (address: string) => address.slice(address.lastIndexOf('/') + 1)
 
-test('a hook token leads back to its job, and to no other', () => {
+test('a hook token resolves to its own job only', () => {
   const hooks = createHookAddresses('https://gateway.example/', ['a-secret-of-some-length'])
   const address = hooks.addressOf('job_1')
   expect(address).toMatch(/^https:\/\/gateway\.example\/hooks\/swapface\/job_1\.[\w-]{22}$/)
@@ -19,7 +19,7 @@ test('a hook address is the same after a restart, and differs with another secre
   expect(other).not.toBe(first)
 })
 
-test('a rotated secret of hook tokens verifies and does not sign', () => {
+test('a rotated secret verifies hook tokens and does not sign new ones', () => {
   const old = createHookAddresses('https://gateway.example', ['the-old-secret-here'])
   const rotated = createHookAddresses('https://gateway.example', ['the-new-secret-here', 'the-old-secret-here'])
   expect(rotated.parseToken(tokenOf(old.addressOf('job_1')))).toBe('job_1')

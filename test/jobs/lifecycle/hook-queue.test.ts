@@ -1,4 +1,4 @@
-/** Several hooks of one job: each is judged by its own id, and no other hook keeps the right one from its turn. */
+/** Several hooks of one job: each gets a verdict of its own, and no hook blocks the right one. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { SwapJob } from '../../../src/domain/swap-job.ts'
@@ -27,7 +27,7 @@ async function createUnconfirmed({ graphql, upstream }: TestApp) {
   return { id: String(data.createSwap.job.id), own }
 }
 
-/** A job that the account of the gateway has upstream, and that is not the gateway's. */
+/** Creates an upstream job of the same account that the gateway did not submit. */
 async function createForeign({ upstream }: TestApp, state: AcceptedJob['state']) {
   await fetch(`${upstream.url}/insightFace/v1/swap`, {
     method: 'POST',
@@ -50,7 +50,7 @@ const fast = (factor: number, settings: Record<string, string> = {}): TestAppOpt
   settings: { UNCONFIRMED_DEADLINE_S: '100000', ...settings },
 })
 
-test('an unconfirmed job finds its result among hooks with foreign ids, in whatever order they come', async () => {
+test('an UNCONFIRMED job gets its result among hooks with foreign ids, in any order', async () => {
   const gateway = await openTestApp(fast(20))
   const done = await createForeign(gateway, { status: 'SUCCESS' })
   const queued = await createForeign(gateway, { status: 'ON_QUEUE' })
@@ -73,7 +73,7 @@ test('an unconfirmed job finds its result among hooks with foreign ids, in whate
   )
 })
 
-test('a hook that hangs at its fetch does not keep the next one of the job from its own', async () => {
+test('a hook whose fetch hangs does not block the fetch of the next hook of the job', async () => {
   const gateway = await openTestApp(fast(5))
   const { id, own } = await createUnconfirmed(gateway)
   own.state = { status: 'SUCCESS' }
@@ -88,24 +88,24 @@ test('a hook that hangs at its fetch does not keep the next one of the job from 
   await gateway.upstream.close()
 })
 
-test('a job has a bounded number of hooks that wait: the next is refused, and the newest goes first', async () => {
+test('a job has a bounded number of waiting hooks: the next one is refused, and the newest is fetched first', async () => {
   const gateway = await openTestApp(fast(5))
   const { id, own } = await createUnconfirmed(gateway)
   own.state = { status: 'SUCCESS' }
-  // Nothing is answered, so that no hook is settled.
+  // The upstream answers no fetch, so that no hook is settled.
   gateway.upstream.failFetches(() => ({ status: 503, body: '' }))
   const statuses: number[] = []
   for (let n = 0; n < 15; n += 1) statuses.push(await gateway.upstream.sendHook(own, naming(`forged-${n}`)))
   statuses.push(await gateway.upstream.sendHook(own))
   expect(new Set(statuses)).toEqual(new Set([200]))
   expect(await gateway.upstream.sendHook(own, naming('one-too-many'))).toBe(503)
-  // One that waits already is no further one.
+  // A duplicate of a waiting hook does not count.
   expect(await gateway.upstream.sendHook(own)).toBe(200)
   gateway.upstream.failFetches(null)
   await until(async () => (await stateOf(gateway, id)).status === 'SUCCESS')
 })
 
-test('a job full of hooks that the upstream does not know takes a further one in place of the oldest', async () => {
+test('a job with the maximum of hooks that the upstream does not know accepts another in place of the oldest', async () => {
   const gateway = await openTestApp(fast(20))
   const { id, own } = await createUnconfirmed(gateway)
   own.state = { status: 'SUCCESS' }
@@ -116,7 +116,7 @@ test('a job full of hooks that the upstream does not know takes a further one in
 })
 
 test('a hook is fetched at once although the job was polled less than a second ago', async () => {
-  // No wait ever ends: a hook that had to wait for its turn would wait for ever.
+  // No delay ends here: a hook that had to wait would wait for ever.
   const gateway = await openTestApp({ clock: stillClock })
   const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
   const [accepted] = gateway.upstream.accepted
@@ -128,13 +128,13 @@ test('a hook is fetched at once although the job was polled less than a second a
   await until(() => accepted.fetches === 2)
 })
 
-test('an unconfirmed job ends at its deadline although a hook of it names an id that the upstream does not know', async () => {
+test('an UNCONFIRMED job is LOST at its deadline although one of its hooks names an id that the upstream does not know', async () => {
   const clock = createStepClock()
   const gateway = await openTestApp({ clock, settings: { UNCONFIRMED_DEADLINE_S: '60' } })
   const { id, own } = await createUnconfirmed(gateway)
   expect(await gateway.upstream.sendHook(own, naming('SWAP-FACE-unknown'))).toBe(200)
   await until(() => gateway.upstream.fetched.length > 0)
-  // The clock stands still here: whatever would need more time does not happen.
+  // The clock does not advance on its own, so nothing that needs more time happens.
   clock.step(61_000)
   await until(async () => (await stateOf(gateway, id)).status === 'LOST')
 })
@@ -171,7 +171,7 @@ test.each<[string, () => Promise<never> | Promise<{ verdict: null; job: SwapJob 
       throw new Error('the database is away')
     },
   ],
-])('a hook whose turn %s no longer counts as another hook of its job, and may be taken again', async (_what, fetch) => {
+])('a hook whose turn %s no longer counts as a hook of its job, and may be accepted again', async (_what, fetch) => {
   const job = makeSwapJob(START)
   let fetches = 0
   const queue = new HookQueue({

@@ -6,7 +6,7 @@ import { openLifecycle } from '../../support/lifecycle.ts'
 
 const RENEWED_AFTER_MS = 4_000
 
-test('held leases are renewed every four seconds, all in one round', async () => {
+test('held leases are renewed every four seconds, all in one write', async () => {
   const { createClaimed, leases, clock, read, background } = await openLifecycle()
   const jobs = [await createClaimed('job_1'), await createClaimed('job_2')]
   const held = jobs.map((job) => leases.hold(job))
@@ -25,7 +25,7 @@ test('held leases are renewed every four seconds, all in one round', async () =>
   expect(clock.pendingMs).toEqual([])
 })
 
-test('a lease that is released is renewed no more, and its job is no longer held', async () => {
+test('a released lease is not renewed, and its job is no longer held', async () => {
   const { createClaimed, leases, clock, read, background } = await openLifecycle()
   const job = await createClaimed('job_1')
   const { release } = leases.hold(job)
@@ -51,7 +51,7 @@ test('a job stays held after its renewals are stopped, until it is released', as
   expect(leases.isHeld('job_1')).toBe(false)
 })
 
-test('stopping the renewals of a lease waits for the one under way', async () => {
+test('stopping the renewals of a lease waits for the renewal in progress', async () => {
   const { createClaimed, store, background, clock } = await openLifecycle()
   const job = await createClaimed('job_1')
   const writing = createDeferred<void>()
@@ -75,7 +75,7 @@ test('stopping the renewals of a lease waits for the one under way', async () =>
   await background.settled()
 })
 
-test('a lease is given up after 33 seconds', async () => {
+test('a lease is no longer held after 33 seconds', async () => {
   const { createClaimed, leases, clock, read, background } = await openLifecycle()
   leases.hold(await createClaimed('job_1'))
   for (let round = 1; round <= 8; round += 1) {
@@ -91,7 +91,7 @@ test('a lease is given up after 33 seconds', async () => {
   expect((await read('job_1')).leaseUntil).toBe(renewedAt + SUBMIT_LEASE_MS)
 })
 
-test('a lease is given up when another process has moved its job', async () => {
+test('a lease is no longer held once another process has changed its job', async () => {
   const { createClaimed, leases, clock, report, read, background } = await openLifecycle()
   const job = await createClaimed('job_1')
   leases.hold(job)
@@ -103,7 +103,7 @@ test('a lease is given up when another process has moved its job', async () => {
   expect(await read('job_1')).toEqual(moved)
 })
 
-test('a lease stays held while the database cannot be written, and is renewed when it is back', async () => {
+test('a lease stays held while the database cannot be written, and is renewed once it can', async () => {
   const { createClaimed, store, background, clock, read } = await openLifecycle()
   let isAway = true
   const applyDecision: JobStore['applyDecision'] = async (...args) => {
@@ -138,7 +138,7 @@ test('a job whose claim is in doubt counts as held, without renewals, until the 
   expect(leases.isHeld('job_1')).toBe(false)
 })
 
-test('a job that is claimed again keeps its lease when the earlier one is released', async () => {
+test('releasing an earlier lease of a job keeps the lease of its new claim', async () => {
   const { createClaimed, leases, report, store, clock } = await openLifecycle()
   const first = await createClaimed('job_1')
   const earlier = leases.hold(first)

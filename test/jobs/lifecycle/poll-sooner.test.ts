@@ -1,4 +1,4 @@
-/** Whoever begins to watch a job while it is looked at waits for the next look no longer than anybody else. */
+/** A subscriber that begins during a poll of the job waits no longer for the next poll than any other. */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/memory.ts'
 import { WATCHED_EVERY_MS } from '../../../src/domain/poll-schedule.ts'
@@ -20,7 +20,7 @@ async function openJob() {
 }
 
 test.each(['before', 'while'])(
-  'a job watched %s its next look is stored is polled within ten seconds',
+  'a job watched %s its next poll is stored is polled within ten seconds',
   async (when) => {
     const { store, job } = await openJob()
     const bus = createMemoryBus()

@@ -10,11 +10,11 @@ import { START } from '../../support/manual-clock.ts'
 import { DOWN, succeeded, unfinished } from '../../support/upstream-port.ts'
 
 const SWEEP_EVERY_MS = 500
-/** How long a sweep keeps a job to itself. */
+/** How long a sweep's claim of a job lasts. */
 const CLAIM_MS = 10_000
 const LAST_LOOK_MS = 600_000
 
-/** Starts the reconciler, and waits for its first sweep and what that began. */
+/** Starts the reconciler, and waits for its first sweep and the work that it began. */
 async function startReconciler(lifecycle: Lifecycle, over: Partial<ReconcilerParts> = {}) {
   const { store, upstream, applyReport, breaker, leases, background, telemetry, clock, stopping } = lifecycle
   const mirror = { copySoon: async () => ({ copyId: null, mirrorFailure: null }) }
@@ -39,7 +39,7 @@ async function startReconciler(lifecycle: Lifecycle, over: Partial<ReconcilerPar
   return reconciler
 }
 
-/** Lets time pass sweep by sweep, each with what it begins. */
+/** Advances the clock sweep by sweep, and waits for the work of each. */
 async function pass({ clock, background }: Lifecycle, ms: number): Promise<void> {
   for (const end = clock.now() + ms; clock.now() < end;) {
     clock.advance(SWEEP_EVERY_MS)
@@ -73,7 +73,7 @@ describe('a job that the upstream has', () => {
     expect(lifecycle.upstream.fetched).toHaveLength(2)
   })
 
-  test('is LOST at its deadline if the upstream answers the last poll without an outcome', async () => {
+  test('is LOST at its deadline if the last poll returns no outcome', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.createOnQueue('job_1')
     lifecycle.clock.advance(DEADLINES.onQueueMs - 2_000)
@@ -89,7 +89,7 @@ describe('a job that the upstream has', () => {
     })
   })
 
-  test('is given ten minutes beyond its deadline if the upstream cannot be reached for the last poll', async () => {
+  test('is LOST ten minutes after its deadline if the last poll cannot reach the upstream', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.createOnQueue('job_1')
     lifecycle.clock.advance(DEADLINES.onQueueMs)
@@ -113,7 +113,7 @@ describe('a job that the upstream has', () => {
 })
 
 describe('a job that is being submitted', () => {
-  test('becomes UNCONFIRMED when its lease runs out', async () => {
+  test('becomes UNCONFIRMED when its lease expires', async () => {
     const lifecycle = await openLifecycle()
     const { leaseUntil } = await lifecycle.createClaimed('job_1')
     lifecycle.clock.advance((leaseUntil ?? 0) - lifecycle.clock.now() - SWEEP_EVERY_MS)
@@ -123,7 +123,7 @@ describe('a job that is being submitted', () => {
     expect(await lifecycle.read('job_1')).toMatchObject({ status: 'UNCONFIRMED', leaseUntil: null })
   })
 
-  test('stays as it is after its lease ran out while its own process holds it', async () => {
+  test('does not change after its lease expired while its own process holds it', async () => {
     const lifecycle = await openLifecycle()
     const job = await lifecycle.createClaimed('job_1')
     const settle = lifecycle.leases.doubt('job_1')
@@ -137,7 +137,7 @@ describe('a job that is being submitted', () => {
   })
 })
 
-test('a job that waited for its submit for too long fails, unsent and not charged', async () => {
+test('a job that waits too long for its submit fails, unsent and not charged', async () => {
   const lifecycle = await openLifecycle()
   const job = await lifecycle.createClaimed('job_1')
   await lifecycle.report(job, { kind: 'released', retryAt: START })
@@ -151,7 +151,7 @@ test('a job that waited for its submit for too long fails, unsent and not charge
 })
 
 describe('an unconfirmed job', () => {
-  test('is LOST at its deadline, after one more look at its hooks', async () => {
+  test('is LOST at its deadline, after its hooks were checked once more', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.createUnconfirmed('job_1')
     const lookedAt: string[] = []
@@ -170,7 +170,7 @@ describe('an unconfirmed job', () => {
     expect(lifecycle.upstream.fetched).toEqual([])
   })
 
-  test('is given ten minutes beyond its deadline if the upstream cannot be reached for its hooks', async () => {
+  test('is LOST ten minutes after its deadline if its hooks cannot be confirmed upstream', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.createUnconfirmed('job_1')
     lifecycle.clock.advance(DEADLINES.unconfirmedMs)
@@ -182,7 +182,7 @@ describe('an unconfirmed job', () => {
   })
 })
 
-test('a job whose handling fails five times in a row is parked until its deadline, and blocks no other job', async () => {
+test('a job whose handling fails five times in a row is postponed to its deadline, and blocks no other job', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.createOnQueue('job_poison')
   await lifecycle.createOnQueue('job_sound')
@@ -207,7 +207,7 @@ test('a job whose handling fails five times in a row is parked until its deadlin
   expect(polls).toBe(5)
 })
 
-test('at most a hundred jobs are looked after at one time, and the others follow', async () => {
+test('the reconciler handles at most a hundred jobs at one time, and the remaining ones next', async () => {
   const lifecycle = await openLifecycle()
   for (let n = 0; n < 102; n += 1) await lifecycle.createOnQueue(`job_${n}`)
   const answer = createDeferred<FetchOutcome>()
@@ -220,7 +220,7 @@ test('at most a hundred jobs are looked after at one time, and the others follow
     claimed.push(due.length)
     return due
   }
-  // Not awaited to its end: the polls of the first sweep are held.
+  // Does not wait for the work of the first sweep: its polls are held.
   const starting = startReconciler(lifecycle, { store: { claimDue } })
   await clock.untilPending()
   clock.advance(SWEEP_EVERY_MS)
@@ -233,7 +233,7 @@ test('at most a hundred jobs are looked after at one time, and the others follow
   expect(new Set(upstream.fetched).size).toBe(102)
 })
 
-test('a sweep that fails is reported, and the next one goes on', async () => {
+test('a failed sweep is reported, and the next one runs', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.createOnQueue('job_1')
   let isAway = true
@@ -249,7 +249,7 @@ test('a sweep that fails is reported, and the next one goes on', async () => {
   expect(lifecycle.upstream.fetched).toEqual(['U-job_1'])
 })
 
-test('a reconciler that is closed sweeps no more', async () => {
+test('a closed reconciler does not sweep', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.createOnQueue('job_1')
   const reconciler = await startReconciler(lifecycle)

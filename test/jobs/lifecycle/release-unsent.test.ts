@@ -1,4 +1,4 @@
-/** A claim whose commit was in doubt, and under which nothing was sent: it ends, if it is this process's own. */
+/** Releases a claim whose commit was in doubt and under which nothing was sent, if this process made it. */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/memory.ts'
 import type { Finding } from '../../../src/domain/report.ts'
@@ -15,7 +15,7 @@ import { createStepClock } from '../../support/step-clock.ts'
 
 const ROOM = { maxInFlight: 10, maxWaiting: 10 }
 
-/** A job that waited, was claimed, and of which `findings` were reported since. */
+/** Creates a job that waited, was claimed, and then received the `findings`. */
 async function openStage(findings: readonly Finding[]) {
   const store = createJobStore(await openEngine())
   const clock = createStepClock()
@@ -116,7 +116,7 @@ test.each<[string, { isRecorded: boolean | null; mayWait: boolean; isOther?: tru
     { jobId: 'job_1', fencing: 1, leaseUntil: leaseUntil + (isOther ? 1 : 0), mayWait },
     new CommitUnknownError(null, async () => outcome),
   )
-  // Its own process does not take the submitter for dead meanwhile.
+  // The process must not presume its own submitter dead while the commit is in doubt.
   expect(leases.isHeld('job_1')).toBe(true)
   resolveOutcome(isRecorded)
   await background.settled()

@@ -6,7 +6,7 @@ import { recordTelemetry } from '../../support/record-telemetry.ts'
 
 const LOOK_EVERY_MS = 500
 
-/** A queue that runs; each call of `submitWaiting` fails while `isFailing`. */
+/** Runs the queue; each call of `submitWaiting` fails while `isFailing`. */
 function startQueue() {
   const clock = createManualClock()
   const stopping = new AbortController()
@@ -27,7 +27,7 @@ function startQueue() {
   return { clock, room, state, events, stop }
 }
 
-test('the queue submits waiting jobs at the start and then every half second', async () => {
+test('the queue submits waiting jobs at startup and then every half second', async () => {
   const { clock, state, stop } = startQueue()
   for (let runs = 1; runs <= 3; runs += 1) {
     await clock.untilPending()
@@ -37,7 +37,7 @@ test('the queue submits waiting jobs at the start and then every half second', a
   await stop()
 })
 
-test('the queue submits waiting jobs at once when there is room upstream', async () => {
+test('the queue submits waiting jobs at once when a slot becomes free', async () => {
   const { clock, room, state, stop } = startQueue()
   await clock.untilPending()
   room.wake()
@@ -47,7 +47,7 @@ test('the queue submits waiting jobs at once when there is room upstream', async
   await stop()
 })
 
-test('the queue looks once more if room is announced while it submits', async () => {
+test('the queue runs once more if a slot becomes free while it submits', async () => {
   const { clock, room, state, stop } = startQueue()
   room.wake()
   await clock.untilPending()
@@ -55,7 +55,7 @@ test('the queue looks once more if room is announced while it submits', async ()
   await stop()
 })
 
-test('the queue goes on after a failure, which is reported', async () => {
+test('the queue reports a failure and continues', async () => {
   const { clock, state, events, stop } = startQueue()
   state.isFailing = true
   await clock.untilPending()

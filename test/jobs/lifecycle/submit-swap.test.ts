@@ -77,19 +77,19 @@ describe('the submit of a claimed job', () => {
     await lifecycle.background.settled()
   })
 
-  test('delays the next attempt by the backoff and by what the upstream asked for', async () => {
+  test('delays the next attempt by the backoff, and by Retry-After if the upstream sent it', async () => {
     const lifecycle = await openLifecycle()
     lifecycle.upstream.planSubmits({ ...BUSY, retryAfterMs: 20_000 })
     const { notBefore } = await createSubmitterOf(lifecycle).submit(await lifecycle.createClaimed('job_1'))
     expect(notBefore).toBe(lifecycle.clock.now() + 250 + 500 + 20_000)
   })
 
-  test('holds the lease of the job until its outcome is stored, and is waited for by a shutdown', async () => {
+  test('holds the lease of the job until its outcome is stored, and delays a shutdown until then', async () => {
     const lifecycle = await openLifecycle()
     const answer = createDeferred<SubmitOutcome>()
     lifecycle.upstream.planSubmits(answer.promise)
     const job = await lifecycle.createClaimed('job_1')
-    // The caller hangs up: it does not look at the promise.
+    // The caller disconnects and ignores the promise.
     void createSubmitterOf(lifecycle).submit(job)
     expect(lifecycle.leases.isHeld('job_1')).toBe(true)
     let isSettled = false
@@ -102,7 +102,7 @@ describe('the submit of a claimed job', () => {
     expect(lifecycle.leases.isHeld('job_1')).toBe(false)
   })
 
-  test('stores its outcome when the database is back, and is not sent again', async () => {
+  test('stores its outcome once the database is back, and is not sent again', async () => {
     const lifecycle = await openLifecycle()
     let failures = 3
     const submitter = createSubmitterOf(lifecycle, {
@@ -114,7 +114,7 @@ describe('the submit of a claimed job', () => {
     })
     const submitting = submitter.submit(await lifecycle.createClaimed('job_1'))
     for (let n = 0; n < 3; n += 1) {
-      // The wait before the next try, beside that of the leases.
+      // Two delays are pending: the backoff of the next try, and the renewal of the leases.
       await lifecycle.clock.untilPending(2)
       lifecycle.clock.advance(1_000)
     }
@@ -122,7 +122,7 @@ describe('the submit of a claimed job', () => {
     expect(lifecycle.upstream.submitted).toHaveLength(1)
   })
 
-  test('releases its lease when the database stays away for ten tries, so that the job is taken for ambiguous', async () => {
+  test('releases its lease if ten writes fail, so that the job becomes UNCONFIRMED', async () => {
     const lifecycle = await openLifecycle()
     let tries = 0
     const submitter = createSubmitterOf(lifecycle, {
@@ -153,7 +153,7 @@ describe('the submit of a claimed job', () => {
     [UNKNOWN, true],
     [NOT_SENT, true],
     [BUSY, false],
-  ])('counts as a failure of the upstream if it could not be reached: $0.kind', async (outcome, isTripped) => {
+  ])('counts as an upstream failure only if the upstream could not be reached: $0.kind', async (outcome, isTripped) => {
     const lifecycle = await openLifecycle()
     const submitter = createSubmitterOf(lifecycle)
     lifecycle.upstream.planSubmits(...Array.from({ length: 5 }, () => outcome))
@@ -163,7 +163,7 @@ describe('the submit of a claimed job', () => {
 })
 
 describe('the waiting jobs', () => {
-  test('are submitted oldest first while there is room upstream, with a hook address of their own', async () => {
+  test('are submitted oldest first while fewer than MAX_IN_FLIGHT are in flight, each with its own hook address', async () => {
     const lifecycle = await openLifecycle()
     for (let n = 0; n < 4; n += 1) {
       await lifecycle.create(`job_${n}`)
@@ -177,7 +177,7 @@ describe('the waiting jobs', () => {
     expect(await lifecycle.read('job_3')).toMatchObject({ status: 'PENDING', leaseUntil: null, fencing: 0 })
   })
 
-  test('are not submitted before the time at which they may be sent again', async () => {
+  test('are not submitted before their next attempt is due', async () => {
     const lifecycle = await openLifecycle()
     const { submitWaiting } = createSubmitterOf(lifecycle)
     const job = await lifecycle.createClaimed('job_1')
@@ -210,7 +210,7 @@ describe('the waiting jobs', () => {
     expect(lifecycle.upstream.submitted).toHaveLength(3)
   })
 
-  test('leave the probe to another call if there is no room upstream', async () => {
+  test('leave the probe to another call if MAX_IN_FLIGHT jobs are in flight', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.createOnQueue('job_1')
     await lifecycle.create('job_2')
@@ -221,19 +221,19 @@ describe('the waiting jobs', () => {
     expect(lifecycle.breaker.tryPass()).toBe(true)
   })
 
-  test('are claimed once when two callers submit them at once', async () => {
+  test('are each claimed once if two callers submit them at the same time', async () => {
     const lifecycle = await openLifecycle()
     for (let n = 0; n < 4; n += 1) await lifecycle.create(`job_${n}`)
     const { submitWaiting } = createSubmitterOf(lifecycle)
     await Promise.all([submitWaiting(), submitWaiting()])
-    // One of the two may have given up when the other was faster.
+    // One of the two may have given up because the other was faster.
     await submitWaiting()
     await lifecycle.background.settled()
     expect(new Set(lifecycle.upstream.submitted.map(({ hookUrl }) => hookUrl)).size).toBe(4)
     expect(lifecycle.upstream.submitted).toHaveLength(4)
   })
 
-  test('are not sent under a claim whose commit is in doubt, which is handed on to be released', async () => {
+  test('are not sent if the commit of their claim is in doubt; the claim is passed on to be released', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.create('job_1')
     const doubt = new CommitUnknownError(null, async () => null)

@@ -17,16 +17,16 @@ describe('the day of a budget', () => {
     expect([startOfDay(now), endOfDay(now)]).toEqual([MIDNIGHT, NEXT_MIDNIGHT])
   })
 
-  test('is the next one from midnight UTC on', () => {
+  test('changes at midnight UTC', () => {
     expect(startOfDay(NEXT_MIDNIGHT)).toBe(NEXT_MIDNIGHT)
   })
 
-  test('begins at a step in which usage is summed', () => {
+  test('begins at the start of a usage bucket', () => {
     expect(startOfDay(MIDNIGHT + 12_345_678) % USAGE_STEP_MS).toBe(0)
   })
 })
 
-test('a tenant without a budget is limited by refusals of content only', () => {
+test('a tenant without a budget is limited only by content refusals', () => {
   expect(toTenantLimits(NONE, MIDNIGHT + 1)).toEqual({
     since: MIDNIGHT,
     quota: null,
@@ -41,7 +41,7 @@ test('a quota reserves the price of a swap until its charge is known', () => {
   expect(toTenantLimits({ ...NONE, quotaPerDay: 0 }, MIDNIGHT).quota).toEqual({ limit: 0, reserve: RESERVE })
 })
 
-test('how many jobs of a tenant may wait is asked anew each time', () => {
+test('the limit of waiting jobs of a tenant is read each time', () => {
   let maxWaiting: number | null = 500
   const budget = { ...NONE, maxInFlight: 7, maxWaiting: () => maxWaiting }
   expect(toTenantLimits(budget, MIDNIGHT)).toMatchObject({ maxUnfinished: 7, maxWaiting: 500 })
@@ -49,9 +49,9 @@ test('how many jobs of a tenant may wait is asked anew each time', () => {
   expect(toTenantLimits(budget, MIDNIGHT)).toMatchObject({ maxUnfinished: 7, maxWaiting: null })
 })
 
-test('refusals of content stop all submits well before the thirty at which the upstream blocks the account', () => {
+test('content refusals stop all submits well before the thirty at which the upstream blocks the account', () => {
   const { maxPerTenant, maxOverall } = toContentRefusals(MIDNIGHT)
-  // Ten more may be under way when the limit is reached.
+  // Ten more submits may be under way when the limit is reached.
   expect(maxOverall + 10).toBeLessThan(30)
   expect(maxPerTenant).toBeLessThan(maxOverall)
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createUpstreamBreaker, type UpstreamBreaker } from '../../../src/jobs/lifecycle/upstream-breaker.ts'
 
-/** Breakers of several processes that hear each other at once. */
+/** Creates breakers of several processes that receive each other's messages immediately. */
 function openBreakers(count: number) {
   let now = 0
   const listeners: ((message: string) => void)[] = []
@@ -40,7 +40,7 @@ function openBreaker() {
   return { breaker, advance }
 }
 
-test('the breaker opens after five failures in a row, and not if a success is among them', () => {
+test('the breaker opens after five consecutive failures, and not if a success is among them', () => {
   const { breaker } = openBreaker()
   fail(breaker, 4)
   breaker.succeeded()
@@ -75,7 +75,7 @@ test('the breaker pauses longer after each failed probe, up to half a minute', (
   expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
 })
 
-test('a probe that is abandoned lets another call probe', () => {
+test('after an abandoned probe another call may probe', () => {
   const { breaker, advance } = openBreaker()
   fail(breaker, 5)
   advance(1_000)
@@ -111,7 +111,7 @@ test('the failures of all processes together open every breaker, and one process
   expect(breakers.map((breaker) => breaker.isTripped())).toEqual([false, false, false])
 })
 
-test('a probe whose process died blocks the others for as long as a call may take', () => {
+test('a probe whose process died blocks other processes for as long as a call may take', () => {
   const { breakers, advance } = openBreakers(2)
   const [dying, other] = breakers
   fail(dying, 5)
