@@ -1,4 +1,4 @@
-/** Wake-ups between processes on one PostgreSQL, with the wire to it in our hand. */
+/** Wake-ups between processes on one PostgreSQL, over connections that the tests can cut. */
 import { expect, test } from 'vitest'
 import { openPostgresBus } from '../../src/bus/postgres.ts'
 import { createBackground } from '../../src/lib/async/background.ts'
@@ -8,7 +8,7 @@ import { createDatabase } from '../support/postgres.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { until } from '../support/until.ts'
 
-/** What a look finds: the test's own list of changes. */
+/** The changes that a poll finds: a list of the test's own. */
 type Changes = { sequence: number; id: string; tenant: string }[]
 
 function openBus(url: string, changes: Changes = []) {
@@ -64,7 +64,7 @@ test('a change published by one process wakes each listener of the job and of it
   here.bus.subscribeJob('job_1', () => mine.push('job_1'))
   there.bus.subscribeJob('job_2', () => other.push('job_2'))
   there.bus.subscribeTenant('a tenant\nwith ü', () => tenant.push('job_1'))
-  // Nobody says when the connections listen: publish until it is heard.
+  // The bus does not report when its connection listens: publish until the other process receives it.
   await until(() => {
     here.bus.publish({ id: 'job_1', tenant: 'a tenant\nwith ü' })
     return tenant.length > 0
@@ -75,7 +75,7 @@ test('a change published by one process wakes each listener of the job and of it
   const before = { mine: mine.length, tenant: tenant.length }
   here.bus.publish({ id: 'job_1', tenant: 'a tenant\nwith ü' })
   await until(() => tenant.length > before.tenant)
-  // The publisher's own notification comes back to it, and must not wake its listeners a second time.
+  // PostgreSQL sends the publisher its own notification, which must not wake its listeners again.
   await settle(there, here)
   expect({ mine: mine.length, tenant: tenant.length }).toEqual({ mine: before.mine + 1, tenant: before.tenant + 1 })
 })

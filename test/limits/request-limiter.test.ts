@@ -4,7 +4,7 @@ import { createManualClock } from '../support/manual-clock.ts'
 
 const MINUTE_MS = 60_000
 
-describe('the requests of a tenant in a minute', () => {
+describe('the requests of a tenant in one minute', () => {
   test('are allowed up to the limit, counted down, and refused beyond it', async () => {
     const { now } = createManualClock()
     const limiter = createRequestLimiter(3, now)
@@ -21,7 +21,7 @@ describe('the requests of a tenant in a minute', () => {
     expect(taken.every(({ resetAt }) => resetAt > now() && resetAt <= now() + MINUTE_MS)).toBe(true)
   })
 
-  test('of one tenant leave those of another as they are', async () => {
+  test('do not count against another tenant', async () => {
     const limiter = createRequestLimiter(1, createManualClock().now)
     await limiter.take('a')
     expect(await limiter.take('a')).toMatchObject({ isSpent: true })
@@ -29,7 +29,7 @@ describe('the requests of a tenant in a minute', () => {
   })
 })
 
-/** A count that many processes share, as far as its one process sees it. */
+/** Creates a request count that several processes share, as one of them sees it. */
 function createSharedCount(points: number) {
   let consumed = 0
   const asked: number[] = []
@@ -56,7 +56,7 @@ function createSharedCount(points: number) {
 }
 
 describe('a limiter that takes many requests out of a shared count at a time', () => {
-  test('asks the count once for each chunk, also when many requests come at once', async () => {
+  test('queries the count once per chunk, even if many requests come at once', async () => {
     const { counter, asked } = createSharedCount(100)
     const limiter = createGrantingLimiter(counter, 10, createManualClock().now)
     const taken = await Promise.all(Array.from({ length: 25 }, async () => limiter.take('a')))
@@ -64,7 +64,7 @@ describe('a limiter that takes many requests out of a shared count at a time', (
     expect(taken.some(({ isSpent }) => isSpent)).toBe(false)
   })
 
-  test('allows what is left of the count and no more when others have used the rest', async () => {
+  test('allows only what is left of the count after other processes have used the rest', async () => {
     const { counter, spend } = createSharedCount(100)
     spend(95)
     const limiter = createGrantingLimiter(counter, 10, createManualClock().now)
@@ -73,7 +73,7 @@ describe('a limiter that takes many requests out of a shared count at a time', (
     expect(taken).toEqual([false, false, false, false, false, true, true])
   })
 
-  test('asks the count again in the next minute', async () => {
+  test('queries the count again in the next minute', async () => {
     const clock = createManualClock()
     const { counter, asked } = createSharedCount(100)
     const limiter = createGrantingLimiter(counter, 10, clock.now)
@@ -86,7 +86,7 @@ describe('a limiter that takes many requests out of a shared count at a time', (
     expect(asked).toHaveLength(2)
   })
 
-  test('fails a request whose count cannot be asked, and asks again for the next one', async () => {
+  test('fails a request if the count cannot be queried, and queries it again for the next request', async () => {
     let isAway = true
     const { counter } = createSharedCount(100)
     const consume: typeof counter.consume = async (...args) => {

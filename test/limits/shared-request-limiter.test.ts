@@ -1,4 +1,4 @@
-/** Requests counted over several processes on one PostgreSQL. */
+/** Request limits shared by several processes on one PostgreSQL. */
 import { expect, test } from 'vitest'
 import { createSharedRequestLimiter } from '../../src/limits/shared-request-limiter.ts'
 import { openDatabase } from '../../src/store/postgres/engine.ts'
@@ -34,7 +34,7 @@ test('two processes together allow no more requests of a tenant than its limit p
 })
 
 test(
-  'each process counts for itself while the database is away, and refuses no request because of it',
+  'each process counts on its own while the database is unavailable, and refuses no request for that reason',
   { timeout: 20_000 },
   async () => {
     const { wire, through } = await openWireTo(await makeDatabase())

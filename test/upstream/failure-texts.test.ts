@@ -6,7 +6,7 @@ const NOT_LOADED = 'The upstream could not load'
 const TOO_LARGE = 'The upstream rejects as too large:'
 const REFUSED = 'The upstream refuses the content of'
 
-describe('a known failure text is sorted', () => {
+describe('a failure text of the upstream', () => {
   test.each([
     ['No face was found in the target image.', 'FACE_NOT_FOUND', `${NO_FACE} the target image.`],
     ['No face was found in the face image.', 'FACE_NOT_FOUND', `${NO_FACE} the swap image.`],
@@ -28,12 +28,12 @@ describe('a known failure text is sorted', () => {
     ['', 'UPSTREAM_FAILED', 'The upstream could not finish the swap.'],
     ['<script>alert(1)</script>', 'UPSTREAM_FAILED', 'The upstream could not finish the swap.'],
     ['The engine is out of memory', 'UPSTREAM_FAILED', 'The upstream could not finish the swap.'],
-  ])('%j as %s, in our own words', (text, code, message) => {
+  ])('%j gets the code %s and a message of the gateway', (text, code, message) => {
     expect(toFailure(text)).toMatchObject({ code, message })
   })
 })
 
-/** Texts that a caller can choose through an address, a redirect or a file name. */
+/** Texts that a caller can place in an upstream message by an address, a redirect or a file name. */
 const CHOSEN = [
   'insensitive.example',
   'www.insensitive-photos.internal',
@@ -66,7 +66,7 @@ describe.each(CHOSEN)('a caller who chooses the text %s', (chosen) => {
     })
   })
 
-  test('does not give an unknown text a code, or make a refusal one that is sent again', () => {
+  test('does not give an unknown text a code, or make a final refusal retryable', () => {
     for (const text of [`Something is wrong with ${chosen}`, `Job of ${chosen} stopped`, `500 ${chosen}`]) {
       expect(toFailure(text).code).toBe('UPSTREAM_FAILED')
       expect(isNoAccountsText(text)).toBe(false)
@@ -74,7 +74,7 @@ describe.each(CHOSEN)('a caller who chooses the text %s', (chosen) => {
   })
 })
 
-test('a text of a megabyte is sorted by its beginning', () => {
+test('a failure text of a megabyte is classified by its beginning', () => {
   expect(toFailure(`No face was found. ${'no face '.repeat(131_072)}`).code).toBe('FACE_NOT_FOUND')
   expect(toFailure(`${'x '.repeat(524_288)}no face found`).code).toBe('UPSTREAM_FAILED')
 })

@@ -34,7 +34,7 @@ function openUpstream(url: string) {
   return upstream
 }
 
-test('the upstream client sends what the reference asks for, with the key in its header', async () => {
+test('the upstream client sends requests as the reference defines them, with the key in its header', async () => {
   const seen: unknown[] = []
   const upstream = await openAgainst((request, response) => {
     let body = ''
@@ -55,7 +55,7 @@ test('the upstream client sends what the reference asks for, with the key in its
         'tt-api-key': 'the-key',
         'accept-encoding': 'identity',
         'user-agent': 'swapface-gateway',
-        // A submit never travels over a connection that was kept: its end could not be told from a lost answer.
+        // A submit never reuses a connection: if a stale one closed, the outcome would be ambiguous.
         connection: 'close',
       }),
       JSON.stringify(REQUEST),
@@ -178,13 +178,13 @@ const LOST_ANSWERS: Record<string, RequestListener> = {
   },
 }
 
-test.each(Object.entries(LOST_ANSWERS))('%s: a submit is unknown, a fetch says nothing', async (_name, answer) => {
+test.each(Object.entries(LOST_ANSWERS))('%s makes a submit unknown, a fetch nothing', async (_name, answer) => {
   const upstream = await openAgainst(answer)
   expect((await upstream.submit(REQUEST)).kind).toBe('unknown')
   expect((await upstream.fetch('U1')).kind).toBe('nothing')
 })
 
-test('the upstream client reads Retry-After in seconds, an hour at most', async () => {
+test('the upstream client reads Retry-After in seconds, and caps it at an hour', async () => {
   const answers = ['7', '999999', 'Wed, 21 Oct 2026 07:28:00 GMT']
   const upstream = await openAgainst((_request, response) => {
     response.writeHead(429, { 'retry-after': answers.shift() ?? '' }).end('{"status":"FAILED"}')
@@ -193,7 +193,7 @@ test('the upstream client reads Retry-After in seconds, an hour at most', async 
   expect(waits.map((outcome) => outcome.kind === 'refused' && outcome.retryAfterMs)).toEqual([7_000, 3_600_000, null])
 })
 
-test('a reason never carries an address or the key', async () => {
+test('the reason of an outcome never contains an address or the key', async () => {
   const upstream = openUpstream('http://secret-host.invalid')
   expect(JSON.stringify([await upstream.submit(REQUEST), await upstream.fetch('U1')])).not.toMatch(
     /secret-host|the-key/,

@@ -69,7 +69,7 @@ describe('the answer to a submit', () => {
     [403, '<html>', 'UPSTREAM_REFUSED'],
     [404, '<html>', 'UPSTREAM_REFUSED'],
     [200, { status: 'FAILED', message: 'bad', data: null }, 'UPSTREAM_REFUSED'],
-  ])('is a sure no: HTTP %i %j', (status, body, code) => {
+  ])('is a final refusal for HTTP %i with %j', (status, body, code) => {
     expect(parseSubmitAnswer(answer(body, status))).toMatchObject({
       kind: 'refused',
       transient: false,
@@ -109,7 +109,7 @@ describe('the answer to a fetch', () => {
     [-1, null],
     [2.5, null],
     [null, null],
-  ])('quota %j is %j', (quota, expected) => {
+  ])('with the quota %j has the charge %j', (quota, expected) => {
     const outcome = parseFetchAnswer('U1', answer({ status: 'SUCCESS', jobId: 'U1', data: { ...data, quota } }))
     expect(outcome).toMatchObject({ kind: 'succeeded', quota: expected })
   })
@@ -130,7 +130,7 @@ describe('the answer to a fetch', () => {
     ['SUCCESS', null],
     ['SUCCESS', { jobId: 'U1', cdnImage: '', discordImage: null }],
     ['SUCCESS', { jobId: 'U1', cdnImage: 'javascript:alert(1)' }],
-  ])('is not finished: %s with %j', (status, odd) => {
+  ])('is unfinished for the status %s with %j', (status, odd) => {
     expect(parseFetchAnswer('U1', answer({ status, message: null, jobId: 'U1', data: odd }))).toMatchObject({
       kind: 'unfinished',
       word: status,
@@ -140,7 +140,7 @@ describe('the answer to a fetch', () => {
   test.each([
     [{ status: 'FAILED', message: null, jobId: 'U1', data: null }],
     [{ status: 'FAILED', message: '', data: { job_id: 'U1', cdnImage: null } }],
-  ])('is a failure where it names the job: %j', (body) => {
+  ])('is a failure if it names the job: %j', (body) => {
     expect(parseFetchAnswer('U1', answer(body)).kind).toBe('failed')
   })
 
@@ -157,7 +157,7 @@ describe('the answer to a fetch', () => {
     ['null', 'null', 200],
     ['an error', { status: 'FAILED', jobId: 'U1', data: null }, 500],
     ['a wrong key', { status: 'FAILED', message: 'key' }, 401],
-  ])('says nothing of the job: %s (%j, HTTP %i)', (_name, body, status) => {
+  ])('says nothing about the job if it is %s (%j, HTTP %i)', (_name, body, status) => {
     expect(parseFetchAnswer('U1', answer(body, status)).kind).toBe('nothing')
   })
 })
@@ -168,13 +168,13 @@ test.each([
   ['{"status":"SUCCESS"}', null],
   ['<html>', null],
   ['', null],
-])('a hook %j names %j', (body, id) => {
+])('a hook with the body %j names the id %j', (body, id) => {
   expect(readHookId(body)).toBe(id)
 })
 
-describe('whatever the upstream sends', () => {
+describe('any answer of the upstream', () => {
   const CONTROL = /\p{Cc}/u
-  /** Texts of any UTF-16, many with NUL or half a surrogate pair in a place where a good value would stand. */
+  /** Arbitrary UTF-16 texts, many of them valid values with NUL or half a surrogate pair added. */
   const odd = fc.constantFrom('\0', '\ud800', '\udc00', '\u001b', '\n', '')
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -204,14 +204,14 @@ describe('whatever the upstream sends', () => {
       value,
     ),
   })
-  /** Every text and number of an outcome; an echo is compared and never stored. */
+  /** Lists every text and number of an outcome, except the echo, which is compared and never stored. */
   const leavesOf = (outcome: object): readonly unknown[] =>
     Object.entries(outcome).flatMap(([name, leaf]): readonly unknown[] => {
       if (name === 'echo' || leaf === null) return []
       return typeof leaf === 'object' ? leavesOf(leaf) : [leaf]
     })
 
-  test('is parsed into what every database and the schema can hold', () => {
+  test('is parsed into values that every database and the schema can hold', () => {
     expect.hasAssertions()
     fc.assert(
       fc.property(document, (body) => {
@@ -226,7 +226,7 @@ describe('whatever the upstream sends', () => {
     )
   })
 
-  test('an odd quota, status or second link costs no result', () => {
+  test('with an invalid quota, status or second link still has its result', () => {
     const data = { cdnImage: 'https://c.example/1', discordImage: 'https://d.example/\0', quota: 4_294_967_296 }
     expect(parseFetchAnswer('U1', answer({ status: 'SUCCESS', jobId: 'U1', data }))).toMatchObject({
       kind: 'succeeded',
