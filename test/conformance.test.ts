@@ -2,7 +2,7 @@ import { serverAudits } from 'graphql-http'
 import { expect, test } from 'vitest'
 import { openTestApp } from './support/test-app.ts'
 
-/** GraphQL over HTTP, as its reference implementation checks it. */
+/** The audits of the GraphQL over HTTP reference implementation. */
 const audits = serverAudits({ url: () => url, fetchFn: fetch })
 let url = ''
 

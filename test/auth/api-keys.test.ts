@@ -4,7 +4,7 @@ import { openApiKeys } from '../../src/auth/api-keys.ts'
 
 const open = (source: string) => openApiKeys(source, () => {})
 
-test('a key is its tenant’s, with the scopes that are listed, or to read and write', () => {
+test('a key belongs to its tenant, with the listed scopes, or with swap:read and swap:write by default', () => {
   const keys = open(`acme:${sha256('a')}, beta:${sha256('b').toUpperCase()}:read ,acme:${sha256('c')}:read+admin`)
   const seen = ['a', 'b', 'c', 'd', ''].map((key) => {
     const viewer = keys.find(key)
@@ -29,7 +29,7 @@ test.each([
   [`acme:${sha256('a')}:everything`, 'scopes are read, write and admin'],
   [`acme:${sha256('a')}:read:write`, 'too many colons'],
   ['file:/no/such/file', 'names a file that cannot be read'],
-])('%j cannot be used, and the message says why without what it holds', (source, problem) => {
+])('%j is refused, and the message gives the reason without the contents', (source, problem) => {
   expect(() => open(source)).toThrow(problem)
   expect(() => open(source)).not.toThrow(sha256('a'))
 })

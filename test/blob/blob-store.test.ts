@@ -1,4 +1,4 @@
-/** One suite for the contract of the blob store, over each backend; then what only files can promise. */
+/** Tests the contract of the blob store on each backend, then the additional guarantees of the file backend. */
 import nodeCrypto, { createCipheriv, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -29,7 +29,7 @@ async function openDisk() {
 }
 
 async function openS3(): Promise<BlobStore> {
-  // The server makes its continuation tokens, which we never read, with DES: a cipher that OpenSSL 3 does not have.
+  // s3rver makes its continuation tokens with DES, which OpenSSL 3 lacks. The gateway never reads these tokens.
   const cipher = vi
     .spyOn(nodeCrypto, 'createCipheriv')
     .mockImplementation(() => createCipheriv('aes-128-cbc', randomBytes(16), randomBytes(16)))
@@ -72,7 +72,7 @@ async function keysOf(store: BlobStore, after: string | null = null, limit = 100
 }
 
 describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) => {
-  test('reads a blob back byte for byte as it was put', async () => {
+  test('returns a blob byte for byte as it was put', async () => {
     const store = await open()
     const every = Uint8Array.from({ length: 256 }, (_u, byte) => byte)
     await store.put('images/a_1-b.png', every, 'image/png')
@@ -90,7 +90,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     expect(await read(store, 'empty')).toEqual({ byteLength: 0, bytes: Buffer.alloc(0) })
   })
 
-  test('puts the part of a larger buffer that it was given, not the buffer', async () => {
+  test('stores only the given part of a larger buffer', async () => {
     const store = await open()
     await store.put('part', new Uint8Array(new Uint8Array([1, 2, 3, 4]).buffer, 1, 2), 'image/png')
     expect((await read(store, 'part'))?.bytes).toEqual(Buffer.from([2, 3]))
@@ -101,7 +101,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     [{ start: 4, end: 6 }, '456'],
     [{ start: 9, end: 9 }, '9'],
     [{ start: 0, end: 9 }, '0123456789'],
-  ])('the range %j is exactly that range, beside the length of the whole', async (range, text) => {
+  ])('returns exactly the range %j, with the length of the whole blob', async (range, text) => {
     const store = await open()
     await store.put('text', TEXT, 'text/plain')
     expect(await read(store, 'text', range)).toEqual({ byteLength: 10, bytes: Buffer.from(text) })
@@ -113,13 +113,13 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     { start: 3, end: 2 },
     { start: -1, end: 2 },
     { start: 0.5, end: 2 },
-  ])('the range %j, which does not lie within the blob, is refused', async (range) => {
+  ])('refuses the range %j, which does not lie within the blob', async (range) => {
     const store = await open()
     await store.put('text', TEXT, 'text/plain')
     await expect(read(store, 'text', range)).rejects.toThrow(new TypeError('a byte range must lie within its blob'))
   })
 
-  test('gives null for a missing blob, with and without a range', async () => {
+  test('returns null for a missing blob, with and without a range', async () => {
     const store = await open()
     await store.put('a/b', TEXT, 'text/plain')
     const absent = ['c', 'a', 'a/b/c', 'a/c', 'c/d']
@@ -127,7 +127,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     expect(await store.open('c', { start: 0, end: 1 })).toBeNull()
   })
 
-  test('removes a deleted blob from reads and lists, and allows to delete it again', async () => {
+  test('removes a deleted blob from reads and lists, and accepts a second delete', async () => {
     const store = await open()
     await store.put('a/1', TEXT, 'text/plain')
     await store.put('a/2', TEXT, 'text/plain')
@@ -138,7 +138,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     expect(await keysOf(store)).toEqual(['a/2'])
   })
 
-  test('keeps one blob for a key that is put twice', async () => {
+  test('stores one blob for a key that is put twice', async () => {
     const store = await open()
     await Promise.all([store.put('a', TEXT, 'text/plain'), store.put('a', TEXT, 'text/plain')])
     await store.put('a', TEXT, 'text/plain')
@@ -146,27 +146,27 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     expect(await read(store, 'a')).toEqual({ byteLength: 10, bytes: TEXT })
   })
 
-  test('lists nothing if there is no blob, or if the limit is zero', async () => {
+  test('lists nothing if there are no blobs, or if the limit is zero', async () => {
     const store = await open()
     expect(await store.list(null, 10)).toEqual([])
     await store.put('a', TEXT, 'text/plain')
     expect(await store.list(null, 0)).toEqual([])
   })
 
-  test('lists in the order of keys, whatever the order of puts, and when each was put', async () => {
+  test('lists blobs in the order of their keys, with the time of each put', async () => {
     const store = await open()
     const before = Date.now()
     for (const key of ['b/2', 'a/x/9', 'c', 'b/10', '0', 'a/1']) await store.put(key, TEXT, 'text/plain')
     const blobs = await store.list(null, 100)
     expect(blobs.map(({ key }) => key)).toEqual(['0', 'a/1', 'a/x/9', 'b/10', 'b/2', 'c'])
     for (const { at } of blobs) {
-      // Some stores know the second only.
+      // Some stores report whole seconds only.
       expect(at).toBeGreaterThan(before - 2_000)
       expect(at).toBeLessThan(Date.now() + 2_000)
     }
   })
 
-  test('lists page by page what one list gives, also after the last key was deleted', async () => {
+  test('lists the same keys in pages, even after the last key of a page was deleted', async () => {
     const store = await open()
     const keys = ['a/1', 'a/2', 'a/x/1', 'b/1', 'b/2', 'c', 'd/1']
     await Promise.all(keys.map((key) => store.put(key, TEXT, 'text/plain')))
@@ -201,7 +201,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     'ä',
     'a\0',
     'a'.repeat(201),
-  ])('the key %.20j is refused as a programmer mistake', async (key) => {
+  ])('refuses the key %.20j with a TypeError', async (key) => {
     const store = await open()
     const refusal = { name: 'TypeError', message: expect.stringContaining('blob key') }
     await expect(store.put(key, TEXT, 'text/plain')).rejects.toMatchObject(refusal)
@@ -209,7 +209,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     await expect(store.delete(key)).rejects.toMatchObject(refusal)
   })
 
-  test('stores a blob under the longest key, with every character that a key may have', async () => {
+  test('stores a blob under the longest key with every allowed character', async () => {
     const store = await open()
     const key = `a-z_0.9/${'k'.repeat(192)}`
     await store.put(key, TEXT, 'text/plain')
@@ -217,7 +217,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
     expect((await read(store, key))?.bytes).toEqual(TEXT)
   })
 
-  test('gives the free bytes if it can know them, and null otherwise', async () => {
+  test('returns the free bytes if the backend knows them, and null otherwise', async () => {
     const free = await (await open()).freeBytes()
     expect(free === null ? 'unknown' : free > 0).toBe(knowsFreeBytes ? true : 'unknown')
   })
@@ -230,7 +230,7 @@ describe.each(Object.entries(BACKENDS))('%s', (_name, { open, knowsFreeBytes }) 
   })
 })
 
-describe('on disk', () => {
+describe('the file backend', () => {
   const YOUNG_S = 3_500
   const OLD_S = 3_700
 
@@ -240,7 +240,7 @@ describe('on disk', () => {
     await utimes(path, at, at)
   }
 
-  test('a reader sees none of a blob or all of it while it is put', async () => {
+  test('shows a reader all of a blob or nothing while it is put', async () => {
     const { store } = await openDisk()
     const large = randomBytes(20_000_000)
     const ended = new AbortController()
@@ -257,7 +257,7 @@ describe('on disk', () => {
     expect((await read(store, 'a/large'))?.bytes.equals(large)).toBe(true)
   })
 
-  test('a reader who has a blob open reads all of it, though it is deleted meanwhile', async () => {
+  test('lets a reader with an open blob read all of it after a delete', async () => {
     const { store } = await openDisk()
     const large = randomBytes(1_000_000)
     await store.put('a', large, 'image/png')
@@ -266,7 +266,7 @@ describe('on disk', () => {
     expect(blob && (await buffer(blob.stream)).equals(large)).toBe(true)
   })
 
-  test('a stream that is destroyed before its end closes its file', async () => {
+  test('closes the file of a stream that is destroyed before its end', async () => {
     const { store } = await openDisk()
     await store.put('large', randomBytes(1_000_000), 'image/jpeg')
     const stream = (await store.open('large'))?.stream
@@ -275,7 +275,7 @@ describe('on disk', () => {
     expect(stream).toMatchObject({ closed: true, fd: null })
   })
 
-  test('a put leaves its blob in the folder and nothing else', async () => {
+  test('leaves nothing but the blob in the folder after a put', async () => {
     const { folder, store } = await openDisk()
     await store.put('a/1', TEXT, 'text/plain')
     expect(await readdir(join(folder, 'a'))).toEqual(['1'])
@@ -288,7 +288,7 @@ describe('on disk', () => {
     expect(await readdir(folder)).toEqual(['a'])
   })
 
-  test('ignores a file that a crash left half-written, and deletes it once it is an hour old', async () => {
+  test('ignores a partial file that a crash left, and deletes it once it is an hour old', async () => {
     const { folder, store } = await openDisk()
     await store.put('a/b/1', TEXT, 'text/plain')
     const [old, young] = [join(folder, 'a/b/2~0a1b2c3d.part'), join(folder, 'a/b/3~0a1b2c3d.part')]
@@ -307,7 +307,7 @@ describe('on disk', () => {
     expect(await keysOf(store)).toEqual(['blob'])
   })
 
-  test('a folder sorts by its slash among files that begin as it does, in pages too', async () => {
+  test('lists keys with a slash in the order of the whole key, in pages too', async () => {
     const { store } = await openDisk()
     const keys = ['a-b', 'a.b', 'a/1', 'a/2-b', 'a/2/1', 'a0', 'a_b', 'ab']
     await Promise.all(keys.map((key) => store.put(key, TEXT, 'text/plain')))
@@ -316,7 +316,7 @@ describe('on disk', () => {
     expect(rest).toEqual(keys.map((_key, index) => keys.slice(index + 1)))
   })
 
-  test('neither lists nor removes files that other programs put into its folder', async () => {
+  test('neither lists nor removes files of other programs in its folder', async () => {
     const { folder, store } = await openDisk()
     await mkdir(join(folder, 'lost+found'))
     await leave(join(folder, 'lost+found/x~0a1b2c3d.part'), OLD_S)
@@ -330,7 +330,7 @@ describe('on disk', () => {
     ])
   })
 
-  test('makes its folder when it is opened, and keeps blobs from other users of the machine', async () => {
+  test('creates its folder when it is opened, and makes blobs unreadable for other users', async () => {
     const folder = join(await makeFolder(), 'deep/er')
     const store = openDiskBlobStore(folder)
     expect(await store.list(null, 10)).toEqual([])

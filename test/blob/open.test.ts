@@ -29,7 +29,7 @@ test.each([
   ['s3://images/', '/images/a'],
   ['s3://images/one', '/images/one/a'],
   ['s3://images/one/Two_2/', '/images/one/Two_2/a'],
-])('%s keeps its blobs below that bucket and prefix, signed for that region', async (location, path) => {
+])('%s stores blobs below its bucket and prefix, with requests signed for its region', async (location, path) => {
   const host = await openScriptedHost((_request, response) => response.writeHead(204).end())
   closers.add(() => host.close())
   await openBlobStore(`${location}?endpoint=${host.url}/&region=eu-central-1`, CREDENTIALS).delete('a')
@@ -44,7 +44,7 @@ test.each([
   's3://images?region=auto',
   's3://images?endpoint=https://s3.example.com',
   's3://images?endpoint=https%3A%2F%2Fstorage.example.com%2Fs3',
-])('%s can be opened without a call', (url) => {
+])('%s is opened without a request', (url) => {
   expect(() => openBlobStore(url, CREDENTIALS)).not.toThrow()
 })
 

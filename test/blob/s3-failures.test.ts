@@ -1,4 +1,4 @@
-/** What the S3 store makes of a network and of a server that fail, lie or hang. */
+/** The S3 store if the network or the server fails, hangs or returns wrong answers. */
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
@@ -54,12 +54,12 @@ async function failureOf(call: Promise<unknown>): Promise<Error> {
   throw new Error('it did not fail')
 }
 
-/** All that a log could show of an error. */
+/** Renders everything that a log could show of an error. */
 function shownOf(error: Error): string {
   return `${error.name} ${error.message} ${JSON.stringify(error)} ${String(error.cause)}`
 }
 
-test('every call is tried three times where the store fails, then says so', async () => {
+test('every call is tried three times if the store fails, and then rejects with the status', async () => {
   const ends = Object.entries(CALLS).map(async ([name, call]) => {
     const { host, store } = await openHost((_request, response) => response.writeHead(503).end('SlowDown'))
     return { name, says: (await failureOf(call(store))).message, tries: host.requests.length }
@@ -87,13 +87,13 @@ test('every call succeeds if its third try does, and sends the same request each
   )
 })
 
-test.each(Object.entries(CALLS))('%s is not tried again where the store refuses', async (name, call) => {
+test.each(Object.entries(CALLS))('%s is not retried if the store refuses', async (name, call) => {
   const { host, store } = await openHost((_request, response) => response.writeHead(403).end('<Error/>'))
   await expect(call(store)).rejects.toThrow(`S3 ${name}: answered with HTTP status 403`)
   expect(host.requests).toHaveLength(1)
 })
 
-test.each(Object.entries(CALLS))('%s does not follow a redirect with its signature', async (name, call) => {
+test.each(Object.entries(CALLS))('%s sends its signature to no redirect target', async (name, call) => {
   const elsewhere = await openHost((_request, response) => response.writeHead(200).end())
   const { store } = await openHost((_request, response) =>
     response.writeHead(307, { location: `${elsewhere.host.url}/` }).end(),
@@ -102,7 +102,7 @@ test.each(Object.entries(CALLS))('%s does not follow a redirect with its signatu
   expect(elsewhere.host.requests).toHaveLength(0)
 })
 
-test('an error shows no address, no key id and no signature, whether there was an answer or none', async () => {
+test('an error shows no address, no key id and no signature, with or without an answer', async () => {
   const { host, store } = await openHost((_request, response) => response.writeHead(403).end(`${KEY_ID} Signature=`))
   const refused = await failureOf(store.put('a', BYTES, 'image/png'))
   await host.close()
@@ -115,7 +115,7 @@ test('an error shows no address, no key id and no signature, whether there was a
   }
 })
 
-test.each(Object.entries(CALLS))('%s gives up a store that hangs after thirty seconds', async (name, call) => {
+test.each(Object.entries(CALLS))('%s times out after thirty seconds if the store hangs', async (name, call) => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   closers.add(() => {
     vi.useRealTimers()
@@ -145,7 +145,7 @@ test('a blob that is read slowly is not cut off by the time-out of the call', as
   expect(blob && String(await buffer(blob.stream))).toBe('0123456789')
 })
 
-test('a blob that breaks off fails its reader, without an address', async () => {
+test('a truncated blob fails its reader, with an error that shows no address', async () => {
   const { host, store } = await openHost((_request, response) => {
     response.writeHead(200, { 'content-length': 10 })
     response.write('01234', () => response.destroy())
@@ -178,7 +178,7 @@ test.each([
   ['the whole blob', 200, { 'content-length': '10' }],
   ['another range', 206, { 'content-length': '3', 'content-range': 'bytes 1-3/10' }],
   ['a range of unknown whole', 206, { 'content-length': '3', 'content-range': 'bytes 0-2/*' }],
-])('%s in answer to a range is not taken for it', async (_what, status, headers) => {
+])('%s in answer to a range request fails the read', async (_what, status, headers) => {
   const { store } = await openHost((_request, response) =>
     response.writeHead(status, headers).end('0123456789'.slice(0, Number(headers['content-length']))),
   )
@@ -201,7 +201,7 @@ function toList(names: readonly string[], isTruncated: boolean): string {
     <Name>images</Name><IsTruncated>${isTruncated}</IsTruncated>${contents.join('\n')}</ListBucketResult>`
 }
 
-test('a list goes on over the pages of the store until it has what was asked for', async () => {
+test('a list reads further pages of the store until it has as many keys as requested', async () => {
   const pages = [['gateway/a', 'gateway/b'], ['gateway/c'], ['gateway/d']]
   const { host, store } = await openHost((_request, response, nth) =>
     response.end(toList(pages[nth - 1] ?? [], nth < pages.length)),
@@ -218,7 +218,7 @@ test('a list goes on over the pages of the store until it has what was asked for
   ])
 })
 
-test('a list skips objects that other programs put into the bucket, and continues after them', async () => {
+test('a list skips objects of other programs in the bucket, and continues after them', async () => {
   const { host, store } = await openHost((_request, response, nth) =>
     response.end(
       nth === 1
@@ -239,7 +239,7 @@ test.each([
   await expect(store.list(null, 10)).rejects.toThrow(problem)
 })
 
-test('calls one after the other share one connection', async () => {
+test('consecutive calls share one connection', async () => {
   const ports = new Set<number | undefined>()
   const { store } = await openHost((request, response) => {
     ports.add(response.socket?.remotePort)

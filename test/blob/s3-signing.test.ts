@@ -1,4 +1,4 @@
-/** Signature V4 as AWS publishes it for S3, and as our own requests carry it. */
+/** Signature V4: the examples that AWS publishes for S3, and the signatures of our own requests. */
 import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { AwsV4Signer } from 'aws4fetch'
@@ -33,19 +33,19 @@ test.each([
     headers: {},
     signature: '34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7',
   },
-])('the published example of $example gets the published signature', async ({ url, headers, signature }) => {
+])('the signer computes the published signature for the example of $example', async ({ url, headers, signature }) => {
   const signer = new AwsV4Signer({
     ...EXAMPLE,
     url,
     headers: { ...headers, 'x-amz-content-sha256': NOTHING },
     datetime: '20130524T000000Z',
-    // The example signs its range, which the signer leaves out otherwise.
+    // The example signs its range header, which the signer otherwise leaves out.
     allHeaders: true,
   })
   expect(await signer.signature()).toBe(signature)
 })
 
-/** What the store that received a request would compute: from what arrived, and the secret. */
+/** Verifies the signature of a received request, as the store does. */
 async function verify(host: string, { method, path, headers }: SeenRequest): Promise<boolean> {
   const [, names = ''] = /SignedHeaders=([^,]+)/.exec(headers.authorization ?? '') ?? []
   const signed = names.split(';').filter((name) => name !== 'host')
@@ -59,7 +59,7 @@ async function verify(host: string, { method, path, headers }: SeenRequest): Pro
   return headers.authorization === (await signer.authHeader())
 }
 
-test('every request arrives as it was signed, a put with the digest of its bytes', async () => {
+test('every received request has a valid signature, and a put has the digest of its bytes', async () => {
   const host = await openScriptedHost((request, response) => {
     if (request.method === 'DELETE') response.writeHead(204).end()
     else response.end(request.path.includes('list-type') ? '<ListBucketResult/>' : 'hello')

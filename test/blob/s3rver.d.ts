@@ -1,4 +1,4 @@
-/** As much of it as the tests use; the package has no types. */
+/** Types for the part of s3rver that the tests use; the package has none. */
 declare module 's3rver' {
   import type { AddressInfo } from 'node:net'
 

@@ -48,7 +48,7 @@ test.each([
   ['[::1]', '::1'],
   ['localhost', 'localhost'],
   ['LOCALHOST', 'localhost'],
-])('takes HOST=%s for the loopback host %s', (HOST, host) => {
+])('the config reads HOST=%s as the loopback host %s', (HOST, host) => {
   expect(configOf({ HOST })).toMatchObject({ host, authenticates: false })
 })
 
@@ -62,28 +62,28 @@ test.each([
   ['*', 'must be a name or an address, such as'],
   ['a b', 'must be a name or an address, such as'],
   ['fe80::1%eth0', 'PUBLIC_URL must be set'],
-])('refuses HOST=%s: %s', (HOST, problem) => {
+])('the config refuses HOST=%s: %s', (HOST, problem) => {
   const keys = { API_KEYS: `a:${'ab'.repeat(32)}`, GATEWAY_SECRET: 'a secret of sixteen' }
   expect(() => configOf({ HOST, ...keys })).toThrow(problem)
 })
 
-describe.each(['0.0.0.0', '::', '192.168.1.2', 'gateway.example', '127.0.0.1.example'])('to listen on %s', (HOST) => {
+describe.each(['0.0.0.0', '::', '192.168.1.2', 'gateway.example', '127.0.0.1.example'])('listening on %s', (HOST) => {
   const API_KEYS = `acme:${'ab'.repeat(32)}`
   const GATEWAY_SECRET = 'a secret of sixteen'
 
-  test('requires authentication and a secret, and the error names both', () => {
+  test('requires authentication and a secret, and names both in the error', () => {
     expect(() => configOf({ HOST })).toThrow(/^API_KEYS must be set \(or JWKS_URL/)
     expect(() => configOf({ HOST, API_KEYS })).toThrow(/^GATEWAY_SECRET must be set/)
     expect(configOf({ HOST, API_KEYS, GATEWAY_SECRET })).toMatchObject({ host: HOST, authenticates: true })
   })
 
-  test('disables GraphiQL and introspection unless they are enabled', () => {
+  test('disables GraphiQL and introspection by default', () => {
     expect(configOf({ HOST, API_KEYS, GATEWAY_SECRET })).toMatchObject({ graphiql: false, introspection: false })
     expect(configOf({ HOST, API_KEYS, GATEWAY_SECRET, INTROSPECTION: 'on' }).introspection).toBe(true)
   })
 })
 
-test('the three settings of JWTs belong together', () => {
+test('the three settings for JWTs must be set together', () => {
   const all = { JWKS_URL: 'https://id.example/jwks', JWT_ISSUER: 'https://id.example', JWT_AUDIENCE: 'swapface' }
   expect(configOf(all).jwt).toEqual({ jwksUrl: all.JWKS_URL, issuer: all.JWT_ISSUER, audience: all.JWT_AUDIENCE })
   for (const name of Object.keys(all)) {
@@ -98,7 +98,7 @@ test.each([
   'example.com',
   'null',
   'https://a.example https://b.example',
-])('refuses the allowed origin %s', (ALLOWED_ORIGINS) => {
+])('the config refuses the allowed origin %s', (ALLOWED_ORIGINS) => {
   expect(() => configOf({ ALLOWED_ORIGINS })).toThrow(/^ALLOWED_ORIGINS must list origins/)
 })
 
@@ -120,13 +120,13 @@ test.each([
 })
 
 test.each(['capacitor:', 'capacitor://', 'capacitor://localhost/app', 'chrome-extension://*', 'app://user@localhost'])(
-  'refuses the allowed origin %s of a packaged app',
+  'the config refuses the allowed origin %s of a packaged app',
   (ALLOWED_ORIGINS) => {
     expect(() => configOf({ ALLOWED_ORIGINS })).toThrow(/^ALLOWED_ORIGINS must list origins/)
   },
 )
 
-test('ALLOWED_ORIGINS refuses file: with the reason', () => {
+test('ALLOWED_ORIGINS refuses `file:` with the reason', () => {
   expect(() => configOf({ ALLOWED_ORIGINS: 'file://localhost' })).toThrow(/^ALLOWED_ORIGINS cannot list file: pages/)
 })
 
@@ -171,15 +171,15 @@ test.each([
   ['INTROSPECTION', 'yes'],
   ['TENANT_REQUESTS_PER_MINUTE', '0'],
   ['TENANT_QUOTA_PER_DAY', '-5'],
-])('refuses %s=%s with its name, and without its value', (name, value) => {
+])('the config refuses %s=%s with its name, and without its value', (name, value) => {
   const message = messageOf(() => configOf({ [name]: value }))
   expect(message).toMatch(new RegExp(`^${name} must`))
-  // Shorter ones are part of the explanation by chance.
+  // The explanation may contain a shorter value by chance.
   if (value.length > 3) expect(message).not.toContain(value)
 })
 
 test.each(['TTAPI_KEY', 'TTAPI_URL', 'DATA_DIR', 'GATEWAY_SECRET', 'DATABASE_URL', 'HOST', 'ALLOWED_ORIGINS'])(
-  'refuses a control character in %s, also one that a terminal hides',
+  'the config refuses a control character in %s, even one that a terminal hides',
   (name) => {
     expect(messageOf(() => configOf({ [name]: 'file:a secret key\u0007of some length' }))).toMatch(
       `${name} contains a control character`,
@@ -187,33 +187,33 @@ test.each(['TTAPI_KEY', 'TTAPI_URL', 'DATA_DIR', 'GATEWAY_SECRET', 'DATABASE_URL
   },
 )
 
-test('numbers are decimal, with blanks around them', () => {
+test('numbers are decimal, and may have blanks around them', () => {
   const { port, fetchPerSecond, deadlines } = configOf({ PORT: ' 5 ', FETCH_PER_SECOND: '0.5', SUBMIT_BEFORE_S: '007' })
   expect([port, fetchPerSecond, deadlines.submitBeforeMs]).toEqual([5, 0.5, 7_000])
 })
 
-test('an address that others are built on loses the slash at its end', () => {
+test('a base address loses its trailing slash', () => {
   expect(configOf({ PUBLIC_URL: 'https://gateway.example/swap//' }).publicUrl).toBe('https://gateway.example/swap')
 })
 
 test.each([
   ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID'],
-])('refuses %s without %s', (name, other) => {
+])('the config refuses %s without %s', (name, other) => {
   expect(() => configOf({ [name]: 'abc' })).toThrow(`${other} must be set: ${name} is set`)
 })
 
-test('refuses one port for the gateway and the embedded upstream', () => {
+test('the config refuses the same port for the gateway and the embedded upstream', () => {
   expect(() => configOf({ PORT: '4010' })).toThrow('LOCAL_UPSTREAM_PORT must differ from PORT: both are 4010')
   expect(configOf({ PORT: '4010', TTAPI_KEY: 'k' }).port).toBe(4010)
   expect(configOf({ PORT: '0', LOCAL_UPSTREAM_PORT: '0' }).port).toBe(0)
 })
 
-describe('an API key of its own', () => {
+describe('a generated API key', () => {
   const REACHABLE = { TTAPI_KEY: 'k', PUBLIC_URL: 'https://swap.example.com' }
   const secretsOf = (env: Record<string, string>, dir: string) => readSecrets(parseSettings(env), dir)
 
-  test('is created once for a reachable gateway that can spend, stored, and readable by its owner only', async () => {
+  test('is created once for a reachable gateway that can spend, and stored readable by its owner only', async () => {
     const dir = await makeDataDir()
     const { createdApiKey, apiKeys } = secretsOf(REACHABLE, dir)
     if (createdApiKey === null || apiKeys === null) throw new Error('no key was created')
@@ -230,7 +230,7 @@ describe('an API key of its own', () => {
     ['PUBLIC_URL is not set', { TTAPI_KEY: 'k' }],
     ['PUBLIC_URL is loopback', { TTAPI_KEY: 'k', PUBLIC_URL: 'http://127.0.0.1:4000' }],
     ['keys are configured', { ...REACHABLE, API_KEYS: `acme:${'ab'.repeat(32)}` }],
-    ['JWTs are', { ...REACHABLE, JWKS_URL: 'https://id.example/jwks', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' }],
+    ['JWTs are configured', { ...REACHABLE, JWKS_URL: 'https://id.example/jwks', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' }],
   ])('is not created if %s', async (_name, env) => {
     expect(secretsOf(env, await makeDataDir()).createdApiKey).toBeNull()
   })
@@ -258,7 +258,7 @@ test('the config holds no secret', async () => {
   })
 })
 
-test('with PostgreSQL its address is a secret, and the secret of all processes must be given', async () => {
+test('with PostgreSQL its address is a secret, and GATEWAY_SECRET must be set', async () => {
   const DATABASE_URL = 'postgres://gateway:the-password@db/swapface'
   expect(() => configOf({ DATABASE_URL })).toThrow(/^GATEWAY_SECRET must be set(?!.*the-password)/)
   const values = parseSettings({ DATABASE_URL, GATEWAY_SECRET: 'the-gateway-secret' })
@@ -267,7 +267,7 @@ test('with PostgreSQL its address is a secret, and the secret of all processes m
   expect(readSecrets(values, await makeDataDir()).postgresUrl).toBe(DATABASE_URL)
 })
 
-test('a secret is created once, stored, and readable by its owner only', async () => {
+test('a secret is created once, and stored readable by its owner only', async () => {
   const dir = await makeDataDir()
   const [first, again] = [readSecrets(parseSettings({}), dir), readSecrets(parseSettings({}), dir)]
   expect(again).toEqual(first)
@@ -275,7 +275,7 @@ test('a secret is created once, stored, and readable by its owner only', async (
   expect(statSync(join(dir, 'gateway-secret')).mode & 0o777).toBe(0o600)
 })
 
-test('a list of secrets rotates', async () => {
+test('GATEWAY_SECRET may list several secrets for a rotation', async () => {
   const values = parseSettings({ GATEWAY_SECRET: 'the-new-secret-here, the-old-secret-here' })
   expect(readSecrets(values, await makeDataDir()).gatewaySecrets).toEqual([
     'the-new-secret-here',

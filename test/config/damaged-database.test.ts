@@ -12,12 +12,12 @@ import { makeDataDir } from '../support/test-app.ts'
 
 const ONE_LINE = /^(?:DATA_DIR|DATABASE_URL) (?:cannot be used|leads to a database of another program)[^\r\n]*$/
 
-test('a damaged database stops the start with one line, or is opened', async () => {
+test('a damaged database is reported in one line at startup, or opened', async () => {
   const dataDir = await makeDataDir()
   const path = join(dataDir, 'gateway.db')
   const engine = await openDatabase(path, () => {})
   await engine.db.destroy()
-  // Everything into the one file that is damaged.
+  // Moves all data from the WAL into the file that is damaged.
   const raw = new Database(path)
   raw.exec('pragma wal_checkpoint(truncate)')
   raw.close()
@@ -41,7 +41,7 @@ test('a damaged database stops the start with one line, or is opened', async () 
       )
       expect(line).toMatch(ONE_LINE)
     }),
-    // The example looks locked to the engine.
+    // The engine mistakes this example for a locked database.
     { numRuns: 25, examples: [[{ from: 758, length: 100, byte: 0x41, cutAt: 126_351 }]] },
   )
 })

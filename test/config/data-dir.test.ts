@@ -1,4 +1,4 @@
-/** DATA_DIR at the start: created, writable, and owned by one process. */
+/** DATA_DIR at startup: created, writable, and owned by one process. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { makeDataDir } from '../support/test-app.ts'
 
 const HELD = 'DATA_DIR is in use by another gateway process. Stop that one'
 
-test('is created with its parents, for its owner only, whatever is in its name', async () => {
+test('DATA_DIR is created with its parents, for its owner only, whatever characters its name has', async () => {
   const path = join(await makeDataDir(), 'dä ta #1 ?x=1 %20 人', 'deep')
   const lock = await openDataDir(path)
   closeAfterTest(() => lock.release())
@@ -20,7 +20,7 @@ test('is created with its parents, for its owner only, whatever is in its name',
   expect(readdirSync(path)).toEqual(['lock.db'])
 })
 
-test('has one owner: a second is refused until the first has released it', async () => {
+test('DATA_DIR has one owner: a second process is refused until the first has released it', async () => {
   const path = await makeDataDir()
   const first = await openDataDir(path)
   await expect(openDataDir(path)).rejects.toThrow(HELD)
@@ -30,7 +30,7 @@ test('has one owner: a second is refused until the first has released it', async
   closeAfterTest(() => second.release())
 })
 
-test('is free again as soon as its owner is killed', async () => {
+test('DATA_DIR is free again as soon as its owner is killed', async () => {
   const path = await makeDataDir()
   const program = `import { openDataDir } from ${JSON.stringify(join(process.cwd(), 'src/config/data-dir.ts'))}
     await openDataDir(${JSON.stringify(path)})
@@ -52,7 +52,7 @@ test('is free again as soon as its owner is killed', async () => {
   closeAfterTest(() => lock.release())
 })
 
-test('a file in its place is refused', async () => {
+test('DATA_DIR is refused if it is a file', async () => {
   const path = join(await makeDataDir(), 'file')
   writeFileSync(path, 'text')
   await expect(openDataDir(path)).rejects.toThrow(
@@ -61,11 +61,11 @@ test('a file in its place is refused', async () => {
   await expect(openDataDir(join(path, 'below'))).rejects.toThrow('a part of the path is a file')
 })
 
-test.runIf(existsSync('/proc/self'))('a folder that the system never creates is refused at once', async () => {
+test.runIf(existsSync('/proc/self'))('DATA_DIR is refused at once if the system cannot create it', async () => {
   await expect(openDataDir('/proc/swapface/data')).rejects.toThrow('DATA_DIR cannot be used: ')
 })
 
-test.runIf(canMount())('a read-only or full file system is refused with its cause', async () => {
+test.runIf(canMount())('DATA_DIR on a read-only or full file system is refused with the cause', async () => {
   const path = join(await makeDataDir(), 'disk')
   mkdirSync(path)
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', path])
@@ -78,11 +78,11 @@ test.runIf(canMount())('a read-only or full file system is refused with its caus
   await expect(openDataDir(path)).rejects.toThrow('DATA_DIR cannot be used: it is on a read-only file system.')
 })
 
-test.runIf(process.platform !== 'win32')('a file system that does not answer is given up after a while', async () => {
+test.runIf(process.platform !== 'win32')('DATA_DIR is refused after a time-out if its file system hangs', async () => {
   const dir = await makeDataDir()
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', [pipe])
-  // Each of these waits for a writer, in one of the threads that all file operations share.
+  // Each of these reads blocks one of the threads that all file operations share.
   const waiting = Array.from({ length: Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) }, async () => open(pipe, 'r'))
   try {
     await expect(openDataDir(join(dir, 'data'), 50)).rejects.toThrow(/^DATA_DIR .* has not answered for 0.05 s/)

@@ -1,4 +1,4 @@
-/** `.env` as editors and tools on all systems write it: every line is used, or stops the start. */
+/** `.env` as editors and tools on all systems write it: each line is either applied or refused. */
 import { expect, test } from 'vitest'
 import { parseEnvFile } from '../../src/config/env-file.ts'
 

@@ -1,4 +1,4 @@
-/** The memory that decoding takes is bounded by the pixels of an image, whatever else is in its file. */
+/** The number of pixels bounds the memory for decoding an image, whatever else the file contains. */
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,10 +8,10 @@ import { IMAGE_BOMBS } from '../support/image-bombs.ts'
 import { makeImage } from '../support/images.ts'
 import { makeDataDir } from '../support/test-app.ts'
 
-/** A file of 20 MB, the parts of it that are copied, and what the collector has not freed yet. */
+/** Covers a file of 20 MB, copies of its parts, and memory that is not yet garbage-collected. */
 const MAX_GROWTH_BYTES = 100_000_000
 
-test('no image of few pixels makes the process grow by more than 100 MB', { timeout: 240_000 }, async () => {
+test('decoding an image with few pixels takes at most 100 MB of memory', { timeout: 240_000 }, async () => {
   const folder = await makeDataDir()
   const save = async (name: string, bytes: Buffer) => {
     const path = join(folder, name)
@@ -31,7 +31,7 @@ test('no image of few pixels makes the process grow by more than 100 MB', { time
     .split('\n')
     .map((line) => JSON.parse(line) as { path: string; outcome: string; grownBytes: number })
   expect(found).toHaveLength(Object.keys(IMAGE_BOMBS).length)
-  // The first that exceeds it is the one to look at: it is the most that the process has held until then.
+  // Peak memory never falls, so only the first image over the limit is at fault.
   expect(found.filter(({ grownBytes }) => grownBytes > MAX_GROWTH_BYTES)).toEqual([])
   for (const { path, outcome } of found) {
     const isRefused = /million|ten thousand/.test(path)

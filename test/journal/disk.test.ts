@@ -16,7 +16,7 @@ async function openJournal() {
 
 const pathOf = (dir: string) => join(dir, 'hooks.journal')
 
-/** The journal as the next process finds it after a crash. */
+/** Opens the journal as the next process would after a crash. */
 const reopen = async (dir: string): Promise<DiskHookJournal> => {
   const next = await makeDataDir()
   for (const name of await readdir(dir)) await copyFile(join(dir, name), join(next, name))
@@ -33,14 +33,14 @@ test('the journal has unsettled records after a restart, in order', async () => 
   expect((await reopen(dir)).left.map(({ jobId }) => jobId)).toEqual(expect.arrayContaining(['job_1', 'job_3']))
 })
 
-test('the journal has a record on disk when it resolves, so that a crash then loses nothing', async () => {
+test('the journal resolves once the record is on disk, so that a later crash loses nothing', async () => {
   const { dir, journal } = await openJournal()
   closeAfterTest(() => journal.close())
   await journal.keep(record(1))
   expect((await reopen(dir)).left).toEqual([record(1)])
 })
 
-test('the journal keeps a record that comes twice once', async () => {
+test('the journal stores a duplicate record once', async () => {
   const { journal, text } = await openJournal()
   closeAfterTest(() => journal.close())
   expect(await Promise.all([journal.keep(record(1)), journal.keep(record(1)), journal.keep(record(2))])).toEqual([
@@ -74,7 +74,7 @@ test('the journal is empty when all records are settled, and stays small if one 
   expect((await reopen(dir)).left).toEqual([record(-1), record(-2)])
 })
 
-test('the journal ignores a line that a crash cut off, and reads all others', async () => {
+test('the journal ignores a line that a crash cut off, and reads all other lines', async () => {
   const { dir, journal } = await openJournal()
   await journal.keep(record(1))
   await journal.close()
@@ -92,9 +92,9 @@ test('the journal rejects a record that it cannot write', async () => {
   await expect(journal.keep(record(1))).rejects.toThrow(/closed|EBADF/i)
 })
 
-test('the journal takes over the files that earlier versions wrote for each process, and removes them', async () => {
+test('the journal imports the files that earlier versions wrote for each process, and removes them', async () => {
   const dir = await makeDataDir()
-  // A number that a living process has again, as after a restart of a container.
+  // A live process has this pid again, as after a restart of a container.
   await writeFile(join(dir, `hooks-${process.pid}-00.journal`), `\n${JSON.stringify(record(1))}`)
   await writeFile(join(dir, `hooks-${process.ppid}-0f.journal`), `\n${JSON.stringify(record(2))}`)
   const journal = await openDiskHookJournal(dir)
@@ -113,7 +113,7 @@ test('the journal ignores a draft file that a crash left behind', async () => {
   expect([journal.left, (await reopen(dir)).left]).toEqual([[], [record(2)]])
 })
 
-test('the journal writes at the start of its file again after all records were settled', async () => {
+test('the journal truncates its file after all records are settled', async () => {
   const { dir, journal, text } = await openJournal()
   closeAfterTest(() => journal.close())
   await journal.keep(record(1))
