@@ -12,7 +12,7 @@ import { makeDataDir } from '../support/test-app.ts'
 
 const NOW = 1_000_000
 const NO_REFUSALS = { since: 0, maxPerTenant: 5, maxOverall: 15 }
-/** Nothing is in flight, and yet there is no room: every job waits. */
+/** No job may be in flight, so every job waits. */
 const ROOM = { maxInFlight: 0, maxWaiting: 10 }
 
 let folder = ''
@@ -32,7 +32,7 @@ beforeEach(async () => {
   await chmod(at('bin', 'sqlite3'), 0o755)
 })
 
-/** Runs the block that follows these words in the document, in the folder of this test. */
+/** Runs the code block that follows `words` in the document, in the folder of this test. */
 async function runBlockAfter(words: string, edit: (block: string) => string = (block) => block): Promise<void> {
   const [, after = ''] = (await readFile('docs/OPERATIONS.md', 'utf8')).split(words)
   const [, block] = /^```sh\n([\s\S]*?)^```$/m.exec(after) ?? []
@@ -59,7 +59,7 @@ async function backUpWithOneJobAndRestore(): Promise<void> {
   await runBlockAfter('To restore, stop the gateway', (block) => block.replace('2026-11-29', date))
 }
 
-test('a backup of a database that is open restores its jobs, its images and its secret', async () => {
+test('a backup of an open database restores its jobs, its images and its secret', async () => {
   await backUpWithOneJobAndRestore()
 
   const { store } = await openStore()
@@ -69,7 +69,7 @@ test('a backup of a database that is open restores its jobs, its images and its 
   expect(await readFile(at('data', 'gateway-secret'), 'utf8')).toBe('a secret of sixteen')
 })
 
-test('the statement for waiting jobs turns each into a claim that is over, which is never submitted', async () => {
+test('the statement for waiting jobs turns each into an expired claim, which is never submitted', async () => {
   await backUpWithOneJobAndRestore()
   await runBlockAfter('mark the waiting jobs as submitted')
 

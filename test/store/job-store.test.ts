@@ -1,4 +1,4 @@
-/** One suite for the contract of the store; each engine runs it in its own project (`vitest.config.ts`). */
+/** The suite for the contract of the store; each engine runs it in its own project (`vitest.config.ts`). */
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { array, assert, asyncProperty, boolean, constantFrom, integer, option, record, uniqueArray } from 'fast-check'
@@ -32,7 +32,7 @@ interface Opened {
   readonly store: JobStore
 }
 
-/** Makes an empty database, and returns what opens it: called once for each process that uses it. */
+/** Creates an empty database; returns a function that opens it, called once per process. */
 const makeDatabase = isOnPostgres ? makePostgres : makeSqlite
 
 async function makeSqlite(): Promise<() => Promise<Opened>> {
@@ -88,14 +88,14 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     return { db: engine.db, store }
   }
   const openStore = async () => openWith(await makeDatabase())
-  /** Two processes on one database; the embedded one has one process, which is then asked from two sides. */
+  /** Opens one database in two processes. The embedded one allows one, so its store is returned twice. */
   const openTwo = async () => {
     const open = await makeDatabase()
     const [first, second] = [openWith(open), isOnPostgres ? openWith(open) : null]
     return Promise.all([first, second ?? first])
   }
 
-  test('gives a job back as it was recorded, claimed for its first submit', async () => {
+  test('returns a job as it was recorded, claimed for its first submit', async () => {
     const { store } = await openStore()
     const input = newJob()
     const { idempotency: _none, content: _digest, ...given } = input
@@ -107,7 +107,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     ])
   })
 
-  test('keeps one job for a key of a tenant, also when two come at once', async () => {
+  test('records one job for a key of a tenant, also if two requests come at once', async () => {
     const { store } = await openStore()
     const idempotency = { key: 'k', fingerprint: 'f1', sealedKeys: [] }
     const [first, second] = await Promise.all([
@@ -119,7 +119,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect((await store.createJob(newJob({ tenant: 'b', idempotency }), ROOM, LIMITS)).kind).toBe('created')
   })
 
-  test('keeps a key until a day after its job was done', async () => {
+  test('keeps a key until a day after its job is done', async () => {
     const { store } = await openStore()
     const idempotency = { key: 'k', fingerprint: 'f1', sealedKeys: [] }
     const job = await createOne(store, { idempotency })
@@ -133,7 +133,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(again).toMatchObject({ job: { id: after.kind === 'created' && after.job.id } })
   })
 
-  test('claims a job for its submit only where there is room and nobody waits', async () => {
+  test('claims a new job only if fewer than maxInFlight are in flight and no job waits', async () => {
     const { store } = await openStore()
     const room = { maxInFlight: 2, maxWaiting: 2 }
     const made = []
@@ -155,7 +155,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     })
   })
 
-  describe('of many that are recorded at once', () => {
+  describe('limits many jobs that are recorded at once:', () => {
     const recordAtOnce = async (count: number, room: Room, limits: TenantLimits, keyOf?: (n: number) => string) => {
       const { store } = await openStore()
       const made = await Promise.all(
@@ -172,26 +172,26 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
       return { kinds, made }
     }
 
-    test('no more are claimed, and no more wait, than there is room for', async () => {
+    test('no more are claimed than may be in flight, and no more wait than may wait', async () => {
       const { kinds } = await recordAtOnce(20, { maxInFlight: 3, maxWaiting: 4 }, LIMITS)
       expect(kinds).toEqual({ claimed: 3, waits: 4, full: 13 })
     })
 
-    test('a tenant has no more than it may, and each key has one', async () => {
+    test('a tenant has at most its limit, and each key has one job', async () => {
       const room = { maxInFlight: 5, maxWaiting: 100 }
       const { kinds, made } = await recordAtOnce(40, room, { ...LIMITS, maxUnfinished: 18 }, (n) => `k${n % 30}`)
       expect(kinds).toEqual({ claimed: 5, waits: 13, existing: 10, tenantFull: 12 })
       for (let n = 30; n < 40; n += 1) expect(made[n]).toMatchObject({ kind: 'existing' })
     })
 
-    test('no more is reserved than there are units left', async () => {
+    test('no more units are reserved than are left', async () => {
       const { kinds, made } = await recordAtOnce(12, ROOM, { ...LIMITS, quota: { limit: 10, reserve: 3 } })
       expect(kinds).toEqual({ claimed: 3, quotaSpent: 9 })
       expect(made.at(-1)).toEqual({ kind: 'quotaSpent', remaining: 1 })
     })
   })
 
-  test('the next submit goes to the tenant with the fewest jobs in flight, then to the oldest job', async () => {
+  test('submits next the oldest job of the tenant with the fewest jobs in flight', async () => {
     const { store } = await openStore()
     const tenants = constantFrom('a', 'b', 'c', 'd')
     const job = record({ tenant: tenants, isSent: boolean(), isLater: boolean() })
@@ -221,7 +221,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     )
   })
 
-  test('waiting jobs are listed in the order in which they are submitted, whatever is in flight', async () => {
+  test('lists waiting jobs in the order of their submits, whatever is in flight', async () => {
     const { store } = await openStore()
     const tenants = constantFrom('a', 'b', 'c', 'd')
     const job = record({ tenant: tenants, isSent: boolean(), at: integer({ min: 0, max: 5 }) })
@@ -251,7 +251,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     )
   })
 
-  test('a tenant has no more waiting jobs than places are left free, so that two cannot fill the room', async () => {
+  test('limits a tenant to as many waiting jobs as remain free, so that two tenants cannot block a third', async () => {
     const { store } = await openStore()
     const room = { maxInFlight: 0, maxWaiting: 16 }
     const limits = { ...LIMITS, maxWaiting: 8 }
@@ -275,7 +275,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
             expect(own).toBeLessThanOrEqual(8)
             if (refused.has(tenant)) expect(own).toBeGreaterThanOrEqual(free)
           }
-          // Three that take all they get leave places for a fourth.
+          // Three tenants that take as much as they can leave capacity for a fourth.
           expect(results.every(({ made }) => made.kind === 'created' || made.kind === 'tenantFull')).toBe(true)
           expect(free).toBeGreaterThanOrEqual(2)
           const other = await create('d')
@@ -289,7 +289,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     )
   })
 
-  test('a tenant may have as many waiting jobs as it is allowed, and others find room beside it', async () => {
+  test('limits the waiting jobs of each tenant, and accepts those of other tenants', async () => {
     const { store } = await openStore()
     const room = { maxInFlight: 1, maxWaiting: 10 }
     const limits = { ...LIMITS, maxWaiting: 3 }
@@ -303,7 +303,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect([of('created', 6, 10), of('tenantFull', 6, 10)]).toEqual([3, 1])
   })
 
-  test('usage equals the sum over the stored jobs after any sequence of changes', async () => {
+  test('keeps usage equal to the sum over the stored jobs after any sequence of changes', async () => {
     const { store, db } = await openStore()
     const step = record({
       tenant: constantFrom('a', 'b'),
@@ -346,7 +346,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     )
   })
 
-  test('lists and counts the jobs that fit, whatever is combined in a filter and in either direction', async () => {
+  test('lists and counts the jobs that match any combination of filters, in either direction', async () => {
     const { store } = await openStore()
     const made: SwapJob[] = []
     for (let n = 0; n < 24; n += 1) {
@@ -391,7 +391,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     )
   })
 
-  test('a job that may not go in any case waits, and one that is to be tried later is not next', async () => {
+  test('lets an unclaimed job wait, and does not return it as next before its retry is due', async () => {
     const { store } = await openStore()
     const held = await createOne(store, { leaseUntil: null })
     expect(held).toMatchObject({ fencing: 0, leaseUntil: null, wakeAt: NOW })
@@ -400,7 +400,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect((await store.findNextWaiting(NOW + 5_000, REFUSALS))?.id).toBe(held.id)
   })
 
-  test('a decision about a claim changes nothing once that claim was released', async () => {
+  test('applies no decision about a claim that was released', async () => {
     const { store } = await openStore()
     const claimed = await createOne(store)
     const release = { kind: 'bookkeeping', patch: { leaseUntil: null, notBefore: NOW + 10, wakeAt: NOW + 10 } } as const
@@ -412,7 +412,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(await store.findJob(claimed.id)).toEqual(released)
   })
 
-  test('moves a job only from exactly the state that was decided on', async () => {
+  test('applies a decision only to exactly the state that it was made for', async () => {
     const { store } = await openStore()
     const job = await createOne(store)
     const moved = await store.applyDecision(job, enqueue('U1'), NOW + 10, 'SUBMIT')
@@ -434,7 +434,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     ])
   })
 
-  test('of many who decide on the same state one wins', async () => {
+  test('applies only one of many decisions about the same state', async () => {
     const { store } = await openStore()
     const job = await createOne(store)
     const moves = await Promise.all(
@@ -444,7 +444,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect((await store.listTimelines([job.id]))[0]).toHaveLength(2)
   })
 
-  test('a change that is refused takes none down that came at the same time', async () => {
+  test('applies concurrent changes even if one of them is rejected', async () => {
     const { store } = await openStore()
     const jobs = [await createOne(store), await createOne(store), await createOne(store)]
     const ids = ['U1', 'U1', 'U2']
@@ -458,7 +458,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     ])
   })
 
-  test('notes change no version', async () => {
+  test('applies bookkeeping without a new version', async () => {
     const { store } = await openStore()
     const job = await createOne(store)
     const noted = await store.applyDecision(
@@ -470,7 +470,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(noted).toEqual({ ...job, upstreamStatus: 'X', wakeAt: 7 })
   })
 
-  test('writes everything an outcome brings', async () => {
+  test('writes all fields of an outcome', async () => {
     const { store } = await openStore()
     const job = await createOne(store)
     const links = { cdnImage: null, discordImage: 'https://cdn.discordapp.com/a?ex=1' }
@@ -498,7 +498,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(await store.findJobs([job.id, other.id])).toEqual([done, failed])
   })
 
-  test('gives a job back as its row is, where notes have come since it was read', async () => {
+  test('returns the stored job if bookkeeping changed it since it was read', async () => {
     const { store } = await openStore()
     const job = await createOne(store)
     const patch = { upstreamStatus: 'X', wakeAt: 7, fetches: 3, failedSeenAt: 5, leaseUntil: NOW + 1, notBefore: 9 }
@@ -515,7 +515,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(await store.findJob(job.id)).toEqual(moved)
   })
 
-  test('never changes a final status, whoever asks the engine for it', async () => {
+  test('never changes a final status, even by a direct statement to the engine', async () => {
     const { db, store } = await openStore()
     const job = await createOne(store)
     await store.applyDecision(job, { kind: 'transition', to: 'LOST', patch: {} }, NOW, 'RECONCILER')
@@ -524,7 +524,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     )
   })
 
-  test('gives one upstream id to one job only', async () => {
+  test('stores an upstream id for one job only', async () => {
     const { store } = await openStore()
     const [first, second] = [await createOne(store), await createOne(store)]
     await store.applyDecision(first, enqueue('U1'), NOW, 'SUBMIT')
@@ -533,7 +533,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect((await store.findByUpstreamId('U1'))?.id).toBe(first.id)
   })
 
-  test("finds a tenant's own jobs by either id, in the order asked for, and no other's", async () => {
+  test("finds only the tenant's own jobs by either id, in the given order", async () => {
     const { store } = await openStore()
     const [mine, theirs] = [await createOne(store), await createOne(store, { tenant: 'b' })]
     await store.applyDecision(mine, enqueue('U1'), NOW, 'SUBMIT')
@@ -541,7 +541,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(found.map((job) => job && job.id)).toEqual([null, mine.id, null, mine.id])
   })
 
-  test('claims a waiting job for one submitter, and a leased one for none', async () => {
+  test('claims a waiting job for one submitter, and never a leased one', async () => {
     const { store } = await openStore()
     const job = await createOne(store)
     const given = { hookAddress: 'https://gateway/hooks/2', leaseUntil: NOW + 90_000 }
@@ -559,7 +559,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(await store.applyDecision(waiting, { kind: 'bookkeeping', patch: { wakeAt: 1 } }, NOW, 'SUBMIT')).toBeNull()
   })
 
-  test('claims what is due, earliest first, once', async () => {
+  test('claims each due job once, the earliest first', async () => {
     const { store } = await openStore()
     const jobs = [await createOne(store, { leaseUntil: NOW - 1 }), await createOne(store, { leaseUntil: NOW - 2 })]
     await createOne(store, { leaseUntil: NOW + 1 })
@@ -568,7 +568,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(await store.claimDue(NOW, NOW + 30_000, 10)).toEqual([])
   })
 
-  test('opens again on what was written', async () => {
+  test('reopens with everything that was written', async () => {
     const open = await makeDatabase()
     const first = await open()
     const job = await createOne(first.store)
@@ -577,13 +577,13 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(await store.findJob(job.id)).toEqual(job)
   })
 
-  test.runIf(isOnPostgres)('two processes that open an empty database at once migrate it once', async () => {
+  test.runIf(isOnPostgres)('migrates an empty database once if two processes open it at the same time', async () => {
     const [first, second] = await openTwo()
     const job = await createOne(first.store)
     expect(await second.store.findJob(job.id)).toEqual(job)
   })
 
-  test.runIf(!isOnPostgres)('a second owner of the database is refused until the first has closed it', async () => {
+  test.runIf(!isOnPostgres)('refuses a second owner until the first has closed the database', async () => {
     const open = await makeDatabase()
     const first = await open()
     await expect(open()).rejects.toThrow(FileLockedError)
@@ -591,7 +591,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     await openWith(open)
   })
 
-  test.runIf(isOnPostgres)('a version opens what a newer one has migrated, and works beside it', async () => {
+  test.runIf(isOnPostgres)('opens a database that a newer version has migrated, and works alongside it', async () => {
     const open = await makeDatabase()
     const newer = await openWith(open)
     const executed = sql`insert into kysely_migration values ('9999-of-a-newer-version', '2030-01-01T00:00:00.000Z')`
@@ -602,7 +602,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(await newer.store.findJob(job.id)).toEqual(job)
   })
 
-  test('a key makes one job, however many processes are asked at once', async () => {
+  test('records one job for a key, however many processes get it at once', async () => {
     const stores = (await openTwo()).map(({ store }) => store)
     const idempotency = { key: 'k', fingerprint: 'f', sealedKeys: [] }
     const made = await Promise.all(
@@ -612,7 +612,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(new Set(made.map((one) => (one && 'job' in one ? one.job.id : null))).size).toBe(1)
   })
 
-  test('no more are in flight than there is room for, however many processes submit', async () => {
+  test('has at most maxInFlight jobs in flight, however many processes submit', async () => {
     const stores = (await openTwo()).map(({ store }) => store)
     const room = { maxInFlight: 5, maxWaiting: 100 }
     const made = await Promise.all(
@@ -629,7 +629,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(claims.filter(Boolean)).toHaveLength(1)
   })
 
-  test('jobs of many tenants that two processes move, note and claim in opposite orders are each moved once', async () => {
+  test('changes each job once if two processes change and claim jobs of many tenants in opposite orders', async () => {
     const [{ store }, { store: other }] = await openTwo()
     const made: SwapJob[] = []
     for (let n = 0; n < 40; n += 1) made.push(await createOne(store, { tenant: `t${n % 4}`, leaseUntil: NOW - 1 }))
@@ -648,7 +648,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(timelines.map(({ length }) => length)).toEqual(made.map(() => 2))
   })
 
-  test('what is due is claimed by one of two processes', async () => {
+  test('lets only one of two processes claim a due job', async () => {
     const [{ store: first }, { store: second }] = await openTwo()
     for (let n = 0; n < 20; n += 1) await createOne(first, { leaseUntil: NOW - 1 })
     const claimed = await Promise.all([first, second, first, second].map((store) => store.claimDue(NOW, NOW + 1, 10)))
@@ -656,7 +656,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
-  test('whoever reads on from the last place it saw misses no change, however many write at once', async () => {
+  test('a reader that continues from its last sequence misses no change during concurrent writes', async () => {
     const stores = (await openTwo()).map(({ store }) => store)
     const seen: string[] = []
     let isWriting = true
@@ -668,7 +668,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
         for (const change of changes) seen.push(change.job.id)
         sequence = changes.at(-1)?.sequence ?? sequence
         if (isLast) return
-        // The embedded engine answers within a turn: nobody else would have one.
+        // The embedded engine answers within a turn, so this loop would block all other work.
         await nextTurn()
       }
     })()
@@ -683,7 +683,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(seen.toSorted()).toEqual(ids.toSorted())
   })
 
-  test('names the places that changed after one, the latest first', async () => {
+  test('lists the latest changes after a sequence, the newest first', async () => {
     const { store } = await openStore()
     const jobs = [await createOne(store), await createOne(store, { tenant: 'b' }), await createOne(store)]
     const all = await store.listLatestChanges(0, 10)

@@ -1,4 +1,4 @@
-/** What response caches rely on, on both engines: versions of a tenant's jobs, and the identity of returned jobs. */
+/** Guarantees for response caches, on both engines: versions of a tenant's jobs, and identity of returned jobs. */
 import { expect, test } from 'vitest'
 import type { SwapJob } from '../../src/domain/swap-job.ts'
 import type { JobStore } from '../../src/store/job-store.ts'
@@ -12,7 +12,7 @@ const NOW = 1_700_000_000_000
 const ROOM = { maxInFlight: 100, maxWaiting: 100 }
 const SEAL = { sealKey: () => 'sealed', sealFingerprint: () => 'sealed' }
 
-/** The store as the gateway opens it on this engine. */
+/** Opens the store as the gateway does on this engine. */
 async function openStore(): Promise<JobStore> {
   const store = createJobStore(await openEngine())
   return isOnPostgres ? store : createCachedJobStore(store)
@@ -33,7 +33,7 @@ async function read(store: JobStore, id = 'job_1'): Promise<SwapJob> {
 const CLAIM = { hookAddress: 'https://gateway/hooks/2', leaseUntil: NOW + 9, maxInFlight: 9 }
 const END = { kind: 'transition', to: 'SUCCESS', patch: { finishedAt: NOW, wakeAt: null } } as const
 
-/** Each kind of write to a job, in an order in which each of them changes it. */
+/** Each kind of write to a job, in an order in which each write changes the job. */
 const WRITES: Readonly<Record<string, (store: JobStore, job: SwapJob) => Promise<unknown>>> = {
   bookkeeping: async (store, job) =>
     store.applyDecision(job, { kind: 'bookkeeping', patch: { fetches: 1 } }, NOW, 'FETCH'),
@@ -44,7 +44,7 @@ const WRITES: Readonly<Record<string, (store: JobStore, job: SwapJob) => Promise
   erasure: async (store, job) => store.forgetJob(job.id, NOW, SEAL),
 }
 
-test('after each kind of write a read returns another object, and the object read before is as it was', async () => {
+test('after each kind of write a read returns a new object, and the earlier object is unchanged', async () => {
   const store = await openStore()
   await create(store)
   for (const [name, write] of Object.entries(WRITES)) {
@@ -58,12 +58,12 @@ test('after each kind of write a read returns another object, and the object rea
   }
 })
 
-test("the version of a tenant's jobs changes with a new job and with each kind of write, and is the same between them", async () => {
+test("the version of a tenant's jobs changes with a new job and with each kind of write, and not in between", async () => {
   const store = await openStore()
   let version = store.jobsVersion('a')
   const expectChange = (name: string) => {
     const next = store.jobsVersion('a')
-    // Null: the store does not tell, and nothing may be concluded.
+    // Null: the store has no versions.
     if (next !== null) expect(next, name).not.toBe(version)
     expect(store.jobsVersion('a'), name).toBe(next)
     version = next
@@ -78,10 +78,10 @@ test("the version of a tenant's jobs changes with a new job and with each kind o
   }
 })
 
-test('a store with versions returns the same object for a job that has not changed, whatever changes beside it', async () => {
+test('a store with versions returns the same object for an unchanged job, whatever other jobs change', async () => {
   const store = await openStore()
   await create(store)
-  // So that the next read is one of the row.
+  // The claim makes the next read go to the database.
   await store.claimDue(NOW, NOW + 1, 10)
   const job = await read(store)
   const [mine, theirs] = [await create(store, 'job_2'), await create(store, 'job_3', 'b')]

@@ -1,4 +1,4 @@
-/** How statements are carried out: by an index that is entered where the answer begins, however much is stored. */
+/** Query plans: each statement searches an index from the first row of its answer, however much is stored. */
 import { CompiledQuery } from 'kysely'
 import { expect, test } from 'vitest'
 import type { JobFilter } from '../../src/domain/job-filter.ts'
@@ -11,14 +11,14 @@ import { makeNewSwapJob } from '../support/jobs.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { recordQueries } from '../support/record-queries.ts'
 
-/** Carries out what waits without a transaction. */
+/** Runs the waiting writes without a transaction. */
 async function settleOn(db: Engine['db'], waiting: WaitingWrites): Promise<void> {
   const group = waiting.take(Infinity)
   await runGroup(db, group, false)
   for (const one of group) one.settle()
 }
 
-/** How the engine goes about each statement that `work` causes; parameters are bound, as they are when it runs. */
+/** Returns the query plan of each statement of `work`, with its parameters bound as in a real run. */
 async function explain(work: (engine: Engine) => Promise<unknown>): Promise<string[]> {
   const engine = await openDatabase(':memory:', () => {})
   closeAfterTest(() => engine.db.destroy())
@@ -27,7 +27,7 @@ async function explain(work: (engine: Engine) => Promise<unknown>): Promise<stri
   const plans: string[] = []
   for (const node of nodes) {
     const query = engine.db.getExecutor().compileQuery(node, { queryId: 'plan' })
-    // What stands in for a value is as good as any value: a plan is made before they are bound.
+    // SQLite plans a statement before its parameters are bound, so null may replace a placeholder.
     const parameters = query.parameters.map((parameter) => (typeof parameter === 'object' ? null : parameter))
     const { rows } = await engine.db.executeQuery<{ detail: string }>(
       CompiledQuery.raw(`explain query plan ${query.sql}`, parameters),
@@ -63,10 +63,10 @@ test.each<[string, JobFilter, RegExp]>([
     /by_tag USING (COVERING )?INDEX job_tags_list \(tenant=\? AND tag=\? AND \(created_at,job_id\)</,
   ],
   ['tags and a status', { tags: ['t', 'u'], statuses: ['FAILED'] }, /job_tags_list \(tenant=\? AND tag=\?/],
-])('by %s', async (_what, filter, plan) => {
+])('a list by %s searches an index without a sort', async (_what, filter, plan) => {
   for (const one of await explainList(filter)) {
     expect(one).toMatch(plan)
-    // What is counted of each tag, to begin with the rarest, is counted no further than a limit.
+    // The count per tag, which finds the rarest one, may scan because it has a limit.
     expect(one).not.toMatch(/TEMP B-TREE|SCAN (?!some_jobs|page)/)
   }
 })
@@ -79,7 +79,7 @@ const LIMITS = {
   contentRefusals: { since: 0, maxPerTenant: 2, maxOverall: 3 },
 }
 
-test('what a new swap is checked against is counted in indexes of just that', async () => {
+test('the counts for the limits of a new swap each search an index', async () => {
   const room = { maxInFlight: 10, maxWaiting: 10 }
   const plans = await explain((engine) => createJobStore(engine).createJob(makeNewSwapJob('job_1', 1), room, LIMITS))
   const counts = plans.filter((plan) => plan.includes('SCALAR SUBQUERY') && /INDEX/.test(plan))
@@ -98,7 +98,7 @@ const jobsOf = async (work: (store: ReturnType<typeof createJobStore>) => Promis
 
 test.each<[string, () => Promise<string[]>, RegExp]>([
   [
-    'the next that waits',
+    'the next waiting job',
     async () =>
       jobsOf(async (store) => {
         await store.createJob(makeNewSwapJob('job_1', 1), { maxInFlight: 0, maxWaiting: 10 }, LIMITS)
@@ -107,43 +107,43 @@ test.each<[string, () => Promise<string[]>, RegExp]>([
     /SEARCH jobs USING (COVERING )?INDEX jobs_queue \(status=\? AND lease_until=\? AND tenant>\?\)/,
   ],
   [
-    'the order of the waiting ones',
+    'the waiting jobs in their order',
     async () => jobsOf((store) => store.listWaitingIds(1_000)),
     /SEARCH jobs USING INDEX jobs_queue \(status=\? AND lease_until=\?\)/,
   ],
   [
-    'the unfinished ones of a tenant, in the order of their changes',
+    'the unfinished jobs of a tenant in the order of their changes',
     async () => jobsOf((store) => store.listChanges('a', { after: 0, upTo: 9, limit: 10, unfinished: true })),
     /jobs_unfinished \(tenant=\? AND change_seq>\? AND change_seq<\?\)/,
   ],
   [
-    'what a tenant has used',
+    'the usage of a tenant',
     async () => explain((engine) => createLists(engine).sumUsage('a', 0, 3)),
     /usage_sums USING INDEX sqlite_autoindex_usage_sums_1 \(tenant=\? AND starts_at>\?\)/,
   ],
   [
-    'how long swaps took',
+    'the durations of recent swaps',
     async () => explain((engine) => createLists(engine).listRecent(0, 9)),
     /jobs_recent \(finished_at>\?\)/,
   ],
   [
-    'how many are unfinished',
+    'the number of unfinished jobs',
     async () => explain((engine) => createLists(engine).countUnfinished('a')),
     /jobs_unfinished/,
   ],
-  ['by the upstream’s id', async () => jobsOf((store) => store.findByUpstreamId('u')), /jobs_upstream_id/],
+  ['a job by its upstream id', async () => jobsOf((store) => store.findByUpstreamId('u')), /jobs_upstream_id/],
   [
-    'own ones by the upstream’s ids',
+    'the jobs of a tenant by their upstream ids',
     async () => jobsOf((store) => store.findOwnJobs('a', ['u', 'v'])),
     /jobs_upstream_id \(upstream_id=\?\)/,
   ],
-  ['what is to be erased', async () => jobsOf((store) => store.listToForget(1, 10)), /jobs_purge_at \(purge_at/],
-  ['what is due', async () => jobsOf((store) => store.claimDue(1, 2, 10)), /jobs_wake_at \(wake_at/],
-])('%s: in an index of just these', async (what, explained, index) => {
+  ['the jobs to erase', async () => jobsOf((store) => store.listToForget(1, 10)), /jobs_purge_at \(purge_at/],
+  ['the due jobs', async () => jobsOf((store) => store.claimDue(1, 2, 10)), /jobs_wake_at \(wake_at/],
+])('the query for %s searches its own index', async (what, explained, index) => {
   const steps = (await explained()).flatMap((plan) => plan.split(' | '))
   expect(steps.some((step) => index.test(step))).toBe(true)
-  // Only jobs that wait or are in flight are sorted, or one for each tenant: none of these grows with the number of stored jobs.
-  const isFew = ['the next that waits', 'the order of the waiting ones', 'what a tenant has used'].includes(what)
+  // Sorts only waiting jobs, jobs in flight, or one per tenant: their number does not grow with the stored jobs.
+  const isFew = ['the next waiting job', 'the waiting jobs in their order', 'the usage of a tenant'].includes(what)
   const sorts = isFew ? /^SCAN jobs$/ : /^SCAN jobs$|TEMP B-TREE FOR (?!RIGHT PART)/
   expect(steps.filter((step) => sorts.test(step))).toEqual([])
 })

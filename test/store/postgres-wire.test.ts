@@ -1,4 +1,4 @@
-/** What the wire to PostgreSQL can do to a process: fail its statements, and nothing else. */
+/** A failing connection to PostgreSQL fails statements, and does nothing else to the process. */
 import { expect, test } from 'vitest'
 import { sql } from 'kysely'
 import { CommitUnknownError } from '../../src/store/job-store.ts'
@@ -53,20 +53,20 @@ test('a statement fails with a time-out when the database stops answering', asyn
 })
 
 test.each(['before', 'after'] as const)(
-  'a connection that is cut %s the database has the commit loses nothing and repeats nothing',
+  'a write whose connection is cut %s the database has its commit is applied exactly once',
   async (when) => {
     const { db, write, wire } = await openThroughWire()
     await sql`create table notes (n integer)`.execute(db)
     await wire.fail({ kind: 'resetAt', text: 'commit\0', when })
     const add = async (n: number) =>
       write('local', async (trx) => (await sql`insert into notes values (${n}) returning n`.execute(trx)).rows)
-    // The second and third share a commit, which follows the one that is cut.
+    // The second and third write share a commit, after the one whose connection is cut.
     expect(await Promise.all([add(1), add(2), add(3)])).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]])
     expect((await sql`select n from notes order by n`.execute(db)).rows).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
   },
 )
 
-test('a commit whose outcome cannot be found out fails as unknown', async () => {
+test('a commit whose outcome cannot be determined fails as unknown', async () => {
   const { db, write, wire } = await openThroughWire()
   await sql`create table notes (n integer)`.execute(db)
   const first = write('local', async (trx) => {

@@ -1,4 +1,4 @@
-/** What the migrations make of an empty PostgreSQL, beside the dump that was last looked at. */
+/** Compares the schema that the migrations create in an empty PostgreSQL with the reviewed dump. */
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { openDatabase as openPostgres } from '../../src/store/postgres/engine.ts'
@@ -18,7 +18,7 @@ async function open() {
   return db
 }
 
-test('the migrations make what the dump says: a change of it is a migration, seen in review', async () => {
+test('the migrations create the schema in postgres-schema.txt, so that review sees every change', async () => {
   const db = await open()
   const { rows } = await sql<{ line: string }>`
     select table_name || '.' || column_name || ' ' || data_type || case is_nullable when 'NO' then ' not null' else '' end as line

@@ -1,4 +1,4 @@
-/** Turns to fetch, over all processes on one database. */
+/** A rate limiter shared by all processes on one database. */
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/lib/time/clock.ts'
 import { openDatabase } from '../../../src/store/postgres/engine.ts'
@@ -6,7 +6,7 @@ import { createSharedRateLimiter } from '../../../src/store/postgres/rate-limite
 import { createDatabase } from '../../support/postgres.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 
-/** Two processes' pacers, and the delays they ask of the clock. */
+/** Opens the rate limiters of two processes, and records their delays. */
 async function openTwo(perSecond: number) {
   const { url, drop } = await createDatabase()
   closeAfterTest(drop)
@@ -35,13 +35,13 @@ test('turns of two processes on one database follow each other, one interval apa
   const intervalMs = 1_000_000
   const { pacers, waits } = await openTwo(1_000 / intervalMs)
   await Promise.all(Array.from({ length: 30 }, async (_unused, n) => pacers[n % 2]?.take()))
-  // The database's clock goes on while they ask, by far less than an interval.
+  // The database's clock advances during the calls, by far less than an interval.
   const intervals = waits.map((wait) => Math.ceil(wait / intervalMs)).toSorted((a, b) => a - b)
-  // The first does not wait.
+  // The first turn does not wait.
   expect(intervals).toEqual(Array.from({ length: 29 }, (_unused, n) => n + 1))
 })
 
-test('a second’s turns can be taken at once', async () => {
+test('the turns of one second can be taken at once', async () => {
   const { pacers, waits } = await openTwo(1_000)
   await Promise.all(Array.from({ length: 100 }, async (_unused, n) => pacers[n % 2]?.take()))
   expect(waits).toEqual([])
@@ -54,11 +54,11 @@ test('a turn is granted without waiting only if one is free', async () => {
   expect(await pacers[0]?.tryTake()).toBe(false)
 })
 
-test('no more turns than the cap fall into any second, over two processes', async () => {
+test('two processes together take at most the cap in any second', async () => {
   const perSecond = 5
   const { pacers, waits } = await openTwo(perSecond)
   await Promise.all(Array.from({ length: 23 }, async (_unused, n) => pacers[n % 2]?.take()))
-  // The first five do not wait; each of the others begins a second after the one five places before it.
+  // The first five turns do not wait; each later one begins a second after the fifth turn before it.
   expect(waits).toHaveLength(18)
   const seconds = waits.map((wait) => Math.ceil(wait / 1_000)).toSorted((a, b) => a - b)
   const counts = [1, 2, 3, 4, 5].map((second) => seconds.filter((one) => one === second).length)

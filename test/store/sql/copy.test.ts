@@ -1,4 +1,4 @@
-/** Moving from the embedded database to PostgreSQL, with the command as it is run. */
+/** Copies an embedded database to PostgreSQL with the real command. */
 import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -49,7 +49,7 @@ async function openBoth() {
   return { path, url, store, close: async () => source.db.destroy() }
 }
 
-test('copy-database is refused while a gateway runs, then copies everything in the same order of changes, once', async () => {
+test('copy-database is refused while a gateway runs; after that it copies everything once, in the order of changes', async () => {
   const { path, url, store, close } = await openBoth()
   const range = { after: 0, upTo: Number.MAX_SAFE_INTEGER, limit: 10_000, unfinished: false }
   const ids = (await store.listLatestChanges(0, 10)).map(({ id }) => id)
@@ -76,7 +76,7 @@ test('copy-database is refused while a gateway runs, then copies everything in t
   await expect(run(`file:${path}`, url)).rejects.toThrow('has jobs already')
 })
 
-test('says how it is used, and what is not there', async () => {
+test('copy-database prints its usage, and the reason if a database cannot be used', async () => {
   await expect(run()).rejects.toThrow('Usage: npm run copy-database')
   await expect(run('file:/nowhere/gateway.db', 'postgres://localhost/x')).rejects.toThrow('There is no database at')
   const path = join(await makeDataDir(), 'text')

@@ -11,7 +11,7 @@ import { closeAfterTest } from '../../support/close-after-test.ts'
 const runner = { isBatch: false, run: async () => {} }
 const write = (tenant: string): GroupedWrite => ({ tenant, runner, settle: () => {}, fail: () => {} })
 
-test('a group has writes of all tenants that wait, and keeps the order of each', () => {
+test('a group has writes of all waiting tenants, in the order of each tenant', () => {
   const waiting = new WaitingWrites()
   const all = ['a', 'a', 'a', 'a', 'b', 'b'].map(write)
   for (const one of all.slice(0, 5)) waiting.add(one)
@@ -27,7 +27,7 @@ async function openWrites() {
   closeAfterTest(() => db.destroy())
   const groups: number[] = []
   const writes = createGroupedWrites(async (waiting) => {
-    // As long as the first write takes to arrive, the others arrive as well.
+    // Lets the other writes arrive before the group is formed.
     await Promise.resolve()
     const group = waiting.take(3)
     groups.push(group.length)
@@ -72,7 +72,7 @@ test('no act and no other batch of the group runs while a batch runs', async () 
   expect(log).toEqual(['act begins', 'act ends', 'first begins', 'first ends', 'second begins', 'second ends'])
 })
 
-test('a batch that does not return a result for each of its items fails them all', async () => {
+test('a batch that does not return a result for each item fails all items', async () => {
   const { writes } = await openWrites()
   const load = writes.batch(async (_db, items: readonly string[]) => items.slice(1))
   const results = await Promise.allSettled([load('local', 'a'), load('local', 'b')])

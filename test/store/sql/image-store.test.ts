@@ -24,7 +24,7 @@ function makeUpload(id: string, tenant: string, createdAt: number): StoredImage 
   }
 }
 
-test('a tenant that adds many uploads at once gets as many as it may have open, and another tenant has its own', async () => {
+test('a tenant that adds many uploads at once gets up to its limit of open uploads, whatever other tenants have', async () => {
   const images = createImageStore(await openEngine())
   const add = async (tenant: string, n: number) =>
     images.addUpload(makeUpload(`upl_${n}`, tenant, NOW), { since: NOW - 1, max: 3 })

@@ -1,4 +1,4 @@
-/** Many jobs that are recorded in one batch: what becomes of each, compared with recording one after the other. */
+/** Compares recording many jobs in one batch with recording them one by one. */
 import { array, assert, asyncProperty, boolean, constantFrom, integer, option, record } from 'fast-check'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
@@ -28,7 +28,7 @@ const limits = record({
 })
 const smallRoom = record({ maxInFlight: integer({ min: 0, max: 4 }), maxWaiting: integer({ min: 0, max: 8 }) })
 
-/** What is the same whether a job was recorded in a batch or alone. */
+/** The parts of an outcome that must not depend on batching. */
 function summarize(made: CreatedJob) {
   return 'job' in made ? { ...made, job: { id: made.job.id, leaseUntil: made.job.leaseUntil } } : made
 }
@@ -39,7 +39,7 @@ async function empty({ db }: Engine): Promise<void> {
   }
 }
 
-test('the jobs of a batch come out as if they had been recorded one after the other', async () => {
+test('recording jobs in a batch has the same outcomes as recording them one by one', async () => {
   const [engine, other] = [await openEngine(), await openEngine()]
   const [store, recordJobs] = [createJobStore(other), createRecordJobs(engine.nextChange)]
   await assert(
@@ -76,7 +76,7 @@ test('the jobs of a batch come out as if they had been recorded one after the ot
   )
 })
 
-test('a job that cannot be recorded fails none of those that are recorded at the same time', async () => {
+test('a job that cannot be recorded does not fail jobs that are recorded at the same time', async () => {
   const store = createJobStore(await openEngine())
   const ids = ['job_1', 'job_2', 'job_1', 'job_3']
   const made = await Promise.allSettled(
@@ -92,7 +92,7 @@ test('a job that cannot be recorded fails none of those that are recorded at the
   expect(again.kind).toBe('created')
 })
 
-test('jobs that are recorded while others are claimed leave no more in flight than there is room for', async () => {
+test('recording jobs while others are claimed never exceeds MAX_IN_FLIGHT', async () => {
   const store = createJobStore(await openEngine())
   const room = { maxInFlight: 4, maxWaiting: 100 }
   const waiting = await Promise.all(

@@ -1,4 +1,4 @@
-/** What the store keeps of a job after its end, and what it erases; on both engines. */
+/** The data of a finished job that the store keeps and erases, on both engines. */
 import { describe, expect, test } from 'vitest'
 import type { SwapJob } from '../../../src/domain/swap-job.ts'
 import type { KeySeal, NewSwapJob } from '../../../src/store/job-store.ts'
@@ -23,7 +23,7 @@ async function openStore() {
     if (made.kind !== 'created') throw new Error(`the job was not created: ${made.kind}`)
     return made.job
   }
-  /** A job that ended in SUCCESS at `finishedAt`. */
+  /** Creates a job that ended in SUCCESS at `finishedAt`. */
   const createDone = async (id: string, finishedAt: number, over: Partial<NewSwapJob> = {}) => {
     const job = await create(id, over)
     const webhook = job.hookUrl === null ? null : { id: `evt_${id}`, url: job.hookUrl, body: `{"of":"${id}"}` }
@@ -45,7 +45,7 @@ async function openStore() {
 const idsOf = (jobs: readonly SwapJob[]) => jobs.map(({ id }) => id)
 
 describe('the jobs without a copy of their result', () => {
-  test('are those that ended in SUCCESS in the given time, earliest first, no more than asked for', async () => {
+  test('are those that ended in SUCCESS in the given period, earliest first, up to the limit', async () => {
     const { store, create, createDone } = await openStore()
     await create('job_unfinished')
     await createDone('job_3', NOW + 3)
@@ -93,7 +93,7 @@ describe('the outcome of a copy', () => {
   })
 })
 
-test('the jobs to erase are those whose time is over, the longest overdue first, and none twice', async () => {
+test('the jobs to erase are those past their retention, the longest overdue first, each once', async () => {
   const { store, create, createDone } = await openStore()
   await create('job_unfinished')
   await createDone('job_2', NOW + 2)
@@ -145,7 +145,7 @@ describe('erasing a job', () => {
     expect((await read('job_1')).forgottenAt).toBe(NOW + 5)
   })
 
-  test('happens once when two callers ask for it at once', async () => {
+  test('happens once if two callers request it at the same time', async () => {
     const { store, createDone } = await openStore()
     await createDone('job_1', NOW)
     const both = await Promise.all([store.forgetJob('job_1', NOW, SEAL), store.forgetJob('job_1', NOW, SEAL)])
@@ -178,7 +178,7 @@ describe('erasing a job', () => {
     ])
   })
 
-  test('seals its idempotency key, which still gives the job back', async () => {
+  test('seals its idempotency key, which still returns the job', async () => {
     const { store, create, createDone } = await openStore()
     await createDone('job_1', NOW, { ...OWN, idempotency: { key: 'k', fingerprint: 'f', sealedKeys: [] } })
     await store.forgetJob('job_1', NOW, SEAL)
@@ -190,7 +190,7 @@ describe('erasing a job', () => {
       job: { id: 'job_1' },
       fingerprint: SEAL.sealFingerprint('f', OWN.hookUrl),
     })
-    // Another tenant's key of the same name is its own.
+    // The same key of another tenant names another job.
     const other = { key: 'k', fingerprint: 'f', sealedKeys: [SEAL.sealKey('b', 'k')] }
     expect((await create('job_3', { tenant: 'b', idempotency: other })).id).toBe('job_3')
   })

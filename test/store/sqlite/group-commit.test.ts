@@ -1,4 +1,4 @@
-/** Writes to the embedded database: together on disk, each for itself when it fails, and patient with other processes. */
+/** Writes to the embedded database share commits, fail one by one, and wait for other processes. */
 import { join } from 'node:path'
 import Database from 'libsql'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -23,7 +23,7 @@ async function openTwice() {
   })
   other.exec('create table notes (n integer primary key)')
   return {
-    /** Resolves to all there are, itself included. */
+    /** Inserts a row; resolves to all rows that this write sees, its own included. */
     keep: async (n: number) =>
       write('local', async (trx) => {
         await sql`insert into notes values (${n})`.execute(trx)
@@ -41,7 +41,7 @@ async function openTwice() {
   }
 }
 
-test('what comes in one turn is on disk together when the first is answered, each having seen those before it', async () => {
+test('writes of one turn of the event loop share a commit, and each sees those before it', async () => {
   const { keep, seenByOther } = await openTwice()
   const writes = [keep(1), keep(2), keep(3)]
   await writes[0]
@@ -49,7 +49,7 @@ test('what comes in one turn is on disk together when the first is answered, eac
   expect(await Promise.all(writes)).toEqual([[1], [1, 2], [1, 2, 3]])
 })
 
-test('a write is answered when the disk has it, the event loop goes on until then, and what comes meanwhile waits', async () => {
+test('a write resolves once it is synced; until then the event loop runs and later writes wait', async () => {
   const database = new Database(':memory:')
   database.exec('create table notes (n integer primary key)')
   const syncs: (() => void)[] = []
@@ -95,14 +95,14 @@ test('a commit that the disk does not confirm fails as unknown, not as undone', 
   expect(database.prepare('select n from notes').all()).toHaveLength(2)
 })
 
-test('a write that fails is undone alone', async () => {
+test('only the failed write of a group is rolled back', async () => {
   const { keep, keepAndThrow, seenByOther } = await openTwice()
   const results = await Promise.allSettled([keep(1), keepAndThrow(2), keep(1), keep(3)])
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled'])
   expect(seenByOther()).toEqual([1, 3])
 })
 
-test('while another process writes, reads and the event loop go on; then everything is written once', async () => {
+test('while another process writes, reads and the event loop continue; then all waiting writes run once', async () => {
   const { keep, read, other, seenByOther } = await openTwice()
   other.exec('begin immediate; insert into notes values (1)')
   const writes = [keep(2), keep(3)]
@@ -112,14 +112,14 @@ test('while another process writes, reads and the event loop go on; then everyth
   other.exec('commit')
   await Promise.all(writes)
   expect(seenByOther()).toEqual([1, 2, 3, 4])
-  // A statement that had found the lock taken would stay open, and no later commit would succeed.
+  // A statement that failed on the lock would stay open, and every later commit would fail.
   await keep(5)
   await keep(6)
   expect(seenByOther()).toEqual([1, 2, 3, 4, 5, 6])
 })
 
 test(
-  'when the lock is not given back every write says so, and those that come later work',
+  'every write rejects if the lock is not released, and later writes succeed',
   { timeout: 10_000 },
   async () => {
     const { keep, other, seenByOther } = await openTwice()
@@ -146,7 +146,7 @@ test('a database that another program has locked is opened once the lock is free
   expect(state).toBe('waiting')
 })
 
-test('many writes at once are committed in groups, and other work has its turn between them', async () => {
+test('many concurrent writes are committed in groups, and the event loop runs other work in between', async () => {
   const { keep, seenByOther } = await openTwice()
   const written: number[] = []
   const writes = Array.from({ length: 100 }, async (_u, n) => keep(n).then(() => written.push(n)))

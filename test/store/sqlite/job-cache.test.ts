@@ -1,4 +1,4 @@
-/** A job that is read again and again is read once, and is never older than what is stored. */
+/** The job cache reads a job from the database once, and never returns an outdated one. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { SwapJob } from '../../../src/domain/swap-job.ts'
@@ -75,14 +75,14 @@ test('a claim invalidates the jobs that it claimed', async () => {
   expect(await read(store)).toEqual(claimed)
 })
 
-test('the name of the state changes with each change of the tenant, and with no other', async () => {
+test('the version of the jobs changes with each change of the tenant, and with no change of another', async () => {
   const { store, job } = await openStore()
   const [mine, theirs] = [store.jobsVersion(TENANT), store.jobsVersion('another')]
   expect(store.jobsVersion(TENANT)).toBe(mine)
   await move(store, job)
   expect(store.jobsVersion(TENANT)).not.toBe(mine)
   expect(store.jobsVersion('another')).toBe(theirs)
-  // Whose job this was the store does not say.
+  // The store does not know the tenant of this job, so all versions change.
   await store.recordMirror('job_1', { failure: 'no' })
   expect(store.jobsVersion('another')).not.toBe(theirs)
 })
