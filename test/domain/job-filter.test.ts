@@ -30,6 +30,6 @@ test.each<[JobFilter, boolean]>([
   [{ createdBefore: 1_000 }, false],
   [{ ids: null, statuses: null, done: null, tags: null, clientReference: null, createdFrom: null }, true],
   [{ done: false, tags: ['green'] }, false],
-])('whether a job matches the filter %j: %j', (filter, matches) => {
+])('for the filter %j the match of a job is %j', (filter, matches) => {
   expect(matchesFilter(JOB, filter)).toBe(matches)
 })

@@ -18,14 +18,14 @@ describe('the end of a link', () => {
     expect(linkExpiresAt(link)).toBe(end)
   })
 
-  test('of several links is the earliest that is known', () => {
+  test('of several links is the earliest known one', () => {
     expect(linksExpireAt([ALIVE, null, EXPIRED, LASTING])).toBe(NOW)
     expect(linksExpireAt([LASTING, null])).toBeNull()
     expect(linksExpireAt([])).toBeNull()
   })
 })
 
-test('a link works until its end, for ever without one, and never if it is missing', () => {
+test('a link is alive until its end, forever without one, and never if it is missing', () => {
   expect([ALIVE, EXPIRED, LASTING, null].map((link) => isLinkAlive(link, NOW))).toEqual([true, false, true, false])
 })
 
@@ -34,6 +34,6 @@ test.each<[string, string | null, string | null, string | null]>([
   ['the Discord link if the CDN link has expired', EXPIRED, ALIVE, ALIVE],
   ['the Discord link if there is no CDN link', null, ALIVE, ALIVE],
   ['no link if both have expired', EXPIRED, EXPIRED, null],
-])('the link to hand out is %s', (_what, cdnImage, discordImage, best) => {
+])('the best link is %s', (_what, cdnImage, discordImage, best) => {
   expect(bestLink({ cdnImage, discordImage }, NOW)).toBe(best)
 })

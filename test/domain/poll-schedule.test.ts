@@ -13,7 +13,7 @@ test('the delay between polls is spread by ten percent to either side', () => {
   expect(nextFetchDelayMs(11, 1 - Number.EPSILON, false)).toBe(330_000)
 })
 
-test('the delay between polls of a watched job is short delays as they are, and ten seconds for the others', () => {
+test('the delay between polls of a watched job is at most ten seconds', () => {
   expect([0, 3, 4, 11].map((fetches) => nextFetchDelayMs(fetches, MIDDLE, true))).toEqual([
     2_000,
     8_000,

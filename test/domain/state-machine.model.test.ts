@@ -1,7 +1,7 @@
 /**
- * The state machine against the world: random interleavings of submits and their answers, hooks that are lost,
- * doubled, early or contradict each other, fetches, crashes, leases that run out, and time. The upstream's own ledger
- * is the truth that the job is held against.
+ * A model of the state machine: random interleavings of submits and their answers, hooks that are lost,
+ * duplicated, early or contradictory, fetches, crashes, expiring leases, and time. The job is checked against the
+ * upstream's ledger.
  */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -14,7 +14,7 @@ const DEADLINES = { submitBeforeMs: 60_000, onQueueMs: 60_000, unconfirmedMs: 12
 const LEASE_MS = 45_000
 const FAILURE = { code: 'OTHER', message: 'm', retryable: false } as const
 
-/** What may happen next. Those that make no sense at the moment do nothing. */
+/** The possible steps. A step that is impossible at the moment does nothing. */
 type Step =
   | { readonly kind: 'claim' }
   | { readonly kind: 'send'; readonly reaches: boolean }
@@ -47,9 +47,9 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 class World {
   now = 1_000_000
   job: SwapJob = makeSwapJob(this.now)
-  /** The claim that a submitter works under; null when it has reported, or died. */
+  /** The claim of the running submitter; null after it has reported or died. */
   submitter: { readonly fencing: number; hasSent: boolean; wasAccepted: boolean } | null = null
-  /** The upstream's truth; null while it has nothing of this job. */
+  /** The upstream's own state of the job; null while it does not have the job. */
   upstream: { status: 'ON_QUEUE' | 'SUCCESS' | 'FAILED' } | null = null
   submitsThatMayCount = 0
   hasReportedSuccess = false
@@ -91,7 +91,7 @@ class World {
       case 'answer':
         return this.answer(step.as)
       case 'upstreamEnds':
-        // FAILED first and SUCCESS later is among what the upstream has been seen to do.
+        // The real upstream has been observed to change FAILED to SUCCESS.
         if (this.upstream && this.upstream.status !== 'SUCCESS') this.upstream.status = step.as
         return
       case 'look':
@@ -106,7 +106,7 @@ class World {
     }
   }
 
-  /** What the submitter hears must fit what happened: a no is only told of what was not accepted. */
+  /** Answers the submitter truthfully: only a job that was not accepted may be refused. */
   answer(as: Extract<Step, { kind: 'answer' }>['as']): void {
     const submitter = this.submitter
     if (!submitter?.hasSent) return
@@ -120,7 +120,7 @@ class World {
   }
 
   look(source: 'HOOK' | 'FETCH' | 'RECONCILER', isAnswered: boolean): void {
-    // Without an id of its own only a hook can lead to a fetch, and the upstream sends one at the end alone.
+    // Without an upstream id only a hook can cause a fetch, and the upstream sends hooks only for finished jobs.
     if (this.job.upstreamId === null && (source !== 'HOOK' || !this.upstream || this.upstream.status === 'ON_QUEUE'))
       return
     if (!isAnswered || !this.upstream) return this.apply({ kind: 'unanswered' }, source)
@@ -164,12 +164,12 @@ const CHARGES = {
   ON_QUEUE: 'PENDING',
 } as const
 
-/** Plain, for it is asked some millions of times. */
+/** A plain check, because it runs millions of times. */
 function must(holds: boolean, what: string): void {
   if (!holds) throw new Error(what)
 }
 
-/** Late evidence may settle the charge of a LOST job, and nothing else of a final one. */
+/** Late evidence may settle the charge of a LOST job; nothing else of a final job changes. */
 function isSameButCharge(job: SwapJob, before: SwapJob): boolean {
   if (job === before) return true
   const isSettled = before.status === 'LOST' && before.charge.state === 'UNKNOWN' && job.charge.state !== 'UNKNOWN'
@@ -182,7 +182,7 @@ function isBalanced({ job, upstream }: World): boolean {
   return job.charge.state === 'CHARGED' ? upstream?.status === 'SUCCESS' : upstream === null
 }
 
-/** What must be true after every step. */
+/** Checks the invariants after a step. */
 function check(world: World, before: SwapJob): void {
   const { job, upstream } = world
   must(world.submitsThatMayCount <= 1, 'money: never sent again once a submit may have been accepted')
@@ -196,7 +196,7 @@ function check(world: World, before: SwapJob): void {
   must(job.status !== 'FAILED' || job.submittedAt !== null || upstream === null, 'unsent means unsent')
 }
 
-test('holds against 10,000 random interleavings', () => {
+test('the state machine keeps its invariants in 10,000 random interleavings', () => {
   const seen = new Map<string, number>()
   const outcome = fc.check(
     fc.property(fc.array(steps, { minLength: 20, maxLength: 60, size: 'max' }), (taken) => {
@@ -212,7 +212,7 @@ test('holds against 10,000 random interleavings', () => {
   )
   process.stdout.write(`seed ${outcome.seed}: ${[...seen].map(([status, count]) => `${status} ${count}`).join(', ')}\n`)
   expect(outcome.failed, fc.defaultReportMessage(outcome)).toBe(false)
-  // A model that never gets anywhere proves nothing.
+  // Every status must occur often enough for the run to mean anything.
   for (const status of ['SUCCESS', 'FAILED', 'LOST', 'UNCONFIRMED', 'ON_QUEUE', 'PENDING']) {
     expect(seen.get(status) ?? 0, status).toBeGreaterThan(20)
   }

@@ -8,6 +8,6 @@ test.each([
   ['a text with NUL', 'a\0b', false],
   ['a text with the first half of a surrogate pair', 'face \ud83d', false],
   ['a text with the second half of a surrogate pair', '\ude42 face', false],
-])('whether every database holds %s is known beforehand', (_what, text, storable) => {
+])('isStorable tells whether every database can hold %s', (_what, text, storable) => {
   expect(isStorable(text)).toBe(storable)
 })

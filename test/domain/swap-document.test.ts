@@ -33,7 +33,7 @@ test('a failed job is shown with the message of its failure and without data', (
 describe('a successful job', () => {
   const job = makeSwapJob(0, { id: 'job_1', status: 'SUCCESS', charge: { state: 'CHARGED', quota: 3 } })
 
-  test('is shown with the addresses it was given, its links and its price', () => {
+  test('is shown with its image addresses, its links and its price', () => {
     expect(toSwapDocument(job, { cdnImage: CDN, discordImage: DISCORD })).toMatchObject({
       message: null,
       data: {

@@ -68,23 +68,23 @@ const find = (kind: Finding['kind']): Finding => {
 const decideNow = (job: SwapJob, finding: Finding, over: Partial<Report> = {}) =>
   decide(job, report(finding, over), { deadlines: DEADLINES, random: 0.5, isWatched: false })
 
-/** Every state a job can be in, in and out of a lease, before and after its deadline. */
+/** A job in each status, with and without a lease, before and after its deadline. */
 const JOBS = SWAP_JOB_STATUSES.flatMap((status) => [
   makeJob(status),
   makeJob(status, { leaseUntil: NOW + 1 }),
   makeJob(status, { deadlineAt: NOW - 1, createdAt: 0, failedSeenAt: NOW - CONFIRM_FAILED_AFTER_MS }),
 ])
 
-describe('whatever is reported of whatever job', () => {
+describe('any report about any job', () => {
   const all = JOBS.flatMap((job) =>
     FINDINGS.flatMap((finding) => OBSERVATION_SOURCES.map((source) => ({ job, finding, source }))),
   )
 
-  test.each(['transition', 'bookkeeping', 'none'])('a case of each kind is among them (%s)', (kind) => {
+  test.each(['transition', 'bookkeeping', 'none'])('can result in each kind of decision (%s)', (kind) => {
     expect(all.some(({ job, finding, source }) => decideNow(job, finding, { source }).kind === kind)).toBe(true)
   })
 
-  test('a final status is never left, and only the unknown charge of a LOST job is noted', () => {
+  test('never changes a final status, and settles only the unknown charge of a LOST job', () => {
     for (const { job, finding, source } of all.filter(({ job: { status } }) => isDone(status))) {
       const decision = decideNow({ ...job, charge: { state: 'UNKNOWN', quota: null } }, finding, { source })
       if (job.status === 'LOST' && decision.kind === 'bookkeeping')
@@ -94,7 +94,7 @@ describe('whatever is reported of whatever job', () => {
     }
   })
 
-  test('only transitions of the table happen', () => {
+  test('causes only transitions of the table', () => {
     const taken = all.flatMap(({ job, finding, source }) => {
       const decision = decideNow(job, finding, { source })
       return decision.kind === 'transition' ? [[job.status, decision.to] as const] : []
@@ -103,7 +103,7 @@ describe('whatever is reported of whatever job', () => {
     expect(new Set(taken.map((arrow) => arrow.join(' → '))).size).toBeGreaterThan(8)
   })
 
-  test('an unfinished job always has a time for its next look, and a finished one never', () => {
+  test('leaves an unfinished job with a next wake time, and a finished one without', () => {
     for (const { job, finding, source } of all) {
       const decision = decideNow(job, finding, { source })
       if (decision.kind !== 'transition') continue
@@ -112,7 +112,7 @@ describe('whatever is reported of whatever job', () => {
     }
   })
 
-  test('a result comes with SUCCESS alone, a failure with the other ends', () => {
+  test('sets links only with SUCCESS, and a failure only with FAILED or LOST', () => {
     for (const { job, finding, source } of all) {
       const decision = decideNow(job, finding, { source })
       if (decision.kind !== 'transition') continue
@@ -131,11 +131,11 @@ describe('a submit', () => {
     })
   })
 
-  test('whose answer arrives after it was taken for unconfirmed still counts', () => {
+  test('whose answer arrives when the job is UNCONFIRMED still counts', () => {
     expect(decideNow(makeJob('UNCONFIRMED'), find('accepted'))).toMatchObject({ to: 'ON_QUEUE' })
   })
 
-  test('that was refused ends the job, not charged', () => {
+  test('that was refused fails the job, not charged', () => {
     expect(decideNow(sending(), find('refused'))).toMatchObject({
       to: 'FAILED',
       patch: { charge: { state: 'NOT_CHARGED', quota: null }, failure: FAILURE },
@@ -149,7 +149,7 @@ describe('a submit', () => {
     })
   })
 
-  test.each(['refused', 'released'] as const)('that was surely not accepted ends an UNCONFIRMED job (%s)', (kind) => {
+  test.each(['refused', 'released'] as const)('that was surely not accepted fails an UNCONFIRMED job (%s)', (kind) => {
     expect(decideNow(makeJob('UNCONFIRMED'), find(kind), { source: 'SUBMIT' })).toMatchObject({
       to: 'FAILED',
       patch: { charge: { state: 'NOT_CHARGED', quota: null } },
@@ -189,23 +189,23 @@ describe('a FAILED', () => {
     })
   })
 
-  test('that is repeated within two seconds is not confirmed by it', () => {
+  test('is not confirmed by a repetition within two seconds', () => {
     const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 1_999 })
     expect(decideNow(doubted, find('failed'))).toEqual({ kind: 'bookkeeping', patch: { wakeAt: NOW + 1 } })
   })
 
-  test('that a second fetch repeats is final', () => {
+  test('is final if a second fetch repeats it', () => {
     const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 2_000 })
     expect(decideNow(doubted, find('failed'))).toMatchObject({ to: 'FAILED', patch: { failure: FAILURE } })
   })
 
-  test('that is not confirmed is dropped when a fetch says anything else', () => {
+  test('is dropped if a second fetch returns anything else', () => {
     const doubted = makeJob('ON_QUEUE', { failedSeenAt: NOW - 2_000 })
     expect(decideNow(doubted, find('unfinished'))).toMatchObject({ kind: 'bookkeeping', patch: { failedSeenAt: null } })
   })
 
-  test('of a job whose id only a hook named needs a second fetch as well', () => {
-    // It is not on the upstream's queue meanwhile: its timeline never says so.
+  test('needs a second fetch also if only a hook named the id of the job', () => {
+    // The timeline of such a job has no ON_QUEUE.
     expect(decideNow(makeJob('UNCONFIRMED'), find('failed'), { source: 'HOOK' })).toEqual({
       kind: 'bookkeeping',
       patch: { failedSeenAt: NOW },
@@ -225,7 +225,7 @@ describe('the schedule', () => {
     expect(decideNow(job, find('unfinished'), { source: 'FETCH' })).toEqual({ kind: 'none' })
   })
 
-  test('never sets the next look after the deadline', () => {
+  test('never sets the next poll after the deadline', () => {
     const job = makeJob('ON_QUEUE', { fetches: 11, deadlineAt: NOW + 5_000 })
     expect(decideNow(job, find('unanswered'))).toMatchObject({ patch: { wakeAt: NOW + 5_000 } })
   })
@@ -245,7 +245,7 @@ test('a watched job is polled at least every ten seconds', () => {
 
 describe('a deadline', () => {
   test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)(
-    'that is over makes a job LOST, its charge unknown (%s)',
+    'that has passed makes a job LOST, with an unknown charge (%s)',
     (status) => {
       expect(decideNow(makeJob(status, { deadlineAt: NOW }), find('overdue'))).toMatchObject({
         to: 'LOST',
@@ -254,11 +254,11 @@ describe('a deadline', () => {
     },
   )
 
-  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)('that is not over changes nothing (%s)', (status) => {
+  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)('that has not passed changes nothing (%s)', (status) => {
     expect(decideNow(makeJob(status, { deadlineAt: NOW + 1 }), find('overdue'))).toEqual({ kind: 'none' })
   })
 
-  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)('waits a while for an answer to the last look (%s)', (status) => {
+  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)('waits a while for an answer to the last poll (%s)', (status) => {
     const late = (ms: number) => makeJob(status, { deadlineAt: NOW - ms })
     const unanswered: Finding = { kind: 'overdue', isAnswered: false }
     expect(decideNow(late(599_999), unanswered)).toEqual({ kind: 'none' })

@@ -15,12 +15,12 @@ describe('the next attempt of a webhook', () => {
     expect(nextAttemptInMs(1, 1 - Number.EPSILON, null)).toBe(6_000)
   })
 
-  test('waits for as long as the receiver asks, but no longer than the longest delay', () => {
+  test('waits for the Retry-After of the receiver, but no longer than the longest delay', () => {
     expect(nextAttemptInMs(1, MIDDLE, 60_000)).toBe(60_000)
     expect(nextAttemptInMs(1, MIDDLE, 100 * HOUR_MS)).toBe(10 * HOUR_MS)
   })
 
-  test('does not come sooner than scheduled because the receiver asks for it', () => {
+  test('never comes sooner than scheduled because of a short Retry-After', () => {
     expect(nextAttemptInMs(2, MIDDLE, 1)).toBe(300_000)
   })
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { armFaultPoint, faultPoint } from '../../src/lib/fault-points.ts'
 
-test('a fault point does nothing unless it is armed, and then acts once, the n-th time', () => {
+test('a fault point does nothing unless it is armed; then it acts once, on the n-th pass', () => {
   faultPoint('hook-read')
   armFaultPoint('hook-read@3:throw')
   faultPoint('hook-read')

@@ -8,7 +8,7 @@ test('a wait for an event ends with the first notification', async () => {
   expect(await waiting).toBe(true)
 })
 
-test('notifications before a wait end it at once, and count as one', async () => {
+test('notifications before a wait end it at once, and count as one notification', async () => {
   const signal = createAutoResetEvent()
   signal.notify()
   signal.notify()

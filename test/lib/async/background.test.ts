@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createBackground } from '../../../src/lib/async/background.ts'
 import { createDeferred } from '../../support/deferred.ts'
 
-test('background work that fails is reported by its name and disturbs no other', async () => {
+test('failed background work is reported by its name and does not affect other work', async () => {
   const failures: unknown[] = []
   const background = createBackground((what, error) => failures.push([what, error]))
   const error = new Error('it failed')
@@ -18,7 +18,7 @@ test('background work that fails is reported by its name and disturbs no other',
   ])
 })
 
-test('background work is waited for until all that was under way has ended', async () => {
+test('settled() resolves when all background work has ended', async () => {
   const background = createBackground(() => {})
   const [first, second] = [createDeferred<void>(), createDeferred<void>()]
   background.run('first', async () => first.promise)

@@ -17,7 +17,7 @@ test('resources are closed in the reverse order of opening, one after the other'
   expect(closed).toHaveLength(2)
 })
 
-test('a resource that fails to close does not keep the others open', async () => {
+test('a resource that fails to close does not leave other resources open', async () => {
   const closers = createClosers()
   let closed = false
   closers.add(() => {

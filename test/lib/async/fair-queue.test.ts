@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { FairQueue } from '../../../src/lib/async/fair-queue.ts'
 
-test('an owner who has a thousand pieces waiting delays the first piece of another by one', async () => {
+test('an owner with a thousand waiting pieces delays the first piece of another owner by one', async () => {
   const { clock } = createRestClock()
   const queue = new FairQueue(1, clock)
   const done: string[] = []
@@ -16,7 +16,7 @@ test('an owner who has a thousand pieces waiting delays the first piece of anoth
   expect(done).toHaveLength(1_001)
 })
 
-test('a piece that fails rejects for its owner and lets the next one begin', async () => {
+test('a failed piece rejects for its owner and lets the next one begin', async () => {
   const queue = new FairQueue(1)
   const failed = queue.run('a', async () => Promise.reject(new Error('no')))
   const next = queue.run('a', () => 'yes')
@@ -24,7 +24,7 @@ test('a piece that fails rejects for its owner and lets the next one begin', asy
   expect(await next).toBe('yes')
 })
 
-test('other work of the event loop has its turn between two pieces', async () => {
+test('the event loop runs other work between two pieces', async () => {
   const queue = new FairQueue(4)
   const done: string[] = []
   const all = Array.from({ length: 50 }, async () => queue.run('a', () => done.push('piece')))
@@ -33,7 +33,7 @@ test('other work of the event loop has its turn between two pieces', async () =>
   expect(done.indexOf('other')).toBeLessThanOrEqual(2)
 })
 
-test('of any pieces all run, in the order of their owner, and no more at a time than allowed', async () => {
+test('all pieces run, in the order of their owner, and never more than the limit at one time', async () => {
   await assert(
     asyncProperty(
       array(constantFrom('a', 'b', 'c'), { maxLength: 40 }),
@@ -66,7 +66,7 @@ test('of any pieces all run, in the order of their owner, and no more at a time 
   )
 })
 
-test('an owner rests as long as its piece took while another owner is active, and the other does not wait', async () => {
+test('an owner pauses for as long as its piece took while another owner is active, and the other does not wait', async () => {
   const { clock, step, rests } = createRestClock()
   const queue = new FairQueue(4, clock)
   queue.markActive('b')
@@ -82,7 +82,7 @@ test('an owner rests as long as its piece took while another owner is active, an
   expect(done).toEqual(['b', 'a'])
 })
 
-test('an owner does not rest if no other has been active for a second', async () => {
+test('an owner does not pause if no other owner has been active for a second', async () => {
   const { clock, step, rests } = createRestClock()
   const queue = new FairQueue(4, clock)
   queue.markActive('b')
@@ -93,7 +93,7 @@ test('an owner does not rest if no other has been active for a second', async ()
   expect(rests).toEqual([])
 })
 
-/** A clock that a test moves on, and waits that a test ends. */
+/** Creates a clock that the test advances, and delays that the test ends. */
 function createRestClock() {
   let now = 0
   const rests: { readonly ms: number; end(): void }[] = []

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Semaphore } from '../../../src/lib/async/semaphore.ts'
 
-/** Work that ends when it is told to; `log` has what has started. */
+/** Creates work that the test ends; `log` lists the work that has started. */
 function createWork(semaphore: Semaphore) {
   const log: string[] = []
   const begin = (name: string, weight: number, key = '') => {
@@ -17,7 +17,7 @@ function createWork(semaphore: Semaphore) {
   return { log, begin }
 }
 
-/** Lets everything that is ready go on. */
+/** Lets all ready promises settle. */
 const settle = async () => new Promise((resolve) => setImmediate(resolve))
 
 test('a semaphore starts work while its weights fit, then in the order of the calls', async () => {
@@ -27,7 +27,7 @@ test('a semaphore starts work while its weights fit, then in the order of the ca
   expect(log).toEqual(['a', 'b'])
   a.end()
   await settle()
-  // The small one does not overtake the large one, which would never start.
+  // Small work does not overtake large work, which might otherwise never start.
   expect(log).toEqual(['a', 'b'])
   b.end()
   await settle()
@@ -39,7 +39,7 @@ test('a semaphore starts work while its weights fit, then in the order of the ca
   await Promise.all([a.done, b.done, c.done, d.done])
 })
 
-test('a semaphore counts a weight above all permits as all of them', async () => {
+test('a semaphore caps a weight at the number of its permits', async () => {
   const { log, begin } = createWork(new Semaphore(2))
   const [a, b] = [begin('a', 50), begin('b', 1)]
   await settle()
@@ -51,7 +51,7 @@ test('a semaphore counts a weight above all permits as all of them', async () =>
   await Promise.all([a.done, b.done])
 })
 
-test('work that fails gives its permits back', async () => {
+test('failed work releases its permits', async () => {
   const { log, begin } = createWork(new Semaphore(1))
   const [a, b] = [begin('a', 1), begin('b', 1)]
   await settle()
@@ -63,7 +63,7 @@ test('work that fails gives its permits back', async () => {
   await b.done
 })
 
-test('the keys of waiting work take turns: one key with much work delays another by one piece', async () => {
+test('keys with waiting work take turns: one with much work delays another by one piece', async () => {
   const semaphore = new Semaphore(1)
   const { log, begin } = createWork(semaphore)
   const many = [1, 2, 3, 4].map((n) => begin(`a${n}`, 1, 'a'))
@@ -78,7 +78,7 @@ test('the keys of waiting work take turns: one key with much work delays another
   await Promise.all([...many, b, c].map(({ done }) => done))
 })
 
-test('work that turns out to weigh less makes room for others at once, and gives back the rest when it ends', async () => {
+test('work that reduces its weight releases permits at once, and the rest when it ends', async () => {
   const semaphore = new Semaphore(10)
   const { log, begin } = createWork(semaphore)
   let shrinkTo = (_weight: number) => {}
@@ -93,13 +93,13 @@ test('work that turns out to weigh less makes room for others at once, and gives
   await settle()
   expect(log).toEqual([])
   shrinkTo(4)
-  // It weighs no more than before, whatever it says.
+  // The weight cannot grow again.
   shrinkTo(50)
   await settle()
   expect(log).toEqual(['a'])
   a.end()
   await settle()
-  // Six are free of ten.
+  // Six of ten permits are free, and `b` needs seven.
   expect(log).toEqual(['a'])
   end()
   await settle()
@@ -108,7 +108,7 @@ test('work that turns out to weigh less makes room for others at once, and gives
   await Promise.all([shrunk, a.done, b.done])
 })
 
-test('a key holds no more than its share, and work of another key starts beside it', async () => {
+test('a key holds at most its share of the permits, and work of another key can start', async () => {
   const { log, begin } = createWork(new Semaphore(4, 2))
   const [a1, a2, b] = [begin('a1', 3, 'a'), begin('a2', 1, 'a'), begin('b', 2, 'b')]
   await settle()

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createTickQueue } from '../../../src/lib/async/tick-queue.ts'
 
-test('a burst is worked through in order, a few in each turn of the event loop', async () => {
+test('a burst of work runs in order, a few items in each turn of the event loop', async () => {
   const enqueue = createTickQueue(2)
   const seen: string[] = []
   await new Promise<void>((resolve) => {
@@ -16,7 +16,7 @@ test('a burst is worked through in order, a few in each turn of the event loop',
   expect(seen.slice(0, 6)).toEqual(['work 1', 'work 2', 'turn', 'work 3', 'work 4', 'turn'])
 })
 
-test('work that is added after the queue was empty is done as well', async () => {
+test('work that is added after the queue was empty also runs', async () => {
   const enqueue = createTickQueue(1)
   const seen: number[] = []
   for (const n of [1, 2]) {

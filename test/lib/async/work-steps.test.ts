@@ -9,7 +9,7 @@ const PARTS = 20_000
 const EMPTY = Buffer.alloc(0)
 const END = Buffer.from([0xff, 0xd9])
 
-/** How many turns the event loop takes while the work is done. */
+/** Counts the turns of the event loop during the work. */
 async function countTurns(work: () => Promise<unknown>): Promise<number> {
   let turns = 0
   let isOver = false
@@ -38,7 +38,7 @@ test.each([
   expect(await countTurns(async () => extractEssentials(file, type))).toBeGreaterThan(8)
 })
 
-test('the event loop runs between steps while 10 MB are hashed, and the digest is that of the whole', async () => {
+test('the event loop runs between steps while 10 MB are hashed, and the digest covers all of them', async () => {
   const bytes = Buffer.alloc(10 * MEGABYTE + 7, 'abc')
   let digest = ''
   const turns = await countTurns(async () => {

@@ -27,6 +27,6 @@ test.each([
   ['notlocalhost', false],
   ['127.0.0.1.example.com', false],
   ['128.0.0.1', false],
-])('whether the host %s can only mean this machine: %s', (host, expected) => {
+])('for the host %s, being surely this machine is %s', (host, expected) => {
   expect(isLoopbackHost(host)).toBe(expected)
 })

@@ -1,4 +1,4 @@
-/** Images as cameras, phones and other programs write them, decoded to pixels. */
+/** Decodes images as cameras, phones and other programs write them. */
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, test } from 'vitest'
 import { decodeImage, readImage } from '../../../src/lib/image/image-decoder.ts'
@@ -29,7 +29,7 @@ function solid(...colour: readonly number[]): Sharp {
   })
 }
 
-/** How far the farthest channel of a colour is from the wanted one. */
+/** The largest difference between the channels of two colours. */
 function farthest(found: readonly number[], wanted: readonly number[]): number {
   return Math.max(...wanted.map((value, n) => Math.abs((found[n] ?? Infinity) - value)))
 }
@@ -77,7 +77,7 @@ describe.each(['jpeg', 'png', 'webp'] as const)('a %s image', (format) => {
   })
 })
 
-describe('pixels are those in sRGB of', () => {
+describe('sRGB pixels are decoded from', () => {
   test.each<[string, () => Sharp, readonly number[], number]>([
     ['a JPEG in Display P3', () => solid(200, 60, 40).withIccProfile('p3').jpeg({ quality: 100 }), [200, 60, 40], 5],
     ['a PNG in Display P3', () => solid(200, 60, 40).withIccProfile('p3').png(), [200, 60, 40], 3],
@@ -169,7 +169,7 @@ describe('a defect that browsers ignore is ignored:', () => {
   })
 })
 
-describe('an image of which something is missing is refused:', () => {
+describe('an incomplete image is refused:', () => {
   const half = (bytes: Buffer) => bytes.subarray(0, Math.floor(bytes.length / 2))
   test.each<[string, () => Promise<Buffer>]>([
     ['half a baseline JPEG', async () => half(await jpegOf(false))],

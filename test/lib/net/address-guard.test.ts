@@ -175,13 +175,13 @@ describe('the address guard', () => {
     expect(() => guard.checkUrl(new URL(url))).toThrow(AddressRefusedError)
   })
 
-  test.each(PASSED_URLS)('lets %s pass', (url) => {
+  test.each(PASSED_URLS)('accepts %s', (url) => {
     const guard = createAddressGuard({ allowedHosts: [], ownAddresses })
     expect(() => guard.checkUrl(new URL(url))).not.toThrow()
   })
 
   test.each(['http://[fe80::1%25eth0]/', 'http://[fe80::1%eth0]/', 'http://[127.0.0.1]/', 'http://256.1.1.1/'])(
-    'has nothing to judge in %s: it is no URL',
+    'is never called for %s, which is not a URL',
     (url) => {
       expect(URL.canParse(url)).toBe(false)
     },
@@ -235,19 +235,19 @@ describe('an allowed host', () => {
     ['[0:0::1]:4010', 'http://[::1]:4010/', true],
     ['[::1]', 'http://[::1]:4010/', true],
     ['[::1]:4010', 'http://[::1]/', false],
-  ])('%s and %s: %s', (allowed, url, passes) => {
+  ])('%s accepts %s: %s', (allowed, url, passes) => {
     const guard = createAddressGuard({ allowedHosts: [allowed], ownAddresses })
     expect(isPassed(guard, url)).toBe(passes)
   })
 
-  test('that is a name may resolve to a private address; another name that does may not', () => {
+  test('that is a name may resolve to a private address; other names may not', () => {
     const guard = createAddressGuard({ allowedHosts: ['minio:9000'] })
     expect(guard.permits('minio', 9000, '10.1.2.3')).toBe(true)
     expect(guard.permits('minio', 9001, '10.1.2.3')).toBe(false)
     expect(guard.permits('example.com', 9000, '10.1.2.3')).toBe(false)
   })
 
-  test('that is a loopback address lets localhost be connected to there, and nowhere else', async () => {
+  test('that is a loopback address permits connections to localhost at that address only', async () => {
     const { port } = await openListener()
     let asked = 0
     const guard = createAddressGuard({
@@ -265,7 +265,7 @@ describe('an allowed host', () => {
   })
 
   test.each(['', 'http://127.0.0.1', '127.0.0.1/', '*', 'a b', '127.0.0.1:', '::1', 'host:port', 'a@b'])(
-    'written as "%s" is a mistake of the operator',
+    'written as "%s" is refused with a TypeError',
     (entry) => {
       expect(() => createAddressGuard({ allowedHosts: [entry] })).toThrow(TypeError)
     },
@@ -280,7 +280,7 @@ describe('a guarded connector', () => {
     expect(accepted()).toBe(0)
   })
 
-  test('never connects to a name with a private address, also beside a public one', async () => {
+  test('never connects to a name with a private address, even if it has a public one as well', async () => {
     const { port, accepted } = await openListener()
     for (const addresses of [['127.0.0.1'], ['93.184.216.34', '127.0.0.1'], ['::ffff:127.0.0.1']]) {
       const guard = createAddressGuard({
@@ -313,13 +313,13 @@ describe('a guarded connector', () => {
     socket.destroy()
   })
 
-  test('closes a connection whose peer is not where the name pointed', async () => {
+  test('closes a connection whose peer is not an address of the name', async () => {
     const { port } = await openListener()
     const guard = createAddressGuard({ allowedHosts: [] })
     await expect(connectGuarded(guard, 'example.com', 80, port)).rejects.toThrow(AddressRefusedError)
   })
 
-  test('passes on that a name is not known', async () => {
+  test('passes on the error for an unknown name', async () => {
     const missing = Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' })
     const guard = createAddressGuard({ allowedHosts: [], resolve: (_, resolved) => resolved(missing, []) })
     await expect(connectGuarded(guard, 'nowhere.example', 80)).rejects.toMatchObject({ code: 'ENOTFOUND' })

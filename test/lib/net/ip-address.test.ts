@@ -11,7 +11,7 @@ test.each([
 })
 
 test.each(['', 'example.com', '127.1', '0x7f000001', '2130706433', '1.2.3.4.5', 'fe80::1%eth0', '[::1]', ':::'])(
-  'the text %j is no address, and so never a public one',
+  'the text %j is not an address, and never public',
   (text) => {
     expect(parseIpAddress(text)).toBeNull()
     expect(isPublicAddress(text)).toBe(false)
@@ -44,11 +44,11 @@ test.each([
   ['::ffff:10.0.0.1', false],
   ['64:ff9b::8.8.8.8', true],
   ['64:ff9b::127.0.0.1', false],
-])('whether %s is an address of the public internet: %s', (text, expected) => {
+])('for the address %s, being on the public internet is %s', (text, expected) => {
   expect(isPublicAddress(text)).toBe(expected)
 })
 
-test('two spellings of one address are the same, and an IPv4-mapped address is what it maps', () => {
+test('two spellings of one address are equal, and so are an IPv4-mapped address and its IPv4 address', () => {
   expect(isSameAddress('2001:db8:0:0::1', '2001:DB8::1')).toBe(true)
   expect(isSameAddress('::ffff:192.0.2.1', '192.0.2.1')).toBe(true)
   expect(isSameAddress('192.0.2.1', '192.0.2.2')).toBe(false)

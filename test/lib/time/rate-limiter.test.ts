@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Clock } from '../../../src/lib/time/clock.ts'
 import { createRateLimiter } from '../../../src/lib/time/rate-limiter.ts'
 
-/** A clock that stands, and jumps by what is waited for. */
+/** Creates a clock that advances only by the delays that are awaited. */
 function createJumpingClock() {
   let now = 1_000_000
   const clock: Pick<Clock, 'now' | 'delay'> = {
@@ -20,7 +20,7 @@ function createJumpingClock() {
   }
 }
 
-test('a rate limiter grants a second’s turns at once, and each again a second after it was taken', async () => {
+test('a rate limiter grants the turns of one second at once, and each again a second after it was taken', async () => {
   const { clock, advance } = createJumpingClock()
   const fetchLimiter = createRateLimiter(4, clock)
   const takeAll = async () => {
@@ -45,13 +45,13 @@ test('a rate limiter grants waiting turns in order, at its rate', async () => {
   expect(clock.now() - started).toBe(2_000)
 })
 
-test('a rate limiter grants no more turns than its cap in any second, however they are taken', async () => {
+test('a rate limiter grants at most its cap in any second, however turns are taken', async () => {
   const step = fc.record({ waitMs: fc.nat(1_500), takes: fc.nat(12), tries: fc.nat(12) })
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(0.4, 1, 3, 7.5), fc.array(step, { maxLength: 20 }), async (perSecond, steps) => {
       let now = 0
       const begins: number[] = []
-      // Waits are not lived through: a turn that is waited for begins when its wait would end.
+      // Delays do not advance the clock: a delayed turn begins at the end of its delay.
       let waitMs = 0
       const delay = async (ms: number) => {
         waitMs = ms

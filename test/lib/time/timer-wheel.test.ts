@@ -46,7 +46,7 @@ test('a timer that is reset begins its interval again, and one that is stopped n
   timers.close()
 })
 
-test('timers can stop and reset other timers when they fire', () => {
+test('a timer that fires can stop and reset other timers', () => {
   const timers = createTimerWheel(60_000, () => 0)
   const other = vi.fn<() => void>()
   const first = timers.add(() => {

@@ -17,7 +17,7 @@ test('an entry of the cache lives for its TTL, and for less than twice that', ()
   expect([new Set(young), new Set(old)]).toEqual([new Set([true]), new Set([false])])
 })
 
-test('an entry of the cache expires although no other is added', () => {
+test('an entry of the cache expires even if no other is added', () => {
   let now = 0
   const memory = createTtlCache<string>(100, () => now)
   memory.set('a', 'x')
