@@ -1,4 +1,4 @@
-/** What a tenant may do in a minute, in a day, and at one time; what is one too much is sent nowhere. */
+/** A tenant's limits per minute, per day and at one time; nothing beyond them is sent upstream. */
 import { describe, expect, test } from 'vitest'
 import { FAKE_KEY, openFakeUpstream } from '../support/fake-upstream.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
@@ -18,8 +18,8 @@ const CREATE = `mutation ($input: CreateSwapInput!) { createSwap(input: $input) 
 const create = async (gateway: TestApp, input: object = INPUT) =>
   (await gateway.graphql(CREATE, { input })).data.createSwap
 
-describe('requests a minute', () => {
-  test('that are used up answer a query with 429 and Retry-After and a mutation with its result, and nothing is sent', async () => {
+describe('the requests per minute of a tenant', () => {
+  test('answer, once used up, a query with 429 and Retry-After and a mutation with its result, and nothing is sent', async () => {
     const gateway = await openTestApp({ settings: { TENANT_REQUESTS_PER_MINUTE: '3' } })
     const ask = async () =>
       fetch(`${gateway.app.url}/graphql`, {
@@ -51,7 +51,7 @@ describe('requests a minute', () => {
     expect(gateway.upstream.submits).toBe(0)
   })
 
-  test('are counted for streams as well', async () => {
+  test('include requests for streams', async () => {
     const gateway = await openTestApp({ settings: { TENANT_REQUESTS_PER_MINUTE: '1' } })
     const events: object[] = []
     const ask = async () => {
@@ -64,7 +64,7 @@ describe('requests a minute', () => {
   })
 })
 
-describe('units a day', () => {
+describe('the units per day of a tenant', () => {
   test('reserve 3 for a swap until its charge is known, and release them if it costs nothing', async () => {
     const gateway = await openTestApp({ settings: { TENANT_QUOTA_PER_DAY: '7' } })
     const [first, second, third] = [await create(gateway), await create(gateway), await create(gateway)]
@@ -88,14 +88,14 @@ describe('units a day', () => {
     expect(gateway.upstream.submits).toBe(3)
   })
 
-  test('that are used up still answer a repeated idempotency key with its job', async () => {
+  test('still allow, once used up, the repetition of an idempotency key', async () => {
     const gateway = await openTestApp({ settings: { TENANT_QUOTA_PER_DAY: '3' } })
     const input = { ...INPUT, idempotencyKey: 'k' }
     const [first, again] = [await create(gateway, input), await create(gateway, input)]
     expect(again.job.id).toBe(first.job.id)
   })
 
-  test('count the same after a crash as before', async () => {
+  test('are counted the same after a crash as before', async () => {
     const dataDir = await makeDataDir()
     const settings = { TENANT_QUOTA_PER_DAY: '5' }
     const upstream = await openFakeUpstream(FAKE_KEY)
@@ -108,7 +108,7 @@ describe('units a day', () => {
   })
 })
 
-test('a tenant has no more unfinished swaps than TENANT_MAX_IN_FLIGHT', async () => {
+test('a tenant has at most TENANT_MAX_IN_FLIGHT unfinished swaps', async () => {
   const gateway = await openTestApp({ settings: { TENANT_MAX_IN_FLIGHT: '2' } })
   await create(gateway)
   await create(gateway)
@@ -116,7 +116,7 @@ test('a tenant has no more unfinished swaps than TENANT_MAX_IN_FLIGHT', async ()
   expect(gateway.upstream.submits).toBe(2)
 })
 
-test('a tenant whose swaps are refused for their content is stopped long before the upstream blocks the account', async () => {
+test('content refusals stop the swaps of a tenant long before the upstream blocks the account', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '2' } })
   const refusal = {
     kind: 'answer',

@@ -8,13 +8,13 @@ import { until } from '../support/until.ts'
 const CREATE = CreateSwapDocument.toString()
 const JOB = SwapJobDocument.toString()
 
-/** Odd on purpose: what the caller gives goes upstream byte for byte. */
+/** Unusual on purpose: the gateway must send addresses upstream byte for byte. */
 const IMAGES = {
   targetImage: { url: 'https://EXAMPLE.com/a/../target.jpg@f_auto?token=0d92%2F&x' },
   swapImage: { url: 'http://例え.jp/face?u=1,2&fm=253&f=JPEG?w=500&h=625' },
 }
 
-test('records a swap, submits it once, byte for byte, with a hook address of its own, and answers with the job', async () => {
+test('createSwap records a swap, submits it once with its own hook address, and returns the job', async () => {
   const { app, graphql, upstream } = await openTestApp()
   const input = { ...IMAGES, clientReference: 'order 7', tags: ['a', 'b'] }
   const { data, status } = await graphql(CREATE, { input })
@@ -43,7 +43,7 @@ test('records a swap, submits it once, byte for byte, with a hook address of its
   })
 })
 
-test('holds the answer for `waitMs`, and no longer than until the job is done', async () => {
+test('createSwap holds the answer until the job is done, and at most for `waitMs`', async () => {
   const { graphql, upstream } = await openTestApp()
   const answer = graphql(CREATE, { input: { ...IMAGES, waitMs: 20_000 } })
   const job = await until(() => upstream.accepted[0])
@@ -53,7 +53,7 @@ test('holds the answer for `waitMs`, and no longer than until the job is done', 
   expect(data.createSwap.job).toMatchObject({ status: 'SUCCESS', done: true, charge: { state: 'CHARGED', quota: 3 } })
 })
 
-test('gives the same job for the same key, as it is now, and submits once', async () => {
+test('createSwap returns the current state of the same job for the same key, and submits once', async () => {
   const { graphql, upstream } = await openTestApp()
   const input = { ...IMAGES, idempotencyKey: 'k1' }
   const first = await graphql(CREATE, { input })
@@ -66,7 +66,7 @@ test('gives the same job for the same key, as it is now, and submits once', asyn
   expect(upstream.submits).toBe(1)
 })
 
-test('shares one job between callers that use one key at the same moment', async () => {
+test('createSwap returns one job to concurrent callers with the same key', async () => {
   const { graphql, upstream } = await openTestApp()
   const input = { ...IMAGES, idempotencyKey: 'k1' }
   const answers = await Promise.all(Array.from({ length: 20 }, () => graphql(CREATE, { input })))
@@ -76,7 +76,7 @@ test('shares one job between callers that use one key at the same moment', async
   expect(upstream.submits).toBe(1)
 })
 
-test('takes the key from the Idempotency-Key header where the input names none', async () => {
+test('createSwap reads the key from the Idempotency-Key header if the input has none', async () => {
   const { graphql, upstream } = await openTestApp()
   const first = await graphql(CREATE, { input: IMAGES }, { 'idempotency-key': 'h1' })
   const again = await graphql(CREATE, { input: { ...IMAGES, idempotencyKey: 'h1' } })
@@ -84,7 +84,7 @@ test('takes the key from the Idempotency-Key header where the input names none',
   expect(upstream.submits).toBe(1)
 })
 
-test('refuses a key that comes with another input, names the job that has it, and sends nothing', async () => {
+test('createSwap refuses a key with another input, names the job of the key, and sends nothing', async () => {
   const { graphql, upstream } = await openTestApp()
   const first = await graphql(CREATE, { input: { ...IMAGES, idempotencyKey: 'k1' } })
   const other = await graphql(CREATE, { input: { ...IMAGES, tags: ['other'], idempotencyKey: 'k1' } })
@@ -97,7 +97,7 @@ test('refuses a key that comes with another input, names the job that has it, an
   expect(upstream.submits).toBe(1)
 })
 
-test('refuses a key that comes with another hookUrl or keepDays, in either direction', async () => {
+test('createSwap refuses a key with another hookUrl or keepDays, in either direction', async () => {
   const { graphql, upstream } = await openTestApp()
   const hook = (path: string) => ({ hookUrl: `https://hook.example/${path}` })
   const pairs = [
@@ -122,7 +122,7 @@ test('refuses a key that comes with another hookUrl or keepDays, in either direc
   expect(upstream.submits).toBe(pairs.length)
 })
 
-test('gives the same job for a key whose input differs in how the answer is given only', async () => {
+test('createSwap returns the same job for a key if only options of the answer differ', async () => {
   const { graphql, upstream } = await openTestApp()
   const input = { ...IMAGES, idempotencyKey: 'k1' }
   const first = await graphql(CREATE, { input })
@@ -138,7 +138,7 @@ test('gives the same job for a key whose input differs in how the answer is give
   expect(upstream.submits).toBe(1)
 })
 
-test('recognises a key and its input that an earlier version has stored, and compares the rest with the job', async () => {
+test('createSwap recognises a key and its input from an earlier version, and compares the rest with the job', async () => {
   const dataDir = await makeDataDir()
   const { graphql } = await openTestApp({ dataDir })
   const input = { ...IMAGES, idempotencyKey: 'k1', clientReference: 'order 7', tags: ['a'], keepDays: 3 }
@@ -149,7 +149,7 @@ test('recognises a key and its input that an earlier version has stored, and com
   expect(await database.query('select fingerprint from idempotency_keys')).toEqual([{ fingerprint: digest }])
 })
 
-test('records a sure refusal as FAILED, not charged, and answers the same when asked again with the key', async () => {
+test('createSwap records a sure refusal as FAILED, not charged, and answers the same for the same key', async () => {
   const { graphql, upstream } = await openTestApp()
   upstream.planSubmits({ kind: 'answer', status: 402, body: '{"status":"FAILED","message":"insufficient quota"}' })
   const input = { ...IMAGES, idempotencyKey: 'k1' }
@@ -168,7 +168,7 @@ test('records a sure refusal as FAILED, not charged, and answers the same when a
   expect(upstream.submits).toBe(1)
 })
 
-test('keeps a job PENDING when the upstream is full, and submits it again by itself', async () => {
+test('createSwap leaves a job PENDING if the upstream is full, and the gateway submits it again', async () => {
   const { graphql, upstream } = await openTestApp()
   upstream.planSubmits({
     kind: 'answer',
@@ -186,7 +186,7 @@ test('keeps a job PENDING when the upstream is full, and submits it again by its
   expect(upstream.accepted).toHaveLength(1)
 })
 
-test('never sends a submit again whose answer was lost: the job is UNCONFIRMED until its own hook settles it', async () => {
+test('a submit whose answer was lost is never retried: the job is UNCONFIRMED until its own hook', async () => {
   const { graphql, upstream } = await openTestApp()
   upstream.planSubmits({ kind: 'acceptAndReset' })
   const { data } = await graphql(CREATE, { input: IMAGES })
@@ -207,7 +207,7 @@ test('never sends a submit again whose answer was lost: the job is UNCONFIRMED u
   expect(upstream.submits).toBe(1)
 })
 
-test('does not believe an id that the upstream has given to another job', async () => {
+test('createSwap ignores an upstream id that another job has', async () => {
   const { graphql, upstream, events } = await openTestApp()
   await graphql(CREATE, { input: IMAGES })
   const body = JSON.stringify({ status: 'SUCCESS', data: { jobId: upstream.accepted[0]?.id } })
@@ -217,7 +217,7 @@ test('does not believe an id that the upstream has given to another job', async 
   expect(events.map(({ name }) => name)).toContain('upstreamIdTaken')
 })
 
-test('goes on when the caller hangs up before the answer', async () => {
+test('createSwap continues if the caller disconnects before the answer', async () => {
   const { app, graphql, upstream } = await openTestApp()
   const release = holdSubmit(upstream)
   const hangUp = new AbortController()
@@ -239,7 +239,7 @@ test('goes on when the caller hangs up before the answer', async () => {
   expect(upstream.submits).toBe(1)
 })
 
-test('reports everything that is wrong with the input at once, with a path for each, and sends nothing', async () => {
+test('createSwap reports all defects of the input at once, each with its path, and sends nothing', async () => {
   const { graphql, upstream } = await openTestApp()
   const { data, status } = await graphql(CREATE, {
     input: {
@@ -299,7 +299,7 @@ const BAD_URLS = {
   'a private address': ['http://10.0.0.1/a.jpg', 'ADDRESS_NOT_ALLOWED', /public internet.*ALLOWED_PRIVATE_HOSTS/],
 } as const
 
-test('refuses each kind of bad address under its own code, as an image and as a hook, and says what to do', async () => {
+test('createSwap refuses each kind of bad address with its own code and a remedy, as an image and as a hook', async () => {
   const { graphql, upstream } = await openTestApp()
   for (const [name, [url, code, message]] of Object.entries(BAD_URLS)) {
     const image = await graphql(CREATE, { input: { ...IMAGES, targetImage: { url } } })
@@ -312,7 +312,7 @@ test('refuses each kind of bad address under its own code, as an image and as a 
   expect(upstream.submits).toBe(0)
 })
 
-test('takes addresses of 8,192 characters, byte for byte, and gives them back', async () => {
+test('createSwap accepts addresses of 8,192 characters, and returns them byte for byte', async () => {
   const { graphql, upstream } = await openTestApp()
   const long = (host: string) => `https://${host}/?X-Amz-Security-Token=`.padEnd(8_191, 'A') + '界'
   const [target, face, hookUrl] = [long('t.example'), long('f.example'), long('h.example')]
@@ -323,7 +323,7 @@ test('takes addresses of 8,192 characters, byte for byte, and gives them back', 
   expect(read.data.swapJob).toMatchObject({ targetImage: { url: target }, swapImage: { url: face } })
 })
 
-test('treats an empty hookUrl, an empty clientReference and empty tags as absent', async () => {
+test('createSwap treats an empty hookUrl, an empty clientReference and empty tags as absent', async () => {
   const { graphql } = await openTestApp()
   const input = { ...IMAGES, hookUrl: '', clientReference: '', tags: ['', 'a', ''] }
   const { data } = await graphql(
@@ -355,10 +355,10 @@ const BAD_TYPES = {
   'a number for an address': { ...IMAGES, swapImage: { url: 7 } },
 }
 
-/** The media type as which a document that cannot run gets 400. */
+/** With this media type a document that cannot run gets 400. */
 const STRICT = { accept: 'application/graphql-response+json' }
 
-test.each(Object.entries(BAD_TYPES))('answers 400 with the place in the document for %s', async (_name, input) => {
+test.each(Object.entries(BAD_TYPES))('createSwap answers 400 with the location for %s', async (_name, input) => {
   const { graphql, upstream } = await openTestApp()
   const { status, data, errors } = await graphql(CREATE, { input }, STRICT)
   expect({ status, data }).toEqual({ status: 400, data: undefined })
@@ -366,7 +366,7 @@ test.each(Object.entries(BAD_TYPES))('answers 400 with the place in the document
   expect(upstream.submits).toBe(0)
 })
 
-test('answers 400 with the place for a literal that the types refuse', async () => {
+test('createSwap answers 400 with the location for a literal of the wrong type', async () => {
   const { graphql } = await openTestApp()
   const { status, errors } = await graphql(
     'mutation { createSwap(input: { targetImage: { url: "https://a.example" } }) { __typename } }',

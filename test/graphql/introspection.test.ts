@@ -1,4 +1,4 @@
-/** Introspection as tools send it, under the limits that hold for every other document. */
+/** Introspection as tools send it, within the limits of any other document. */
 import { readFileSync } from 'node:fs'
 import { buildClientSchema, buildSchema, getIntrospectionQuery, type IntrospectionQuery } from 'graphql'
 import { describe, expect, test } from 'vitest'
@@ -21,7 +21,7 @@ const OPTIONS = [
   'oneOf',
 ] as const
 
-test('the introspection query of graphql-js gets the schema, with every combination of its options', async () => {
+test('the introspection query of graphql-js gets the schema with every combination of its options', async () => {
   const { graphql } = await openTestApp(ON)
   for (let bits = 0; bits < 2 ** OPTIONS.length; bits += 1) {
     const options = Object.fromEntries(OPTIONS.map((name, n) => [name, (bits & (1 << n)) !== 0]))
@@ -37,7 +37,7 @@ test('the introspection query of graphql-js gets the schema, with every combinat
 const nestOfType = (levels: number): string =>
   levels === 0 ? 'kind name' : `kind name ofType { ${nestOfType(levels - 1)} }`
 
-/** Fragments as in the first introspection queries, which API tools still copy. */
+/** Fragments as in the first introspection queries, which API tools still send. */
 const FRAGMENTS = (typeRef: string) => `
   query IntrospectionQuery { __schema { queryType { name } mutationType { name } subscriptionType { name }
     types { ...FullType } directives { name description locations args { ...InputValue } } } }
@@ -79,14 +79,14 @@ test.each([
     '{ __type(name: "SwapJob") { name fields { name type { name kind ofType { name kind fields { name type { name kind ofType { name } } } } } } } }',
   ],
   ['the SDL of the subgraph, as routers and registries do', 'query SubgraphIntrospectQuery { _service { sdl } }'],
-])('a query may ask for %s', async (_what, query) => {
+])('a query may select %s', async (_what, query) => {
   const { graphql } = await openTestApp(ON)
   const { data, errors } = await graphql(query)
   expect(errors).toBeUndefined()
   expect(Object.values(data)).not.toContain(null)
 })
 
-describe('introspection that is made to be expensive', () => {
+describe('an expensive introspection query', () => {
   test.each([
     [
       'lists nested in lists',
@@ -114,7 +114,7 @@ describe('introspection that is made to be expensive', () => {
   })
 })
 
-test('introspection that is disabled names the setting, in every form', async () => {
+test('the refusal of disabled introspection names the setting, for every form of query', async () => {
   const { graphql } = await openTestApp({ settings: { INTROSPECTION: 'off' } })
   for (const query of [getIntrospectionQuery(), '{ __type(name: "Query") { name } }', '{ _service { sdl } }']) {
     const { data, errors } = await graphql(query)

@@ -25,13 +25,13 @@ test.each(['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x
   },
 )
 
-test('no response allows another origin to read it', async () => {
+test('no response may be read by another origin', async () => {
   const { app } = await openTestApp()
   const response = await fetch(`${app.url}/graphql?query={__typename}`, { headers: { origin: 'https://evil.example' } })
   expect(response.headers.get('access-control-allow-origin')).toBeNull()
 })
 
-test('a request without a document is answered with 400, whatever the client takes', async () => {
+test('a request without a document is answered with 400, whatever media type the client accepts', async () => {
   const { app } = await openTestApp()
   for (const accept of ['*/*', 'application/json', 'application/graphql-response+json']) {
     for (const body of ['{}', '{"query":1}', 'nonsense']) {

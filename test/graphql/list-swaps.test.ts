@@ -1,4 +1,4 @@
-/** Lists of jobs: what a back office asks for, page by page, at the price of one page. */
+/** Lists of jobs for a back office: pagination, filters and their cost. */
 import { describe, expect, test } from 'vitest'
 import { createStepClock } from '../support/step-clock.ts'
 import { seedJobs } from '../support/seed-jobs.ts'
@@ -17,14 +17,14 @@ async function list(gateway: TestApp, args: string, fields = 'nodes { id }') {
   return (await gateway.graphql(`{ swapJobs${args} { ${fields} } }`)).data.swapJobs
 }
 
-/** Jobs in the order in which they were made. */
+/** Jobs in their order of creation. */
 async function openWith(count: number, over: (n: number) => object = () => ({})) {
   const clock = createStepClock()
   const gateway = await openTestApp({ clock, settings: { MAX_IN_FLIGHT: '1000' } })
   const ids: string[] = []
   for (let n = 0; n < count; n += 1) {
     ids.push(await create(gateway, over(n)))
-    // Every third has the same instant as the one before it.
+    // Every third job has the same creation time as the one before it.
     if (n % 3 !== 0) clock.step(1_000)
   }
   return { gateway, ids, newestFirst: ids.toReversed() }
@@ -46,7 +46,7 @@ async function walk(gateway: TestApp, direction: 'forward' | 'backward', size: n
   }
 }
 
-test('every job is on one page, what was made last first, in either direction and with any size', async () => {
+test('every job is on exactly one page, the newest first, in either direction and with any page size', async () => {
   const { gateway, newestFirst } = await openWith(11)
   for (const size of [1, 3, 11, 20]) {
     expect(await walk(gateway, 'forward', size)).toHaveLength(11)
@@ -55,7 +55,7 @@ test('every job is on one page, what was made last first, in either direction an
   }
 })
 
-test('a page says whether there is more, and counts when it is asked', async () => {
+test('a page tells whether there are more jobs, and counts all of them if requested', async () => {
   const { gateway } = await openWith(5)
   const first = await list(gateway, '(first: 2)', PAGE)
   expect(first).toMatchObject({ totalCount: 5, pageInfo: { hasNextPage: true, hasPreviousPage: false } })
@@ -64,7 +64,7 @@ test('a page says whether there is more, and counts when it is asked', async () 
   expect(await list(gateway, '', 'nodes { id } totalCount')).toMatchObject({ nodes: { length: 5 } })
 })
 
-test('what is made meanwhile moves nobody to another page', async () => {
+test('jobs that are created meanwhile do not move other jobs to another page', async () => {
   const { gateway, newestFirst } = await openWith(6)
   const first = await list(gateway, '(first: 3)', PAGE)
   await create(gateway)
@@ -73,7 +73,7 @@ test('what is made meanwhile moves nobody to another page', async () => {
   expect(new Set(seen)).toEqual(new Set(newestFirst))
 })
 
-describe('a list is narrowed', () => {
+describe('a list can be filtered', () => {
   test.each([
     ['by tags, all of them', '(filter: { tags: ["even", "third"] })', (n: number) => n % 6 === 0],
     ['by a reference', '(filter: { clientReference: "ref-1" })', (n: number) => n % 4 === 1],
@@ -102,7 +102,7 @@ describe('a list is narrowed', () => {
     expect(new Set(nodes.map(({ id }: { id: string }) => id))).toEqual(new Set([ids[1], ids[0]]))
   })
 
-  test('by when they were made', async () => {
+  test('by time of creation', async () => {
     const { gateway } = await openWith(6)
     const { nodes } = await list(gateway, '', 'nodes { id createdAt }')
     const [, , third] = nodes as { createdAt: string }[]
@@ -121,20 +121,20 @@ test.each([
   '(first: 1, before: "x")',
   '(after: "nonsense")',
   `(after: "${Buffer.from('1 x; drop table jobs').toString('base64url')}")`,
-])('%s is refused with what to do', async (args) => {
+])('%s is refused with a remedy', async (args) => {
   const gateway = await openTestApp()
   const { errors } = await gateway.graphql(`{ swapJobs${args} { nodes { id } } }`)
   expect(errors?.[0]?.extensions?.code).toBe('INVALID_INPUT')
 })
 
-test('a list asks the upstream nothing', async () => {
+test('a list causes no request to the upstream', async () => {
   const { gateway } = await openWith(3)
   const before = gateway.upstream.fetched.length
   await list(gateway, '', 'nodes { id status }')
   expect(gateway.upstream.fetched.length).toBe(before)
 })
 
-test('a filter that no index answers is compared with so many jobs at most, while others are served', async () => {
+test('a filter without an index is compared with a bounded number of jobs, while others are served', async () => {
   const dataDir = await makeDataDir()
   const gateway = await openTestApp({ dataDir })
   await create(gateway, { tags: ['x'] })

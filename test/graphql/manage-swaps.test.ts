@@ -1,4 +1,4 @@
-/** Batches, repeats, and stopping what still waits. */
+/** Batches, retries, and canceling waiting jobs. */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
@@ -35,7 +35,7 @@ const busy = { kind: 'answer', status: 429, body: '{"status":"FAILED"}' } as con
 const refusal = { kind: 'answer', status: 400, body: '{"status":"FAILED","message":"no face","data":null}' } as const
 
 describe('a batch', () => {
-  test('of a hundred items with ten bad ones creates ninety jobs in order, and the same jobs when it is repeated with the same keys', async () => {
+  test('of a hundred items with ten bad ones creates ninety jobs in order, and returns them again for the same keys', async () => {
     const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '200' } })
     const isBad = (n: number) => n % 10 === 7
     const items = Array.from({ length: 100 }, (_u, n) =>
@@ -55,7 +55,7 @@ describe('a batch', () => {
     expect(gateway.upstream.submits).toBe(90)
   })
 
-  test('that is repeated under its own key gives the same job for each item', async () => {
+  test('that is repeated with its key returns the same job for each item', async () => {
     const gateway = await openTestApp()
     const headers = { 'idempotency-key': 'the batch' }
     const [first, again] = [
@@ -100,7 +100,7 @@ describe('the same images', () => {
 })
 
 describe('retrySwap', () => {
-  test('creates a new job with the images and words of a failed one, and names that one', async () => {
+  test('creates a new job with the images and texts of a failed one, and refers to it', async () => {
     const gateway = await openTestApp()
     gateway.upstream.planSubmits(refusal)
     await create(gateway, input(1, { tags: ['a'], clientReference: 'r' }))
@@ -151,7 +151,7 @@ describe('cancelSwap', () => {
     expect((await cancel(gateway, job.id)).job.status).toBe('CANCELED')
   })
 
-  test('refuses a job that the upstream has, with its state', async () => {
+  test('refuses a job that the upstream has, and returns its state', async () => {
     const gateway = await openTestApp()
     const { job } = await create(gateway, input(1))
     expect(await cancel(gateway, job.id)).toEqual({

@@ -1,11 +1,11 @@
-/** Requests that are refused: the status that the media type asks for, and a code and a message that name the cause. */
+/** Refused requests: the status follows the media type, and a code and a message name the cause. */
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { closeAfterGroup } from '../support/close-after-test.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 
-/** Refused requests leave nothing behind: one gateway serves all tests. */
+/** Refused requests change no state, so one gateway serves all tests. */
 let gateway: TestApp
 beforeAll(async () =>
   closeAfterGroup(async () => {
@@ -76,7 +76,7 @@ describe('a document that cannot run', () => {
       ['application/graphql-response+json', 400, 'application/graphql-response+json'],
       ['application/graphql-response+json,application/json;q=0.9', 400, 'application/graphql-response+json'],
     ] as const) {
-      // Asked twice: the second answer may be one that was kept.
+      // Sent twice: the second answer may come from a cache.
       for (const ask of [
         post(gateway, body, { accept }),
         post(gateway, body, { accept }),
@@ -90,7 +90,7 @@ describe('a document that cannot run', () => {
     }
   })
 
-  test('of which only a digest was sent gets the words that clients of persisted queries compare', async () => {
+  test('of which only a digest was sent gets the message that clients of persisted queries compare', async () => {
     const expected = [{ message: 'PersistedQueryNotSupported', extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } }]
     expect((await post(gateway, APQ)).errors).toEqual(expected)
     expect((await get(gateway, { extensions: JSON.stringify(APQ.extensions) }, {})).errors).toEqual(expected)
@@ -168,7 +168,7 @@ describe('a malformed body', () => {
     }
   })
 
-  test('null stands for a member that is absent', async () => {
+  test('null counts as an absent member', async () => {
     const body = { query: QUERY, variables: null, operationName: null, extensions: null, documentId: null }
     expect(await post(gateway, body)).toMatchObject({ status: 200, errors: [] })
   })
@@ -207,7 +207,7 @@ describe('the headers of a body', () => {
       'UNSUPPORTED_MEDIA_TYPE',
       /UTF-8/,
     ],
-  ])('%s: 415, and the message names the header', async (_what, body, headers, code, message) => {
+  ])('are refused with 415 and a message that names the header for %s', async (_what, body, headers, code, message) => {
     const { status, errors } = await post(gateway, body, headers)
     expect([status, errors[0]?.extensions]).toEqual([415, { code }])
     expect(errors[0]?.message).toMatch(message)
@@ -219,13 +219,13 @@ describe('the headers of a body', () => {
     { 'content-type': 'application/json;charset="utf-8"' },
     { 'content-type': 'Application/JSON' },
     { 'content-type': 'application/graphql+json' },
-  ])('%o is taken', async (headers) => {
+  ])('%o are accepted', async (headers) => {
     expect(await post(gateway, text, headers)).toMatchObject({ status: 200, errors: [] })
   })
 })
 
 describe('an accept header that cannot be served', () => {
-  test('gets 406 and a body that names what can be, the same each time', async () => {
+  test('gets 406 and a body that names the supported types, the same each time', async () => {
     for (const accept of ['application/xml', 'multipart/mixed', 'application/json;q=0', 'application/xml']) {
       const { status, headers, errors } = await post(gateway, { query: QUERY }, { accept })
       expect([status, headers.get('content-type'), headers.get('accept')]).toEqual([
@@ -247,7 +247,7 @@ describe('an accept header that cannot be served', () => {
     'application/json',
     'application/graphql-response+json',
     'multipart/mixed;boundary="graphql";subscriptionSpec=1.0,application/json',
-  ])('a subscription that accepts %s gets 406, and is told of SSE and WebSocket', async (accept) => {
+  ])('a subscription that accepts %s gets 406, and a message that names SSE and WebSocket', async (accept) => {
     for (const query of [
       'subscription { swapJobsUpdated { kind } }',
       `query A ${QUERY} subscription B { swapJobsUpdated { kind } }`,
@@ -260,13 +260,13 @@ describe('an accept header that cannot be served', () => {
       expect([status, errors[0]?.extensions]).toEqual([406, { code: 'NOT_ACCEPTABLE' }])
       expect(errors[0]?.message).toMatch(/text\/event-stream.*graphql-transport-ws/)
     }
-    // What is wrong with the document comes first.
+    // Errors of the document come first.
     const invalid = await post(gateway, { query: 'subscription { nope }' }, { accept })
     expect(invalid.errors[0]?.extensions['code']).toBe('GRAPHQL_VALIDATION_FAILED')
   })
 
   test.each(['*/*', 'application/json, text/event-stream', 'application/json, text/event-stream;q=0.1'])(
-    'a subscription that accepts %s gets a stream; a query beside it gets JSON',
+    'a subscription that accepts %s gets a stream, and a query gets JSON',
     async (accept) => {
       const { app } = gateway
       const query = `query Ask ${QUERY} subscription Watch { swapJobsUpdated { kind } }`
@@ -287,7 +287,7 @@ describe('an accept header that cannot be served', () => {
 })
 
 describe('statuses that do not depend on the document', () => {
-  test.each(['application/json', 'application/graphql-response+json'])('stay what they are as %s', async (accept) => {
+  test.each(['application/json', 'application/graphql-response+json'])('are the same for %s', async (accept) => {
     const settings = { API_KEYS: `a:${sha256('key-of-a')}`, TENANT_REQUESTS_PER_MINUTE: '2' }
     const limited = await openTestApp({ settings })
     const url = `${limited.app.url}/graphql`

@@ -26,7 +26,7 @@ interface Event {
   readonly errors?: readonly { readonly message: string }[]
 }
 
-/** Each road a subscription can take; gives its events, and ends when the server completes it. */
+/** Yields the events of a subscription until the server completes it, for each transport. */
 const ROADS: Record<string, (url: string, variables: { id: string }) => AsyncIterable<Event>> = {
   'plain SSE': (url, variables) => subscribeSse(url, WATCH, variables),
   "graphql-sse's client": (url, variables) => {
@@ -81,7 +81,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
     try {
       for await (const event of watch(app.url, { id: 'job_none' })) seen.push(event.errors)
     } catch (error) {
-      // graphql-ws hands a failed subscribe over by throwing its errors.
+      // graphql-ws throws the errors of a failed subscribe.
       seen.push(error)
     }
     expect(JSON.stringify(seen)).toContain('The job does not exist.')
@@ -89,7 +89,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
   })
 })
 
-test('a subscription opened before the submit was answered sees PENDING, then all the rest', async () => {
+test('a subscription opened before the submit was answered gets PENDING, then every later state', async () => {
   const gateway = await openTestApp()
   const release = holdSubmit(gateway.upstream)
   const creating = createJob(gateway, { ...INPUT, idempotencyKey: 'k1' })
@@ -109,7 +109,7 @@ test('a subscription opened before the submit was answered sees PENDING, then al
   expect(statuses).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
 })
 
-test('a hundred subscribers placed around the last change all see it, once', async () => {
+test('a hundred subscribers around the last change each see it once', async () => {
   const gateway = await openTestApp()
   const { id, accepted } = await createJob(gateway)
   const watchers = Array.from({ length: 100 }, async (_unused, n) => {
@@ -190,7 +190,7 @@ describe('a WebSocket', () => {
     expect((await closed).code).toBe(4408)
   })
 
-  test('opened by a page of another origin is refused; by one of our own, or by no browser, it is not', async () => {
+  test('is refused to a page of another origin, and accepted from the same origin or without a browser', async () => {
     const { app } = await openTestApp()
     const open = (origin?: string) =>
       new Promise((resolve) => {
@@ -216,7 +216,7 @@ describe('a WebSocket', () => {
     expect(String(error)).toContain('404')
   })
 
-  test('is told to come back when the gateway stops', async () => {
+  test('is closed with a code for reconnecting when the gateway stops', async () => {
     const { app } = await openTestApp()
     const { opened, closed } = connectWire(app.url)
     await opened

@@ -20,11 +20,11 @@ async function createJobs({ graphql }: TestApp, count: number): Promise<string[]
 
 const fetchesOf = ({ upstream }: TestApp) => upstream.accepted.reduce((sum, { fetches }) => sum + fetches, 0)
 
-/** A document of `aliases` fields that ask for `ids` in turn. */
+/** Returns a document of `aliases` fields that select `ids` in turn. */
 const aliased = (ids: readonly string[], aliases: number) =>
   `{ ${Array.from({ length: aliases }, (_unused, n) => `a${n}: swapJob(id: "${ids[n % ids.length]}") { id status }`).join(' ')} }`
 
-test('100 aliases over 10 unfinished jobs cause 10 fetches upstream, a job each', async () => {
+test('100 aliases over 10 unfinished jobs cause one fetch upstream per job', async () => {
   const gateway = await openTestApp()
   const ids = await createJobs(gateway, 10)
   const { data } = await gateway.graphql(aliased(ids, 100))
@@ -57,7 +57,7 @@ test('queries for one job at the same moment share one fetch, and another within
   expect(fetchesOf(gateway)).toBe(1)
 })
 
-test('one request causes 20 fetches at most; the jobs beyond are answered as they are stored', async () => {
+test('one request causes at most 20 fetches; further jobs are answered as stored', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '50', FETCH_PER_SECOND: '100' } })
   const ids = await createJobs(gateway, 30)
   const { data } = await gateway.graphql(aliased(ids, 30))
@@ -87,7 +87,7 @@ const ODD_ANSWERS = {
   'nothing at all': { status: 200, body: '' },
 }
 
-test.each(Object.entries(ODD_ANSWERS))('a fetch that brings %s does not fail the job', async (_name, plan) => {
+test.each(Object.entries(ODD_ANSWERS))('a fetch with %s does not fail the job', async (_name, plan) => {
   const gateway = await openTestApp()
   const ids = await createJobs(gateway, 1)
   gateway.upstream.planFetches(plan)
@@ -96,7 +96,7 @@ test.each(Object.entries(ODD_ANSWERS))('a fetch that brings %s does not fail the
   expect(data.a0.status).toBe('ON_QUEUE')
 })
 
-test('a query gives a job by `node` that `nodes` loads in the same operation', async () => {
+test('a query returns a job by `node` that `nodes` loads in the same operation', async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)
   const { data, errors } = await gateway.graphql(
@@ -106,7 +106,7 @@ test('a query gives a job by `node` that `nodes` loads in the same operation', a
   expect(data).toEqual({ nodes: [{ __typename: 'SwapJob' }, null], node: { __typename: 'SwapJob', id } })
 })
 
-test("finds the caller's own job by its upstream id too, by `node` and by `nodes`", async () => {
+test("a query finds the caller's own job also by its upstream id, by `node` and by `nodes`", async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)
   const upstreamId = gateway.upstream.accepted[0]?.id
@@ -116,21 +116,21 @@ test("finds the caller's own job by its upstream id too, by `node` and by `nodes
   expect(data).toEqual({ swapJob: { id }, node: { __typename: 'SwapJob', id }, nodes: [{ id }, null] })
 })
 
-test('a query for an unknown job gives null', async () => {
+test('a query for an unknown job returns null', async () => {
   const { graphql, upstream } = await openTestApp()
   const { data, errors } = await graphql('{ swapJob(id: "job_none") { id } node(id: "") { id } }')
   expect({ data, errors }).toEqual({ data: { swapJob: null, node: null }, errors: undefined })
   expect(upstream.accepted).toHaveLength(0)
 })
 
-test('resolves references of a federation router in one batch, null for the unknown', async () => {
+test('`_entities` resolves the references of a federation router in one batch, with null for unknown ones', async () => {
   const gateway = await openTestApp({ clock: stillClock })
   const ids = await createJobs(gateway, 3)
   const ask = () =>
     gateway.graphql('query ($of: [_Any!]!) { _entities(representations: $of) { ... on SwapJob { id status } } }', {
       of: [...ids, 'job_none'].map((id) => ({ __typename: 'SwapJob', id })),
     })
-  // The first look of all goes upstream, and notes what it hears.
+  // The first read fetches upstream and stores the finding.
   await ask()
   const before = gateway.queries()
   const { data } = await ask()
@@ -138,7 +138,7 @@ test('resolves references of a federation router in one batch, null for the unkn
   expect(gateway.queries() - before).toBe(2)
 })
 
-test('answers the good representations of an `_entities` call beside bad ones, each of which gets its own error', async () => {
+test('`_entities` answers valid representations, and gives each invalid one its own error', async () => {
   const gateway = await openTestApp({ clock: stillClock })
   const [id = ''] = await createJobs(gateway, 1)
   const { data, errors } = await gateway.graphql(
@@ -153,7 +153,7 @@ test('answers the good representations of an `_entities` call beside bad ones, e
   ])
 })
 
-test('holds a query for `waitMs`, and refuses a wait out of range', async () => {
+test('a query waits for `waitMs`, and refuses a value out of range', async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)
   const [job] = gateway.upstream.accepted
@@ -170,7 +170,7 @@ test('holds a query for `waitMs`, and refuses a wait out of range', async () => 
   ])
 })
 
-test('the result names the link that works, and when it ends', async () => {
+test('the result has the link that works, and its expiry', async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)
   const [job] = gateway.upstream.accepted

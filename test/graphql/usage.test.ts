@@ -1,4 +1,4 @@
-/** What was spent, what may be, how the service is doing, and how long a swap will take. */
+/** Usage, quotas, upstream health and progress estimates. */
 import { expect, test } from 'vitest'
 import { sha256 } from '../../src/lib/crypto/sha256.ts'
 import { createStepClock } from '../support/step-clock.ts'
@@ -44,7 +44,7 @@ test('swapUsage gives counts by status and spent units, and uncertain units apar
     inFlight: 1,
     maxInFlight: 7,
   })
-  // The window begins with a quarter of an hour.
+  // The window begins at a full quarter of an hour.
   const from = Date.parse(data.swapUsage.from)
   const windowMs = Date.parse(data.swapUsage.to) - from
   expect(from % 900_000).toBe(0)
@@ -77,7 +77,7 @@ test('swapService and progress give no estimate before any job has ended', async
   })
 })
 
-test('swapService takes durations from recent jobs, and a job that takes longer is overdue', async () => {
+test('swapService reports the durations of recent jobs, and a job that takes longer is overdue', async () => {
   const clock = createStepClock()
   const gateway = await openTestApp({ clock })
   await create(gateway)
@@ -110,11 +110,11 @@ test('progress.ahead counts the jobs before a waiting one in the fair order, and
       return answer.data.swapJob.progress.ahead
     }),
   )
-  // The first of the other tenant goes before all of the tenant that has one in flight; then they alternate, the oldest first.
+  // The other tenant has none in flight, so its first job goes next; then the tenants alternate, oldest first.
   expect(ahead).toEqual([null, 1, 3, 4, 0, 2])
 })
 
-test('swapService accepts until the upstream is down, and not then', async () => {
+test('swapService accepts swaps unless the upstream is down', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '50' } })
   const isAccepting = async () => (await gateway.graphql(SERVICE)).data.swapService.accepting
   expect(await isAccepting()).toBe(true)

@@ -33,7 +33,7 @@ async function createJob(gateway: TestApp, input: object = {}) {
   return { id, finish }
 }
 
-/** Opens the stream and gathers its events; `stop` ends it. */
+/** Opens the stream and collects its events; `stop` ends it. */
 function watch(gateway: TestApp, variables: object = {}) {
   const stop = new AbortController()
   const events: JobEvent[] = []
@@ -67,12 +67,12 @@ test('swapJobsUpdated gives every unfinished job, then CAUGHT_UP, then each chan
   await until(() => events.at(-1)?.job?.id === other.id && events.at(-1)?.job?.status === 'ON_QUEUE')
   expect(kinds().slice(2, 3)).toEqual(['CHANGE SUCCESS'])
   expect(events.every(({ gap }) => !gap)).toBe(true)
-  // What an event loads belongs to that event.
+  // Each event loads its data afresh.
   for (const { job } of events) expect(job?.timeline.length).toBe(job?.version)
   await stop()
 })
 
-test('swapJobsUpdated from a cursor gives each job that changed since then once, as it is now', async () => {
+test('swapJobsUpdated from a cursor gives the current state of each job that changed since then, once', async () => {
   const gateway = await openTestApp()
   const first = await createJob(gateway)
   const before = watch(gateway)
@@ -88,7 +88,7 @@ test('swapJobsUpdated from a cursor gives each job that changed since then once,
   await stop()
 })
 
-test('swapJobsUpdated misses nothing when a cut snapshot is continued from its last cursor', async () => {
+test('swapJobsUpdated misses nothing if an interrupted snapshot continues from its last cursor', async () => {
   const gateway = await openTestApp()
   const jobs = [await createJob(gateway), await createJob(gateway), await createJob(gateway)]
   const cut = watch(gateway)
@@ -103,7 +103,7 @@ test('swapJobsUpdated misses nothing when a cut snapshot is continued from its l
 test.each([
   ['older than a day', () => Buffer.from(`1 ${Date.now() - 25 * 60 * 60 * 1_000}`).toString('base64url')],
   ['of a place that is not reached yet', () => Buffer.from(`999 ${Date.now()}`).toString('base64url')],
-])('a cursor %s gives a snapshot, and says so on its first event', async (_what, cursor) => {
+])('a cursor %s gives a snapshot, and marks the gap on its first event', async (_what, cursor) => {
   const gateway = await openTestApp()
   await createJob(gateway)
   await createJob(gateway)
@@ -114,7 +114,7 @@ test.each([
   await stop()
 })
 
-test('swapJobsUpdated refuses a text that is no cursor', async () => {
+test('swapJobsUpdated refuses a malformed cursor', async () => {
   const gateway = await openTestApp()
   for (const after of ['', 'nonsense', Buffer.from('1 2 3').toString('base64url')]) {
     const answers: unknown[] = []
@@ -150,7 +150,7 @@ test('a hundred subscribers to all jobs cause no more queries for a change than 
   const before = gateway.queries()
   await job.finish()
   await until(() => watchers.every(({ events }) => events.at(-1)?.job?.status === 'SUCCESS'))
-  // The hook, the fetch, the change and the look at the end of it all; the watchers read twice, and the timeline once.
+  // Hook, fetch, change and final read query the store; the subscribers add two reads and one of the timeline.
   expect(gateway.queries() - before).toBeLessThan(30)
   await Promise.all(watchers.map(({ stop }) => stop()))
 })

@@ -1,4 +1,4 @@
-/** The caller's own hook: told of each end, once or more, signed so that a receiver can be sure, and late for nobody else. */
+/** Webhooks: delivered at least once per finished job, signed, and without delay by other receivers. */
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, test } from 'vitest'
 import { MAX_AT_ONE_RECEIVER } from '../../src/jobs/lifecycle/deliver-webhooks.ts'
@@ -18,7 +18,7 @@ const REPLAY = `mutation ($id: ID!) { replaySwapHook(input: { id: $id }) { __typ
   ... on ReplaySwapHookSuccess { job { id } } ... on SwapStateError { code } ... on SwapNotFoundError { ids } } }`
 const SECRET = 'a secret of the gateway'
 
-/** A receiver that answers as it is told to; by default it takes everything. */
+/** Opens a webhook receiver with scripted answers; by default it answers 204 to everything. */
 async function openReceiver(
   answer: (n: number) => { status: number; headers?: Record<string, string> } | null = () => ({ status: 204 }),
 ) {
@@ -98,7 +98,7 @@ test('the webhook of a job that ends without a result is delivered as well', asy
   expect(verify(request)).toMatchObject({ data: { id: job.id, status: 'CANCELED', charge: { state: 'NOT_CHARGED' } } })
 })
 
-test('a webhook that is not taken is sent again on the schedule: the same id, the same bytes', async () => {
+test('a webhook that is not acknowledged is retried on the schedule with the same id and bytes', async () => {
   const receiver = await openReceiver((n) => ({ status: n < 3 ? 500 : 200 }))
   const other = await openReceiver()
   const clock = createStepClock()
@@ -110,7 +110,7 @@ test('a webhook that is not taken is sent again on the schedule: the same id, th
       const { attempts } = await hookOf(gateway, job.id)
       return attempts.length === count && attempts
     })
-  /** Once a webhook to another receiver is delivered, everything that was due has been claimed. */
+  /** Once a webhook to another receiver is delivered, all due webhooks have been claimed. */
   const nothingIsDue = async (count: number) => {
     const received = other.requests.length
     await create(gateway, other.url)
@@ -153,14 +153,14 @@ test.each<[string, { status: number; headers?: Record<string, string> }, string]
   expect(receiver.requests).toHaveLength(1)
 })
 
-test('a webhook whose schedule is over is exhausted, and can be replayed under the same id', async () => {
+test('a webhook after its last attempt is exhausted, and can be replayed with the same id', async () => {
   let status = 503
   const receiver = await openReceiver(() => ({ status }))
   const gateway = await openWith([receiver], { clock: createFastClock(50_000) })
   const { job } = await create(gateway, receiver.url)
   await end(gateway)
   await until(async () => (await hookOf(gateway, job.id)).state === 'EXHAUSTED')
-  // More where one took longer than its claim by a clock that runs this fast.
+  // There are more attempts if one took longer than its claim on this fast clock.
   expect((await hookOf(gateway, job.id)).attempts.length).toBeGreaterThanOrEqual(8)
   expect(gateway.events.some(({ name }) => name === 'webhookExhausted')).toBe(true)
 
@@ -179,7 +179,7 @@ test('a webhook of an unfinished or unknown job cannot be replayed', async () =>
   expect((await gateway.graphql(REPLAY, { id: 'job_none' })).data.replaySwapHook.ids).toEqual(['job_none'])
 })
 
-test('a webhook carries both signatures while the secret is rotated', async () => {
+test('a webhook has both signatures while the secret is rotated', async () => {
   const receiver = await openReceiver()
   const newSecret = 'the next secret of the gateway'
   const gateway = await openWith([receiver], { settings: { GATEWAY_SECRET: `${newSecret},${SECRET}` } })
@@ -200,7 +200,7 @@ test.each(['http://127.0.0.1:1/', 'http://169.254.169.254/', 'http://localhost/'
 )
 
 describe('a receiver', () => {
-  test('that never answers does not delay the webhooks of others', async () => {
+  test('that never answers does not delay the webhooks of other receivers', async () => {
     const [dead, alive] = [await openReceiver(() => null), await openReceiver()]
     const gateway = await openWith([dead, alive])
     for (let n = 0; n < 150; n += 1) await create(gateway, n < 100 ? dead.url : alive.url)
@@ -209,7 +209,7 @@ describe('a receiver', () => {
     expect(dead.requests.length).toBeLessThanOrEqual(MAX_AT_ONE_RECEIVER)
   })
 
-  test('gets the webhook of a job although the process died before it sent it', async () => {
+  test('gets the webhook of a job even if the process died before it sent it', async () => {
     const receiver = await openReceiver((n) => (n === 1 ? null : { status: 200 }))
     const [dataDir, clock] = [await makeDataDir(), createFastClock(10)]
     const before = await openWith([receiver], { dataDir, clock })

@@ -1,5 +1,5 @@
 /**
- * Compares the fast path with the engine: for any request, right or wrong, status, headers and body are the same bytes.
+ * Compares the fast path with Yoga: for any request, valid or not, status, headers and body are the same bytes.
  * `FAST_PATH_CASES=20000` runs the long form.
  */
 import { assert, asyncProperty, integer } from 'fast-check'
@@ -16,7 +16,7 @@ const OWN = 'key-of-a'
 const FOREIGN = 'key-of-b'
 const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'))
 
-/** Which of the two answers: blanks after a body make it too long for the fast path, and mean nothing to the engine. */
+/** Selects who answers: trailing blanks make a body too long for the fast path, and do not change its meaning. */
 type Way = 'fastPath' | 'engine'
 const PADDING: Readonly<Record<Way, string>> = { fastPath: '', engine: ' '.repeat(16_384) }
 
@@ -34,14 +34,14 @@ const inputOf = (name: string, over: object = {}) => ({
   ...over,
 })
 
-/** What is worth comparing of an answer. */
+/** The parts of an answer that are compared. */
 interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
-/** Those that tell the time, the connection, or how much is left of a minute. */
+/** Headers that depend on the time, the connection or the remaining requests. */
 const PASSING: ReadonlySet<string> = new Set(['date', 'connection', 'keep-alive', 'ratelimit'])
 
 async function ask({ app }: TestApp, asked: Asked, way: Way, key = OWN, accept = JSON_TYPE): Promise<Answer> {
@@ -95,7 +95,7 @@ async function expectSame(gateway: TestApp, asked: Asked, key = OWN, accept = JS
   }
 }
 
-test(`${CASES} documents made by chance are answered the same`, { timeout: 120_000 + CASES * 50 }, async () => {
+test(`${CASES} random documents are answered the same`, { timeout: 120_000 + CASES * 50 }, async () => {
   const { gateway, ids } = await openStage()
   let good = 0
   await assert(
@@ -106,7 +106,7 @@ test(`${CASES} documents made by chance are answered the same`, { timeout: 120_0
     }),
     { numRuns: CASES, endOnFailure: true },
   )
-  // At least a third can take the fast path.
+  // The fast path must answer at least a third.
   expect(good).toBeGreaterThan(CASES / 3)
 })
 
@@ -181,16 +181,16 @@ const CORPUS: Record<string, (ids: readonly string[]) => Asked> = {
 test.each(Object.entries(CORPUS))('%s is answered the same', async (_name, make) => {
   const { gateway, ids } = await openStage()
   for (const key of [OWN, FOREIGN]) {
-    // What a mutation does is done before: then it is answered the same each time.
+    // The first request has the effect of a mutation; all later answers are then the same.
     await ask(gateway, make(ids), 'engine', key)
     for (const accept of [JSON_TYPE, GRAPHQL_RESPONSE_TYPE]) await expectSame(gateway, make(ids), key, accept)
   }
 })
 
-test('a swap is started once, whatever goes wrong with its answer', async () => {
+test('a swap is started once, even if its answer fails on the fast path', async () => {
   const { gateway } = await openStage()
   const before = gateway.upstream.submits
-  // Sent before, so that the second request starts on the fast path.
+  // The first request warms up the fast path for the second.
   const query = `mutation ($input: CreateSwapInput!, $w: Int) { createSwap(input: $input) { ... on CreateSwapSuccess {
     job { id result { copy { url(width: $w) } } } } } }`
   for (const name of ['one', 'two']) {
@@ -204,7 +204,7 @@ test('a swap is started once, whatever goes wrong with its answer', async () => 
   expect(gateway.upstream.submits - before).toBeLessThanOrEqual(2)
 })
 
-test('what was forgotten is in no answer that was kept', async () => {
+test('no cached answer contains data of a forgotten job', async () => {
   const { gateway, ids } = await openStage()
   const [done = ''] = ids
   const asked = { query: `{ swapJob(id: "${done}") { id result { cdnImage } } }` }
@@ -213,19 +213,19 @@ test('what was forgotten is in no answer that was kept', async () => {
   expect((await ask(gateway, asked, 'fastPath')).body).toBe(`{"data":{"swapJob":{"id":"${done}","result":null}}}`)
 })
 
-test('the fast path is used: a finished job that was asked for is not read again', async () => {
+test('the fast path answers a repeated query for a finished job without a read', async () => {
   const { gateway, ids } = await openStage()
   const asked = { query: `{ swapJob(id: "${ids[0]}") { id status } }` }
   for (let n = 0; n < 3; n += 1) await ask(gateway, asked, 'fastPath')
   const before = gateway.queries()
   const answers = await Promise.all(Array.from({ length: 50 }, async () => ask(gateway, asked, 'fastPath')))
   expect(new Set(answers.map(({ body }) => body)).size).toBe(1)
-  // What looks after unfinished jobs asks the store meanwhile.
+  // The reconciler also queries the store meanwhile.
   const used = gateway.queries() - before
   expect(used).toBeLessThan(25)
 })
 
-test('a list is not read again as long as nothing has changed, and is never an old one', async () => {
+test('a list is read again only after a change, and is never outdated', async () => {
   const { gateway } = await openStage()
   const asked = { query: '{ swapJobs { nodes { id status } totalCount } }' }
   const total = async () => /"totalCount":(\d+)/.exec((await ask(gateway, asked, 'fastPath')).body)?.[1]
@@ -234,7 +234,7 @@ test('a list is not read again as long as nothing has changed, and is never an o
   for (let n = 0; n < 3; n += 1) expect(await total()).toBe('4')
 })
 
-test('a document that cannot run is refused the same way each time, with the status of the media type', async () => {
+test('a document that cannot run is always refused in the same way, with the status of its media type', async () => {
   const { gateway } = await openStage()
   const asked = { query: '{ swapJob(id: "x") { nope } }' }
   for (const [accept, status] of [

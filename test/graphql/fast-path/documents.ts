@@ -1,4 +1,4 @@
-/** Documents made by chance over the schema, most of them valid: what a client might send, and what one might get wrong. */
+/** Generates random documents over the schema, most of them valid, and with the mistakes that clients make. */
 import {
   getNamedType,
   getNullableType,
@@ -11,7 +11,7 @@ import {
   isObjectType,
 } from 'graphql'
 
-/** What is sent as the body of a request. */
+/** The body of a request. */
 export interface Asked {
   readonly query: string
   readonly variables?: Record<string, unknown>
@@ -21,7 +21,7 @@ export interface Asked {
 /** In [0, 1). */
 export type Random = () => number
 
-/** The generator of Mulberry32: the same seed gives the same documents. */
+/** Creates a Mulberry32 generator: the same seed gives the same documents. */
 export function createRandom(seed: number): Random {
   let state = seed | 0
   return () => {
@@ -32,7 +32,7 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** Fields whose answers depend on more than what is stored: how things stand at the moment. */
+/** Fields whose values depend on the current time or load, not only on stored data. */
 const MOVING: ReadonlySet<string> = new Set(['swapService', 'swapUsage', '_entities', '_service', 'progress'])
 const MAX_DEPTH = 4
 

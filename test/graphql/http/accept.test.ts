@@ -14,7 +14,7 @@ describe('a single response is sent as', () => {
     ['Application/JSON; charset=UTF-8', JSON_TYPE],
     ['application/json; charset="utf-8"', JSON_TYPE],
     ['application/graphql-response+json', GRAPHQL_RESPONSE_TYPE],
-    // Apollo Client, urql, Relay's examples, axios, browsers.
+    // The headers of Apollo Client, urql, Relay's examples, axios and browsers.
     ['application/graphql-response+json,application/json;q=0.9', GRAPHQL_RESPONSE_TYPE],
     [
       'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
@@ -29,7 +29,7 @@ describe('a single response is sent as', () => {
     ['application/json;q=0, application/*', GRAPHQL_RESPONSE_TYPE],
     ['application/json;q=nonsense', JSON_TYPE],
     ['application/json, application/graphql-response+json', JSON_TYPE],
-    // Nothing that can be served.
+    // None of these types can be served.
     ['application/json;q=0', null],
     ['application/json;charset=utf-16', null],
     ['application/xml', null],
@@ -39,7 +39,7 @@ describe('a single response is sent as', () => {
     [',;=,', null],
   ])('accept: %s → %s', (accept, type) => {
     expect(negotiate(accept).type).toBe(type)
-    // The second time the answer may be remembered.
+    // The second answer may come from a cache.
     expect(negotiate(accept).type).toBe(type)
   })
 })
@@ -57,7 +57,7 @@ describe('a stream', () => {
     ['text/*', true, true],
     ['application/json', false, false],
     ['text/event-stream;q=0, */*', false, false],
-  ])('accept: %s takes it: %s, prefers it: %s', (accept, takesStream, prefersStream) => {
+  ])('for the Accept header %s: is accepted %s, is preferred %s', (accept, takesStream, prefersStream) => {
     expect(negotiate(accept)).toMatchObject({ takesStream, prefersStream })
   })
 })

@@ -10,7 +10,7 @@ const schema = buildSchema(`
   type Query { node: Node thing: Thing }
 `)
 
-/** The names under which the fields of a Job are asked for, and how often each is. */
+/** Lists the response names of the selected fields of a Job, with their number of occurrences. */
 function collect(selections: string, rest = ''): Record<string, number> {
   const document = parse(`{ node { ${selections} } } ${rest}`)
   const [operation] = document.definitions
@@ -22,7 +22,7 @@ function collect(selections: string, rest = ''): Record<string, number> {
   return Object.fromEntries([...fields].map(([name, nodes]) => [name, nodes.length]))
 }
 
-test('fields are collected in order, and those of one name in the response together', () => {
+test('fields are collected in order, grouped by response name', () => {
   expect(collect('id status again: status id')).toEqual({ id: 2, status: 1, again: 1 })
 })
 
@@ -45,7 +45,7 @@ test('a named fragment is collected once, also if it spreads itself', () => {
   expect(collect('...F ...F', 'fragment F on Job { id ...F }')).toEqual({ id: 1 })
 })
 
-test('a named fragment that does not exist is passed over', () => {
+test('a named fragment that does not exist is ignored', () => {
   expect(collect('id ...Missing')).toEqual({ id: 1 })
 })
 

@@ -3,7 +3,7 @@ import { GraphQLError, Lexer, parse, Source, TokenKind } from 'graphql'
 import { expect, test } from 'vitest'
 import { checkDocument, DOCUMENT_LIMITS, parseWithinLimits } from '../../../src/graphql/operation/document-limits.ts'
 
-/** Tokens as the engine's own lexer counts them, up to where it has something to say. */
+/** Counts tokens with graphql-js's own lexer, up to its first error. */
 function countTokens(text: string): number {
   const lexer = new Lexer(new Source(text))
   let tokens = 0
@@ -39,7 +39,7 @@ const PIECES = [
   '\n',
 ]
 
-test('a text is refused exactly where the engine would count too many tokens', () => {
+test('a text is refused exactly if graphql-js would count too many tokens', () => {
   const texts = array(constantFrom(...PIECES), { minLength: 1_990, maxLength: 2_400 }).map((pieces) => pieces.join(' '))
   assert(
     property(texts, (text) => {
@@ -85,7 +85,7 @@ test.each([
     5,
   ],
   ['fields of one name', (n: number) => `{ a { ${'b '.repeat(n)} } }`, 20],
-])('%s: so many pass, and not one more', (_what, write, most) => {
+])('the limit of %s accepts its maximum, and not one more', (_what, write, most) => {
   expect(() => checkDocument(parse(write(most)))).not.toThrow()
   expect(() => checkDocument(parse(write(most + 1)))).toThrow('more than')
 })
@@ -94,7 +94,7 @@ test.each([
   ['a fragment on a type of introspection', (selection: string) => `fragment F on __Type ${selection}`],
   ['__schema', (selection: string) => `{ __schema { types ${selection} } }`],
   ['__type', (selection: string) => `{ __type(name: "A") ${selection} }`],
-])('%s is exempt from the depth limit, and from no other', (_what, write) => {
+])('%s is exempt from the depth limit, and from no other limit', (_what, write) => {
   const nest = (inner: string, levels: number) => `${'{ ofType '.repeat(levels)}{ ${inner} }${' }'.repeat(levels)}`
   expect(() => checkDocument(parse(write(nest('name', 30))))).not.toThrow()
   const aliases = Array.from({ length: 101 }, (_u, n) => `a${n}: name`).join(' ')

@@ -11,7 +11,7 @@ afterEach(() => vi.unstubAllEnvs())
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
-test('an unexpected error becomes one plain sentence, and is heard here', () => {
+test('an unexpected error is masked by one plain sentence, and reported here', () => {
   const heard: unknown[] = []
   const mask = createErrorMask((error) => heard.push(error))
   const secret = new Error('SQLITE_ERROR: no such column api_key')
@@ -25,14 +25,14 @@ test('an unexpected error becomes one plain sentence, and is heard here', () => 
   expect(heard).toEqual([secret])
 })
 
-test('an unexpected error that leaves no answer has status 500; one of a field leaves the status alone', () => {
+test('an unexpected error without data has the status 500; an error of a field does not change the status', () => {
   const mask = createErrorMask(() => {})
   expect(mask(new Error('x')).extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } })
   const ofField = new GraphQLError('x', { originalError: new Error('x'), path: ['a'] })
   expect(mask(ofField).extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR' })
 })
 
-test('a failed call keeps its words and gets its code', () => {
+test('a failed call keeps its message and gets its code', () => {
   const mask = createErrorMask(() => {})
   const gone = new GatewayError('NOT_FOUND', 'The job does not exist.')
   expect(mask(new GraphQLError('x', { originalError: gone, path: ['a'] }))).toMatchObject({
@@ -42,7 +42,7 @@ test('a failed call keeps its words and gets its code', () => {
 })
 
 test.each(['development', 'production', 'test'])(
-  'a broken database shows nothing of itself over HTTP and SSE, whatever NODE_ENV says (%s), and nothing is sent upstream',
+  'a broken database reveals nothing over HTTP and SSE with NODE_ENV=%s, and nothing is sent upstream',
   async (NODE_ENV) => {
     vi.stubEnv('NODE_ENV', NODE_ENV)
     const dataDir = await makeDataDir()
@@ -53,7 +53,7 @@ test.each(['development', 'production', 'test'])(
     const created = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
     const events: unknown[] = []
     for await (const event of subscribeSse(gateway.app.url, WatchSwapJobDocument.toString(), {
-      // Not in the cache of jobs.
+      // The job is not in the job cache.
       id: 'job_01m85rgrwsfbw421efww64236k',
     })) {
       events.push(event)
@@ -68,7 +68,7 @@ test.each(['development', 'production', 'test'])(
   },
 )
 
-describe('the status that an error has over HTTP is in none of its extensions', () => {
+describe('the HTTP status is in no extension of the error', () => {
   const DOCUMENTS = {
     'of a document that does not parse': '{ nope',
     'of a document that is not valid': '{ nope }',
@@ -90,7 +90,7 @@ describe('the status that an error has over HTTP is in none of its extensions', 
     await init()
     subscribe('1', query)
     const { type, payload } = await until(() => messages.find(({ id }) => id === '1'))
-    // A field that fails comes in an execution result.
+    // A failed field is reported in an execution result.
     return type === 'error' ? payload : (payload as { readonly errors?: unknown }).errors
   }
 
@@ -103,7 +103,7 @@ describe('the status that an error has over HTTP is in none of its extensions', 
   })
 
   test.each(['{ __typename }', 'subscription { swapJobsUpdated { kind } }'])(
-    'of %s when the requests of the caller are used up, over SSE and WebSocket',
+    'of %s if the requests of the caller are used up, over SSE and WebSocket',
     async (query) => {
       const { app, graphql } = await openTestApp({ settings: { TENANT_REQUESTS_PER_MINUTE: '1' } })
       await graphql('{ __typename }')

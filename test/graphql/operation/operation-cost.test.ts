@@ -1,4 +1,4 @@
-/** What an operation may cost: computed before it runs, and refused in words that say what to change. */
+/** The cost of an operation is computed before it runs; the refusal says what to change. */
 import { assert, constantFrom, integer, property } from 'fast-check'
 import { getNamedType, getOperationAST, isCompositeType, isListType, isNonNullType, isObjectType, parse } from 'graphql'
 import { describe, expect, test } from 'vitest'
@@ -67,7 +67,7 @@ describe('the nodes of an operation', () => {
 })
 
 describe('the weight of an operation', () => {
-  test('is what the SDL says of lists, counts and sums', () => {
+  test('is the weight in the SDL for lists, counts and sums', () => {
     expect(costOf('{ swapJobs { totalCount } swapUsage { jobs } swapService { accepting } }').weight).toBe(80)
     expect(costOf('{ swapJobs(first: 10) { nodes { progress { ahead } } } }').weight).toBe(30)
     expect(costOf('{ swapJob(id: "1") { id } }').weight).toBe(0)
@@ -94,7 +94,7 @@ const REFUSED: Record<string, [string, RegExp]> = {
 }
 
 describe.each(Object.entries(REFUSED))('%s', (_name, [query, message]) => {
-  test('are refused over HTTP before they are executed, with a code and what to change', async () => {
+  test('are refused over HTTP before execution, with a code and what to change', async () => {
     const { graphql } = await openTestApp()
     const { errors, data } = await graphql(query)
     expect(errors?.[0]?.message).toMatch(message)
@@ -103,14 +103,14 @@ describe.each(Object.entries(REFUSED))('%s', (_name, [query, message]) => {
   })
 })
 
-test('an operation at the limits runs', async () => {
+test('an operation at the limits is executed', async () => {
   const { graphql } = await openTestApp()
   const { errors } = await graphql(`{ ${times(10, (n) => `a${n}: swapJobs(first: 20) { nodes { id } }`)} }`)
   expect(errors).toBeUndefined()
   expect(costOf('{ swapJobs(first: 100) { totalCount nodes { id retryOf { id } } } }').nodes).toBe(COST_LIMITS.nodes)
 })
 
-test('the gateway stays ready, and answers others, while one caller sends the dearest operations allowed', async () => {
+test('the gateway stays ready and answers others while one caller sends the most expensive allowed operations', async () => {
   const { app, graphql } = await openTestApp()
   const sums = `{ ${times(10, (n) => `a${n}: swapUsage(window: LAST_30_DAYS) { jobs }`)} }`
   const lists = `{ ${times(5, (n) => `a${n}: swapJobs(first: 20, filter: { tags: ["x", "t${n}"] }) { totalCount }`)} }`
@@ -123,7 +123,7 @@ test('the gateway stays ready, and answers others, while one caller sends the de
   expect(codes).toEqual(sent.map((_one, n) => (n % 3 === 2 ? 'COST_ESTIMATED_TOO_EXPENSIVE' : undefined)))
 })
 
-test('a document that runs with one variable is refused with a larger one, also once it is known', async () => {
+test('a document that runs with one variable is refused with a larger one, also when it is cached', async () => {
   const { graphql } = await openTestApp()
   const query =
     'query ($n: Int) { a: swapJobs(first: $n) { nodes { id } } b: swapJobs(first: $n) { nodes { id } } c: swapJobs(first: $n) { nodes { id } } }'
@@ -146,7 +146,7 @@ test('a subscription is refused over SSE and over WebSocket as well', async () =
   socket.terminate()
 })
 
-test('introspection is refused where it asks for more than twice what tools ask for', async () => {
+test('introspection is refused if it selects more than twice what tools select', async () => {
   const { graphql } = await openTestApp({ settings: { INTROSPECTION: 'on' } })
   const { errors } = await graphql(
     `{ ${times(60, (n) => `a${n}: __schema { types { fields { type { fields { name } } } } }`)} }`,
@@ -154,7 +154,7 @@ test('introspection is refused where it asks for more than twice what tools ask 
   expect(errors?.[0]?.message).toMatch(/values of introspection.*once/)
 })
 
-test('every field that gives a list of objects says how long it is', () => {
+test('every field with a list of objects declares the length of the list', () => {
   const silent = Object.values(schema.getTypeMap()).flatMap((type) => {
     if (!isObjectType(type) || type.name.startsWith('__')) return []
     return Object.values(type.getFields()).flatMap((field) => {
@@ -181,7 +181,7 @@ test('the cost of a page grows with its size and with what is selected, and neve
 const CREATE =
   'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }'
 
-test('no response of any document has more values than were computed for it', async () => {
+test('no response has more values than the computed cost of its document', async () => {
   const { graphql } = await openTestApp()
   const made: string[] = []
   for (let n = 0; n < 3; n += 1) {
@@ -204,7 +204,7 @@ test('no response of any document has more values than were computed for it', as
   }
 })
 
-/** Members of objects, however deep. */
+/** Counts the members of nested objects. */
 function countValues(value: unknown): number {
   if (Array.isArray(value)) return value.reduce((sum: number, member) => sum + countValues(member), 0)
   if (typeof value !== 'object' || value === null) return 0

@@ -4,7 +4,7 @@ import { createOperationScheduler } from '../../../src/graphql/operation/operati
 
 const NO_LIMITS = { check: () => ({ weight: 0, nodes: 0, values: 0, introspection: 0 }) }
 
-test('the members of a list are given twenty in a turn of the event loop, in their order', async () => {
+test('twenty members of a list are yielded per turn of the event loop, in order', async () => {
   const { spread } = createOperationScheduler(NO_LIMITS)
   const given: number[] = []
   const members = spread(
@@ -21,11 +21,11 @@ test('the members of a list are given twenty in a turn of the event loop, in the
   expect(given).toEqual(Array.from({ length: 100 }, (_unused, n) => n))
   const steps = counts.map((count, n) => count - (counts[n - 1] ?? 0))
   expect(Math.max(...steps.slice(1))).toBe(20)
-  // Twenty that wait for no turn, and those of the two turns that begin before the test looks.
+  // The first twenty do not wait; two more turns begin before the check.
   expect(steps[0]).toBeLessThanOrEqual(60)
 })
 
-test('a list of up to twenty members waits for no turn', () => {
+test('a list of up to twenty members is yielded without waiting for a turn', () => {
   const { spread } = createOperationScheduler(NO_LIMITS)
   const members = Array.from({ length: 20 }, (_unused, n) => n)
   expect(spread('a', members)).toEqual(members)

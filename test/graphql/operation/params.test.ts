@@ -57,12 +57,12 @@ test.each<[string, string, string]>([
   expect(() => parse(text)).toThrow(expect.objectContaining({ name: 'RequestError', status: 400, code }))
 })
 
-test('a body that is not UTF-8 is refused with words that say so', () => {
+test('a body that is not UTF-8 is refused with a message that says so', () => {
   const latin1 = Buffer.from('{"query":"{ ä }"}', 'latin1')
   expect(() => parseBody(latin1)).toThrow('must be encoded in UTF-8')
 })
 
-test.each(['variables', 'extensions'])('the parameter %s of a GET that is not JSON is refused by its name', (name) => {
+test.each(['variables', 'extensions'])('a parameter %s of a GET that is not JSON is named in the refusal', (name) => {
   const search = new URLSearchParams({ query: '{ a }', [name]: '{' })
   expect(() => parseQuery(search)).toThrow(`The parameter \`${name}\` is not valid JSON.`)
 })

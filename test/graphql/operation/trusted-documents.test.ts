@@ -1,4 +1,4 @@
-/** A gateway that has been given its documents runs these and no others, on every road. */
+/** A gateway with trusted documents runs only these, on every transport. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
@@ -34,7 +34,7 @@ test.each<[string, (id: string, text: string) => object]>([
   ['by its id', (id) => ({ documentId: id })],
   ['by its id with the algorithm', (id) => ({ documentId: `sha256:${id}` })],
   ['as a persisted query', (id) => ({ extensions: { persistedQuery: { version: 1, sha256Hash: id } } })],
-])('a listed one runs %s', async (_how, ask) => {
+])('a listed document runs %s', async (_how, ask) => {
   const text = SwapJobDocument.toString()
   const { status, json } = await post({ ...ask(idOf(text), text), variables: { id: 'job_none' } })
   expect([status, json]).toEqual([200, { data: { swapJob: null } }])
@@ -52,25 +52,25 @@ test('a document that is not listed is refused, however it is named', async () =
   ]) {
     const { status, json } = await post(body)
     expect([status, json['errors'][0].extensions.code]).toEqual([400, 'DOCUMENT_NOT_TRUSTED'])
-    // Clients of automatic persisted queries answer these words by sending the text.
+    // On this message clients of automatic persisted queries send the text.
     expect(JSON.stringify(json)).not.toMatch(/PersistedQuery|PERSISTED_QUERY/)
   }
 })
 
-test('over a stream as well', async () => {
+test('a document that is not listed is refused over SSE and WebSocket as well', async () => {
   const events = []
   for await (const event of subscribeSse(gateway.app.url, '{ __typename }', {})) events.push(event)
   expect(events).toMatchObject([{ errors: [{ extensions: { code: 'DOCUMENT_NOT_TRUSTED' } }] }])
 })
 
-test('a GET names one, too', async () => {
+test('a listed document also runs by its name in a GET', async () => {
   const variables = encodeURIComponent('{"id":"job_none"}')
   const id = idOf(SwapJobDocument.toString())
   const response = await fetch(`${gateway.app.url}/graphql?documentId=${id}&variables=${variables}`)
   expect(await response.json()).toEqual({ data: { swapJob: null } })
 })
 
-test('a file that is no list of documents stops the start, and the setting is named', async () => {
+test('a file that is not a list of documents stops the start with an error that names the setting', async () => {
   const path = join(await makeDataDir(), 'documents.json')
   for (const text of ['nonsense', '[1]', '{"a":1}', 'null']) {
     writeFileSync(path, text)

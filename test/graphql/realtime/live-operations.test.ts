@@ -7,7 +7,7 @@ import { until } from '../../support/until.ts'
 
 const WATCH = 'subscription ($tag: String) { watched(tag: $tag) { text version } }'
 
-/** Each road of a stream: gathers what comes. */
+/** Collects the events of a stream, for each transport. */
 const ROADS = {
   SSE: async (url: string, seen: unknown[]) => {
     const stop = new AbortController()
@@ -68,7 +68,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
   })
 })
 
-test('an event is executed once for all who run the same operation', async () => {
+test('an event is executed once for all subscribers of the same operation', async () => {
   const { url, watched } = await openLiveStage()
   const { init, subscribe, messages } = connectWire(url)
   await init()
@@ -95,7 +95,7 @@ test('subscribers with another document or other variables each get their own re
   expect(last('3')).toEqual({ data: { renamed: { version: 2 } } })
 })
 
-test('a reader that stops reading is given the newest state when it goes on, and holds nothing back', async () => {
+test('a reader that pauses gets the newest state when it resumes, and does not delay other readers', async () => {
   const { url, watched, unsentBytes } = await openLiveStage()
   const slow = connectWire(url)
   await slow.init()

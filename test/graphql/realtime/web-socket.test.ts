@@ -36,12 +36,12 @@ describe('the gateway closes a socket whose client', () => {
     await until(() => listeners() === 0)
   })
 
-  test('floods it with messages, whatever they are', async () => {
+  test('floods it with messages of any type', async () => {
     const { url } = await openLiveStage({ limits: { maxOperations: 2, messagesPerOperation: 5 } })
     const pinging = connectWire(url)
     await pinging.init()
     for (let n = 0; n < 30; n += 1) pinging.send({ type: 'ping', payload: { n } })
-    // A code after which clients connect again.
+    // Clients reconnect after this code.
     expect(await pinging.closed).toEqual({ code: 1013, reason: 'Too many messages' })
     expect(pinging.messages.every(({ payload }) => payload === undefined)).toBe(true)
     const frames = connectWire(url)
@@ -62,7 +62,7 @@ describe('the gateway closes a socket whose client', () => {
     expect(messages.filter(({ type }) => type === 'next').length).toBeLessThan(20)
   })
 
-  test('presented a credential that expires now', async () => {
+  test('presented a credential that has expired', async () => {
     let now = 0
     const { url } = await openLiveStage({ viewer: { ...localViewer, expiresAt: 100 }, now: () => now })
     const { init, subscribe, messages, closed } = connectWire(url)
@@ -73,7 +73,7 @@ describe('the gateway closes a socket whose client', () => {
     expect(await closed).toEqual({ code: 4403, reason: 'Forbidden' })
   })
 
-  test('exceeds the sockets of its tenant, and accepts another when one has closed', async () => {
+  test('exceeds the sockets of its tenant, and accepts another after one has closed', async () => {
     const { url } = await openLiveStage({ limits: { maxSocketsPerTenant: 1 } })
     const first = connectWire(url)
     await first.init()
@@ -145,7 +145,7 @@ test('a malformed subscribe closes the socket with a reason that names the membe
   expect(await closed).toEqual({ code: 4400, reason: '`operationName` has at most 128 characters.' })
 })
 
-test('an operation beyond the limit of a socket gets an error, and the others go on', async () => {
+test('an operation beyond the limit of a socket gets an error, and the other operations continue', async () => {
   const { url, watched } = await openLiveStage({ limits: { maxOperations: 2 } })
   const { init, subscribe, messages, send } = connectWire(url)
   await init()
@@ -179,7 +179,7 @@ test.each<[string, Partial<Viewer>, number]>([
   },
 )
 
-test('a socket that was closed for too many messages processes none of the later ones', async () => {
+test('a socket that was closed for too many messages processes no later message', async () => {
   const stage = await openLiveStage({ limits: { maxOperations: 2, messagesPerOperation: 5 } })
   const { init, subscribe, send, closed } = connectWire(stage.url)
   await init()
@@ -189,7 +189,7 @@ test('a socket that was closed for too many messages processes none of the later
   expect(stage.watched.executed).toBe(0)
 })
 
-test('an id may be used again once it was completed, by either side', async () => {
+test('an operation id may be reused after either side has completed it', async () => {
   const { url, listeners } = await openLiveStage()
   const { init, subscribe, messages, send } = connectWire(url)
   await init()
@@ -207,7 +207,7 @@ test('an id may be used again once it was completed, by either side', async () =
   expect(messages.filter(({ type }) => type === 'error')).toEqual([])
 })
 
-test('an id with any character comes back as it was sent', async () => {
+test('an operation id with any characters is returned unchanged', async () => {
   const { url } = await openLiveStage()
   const { init, subscribe, messages } = connectWire(url)
   await init()

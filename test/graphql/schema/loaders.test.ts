@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { OperationLoaders } from '../../../src/graphql/schema/loaders.ts'
 
-test('jobs are read twenty at a time, the first twenty at once and each further batch in a turn of the caller', async () => {
+test('jobs are read in batches of twenty: the first at once, each further one in a turn of the caller', async () => {
   const begun: string[] = []
   const nothing = async (ids: readonly string[]) => ids.map(() => null)
   const loaders = new OperationLoaders({

@@ -7,7 +7,7 @@ import { scheduleFields } from '../../../src/graphql/schema/schedule-fields.ts'
 
 const NO_LIMITS = { check: () => ({ weight: 0, nodes: 0, values: 0, introspection: 0 }) }
 
-test('of fields that declare a weight one is resolved in each turn of the event loop, and of others all at once', async () => {
+test('one field with a weight is resolved per turn of the event loop, and all other fields at once', async () => {
   const resolved: string[] = []
   const record = (name: string) => () => resolved.push(name)
   const schema = new GraphQLSchema({
@@ -27,7 +27,7 @@ test('of fields that declare a weight one is resolved in each turn of the event 
   for (let waitForSlot = 0; resolved.length < 5; waitForSlot += 1) {
     await nextTurn()
     const now = resolved.filter((name) => name === 'large').length
-    // Before the first look there may be two: one at once, and one in the turn that ends with the look.
+    // Before the first check two may be resolved: one at once, and one in the turn that ends with the check.
     expect(now - large).toBeLessThanOrEqual(waitForSlot === 0 ? 2 : 1)
     large = now
   }
