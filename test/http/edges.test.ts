@@ -1,4 +1,4 @@
-/** Request forms that proxies, load balancers and other clients send (RFC 9110, 9112), as they are on the wire. */
+/** Raw request forms that proxies, load balancers and other clients send (RFC 9110, 9112). */
 import { connect } from 'node:net'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { sendRaw } from '../security/stage.ts'
@@ -29,7 +29,7 @@ const headerOf = (answer: string, name: string) => new RegExp(`^${name}: (.*)\r$
 const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)
 
 describe('a HEAD request', () => {
-  test('of everything that GET serves is answered as GET is, without a body', async () => {
+  test('of any resource is answered as GET is, without a body', async () => {
     for (const [path, accept] of [
       ['/', 'text/html'],
       ['/healthz', '*/*'],
@@ -40,7 +40,7 @@ describe('a HEAD request', () => {
       const get = await send(gateway, `GET ${path}`, headers)
       const head = await send(gateway, `HEAD ${path}`, headers)
       expect([statusOf(get), statusOf(head)], path).toEqual([200, 200])
-      // Of an operation, which HEAD does not execute, the type is not known.
+      // HEAD executes no operation, so the type of its answer is unknown.
       if (path !== GET) expect(headerOf(head, 'content-type'), path).toBe(headerOf(get, 'content-type'))
       expect(bodyOf(head), path).toBe('')
     }
@@ -142,7 +142,7 @@ describe('the Host header', () => {
     ['with a user', ['Host: a@localhost']],
     ['with a list', ['Host: localhost, evil.example']],
     ['never', []],
-  ])('sent %s is a 400', async (_what, headers) => {
+  ])('is answered with 400 if it is sent %s', async (_what, headers) => {
     expect(statusOf(await send(gateway, 'GET /healthz', headers))).toBe(400)
   })
 })
@@ -165,7 +165,7 @@ describe('an offer to upgrade to another protocol than WebSocket', () => {
     expect(answer.match(/"__typename":"Query"/g)).toHaveLength(2)
   })
 
-  test('is ignored where a page of another origin makes it', async () => {
+  test('does not bypass the origin check', async () => {
     const { app } = gateway
     const head = [
       'GET /healthz HTTP/1.1',
@@ -184,7 +184,7 @@ describe('a body', () => {
     expect(bodyOf(await send(gateway, 'POST /graphql', headers, chunks))).toContain('"Query"')
   })
 
-  test('that waits for 100 Continue is requested', async () => {
+  test('that waits for 100 Continue is requested with it', async () => {
     const headers = [
       'Host: localhost',
       'Content-Type: application/json',
@@ -195,7 +195,7 @@ describe('a body', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200/)
   })
 
-  test('with an expectation that no server knows is refused with 417', async () => {
+  test('with an unknown expectation is refused with 417', async () => {
     const headers = ['Host: localhost', 'Content-Length: 0', 'Expect: a-miracle']
     expect(statusOf(await send(gateway, 'POST /graphql', headers))).toBe(417)
   })
@@ -208,7 +208,7 @@ describe('a request that is refused before its body has arrived', () => {
     ['POST /insightFace/v1/swap', 'application/json', 300_000, 413],
     ['PUT /uploads/img_00000000000000000000000000', 'image/png', 300_000, 404],
   ])(
-    '%s of type %s: the rest is read, and the connection serves the next request',
+    'is drained for %s of type %s, and the connection serves the next request',
     async (line, type, length, status) => {
       const { app } = gateway
       const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
@@ -220,7 +220,7 @@ describe('a request that is refused before its body has arrived', () => {
         heard += data.toString('latin1')
       })
       socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`)
-      // Enough to be found too long, where that is what is wrong.
+      // Long enough for the rows that expect 413.
       socket.write('x'.repeat(length - 1))
       await until(() => heard.startsWith(`HTTP/1.1 ${status}`))
       socket.write('xGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
@@ -250,7 +250,7 @@ describe('a request that is refused before its body has arrived', () => {
   })
 })
 
-test('an HTTP/1.0 client, as some proxies are, gets its answer and the end of the connection', async () => {
+test('an HTTP/1.0 client, such as some proxies, gets its answer and the end of the connection', async () => {
   const { app } = gateway
   const request = `POST /graphql HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${QUERY.length}\r\n\r\n${QUERY}`
   const answer = await sendRaw(Number(new URL(app.url).port), request)
@@ -273,7 +273,7 @@ test('an event stream tells proxies not to transform, cache or buffer it', async
   stop.abort()
 })
 
-test('a path with another number of slashes, or another case, is told where GraphQL is', async () => {
+test('a path with other slashes or another case is answered with the path of GraphQL', async () => {
   for (const path of ['//graphql', '/graphql/', '/GraphQL']) {
     const answer = await send(gateway, `POST ${path}`, ['Host: localhost', 'Content-Length: 0'])
     expect([statusOf(answer), bodyOf(answer).includes('/graphql')], path).toEqual([404, true])

@@ -1,4 +1,4 @@
-/** A hook that was answered with 200 has its effect, whatever happens to the upstream, the database or the process. */
+/** An acknowledged hook takes effect, even if the upstream, the database or the process fails. */
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../support/generated.ts'
 import { openDiskHookJournal } from '../../src/journal/disk.ts'
@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
-/** A job whose submit was accepted, and whose answer was lost: only its hook can tell its id. */
+/** Creates a job whose submit was accepted and whose answer was lost: only its hook has its upstream id. */
 async function openUnconfirmed(gateway: TestApp) {
   gateway.upstream.planSubmits({ kind: 'acceptAndReset' })
   const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
@@ -46,7 +46,7 @@ test('a hook takes effect later if the fetch lags behind it', async () => {
   await until(() => isSuccess(gateway, id))
 })
 
-test('a hook takes effect later if the database is away when it arrives', async () => {
+test('a hook takes effect later if the database is unavailable when it arrives', async () => {
   const dataDir = await makeDataDir()
   const gateway = await openTestApp({ dataDir, clock: createFastClock(20) })
   const { id, accepted } = await openUnconfirmed(gateway)
@@ -68,7 +68,7 @@ test('a hook takes effect in the next process if its process died after it answe
   const first = await openTestApp({ dataDir, upstream })
   const { id, accepted } = await openUnconfirmed(first)
   await first.app.close()
-  // What a process leaves behind that has answered the hook, and did nothing more.
+  // The state after a process that acknowledged the hook and then died.
   const journal = await openDiskHookJournal(dataDir)
   await journal.keep({ jobId: id, upstreamId: accepted.id })
   await journal.close()

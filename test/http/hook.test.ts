@@ -25,9 +25,9 @@ const stateOf = async ({ graphql }: TestApp, id: string) =>
 
 const post = async (url: string, body = '{}') => (await fetch(url, { method: 'POST', body })).status
 
-test('a hook is answered with exactly 200, and believed only after our own fetch', async () => {
+test('a hook is answered with exactly 200, and takes effect only after a fetch confirms it', async () => {
   const { gateway, accepted, id } = await openWithJob()
-  // The hook claims an end that the upstream, when asked, does not confirm.
+  // The hook claims an end that the fetch does not confirm.
   expect(
     await gateway.upstream.sendHook(accepted, JSON.stringify({ status: 'FAILED', jobId: accepted.id, data: null })),
   ).toBe(200)
@@ -58,7 +58,7 @@ test('a hook whose token has one changed character gets 404, changes nothing and
       posted += 1
     }
   }
-  // What follows the creating may still come: a few, and not one for each hook.
+  // A few queries from the creation may still run, but not one per hook.
   expect(gateway.queries() - queriesBefore).toBeLessThan(posted / 10)
   expect(accepted.fetches).toBe(fetchesBefore)
   expect(await post(accepted.hookUrl)).toBe(200)
@@ -74,7 +74,7 @@ test.each([
   '%00',
   'a/b',
   '..%2f..%2f',
-])('a token that is none (%j) gets a 404', async (token) => {
+])('a hook with the malformed token %j gets 404', async (token) => {
   const { app } = await openTestApp()
   expect(await post(`${app.url}/hooks/swapface/${token}`)).toBe(404)
 })
@@ -86,14 +86,14 @@ test('a hook is refused if it is not a POST or its body is over the limit', asyn
   expect(await post(accepted.hookUrl, 'x'.repeat(300_000))).toBe(413)
 })
 
-test('a body that is not JSON is a hook all the same: the token alone says whose', async () => {
+test('a hook with a body that is not JSON is accepted, because its token names the job', async () => {
   const { gateway, accepted, id } = await openWithJob()
   accepted.state = { status: 'SUCCESS' }
   expect(await gateway.upstream.sendHook(accepted, '<html>')).toBe(200)
   await until(async () => (await stateOf(gateway, id)).status === 'SUCCESS')
 })
 
-test('a thousand copies of one hook make one change and a handful of fetches', async () => {
+test('a thousand copies of one hook cause one change and a few fetches', async () => {
   const { gateway, accepted, id } = await openWithJob()
   accepted.state = { status: 'SUCCESS' }
   const statuses = await Promise.all(Array.from({ length: 1_000 }, () => gateway.upstream.sendHook(accepted)))
@@ -103,7 +103,7 @@ test('a thousand copies of one hook make one change and a handful of fetches', a
   expect(accepted.fetches).toBeLessThanOrEqual(2)
 })
 
-test('a hook that comes before the answer to the submit attaches the job; the answer changes nothing after it', async () => {
+test('a hook before the answer to the submit attaches the upstream id; the later answer changes nothing', async () => {
   const gateway = await openTestApp()
   gateway.upstream.planSubmits({
     kind: 'acceptAfter',
@@ -123,7 +123,7 @@ test('a hook that comes before the answer to the submit attaches the job; the an
   ])
 })
 
-test('a right token with a foreign upstream id attaches nothing', async () => {
+test('a valid token with a foreign upstream id attaches nothing', async () => {
   const { gateway, accepted: foreign } = await openWithJob()
   foreign.state = { status: 'SUCCESS' }
   gateway.upstream.planSubmits({ kind: 'acceptAndReset' })
@@ -141,7 +141,7 @@ test('a right token with a foreign upstream id attaches nothing', async () => {
   await until(async () => (await stateOf(gateway, data.createSwap.job.id)).jobId === own.id)
 })
 
-test('a FAILED is final only when a second fetch agrees, and a SUCCESS in between wins', async () => {
+test('a FAILED is final only if a second fetch agrees, and a SUCCESS in between wins', async () => {
   const { gateway, accepted, id } = await openWithJob({ clock: createFastClock(20) })
   accepted.state = { status: 'FAILED', message: 'No face was found in the target image.' }
   await gateway.upstream.sendHook(accepted)
@@ -155,7 +155,7 @@ test('a FAILED is final only when a second fetch agrees, and a SUCCESS in betwee
   ])
 })
 
-test('a confirmed FAILED says in our own words which image and why, and costs nothing', async () => {
+test('a confirmed FAILED has a message of the gateway with the image and the reason, and costs nothing', async () => {
   const { gateway, accepted, id } = await openWithJob({ clock: createFastClock(20) })
   accepted.state = { status: 'FAILED', message: 'No face was found in the target image. /srv/app/detect.py line 7' }
   await gateway.upstream.sendHook(accepted)

@@ -1,4 +1,4 @@
-/** Limits on uploads and images of one tenant, which leave the others alone. */
+/** Limits on uploads and images of one tenant, which do not affect other tenants. */
 import { request as requestHttp } from 'node:http'
 import { expect, test } from 'vitest'
 import { createImageAddresses } from '../../src/jobs/images/image-addresses.ts'
@@ -33,13 +33,13 @@ async function openStage(settings: Record<string, string> = {}, clock?: Clock) {
     (await fetch(url, { method: 'PUT', body: new Uint8Array(bytes) })).status
   const image = async (tenant: 'a' | 'b', id: string, query = '') =>
     fetch(`${app.url}/images/${id}.jpg${query}`, { headers: { 'x-api-key': `key of ${tenant}` } })
-  /** An address that works without credentials. */
+  /** Returns an address that works without credentials. */
   const signed = (id: string) =>
     createImageAddresses(app.url, [SECRET]).addressOf({ id, type: 'image/jpeg', width: null }, Date.now() + 3_600_000)
   return { reserve, reserved, put, image, signed }
 }
 
-/** Sends one byte of an upload and then nothing. @returns the status of the answer. */
+/** Sends one byte of an upload, then nothing. @returns the status of the answer. */
 function stall(url: string, byteLength: number) {
   let status: number | null = null
   const request = requestHttp(url, { method: 'PUT', headers: { 'content-length': byteLength } }, (response) => {
@@ -51,7 +51,7 @@ function stall(url: string, byteLength: number) {
   return () => status
 }
 
-test('slow uploads of one tenant leave room for those of another, and are ended', async () => {
+test('slow uploads of one tenant do not block those of another, and are ended', async () => {
   const { reserved, put } = await openStage({}, createFastClock(5))
   const bytes = await makeImage()
   const targets = await Promise.all(Array.from({ length: 8 }, async () => reserved('a', 20_000_000)))
@@ -65,7 +65,7 @@ test('slow uploads of one tenant leave room for those of another, and are ended'
   ])
 })
 
-test('a tenant has at most 100 reservations that wait for their bytes, however many come at once', async () => {
+test('a tenant has at most 100 open reservations, however many it requests at once', async () => {
   const { reserve, reserved, put } = await openStage()
   const bytes = await makeImage()
   const first = await reserved('a', bytes.byteLength)
@@ -87,7 +87,7 @@ test('requests for images count as requests of the tenant', async () => {
   expect(statuses).toEqual([200, 200, 200, 200, 429])
 })
 
-test('requests with signed addresses are counted too, apart from those with credentials', async () => {
+test('requests with signed addresses are counted separately from those with credentials', async () => {
   const { reserved, put, image, signed } = await openStage({ TENANT_REQUESTS_PER_MINUTE: '6' })
   const bytes = await makeImage()
   const { id, url } = await reserved('a', bytes.byteLength)

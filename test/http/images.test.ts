@@ -1,4 +1,4 @@
-/** Images in from a caller and out to a browser: what is kept is of our own making, and opens only for whoever may see it. */
+/** Uploads and image delivery: stored images are re-encoded, and readable only by authorized callers. */
 import { randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { request as requestHttp } from 'node:http'
@@ -43,7 +43,7 @@ async function upload(gateway: TestApp, bytes: Uint8Array, over: object = {}, ty
 function openHeldUpload(url: string, byteLength: number) {
   let isOpen = false
   const request = requestHttp(url, { method: 'PUT', headers: { 'content-length': byteLength, expect: '100-continue' } })
-  // Node asks for the body before the request reaches us.
+  // Node answers 100 Continue before the request reaches the gateway.
   request.on('continue', () => {
     request.write('x')
     isOpen = true
@@ -71,7 +71,7 @@ const read = async (gateway: TestApp, id: string) =>
 
 const KEY = 'the key of the caller'
 
-/** An app whose upstream can fetch from it, as far as it knows; what is public is reached where it listens. */
+/** Opens an app with a public URL, and replaces it in answers by the address that the app listens on. */
 async function openApp(settings: Record<string, string> = {}): Promise<TestApp> {
   const keys = { API_KEYS: `local:${sha256(Buffer.from(KEY))}` }
   const app = await openTestApp({ settings: { PUBLIC_URL: 'https://gateway.example', ...keys, ...settings } })
@@ -91,7 +91,7 @@ describe('an upload', () => {
     gateway = await openApp()
   })
 
-  test('is reserved, sent, cleaned, and used by its id; the upstream is given a signed address of it', async () => {
+  test('is reserved, sent, re-encoded and used by its id, and the upstream gets a signed address', async () => {
     const bytes = await makeImage()
     const { upload: reserved, put: target } = await reserve(gateway, bytes)
     expect(reserved).toMatchObject({ status: 'AWAITING_BYTES', purgeAt: expect.any(String) })
@@ -115,7 +115,7 @@ describe('an upload', () => {
     }
   })
 
-  test('carries nothing of the sender’s: no place, no camera, no colour profile, no turn', async () => {
+  test('has no metadata of the sender: no location, no camera, no colour profile, no orientation', async () => {
     const bytes = await sharp(await makeImage('jpeg', 60, 40))
       .withExif({ IFD0: { Copyright: 'canary' }, IFD3: { GPSLatitude: '51/1 30/1 0/1', GPSLatitudeRef: 'N' } })
       .withMetadata({ orientation: 6, icc: 'p3' })
@@ -130,14 +130,14 @@ describe('an upload', () => {
     expect(served.includes('canary')).toBe(false)
   })
 
-  test('whose digest is here already is not sent twice', async () => {
+  test('whose digest is already stored is not sent again', async () => {
     const bytes = await makeImage()
     const id = await upload(gateway, bytes, { sha256: sha256(bytes) })
     const again = await reserve(gateway, bytes, { sha256: sha256(bytes).toUpperCase() })
     expect(again).toMatchObject({ upload: { id, status: 'READY' }, put: null })
   })
 
-  test('is sent again, as after a line that was cut, and answered with what became of it', async () => {
+  test('may be sent again, as after a lost connection, and is answered with its state', async () => {
     const bytes = await makeImage()
     const { put: target } = await reserve(gateway, bytes)
     const answers = [await put(target.url, bytes), await put(target.url, bytes)]
@@ -145,7 +145,7 @@ describe('an upload', () => {
     expect(answers[0]?.json).toEqual(answers[1]?.json)
   })
 
-  test('in chunks, as a proxy may pass it on, is taken if its length is the announced one', async () => {
+  test('in chunks, as from a proxy, is accepted if it has the announced length', async () => {
     const bytes = await makeImage()
     const { put: target } = await reserve(gateway, bytes)
     const putChunks = async (...chunks: Uint8Array[]) =>
@@ -155,7 +155,7 @@ describe('an upload', () => {
     expect((await putChunks(bytes.subarray(0, 10), bytes.subarray(10))).statusCode).toBe(200)
   })
 
-  test('that is compressed is refused, and the place stays free', async () => {
+  test('that is compressed is refused, and its reservation stays open', async () => {
     const bytes = await makeImage()
     const { put: target } = await reserve(gateway, bytes)
     const headers = { 'content-type': 'image/jpeg', 'content-encoding': 'gzip' }
@@ -170,7 +170,7 @@ describe('an upload', () => {
     ['to an address that was changed', async (url) => put(url.replace(/e=\w/, 'e=7'), await makeImage()), 404],
     ['to another upload', async (url) => put(url.replace(/img_\w{4}/, 'img_0000'), await makeImage()), 404],
     ['without a signature', async (url) => put(url.split('?')[0] ?? '', await makeImage()), 404],
-  ])('%s is refused, and the place stays free', async (_what, send, status) => {
+  ])('%s is refused, and its reservation stays open', async (_what, send, status) => {
     const bytes = await makeImage()
     const { put: target } = await reserve(gateway, bytes)
     expect((await send(target.url)).status).toBe(status)
@@ -217,7 +217,7 @@ describe('an upload', () => {
 
   test.each<[string, number, number]>([
     ['the largest photograph of a 50-megapixel phone', 8_192, 6_144],
-    // Low ones: it is the width that counts.
+    // A small height suffices, because only the width matters.
     ['a panorama of a phone', 16_382, 300],
     ['a panorama that is wider than a WebP can be', 30_000, 200],
   ])('is accepted: %s, and its views are made', { timeout: 60_000 }, async (_what, width, height) => {
@@ -234,10 +234,10 @@ describe('an upload', () => {
   })
 
   test(
-    'may be as large as any image here, and stays as small when it is encoded afresh',
+    'may have the maximum size, and does not exceed it when it is re-encoded',
     { timeout: 60_000 },
     async () => {
-      // Noise at a lower quality: encoded at ours it has more than twice the bytes.
+      // Noise at a lower quality: encoded at the gateway's quality it has more than twice the bytes.
       const bytes = await sharp(randomBytes(5_000 * 5_000 * 3), { raw: { width: 5_000, height: 5_000, channels: 3 } })
         .jpeg({ quality: 75 })
         .toBuffer()
@@ -249,13 +249,13 @@ describe('an upload', () => {
     },
   )
 
-  test('that finds too many others under way is refused with 503, and accepted when they are done', async () => {
+  test('is refused with 503 during too many other uploads, and accepted after them', async () => {
     const large = Buffer.alloc(20_000_000)
     const targets = await Promise.all(Array.from({ length: 8 }, async () => (await reserve(gateway, large)).put))
     const held = targets.map(({ url }) => openHeldUpload(url, large.byteLength))
     await until(() => held.every(({ isOpen }) => isOpen()))
     const bytes = await makeImage()
-    // Until all of them are counted, another one may still be accepted.
+    // Another upload may still be accepted until all held ones are counted.
     const target = await until(async () => {
       const { put: next } = await reserve(gateway, bytes)
       return (await put(next.url, bytes)).status === 503 ? next : null
@@ -280,7 +280,7 @@ describe('an upload', () => {
     expect(app.events.map(({ name }) => name)).toContain('backgroundFailed')
   })
 
-  test('that is not ready, or nobody’s, cannot be used, and nothing is sent', async () => {
+  test('that is not ready or does not exist cannot be used, and nothing is sent', async () => {
     const { upload: reserved } = await reserve(gateway, await makeImage())
     for (const uploadId of [reserved.id, 'img_00000000000000000000000000', 'x']) {
       expect((await create(gateway, { uploadId })).issues).toMatchObject([
@@ -290,7 +290,7 @@ describe('an upload', () => {
     expect(gateway.upstream.submits).toBe(0)
   })
 
-  test('needs an address that the upstream can reach, and the error says what to set', async () => {
+  test('needs an address that the upstream can reach; the error names the setting', async () => {
     const local = await openTestApp()
     const id = await upload(local, await makeImage())
     const { issues } = await create(local, { uploadId: id })
@@ -307,14 +307,14 @@ describe('an upload', () => {
   })
 })
 
-describe('bytes that are made to hurt', () => {
+describe('a hostile upload:', () => {
   beforeAll(async () =>
     closeAfterGroup(async () => {
       gateway = await openApp()
     }),
   )
 
-  test.each(Object.entries(REJECTED))('%s is rejected with a reason, and takes no room', async (_what, make) => {
+  test.each(Object.entries(REJECTED))('%s is rejected with a reason, and not stored', async (_what, make) => {
     const bytes = await make()
     const before = process.memoryUsage().rss
     const { upload: reserved, put: target } = await reserve(gateway, bytes)
@@ -326,7 +326,7 @@ describe('bytes that are made to hurt', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024)
   })
 
-  test('a picture with something else behind it is kept without that', async () => {
+  test('an image with appended data is stored without it', async () => {
     const polyglot = Buffer.concat([await makeImage(), Buffer.from('<script>canary</script>PK\u0003\u0004')])
     const id = await upload(gateway, polyglot)
     const served = Buffer.from(
@@ -335,7 +335,7 @@ describe('bytes that are made to hurt', () => {
     expect(served.includes('canary')).toBe(false)
   })
 
-  test('a picture with a colour profile of four megabytes is kept without that', async () => {
+  test('an image with a colour profile of four megabytes is stored without it', async () => {
     const bytes = withLargeProfile(await makeImage())
     const id = await upload(gateway, bytes)
     const served = Buffer.from(
@@ -344,7 +344,7 @@ describe('bytes that are made to hurt', () => {
     expect([bytes.byteLength > 4_000_000, served.byteLength < 100_000]).toEqual([true, true])
   })
 
-  test('of an animation of a thousand frames the first is kept', async () => {
+  test('only the first frame of an animation with a thousand frames is stored', async () => {
     const bytes = await makeManyFrames(1_000)
     expect(await sharp(bytes).metadata()).toMatchObject({ pages: 1_000 })
     const id = await upload(gateway, bytes, { contentType: 'IMAGE_WEBP' }, 'image/webp')
@@ -361,7 +361,7 @@ describe('an image is delivered', () => {
   let whole = Buffer.alloc(0)
   beforeAll(async () =>
     closeAfterGroup(async () => {
-      // Where callers have keys: what is read without one is read by its signature.
+      // With API keys, a request without a key is authorized by its signature only.
       gateway = await openApp({ API_KEYS: `acme:${sha256(Buffer.from(KEY))},other:${sha256(Buffer.from('other'))}` })
       const id = await upload(gateway, await makeImage('jpeg', 300, 200))
       url = (await create(gateway, { uploadId: id })).job.targetImage.url
@@ -369,7 +369,7 @@ describe('an image is delivered', () => {
     }),
   )
 
-  test('with a fixed type, to be kept until its address ends, and nothing in it is run', async () => {
+  test('with a fixed type, cacheable until its address expires, and without script execution', async () => {
     const { headers } = await fetch(url)
     expect(headers.get('cache-control')).toMatch(/^private, max-age=\d{5}, immutable$/)
     expect(headers.get('x-content-type-options')).toBe('nosniff')
@@ -378,7 +378,7 @@ describe('an image is delivered', () => {
     expect(headers.get('content-length')).toBe(String(whole.byteLength))
   })
 
-  test('not again to whoever has it', async () => {
+  test('without its bytes to a client that has it', async () => {
     const etag = (await fetch(url)).headers.get('etag') ?? ''
     const again = await fetch(url, { headers: { 'if-none-match': etag } })
     expect([again.status, (await again.arrayBuffer()).byteLength]).toEqual([304, 0])
@@ -402,7 +402,7 @@ describe('an image is delivered', () => {
     if (part) expect(bytes.equals(whole.subarray(part[0], part[1]))).toBe(true)
   })
 
-  test('by HEAD without its bytes, all of it even if a range is asked for', async () => {
+  test('by HEAD without its bytes and with the full length, even for a range', async () => {
     for (const headers of [{}, { range: 'bytes=0-9' }]) {
       const response = await fetch(url, { method: 'HEAD', headers })
       expect([response.status, response.headers.get('content-length')]).toEqual([200, String(whole.byteLength)])
@@ -433,7 +433,7 @@ describe('an image is delivered', () => {
     expect(await statusFor({ range: 'bytes=0-9', 'if-range': new Date().toUTCString() })).toBe(200)
   })
 
-  test('with what a cache must keep apart, and no error is cached as the image is', async () => {
+  test('with the Vary header for caches, and errors are not cached', async () => {
     const etag = (await fetch(url)).headers.get('etag') ?? ''
     const known = await fetch(url, { headers: { 'if-none-match': etag } })
     expect(known.headers.get('cache-control')).toMatch(/^private, max-age=\d{5}, immutable$/)
@@ -452,7 +452,7 @@ describe('an image is delivered', () => {
     ['another format', (address: string) => address.replace('.jpg', '.png')],
     ['another id', (address: string) => address.replace(/img_\w{5}/, 'img_00000')],
     ['no signature', (address: string) => address.split('?')[0] ?? ''],
-  ])('not by %s, nor to another tenant, but to its own', async (_what, change) => {
+  ])('only to its own tenant with a key if the address has %s', async (_what, change) => {
     const address = change(url)
     expect((await fetch(address)).status).toBe(404)
     expect((await fetch(address, { headers: { 'x-api-key': 'other' } })).status).toBe(404)
@@ -460,7 +460,7 @@ describe('an image is delivered', () => {
     if (isThere) expect((await fetch(address, { headers: { 'x-api-key': KEY } })).status).toBe(200)
   })
 
-  test('no longer than its address says', async () => {
+  test('only until its address expires', async () => {
     const clock = createFastClock(20_000)
     const app = await openTestApp({ clock, settings: { API_KEYS: `acme:${sha256(Buffer.from(KEY))}` } })
     const keyed: TestApp = {
@@ -468,12 +468,12 @@ describe('an image is delivered', () => {
       graphql: async (query, variables) => app.graphql(query, variables, { 'x-api-key': KEY }),
     }
     const { put: target } = await reserve(keyed, await makeImage())
-    // Of a length that was not announced: until its end it is refused for that, and never taken.
+    // The wrong length is refused until the address expires, so the upload is never accepted.
     await until(async () => (await put(target.url, Buffer.alloc(1))).status === 410)
     expect(Date.parse(target.expiresAt)).toBeLessThan(clock.now())
   })
 
-  test('to a page of an origin that is allowed, which may read its pixels; to any page as a picture', async () => {
+  test('with readable pixels to pages of allowed origins, and as a picture to any page', async () => {
     const open = await openTestApp({ settings: { ALLOWED_ORIGINS: 'https://app.example.com' } })
     const id = await upload(open, await makeImage())
     const address = `${open.app.url}/images/${id}.jpg`
@@ -494,7 +494,7 @@ describe('an image is delivered', () => {
 describe('a result', () => {
   const FINISHED = { status: 'SUCCESS' } as const
 
-  /** Ends a new job with links to a host that holds the image, and that may be closed. */
+  /** Ends a new job with links to a host that serves the image and can be closed. */
   async function finish(over: object = {}, link = (url: string) => `${url}/result.jpg`, result?: Uint8Array) {
     const image = result ?? (await makeImage('jpeg', 120, 90))
     const host = await openScriptedHost((_request, response) => response.end(image))
@@ -552,7 +552,7 @@ describe('a result', () => {
     }
   })
 
-  test('is kept as a copy by the time its end is told, and works when the upstream’s links are gone', async () => {
+  test('is copied before its job is reported as done, and works after the upstream’s links are gone', async () => {
     const { app, host, id } = await finish()
     await host.close()
     const { result } = await read(app, id)
@@ -562,7 +562,7 @@ describe('a result', () => {
     expect([sha256(served), served.byteLength]).toEqual([result.copy.sha256, result.copy.byteLength])
   })
 
-  test('is scaled and encoded afresh on demand, once', async () => {
+  test('is scaled and re-encoded on demand, once', async () => {
     const { app, id } = await finish()
     const query = 'query ($id: ID!) { swapJob(id: $id) { result { copy { url(width: 60, format: WEBP) } } } }'
     const { data } = await app.graphql(query, { id })
@@ -570,12 +570,12 @@ describe('a result', () => {
     const answers = await Promise.all(
       [1, 2, 3].map(async () => Buffer.from(await (await fetch(address)).arrayBuffer())),
     )
-    // The next of the widths that views have.
+    // The next larger view width.
     expect(await sharp(answers[0]).metadata()).toMatchObject({ format: 'webp', width: 64, height: 48 })
     expect(new Set(answers.map(sha256)).size).toBe(1)
   })
 
-  test('is used for the next swap by its job’s id', async () => {
+  test('can be used for another swap by the id of its job', async () => {
     const { app, id } = await finish()
     const { job } = await create(app, { resultOf: id })
     expect(job.targetImage).toMatchObject({ kind: 'RESULT', resultOf: { id } })
@@ -584,7 +584,7 @@ describe('a result', () => {
     expect(refused.issues).toMatchObject([{ path: ['input', 'targetImage', 'resultOf'], code: 'JOB_NOT_SUCCESSFUL' }])
   })
 
-  test('that cannot be copied changes nothing about its job, and the operator is told why', async () => {
+  test('that cannot be copied does not change its job, and the reason is logged', async () => {
     const { app, id } = await finish({}, () => 'https://elsewhere.example.org/x.jpg')
     const { status, result } = await read(app, id)
     expect([status, result.copy, result.url]).toEqual(['SUCCESS', null, 'https://elsewhere.example.org/x.jpg'])
@@ -594,7 +594,7 @@ describe('a result', () => {
     expect([result.copyFailure, result.provenance]).toEqual([reason, null])
   })
 
-  test('that is no image is not kept', async () => {
+  test('that is not an image is not stored', async () => {
     const host = await openScriptedHost((_request, response) => response.end('<html>not found</html>'))
     closeAfterTest(() => host.close())
     const app = await openApp({ ALLOWED_PRIVATE_HOSTS: host.host })
@@ -608,7 +608,7 @@ describe('a result', () => {
     expect([copy, copyFailure]).toEqual([null, 'The result is a web page, not a JPEG, PNG or WebP image.'])
   })
 
-  test('is forgotten with everything that shows somebody, and the accounts stay', async () => {
+  test('is forgotten with all images and texts, and the accounting stays', async () => {
     const { app, id } = await finish({ clientReference: 'ref', tags: ['a'] })
     const { result } = await read(app, id)
     const { data } = await app.graphql(
@@ -629,7 +629,7 @@ describe('a result', () => {
     expect((await fetch(result.url)).status).toBe(404)
   })
 
-  test('of a job that is unknown or not finished is not forgotten, nor are those beside it', async () => {
+  test('is not forgotten if any job of the request is unknown or unfinished', async () => {
     const { app, id } = await finish()
     const open = (await create(app, face)).job.id
     const FORGET =
@@ -645,7 +645,7 @@ describe('a result', () => {
     expect((await read(app, id)).result).not.toBeNull()
   })
 
-  test('is kept for as long as was asked for', async () => {
+  test('is kept for the requested number of days', async () => {
     const { app, id } = await finish({ keepDays: 30 })
     const { purgeAt } = await read(app, id)
     expect(Math.round((Date.parse(purgeAt) - Date.now()) / 86_400_000)).toBe(30)

@@ -1,4 +1,4 @@
-/** Which web pages may call the gateway: the preflights, the CORS headers and the WebSocket handshakes of real origins. */
+/** The origins that may call the gateway: preflights, CORS headers and WebSocket handshakes. */
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { openWire, sendRaw } from '../security/stage.ts'
@@ -29,7 +29,7 @@ const refusals = ({ events }: TestApp) =>
   events.flatMap(({ name, args }) => (name === 'originRefused' ? [String(args[0])] : []))
 
 describe('a preflight from an allowed origin', () => {
-  test('allows every request header that it asks for', async () => {
+  test('allows every requested header', async () => {
     const gateway = await openTestApp({ settings: { ALLOWED_ORIGINS: APP } })
     const requested = 'apollographql-client-name,apollographql-client-version,content-type,traceparent,x-my.header~1'
     const { status, headers } = await preflight(gateway, APP, requested)
@@ -45,7 +45,7 @@ describe('a preflight from an allowed origin', () => {
     ['a name that is no token', 'x-good, bad name'],
     ['an empty name', 'x-good,,content-type'],
     ['more than 2,048 characters', Array.from({ length: 300 }, (_, n) => `x-header-${n}`).join(',')],
-  ])('allows only the usual headers if it asks for %s', async (_what, requested) => {
+  ])('allows only the usual headers if it requests %s', async (_what, requested) => {
     const gateway = await openTestApp({ settings: { ALLOWED_ORIGINS: APP } })
     const { status, headers } = await preflight(gateway, APP, requested)
     expect(status).toBe(204)
@@ -60,7 +60,7 @@ test.each([
   'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
   'moz-extension://0b0c1c8a-5b1f-4a53-9d3e-7c1d1c9a2f10',
   'safari-web-extension://E5F5A5C0-7F2A-4B1D-9E8B-0123456789AB',
-])('a page of the allowed origin %s may call, and open a WebSocket; others of its scheme may not', async (origin) => {
+])('a page of the allowed origin %s may call and open a WebSocket; others of its scheme may not', async (origin) => {
   const settings = { ALLOWED_ORIGINS: origin, API_KEYS: `acme:${sha256('a key of acme')}` }
   const gateway = await openTestApp({ settings })
   const answer = await post(gateway, { origin, 'x-api-key': 'a key of acme' })
@@ -131,7 +131,7 @@ test('with keys, a loopback page may call only if ALLOWED_ORIGINS lists its orig
 })
 
 describe('a refused origin', () => {
-  test('is told the setting that allows it, and is logged once', async () => {
+  test('gets a message that names the setting, and is logged once', async () => {
     const gateway = await openTestApp()
     for (let n = 0; n < 3; n += 1) {
       const answer = await post(gateway, { origin: 'https://evil.example' })
@@ -143,7 +143,7 @@ describe('a refused origin', () => {
     expect(refusals(gateway)).toEqual(['https://evil.example'])
   })
 
-  test('is not logged after a hundred others, and of a long one the beginning is logged', async () => {
+  test('is not logged after a hundred other origins, and a long one is truncated in the log', async () => {
     const gateway = await openTestApp()
     for (let n = 0; n < 120; n += 1) await post(gateway, { origin: `https://${n}.example/${'x'.repeat(400)}` })
     const logged = refusals(gateway)
@@ -151,7 +151,7 @@ describe('a refused origin', () => {
     expect(Math.max(...logged.map((origin) => origin.length))).toBe(200)
   })
 
-  test('that is null is told to be served over http', async () => {
+  test('that is null gets the advice to serve the page over http', async () => {
     const answer = await post(await openTestApp(), { origin: 'null' })
     expect(await answer.text()).toContain('Serve it over http or https')
   })

@@ -19,7 +19,7 @@ const EMBEDDED: HomePageFacts = {
   portraits: ['ada', 'kofi', 'mei'].map((name) => ({ name, url: `http://127.0.0.1:4010/portraits/${name}.jpg` })),
 }
 
-test('the page is served as HTML that no other site may frame or keep', async () => {
+test('the page is served as HTML that no other site may frame, and no cache may store', async () => {
   const { app } = await openTestApp()
   const response = await fetch(`${app.url}/`)
 
@@ -30,7 +30,7 @@ test('the page is served as HTML that no other site may frame or keep', async ()
   expect(await response.text()).toContain('<h1>')
 })
 
-test('the policy of the page as served names its one script and its one style by digest, and nothing looser', async () => {
+test('the Content-Security-Policy of the page allows only its one script and its one style, by digest', async () => {
   const { app } = await openTestApp()
   const response = await fetch(`${app.url}/`)
   const html = await response.text()
@@ -48,7 +48,7 @@ test('the policy of the page as served names its one script and its one style by
   expect(html).not.toMatch(/\sstyle=|\son[a-z]+=/)
 })
 
-test('HEAD answers as GET does, without the page', async () => {
+test('HEAD of the page is answered as GET is, without a body', async () => {
   const { app } = await openTestApp()
   const [get, head] = await Promise.all([fetch(`${app.url}/`), fetch(`${app.url}/`, { method: 'HEAD' })])
 
@@ -65,7 +65,7 @@ test.each(['POST', 'PUT', 'DELETE'])('%s of the page is refused', async (method)
   expect(response.status).toBeLessThanOrEqual(405)
 })
 
-test('the operations of the page start a swap and follow it to its picture', async () => {
+test('the operations of the page start a swap and follow it to its result', async () => {
   const { app, upstream, graphql } = await openTestApp()
   const input = {
     targetImage: { url: 'https://example.com/template.jpg' },
@@ -93,7 +93,7 @@ test('the operations of the page start a swap and follow it to its picture', asy
   expect(statuses).toEqual(['ON_QUEUE', 'SUCCESS'])
 })
 
-test('an address that cannot be used comes back with the path by which the page finds its field', async () => {
+test('an unusable address is refused with the path by which the page finds its field', async () => {
   const { graphql, upstream } = await openTestApp()
   const input = { targetImage: { url: 'ftp://example.com/a.jpg' }, swapImage: { url: '' }, idempotencyKey: 'a-click' }
   const { data } = await graphql(START_DOCUMENT, { input })
@@ -102,7 +102,7 @@ test('an address that cannot be used comes back with the path by which the page 
   expect(upstream.submits).toBe(0)
 })
 
-test('with the embedded upstream every portrait can be chosen for both, and two different ones are', () => {
+test('with the embedded upstream each portrait can be chosen for both images, and two different ones are preselected', () => {
   const { html } = createHomePage(EMBEDDED)
 
   for (const slot of ['target', 'face']) {
@@ -116,7 +116,7 @@ test('with the embedded upstream every portrait can be chosen for both, and two 
   expect(html).toContain('on this machine')
 })
 
-test('with the real upstream there are address fields alone, and the page says who charges', () => {
+test('with the real upstream the page has address fields only, and says who charges', () => {
   const { html } = createHomePage(REAL)
 
   expect(html).not.toContain('type="radio"')
@@ -126,7 +126,7 @@ test('with the real upstream there are address fields alone, and the page says w
   expect(html).not.toContain('on this machine')
 })
 
-test('GraphiQL is linked only where it is served', () => {
+test('GraphiQL is linked only if it is served', () => {
   expect(createHomePage(EMBEDDED).html).toContain('<a href="/graphql">GraphiQL</a>')
   expect(createHomePage(REAL).html).not.toContain('GraphiQL')
 })
@@ -134,7 +134,7 @@ test('GraphiQL is linked only where it is served', () => {
 test.each([
   ['the embedded upstream', EMBEDDED, ['http://127.0.0.1:4010']],
   ['the real upstream', REAL, []],
-])('with %s the page loads nothing of an origin but its own and the portraits', (_name, facts, origins) => {
+])('with %s the page loads nothing but its own origin and the portraits', (_name, facts, origins) => {
   const { html } = createHomePage(facts)
   const references = [...html.matchAll(/\s(?:src|href|action|data|poster)="([^"]*)"/g)].map(
     ([, reference = '']) => reference,
@@ -145,7 +145,7 @@ test.each([
   expect(readInline(html, 'style').join('\n')).not.toMatch(/url\(|@import/)
 })
 
-test('without JavaScript the page gives the curl line that starts the chosen swap', () => {
+test('without JavaScript the page shows the curl command for the chosen swap', () => {
   const { html } = createHomePage(EMBEDDED)
   const fallback = /<noscript>(.*?)<\/noscript>/s.exec(html)?.[1] ?? ''
 
@@ -154,7 +154,7 @@ test('without JavaScript the page gives the curl line that starts the chosen swa
   expect(fallback).toContain('/portraits/kofi.jpg')
 })
 
-test('an address with markup in it stays text', () => {
+test('an address with markup is rendered as text', () => {
   const url = `http://127.0.0.1:4010/"><script>alert('1')</script>`
   const { html } = createHomePage({ ...EMBEDDED, portraits: [{ name: '<b>', url }] })
 
@@ -163,7 +163,7 @@ test('an address with markup in it stays text', () => {
   expect(readInline(html, 'script')).toHaveLength(1)
 })
 
-test('the script is one that parses, and writes no markup', () => {
+test('the script of the page parses, and writes no markup', () => {
   const [script = ''] = readInline(createHomePage(REAL).html, 'script')
 
   expect(() => new Script(script)).not.toThrow()

@@ -1,4 +1,4 @@
-/** The upstream's own calls, served by the gateway: a client of the reference changes its base address, and nothing else. */
+/** The REST API: a client of the upstream's reference only changes its base address. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -33,7 +33,7 @@ async function call(gateway: TestApp, path: string, body?: unknown, headers: Rec
     headers: { 'content-type': 'application/json', 'TT-API-KEY': KEY, ...headers },
   })
   const answer: unknown = await response.json()
-  // A test knows what it asked for.
+  // Untyped: each test knows the shape of its answer.
   // oxlint-disable-next-line typescript/no-explicit-any
   return { status: response.status, body: answer as any, headers: response.headers }
 }

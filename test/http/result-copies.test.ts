@@ -1,4 +1,4 @@
-/** Copies of results, which are made in the background. */
+/** Background copies of results. */
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { closeAfterTest } from '../support/close-after-test.ts'
@@ -19,7 +19,7 @@ test('a stopping gateway finishes the copies in progress and starts no waiting o
   const links = { cdnImage: `${host.url}/result.jpg` }
   upstream.scriptJobs(() => ({ states: [{ afterMs: 0, state: { status: 'SUCCESS', links } }], hooks: { copies: 1 } }))
   for (let n = 0; n < 8; n += 1) await graphql(CREATE)
-  // As many as are made at one time.
+  // The number of concurrent copies.
   await until(() => responses.length === 4)
   await until(() => upstream.hooks.length === 8)
   const closing = app.close()

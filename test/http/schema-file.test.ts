@@ -16,7 +16,7 @@ test('/schema.graphql is the published schema as plain text, also for a caller w
   expect(head.headers.get('content-length')).toBe(String(Buffer.byteLength(published)))
 })
 
-test('/schema.graphql is not sent again to a client that has it', async () => {
+test('/schema.graphql is answered with 304 to a client that has it', async () => {
   const { app } = await openTestApp({ settings: { INTROSPECTION: 'on' } })
   const ask = async (ifNoneMatch: string) =>
     fetch(`${app.url}/schema.graphql`, { headers: { 'if-none-match': ifNoneMatch } })
