@@ -1,6 +1,6 @@
 /**
- * Addresses of images that would lead the gateway, or the upstream that it starts itself, into the operator's network:
- * refused before anything is recorded, and two listeners on this machine see no connection.
+ * Image addresses that would lead the gateway or the embedded upstream into the operator's network: they are
+ * refused before anything is recorded, and two local listeners get no connection.
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
@@ -29,7 +29,7 @@ beforeAll(async () => {
     canaries.push(canary)
   }
   dataDir = await mkdtemp(join(tmpdir(), 'swapface-addresses-'))
-  // No keys, the embedded upstream: what a developer has, and what could do most.
+  // A developer's setup, without keys and with the embedded upstream, is the most vulnerable one.
   program = await startProgram({ dataDir, ...(await findFreePorts()) })
 }, 60_000)
 afterAll(async () => {
@@ -127,7 +127,7 @@ const REFUSED = [
   'http://example.com:6667/',
 ]
 
-/** What is no http(s) address at all. */
+/** Texts that are not http(s) addresses. */
 const NOT_HTTP = [
   'file:///etc/passwd',
   'ftp://example.com/a.jpg',
@@ -156,7 +156,7 @@ const codeOf = (spelling: string): string => {
   return spelling.startsWith('http://example.com:') ? 'PORT_NOT_ALLOWED' : 'ADDRESS_NOT_ALLOWED'
 }
 
-test.each(REFUSED)('%s is refused, as either image', async (spelling) => {
+test.each(REFUSED)('%s is refused as either image', async (spelling) => {
   const address = spelling.replace('PORT', String(port))
   for (const [target, face, name] of [
     [address, portrait(), 'targetImage'],
@@ -170,14 +170,14 @@ test.each(REFUSED)('%s is refused, as either image', async (spelling) => {
   expect(touched).toBe(0)
 })
 
-test.each(NOT_HTTP)('%j is no address of an image', async (address) => {
+test.each(NOT_HTTP)('%j is refused as the address of an image', async (address) => {
   const answer = await ask(address, portrait())
   expect(answer.issues?.[0]?.code).toMatch(/^(?:NOT_HTTP_URL|SCHEME_|DATA_URL_|ADDRESS_|REQUIRED)/)
   expect(touched).toBe(0)
 })
 
 describe('an address that is allowed', () => {
-  test('and leads on to one that is not, is not followed there', async () => {
+  test('is not followed if it redirects to one that is not', async () => {
     const host = await openScriptedHost((_request, response) => {
       response.writeHead(302, { location: `http://127.0.0.1:${port}/` }).end()
     })

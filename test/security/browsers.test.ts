@@ -1,4 +1,4 @@
-/** What a page of another origin can make its visitor's browser send: nothing of it is run, and nothing can be read. */
+/** Requests that a page of another origin can send by a browser: none is executed, and no answer is readable. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -60,7 +60,7 @@ describe('a request that the browser marks as cross-site', () => {
   ])('is refused for %s', async (_what, headers) => {
     const query = 'GET /graphql?query={__typename} HTTP/1.1\r\nHost: a\r\n'
     const lines = Object.entries({ ...headers, 'x-api-key': KEYS.acme }).map(([name, value]) => `${name}: ${value}\r\n`)
-    // A fetch of Node's would set these headers itself.
+    // Node's fetch would set these headers itself.
     expect(await sendRaw(stage.port, `${query}${lines.join('')}Connection: close\r\n\r\n`)).toMatch(/^HTTP\/1\.1 403/)
   })
 })
@@ -78,7 +78,7 @@ const FOREIGN = [
 ]
 
 describe.each(FOREIGN)('the origin %s', (origin) => {
-  test('is neither answered nor allowed in a preflight', async () => {
+  test('gets no answer and no preflight approval', async () => {
     const { status, headers } = await post(stage.url, { query: '{ __typename }' }, { origin })
     expect([status, headers.get('access-control-allow-origin')]).toEqual([403, null])
     const preflight = await fetch(`${stage.url}/graphql`, {
@@ -94,7 +94,7 @@ describe.each(FOREIGN)('the origin %s', (origin) => {
 })
 
 describe('an origin that is allowed', () => {
-  test('asks, is answered, and may read the limits', async () => {
+  test('passes the preflight, gets an answer, and may read the rate limit headers', async () => {
     const preflight = await fetch(`${stage.url}/graphql`, {
       method: 'OPTIONS',
       headers: { origin: ALLOWED_ORIGIN, 'access-control-request-method': 'POST' },
@@ -123,7 +123,7 @@ describe('an origin that is allowed', () => {
 
 describe('a gateway without keys', () => {
   test.each(['evil.example', 'evil.example:4000', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1', ''])(
-    'refuses the host %j that was made to resolve to it',
+    'refuses the rebound host %j',
     async (host) => {
       const { app } = await openTestApp()
       const { port } = new URL(app.url)
@@ -133,7 +133,7 @@ describe('a gateway without keys', () => {
     },
   )
 
-  test('answers to the names of this machine', async () => {
+  test('answers to the loopback names', async () => {
     const { app } = await openTestApp()
     const { port } = new URL(app.url)
     for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
@@ -150,7 +150,7 @@ describe('a gateway without keys', () => {
     ['X-Forwarded-Proto', 'https'],
     ['X-Real-IP', '203.0.113.9'],
     ['CF-Connecting-IP', '203.0.113.9'],
-  ])('does not take a request with %s for one of this machine, over HTTP and WebSocket', async (name, value) => {
+  ])('refuses a request with %s as not local, over HTTP and WebSocket', async (name, value) => {
     const { app } = await openTestApp()
     const { status, text } = await post(app.url, { query: '{ __typename }' }, { [name]: value })
     expect([status, text]).toEqual([421, expect.stringContaining('Set API_KEYS')])
@@ -165,7 +165,7 @@ describe('a gateway that can spend and be reached, and has no keys configured', 
     const gateway = await openTestApp({ dataDir, settings })
     const key = readFileSync(join(dataDir, 'api-key'), 'utf8')
     const { port } = new URL(gateway.app.url)
-    /** As a proxy, a tunnel or a process of this machine may present the host. */
+    /** Host headers as a proxy, a tunnel or a local process sends them. */
     const ask = async (host: string, headers: Record<string, string> = {}) => {
       const body = JSON.stringify({ query: MUTATION })
       const lines = Object.entries({ 'content-type': 'application/json', 'content-length': body.length, ...headers })
@@ -179,7 +179,7 @@ describe('a gateway that can spend and be reached, and has no keys configured', 
     return { gateway, key, port, ask }
   }
 
-  test('requires its key for every host, also for loopback', async () => {
+  test('requires its key for every host, including loopback', async () => {
     const { gateway, key, port, ask } = await open()
     const hosts = ['swap.example.com', `127.0.0.1:${port}`, `localhost:${port}`, '127.0.0.1', `[::1]:${port}`]
     for (const host of hosts) expect([host, await ask(host)]).toEqual([host, 401])
@@ -188,13 +188,13 @@ describe('a gateway that can spend and be reached, and has no keys configured', 
     expect(gateway.upstream.submits).toBe(hosts.length)
   })
 
-  test('is reached through a proxy with its key, whatever headers that adds', async () => {
+  test('is reachable through a proxy with its key, whatever headers the proxy adds', async () => {
     const { key, port, ask } = await open()
     const headers = { authorization: `Bearer ${key}`, 'x-forwarded-for': '203.0.113.9', via: '1.1 proxy' }
     expect([await ask('swap.example.com', headers), await ask(`127.0.0.1:${port}`, headers)]).toEqual([200, 200])
   })
 
-  test('is not there for another host, with or without its key', async () => {
+  test('refuses another host, with or without its key', async () => {
     const { key, ask } = await open()
     expect([await ask('evil.example'), await ask('evil.example', { authorization: `Bearer ${key}` })]).toEqual([
       421, 421,

@@ -1,4 +1,4 @@
-/** Documents that are made to be expensive, or to learn what is not told: refused on every road, and the next is served. */
+/** Expensive or probing documents: refused on every transport, and the next request is served. */
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { INPUT, KEYS, openStage, openWire, post, read, type Stage } from './stage.ts'
@@ -47,7 +47,7 @@ describe.each(Object.entries(REFUSED))('%s', (_name, query) => {
   test.each([
     ['application/graphql-response+json', 400],
     ['application/json', 200],
-  ])('is refused as %s with %i, in a few words, and nothing happens', async (accept, expected) => {
+  ])('is refused as %s with %i and a short message, and has no effect', async (accept, expected) => {
     const { status, json, text } = await post(stage.url, { query }, { accept })
     expect(status).toBe(expected)
     expect(json.errors[0].message).toEqual(expect.any(String))

@@ -1,4 +1,4 @@
-/** Hooks that the upstream has not sent: each gets what an unknown path gets, and costs neither a query nor a write. */
+/** Forged hooks: each gets the answer of an unknown path, and costs neither a query nor a write. */
 import { Pool } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { closeAfterTest } from '../support/close-after-test.ts'
@@ -40,7 +40,7 @@ describe('a hook is answered like an unknown path', () => {
   })
 })
 
-test('a hook with a right token is refused with 405 unless it is a POST', async () => {
+test('a hook with a valid token is refused with 405 unless it is a POST', async () => {
   for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'HEAD']) {
     const body = method === 'GET' || method === 'HEAD' ? {} : { body: '{}' }
     expect((await fetch(`${stage.url}/hooks/swapface/${token}`, { method, ...body })).status, method).toBe(405)
@@ -51,7 +51,7 @@ test('the body of a hook that exceeds its limit is not read to its end', async (
   expect((await send(token, { body: 'x'.repeat(300_000) })).status).toBe(413)
 })
 
-test('what a hook says is not believed: another job’s id, an end that did not come, an address of its own', async () => {
+test('a hook body is not trusted: neither another job’s id, nor a false end, nor an address', async () => {
   const [job] = stage.upstream.accepted
   for (const body of [
     {
@@ -72,7 +72,7 @@ test('what a hook says is not believed: another job’s id, an end that did not 
 test('a thousand forged hooks cause no database query', async () => {
   const { app, queries, events } = await openTestApp({ clock: stillClock })
   const before = queries()
-  // A busy system refuses some of a thousand connections that are opened at once.
+  // A busy system refuses some of a thousand concurrent connections.
   const attacker = new Pool(app.url, { connections: 50 })
   closeAfterTest(() => attacker.close())
   const statuses = await Promise.all(

@@ -1,4 +1,4 @@
-/** Requests that are no honest HTTP: the gateway answers or closes, serves the next, and gives nothing away. */
+/** Malformed HTTP: the gateway answers or closes, serves the next request, and reveals nothing. */
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KEYS, openStage, post, read, sendRaw, type Stage } from './stage.ts'
@@ -94,7 +94,7 @@ describe('a path', () => {
     '/metrics',
     '/%00',
     '/graphql%00',
-  ])('%s leads nowhere', async (path) => {
+  ])('%s is not found', async (path) => {
     const answer = await sendRaw(
       stage.port,
       `GET ${path} HTTP/1.1\r\nHost: a\r\nX-API-Key: ${KEYS.acme}\r\nConnection: close\r\n\r\n`,

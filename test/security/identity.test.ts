@@ -1,4 +1,4 @@
-/** Who somebody is, and what is whose: nothing but what was handed out opens a door, and a foreign job looks like none. */
+/** Authentication and ownership: only issued credentials work, and another tenant's job looks like a missing one. */
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { SignJWT, UnsecuredJWT } from 'jose'
@@ -144,7 +144,7 @@ describe('a caller', () => {
     await writeFile(stage.keysFile, KEY_LINES.join('\n'))
   })
 
-  test('is closed with 4403 when its JWT ends', async () => {
+  test('is closed with 4403 when its JWT expires', async () => {
     const token = await stage.token({ exp: seconds() + 2 })
     const { socket, messages, send, closed } = openWire(stage.url)
     await once(socket, 'open')
@@ -197,7 +197,7 @@ describe('a job of another tenant', () => {
   beforeAll(async () => {
     foreign = (await create({ 'x-api-key': KEYS.other })).job.id
   })
-  /** The same for an id that nobody has. */
+  /** The same operation for an id that does not exist. */
   const both = async (query: string) => {
     const [theirs, none] = await Promise.all(
       [foreign, 'job_00000000000000000000000000'].map(async (id) => post(stage.url, { query, variables: { id } })),
@@ -210,7 +210,7 @@ describe('a job of another tenant', () => {
     ['a query that waits', 'query ($id: ID!) { swapJob(id: $id, waitMs: 1) { id } }'],
     ['its node', 'query ($id: ID!) { node(id: $id) { id } }'],
     ['one of many nodes', 'query ($id: ID!) { nodes(ids: [$id]) { id } }'],
-  ])('%s cannot be told from none', async (_what, query) => {
+  ])('looks like a missing job to %s', async (_what, query) => {
     const [theirs, none] = await both(query)
     expect(theirs).toEqual(none)
     expect(JSON.stringify(theirs)).not.toContain(foreign)
@@ -292,7 +292,7 @@ describe('a watch token', () => {
     expect(json.errors[0].extensions.code).toBe('FORBIDDEN')
   })
 
-  test('shows the changes of its own job alone', async () => {
+  test('shows the changes of its own job only', async () => {
     const ids: unknown[] = []
     const query = 'subscription { swapJobsUpdated { kind job { id } } }'
     for await (const { data } of subscribeSse(stage.url, query, {}, undefined, bearer(mine.token))) {

@@ -1,4 +1,4 @@
-/** Secrets planted wherever one can come in: none of them leaves, in an answer, a header or a line of the log. */
+/** Secrets planted in every input: none appears in an answer, a header or a log line. */
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createSecretHider } from '../../src/telemetry/logger.ts'
@@ -13,7 +13,7 @@ afterAll(() => stage.close())
 
 const CANARY = 'canary-of-a-caller-51d0'
 
-test('the key of the upstream goes to the upstream alone, and nothing that was planted is written down', async () => {
+test('the upstream key is sent only to the upstream, and no planted secret is logged', async () => {
   const answers: string[] = []
   const collect = async (response: Response) => {
     const answer = await read(response)
@@ -28,7 +28,7 @@ test('the key of the upstream goes to the upstream alone, and nothing that was p
         body: JSON.stringify(body),
       }),
     )
-  // In every place where a caller can put something.
+  // The caller plants secrets in every field that it can set.
   await ask({ query: '{ __typename }' }, { 'x-api-key': CANARY })
   await ask({ query: '{ __typename }' }, { authorization: `Bearer ${CANARY}`, 'x-api-key': '' })
   await ask({ query: '{ __typename }' }, { cookie: CANARY, 'user-agent': CANARY, referer: `https://${CANARY}.example` })
@@ -51,7 +51,7 @@ test('the key of the upstream goes to the upstream alone, and nothing that was p
   send({ type: 'connection_init', payload: { authorization: `Bearer ${CANARY}` } })
   await closed
 
-  // The upstream breaks, and its answers are full of what is nobody's business.
+  // The upstream fails, and its answers contain secrets.
   const leak = JSON.stringify({
     status: 'FAILED',
     message: `${CANARY} ${UPSTREAM_KEY} at /srv/upstream.js:1`,
@@ -72,7 +72,7 @@ test('the key of the upstream goes to the upstream alone, and nothing that was p
   for (const secret of [UPSTREAM_KEY, SECRET, ...Object.values(KEYS), ...hookTokens]) {
     expect(written.includes(secret), secret).toBe(false)
   }
-  // What the caller planted comes back to the caller alone, and only where the graph says so.
+  // The caller gets its own values back, in the fields defined for them only.
   expect(stage.program.output()).not.toContain(CANARY)
   expect(answers.filter((text) => text.includes(CANARY))).toEqual([])
 })

@@ -1,6 +1,6 @@
 /**
- * The started program as a stranger meets it: keys, an identity provider, one allowed origin, and everything that is off
- * by default off. One for a file of attacks.
+ * The program as an attacker meets it: keys, an identity provider, one allowed origin, and everything that is off
+ * by default off. Each test file opens one.
  */
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -41,9 +41,9 @@ export interface Stage {
   readonly port: number
   readonly upstream: FakeUpstream
   readonly keysFile: string
-  /** A token of the identity provider: good, but for what `over` and `sign` change. */
+  /** Creates a token of the identity provider: valid except for what `over` and `sign` change. */
   token(over?: JWTPayload, sign?: Sign): Promise<string>
-  /** The public key of the identity provider, as anybody can get it. */
+  /** The public key of the identity provider, which anyone can download. */
   readonly publicKey: string
   close(): Promise<void>
 }
@@ -128,7 +128,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  // A test knows what it asked for.
+  // Untyped: each test knows the shape of its answer.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly json: any
 }
@@ -149,7 +149,7 @@ export async function read(response: Response): Promise<Answer> {
   return { status, headers, text, json: text.startsWith('{') ? (JSON.parse(text) as unknown) : null }
 }
 
-/** What comes back on a bare connection that is sent these bytes; everything until the other side is quiet or gone. */
+/** Sends bytes on a raw connection; returns everything received until the peer is silent or has closed. */
 export async function sendRaw(port: number, bytes: string | Buffer): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   let text = ''
@@ -159,7 +159,7 @@ export async function sendRaw(port: number, bytes: string | Buffer): Promise<str
   socket.on('error', () => null)
   socket.setTimeout(1_500, () => socket.destroy())
   socket.write(bytes)
-  // A connection that is reset is an answer, too.
+  // A reset counts as an answer.
   await new Promise((resolve) => {
     socket.once('close', resolve)
   })
@@ -173,7 +173,7 @@ export interface Wire {
   send(message: object): void
 }
 
-/** A WebSocket on which nothing has been said yet; `closed` is 0 where it could not be opened. */
+/** Opens a WebSocket without sending anything; `closed` resolves to 0 if it could not be opened. */
 export function openWire(url: string, headers: Record<string, string> = {}, protocol = 'graphql-transport-ws'): Wire {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol, { headers })
   const messages: Wire['messages'] = []
