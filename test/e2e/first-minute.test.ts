@@ -1,4 +1,4 @@
-/** What a newcomer does in the first minute, with the built program and nothing but what it prints. */
+/** A newcomer's first minute with the built program, using only its printed output. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -42,7 +42,7 @@ const CREATE =
   'mutation ($i: CreateSwapInput!) { createSwap(input: $i) { ... on CreateSwapSuccess { job { id status } } } }'
 const images = () => ({ targetImage: { url: portrait('ada') }, swapImage: { url: portrait('kofi') } })
 
-test('is ready within 15 s, and says where and how', () => {
+test('the program is ready within 15 s, and prints its address and a first request', () => {
   expect(program.readyAfterMs).toBeLessThan(15_000)
   expect(program.output()).toContain(`${program.url}/graphql`)
 })
@@ -64,7 +64,7 @@ test('the printed curl lines start a swap and watch it to SUCCESS, and its resul
   await expectOnlyTheFaceToDiffer(Buffer.from(await result.arrayBuffer()))
 })
 
-/** A portrait is 640 × 800 and its face an upright oval around (320, 390); hair and neck are not face. */
+/** A portrait is 640 × 800; its face is an upright oval around (320, 390), without hair and neck. */
 const inOval = (x: number, y: number, radiusX: number, radiusY: number) =>
   Math.hypot((x - 320) / radiusX, (y - 390) / radiusY) < 1
 
@@ -86,7 +86,7 @@ async function expectOnlyTheFaceToDiffer(result: Buffer): Promise<void> {
     }
   }
   const mean = ([sum, count]: [number, number]) => sum / count
-  // Of 255: another's face; and surroundings that saw one more JPEG encoding and nothing else.
+  // Of 255: the face changes, and the surroundings differ only by one more JPEG encoding.
   expect(mean(differences.face)).toBeGreaterThan(12)
   expect(mean(differences.rest)).toBeLessThan(1)
 }
@@ -104,7 +104,7 @@ test('a swap survives kill -9 between its creation and its result', async () => 
   expect((await fetch(answer.data.swapJob.result.url)).status).toBe(200)
 })
 
-test('the upstream samples of the reference run with nothing changed but host and key', async () => {
+test('the samples of the upstream’s reference run with only host and key changed', async () => {
   const response = await fetch(`${program.upstreamUrl}/insightFace/v1/swap`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'TT-API-KEY': 'local-dev-key' },
@@ -138,7 +138,7 @@ test.each([
   expect(stderr).not.toContain('short')
 })
 
-test('a port that is taken stops the start with a line that says so', async () => {
+test('a port in use stops the start with a line that says so', async () => {
   const failed = await run(process.execPath, ['dist/main.js'], {
     env: {
       PATH: process.env['PATH'],
@@ -150,7 +150,7 @@ test('a port that is taken stops the start with a line that says so', async () =
   expect((failed as { stderr: string }).stderr).toContain(`${ports.port}`)
 })
 
-test('SIGTERM ends it cleanly', async () => {
+test('SIGTERM ends the program cleanly', async () => {
   expect(await program.stop()).toBe(0)
   program = await startProgram({ dataDir, ...ports })
 })

@@ -1,4 +1,4 @@
-/** Images and the built program: the three commands of docs/GUIDE.md, and what remains after a crash. */
+/** Images in the built program: the three commands of docs/GUIDE.md, and the state after a crash. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -27,10 +27,10 @@ afterEach(async () => {
 
 const start = async (env: Record<string, string> = {}) => startProgram({ dataDir, ...ports, env })
 
-/** Resolves once the program has died where it was told to. */
+/** Resolves once the program has died at the armed fault point. */
 const died = async (program: Program) => until(async () => !(await fetch(`${program.url}/healthz`).catch(() => null)))
 
-/** Resolves when the job has a copy of its result: one that takes longer than seconds comes after the end of the job. */
+/** Resolves when the job has a copy of its result; a slow copy appears after the end of the job. */
 async function untilCopied({ url }: Program, id: string) {
   const query =
     'query ($id: ID!) { swapJob(id: $id, waitMs: 25000) { status result { url copy { byteLength width } } } }'
@@ -59,7 +59,7 @@ test('the three commands of docs/GUIDE.md upload a file and return a result with
   await program.stop()
 })
 
-test('a crash between the bytes and their row leaves a place that is still free, and no half image', async () => {
+test('a crash between the bytes and their row leaves an open reservation, and no partial image', async () => {
   const first = await start({ FAULT_AT: 'image-put' })
   const bytes = readFileSync('packages/swapface/portraits/ada.jpg')
   const { data } = await postGraphql(

@@ -8,17 +8,17 @@ import { until } from '../support/until.ts'
 export interface Program {
   readonly url: string
   readonly upstreamUrl: string
-  /** Everything it has printed so far. */
+  /** Returns everything that it has printed so far. */
   output(): string
   /** Milliseconds from the start to "ready". */
   readonly readyAfterMs: number
-  /** Sends it a signal, and does not wait. */
+  /** Sends a signal without waiting. */
   signal(name: NodeJS.Signals): void
-  /** Ends it as a crash would. */
+  /** Kills the process, as a crash would. */
   kill(): Promise<void>
-  /** Its exit code, once it has ended; null if a signal ended it. */
+  /** Resolves to the exit code when the process ends; null if a signal ended it. */
   ended(): Promise<number | null>
-  /** Asks it to stop; its exit code. */
+  /** Stops the process gracefully; resolves to its exit code. */
   stop(): Promise<number | null>
 }
 
@@ -84,7 +84,7 @@ export async function startProgram({ dataDir, port, upstreamPort, env = {} }: Pr
 export interface FailedStart {
   readonly code: number | null
   readonly output: string
-  /** What it printed, by line. */
+  /** The printed lines. */
   readonly lines: readonly string[]
 }
 
@@ -95,7 +95,7 @@ export interface RunOptions {
   readonly stopOnce?: () => boolean
 }
 
-/** Runs the program with nothing set but `env`, and waits until it ends. */
+/** Runs the program with only `env` set, and waits until it ends. */
 export async function runProgram(
   env: Record<string, string | undefined>,
   { args = [], cwd = '.', stopOnce }: RunOptions = {},
@@ -122,12 +122,12 @@ export async function runProgram(
   return { code: child.exitCode, output, lines: output.trim().split('\n') }
 }
 
-/** Ends whatever a failed test has left running. */
+/** Kills the processes that a failed test has left running. */
 export function killLeftPrograms(): void {
   for (const child of programs) child.kill('SIGKILL')
 }
 
-/** Two ports that were free a moment ago. */
+/** Finds two free ports. */
 export async function findFreePorts(): Promise<{ port: number; upstreamPort: number }> {
   const servers = [createServer(), createServer()]
   const ports = await Promise.all(

@@ -16,7 +16,7 @@ const GUIDE = 'docs/GUIDE.md'
 
 let program: Program
 let dataDir = ''
-/** What the first command created, once its test has run. */
+/** The job of the first command, after its test has run. */
 let jobId: Promise<string>
 
 beforeAll(async () => {
@@ -33,7 +33,7 @@ interface Created {
   readonly data: { readonly createSwap: { readonly job: { readonly id: string } } }
 }
 
-/** The first fenced block of each given language after `words` in a document. */
+/** Returns the first fenced block of each given language after `words` in a document. */
 async function blocksAfter(document: string, words: string, ...languages: readonly string[]): Promise<string[]> {
   const [, after] = (await readFile(document, 'utf8')).split(words)
   if (after === undefined) throw new Error(`${document} does not contain "${words}"`)
@@ -44,12 +44,12 @@ async function blocksAfter(document: string, words: string, ...languages: readon
   })
 }
 
-/** The same for the program of this test: its ports, and the job that was created. */
+/** Replaces ports and job id by those of this test. */
 const here = (text: string, id = 'none') => atGateway(program, text).replaceAll(/job_\w{26}/g, id)
 
 const shell = async (command: string) => (await run('sh', ['-c', command])).stdout.trim()
 
-/** Without what differs from run to run: ids, and where a result is and until when, before or after it was copied. */
+/** Removes values that differ between runs: ids, and the addresses and expiry of results, copied or not. */
 const stable = (answer: string) =>
   answer
     .replaceAll(/job_\w{26}/g, 'JOB')
@@ -75,7 +75,7 @@ test('the first mutation is answered as printed', async () => {
   expect(stable(await createSwap())).toBe(stable(printed))
 })
 
-test('the subscription over SSE is answered as printed, from the state in which the job is found', async () => {
+test('the subscription over SSE is answered as printed, from the current state of the job', async () => {
   const [command = '', printed = ''] = await blocksAfter(README, 'Over SSE, with the id from above', 'sh', 'text')
   const answer = stable(await shell(here(command, await jobId)))
   const events = (text: string) =>
@@ -88,12 +88,12 @@ test('the subscription over SSE is answered as printed, from the state in which 
   expect(seen).toEqual(events(stable(printed)).slice(-seen.length))
 })
 
-test('the query that waits for the end is answered as printed', async () => {
+test('the query with waitMs is answered as printed', async () => {
   const [query = '', printed = ''] = await blocksAfter(GUIDE, '## Wait for a job', 'graphql', 'json')
   expect(stable(await postGraphql(query, { id: await jobId }))).toBe(stable(printed))
 })
 
-test('an input that cannot be used is answered as printed', async () => {
+test('an invalid input is answered as printed', async () => {
   const [mutation = '', printed = ''] = await blocksAfter(GUIDE, '## Handle errors', 'graphql', 'json')
   expect(await postGraphql(mutation)).toBe(printed)
 })
@@ -112,7 +112,7 @@ test('the curl commands of docs/CLIENTS.md start a swap and wait for its end', a
   expect(waited).toMatchObject({ data: { swapJob: { status: 'SUCCESS', failure: null } } })
 })
 
-test('the command that lets others in starts a gateway that requires the key it made', async () => {
+test('the command for a reachable gateway starts one that requires the generated key', async () => {
   const [command = ''] = await blocksAfter(README, '## Let others in', 'sh')
   const { port, upstreamPort } = await findFreePorts()
   const script = command.replace('\nHOST', '\necho "key: $KEY"\nHOST').replace('npm start', 'exec node dist/main.js')

@@ -1,4 +1,4 @@
-/** What an operator is told about the PostgreSQL that the program is started with. */
+/** Messages to the operator about the PostgreSQL at startup. */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
@@ -34,7 +34,7 @@ test('a PostgreSQL older than 13 stops the start with one line, and no table is 
   const [version] = (await withRawDatabase(url, async ({ query }) => query('show server_version_num'))) as [
     { server_version_num: string },
   ]
-  // The server, with the version of an older one in its answers.
+  // The proxy replaces the server's version by an older one.
   const old = await openRewriter(Number(new URL(url).port), version.server_version_num, '120022')
   const through = new URL(url)
   through.port = String(old.port)
@@ -50,7 +50,7 @@ test('a PostgreSQL older than 13 stops the start with one line, and no table is 
   expect(await withRawDatabase(url, async ({ query }) => query(tables))).toEqual([])
 })
 
-/** A TCP proxy that replaces a text of the server's answers by another one of the same length. */
+/** Opens a TCP proxy that replaces a text in the server's answers by another of the same length. */
 async function openRewriter(toPort: number, text: string, by: string): Promise<{ readonly port: number }> {
   const server = createServer((client) => {
     const upstream = connect(toPort, '127.0.0.1')

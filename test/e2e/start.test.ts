@@ -1,4 +1,4 @@
-/** What an operator sees when a start fails: one line that names the setting, and nothing else. */
+/** A failed start prints one line that names the setting, and nothing else. */
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ afterEach(async () => rm(dataDir, { recursive: true, force: true }))
 afterAll(killLeftPrograms)
 
 const KEYS = { API_KEYS: `acme:${'ab'.repeat(32)}`, GATEWAY_SECRET: 'a secret of sixteen' }
-/** Without the embedded upstream, whose engine would warm up meanwhile. */
+/** Uses no embedded upstream, because its engine would warm up during the test. */
 const NO_ENGINE = { TTAPI_KEY: 'k', TTAPI_URL: 'http://127.0.0.1:1' }
 const POSTGRES = { GATEWAY_SECRET: 'a secret of sixteen' }
 
@@ -37,7 +37,7 @@ async function failToStart(env: Record<string, string>): Promise<string> {
   return lines[0]?.slice('swapface-gateway cannot start: '.length) ?? ''
 }
 
-/** A port on which something else listens; free again after `work`. */
+/** Runs `work` while another listener uses the port. */
 async function withTakenPort(work: (port: string) => Promise<void>): Promise<void> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -96,7 +96,7 @@ test('a port in use stops the start with a line that names LOCAL_UPSTREAM_PORT',
   })
 })
 
-test('the data of another program is refused and left as it is', async () => {
+test('the data of another program is refused and not changed', async () => {
   const folder = join(dataDir, 'data')
   mkdirSync(folder)
   const database = new Database(join(folder, 'gateway.db'))
@@ -111,14 +111,14 @@ test('the data of another program is refused and left as it is', async () => {
   expect(await failToStart({})).toBe('DATA_DIR leads to a database of another program. Choose another place.')
 })
 
-test('a folder in place of the database stops the start', async () => {
+test('a folder at the path of the database stops the start', async () => {
   mkdirSync(join(dataDir, 'folder'))
   expect(await failToStart({ DATABASE_URL: `file:${join(dataDir, 'folder')}` })).toBe(
     'DATABASE_URL cannot be used: the file cannot be opened: it is a folder, or this user may not write there.',
   )
 })
 
-test('a secret file that is empty stops the start', async () => {
+test('an empty secret file stops the start', async () => {
   writeFileSync(join(dataDir, 'gateway-secret'), '')
   expect(await failToStart({ DATA_DIR: dataDir })).toMatch(/^DATA_DIR cannot be used: its file gateway-secret/)
 })
@@ -140,7 +140,7 @@ describe('while a gateway runs', () => {
     expect(await next.stop()).toBe(0)
   })
 
-  test('a second one on its database is refused, though its DATA_DIR is another', { timeout: 60_000 }, async () => {
+  test('a second gateway on its database is refused, even with another DATA_DIR', { timeout: 60_000 }, async () => {
     const first = await startProgram({ dataDir, ...(await findFreePorts()), env: NO_ENGINE })
     const DATABASE_URL = `file:${join(dataDir, 'gateway.db')}`
     expect(await failToStart({ DATABASE_URL })).toMatch(/^DATABASE_URL names a database that another gateway process/)
@@ -170,7 +170,7 @@ describe('.env', () => {
   })
 })
 
-test('a mistyped setting is named at the start, with the one it resembles', { timeout: 60_000 }, async () => {
+test('a mistyped setting is reported at startup, with the setting that it resembles', { timeout: 60_000 }, async () => {
   const program = await startProgram({ dataDir, ...(await findFreePorts()), env: { ...NO_ENGINE, TTAPI_KEYS: 'x' } })
   await until(() => program.output().includes('TTAPI_KEYS'))
   expect(program.output()).toContain('TTAPI_KEYS is not a setting and is ignored. Did you mean TTAPI_KEY?')
@@ -178,7 +178,7 @@ test('a mistyped setting is named at the start, with the one it resembles', { ti
 })
 
 test(
-  'the banner of a gateway that can spend has a key that works, and a swap that costs nothing as printed',
+  'the banner of a gateway that can spend has a working key, and a printed swap that costs nothing',
   { timeout: 60_000 },
   async () => {
     const ports = await findFreePorts()
@@ -204,7 +204,7 @@ test(
 )
 
 test(
-  'Ctrl-C, which npm passes on again, lets a submit under way end and answers its caller',
+  'Ctrl-C, which npm sends twice, lets a submit in progress finish and answers its caller',
   { timeout: 60_000 },
   async () => {
     const upstream = await openFakeUpstream()
@@ -223,7 +223,7 @@ test(
       )
       await until(() => upstream.accepted.length === 1)
       for (let n = 0; n < 3; n += 1) program.signal('SIGINT')
-      // It no longer takes requests: the signals have arrived.
+      // The signals have arrived once the gateway refuses connections.
       await until(async () => (await fetch(`${program.url}/healthz`).catch(() => null))?.ok !== true)
       release()
       expect((await answer).data).toEqual({ createSwap: { job: { status: 'ON_QUEUE' } } })
@@ -234,7 +234,7 @@ test(
   },
 )
 
-describe('arguments', () => {
+describe('the command line:', () => {
   test('--version prints the version of the package', async () => {
     const { code, output } = await runProgram({}, { args: ['--version'], cwd: dataDir })
     expect([code, output]).toEqual([0, `${process.env['npm_package_version'] ?? '0.1.0'}\n`])
