@@ -1,4 +1,4 @@
-/** What a real browser shows: the front page, GraphiQL, and images on pages of other origins. */
+/** Tests in a real browser: the front page, GraphiQL, and images on pages of other origins. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
   let host: ScriptedHost
   let other: ScriptedHost
   let dataDir = ''
-  /** The address of a page by a name that is not a loopback one; pages of loopback origins may call a gateway without keys. */
+  /** Returns a page's address under a non-loopback name: loopback origins may call a gateway without keys. */
   const nameOf = (name: string, { url }: ScriptedHost) => url.replace('127.0.0.1', name)
   const html = '<!doctype html><title>a page of another origin</title><canvas></canvas>'
 
@@ -42,7 +42,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
 
   const open = (url: string) => openPage(browser, url)
 
-  test('the front page swaps two portraits at the press of its button, without an error', async () => {
+  test('the button of the front page swaps two portraits without an error', async () => {
     const { page, errors } = await open(`${program.url}/`)
     await page.click('#swap')
     await page.waitForFunction(() => {
@@ -57,7 +57,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
   test('GraphiQL reads the schema and shows it in its documentation pane', async () => {
     const { page, errors } = await open(`${program.url}/graphql`)
     await page.click('button[aria-label="Show Documentation Explorer"]')
-    // The root types are listed once the introspection query is answered.
+    // GraphiQL lists the root types after the introspection query.
     await page.click('.graphiql-doc-explorer-type-name:text-is("Query")')
     await page.waitForSelector('.graphiql-doc-explorer-title:text-is("Query")')
     const fields = await page.locator('.graphiql-doc-explorer-field-name').allTextContents()
@@ -66,7 +66,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
     await page.close()
   })
 
-  /** Draws the image on a canvas of the page and reads a pixel of it; null where the browser does not let it. */
+  /** Draws the image on a canvas of the page and reads a pixel; null if the browser forbids it. */
   async function drawAndRead(page: Page, url: string): Promise<number[] | null> {
     return page.evaluate(async (source) => {
       const image = new Image()
@@ -83,7 +83,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
     }, url)
   }
 
-  test('a page of an origin that is allowed reads a result’s pixels; one that is not sees nothing of them', async () => {
+  test('a page of an allowed origin can read the pixels of a result, and a page of another origin cannot', async () => {
     const image = (name: string) => ({ url: `${program.upstreamUrl}/portraits/${name}.jpg` })
     const response = await fetch(`${program.url}/graphql`, {
       method: 'POST',
@@ -106,7 +106,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
     await Promise.all([allowed.page.close(), foreign.page.close()])
   })
 
-  test('a page uploads the file that is chosen, and swaps a face into it', async () => {
+  test('a page uploads the chosen file, and swaps a face into it', async () => {
     const recipe = readRecipe('Upload from a browser', 'html')
     const recipePage = atGateway(program, recipe)
     const own = await openScriptedHost((_request, response) =>
@@ -121,7 +121,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
     await page.close()
   })
 
-  test('a page of another origin can neither ask nor watch', async () => {
+  test('a page of another origin can neither query nor subscribe', async () => {
     const { page } = await open(nameOf('foreign.example', other))
     const seen = await page.evaluate(async (gateway) => {
       const asked = await fetch(`${gateway}/graphql`, {

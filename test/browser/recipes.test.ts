@@ -1,4 +1,4 @@
-/** The pages of docs/CLIENTS.md in a real browser, on an origin of their own; only the gateway's address is another one. */
+/** Runs the pages of docs/CLIENTS.md in a real browser, on their own origin; only the gateway's address is replaced. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
@@ -12,7 +12,7 @@ import { openScriptedHost } from '../support/scripted-host.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
-/** What the Relay plugin of a bundler does: a literal becomes the artefact that the compiler wrote for it. */
+/** Replaces each literal by the artefact of the Relay compiler, as a bundler's Relay plugin does. */
 const relayPlugin: Plugin = {
   name: 'relay',
   setup: ({ onLoad }) => {
@@ -43,7 +43,7 @@ async function openGateway(): Promise<TestApp> {
   return openTestApp({ settings: { INTROSPECTION: 'on', ALLOWED_PRIVATE_HOSTS: '127.0.0.1:4010' } })
 }
 
-/** Serves a page on a port of its own: another origin than the gateway's. */
+/** Serves a page on its own port, so that its origin differs from the gateway's. */
 async function serve(html: string, script: string): Promise<string> {
   const host = await openScriptedHost(({ path }, response) => {
     const isScript = path === '/app.js'
@@ -70,7 +70,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
   }
 
   test.each(['React with urql', 'React with Apollo Client', 'React with Relay'])(
-    '%s: a press of the button starts a swap, and the page shows its state and its picture',
+    'the button of the page with %s starts a swap, and the page shows its state and its result',
     { timeout: 90_000 },
     async (heading) => {
       const gateway = await openGateway()
@@ -91,7 +91,7 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
       const job = await until(() => gateway.upstream.accepted[0])
       job.state = { status: 'SUCCESS' }
       await gateway.upstream.sendHook(job)
-      // Its address is the upstream's, where nothing is.
+      // The image has the upstream's address, where nothing is served.
       await page.waitForSelector('img', { state: 'attached' })
       expect(await page.getAttribute('img', 'alt')).toBe('SUCCESS')
     },

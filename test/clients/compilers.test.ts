@@ -1,4 +1,4 @@
-/** The compilers that front ends run against a gateway, as they come from npm: each reads the schema from it. */
+/** The compilers from npm that front ends use: each reads the schema from the gateway. */
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,7 +10,7 @@ const ON = { settings: { INTROSPECTION: 'on' } }
 
 const CODEGEN = resolve('node_modules/@graphql-codegen/cli/esm/bin.js')
 
-/** A cold start of a compiler on a busy machine. */
+/** Long enough for a cold start of a compiler on a busy machine. */
 const RUNS_LONG = { timeout: 90_000 }
 
 const WATCH = `subscription AppWatchSubscription($id: ID!) { swapJobUpdated(id: $id) { id status done result { url } } }`

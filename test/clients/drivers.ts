@@ -1,4 +1,4 @@
-/** Real clients, as they come from npm: each watches one job and tells of what it sees. */
+/** Real clients from npm: each watches one job and reports its events. */
 import { ApolloClient, gql, InMemoryCache } from '@apollo/client/core/index.js'
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions/index.js'
 import { cacheExchange, Client as UrqlClient, fetchExchange, subscriptionExchange } from '@urql/core'
@@ -12,7 +12,7 @@ export const WATCH = `subscription Watch($id: ID!) {
   swapJobUpdated(id: $id) { id status version done }
 }`
 
-/** What is seen of a job. */
+/** An observed state of a job. */
 export interface Seen {
   readonly id: string
   readonly status: string
@@ -20,30 +20,30 @@ export interface Seen {
   readonly done: boolean
 }
 
-/** Whoever is told what a client sees, and that the stream is over. */
+/** Receives the events of a client, and the end of the stream. */
 export interface Watcher {
   readonly next: (job: Seen) => void
   readonly error: (error: unknown) => void
   readonly complete: () => void
 }
 
-/** Where a library puts what graphql-ws hands it; their types spell the same result differently. */
+/** The sink of a client library for graphql-ws; the libraries type the same result differently. */
 type Sink = WsSink<{ readonly data?: Record<string, unknown> | null }>
 
 export type Watch = (url: string, id: string, watcher: Watcher) => void
 
-/** Comes back at once and for as long as a restart may take; their own pauses grow to minutes. */
+/** Reconnects without backoff for as long as a restart may take; the clients' own delays grow to minutes. */
 const RETRY_ATTEMPTS = 100
 const pauseBeforeRetry = async () => new Promise<void>((resolve) => void setTimeout(resolve, 50))
 
 function openWsClient(url: string) {
-  // The one thing that Node before 22 lacks and a browser has.
+  // Node before 22 has no global WebSocket.
   const client = createWsClient({
     url: `${url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
     retryAttempts: RETRY_ATTEMPTS,
     retryWait: pauseBeforeRetry,
-    // Left to itself it gives up at the first attempt that finds the port closed.
+    // By default the client gives up at the first refused connection.
     shouldRetry: () => true,
   })
   closeAfterTest(() => client.dispose())
@@ -55,11 +55,11 @@ interface Result {
   readonly errors?: unknown
 }
 
-/** Hands a result over, however the client spells it. */
+/** Passes a result to the observer, whatever its type in the client. */
 function pass({ next, error }: Watcher) {
   return ({ data, errors }: Result) => {
     if (errors) error(errors)
-    // The document asks for just this.
+    // The document selects exactly these fields.
     else next((data as { readonly swapJobUpdated: Seen }).swapJobUpdated)
   }
 }
@@ -98,7 +98,7 @@ export const CLIENTS: Readonly<Record<string, Watch>> = {
     })
     const { unsubscribe } = urql.subscription(WATCH, { id }).subscribe((result) => {
       if (result.error) watcher.error(result.error)
-      // The end comes with the last result once more.
+      // The end repeats the last result.
       else if (!result.hasNext) watcher.complete()
       else pass(watcher)(result)
     })

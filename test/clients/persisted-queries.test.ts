@@ -1,4 +1,4 @@
-/** Apollo Client with its link for automatic persisted queries, as its documentation sets it up. */
+/** Apollo Client with its link for automatic persisted queries, configured as in its documentation. */
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client/core/index.js'
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries/index.js'
 import { expect, test } from 'vitest'
@@ -46,7 +46,7 @@ test.each([{}, { useGETForHashedQueries: true }])(
   },
 )
 
-test('Apollo Client with persisted queries and a manifest that lacks the document does not send its text', async () => {
+test('Apollo Client with a manifest that lacks the document does not send its text', async () => {
   const gateway = await openTestApp({ settings: { TRUSTED_DOCUMENTS: 'schema/trusted-documents.json' } })
   const { ask, requests } = openClient(gateway)
   await expect(ask()).rejects.toMatchObject({ errors: [{ extensions: { code: 'DOCUMENT_NOT_TRUSTED' } }] })

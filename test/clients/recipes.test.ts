@@ -1,4 +1,4 @@
-/** The programs of docs/CLIENTS.md, run as they stand there; only the address of the gateway is another one. */
+/** Runs the programs of docs/CLIENTS.md unchanged, except for the address of the gateway. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -20,7 +20,7 @@ const CREATE =
   'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }'
 const IMAGES = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 const SECRET = 'a secret of the gateway'
-/** A gateway whose swaps are done in no time. */
+/** Opens a gateway whose swaps finish quickly. */
 async function openGateway(settings: Record<string, string> = {}): Promise<TestApp> {
   const gateway = await openTestApp({
     settings: { ALLOWED_PRIVATE_HOSTS: '127.0.0.1:4010', GATEWAY_SECRET: SECRET, ...settings },
@@ -32,10 +32,10 @@ async function openGateway(settings: Record<string, string> = {}): Promise<TestA
   return gateway
 }
 
-/** Node before 22 has it behind a flag. */
+/** Node before 22 needs a flag for WebSocket. */
 const NODE_ARGS = typeof WebSocket === 'undefined' ? ['--experimental-websocket', '--no-warnings'] : []
 
-/** Runs a program; `output` is all that it has written so far. */
+/** Runs a program; `output` returns everything that it has written so far. */
 function run(
   language: 'js' | 'python',
   text: string,
@@ -63,7 +63,7 @@ function run(
 
 const at = (gateway: TestApp, text: string) => atGateway(gateway.app, text)
 
-/** Posts a signed event in two pieces, cut inside the emoji; the status of the answer. */
+/** Posts a signed event in two chunks, split inside the emoji; returns the status. */
 async function postInTwo(url: string, secret: string, event: object): Promise<number | undefined> {
   const body = Buffer.from(JSON.stringify(event))
   const sentAt = new Date()
@@ -84,7 +84,7 @@ async function postInTwo(url: string, secret: string, event: object): Promise<nu
   return response.statusCode
 }
 
-test('Plain `fetch`: starts a swap and sees its end', async () => {
+test('the recipe with plain `fetch` starts a swap and watches it to its end', async () => {
   const gateway = await openGateway()
   gateway.upstream.scriptJobs(() => ({}))
   const { output, ended } = run('js', at(gateway, readRecipe('Plain `fetch`', 'js')))
@@ -105,7 +105,7 @@ test('a watch token follows its job on a gateway that requires keys', async () =
   expect(output()).toMatch(/^(ON_QUEUE\n)?SUCCESS\n$/)
 })
 
-test('the loop over all jobs continues after its last cursor when it is started again', async () => {
+test('the loop over all jobs continues after its last cursor when it is restarted', async () => {
   const gateway = await openGateway()
   const cwd = await openProject({})
   const program = at(gateway, readRecipe('All jobs, with a cursor', 'js'))

@@ -18,7 +18,7 @@ async function createJob(gateway: TestApp) {
   return { id: String(data.createSwap.job.id), finish }
 }
 
-/** Gathers what a client sees. */
+/** Collects the events of a client. */
 function gather() {
   const jobs: Seen[] = []
   const errors: unknown[] = []
@@ -49,7 +49,7 @@ describe.each(Object.entries(CLIENTS))('%s', (_name, watch) => {
     ])
   })
 
-  test('watches it to its end when the gateway is started again in the middle', async () => {
+  test('watches a job to its end across a restart of the gateway', async () => {
     const upstream = await openFakeUpstream()
     closeAfterTest(() => upstream.close())
     const dataDir = await makeDataDir()

@@ -6,7 +6,7 @@ import { openTestApp } from '../support/test-app.ts'
 
 const SUBGRAPH = readFileSync('schema/subgraph.graphql', 'utf8')
 
-/** Another team's subgraph, which extends the job, and has a `Node` and a `node` of its own. */
+/** Another team's subgraph: it extends the job, and has its own `Node` and `node`. */
 const NOTES = /* GraphQL */ `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", import: ["@key", "@shareable"])
 
@@ -40,7 +40,7 @@ test('the schema composes with a subgraph that extends SwapJob without an error'
   expect(composed.supergraphSdl).toMatch(/type SwapJob[^{]*@join__type\(graph: NOTES, key: "id"\)/)
 })
 
-test('the subgraph leaves `node` and `nodes` to others, and what is served says the same', async () => {
+test('the subgraph and the served schema omit `node` and `nodes`, which other subgraphs may define', async () => {
   const { graphql } = await openTestApp()
   const { data } = await graphql('{ _service { sdl } }')
   expect(data._service.sdl).toBe(SUBGRAPH)

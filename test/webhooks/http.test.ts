@@ -6,7 +6,7 @@ import { closeAfterTest } from '../support/close-after-test.ts'
 
 const AT = Date.UTC(2026, 0, 31, 12)
 
-test('a webhook receiver’s Retry-After counts as seconds or as an HTTP date, and is ignored as any other text', async () => {
+test('Retry-After of a webhook receiver is read as seconds or an HTTP date, and otherwise ignored', async () => {
   const host = await openScriptedHost(({ path }, response) => {
     response.writeHead(503, { 'retry-after': decodeURIComponent(path.slice(1)) }).end()
   })
@@ -36,7 +36,7 @@ test('a webhook receiver’s Retry-After counts as seconds or as an HTTP date, a
   }
 })
 
-test('a webhook carries the time of the wall clock, also after that was set', async () => {
+test('a webhook has the time of the wall clock, also after the clock was set', async () => {
   const host = await openScriptedHost((_request, response) => {
     response.writeHead(204).end()
   })
