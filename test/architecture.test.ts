@@ -1,14 +1,14 @@
-/** Who may import whom, as a table: the layers of docs/ARCHITECTURE.md, and the packages beside them. */
+/** The table of allowed imports: the layers of docs/ARCHITECTURE.md, and their packages. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 interface Layer {
-  /** Paths below `src/`; the longest match decides. */
+  /** Paths below `src/`; the longest match applies. */
   readonly files: readonly string[]
-  /** What it may import of `src/`, besides its own folder. */
+  /** The paths below `src/` that it may import, besides its own folder. */
   readonly mayImport: readonly string[]
-  /** The packages it may import; Node's own are free to all. */
+  /** The packages that it may import; Node's own are always allowed. */
   readonly packages: readonly string[]
 }
 
@@ -53,7 +53,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   'composition root': {
     files: ['main.ts', 'app/', 'cli/'],
     mayImport: EVERYTHING,
-    // Types of what the embedded upstream reports.
+    // Types of the embedded upstream's reports.
     packages: ['swapface-gateway-engine'],
   },
   config: {
@@ -127,9 +127,9 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   contracts: { files: CONTRACTS, mayImport: FOUNDATION, packages: [] },
   domain: { files: ['domain/'], mayImport: ['lib/'], packages: [] },
   foundation: { files: ['lib/'], mayImport: [], packages: [] },
-  // The guard hands undici its connector.
+  // The address guard provides undici's connector.
   'address guard': { files: ['lib/net/address-guard.ts'], mayImport: ['lib/'], packages: ['undici'] },
-  // One decoder, and one HTTP client for images, for the gateway and the embedded upstream.
+  // The gateway and the embedded upstream share one decoder and one HTTP client for images.
   'image decoder': { files: ['lib/image/image-decoder.ts'], mayImport: ['lib/'], packages: ['sharp'] },
   download: { files: ['lib/net/download.ts'], mayImport: ['lib/'], packages: ['undici'] },
 }
@@ -192,7 +192,7 @@ test('no file imports itself through others, types included', () => {
     ]),
   )
   const left = new Set(sources)
-  // Files that import no file that is left cannot be part of a cycle.
+  // A file that imports none of the remaining files cannot be part of a cycle.
   for (let size = -1; size !== left.size;) {
     size = left.size
     for (const file of left) if (!imports.get(file)?.some((target) => left.has(target))) left.delete(file)
@@ -200,7 +200,7 @@ test('no file imports itself through others, types included', () => {
   expect([...left]).toEqual([])
 })
 
-/** The embedded upstream is a program of its own, which knows nothing of the gateway. */
+/** The embedded upstream is a separate program without knowledge of the gateway. */
 const UPSTREAM_PACKAGES = new Set([
   '@tensorflow/tfjs-backend-wasm',
   '@tensorflow/tfjs-converter',
@@ -238,7 +238,7 @@ test('the gateway loads the embedded upstream in one place, lazily', () => {
   expect({ loads, importsValues }).toEqual({ loads: ['app/open-embedded.ts'], importsValues: [] })
 })
 
-test('the sources and their imports are found', () => {
+test('the checks of the architecture find the sources and their imports', () => {
   expect(sources.length).toBeGreaterThan(40)
   expect(importsOf('src/app/app.ts')).toEqual(
     expect.arrayContaining(['../config/config.ts', 'swapface-gateway-engine']),

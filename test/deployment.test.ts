@@ -31,7 +31,7 @@ function volumeAt({ volumes = [] }: Service, path: string): string | undefined {
   return volumes.find((volume) => volume.endsWith(`:${path}`))?.split(':')[0]
 }
 
-/** `${NAME}`, `${NAME:-default}` and `${NAME:?message}`, as Compose replaces them. */
+/** Replaces `${NAME}`, `${NAME:-default}` and `${NAME:?message}` as Compose does. */
 function interpolate(text: string, env: Readonly<Record<string, string>>): string {
   return text.replaceAll(/\$\{(\w+)(?::([-?])([^}]*))?\}/g, (_all, name: string, kind?: string, rest = '') => {
     const value = env[name]
@@ -43,7 +43,7 @@ function interpolate(text: string, env: Readonly<Record<string, string>>): strin
 const compose = parse(readFileSync('compose.yaml', 'utf8'), { merge: true }) as Compose
 const gateways = Object.values(compose.services).filter(({ build }) => build !== undefined)
 
-test('the gateways of compose.yaml are given known settings, and differ in the volume of DATA_DIR', () => {
+test('the gateways of compose.yaml have known settings, and differ only in the volume of DATA_DIR', () => {
   expect(gateways).toHaveLength(2)
   for (const { environment } of gateways) {
     expect(Object.keys(settings)).toEqual(expect.arrayContaining(Object.keys(environment ?? {})))
@@ -51,7 +51,7 @@ test('the gateways of compose.yaml are given known settings, and differ in the v
   expect(new Set(gateways.map((gateway) => volumeAt(gateway, '/data'))).size).toBe(2)
 })
 
-/** A number that a file of the program declares as a constant. */
+/** Reads a numeric constant from a source file. */
 function constantOf(file: string, name: string): number {
   const [, text] = new RegExp(`^(?:export )?const ${name} = ([\\d_]+)$`, 'm').exec(readFileSync(file, 'utf8')) ?? []
   if (text === undefined) throw new Error(`${file} declares no number ${name}`)
@@ -61,10 +61,10 @@ function constantOf(file: string, name: string): number {
 const { drainReadyMs } = toConfig(
   parseSettings({ HOST: '0.0.0.0', API_KEYS: 'a:b', GATEWAY_SECRET: 'a secret of sixteen' }),
 )
-/** How long a stop may take beyond loopback. */
+/** The longest duration of a stop for a gateway that is not on loopback. */
 const stopMs = drainReadyMs + constantOf('src/main.ts', 'STOP_WITHIN_MS')
 
-test('compose.yaml gives a stopping gateway the time that it may take', () => {
+test('compose.yaml gives a stopping gateway enough time', () => {
   for (const gateway of gateways) {
     const graceS = Number(/^(\d+)s$/.exec(gateway.stop_grace_period ?? '')?.[1])
     expect(graceS * 1_000).toBeGreaterThanOrEqual(stopMs)
@@ -80,7 +80,7 @@ test('the gateways of compose.yaml share one volume of images, which BLOB_URL na
   expect(Object.keys(compose.volumes)).toContain('images')
 })
 
-test('the settings that compose.yaml gives pass the check of the start, with two values that an operator would set', () => {
+test('the settings of compose.yaml are valid with two values that an operator sets', () => {
   const given = {
     POSTGRES_PASSWORD: '0a1b2c',
     GATEWAY_SECRET: 'a secret of sixteen',
@@ -99,7 +99,7 @@ test('every setting in .env reaches the gateways of compose.yaml', () => {
   for (const { env_file } of gateways) expect(env_file).toEqual([{ path: '.env', required: false }])
 })
 
-test('the front knows every gateway, and nothing is published beyond this machine', () => {
+test('the reverse proxy lists every gateway, and no port is published beyond this machine', () => {
   for (const [name, { build }] of Object.entries(compose.services)) {
     expect(compose.configs.front.content.includes(`${name}:4000`)).toBe(build !== undefined)
   }
@@ -107,7 +107,7 @@ test('the front knows every gateway, and nothing is published beyond this machin
   expect(published).toEqual(['127.0.0.1:4000:4000'])
 })
 
-test('no secret has a default, and images are named with their versions', () => {
+test('no secret of compose.yaml has a default, and images have versions', () => {
   const text = readFileSync('compose.yaml', 'utf8')
   for (const name of ['TTAPI_KEY', 'GATEWAY_SECRET', 'POSTGRES_PASSWORD']) {
     for (const use of text.match(new RegExp(`\\$\\{${name}[^}]*\\}`, 'g')) ?? ['none']) expect(use).toContain(':?')
@@ -124,14 +124,14 @@ test('the image has all files that the program and its settings name, and volume
   for (const folder of ['dist', 'packages/swapface/dist', 'packages/swapface/portraits']) {
     expect(dockerfile).toContain(`COPY --from=build /app/${folder} ./${folder}\n`)
   }
-  // All that COPY takes from the build's context is let through.
+  // .dockerignore must include everything that COPY takes from the build context.
   for (const [, sources = ''] of dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)) {
     for (const source of sources.split(' ')) expect(ignored).toContain(`!${source.split('/')[0]}`)
   }
   expect(dockerfile).toMatch(/^RUN mkdir \/data \/images && chown node:node \/data \/images$/m)
 })
 
-test('the image runs as a user that is not root, on Node 24', () => {
+test('the image runs as a non-root user on Node 24', () => {
   const dockerfile = readFileSync('Dockerfile', 'utf8')
   expect(dockerfile.match(/^FROM (\S+)/gm)).toEqual(['FROM node:24-slim', 'FROM node:24-slim'])
   expect(dockerfile).toMatch(/^USER node$/m)
@@ -140,7 +140,7 @@ test('the image runs as a user that is not root, on Node 24', () => {
 describe('docs/OPERATIONS.md', () => {
   const document = readFileSync('docs/OPERATIONS.md', 'utf8')
 
-  /** The one block of this language. */
+  /** Returns the only block of this language. */
   function sample(language: string): string {
     const blocks = [...document.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))]
     expect(blocks).toHaveLength(1)
@@ -150,7 +150,7 @@ describe('docs/OPERATIONS.md', () => {
   const secrets = { TTAPI_KEY: 'k', GATEWAY_SECRET: 'a secret of sixteen', DATABASE_URL: 'postgres://g:p@db/gateway' }
   const port = Number(settings.PORT.default)
 
-  test('names the stop times that its samples have', () => {
+  test('names the stop times of its samples', () => {
     expect(document).toContain(`ends within \`DRAIN_READY_S\` plus ${stopMs / 1_000 - drainReadyMs / 1_000} s`)
     for (const [setting, language] of [
       ['TimeoutStopSec=50', 'ini'],
@@ -179,7 +179,7 @@ describe('docs/OPERATIONS.md', () => {
       expect(unit.get('Type')).toBe('exec')
     })
 
-    test('sets DATA_DIR to its StateDirectory, the only place that it may write to', () => {
+    test('sets DATA_DIR to its StateDirectory, its only writable path', () => {
       expect(unit.get('Environment')).toBe(`DATA_DIR=/var/lib/${unit.get('StateDirectory')}`)
       expect(unit.get('ProtectSystem')).toBe('strict')
     })
@@ -214,7 +214,7 @@ describe('docs/OPERATIONS.md', () => {
       expect(service.spec.ports).toEqual([{ name: 'http', port: 80, targetPort: 'http' }])
     })
 
-    test('notices that a pod drains before it stops serving', () => {
+    test('detects a draining pod before it stops serving', () => {
       const { periodSeconds, failureThreshold } = container.readinessProbe
       expect(periodSeconds * failureThreshold * 1_000).toBeLessThan(drainReadyMs)
     })
@@ -241,7 +241,7 @@ describe('docs/OPERATIONS.md', () => {
 
     test('runs as the user of the image, which may write to the volume', () => {
       expect(dockerfile).toMatch(/^USER node$/m)
-      // The images of Node give the user `node` this id.
+      // The Node images give the user `node` this id.
       expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000, fsGroup: 1000 })
     })
 
@@ -260,18 +260,18 @@ describe('docs/OPERATIONS.md', () => {
       expect(Number(/proxy_read_timeout (\d+)s;/.exec(nginx)?.[1]) * 1_000).toBeGreaterThan(slowestMs)
     })
 
-    test('lets the largest upload through', () => {
+    test('accepts the largest upload', () => {
       const megabytes = Number(/client_max_body_size (\d+)m;/.exec(nginx)?.[1])
       expect(megabytes * 1024 * 1024).toBeGreaterThanOrEqual(MAX_IMAGE_BYTES)
       expect(document).toContain(`proxy-body-size: ${megabytes}m`)
     })
 
-    test('keeps the path of the hooks free of authentication', () => {
+    test('requires no authentication for the path of hooks', () => {
       const [, prefix = 'none'] = /HOOK_PREFIX = '(.+)'/.exec(readFileSync('src/http/router.ts', 'utf8')) ?? []
       expect(nginx).toMatch(new RegExp(`location ${prefix} \\{\\n\\s+auth_basic off;`))
     })
 
-    test('passes upgrades, the host, and the port of the gateway', () => {
+    test('passes on upgrades and the host, to the port of the gateway', () => {
       expect(nginx).toContain('proxy_http_version 1.1;')
       expect(nginx).toContain('proxy_set_header Upgrade $http_upgrade;')
       expect(nginx).toContain('proxy_set_header Host $http_host;')
@@ -297,7 +297,7 @@ describe('docs/OPERATIONS.md', () => {
     const source = ['src/telemetry/logger.ts', 'src/main.ts', 'src/app/open-authentication.ts']
       .map((path) => readFileSync(path, 'utf8'))
       .join('\n')
-    // Parts of a message that differ from line to line stand as an ellipsis.
+    // An ellipsis in the table replaces the variable parts of a message.
     const parts = messages.flatMap((message) => message.replace(/^could not (?!…)/, '').split('…'))
     expect(parts.length).toBeGreaterThan(15)
     expect(parts.filter((part) => !source.includes(part.trim()))).toEqual([])

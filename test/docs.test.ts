@@ -1,4 +1,4 @@
-/** What keeps the documents true: each thing they name is compared with what is there. */
+/** Keeps the documents true: compares names, links, paths and examples with the repository. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { buildSchema, GraphQLError, isInterfaceType, parse, validate } from 'graphql'
@@ -16,7 +16,7 @@ interface Manifest {
 
 interface Block {
   readonly file: string
-  /** What stands after the opening fence, as it stands there. */
+  /** The unchanged text after the opening fence. */
   readonly language: string
   readonly text: string
 }
@@ -37,14 +37,14 @@ function licenceOf(name: string): string {
   return (JSON.parse(read(`node_modules/${name}/package.json`)) as { readonly license: string }).license
 }
 
-/** The text between one heading and the next of its level. */
+/** Returns the text between a heading and the next of its level. */
 function section(file: string, heading: string): string {
   const [, after] = read(file).split(`\n## ${heading}\n`)
   if (after === undefined) throw new Error(`${file} has no section "${heading}"`)
   return after.split('\n## ')[0] ?? ''
 }
 
-/** The rows of the tables in a text, without their heads, by the name in backticks that each begins with. */
+/** Returns the table rows of a text, without headers, keyed by the name in backticks that each begins with. */
 function tableRows(text: string): [string, string[]][] {
   return [...text.matchAll(/^\| `([^`]+)` \|(.+)\|$/gm)].map(([, name = '', rest = '']) => [
     name,
@@ -78,7 +78,7 @@ test('docs/SETTINGS.md has the table of the settings that are parsed at the star
   expect(rows).toEqual(Object.fromEntries(expected))
 })
 
-/** Packages that a bundle contains, as `name@version`, with their licences. */
+/** Returns the packages in a bundle, as `name@version`, with their licences. */
 function bundledPackages(...files: readonly string[]): Map<string, string> {
   const found = files.flatMap((file) => [...read(file).matchAll(/^(\S+@\d\S*) \((.+)\)$/gm)])
   return new Map(found.map(([, name = '', licence = '']) => [name, licence]))
@@ -108,7 +108,7 @@ test('DEPENDENCIES.md names every package of the benchmarks', () => {
   expect(rows.map(([name]) => name)).toEqual(Object.keys(bench.dependencies))
 })
 
-test('DEPENDENCIES.md counts the licences of everything that is installed with or bundled into the program', () => {
+test('DEPENDENCIES.md counts the licences of all installed and bundled packages', () => {
   const { packages } = JSON.parse(read('package-lock.json')) as {
     readonly packages: Readonly<
       Record<string, { license?: string; dev?: boolean; devOptional?: boolean; link?: boolean }>
@@ -128,7 +128,7 @@ test('DEPENDENCIES.md counts the licences of everything that is installed with o
   expect(Object.fromEntries(rows.map(([name, [count = '']]) => [name, Number.parseInt(count, 10)]))).toEqual(counts)
 })
 
-test('DEPENDENCIES.md names the overrides and the pins as package.json has them', () => {
+test('DEPENDENCIES.md names the overrides and pins of package.json', () => {
   const versions = (heading: string) =>
     Object.fromEntries(tableRows(section('DEPENDENCIES.md', heading)).map(([name, cells]) => [name, cells[0]]))
   expect(versions('Overrides')).toEqual(manifest.overrides)
@@ -137,7 +137,7 @@ test('DEPENDENCIES.md names the overrides and the pins as package.json has them'
   )
 })
 
-test.each(documents)('%s: every link within the repository leads somewhere', (file) => {
+test.each(documents)('%s: every link within the repository has a target', (file) => {
   const targets = [...withoutBlocks(file).matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target = '']) => target)
     .filter((target) => !/^[a-z]+:/.test(target))
@@ -150,7 +150,7 @@ test.each(documents)('%s: every link within the repository leads somewhere', (fi
   expect(broken).toEqual([])
 })
 
-/** The anchors that a Markdown page gives to its headings. */
+/** Returns the anchors of the headings of a Markdown page. */
 function anchors(file: string): string[] {
   return [...withoutBlocks(file).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
@@ -160,11 +160,11 @@ function anchors(file: string): string[] {
   )
 }
 
-test.each(documents)('%s: every path of the repository that is named exists', (file) => {
+test.each(documents)('%s: every named path of the repository exists', (file) => {
   expect(namedPaths(file).filter((path) => !existsSync(path))).toEqual([])
 })
 
-test.each(documents)('%s: every script that is named is in package.json', (file) => {
+test.each(documents)('%s: every named script is in package.json', (file) => {
   const named = [...read(file).matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)].map(
     ([, script, short]) => script ?? short ?? '',
   )
@@ -174,19 +174,19 @@ test.each(documents)('%s: every script that is named is in package.json', (file)
 const schema = buildSchema(read('schema/schema.graphql'))
 const blocks = documents.flatMap(fencedBlocks)
 
-test('every GraphQL document is one that the schema takes', () => {
+test('every GraphQL document in the docs is valid for the schema', () => {
   const problems = blocks
     .filter(({ language }) => language === 'graphql')
     .flatMap(({ file, text }) => problemsOf(text).map((message) => `${file}: ${message}\n${text}`))
   expect(problems).toEqual([])
 })
 
-test('every excerpt of a schema can be read as one', () => {
+test('every schema excerpt in the docs parses', () => {
   const excerpts = blocks.filter(({ language }) => language === 'graphql schema')
   expect(excerpts.map(({ text }) => parse(text).kind)).toEqual(excerpts.map(() => 'Document'))
 })
 
-test('every command that sends a document sends one that the schema takes', () => {
+test('every command in the docs that sends a document sends a valid one', () => {
   const bodies = blocks
     .filter(({ language }) => language === 'sh')
     .flatMap(({ file, text }) =>
@@ -233,7 +233,7 @@ test('the possibleTypes of docs/CLIENTS.md are all types of each interface', () 
   )
 })
 
-test('every JSON answer that is shown is JSON', () => {
+test('every JSON answer in the docs parses', () => {
   const answers = blocks.filter(({ language }) => language === 'json').map(({ text }) => JSON.parse(text) as unknown)
   expect(answers.length).toBeGreaterThan(0)
 })
@@ -245,12 +245,12 @@ test('the checks of the documents find documents, GraphQL blocks and paths, and 
   expect(problemsOf('{ nope }')).toHaveLength(1)
 })
 
-test('a record of a decision has at most 30 lines', () => {
+test('an ADR has at most 30 lines', () => {
   const records = documents.filter((file) => file.startsWith(join('docs', 'adr')))
   expect(records.filter((file) => read(file).trimEnd().split('\n').length > 30)).toEqual([])
 })
 
-/** What must stand in the file that CONTRIBUTING.md names, for the answer to be true. */
+/** The text that the file named in CONTRIBUTING.md must contain for the answer to be true. */
 const EVIDENCE: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   'Where is the status of a job written?': {
     'src/jobs/lifecycle/apply-report.ts': /\.applyDecision\(current, decision/,

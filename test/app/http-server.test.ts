@@ -1,4 +1,4 @@
-/** Connections of peers who do not show who they are. */
+/** Connections that do not authenticate. */
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
@@ -23,12 +23,12 @@ async function openServer(route: Parameters<typeof listen>[1]) {
   return { server, socket, heard: () => text }
 }
 
-/** Waits for the end of a connection: bytes that are still on their way turn an orderly end into a reset. */
+/** Waits for the end of a connection; unread bytes may turn an orderly close into a reset. */
 async function ended(socket: Socket): Promise<void> {
   if (!socket.closed) await new Promise((resolve) => void socket.once('close', resolve))
 }
 
-/** Waits until a connection that was opened later, and says nothing, has been ended for it. */
+/** Waits until the server has closed a later, silent connection. */
 async function outlast({ port }: { readonly port: number }): Promise<void> {
   const later = connect(port, '127.0.0.1')
   later.on('error', () => null)
@@ -37,7 +37,7 @@ async function outlast({ port }: { readonly port: number }): Promise<void> {
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
-test('a connection that never authenticates is closed after a time limit, however much it sends', async () => {
+test('an unauthenticated connection is closed after a time limit, however much it sends', async () => {
   const { socket } = await openServer((_request, response) => response.end('hello'))
   const asking = setInterval(() => socket.write(REQUEST), 50)
   await ended(socket)
@@ -45,7 +45,7 @@ test('a connection that never authenticates is closed after a time limit, howeve
   expect(socket.destroyed).toBe(true)
 })
 
-test('a connection that never authenticates is not closed in the middle of a response', async () => {
+test('an unauthenticated connection is not closed in the middle of a response', async () => {
   const responses: ServerResponse[] = []
   const { server, socket, heard } = await openServer((_request, response) => responses.push(response))
   socket.write(REQUEST)
@@ -74,7 +74,7 @@ test('a connection is closed after the response that was in progress when the se
   for (const response of responses) response.end()
 })
 
-test('a connection that has authenticated stays open beyond the time limit', async () => {
+test('an authenticated connection stays open beyond the time limit', async () => {
   const { server, socket, heard } = await openServer((request, response) => {
     server.markAuthenticated(request.socket)
     response.end('hello')

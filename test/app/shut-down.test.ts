@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { shutDown } from '../../src/app/shut-down.ts'
 import { openTestApp } from '../support/test-app.ts'
 
-test('a step that fails does not keep the later ones from running, and all failures are reported at the end', async () => {
+test('later shutdown steps run after a failed one, and all failures are reported at the end', async () => {
   const ran: string[] = []
   const fail = (name: string) => ({
     name,
@@ -18,7 +18,7 @@ test('a step that fails does not keep the later ones from running, and all failu
   expect(names).toEqual(['first', 'second', 'third'])
 })
 
-test('a gateway shuts down from its callers inwards', async () => {
+test('a gateway shuts down its entry points first, then the layers behind them', async () => {
   const { app, events } = await openTestApp()
   await app.close()
   expect(events.filter(({ name }) => name === 'shutdownStepBegan').flatMap(({ args }) => args)).toEqual([

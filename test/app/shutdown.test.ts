@@ -20,8 +20,8 @@ test('a shutdown waits for the submit in progress, records its outcome, and answ
   await closed
 })
 
-test('a shutdown waits for a submit for as long as a submit may take, and a little longer', async () => {
-  // While the gateway stops, every wait of up to 30 s, which is as long as a submit may take, is over at once.
+test('a shutdown waits slightly longer for a submit than a submit may take', async () => {
+  // During the shutdown every delay of up to 30 s, the longest time of a submit, ends at once.
   let isStopping = false
   const clock = {
     ...systemClock,
@@ -33,7 +33,7 @@ test('a shutdown waits for a submit for as long as a submit may take, and a litt
   await until(() => upstream.accepted[0])
   isStopping = true
   const closed = app.close()
-  // Whatever was due at once has happened when this, begun later, is over.
+  // Timers that are due at once have fired before this later delay ends.
   await systemClock.delay(0)
   await until(async () => (await fetch(`${app.url}/readyz`).catch(() => null)) === null)
   release()
@@ -76,16 +76,16 @@ test('a shutdown answers waiting requests with the current state and cuts stream
   await until(async () => (await graphql('{ __typename }')).status === 200)
   const [, answer, ended] = await Promise.all([app.close(), waiting, cut.catch(() => 'cut')])
   expect(answer.data.swapJob.status).toBe('ON_QUEUE')
-  // Cut, not completed: a completed stream would say that the job is done.
+  // The stream is cut, not completed: completion would mean that the job is done.
   expect(ended).toBe('cut')
 })
 
-test('a gateway that shuts down is not ready and still serves for the configured time, then accepts no connection', async () => {
+test('a gateway that shuts down is not ready, still serves for the configured time, and then accepts no connection', async () => {
   let endPhase = () => {}
   const phase = new Promise<void>((resolve) => {
     endPhase = resolve
   })
-  // The one wait of the drain ends when the test says so.
+  // The test ends the delay of the drain.
   const clock = {
     ...systemClock,
     delay: async (ms: number, signal?: AbortSignal) => (ms === 600_000 ? phase : systemClock.delay(ms, signal)),
@@ -95,7 +95,7 @@ test('a gateway that shuts down is not ready and still serves for the configured
   expect(await readiness()).toBe(200)
   const closed = app.close()
   expect(await readiness()).toBe(503)
-  // On connections of its own.
+  // Each request uses a new connection.
   const { data } = await graphql(CreateSwapDocument.toString(), { input: INPUT }, { connection: 'close' })
   expect(data.createSwap.job).toMatchObject({ status: 'ON_QUEUE', jobId: upstream.accepted[0]?.id })
   endPhase()

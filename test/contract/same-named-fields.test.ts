@@ -1,16 +1,16 @@
 /**
- * Fields of one name in the members of one union or interface have one type. Where they differ, if only in a `!`, a
- * document that selects the field on two members is not valid, and every client has to invent aliases.
+ * Fields of one name in the members of one union or interface have one type. If they differ, even only in a `!`, a
+ * document that selects the field on two members is invalid, and every client needs aliases.
  */
 import { readFileSync } from 'node:fs'
 import { buildSchema, type GraphQLAbstractType, type GraphQLSchema, isAbstractType } from 'graphql'
 import { expect, test } from 'vitest'
 import { openTestApp } from '../support/test-app.ts'
 
-/** Jobs and uploads are asked for together only by `node` and `nodes`, and have states of their own. */
+/** Only `node` and `nodes` return both jobs and uploads, whose states differ. */
 const EXCEPTED = ['Node.purgeAt', 'Node.status']
 
-/** `Type.field` for each field that has more than one type among the members. */
+/** Lists `Type.field` for each field that has more than one type among the members. */
 function findConflicts(schema: GraphQLSchema, type: GraphQLAbstractType): string[] {
   const types = new Map<string, Set<string>>()
   for (const member of schema.getPossibleTypes(type)) {
@@ -31,12 +31,12 @@ test('fields of one name have one type in all members of a union or an interface
   expect(findAllConflicts(readFileSync('schema/schema.graphql', 'utf8'))).toEqual(EXCEPTED)
 })
 
-test('a field whose type differs in nullability alone is found', () => {
+test('the check finds a field whose type differs only in nullability', () => {
   const sdl = 'type Query { u: U } union U = A | B type A { x: Int! y: Int } type B { x: Int y: Int z: Int }'
   expect(findAllConflicts(sdl)).toEqual(['U.x'])
 })
 
-test('one document selects job and resetAt on every member that has them', async () => {
+test('one document can select job and resetAt on every member that has them', async () => {
   const { graphql } = await openTestApp()
   const { data, errors } = await graphql(
     `

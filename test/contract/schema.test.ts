@@ -1,6 +1,6 @@
 /**
- * The printed schema beside the shape that was decided (`decided.graphql`): names, arguments, nullability, defaults and
- * enum values are equal, but for what is listed here.
+ * Compares the printed schema with the decided contract (`decided.graphql`): names, arguments, nullability, defaults
+ * and enum values are equal, except for the additions listed here.
  */
 import { readFileSync } from 'node:fs'
 import {
@@ -16,7 +16,7 @@ import {
 import { expect, test } from 'vitest'
 
 const ADDED = [
-  // Only in the standalone schema: in a supergraph every subgraph would claim them.
+  // Only in the standalone schema: in a supergraph every subgraph would define them.
   'Query.node(id: ID!): Node',
   'Query.nodes(ids: [ID!]!): [Node]!',
   // A code for each cause.
@@ -50,7 +50,7 @@ function shapesOf(sdl: string): string[] {
   return parse(sdl).definitions.flatMap(toShapes).toSorted()
 }
 
-/** Directives are not compared: which are needed is the printer's to say. */
+/** Renders a definition without directives: the printer decides which are needed. */
 function toShapes(definition: DefinitionNode): string[] {
   // oxlint-disable-next-line typescript/switch-exhaustiveness-check
   switch (definition.kind) {
@@ -105,7 +105,7 @@ test('the schema has no type or field beyond the decided contract and the listed
   expect(added.toSorted()).toEqual([...ADDED, ...ADDED_FAILURE_CODES].toSorted())
 })
 
-test('the comparison of schemas sees fields, arguments, enums, unions and directives', () => {
+test('the comparison of schemas detects changes of fields, arguments, enums, unions and directives', () => {
   expect(decided.length).toBeGreaterThan(200)
   expect(shapesOf('type A { b(c: Int = 1): D! } input I @oneOf { x: Int } enum E { F } union U = A | B')).toEqual([
     'A.b(c: Int = 1): D!',

@@ -1,4 +1,4 @@
-/** What callers' hooks are sent, beside the JSON Schema that is handed out for it. */
+/** Compares the bodies of webhooks with the published JSON Schema. */
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -26,7 +26,7 @@ test.each(SWAP_CHARGE_STATES)('the webhook body of a job whose charge is %s matc
   expect(validate.errors).toBeNull()
 })
 
-test('the JSON schema of the webhook body names every member that is sent, and no other', () => {
+test('the JSON schema of the webhook body names exactly the members that are sent', () => {
   const { data, ...top } = toBody({ failure: { code: 'OTHER', message: 'why', retryable: false } })
   const { properties } = schema
   expect(Object.keys({ ...top, data })).toEqual(Object.keys(properties))

@@ -1,4 +1,4 @@
-/** The most repeated complaint about subscriptions: a job that ends while somebody is subscribing. */
+/** The most common race of subscriptions: a job ends while a caller subscribes. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -8,7 +8,7 @@ import { openTestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
 const ROUNDS = 10
-// Few operations on each: a socket that sends a hundred messages in a second is taken for a flood.
+// Few operations per socket: a hundred messages in a second count as a flood.
 const SOCKETS = 25
 const EACH = 4
 const WITHIN_MS = 5
