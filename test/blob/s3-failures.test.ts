@@ -177,7 +177,7 @@ test('a stream that is destroyed while it waits for more ends the call', async (
 test.each([
   ['the whole blob', 200, { 'content-length': '10' }],
   ['another range', 206, { 'content-length': '3', 'content-range': 'bytes 1-3/10' }],
-  ['a range of unknown whole', 206, { 'content-length': '3', 'content-range': 'bytes 0-2/*' }],
+  ['a range without a total length', 206, { 'content-length': '3', 'content-range': 'bytes 0-2/*' }],
 ])('%s in answer to a range request fails the read', async (_what, status, headers) => {
   const { store } = await openHost((_request, response) =>
     response.writeHead(status, headers).end('0123456789'.slice(0, Number(headers['content-length']))),
@@ -231,7 +231,7 @@ test('a list skips objects of other programs in the bucket, and continues after 
 })
 
 test.each([
-  ['is no list', '<html>Sign in</html>', 'the answer is not a list'],
+  ['is not a list', '<html>Sign in</html>', 'the answer is not a list'],
   ['has an entry without a key', '<ListBucketResult><Contents></Contents>', 'an entry of the answer cannot be read'],
   ['never ends', 'x'.repeat(9 * 1_024 * 1_024), 'the answer is too long'],
 ])('an answer that %s fails the list', async (_what, body, problem) => {

@@ -56,31 +56,31 @@ const UNKNOWABLE: Partial<History> = {
   sightings: [],
 }
 
-test('finds nothing in a history that is as it should be', () => {
+test('the checker finds nothing in a correct history', () => {
   expect(checkHistory(GOOD)).toEqual({ accepted: 1, lost: [], chargedTwice: [], breaches: [] })
 })
 
-test('a job that the gateway cannot learn of counts as accounted for when it is LOST', () => {
+test('a LOST job whose outcome the gateway cannot find out does not count as lost', () => {
   expect(checkHistory({ ...GOOD, ...UNKNOWABLE })).toEqual({ accepted: 1, lost: [], chargedTwice: [], breaches: [] })
 })
 
-test('a hook that is taken long after the job was given up loses nothing', () => {
+test('a job does not count as lost if its hook was accepted long after its deadline', () => {
   const hooks = GOOD.hooks.map((hook) => ({ ...hook, at: 100_000 }))
   expect(checkHistory({ ...GOOD, ...UNKNOWABLE, hooks }).lost).toEqual([])
 })
 
-test('a job whose hook was taken is lost when it is LOST', () => {
+test('a LOST job whose hook was acknowledged counts as lost', () => {
   const { lost } = checkHistory({ ...GOOD, ...UNKNOWABLE, hooks: GOOD.hooks })
   expect(lost).toEqual([expect.stringContaining('SWAP-FACE-1: its hook was taken')])
 })
 
-test('a job that can be fetched is lost when it is LOST', () => {
+test('a LOST job that can be fetched counts as lost', () => {
   const { jobs = [] } = UNKNOWABLE
   const known = jobs.map((job) => ({ ...job, upstreamId: 'SWAP-FACE-1' }))
   expect(checkHistory({ ...GOOD, ...UNKNOWABLE, jobs: known }).lost).toHaveLength(1)
 })
 
-test('an accepted job that no local job stands for is lost', () => {
+test('an accepted job without a job of the gateway counts as lost', () => {
   const verdict = checkHistory({ ...GOOD, jobs: [], timeline: [], intents: [], sightings: [] })
   expect(verdict.lost).toHaveLength(1)
   expect(verdict.breaches).toEqual([
@@ -89,7 +89,7 @@ test('an accepted job that no local job stands for is lost', () => {
   ])
 })
 
-test('two accepted submits for one wish are a double charge', () => {
+test('two accepted submits for one wish count as a double charge', () => {
   const second = { ...ACCEPTED, id: 'SWAP-FACE-2' }
   const verdict = checkHistory({
     ...GOOD,
@@ -108,7 +108,7 @@ test('a price that no database can hold counts as missing', () => {
   expect(chargedAs(3)).toEqual(['the charges add up to 3, the successes cost 0'])
 })
 
-test('a submit after a sure refusal is no breach; one after an ambiguous answer is', () => {
+test('a submit after a sure refusal is allowed, and one after an ambiguous answer is a breach', () => {
   const after = (verdict: 'refused' | 'ambiguous') =>
     checkHistory({ ...GOOD, submits: [{ ...SUBMIT, verdict, id: null }, SUBMIT] }).breaches
   expect(after('refused')).toEqual([])
@@ -126,7 +126,7 @@ const outlet = (text: string): Partial<History> => ({ outlets: [{ kind: 'answer'
 
 test.each<[string, Partial<History>, string]>([
   ['a hole in the versions', { timeline: TIMELINE.filter(({ version }) => version !== 2) }, 'job_1 has versions 1, 3'],
-  ['an arrow that there is none of', timeline('PENDING', 'LOST', 'SUCCESS'), 'job_1 went from PENDING to LOST'],
+  ['a transition that does not exist', timeline('PENDING', 'LOST', 'SUCCESS'), 'job_1 went from PENDING to LOST'],
   ['a final state that was left', timeline('PENDING', 'FAILED', 'SUCCESS'), 'job_1 went from FAILED to SUCCESS'],
   ['a job that begins in the middle', timeline('ON_QUEUE', 'SUCCESS', 'SUCCESS'), 'job_1 begins as ON_QUEUE'],
   [
@@ -134,8 +134,8 @@ test.each<[string, Partial<History>, string]>([
     job({ version: 4 }),
     'job_1 is SUCCESS (4), its timeline ends with SUCCESS (3)',
   ],
-  ['a success that is not paid', job({ chargeState: 'PENDING' }), 'job_1 is SUCCESS and its charge PENDING'],
-  ['a price that is wrong', job({ chargeQuota: 6 }), 'the charges add up to 6, the successes cost 3'],
+  ['a success without a charge', job({ chargeState: 'PENDING' }), 'job_1 is SUCCESS and its charge PENDING'],
+  ['a wrong price', job({ chargeQuota: 6 }), 'the charges add up to 6, the successes cost 3'],
   ['an id the upstream never gave', job({ upstreamId: 'SWAP-FACE-9' }), 'SWAP-FACE-9 is no job of the upstream'],
   [
     "another job's result",
@@ -159,7 +159,7 @@ test.each<[string, Partial<History>, string]>([
   ],
   ['a job that never ends', job({ status: 'ON_QUEUE' }), 'job_1 is still ON_QUEUE'],
   ['two jobs for one key', { intents: [{ targetImage: IMAGE, jobIds: ['job_1', 'job_2'] }] }, 'gave 2 jobs'],
-  ['a job that was promised and is not stored', { intents: [{ targetImage: IMAGE, jobIds: ['job_9'] }] }, 'job_9'],
+  ['a job that was returned and is not stored', { intents: [{ targetImage: IMAGE, jobIds: ['job_9'] }] }, 'job_9'],
   ["another's job", { intents: [{ targetImage: 'https://example.com/2.jpg', jobIds: ['job_1'] }] }, "another's"],
   ['a subscription without an end', events('completed', EVENT), 'ended without a final event'],
   ['an event after the final one', events('completed', END, END), 'an event after the final one'],
@@ -169,6 +169,6 @@ test.each<[string, Partial<History>, string]>([
   ["another job's event", events('cut', { ...EVENT, id: 'job_2' }), 'saw job_2'],
   ['a secret in an answer', outlet('{"message":"canary"}'), 'secret 1 is in a text: answer'],
   ['a hook token in an answer', outlet(`see ${hookOf('job_1')}`), 'a hook token is in a text: answer'],
-])('notices %s', (_what, change, breach) => {
+])('the checker reports %s', (_what, change, breach) => {
   expect(checkHistory({ ...GOOD, ...change }).breaches).toContainEqual(expect.stringContaining(breach))
 })

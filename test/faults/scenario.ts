@@ -7,7 +7,7 @@ export interface Result {
   readonly accepted: number
   readonly lost: readonly string[]
   readonly chargedTwice: readonly string[]
-  /** From the fault, or from its end where it lasts, to everything being as it should; wall clock. */
+  /** Wall clock milliseconds from the fault, or from the end of a lasting one, until the rig has settled. */
   readonly recoveriesMs: readonly number[]
   readonly breaches: readonly string[]
   /** What else was measured. */
@@ -16,14 +16,14 @@ export interface Result {
 
 export interface Scenario {
   readonly name: string
-  /** How often in the short form, and in the long one. */
+  /** Repetitions in the short form, and in the long one. */
   readonly times: { readonly short: number; readonly long: number }
-  /** Needs the machine to itself: it measures speed, or loads it fully. */
+  /** Set if the scenario runs alone, because it measures speed or loads the machine fully. */
   readonly isAlone?: true
   run(times: number): Promise<Result>
 }
 
-/** A row from what the checker says and what the scenario itself has measured and seen. */
+/** Makes a row of the checker's verdict and the scenario's own measurements and complaints. */
 export function toResult(
   verdict: Verdict,
   measured: { readonly injected: number; readonly recoveriesMs: readonly number[]; readonly note?: string },
@@ -38,7 +38,7 @@ export function toResult(
   }
 }
 
-/** Whether the promises held. */
+/** Tells whether the fault occurred and all promises held. */
 export function isHeld({ injected, lost, chargedTwice, breaches }: Result): boolean {
   return injected > 0 && lost.length === 0 && chargedTwice.length === 0 && breaches.length === 0
 }
@@ -47,7 +47,7 @@ const HEAD =
   '| fault | times injected | jobs accepted upstream | jobs lost | jobs charged twice | recovery median | max | |'
 const RULE = '|---|--:|--:|--:|--:|--:|--:|---|'
 
-/** The rows so far, as a Markdown table. */
+/** Returns the rows as a Markdown table. */
 export function toTable(rows: readonly (readonly [name: string, result: Result])[]): string {
   return [HEAD, RULE, ...rows.map(([name, result]) => toRow(name, result))].join('\n')
 }

@@ -81,7 +81,7 @@ const ODD_ANSWERS = {
   'a page of HTML': { status: 200, body: '<html>502 Bad Gateway</html>' },
   'an unknown id': { status: 404, body: '{"status":"FAILED","message":"job not found","data":null}' },
   'FAILED without an id': { status: 200, body: '{"status":"FAILED","message":null,"data":null}' },
-  'a word nobody has heard': { status: 200, body: '{"status":"PENDING_QUEUE","message":null,"data":null}' },
+  'an unknown status': { status: 200, body: '{"status":"PENDING_QUEUE","message":null,"data":null}' },
   'a truncated answer': { status: 200, body: '{"status":"FAI' },
   'another job': { status: 200, body: '{"status":"FAILED","jobId":"SWAP-FACE-2","data":null}' },
   'nothing at all': { status: 200, body: '' },

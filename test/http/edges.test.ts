@@ -66,7 +66,7 @@ describe('a HEAD request', () => {
   })
 })
 
-describe('an OPTIONS request that is no preflight', () => {
+describe('an OPTIONS request that is not a preflight', () => {
   test.each([
     ['/graphql', 'GET, HEAD, POST, OPTIONS'],
     ['/healthz', 'GET, HEAD, OPTIONS'],

@@ -446,9 +446,9 @@ describe('an image is delivered', () => {
   })
 
   test.each([
-    ['a changed end', (address: string) => address.replace(/e=(\w)/, 'e=7')],
-    ['a changed mac', (address: string) => `${address.slice(0, -1)}${address.endsWith('A') ? 'B' : 'A'}`],
-    ['a width of its own', (address: string) => `${address}&w=10`],
+    ['a changed expiry', (address: string) => address.replace(/e=(\w)/, 'e=7')],
+    ['a changed MAC', (address: string) => `${address.slice(0, -1)}${address.endsWith('A') ? 'B' : 'A'}`],
+    ['an added width', (address: string) => `${address}&w=10`],
     ['another format', (address: string) => address.replace('.jpg', '.png')],
     ['another id', (address: string) => address.replace(/img_\w{5}/, 'img_00000')],
     ['no signature', (address: string) => address.split('?')[0] ?? ''],

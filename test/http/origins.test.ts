@@ -42,7 +42,7 @@ describe('a preflight from an allowed origin', () => {
   })
 
   test.each([
-    ['a name that is no token', 'x-good, bad name'],
+    ['a name that is not a token', 'x-good, bad name'],
     ['an empty name', 'x-good,,content-type'],
     ['more than 2,048 characters', Array.from({ length: 300 }, (_, n) => `x-header-${n}`).join(',')],
   ])('allows only the usual headers if it requests %s', async (_what, requested) => {

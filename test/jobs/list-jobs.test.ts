@@ -48,7 +48,7 @@ describe('a page of jobs', () => {
     ['of no jobs', { first: 0 }, 'A page has 1 to 100 jobs.'],
     ['of more than a hundred jobs', { last: MAX_PAGE + 1 }, 'A page has 1 to 100 jobs.'],
     ['in both directions', { first: 1, before: 'x' }, 'Use first with after, or last with before.'],
-    ['after a text that is no cursor', { after: 'x' }, 'That is no cursor of this list.'],
+    ['after a malformed cursor', { after: 'x' }, 'That is no cursor of this list.'],
   ])('%s is refused', async (_what, page, message) => {
     const { list } = await openLists(1)
     await expect(list(page)).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining(message) })

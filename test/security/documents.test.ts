@@ -22,10 +22,10 @@ const REFUSED: Record<string, string> = {
   '101 root fields': `{ ${times(101, () => '__typename')} }`,
   '21 fields of one name': `{ swapJob(id: "1") { ${times(21, () => 'status')} } }`,
   'overlapping fields': `{ swapJob(id: "1") { ${times(900, () => 'id')} } }`,
-  'overlapping fields in fragments nobody spreads': `{ __typename } fragment F on SwapJob { ${times(900, () => 'id')} }`,
+  'overlapping fields in an unused fragment': `{ __typename } fragment F on SwapJob { ${times(900, () => 'id')} }`,
   'overlapping fields in many fragments': `{ swapJob(id: "1") { ${times(150, (n) => `...F${n}`)} } } ${times(150, (n) => `fragment F${n} on SwapJob { id status }`)}`,
   'fragments that double': `{ ...F0 } ${times(30, (n) => `fragment F${n} on Query { a${n}: node(id: 1) { ...F${n + 1} } b${n}: node(id: 2) { ...F${n + 1} } }`)} fragment F30 on Query { __typename }`,
-  'fragments in a circle': '{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }',
+  'fragments in a cycle': '{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }',
   'eleven directives on variables': `query ${'($a: Int ' + '@a '.repeat(11) + ')'} { __typename }`,
   'eleven directives on a fragment definition': `{ ...F } fragment F on Query ${'@a '.repeat(11)} { __typename }`,
   'eleven lists': `{ ${times(11, (n) => `a${n}: swapJobs { totalCount }`)} }`,
@@ -40,7 +40,7 @@ const REFUSED: Record<string, string> = {
   'a comment': '# nothing',
   'a document of types': 'type Query { a: Int }',
   'an unknown directive': '{ __typename @defer }',
-  'a variable that is none': 'query ($a: Nope) { __typename }',
+  'a variable of an unknown type': 'query ($a: Nope) { __typename }',
 }
 
 describe.each(Object.entries(REFUSED))('%s', (_name, query) => {

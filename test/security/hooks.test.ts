@@ -22,12 +22,12 @@ const send = async (path: string, init: RequestInit = {}) =>
 describe('a hook is answered like an unknown path', () => {
   test.each<[string, () => string]>([
     ['without a token', () => ''],
-    ['with a token of its own making', () => `job_00000000000000000000000000.${'A'.repeat(22)}`],
+    ['with an invented token', () => `job_00000000000000000000000000.${'A'.repeat(22)}`],
     ['with the id alone', () => token.split('.')[0] ?? ''],
-    ['with an empty mac', () => `${token.split('.')[0]}.`],
-    ['with a mac that is cut', () => token.slice(0, -1)],
-    ['with a mac that goes on', () => `${token}A`],
-    ['with another job’s mac', () => `job_00000000000000000000000000.${token.split('.')[1]}`],
+    ['with an empty MAC', () => `${token.split('.')[0]}.`],
+    ['with a truncated MAC', () => token.slice(0, -1)],
+    ['with a MAC that is too long', () => `${token}A`],
+    ['with another job’s MAC', () => `job_00000000000000000000000000.${token.split('.')[1]}`],
     ['with something before it', () => `x${token}`],
     ['with a path below it', () => `${token}/x`],
     ['with an escaped character', () => token.replace('_', '%5f')],

@@ -30,7 +30,7 @@ describe('a request on the wire', () => {
       /^HTTP\/1\.1 400/,
     ],
     ['with two lengths', () => `${head(['Content-Length: 5', 'Content-Length: 26'])}${BODY}`, /^HTTP\/1\.1 400/],
-    ['with a length that is none', () => `${head(['Content-Length: 26abc'])}${BODY}`, /^HTTP\/1\.1 400/],
+    ['with a malformed length', () => `${head(['Content-Length: 26abc'])}${BODY}`, /^HTTP\/1\.1 400/],
     [
       'with an obscure transfer encoding',
       () => `${head(['Transfer-Encoding: xchunked'])}${BODY}`,
@@ -108,7 +108,7 @@ describe('a body', () => {
   test.each<[string, string | Buffer, Record<string, string>, number]>([
     ['of more than 256 kB', `{"query":"{ __typename } #${'x'.repeat(300_000)}"}`, {}, 413],
     ['that is compressed', gzipSync(BODY), { 'content-encoding': 'gzip' }, 415],
-    ['that is no JSON', '{"query":', {}, 400],
+    ['that is not JSON', '{"query":', {}, 400],
     ['that is not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]), {}, 400],
     ['that is nested 100,000 deep', '['.repeat(100_000), {}, 400],
     ['that is a text', '"{ __typename }"', {}, 400],

@@ -67,11 +67,11 @@ describe('a request is refused as unauthenticated', () => {
         ),
     ],
     ['with a JWT of another issuer', async () => bearer(await stage.token({ iss: 'https://evil.example' }))],
-    ['with a JWT for somebody else', async () => bearer(await stage.token({ aud: 'another-service' }))],
-    ['with a JWT that is over', async () => bearer(await stage.token({ exp: seconds() - 60 }))],
-    ['with a JWT that is never over', async () => bearer(await stage.token({ exp: undefined as never }))],
-    ['with a JWT that is not good yet', async () => bearer(await stage.token({ nbf: seconds() + 600 }))],
-    ['with a JWT of nobody', async () => bearer(await stage.token({ sub: '' }))],
+    ['with a JWT for another audience', async () => bearer(await stage.token({ aud: 'another-service' }))],
+    ['with an expired JWT', async () => bearer(await stage.token({ exp: seconds() - 60 }))],
+    ['with a JWT without an expiry', async () => bearer(await stage.token({ exp: undefined as never }))],
+    ['with a JWT that is not yet valid', async () => bearer(await stage.token({ nbf: seconds() + 600 }))],
+    ['with a JWT with an empty subject', async () => bearer(await stage.token({ sub: '' }))],
     [
       'with a JWT whose claims were changed',
       async () => {
@@ -87,7 +87,7 @@ describe('a request is refused as unauthenticated', () => {
           `swt_${Buffer.from(JSON.stringify(['acme', Date.now() * 2, 'job_1'])).toString('base64url')}.${'A'.repeat(43)}`,
         ),
     ],
-    ['with a watch token without a mac', () => bearer('swt_WyJhY21lIiw5OTk5OTk5OTk5OTk5LCJqb2JfMSJd')],
+    ['with a watch token without a MAC', () => bearer('swt_WyJhY21lIiw5OTk5OTk5OTk5OTk5LCJqb2JfMSJd')],
     ['with 100 kB instead of a token', () => bearer('a'.repeat(10_000))],
   ])('%s', async (_what, credentials) => {
     const { status, json, headers } = await post(stage.url, ME, await credentials())
@@ -176,7 +176,7 @@ describe('a WebSocket', () => {
       '{"type":"subscribe","id":"1","payload":{"query":"{ __typename }"}}',
       4401,
     ],
-    ['sends what is no message', 'nonsense', 4400],
+    ['sends a malformed message', 'nonsense', 4400],
     ['sends a frame of 100 kB', `{"type":"ping","payload":"${'x'.repeat(100_000)}"}`, 1009],
   ])('that %s is closed', async (_what, text, code) => {
     const { socket, closed } = openWire(stage.url)

@@ -68,7 +68,7 @@ const ACCEPTED = '{"status":"SUCCESS","message":"","data":{"jobId":"U1"}}'
 
 test.each<[string, string | null, Buffer]>([
   ['begins with a byte order mark', null, Buffer.from(`\uFEFF${ACCEPTED}`)],
-  ['is compressed with gzip although that was not asked for', 'gzip', gzipSync(ACCEPTED)],
+  ['is compressed with gzip although that was not requested', 'gzip', gzipSync(ACCEPTED)],
   ['is compressed with deflate', 'deflate', deflateSync(ACCEPTED)],
   ['is compressed with Brotli', 'BR', brotliCompressSync(`\uFEFF${ACCEPTED}`)],
   ['says that it is not encoded', 'identity', Buffer.from(ACCEPTED)],

@@ -153,7 +153,7 @@ const CORPUS: Record<string, (ids: readonly string[]) => Asked> = {
     variables: { id: done, more: 1 },
   }),
   'a wait that is too long': ([done]) => ({ query: `{ swapJob(id: "${done}", waitMs: 99999) { id } }` }),
-  'an error beside an answer': ([done]) => ({
+  'an error together with data': ([done]) => ({
     query: `{ ok: swapJob(id: "${done}") { id } swapJob(id: "${done}", waitMs: -1) { id } }`,
   }),
   'a syntax error': () => ({ query: '{ swapJob(' }),
@@ -163,9 +163,9 @@ const CORPUS: Record<string, (ids: readonly string[]) => Asked> = {
   'a subscription that is not valid': () => ({ query: 'subscription { swapJobUpdated { nope } }' }),
   '2,001 tokens': () => ({ query: `{ ${'__typename '.repeat(2_001)} }` }),
   introspection: () => ({ query: '{ __schema { queryType { name } } __type(name: "SwapJob") { kind } }' }),
-  'a swap that is there': () => ({ query: CREATE, variables: { input: inputOf('done', { tags: ['a'] }) } }),
+  'a swap that exists': () => ({ query: CREATE, variables: { input: inputOf('done', { tags: ['a'] }) } }),
   'a swap with another input': () => ({ query: CREATE, variables: { input: inputOf('done', { tags: ['b'] }) } }),
-  'a swap that cannot be': () => ({
+  'a swap with an invalid input': () => ({
     query: CREATE,
     variables: { input: inputOf('bad', { tags: ['x'.repeat(65)], waitMs: -1 }) },
   }),

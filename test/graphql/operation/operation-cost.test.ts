@@ -86,7 +86,7 @@ const REFUSED: Record<string, [string, RegExp]> = {
     /201 nodes.*at most 200.*smaller pages/,
   ],
   'three pages of a hundred': [`{ ${times(3, (n) => `a${n}: swapJobs(first: 100) { nodes { id } }`)} }`, /300 nodes/],
-  'what a page leads to': ['{ swapJobs(first: 100) { nodes { retryOf { retryOf { id } } } } }', /300 nodes/],
+  'the nodes behind a page': ['{ swapJobs(first: 100) { nodes { retryOf { retryOf { id } } } } }', /300 nodes/],
   'one page under very many names': [
     `{ swapJobs(first: 100) { ${times(50, (n) => `a${n}: nodes { ...F }`)} } } fragment F on SwapJob { id status version }`,
     /values.*at most 10000.*fewer fields/,

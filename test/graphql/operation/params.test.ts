@@ -42,17 +42,17 @@ test.each<[string, string, string]>([
   ['is empty', '', 'INVALID_JSON'],
   ['is not JSON', '{', 'INVALID_JSON'],
   ['is a batch', '[{"query":"{ a }"}]', 'BATCHING_NOT_SUPPORTED'],
-  ['is a text', '"{ a }"', 'INVALID_BODY'],
+  ['is a string', '"{ a }"', 'INVALID_BODY'],
   ['is null', 'null', 'INVALID_BODY'],
   ['has no document', '{}', 'MISSING_QUERY'],
-  ['has a document that is no text', '{"query":1}', 'INVALID_QUERY'],
-  ['has a document id that is no text', '{"documentId":{}}', 'INVALID_DOCUMENT_ID'],
-  ['has an operation name that is no text', '{"query":"{ a }","operationName":[]}', 'INVALID_OPERATION_NAME'],
+  ['has a document that is not a string', '{"query":1}', 'INVALID_QUERY'],
+  ['has a document id that is not a string', '{"documentId":{}}', 'INVALID_DOCUMENT_ID'],
+  ['has an operation name that is not a string', '{"query":"{ a }","operationName":[]}', 'INVALID_OPERATION_NAME'],
   ['has a long operation name', `{"query":"{ a }","operationName":"${'a'.repeat(129)}"}`, 'INVALID_OPERATION_NAME'],
-  ['has variables as a text', '{"query":"{ a }","variables":"{}"}', 'INVALID_VARIABLES'],
+  ['has variables as a string', '{"query":"{ a }","variables":"{}"}', 'INVALID_VARIABLES'],
   ['has variables as a list', '{"query":"{ a }","variables":[]}', 'INVALID_VARIABLES'],
   ['has extensions as a number', '{"query":"{ a }","extensions":1}', 'INVALID_EXTENSIONS'],
-  ['has a digest that is no text', '{"extensions":{"persistedQuery":{"sha256Hash":1}}}', 'MISSING_QUERY'],
+  ['has a digest that is not a string', '{"extensions":{"persistedQuery":{"sha256Hash":1}}}', 'MISSING_QUERY'],
 ])('a body that %s is refused with its own code', (_what, text, code) => {
   expect(() => parse(text)).toThrow(expect.objectContaining({ name: 'RequestError', status: 400, code }))
 })

@@ -11,7 +11,7 @@ const WATCH = 'subscription { watched { version } }'
 describe('the gateway closes a socket whose client', () => {
   test.each<[string, readonly object[], number]>([
     ['subscribes before it was acknowledged', [{ type: 'subscribe', id: '1', payload: { query: WATCH } }], 4401],
-    ['says connection_init twice', [{ type: 'connection_init' }, { type: 'connection_init' }], 4429],
+    ['sends connection_init twice', [{ type: 'connection_init' }, { type: 'connection_init' }], 4429],
     [
       'uses one id twice at one time',
       [
@@ -21,8 +21,8 @@ describe('the gateway closes a socket whose client', () => {
       ],
       4409,
     ],
-    ['says what is no message', [{ type: 'connection_init' }, { type: 'greet' }], 4400],
-    ['says what only a server says', [{ type: 'connection_init' }, { type: 'connection_ack' }], 4400],
+    ['sends an unknown message', [{ type: 'connection_init' }, { type: 'greet' }], 4400],
+    ['sends a server message', [{ type: 'connection_init' }, { type: 'connection_ack' }], 4400],
     ['subscribes without a query', [{ type: 'connection_init' }, { type: 'subscribe', id: '1', payload: {} }], 4400],
   ])('%s', async (_what, messages, code) => {
     const { url, listeners } = await openLiveStage()
