@@ -50,7 +50,8 @@ function findSubjects() {
   return git('log', '--no-merges', '--format=%h %s', `${first}..HEAD`)
     .split('\n')
     .flatMap((line) => {
-      const [hash, subject = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
+      const hash = line.slice(0, line.indexOf(' '))
+      const subject = line.slice(hash.length + 1)
       if (subject.length > MAX_SUBJECT_CHARS)
         return [`${hash}: the subject has more than ${MAX_SUBJECT_CHARS} characters`]
       return subject.includes('; ') ? [`${hash}: the subject holds two ideas: make two commits`] : []

@@ -65,7 +65,7 @@ async function holdWrites(rig: Rig, ms: number): Promise<void> {
 }
 
 const slowDatabase = (heldMs: number, times: { readonly short: number; readonly long: number }): Scenario => ({
-  name: `database slow: another program lets nobody write for ${heldMs / 1_000} s`,
+  name: `database slow: another program holds the write lock for ${heldMs / 1_000} s`,
   times,
   run: (rounds) =>
     withRig({}, async (rig) => {

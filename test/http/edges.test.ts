@@ -207,26 +207,23 @@ describe('a request that is refused before its body has arrived', () => {
     ['POST /graphql', 'text/plain', 300_000, 415],
     ['POST /insightFace/v1/swap', 'application/json', 300_000, 413],
     ['PUT /uploads/img_00000000000000000000000000', 'image/png', 300_000, 404],
-  ])(
-    'is drained for %s of type %s, and the connection serves the next request',
-    async (line, type, length, status) => {
-      const { app } = gateway
-      const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
-      closeAfterTest(() => {
-        socket.destroy()
-      })
-      let heard = ''
-      socket.on('data', (data) => {
-        heard += data.toString('latin1')
-      })
-      socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`)
-      // Long enough for the rows that expect 413.
-      socket.write('x'.repeat(length - 1))
-      await until(() => heard.startsWith(`HTTP/1.1 ${status}`))
-      socket.write('xGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
-      expect(await until(() => heard.endsWith('{"status":"alive"}\n'))).toBe(true)
-    },
-  )
+  ])('is drained for %s of type %s, and the connection serves the next request', async (line, type, length, status) => {
+    const { app } = gateway
+    const socket = connect(Number(new URL(app.url).port), '127.0.0.1')
+    closeAfterTest(() => {
+      socket.destroy()
+    })
+    let heard = ''
+    socket.on('data', (data) => {
+      heard += data.toString('latin1')
+    })
+    socket.write(`${line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`)
+    // Long enough for the rows that expect 413.
+    socket.write('x'.repeat(length - 1))
+    await until(() => heard.startsWith(`HTTP/1.1 ${status}`))
+    socket.write('xGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    expect(await until(() => heard.endsWith('{"status":"alive"}\n'))).toBe(true)
+  })
 
   test('is cut off after 32 MiB', async () => {
     const { app } = gateway

@@ -119,7 +119,7 @@ test('the REST API submits once for one Idempotency-Key', async () => {
 
 test.each<[string, string, unknown, Record<string, string>, number, RegExp]>([
   ['no key', 'swap', SAMPLE, { 'TT-API-KEY': '' }, 401, /TT-API-KEY/],
-  ['a wrong key', 'fetch', { jobId: 'x' }, { 'TT-API-KEY': 'nobody' }, 401, /TT-API-KEY/],
+  ['a wrong key', 'fetch', { jobId: 'x' }, { 'TT-API-KEY': 'wrong' }, 401, /TT-API-KEY/],
   ['a key that may only read', 'swap', SAMPLE, { 'TT-API-KEY': 'reading' }, 403, /swap:write/],
   ['no image', 'swap', { targetImage: SAMPLE.targetImage }, {}, 400, /^'swapImage' parameter error!/],
   ['a number for an image', 'swap', { ...SAMPLE, swapImage: 7 }, {}, 400, /^'swapImage' .*must be of type string/],

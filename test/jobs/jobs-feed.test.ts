@@ -115,18 +115,15 @@ describe('a feed from a cursor', () => {
   test.each<[string, (now: number) => string]>([
     ['is older than a day', (now) => writeCursor(1, now - DAY_MS)],
     ['is ahead of the store', (now) => writeCursor(99, now)],
-  ])(
-    'begins with a snapshot, and marks the gap on its first event, if the cursor %s',
-    async (_what, toCursor) => {
-      const lifecycle = await openLifecycle()
-      await lifecycle.create('job_1')
-      const events = await openFeed(lifecycle, { after: toCursor(lifecycle.clock.now()) }).readAll()
-      expect(events.map(({ kind, gap }) => [kind, gap])).toEqual([
-        ['SNAPSHOT', true],
-        ['CAUGHT_UP', false],
-      ])
-    },
-  )
+  ])('begins with a snapshot, and marks the gap on its first event, if the cursor %s', async (_what, toCursor) => {
+    const lifecycle = await openLifecycle()
+    await lifecycle.create('job_1')
+    const events = await openFeed(lifecycle, { after: toCursor(lifecycle.clock.now()) }).readAll()
+    expect(events.map(({ kind, gap }) => [kind, gap])).toEqual([
+      ['SNAPSHOT', true],
+      ['CAUGHT_UP', false],
+    ])
+  })
 
   test('accepts a cursor until it is a day old', async () => {
     const lifecycle = await openLifecycle()

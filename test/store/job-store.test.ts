@@ -144,7 +144,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
 
     const next = await store.findNextWaiting(NOW + 10, REFUSALS)
     expect(next?.id).toBe(third.job.id)
-    if (!next) throw new Error('nobody waits')
+    if (!next) throw new Error('no job waits')
     const claim = { hookAddress: 'https://gateway/hooks/9', leaseUntil: NOW + 90_000, maxInFlight: 2 }
     expect(await store.claimSubmit(next, claim)).toBeNull()
     await store.applyDecision(first.job, { kind: 'transition', to: 'FAILED', patch: { wakeAt: null } }, NOW, 'SUBMIT')

@@ -126,7 +126,7 @@ describe('the answer to a fetch', () => {
     ['ON_QUEUE', null],
     ['ON_QUEUE', { jobId: null, targetImage: null, quota: null }],
     ['PENDING_QUEUE', null],
-    ['a word nobody has heard', null],
+    ['an unknown word', null],
     ['SUCCESS', null],
     ['SUCCESS', { jobId: 'U1', cdnImage: '', discordImage: null }],
     ['SUCCESS', { jobId: 'U1', cdnImage: 'javascript:alert(1)' }],

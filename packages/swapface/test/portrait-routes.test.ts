@@ -27,7 +27,7 @@ test('lists the portraits by name and address, and every address serves its pict
   }
 })
 
-test.each(['nobody.jpg', '..%2fada.jpg', 'ada.png', ''])(
+test.each(['unknown.jpg', '..%2fada.jpg', 'ada.png', ''])(
   'answers 404 with the list of names for /portraits/%s',
   async (path) => {
     const answer = await fetch(`${await openShelf()}/portraits/${path}`)

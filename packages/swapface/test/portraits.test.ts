@@ -35,5 +35,5 @@ test('a portrait is a JPEG of 640 x 800 without metadata', async () => {
 })
 
 test('the generator refuses an unknown name', async () => {
-  await expect(drawPortrait('nobody')).rejects.toThrow(TypeError)
+  await expect(drawPortrait('unknown')).rejects.toThrow(TypeError)
 })

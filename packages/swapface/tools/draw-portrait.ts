@@ -1,6 +1,6 @@
 /**
  * The project's own portraits: people who do not exist, drawn by this code, so that a first swap, the tests and the
- * README need nobody's face. A portrait is painted flat, lit and turned over a relief of the head, and put on its layers:
+ * README need no real face. A portrait is painted flat, lit and turned over a relief of the head, and put on its layers:
  * wall, hair behind, body, ears, face, hair in front, glasses, grain. The same name gives the same picture on one machine;
  * another version of the SVG renderer may differ in the last bits.
  */

@@ -130,9 +130,9 @@ export function makeAsked(schema: GraphQLSchema, ids: readonly string[], random:
     text = text.slice(0, at) + text.slice(at + 1)
   }
   const operationName = isMany
-    ? pick(['Q', 'Q', 'Other', 'Nobody', null])
+    ? pick(['Q', 'Q', 'Other', 'Missing', null])
     : chance(0.1)
-      ? pick(['Q', 'Nobody', null])
+      ? pick(['Q', 'Missing', null])
       : undefined
   return {
     query: text,

@@ -118,18 +118,14 @@ test('while another process writes, reads and the event loop continue; then all 
   expect(seenByOther()).toEqual([1, 2, 3, 4, 5, 6])
 })
 
-test(
-  'every write rejects if the lock is not released, and later writes succeed',
-  { timeout: 10_000 },
-  async () => {
-    const { keep, other, seenByOther } = await openTwice()
-    other.exec('begin immediate')
-    await expect(keep(1)).rejects.toThrow('another program has kept the database locked')
-    other.exec('rollback')
-    await keep(2)
-    expect(seenByOther()).toEqual([2])
-  },
-)
+test('every write rejects if the lock is not released, and later writes succeed', { timeout: 10_000 }, async () => {
+  const { keep, other, seenByOther } = await openTwice()
+  other.exec('begin immediate')
+  await expect(keep(1)).rejects.toThrow('another program has kept the database locked')
+  other.exec('rollback')
+  await keep(2)
+  expect(seenByOther()).toEqual([2])
+})
 
 test('a database that another program has locked is opened once the lock is free', async () => {
   const path = join(await makeDataDir(), 'gateway.db')
