@@ -17,6 +17,7 @@ import {
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../../domain/errors.ts'
+import { isDone } from '../../domain/swap-job.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { OperationScheduler } from '../operation/operation-scheduler.ts'
 import type { OperationParams } from '../operation/params.ts'
@@ -178,7 +179,9 @@ async function findCondition(
 ): Promise<Condition | null> {
   if (validity === 'now' || version === null) return null
   if (validity === 'while stored jobs are unchanged') return { kind: 'stored', version }
-  return { kind: 'jobs', ids, jobs: await Promise.all(ids.map(async (id) => loaders.job.load(id))) }
+  const jobs = await Promise.all(ids.map(async (id) => loaders.job.load(id)))
+  const areDone = jobs.every((job) => job !== null && isDone(job.status))
+  return { kind: 'jobs', ids, jobs, doneAt: areDone ? version : null }
 }
 
 /** Use cases whose `createSwap` runs once; further calls return its first outcome. */

@@ -21,7 +21,16 @@ export type Condition =
   /** The store's version of the tenant's jobs has not changed. */
   | { readonly kind: 'stored'; readonly version: string }
   /** Reading the jobs again returns the same objects: an unchanged job is the same object (`JobStore.findOwnJobs`). */
-  | { readonly kind: 'jobs'; readonly ids: readonly string[]; readonly jobs: readonly (SwapJob | null)[] }
+  | {
+      readonly kind: 'jobs'
+      readonly ids: readonly string[]
+      readonly jobs: readonly (SwapJob | null)[]
+      /**
+       * The version at which all of them were done and unchanged: they need not be read until it changes. Null if one is not
+       * done, because reading it may fetch it from the upstream.
+       */
+      doneAt: string | null
+    }
 
 interface CachedResponse {
   readonly answer: Answer
@@ -59,8 +68,12 @@ export function createResponseCache({
 
   const isValid = async (viewer: Viewer, condition: Condition): Promise<boolean> => {
     if (condition.kind === 'stored') return jobsVersion(viewer.tenant) === condition.version
+    const version = jobsVersion(viewer.tenant)
+    if (condition.doneAt !== null && condition.doneAt === version) return true
     const jobs = await openReading(viewer)(condition.ids)
-    return jobs.every((job, n) => job === condition.jobs[n])
+    const isUnchanged = jobs.every((job, n) => job === condition.jobs[n])
+    if (isUnchanged && condition.doneAt !== null) condition.doneAt = version
+    return isUnchanged
   }
 
   return {
