@@ -18,22 +18,22 @@ export function createSharedRateLimiter(
   perSecond: number,
   clock: Pick<Clock, 'delay'>,
 ): RateLimiter {
-  const { turns, windowMs } = toRateWindow(perSecond)
+  const { permits, windowMs } = toRateWindow(perSecond)
   let waiting: Waiting[] = []
 
   /**
-   * @param count at most `turns`.
-   * @returns in how many milliseconds each turn begins; empty if `ifFree` and no turn was free.
+   * @param count at most `permits`.
+   * @returns in how many milliseconds each permit begins; empty if `ifFree` and no permit was free.
    */
   const reserve = async (count: number, ifFree: boolean): Promise<readonly number[]> => {
-    // The start times of the latest `turns` turns; a missing one counts as 0.
-    const known = sql`(array_fill(0::double precision, array[${turns}::int]) || begins_at)`
+    // The start times of the latest `permits` permits; a missing one counts as 0.
+    const known = sql`(array_fill(0::double precision, array[${permits}::int]) || begins_at)`
     const last = sql`${known}[cardinality(begins_at) + 1:]`
     const { rows } = await sql<{ begins: number[]; now: number }>`
       update fetch_pace
       set begins_at = (${last})[${count}::int + 1:] || array(
         select greatest(at + ${windowMs}::double precision, ${now})
-        from unnest((${last})[1:${count}::int]) with ordinality as turn (at, n) order by n
+        from unnest((${last})[1:${count}::int]) with ordinality as permit (at, n) order by n
       )
       ${ifFree ? sql`where (${last})[1] + ${windowMs}::double precision <= ${now}` : sql``}
       returning begins_at[cardinality(begins_at) - ${count}::int + 1:] as begins, ${now} as now
@@ -47,7 +47,7 @@ export function createSharedRateLimiter(
     const takers = waiting
     waiting = []
     while (takers.length > 0) {
-      const some = takers.splice(0, turns)
+      const some = takers.splice(0, permits)
       try {
         const begins = await reserve(some.length, false)
         for (const [n, taker] of some.entries()) taker.begin(begins[n] ?? 0)

@@ -1,7 +1,7 @@
 /**
  * Lists a tenant's jobs, newest first, by keyset pagination: the thousandth page costs what the first does. A filter
  * that one index covers is read from that index; any other filter is scanned in pieces (`scan-jobs.ts`). Tenants take
- * turns with these reads.
+ * queue with these reads.
  */
 import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
 import { type JobFilter, matchesFilter } from '../../domain/job-filter.ts'
@@ -12,7 +12,7 @@ import { toSwapJob } from './job-row.ts'
 import type { JobStore, ListRange, RecentJobs } from '../job-store.ts'
 import type { Engine } from './engine.ts'
 import { selectWaitingIds } from './next-waiting.ts'
-import { findKeys, newestFirst, oldestFirst, type Piece, type Place, readPiece, scanJobs } from './scan-jobs.ts'
+import { findKeys, newestFirst, oldestFirst, type Piece, type ListPosition, readPiece, scanJobs } from './scan-jobs.ts'
 import type { JobRow, Tables } from './tables.ts'
 import { sumUsage } from './usage-sums.ts'
 
@@ -25,19 +25,19 @@ type Lists = Pick<
 const MAX_READS = 4
 const FROM_THE_NEWEST = { from: null, direction: 'forward' } as const
 
-/** The database, and the tenants' turns to read it. */
+/** The database, and the tenants' queue to read it. */
 interface Reader {
   readonly db: Kysely<Tables>
-  readonly turns: FairQueue
+  readonly queue: FairQueue
 }
 
 export function createLists({ db }: Pick<Engine, 'db'>): Lists {
-  const reader = { db, turns: new FairQueue(MAX_READS) }
+  const reader = { db, queue: new FairQueue(MAX_READS) }
   return {
     listJobs: async (tenant, filter, range) => listJobs(reader, tenant, filter, range),
     countJobs: async (tenant, filter, limit) => countJobs(reader, tenant, filter, limit),
     sumUsage: async (tenant, since, reserve) =>
-      reader.turns.run(tenant, async () => sumUsage(db, tenant, since, reserve)),
+      reader.queue.run(tenant, async () => sumUsage(db, tenant, since, reserve)),
     countUnfinished: async (tenant) => countUnfinished(db, tenant),
     countWaiting: async (limit) => countWaiting(db, limit),
     listWaitingIds: async (limit) => (await selectWaitingIds(db, { limit })).map(({ id }) => id),
@@ -51,9 +51,9 @@ async function listJobs(
   filter: JobFilter,
   range: ListRange,
 ): Promise<readonly SwapJob[]> {
-  const { db, turns } = reader
+  const { db, queue } = reader
   if (filter.ids != null) {
-    const rows = await turns.run(tenant, async () => findByIds(db, tenant, filter.ids ?? []))
+    const rows = await queue.run(tenant, async () => findByIds(db, tenant, filter.ids ?? []))
     return cut(rows, filter, range).map(toSwapJob)
   }
   if (isScanned(filter)) {
@@ -64,7 +64,7 @@ async function listJobs(
   // One page per status, merged here: a single statement would have to sort all matching rows.
   const pages = await Promise.all(
     (statuses ?? [null]).map(async (status) =>
-      turns.run(tenant, async () => findPage(db, tenant, { ...filter, status }, range)),
+      queue.run(tenant, async () => findPage(db, tenant, { ...filter, status }, range)),
     ),
   )
   const rows = pages.flat().toSorted(range.direction === 'forward' ? newestFirst : oldestFirst)
@@ -73,16 +73,16 @@ async function listJobs(
 }
 
 async function countJobs(reader: Reader, tenant: string, filter: JobFilter, limit: number): Promise<number> {
-  const { db, turns } = reader
+  const { db, queue } = reader
   const range = { ...FROM_THE_NEWEST, limit }
   if (filter.ids != null) {
-    return cut(await turns.run(tenant, async () => findByIds(db, tenant, filter.ids ?? [])), filter, range).length
+    return cut(await queue.run(tenant, async () => findByIds(db, tenant, filter.ids ?? [])), filter, range).length
   }
   if (isScanned(filter)) return (await scan(reader, tenant, filter, range)).length
   const statuses = toStatuses(filter)
   const counts = await Promise.all(
     (statuses ?? [null]).map(async (status) =>
-      turns.run(tenant, async () => countPage(db, tenant, { ...filter, status }, limit)),
+      queue.run(tenant, async () => countPage(db, tenant, { ...filter, status }, limit)),
     ),
   )
   return Math.min(
@@ -92,17 +92,22 @@ async function countJobs(reader: Reader, tenant: string, filter: JobFilter, limi
 }
 
 /** The positions of jobs that match a filter which no single index covers. */
-async function scan({ db, turns }: Reader, tenant: string, filter: JobFilter, range: ListRange): Promise<Place[]> {
+async function scan(
+  { db, queue }: Reader,
+  tenant: string,
+  filter: JobFilter,
+  range: ListRange,
+): Promise<ListPosition[]> {
   const statuses = toStatuses(filter)
   // No status is both done and not done.
   if (statuses?.length === 0) return []
   return scanJobs(filter, range, {
     readPiece: async (key, part) =>
-      turns.run(tenant, async () =>
+      queue.run(tenant, async () =>
         readPiece(db, { ...toPiece(tenant, key, part), statuses, others: toOthers(filter, key) }),
       ),
     countKey: async (key, limit) =>
-      turns.run(tenant, async () => countPage(db, tenant, { ...key, status: null }, limit)),
+      queue.run(tenant, async () => countPage(db, tenant, { ...key, status: null }, limit)),
   })
 }
 
@@ -112,15 +117,15 @@ async function listScanned(
   filter: JobFilter,
   range: ListRange,
 ): Promise<readonly SwapJob[]> {
-  const { db, turns } = reader
-  const places = await scan(reader, tenant, filter, range)
-  const ids = places.map(({ id }) => id)
-  const found = new Map((await turns.run(tenant, async () => findByIds(db, tenant, ids))).map((row) => [row.id, row]))
+  const { db, queue } = reader
+  const positions = await scan(reader, tenant, filter, range)
+  const ids = positions.map(({ id }) => id)
+  const found = new Map((await queue.run(tenant, async () => findByIds(db, tenant, ids))).map((row) => [row.id, row]))
   const jobs = ids.flatMap((id) => found.get(id) ?? []).map(toSwapJob)
   // A job may have changed since its position was read.
   const matching = jobs.filter((job) => matchesFilter(job, filter))
-  const last = places.at(-1)
-  if (!last || places.length < range.limit || matching.length === places.length) return matching
+  const last = positions.at(-1)
+  if (!last || positions.length < range.limit || matching.length === positions.length) return matching
   const rest = { ...range, from: { createdAt: last.created_at, id: last.id }, limit: range.limit - matching.length }
   return [...matching, ...(await listScanned(reader, tenant, filter, rest))]
 }
@@ -233,16 +238,16 @@ function toSelection(
   created: { readonly from: number | null; readonly before: number | null },
 ) {
   const [tag] = tags ?? []
-  const place = tag === undefined ? BY_JOB : BY_TAG
+  const columns = tag === undefined ? BY_JOB : BY_TAG
   const conditions = [
     sql`tenant = ${tenant}`,
     ...(tag === undefined ? [] : [sql`tag = ${tag}`]),
     ...(status === null ? [] : [sql`status = ${status}`]),
     ...(clientReference == null ? [] : [sql`client_reference = ${clientReference}`]),
-    ...(created.from === null ? [] : [sql`${place.createdAt} >= ${created.from}`]),
-    ...(created.before === null ? [] : [sql`${place.createdAt} < ${created.before}`]),
+    ...(created.from === null ? [] : [sql`${columns.createdAt} >= ${created.from}`]),
+    ...(created.before === null ? [] : [sql`${columns.createdAt} < ${created.before}`]),
   ]
-  return { place, table: tag === undefined ? sql`jobs` : sql`job_tags as by_tag`, conditions }
+  return { columns, table: tag === undefined ? sql`jobs` : sql`job_tags as by_tag`, conditions }
 }
 
 /** The tags and the reference that the filter asks for in addition to the key. */
@@ -257,7 +262,10 @@ function toPiece(tenant: string, key: JobFilter, range: ListRange): Omit<Piece, 
   const { newest, oldest, after } = toBounds(key, range)
   const selection = toSelection(tenant, { ...key, status: null }, { from: oldest, before: newest })
   const isForward = range.direction === 'forward'
-  const conditions = [...selection.conditions, ...(after === null ? [] : [isBehind(selection.place, after, isForward)])]
+  const conditions = [
+    ...selection.conditions,
+    ...(after === null ? [] : [isBehind(selection.columns, after, isForward)]),
+  ]
   return { ...selection, conditions, tenant, isForward, limit: range.limit }
 }
 
@@ -290,8 +298,8 @@ const BY_TAG = { createdAt: sql.ref<number>('by_tag.created_at'), id: sql.ref<st
 
 async function findPage(db: Kysely<Tables>, tenant: string, filter: Narrowed, range: ListRange): Promise<JobRow[]> {
   const [tag] = filter.tags ?? []
-  const place = tag === undefined ? BY_JOB : BY_TAG
-  const { createdAt, id } = place
+  const columns = tag === undefined ? BY_JOB : BY_TAG
+  const { createdAt, id } = columns
   const isForward = range.direction === 'forward'
   const order = isForward ? 'desc' : 'asc'
   const { newest, oldest, after } = toBounds(filter, range)
@@ -305,7 +313,7 @@ async function findPage(db: Kysely<Tables>, tenant: string, filter: Narrowed, ra
     )
     .$if(newest !== null, (query) => query.where(createdAt, '<', newest))
     .$if(oldest !== null, (query) => query.where(createdAt, '>=', oldest))
-    .$if(after !== null, (query) => (after === null ? query : query.where(isBehind(place, after, isForward))))
+    .$if(after !== null, (query) => (after === null ? query : query.where(isBehind(columns, after, isForward))))
     .orderBy(createdAt, order)
     .orderBy(id, order)
     .limit(range.limit)

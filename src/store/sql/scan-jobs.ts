@@ -18,19 +18,19 @@ const MAX_SCANNED = 10_000
 const MAX_PROBED = 1_000
 
 /** A job's position in a list. */
-export type Place = Pick<JobRow, 'created_at' | 'id'>
+export type ListPosition = Pick<JobRow, 'created_at' | 'id'>
 
-export function newestFirst(a: Place, b: Place): number {
+export function newestFirst(a: ListPosition, b: ListPosition): number {
   return b.created_at - a.created_at || (a.id === b.id ? 0 : a.id < b.id ? 1 : -1)
 }
 
-export function oldestFirst(a: Place, b: Place): number {
+export function oldestFirst(a: ListPosition, b: ListPosition): number {
   return -newestFirst(a, b)
 }
 
 export interface ScanSource {
   /** Reads a piece of one part's jobs, in the order of the range, and whether each matches the whole filter. */
-  readPiece(key: JobFilter, range: ListRange): Promise<readonly (Place & { readonly fits: boolean })[]>
+  readPiece(key: JobFilter, range: ListRange): Promise<readonly (ListPosition & { readonly fits: boolean })[]>
   /** Counts the jobs of one part, up to `limit`. */
   countKey(key: JobFilter, limit: number): Promise<number>
 }
@@ -47,15 +47,15 @@ export function findKeys({ tags, clientReference }: JobFilter): JobFilter[] {
  * Returns the positions of the matching jobs in the range, in its order.
  * @throws {GatewayError} code INVALID_INPUT if there are too many jobs to compare.
  */
-export async function scanJobs(filter: JobFilter, range: ListRange, source: ScanSource): Promise<Place[]> {
+export async function scanJobs(filter: JobFilter, range: ListRange, source: ScanSource): Promise<ListPosition[]> {
   const { createdFrom, createdBefore } = filter
   const key = { ...(await chooseKey(filter, source)), createdFrom, createdBefore }
-  const found: Place[] = []
+  const found: ListPosition[] = []
   let { from } = range
   for (let scanned = 0; scanned < MAX_SCANNED; scanned += PIECE) {
     const piece = await source.readPiece(key, { ...range, from, limit: PIECE })
-    for (const { fits, ...place } of piece) {
-      if (fits && found.push(place) === range.limit) return found
+    for (const { fits, ...position } of piece) {
+      if (fits && found.push(position) === range.limit) return found
     }
     const last = piece.at(-1)
     if (!last || piece.length < PIECE) return found
@@ -83,9 +83,9 @@ async function chooseKey(filter: JobFilter, source: ScanSource): Promise<JobFilt
 
 export interface Piece {
   readonly tenant: string
-  /** The table to read, its sort columns (`place`), and the conditions on it. */
+  /** The table to read, its sort columns, and the conditions on it. */
   readonly table: RawBuilder<unknown>
-  readonly place: { readonly createdAt: RawBuilder<number>; readonly id: RawBuilder<string> }
+  readonly columns: { readonly createdAt: RawBuilder<number>; readonly id: RawBuilder<string> }
   readonly conditions: readonly RawBuilder<unknown>[]
   readonly isForward: boolean
   readonly limit: number
@@ -96,13 +96,13 @@ export interface Piece {
 
 /** Reads one piece (`ScanSource.readPiece`) from indexes alone. */
 export async function readPiece(db: Kysely<Tables>, piece: Piece) {
-  const { tenant, table, place, conditions, isForward, limit, statuses, others } = piece
+  const { tenant, table, columns, conditions, isForward, limit, statuses, others } = piece
   const order = sql.raw(isForward ? 'desc' : 'asc')
-  const { rows } = await sql<Place & { fits: number }>`
+  const { rows } = await sql<ListPosition & { fits: number }>`
     select page.created_at, page.id, case when ${sql.join(toLookUps(tenant, others, statuses), sql` and `)} then 1 else 0 end as fits
     from (
-      select ${place.createdAt} as created_at, ${place.id} as id from ${table}
-      where ${sql.join(conditions, sql` and `)} order by ${place.createdAt} ${order}, ${place.id} ${order} limit ${limit}
+      select ${columns.createdAt} as created_at, ${columns.id} as id from ${table}
+      where ${sql.join(conditions, sql` and `)} order by ${columns.createdAt} ${order}, ${columns.id} ${order} limit ${limit}
     ) as page
   `.execute(db)
   // SQL promises no order without an `order by` of the outer query.

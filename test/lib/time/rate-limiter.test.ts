@@ -20,7 +20,7 @@ function createJumpingClock() {
   }
 }
 
-test('a rate limiter grants the turns of one second at once, and each again a second after it was taken', async () => {
+test('a rate limiter grants the permits of one second at once, and each again a second after it was taken', async () => {
   const { clock, advance } = createJumpingClock()
   const fetchLimiter = createRateLimiter(4, clock)
   const takeAll = async () => {
@@ -37,7 +37,7 @@ test('a rate limiter grants the turns of one second at once, and each again a se
   expect(await takeAll()).toBe(4)
 })
 
-test('a rate limiter grants waiting turns in order, at its rate', async () => {
+test('a rate limiter grants waiting permits in order, at its rate', async () => {
   const { clock } = createJumpingClock()
   const fetchLimiter = createRateLimiter(10, clock)
   const started = clock.now()
@@ -45,7 +45,7 @@ test('a rate limiter grants waiting turns in order, at its rate', async () => {
   expect(clock.now() - started).toBe(2_000)
 })
 
-test('a rate limiter grants at most its cap in any second, however turns are taken', async () => {
+test('a rate limiter grants at most its cap in any second, however permits are taken', async () => {
   const step = fc.record({ waitMs: fc.nat(1_500), takes: fc.nat(12), tries: fc.nat(12) })
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(0.4, 1, 3, 7.5), fc.array(step, { maxLength: 20 }), async (perSecond, steps) => {

@@ -31,7 +31,7 @@ async function openTwo(perSecond: number) {
   return { pacers, waits }
 }
 
-test('turns of two processes on one database follow each other, one interval apart', async () => {
+test('permits of two processes on one database follow each other, one interval apart', async () => {
   const intervalMs = 1_000_000
   const { pacers, waits } = await openTwo(1_000 / intervalMs)
   await Promise.all(Array.from({ length: 30 }, async (_unused, n) => pacers[n % 2]?.take()))
@@ -41,7 +41,7 @@ test('turns of two processes on one database follow each other, one interval apa
   expect(intervals).toEqual(Array.from({ length: 29 }, (_unused, n) => n + 1))
 })
 
-test('the turns of one second can be taken at once', async () => {
+test('the permits of one second can be taken at once', async () => {
   const { pacers, waits } = await openTwo(1_000)
   await Promise.all(Array.from({ length: 100 }, async (_unused, n) => pacers[n % 2]?.take()))
   expect(waits).toEqual([])
@@ -58,7 +58,7 @@ test('two processes together take at most the cap in any second', async () => {
   const perSecond = 5
   const { pacers, waits } = await openTwo(perSecond)
   await Promise.all(Array.from({ length: 23 }, async (_unused, n) => pacers[n % 2]?.take()))
-  // The first five turns do not wait; each later one begins a second after the fifth turn before it.
+  // The first five permits do not wait; each later one begins a second after the fifth permit before it.
   expect(waits).toHaveLength(18)
   const seconds = waits.map((wait) => Math.ceil(wait / 1_000)).toSorted((a, b) => a - b)
   const counts = [1, 2, 3, 4, 5].map((second) => seconds.filter((one) => one === second).length)
