@@ -76,7 +76,7 @@ test('the first mutation is answered as printed', async () => {
 })
 
 test('the subscription over SSE is answered as printed, from the current state of the job', async () => {
-  const [command = '', printed = ''] = await blocksAfter(README, 'Over SSE, with the id from above', 'sh', 'text')
+  const [command = '', printed = ''] = await blocksAfter(README, 'Over SSE, with the id that you received', 'sh', 'text')
   const answer = stable(await shell(here(command, await jobId)))
   const events = (text: string) =>
     text
@@ -113,9 +113,9 @@ test('the curl commands of docs/CLIENTS.md start a swap and wait for its end', a
 })
 
 test('the command for a reachable gateway starts one that requires the generated key', async () => {
-  const [command = ''] = await blocksAfter(README, '## Let others in', 'sh')
+  const [command = ''] = await blocksAfter(README, '## Accept remote callers', 'sh')
   const { port, upstreamPort } = await findFreePorts()
-  const script = command.replace('\nHOST', '\necho "key: $KEY"\nHOST').replace('npm start', 'exec node dist/main.js')
+  const script = command.replace('npm start', 'exec node dist/main.js')
   const env = {
     ...process.env,
     PORT: String(port),
