@@ -182,7 +182,7 @@ test('every file belongs to a layer and imports only what its layer may, types i
   expect(sources.flatMap(offences)).toEqual([])
 })
 
-test('no file imports itself through others, types included', () => {
+test('no file imports itself through other files, not even its types', () => {
   const imports = new Map(
     sources.map((file) => [
       file,

@@ -70,7 +70,7 @@ export function mayServeMany({ jobIds, isAnonymous }: Viewer): boolean {
   return jobIds === null && !isAnonymous
 }
 
-/** Equal for viewers that get equal answers. */
+/** Returns a key that is equal for viewers that get equal responses. */
 export function toViewerKey({ tenant, scopes, jobIds }: Viewer): string {
   return JSON.stringify([tenant, [...scopes], jobIds && [...jobIds]])
 }

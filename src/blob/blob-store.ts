@@ -31,7 +31,7 @@ export interface BlobStore {
   open(key: string, range?: ByteRange): Promise<OpenBlob | null>
   /** Does nothing if the blob does not exist. */
   delete(key: string): Promise<void>
-  /** Blobs in the order of their keys, after `after` (null: from the first). */
+  /** Lists blobs in key order, after the key `after`; null starts at the first. */
   list(after: string | null, limit: number): Promise<readonly StoredBlob[]>
   /** Bytes that can still be stored; null if the store does not tell. */
   freeBytes(): Promise<number | null>

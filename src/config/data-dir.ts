@@ -10,7 +10,7 @@ import { acquireFileLock, type FileLock, FileLockedError } from '../store/sqlite
 import { SettingError } from './env.ts'
 import { describeFileProblem } from './start-error.ts'
 
-/** A network file system that does not answer would block the start for ever. */
+/** A network file system that does not respond would block the start forever. */
 const ANSWER_WITHIN_MS = 10_000
 /** Enough for a file system to notice that it is full. */
 const PROBE_BYTES = 4_096

@@ -10,7 +10,7 @@ import { discardBody } from '../lib/http/discard-body.ts'
 import { readQuery } from '../lib/http/request-head.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 
-/** Maximum bytes of all uploads that are being received, queued or decoded at one time. */
+/** Maximum bytes of all uploads that are being received, queued or decoded concurrently. */
 const MAX_BYTES_AT_ONCE = 8 * MAX_IMAGE_BYTES
 /** The same for the uploads of one tenant. */
 const MAX_TENANT_BYTES = MAX_BYTES_AT_ONCE / 4

@@ -106,7 +106,7 @@ export interface ForgottenJob {
 
 export type CreatedJob =
   | { readonly kind: 'created'; readonly job: SwapJob }
-  /** The tenant has used the key before: its job in the current state, and the fingerprint of the first request. */
+  /** The tenant has used the key before. `job` is in its current state; `fingerprint` is the first request's. */
   | { readonly kind: 'existing'; readonly job: SwapJob; readonly fingerprint: string }
   /** The tenant already has a usable job with the same images. */
   | { readonly kind: 'sameContent'; readonly job: SwapJob }
@@ -172,7 +172,7 @@ export interface ListRange {
 export interface UsageSums {
   readonly counts: readonly { readonly status: SwapJobStatus; readonly count: number }[]
   readonly spent: number
-  /** Units reserved for jobs whose charge is unknown, for now or for good. */
+  /** Units reserved for jobs whose charge is unknown, temporarily or permanently. */
   readonly uncertain: number
 }
 

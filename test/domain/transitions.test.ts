@@ -135,30 +135,33 @@ describe('a submit', () => {
     expect(decideNow(makeJob('UNCONFIRMED'), find('accepted'))).toMatchObject({ to: 'ON_QUEUE' })
   })
 
-  test('that was refused fails the job, not charged', () => {
+  test('that was refused fails the job without a charge', () => {
     expect(decideNow(sending(), find('refused'))).toMatchObject({
       to: 'FAILED',
       patch: { charge: { state: 'NOT_CHARGED', quota: null }, failure: FAILURE },
     })
   })
 
-  test('that was surely not accepted lets the job wait for its next attempt', () => {
+  test('that was definitely not accepted lets the job wait for its next attempt', () => {
     expect(decideNow(sending(), find('released'))).toEqual({
       kind: 'bookkeeping',
       patch: { leaseUntil: null, notBefore: NOW + 1_000, wakeAt: NOW + 1_000 },
     })
   })
 
-  test.each(['refused', 'released'] as const)('that was surely not accepted fails an UNCONFIRMED job (%s)', (kind) => {
-    expect(decideNow(makeJob('UNCONFIRMED'), find(kind), { source: 'SUBMIT' })).toMatchObject({
-      to: 'FAILED',
-      patch: { charge: { state: 'NOT_CHARGED', quota: null } },
-    })
-    expect(decideNow(makeJob('UNCONFIRMED'), find(kind), { source: 'SUBMIT', fencing: 2 }).kind).toBe('none')
-  })
+  test.each(['refused', 'released'] as const)(
+    'that was definitely not accepted fails an UNCONFIRMED job (%s)',
+    (kind) => {
+      expect(decideNow(makeJob('UNCONFIRMED'), find(kind), { source: 'SUBMIT' })).toMatchObject({
+        to: 'FAILED',
+        patch: { charge: { state: 'NOT_CHARGED', quota: null } },
+      })
+      expect(decideNow(makeJob('UNCONFIRMED'), find(kind), { source: 'SUBMIT', fencing: 2 }).kind).toBe('none')
+    },
+  )
 
   test.each(['refused', 'released'] as const)(
-    'that was surely not accepted settles the charge of a LOST job (%s)',
+    'that was definitely not accepted settles the charge of a LOST job (%s)',
     (kind) => {
       const lost = makeJob('LOST', { charge: { state: 'UNKNOWN', quota: null } })
       expect(decideNow(lost, find(kind), { source: 'SUBMIT' })).toEqual({

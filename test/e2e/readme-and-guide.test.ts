@@ -76,7 +76,12 @@ test('the first mutation is answered as printed', async () => {
 })
 
 test('the subscription over SSE is answered as printed, from the current state of the job', async () => {
-  const [command = '', printed = ''] = await blocksAfter(README, 'Over SSE, with the id that you received', 'sh', 'text')
+  const [command = '', printed = ''] = await blocksAfter(
+    README,
+    'Over SSE, with the id that you received',
+    'sh',
+    'text',
+  )
   const answer = stable(await shell(here(command, await jobId)))
   const events = (text: string) =>
     text

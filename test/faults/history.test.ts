@@ -108,7 +108,7 @@ test('a price that no database can hold counts as missing', () => {
   expect(chargedAs(3)).toEqual(['the charges add up to 3, the successes cost 0'])
 })
 
-test('a submit after a sure refusal is allowed, and one after an ambiguous answer is a breach', () => {
+test('a submit after a definite refusal is allowed, and one after an ambiguous answer is a violation', () => {
   const after = (verdict: 'refused' | 'ambiguous') =>
     checkHistory({ ...GOOD, submits: [{ ...SUBMIT, verdict, id: null }, SUBMIT] }).breaches
   expect(after('refused')).toEqual([])

@@ -42,7 +42,7 @@ async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
 }
 
 const sigstop: Scenario = {
-  name: 'SIGSTOP over a lease, a second process goes on',
+  name: 'SIGSTOP for longer than a lease while a second process continues',
   times: { short: 1, long: 20 },
   run: async (times) => {
     // Hooks pass through this proxy, which forwards them to the process that is up.
@@ -182,7 +182,7 @@ async function sendUnconfirmableHooks(rig: Rig) {
 }
 
 const awayForLong: Scenario = {
-  name: 'kill -9 with a taken hook, back after the deadline',
+  name: 'kill -9 with an accepted hook, restarted after the deadline',
   times: { short: 1, long: 10 },
   run: (times) =>
     withRig({}, async (rig) => {

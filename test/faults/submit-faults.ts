@@ -152,7 +152,7 @@ const QUOTA_PER_DAY = 1_000
 const USAGE = '{ swapUsage { quotaSpent quotaUncertain quotaRemaining } }'
 
 const lateRefusal: Scenario = {
-  name: 'a sure refusal that comes after the job became UNCONFIRMED',
+  name: 'a definite refusal that arrives after the job became UNCONFIRMED',
   times: { short: LATE_REFUSALS.length, long: 40 },
   run: (times) => {
     const settings = { TENANT_QUOTA_PER_DAY: String(QUOTA_PER_DAY), UNCONFIRMED_DEADLINE_S: '3600' }

@@ -186,7 +186,7 @@ const downForAMinute: Scenario = {
 }
 
 const gone: Scenario = {
-  name: 'upstream down for good',
+  name: 'upstream down permanently',
   times: { short: 1, long: 3 },
   run: (times) =>
     withSharedRig(

@@ -149,7 +149,7 @@ test('createSwap recognises a key and its input from an earlier version, and com
   expect(await database.query('select fingerprint from idempotency_keys')).toEqual([{ fingerprint: digest }])
 })
 
-test('createSwap records a sure refusal as FAILED, not charged, and answers the same for the same key', async () => {
+test('createSwap records a definite refusal as FAILED without a charge, and repeats it for the same key', async () => {
   const { graphql, upstream } = await openTestApp()
   upstream.planSubmits({ kind: 'answer', status: 402, body: '{"status":"FAILED","message":"insufficient quota"}' })
   const input = { ...IMAGES, idempotencyKey: 'k1' }

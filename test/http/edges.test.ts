@@ -129,7 +129,7 @@ describe('the Host header', () => {
     ['host.docker.internal:4000', 421],
     ['localhost.evil.example', 421],
     ['[::2]', 421],
-  ])('%s is answered with %i where no credentials are required', async (host, status) => {
+  ])('%s is answered with %i if no credentials are required', async (host, status) => {
     const proxied = await openTestApp({ settings: { PUBLIC_URL: 'https://gateway.example' } })
     expect(statusOf(await send(proxied, 'GET /healthz', [`Host: ${host}`]))).toBe(status)
   })

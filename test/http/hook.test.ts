@@ -141,7 +141,7 @@ test('a valid token with a foreign upstream id attaches nothing', async () => {
   await until(async () => (await stateOf(gateway, data.createSwap.job.id)).jobId === own.id)
 })
 
-test('a FAILED is final only if a second fetch agrees, and a SUCCESS in between wins', async () => {
+test('a FAILED status is final only if a second fetch confirms it, and a SUCCESS in between wins', async () => {
   const { gateway, accepted, id } = await openWithJob({ clock: createFastClock(20) })
   accepted.state = { status: 'FAILED', message: 'No face was found in the target image.' }
   await gateway.upstream.sendHook(accepted)

@@ -93,7 +93,7 @@ test('the operations of the page start a swap and follow it to its result', asyn
   expect(statuses).toEqual(['ON_QUEUE', 'SUCCESS'])
 })
 
-test('an unusable address is refused with the path by which the page finds its field', async () => {
+test('an unusable address is refused with its input path, which the page maps to a form field', async () => {
   const { graphql, upstream } = await openTestApp()
   const input = { targetImage: { url: 'ftp://example.com/a.jpg' }, swapImage: { url: '' }, idempotencyKey: 'a-click' }
   const { data } = await graphql(START_DOCUMENT, { input })

@@ -5,7 +5,7 @@ import { openTestApp } from '../support/test-app.ts'
 
 const published = readFileSync('schema/schema.graphql', 'utf8')
 
-test('/schema.graphql is the published schema as plain text, also for a caller without credentials', async () => {
+test('/schema.graphql is the published schema as plain text, even for a caller without credentials', async () => {
   const settings = { INTROSPECTION: 'on', API_KEYS: `a:${sha256('key-of-a')}` }
   const { app } = await openTestApp({ settings })
   const response = await fetch(`${app.url}/schema.graphql`)

@@ -34,7 +34,7 @@ test('a batch answers in the order of its items, whichever finishes first', asyn
   )
 })
 
-test('a batch processes at most twenty items at one time', async () => {
+test('a batch processes at most twenty items at a time', async () => {
   const held = createDeferred<void>()
   const { createSwapBatch, inputs } = createBatch(async () => held.promise)
   const creating = createSwapBatch(WRITER, itemsOf(100), null)

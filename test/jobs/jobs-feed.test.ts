@@ -55,7 +55,7 @@ describe('a feed without a cursor', () => {
     expect(brief(await readAll())).toEqual(['CHANGE job_4'])
   })
 
-  test('gives a job that changes during the snapshot as a change, with its newest state', async () => {
+  test('emits a job that changes during the snapshot as a change, in its newest state', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.createClaimed('job_1')
     const second = await lifecycle.createClaimed('job_2')
@@ -158,7 +158,7 @@ describe('a feed of all jobs', () => {
     expect(brief(await one.readAll())).toEqual(['SNAPSHOT job_2', 'CAUGHT_UP'])
   })
 
-  test('gives only the jobs that match its filter, in the snapshot and afterwards', async () => {
+  test('emits only the jobs that match its filter, in the snapshot and afterwards', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.create('job_1', { tags: ['red'] })
     await lifecycle.create('job_2', { tags: ['blue'] })

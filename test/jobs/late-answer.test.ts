@@ -36,7 +36,7 @@ async function refuseAfter(status: string, answer: Answer, settings: Record<stri
 }
 
 test.each(REFUSALS)(
-  'a sure refusal ($status) of an UNCONFIRMED job fails it, and releases its quota',
+  'a definite refusal ($status) of an UNCONFIRMED job fails it, and releases its quota',
   async (answer) => {
     const gateway = await refuseAfter('UNCONFIRMED', answer, { UNCONFIRMED_DEADLINE_S: '100000' })
     const job = await until(async () => {
@@ -50,7 +50,7 @@ test.each(REFUSALS)(
   },
 )
 
-test('a sure refusal of a LOST job leaves it LOST, and releases its quota', async () => {
+test('a definite refusal of a LOST job leaves it LOST, and releases its quota', async () => {
   const refusal = { status: 402, body: '{"status":"FAILED","message":"quota"}' }
   const gateway = await refuseAfter('LOST', refusal, { UNCONFIRMED_DEADLINE_S: '10' })
   await until(async () => (await usageOf(gateway)).quotaUncertain === 0)

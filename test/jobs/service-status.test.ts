@@ -71,7 +71,7 @@ describe('the service', () => {
     expect(reads).toBe(3)
   })
 
-  test('accepts nothing while the upstream is down', async () => {
+  test('accepts no swaps while the upstream is down', async () => {
     const lifecycle = await openLifecycle()
     for (let n = 0; n < 5; n += 1) lifecycle.breaker.failed()
     expect((await createStatus(lifecycle).read()).accepting).toBe(false)

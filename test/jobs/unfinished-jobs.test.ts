@@ -160,7 +160,7 @@ test('a submit that is never confirmed is LOST at its deadline', async () => {
   expect(job.timeline.map(({ status }: { status: string }) => status)).toEqual(['PENDING', 'UNCONFIRMED', 'LOST'])
 })
 
-test('a swap that the upstream cannot take before its deadline fails, not submitted and not charged', async () => {
+test('a swap that the upstream cannot accept before its deadline fails without being sent or charged', async () => {
   const gateway = await openTestApp({ ...fast(), settings: { SUBMIT_BEFORE_S: '15' } })
   const full = { kind: 'answer', status: 429, body: '{"status":"FAILED"}' } as const
   gateway.upstream.planSubmits(...Array.from({ length: 50 }, () => full))

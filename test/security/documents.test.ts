@@ -118,7 +118,7 @@ describe('an error about', () => {
       { items: [{ ...INPUT, swapImag: {} }] },
     ],
   ])(
-    '%s in a variable suggests no name of the schema, on any transport, also when the document is cached',
+    '%s in a variable suggests no name of the schema, on any transport, even if the document is cached',
     async (_what, query, variables) => {
       for (let n = 0; n < 3; n += 1) {
         const { text } = await post(stage.url, { query, variables })

@@ -107,7 +107,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     ])
   })
 
-  test('records one job for a key of a tenant, also if two requests come at once', async () => {
+  test('records one job for a key of a tenant, even if two requests arrive at once', async () => {
     const { store } = await openStore()
     const idempotency = { key: 'k', fingerprint: 'f1', sealedKeys: [] }
     const [first, second] = await Promise.all([
@@ -656,7 +656,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
-  test('a reader that continues from its last sequence misses no change during concurrent writes', async () => {
+  test('misses no change for a reader that continues from its last sequence during concurrent writes', async () => {
     const stores = (await openTwo()).map(({ store }) => store)
     const seen: string[] = []
     let isWriting = true

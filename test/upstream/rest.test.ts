@@ -90,7 +90,7 @@ test('the upstream client keeps the path of its base address', async () => {
   expect(paths).toEqual(['/proxy/insightFace/v1/swap'])
 })
 
-test('a submit is surely not sent if the connection is refused', async () => {
+test('a submit is definitely not sent if the connection is refused', async () => {
   const server = createTcpServer()
   const port = await listen(server)
   await new Promise((resolve) => {
@@ -101,11 +101,11 @@ test('a submit is surely not sent if the connection is refused', async () => {
   expect(await upstream.fetch('U1')).toEqual({ kind: 'nothing', reason: 'ECONNREFUSED', isDown: true })
 })
 
-test('a submit is surely not sent if the host name does not resolve', async () => {
+test('a submit is definitely not sent if the host name does not resolve', async () => {
   expect(await openUpstream('http://upstream.invalid').submit(REQUEST)).toMatchObject({ kind: 'notSent' })
 })
 
-test('a submit is surely not sent if the TLS handshake takes longer than the time-out', async () => {
+test('a submit is definitely not sent if the TLS handshake exceeds the timeout', async () => {
   const port = await listen(createTcpServer(() => {}))
   expect(await openUpstream(`https://127.0.0.1:${port}`).submit(REQUEST)).toEqual({
     kind: 'notSent',
@@ -113,7 +113,7 @@ test('a submit is surely not sent if the TLS handshake takes longer than the tim
   })
 })
 
-test('a submit is surely not sent if it cannot be written, or the client is closed', async () => {
+test('a submit is definitely not sent if it cannot be written, or the client is closed', async () => {
   let requests = 0
   const port = await listen(createServer(() => (requests += 1)))
   const options = { url: `http://127.0.0.1:${port}`, submitTimeoutMs: 300, fetchTimeoutMs: 300 }
@@ -126,7 +126,7 @@ test('a submit is surely not sent if it cannot be written, or the client is clos
   expect(requests).toBe(0)
 })
 
-test('a submit is surely not sent if the TLS handshake fails', async () => {
+test('a submit is definitely not sent if the TLS handshake fails', async () => {
   const port = await listen(createTcpServer((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n')))
   expect(await openUpstream(`https://127.0.0.1:${port}`).submit(REQUEST)).toMatchObject({ kind: 'notSent' })
 })

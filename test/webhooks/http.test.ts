@@ -36,7 +36,7 @@ test('Retry-After of a webhook receiver is read as seconds or an HTTP date, and 
   }
 })
 
-test('a webhook has the time of the wall clock, also after the clock was set', async () => {
+test('a webhook carries the wall-clock time, even after the clock was set', async () => {
   const host = await openScriptedHost((_request, response) => {
     response.writeHead(204).end()
   })

@@ -14,7 +14,7 @@ import type { Log } from './log.ts'
 /** Fits three URLs of the maximum length, in UTF-8. */
 const MAX_BODY_BYTES = 128 * 1024
 const REQUEST_TIMEOUT_MS = 10_000
-/** How long `close` waits for answers in progress. */
+/** How long `close` waits for responses in progress. */
 const DRAIN_MS = 500
 
 export interface RestRequest {
@@ -45,7 +45,7 @@ export interface Route {
   handle(request: RestRequest): RestAnswer | Promise<RestAnswer>
 }
 
-/** Thrown by a handler to end the request with this answer. */
+/** Thrown by a handler to end the request with this response. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly answer: RestAnswer
@@ -146,7 +146,7 @@ async function readValue(request: IncomingMessage): Promise<unknown> {
   throw new Refusal(body.status === 413 ? closing(answer) : answer)
 }
 
-/** Closes the connection after the answer, so that the rest of the request is not read. */
+/** Closes the connection after the response, so that the rest of the request is not read. */
 function closing(answer: RestAnswer): RestAnswer {
   return { ...answer, headers: { ...answer.headers, connection: 'close' } }
 }

@@ -66,7 +66,7 @@ test('a hook gets the document of a job that FAILED', async () => {
   })
 })
 
-test('a hook that never answers 200 is notified three times, and one that is not allowed never', async () => {
+test('a receiver that never answers 200 gets three attempts, and one that is not allowed gets none', async () => {
   const receivers = await Promise.all([500, 404, 204, 302, 0].map((code) => openReceiver(code)))
   const forbidden = await openReceiver(200)
   const { attempts, log } = openLog()
@@ -86,7 +86,7 @@ test('a hook that never answers 200 is notified three times, and one that is not
   }
 })
 
-test('a hook that answers 200 the second time is notified twice', async () => {
+test('a receiver that answers 200 to the second attempt gets no third', async () => {
   const receiver = await openReceiver(503, 200)
   const { attempts, log } = openLog()
   const stage = await openStage(closers, { allowedPrivateHosts: [receiver.host], log })
@@ -99,7 +99,7 @@ test('a hook that answers 200 the second time is notified twice', async () => {
   expect(receiver.requests).toHaveLength(2)
 })
 
-test('a hook that is pending when the service stops is sent after the next start, with its count kept', async () => {
+test('a hook that is pending when the service stops is sent after a restart, and keeps its attempt count', async () => {
   const receiver = await openReceiver(500, 0, 200)
   const { attempts, log } = openLog()
   const stage = await openStage(closers, { allowedPrivateHosts: [receiver.host], hookTimeoutMs: 1000, log })

@@ -15,7 +15,7 @@ async function openShelf(): Promise<string> {
   return server.url
 }
 
-test('lists the portraits by name and address, and every address serves its picture', async () => {
+test('the portrait routes list portraits by name and address, and every address serves its picture', async () => {
   const url = await openShelf()
   const list = await (await fetch(`${url}/portraits`)).json()
   expect(list).toEqual(PORTRAIT_NAMES.map((name) => ({ name, url: `${url}/portraits/${name}.jpg` })))

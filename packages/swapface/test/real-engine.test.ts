@@ -20,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(() => closers.closeAll())
 
-test('swaps two of its own portraits and serves a picture of the target’s size that is not the target', async () => {
+test('a swap of two portraits of the embedded upstream has the target’s size and other pixels', async () => {
   const [targetImage, swapImage] = ['ada', 'kofi'].map((name) => `${stage.face.url}/portraits/${name}.jpg`)
   const done = await stage.fetchDone(await stage.submit({ targetImage: targetImage ?? '', swapImage: swapImage ?? '' }))
   expect(done).toMatchObject({ status: 'SUCCESS', data: { targetImage, swapImage } })
@@ -29,7 +29,7 @@ test('swaps two of its own portraits and serves a picture of the target’s size
   expect(result?.data.equals(target?.data ?? Buffer.alloc(0))).toBe(false)
 }, 60_000)
 
-test('says which image has no face', async () => {
+test('the embedded upstream says which image has no face', async () => {
   const portrait = `${stage.face.url}/portraits/ada.jpg`
   const asTarget = await stage.fetchDone(await stage.submit({ targetImage: `${blank.url}/`, swapImage: portrait }))
   expect(asTarget).toMatchObject({ status: 'FAILED', message: 'No face was found in the target image.' })

@@ -26,7 +26,7 @@ test('every accepted job is done after a restart, whether it was running, waitin
   expect(stage.engine.targets).toHaveLength(8)
 })
 
-test('jobs start in the order of their submits, four at a time, also after a restart', async () => {
+test('jobs start in the order of their submits, four at a time, even after a restart', async () => {
   const host = await openScriptedHost((request, response) => {
     response.end(Buffer.concat([JPEG_START, Buffer.from(request.path)]))
   })

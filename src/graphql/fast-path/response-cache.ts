@@ -90,7 +90,7 @@ export function createResponseCache({
   }
 }
 
-/** Copies a concatenated string into a flat one, because V8 walks its pieces on each send. */
+/** Flattens a concatenated string; otherwise V8 walks its pieces on each send. */
 function flatten(text: string): string {
   return Buffer.from(text).toString()
 }

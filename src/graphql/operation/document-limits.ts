@@ -24,7 +24,7 @@ export const DOCUMENT_LIMITS = {
   queryRootFields: 100,
   mutationRootFields: 5,
   directives: 10,
-  /** Fields in total, counted each time they are requested. */
+  /** All fields; a field counts each time it is requested. */
   fields: 5_000,
   /** Fields of one response name in one place, because validation compares every pair. */
   repeats: 20,

@@ -16,7 +16,7 @@ import type { ImageStore, ImageRecord } from '../../store/image-store.ts'
 import type { ImageView } from './image-addresses.ts'
 import { ViewIndex } from './view-index.ts'
 
-/** Views created concurrently, half of them for one tenant: each holds a whole image in memory. */
+/** Views created concurrently, at most half of them for one tenant: each holds a whole image in memory. */
 const MAX_TRANSFORMS = 2
 /** Views of one tenant that may wait to be created. */
 const MAX_WAITING_VIEWS = 32

@@ -44,7 +44,7 @@ interface Ask {
 interface Queue {
   readonly waiting: Map<string, Ask>
   readonly underWay: Map<string, Promise<EndedFetch>>
-  /** Resolves when the last queued slot was used. */
+  /** Resolves when the last queued slot has been used. */
   last: Promise<void>
   unfinished: number
 }

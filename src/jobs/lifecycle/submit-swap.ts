@@ -117,7 +117,7 @@ export class Submitter {
     return job
   }
 
-  /** The answer exists only here, so recording it is retried while the database is unavailable. */
+  /** The response exists only in memory, so recording it is retried while the database is unavailable. */
   async #record(claimed: SwapJob, report: Report): Promise<SwapJob> {
     const { applyReport, clock } = this.#parts
     for (let tries = 1; ; tries += 1) {

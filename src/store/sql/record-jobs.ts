@@ -54,7 +54,7 @@ export function createRecordJobs(nextChange: () => Expression<number>): BatchAct
   }
 }
 
-/** The jobs recorded so far, against which later jobs of the batch are checked. They are few: a linear search. */
+/** The jobs recorded so far, against which later jobs of the batch are checked. Few, so searched linearly. */
 class RecordedJobs {
   readonly #jobs: { readonly given: NewSwapJob; readonly job: SwapJob }[] = []
 

@@ -41,7 +41,7 @@ test('fields of fragments on other types are not collected', () => {
   expect(collect('id ... on Upload { size } ...F', 'fragment F on Upload { size }')).toEqual({ id: 1 })
 })
 
-test('a named fragment is collected once, also if it spreads itself', () => {
+test('a named fragment is collected once, even if it spreads itself', () => {
   expect(collect('...F ...F', 'fragment F on Job { id ...F }')).toEqual({ id: 1 })
 })
 

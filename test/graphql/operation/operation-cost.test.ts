@@ -123,7 +123,7 @@ test('the gateway stays ready and answers others while one caller sends the most
   expect(codes).toEqual(sent.map((_one, n) => (n % 3 === 2 ? 'COST_ESTIMATED_TOO_EXPENSIVE' : undefined)))
 })
 
-test('a document that runs with one variable is refused with a larger one, also when it is cached', async () => {
+test('a document that runs with one variable is refused with a larger one, even if it is cached', async () => {
   const { graphql } = await openTestApp()
   const query =
     'query ($n: Int) { a: swapJobs(first: $n) { nodes { id } } b: swapJobs(first: $n) { nodes { id } } c: swapJobs(first: $n) { nodes { id } } }'

@@ -18,7 +18,7 @@ describe('the signed address of an image', () => {
     expect(parse(address)).toEqual({ view: VIEW, endsAt: ENDS_AT })
   })
 
-  test('rounds a width up to one of a few view widths, also when it is parsed', () => {
+  test('rounds a width up to one of a few view widths, and does so again when it is parsed', () => {
     expect(parse(addresses.addressOf({ ...VIEW, width: 65 }, ENDS_AT))?.view.width).toBe(128)
     expect(parse(`https://gateway.example/images/${ID}.webp?w=65`)?.view.width).toBe(128)
     expect(parse(`https://gateway.example/images/${ID}.webp?w=4096`)?.view.width).toBe(4_096)

@@ -61,7 +61,7 @@ describe('a job that the upstream has', () => {
     expect(polledAt).toEqual([2_000, 5_000, 10_000, 18_000, 31_000, 52_000])
   })
 
-  test('ends by a poll alone if its hook never comes', async () => {
+  test('is finished by polling alone if no hook arrives', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.createOnQueue('job_1')
     lifecycle.upstream.planFetches(unfinished('U-job_1'), succeeded('U-job_1'))
@@ -137,7 +137,7 @@ describe('a job that is being submitted', () => {
   })
 })
 
-test('a job that waits too long for its submit fails, unsent and not charged', async () => {
+test('a job that waits too long for its submit fails without being sent or charged', async () => {
   const lifecycle = await openLifecycle()
   const job = await lifecycle.createClaimed('job_1')
   await lifecycle.report(job, { kind: 'released', retryAt: START })
@@ -207,7 +207,7 @@ test('a job whose handling fails five times in a row is postponed to its deadlin
   expect(polls).toBe(5)
 })
 
-test('the reconciler handles at most a hundred jobs at one time, and the remaining ones next', async () => {
+test('the reconciler handles at most a hundred jobs at a time, and the remaining ones next', async () => {
   const lifecycle = await openLifecycle()
   for (let n = 0; n < 102; n += 1) await lifecycle.createOnQueue(`job_${n}`)
   const answer = createDeferred<FetchOutcome>()

@@ -84,7 +84,7 @@ test.each<[string, { isRecorded: boolean | null; mayWait: boolean; isOther?: tru
       { isRecorded: null, mayWait: true, findings: [], end: CLAIMED },
     ],
     [
-      'fails, not charged, if it has been taken for sent meanwhile',
+      'fails without a charge if it has been presumed sent meanwhile',
       { isRecorded: true, mayWait: true, findings: [{ kind: 'unconfirmed' }], end: FAILED },
     ],
     [

@@ -58,7 +58,7 @@ describe('the submit of a claimed job', () => {
       { status: 'ON_QUEUE', upstreamId: 'U7', charge: { state: 'PENDING', quota: null } },
     ],
     [
-      'fails the job, not charged, when it is refused for good',
+      'fails the job without a charge when the refusal is final',
       { kind: 'refused', transient: false, retryAfterMs: null, failure },
       { status: 'FAILED', failure, charge: { state: 'NOT_CHARGED', quota: null } },
     ],

@@ -33,7 +33,7 @@ test('the event loop runs other work between two pieces', async () => {
   expect(done.indexOf('other')).toBeLessThanOrEqual(2)
 })
 
-test('all pieces run, in the order of their owner, and never more than the limit at one time', async () => {
+test('all pieces run, in the order of their owner, and never more than the limit at a time', async () => {
   await assert(
     asyncProperty(
       array(constantFrom('a', 'b', 'c'), { maxLength: 40 }),

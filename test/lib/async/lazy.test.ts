@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { lazy } from '../../../src/lib/async/lazy.ts'
 
-test('a lazy value is loaded once, at the first call, also for concurrent callers', async () => {
+test('a lazy value is loaded once, at the first call, even for concurrent callers', async () => {
   let loads = 0
   const get = lazy(async () => (loads += 1))
   expect(loads).toBe(0)

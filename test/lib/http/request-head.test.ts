@@ -27,6 +27,6 @@ test.each([
   ['notlocalhost', false],
   ['127.0.0.1.example.com', false],
   ['128.0.0.1', false],
-])('for the host %s, being surely this machine is %s', (host, expected) => {
+])('whether the host %s is loopback: %s', (host, expected) => {
   expect(isLoopbackHost(host)).toBe(expected)
 })

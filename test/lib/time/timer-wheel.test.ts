@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('a timer of the wheel fires once in each interval, and never later', () => {
+test('a timer of the wheel fires once per interval, and never late', () => {
   const timers = createTimerWheel(60_000, () => 0)
   const act = vi.fn<() => void>()
   timers.add(act)

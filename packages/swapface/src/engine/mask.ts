@@ -1,6 +1,6 @@
 /**
  * The mask: where the donor is painted, and how strongly. It starts with the outline of the face, softened inward so
- * that the rest of the head is not changed. Removed from it: occlusions of either face (fringe, hat, hand), areas where
+ * that the rest of the head is not changed. It excludes occlusions of either face (fringe, hat, hand), areas where
  * the donor's picture is not trusted, and the inside of a mouth that stays the target's.
  */
 import { blurPlane, narrowPlane, widenPlane } from './blur.ts'

@@ -130,7 +130,7 @@ function findRotationQuaternion(s: Float64Array): Float64Array {
   ]
   // A shift by the largest row sum makes every eigenvalue positive, so that the iteration finds the largest.
   const shift = Math.max(...n.map((row) => row.reduce((sum, value) => sum + Math.abs(value), 0)))
-  // Not the identity, which is orthogonal to the answer for a half turn.
+  // Not the identity: for a half turn it is orthogonal to the solution.
   let q = new Float64Array([0.9, 0.3, 0.2, 0.25])
   for (let step = 0; step < 300; step++) {
     const next = new Float64Array(4)

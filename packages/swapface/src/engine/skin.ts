@@ -43,7 +43,7 @@ function drawDisc(plane: Plane, x: number, y: number, radius: number): void {
 
 /** @param tone l, a, b interleaved. @param weights 0 for pixels without a colour. */
 export function fitSkin(tone: Float32Array, weights: Plane): SkinModel {
-  // Starts without the darkest and brightest pixels: a lock of hair on a cheek would bias the mean for good.
+  // Starts without the darkest and brightest pixels: a lock of hair on a cheek would bias the mean permanently.
   let model = measure(tone, keepMiddle(tone, weights.values), null)
   for (let round = 0; round < 3; round++) model = measure(tone, weights.values, model)
   return model

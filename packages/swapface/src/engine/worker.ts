@@ -35,7 +35,7 @@ sharp.cache(false)
 // Only the engine starts this thread, and it passes exactly these options.
 const options: WorkerOptions = workerData
 const swapper = openSwapper(options)
-// A failure rejects every order; without one it must not end the thread.
+// Handled here, so that a failure to load does not end the thread before the first order, which then rejects.
 swapper.catch(() => undefined)
 
 port.on('message', (order: WorkerOrder | null) => {

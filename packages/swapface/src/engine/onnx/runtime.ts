@@ -44,7 +44,7 @@ export function loadRuntime(name = 'onnxruntime-node'): OnnxRuntime {
   }
 }
 
-/** @param problem what is wrong, in lower case, then a sentence with what to do. No paths: callers may read it. */
+/** @param problem what is wrong, in lower case, then a sentence with what to do. Without paths: callers may see it. */
 export function refuse(problem: string, cause?: unknown): SwapRefusal {
   const refusal = new SwapRefusal('ENGINE_FAILED', `The neural models cannot be used: ${problem}`)
   refusal.cause = cause
