@@ -78,6 +78,6 @@ test('PostgreSQL with a folder of images warns that BLOB_URL must be shared', as
   closeAfterTest(drop)
   const env = { DATABASE_URL: url, ...SECRET }
   const program = await startProgram({ dataDir: await makeDataDir(), ...(await findFreePorts()), env })
-  await until(() => program.output().includes('BLOB_URL is a folder: all processes that share the PostgreSQL must see'))
+  await until(() => program.output().includes('BLOB_URL is a folder, but processes on PostgreSQL share their images'))
   expect(await program.stop()).toBe(0)
 })

@@ -54,7 +54,7 @@ test('copy-database is refused while a gateway runs; after that it copies everyt
   const range = { after: 0, upTo: Number.MAX_SAFE_INTEGER, limit: 10_000, unfinished: false }
   const ids = (await store.listLatestChanges(0, 10)).map(({ id }) => id)
   const [changes, timelines] = await Promise.all([store.listChanges('a', range), store.listTimelines(ids)])
-  await expect(run(`file:${path}`, url)).rejects.toThrow('A gateway uses')
+  await expect(run(`file:${path}`, url)).rejects.toThrow('A gateway is using')
   await close()
   const { stdout } = await run(`file:${path}`, url)
   expect(stdout).toBe(`Copied: jobs ${JOBS}, job_timeline ${JOBS}, idempotency_keys ${JOBS}, job_tags ${JOBS}.\n`)
@@ -78,10 +78,10 @@ test('copy-database is refused while a gateway runs; after that it copies everyt
 
 test('copy-database prints its usage, and the reason if a database cannot be used', async () => {
   await expect(run()).rejects.toThrow('Usage: npm run copy-database')
-  await expect(run('file:/nowhere/gateway.db', 'postgres://localhost/x')).rejects.toThrow('There is no database at')
+  await expect(run('file:/nowhere/gateway.db', 'postgres://localhost/x')).rejects.toThrow('No database exists at')
   const path = join(await makeDataDir(), 'text')
   writeFileSync(path, 'This is no database, whatever its name says. '.repeat(100))
   const badPassword = run(`file:${path}`, 'postgres://user:50%off@localhost/x')
-  await expect(badPassword).rejects.toThrow(/DATABASE_URL must have special characters .* percent-encoded/)
+  await expect(badPassword).rejects.toThrow(/DATABASE_URL must have the special characters .* percent-encoded/)
   await expect(run(`file:${path}`, 'postgres://localhost/x')).rejects.toThrow('not a database of this gateway')
 })
