@@ -58,21 +58,16 @@ interface Opened {
 function listShutdownSteps(runtime: Runtime, opened: Opened): readonly ShutdownStep[] {
   const { entryPoints, jobs, upstream, authentication, server, storage } = opened
   return [
-    { name: 'report not ready, and serve on', run: () => entryPoints?.drain() },
+    { name: 'report not ready, keep serving', run: () => entryPoints?.drain() },
     { name: 'start no further sweep or webhook attempt', run: () => jobs?.stopLoops() },
-    { name: 'refuse new requests, answer those in progress', run: () => entryPoints?.close() },
-    { name: 'wait for submits and other work in progress', run: () => jobs?.close() },
+    { name: 'end all waits', run: () => runtime.stop() },
+    { name: 'refuse new requests, end streams', run: () => entryPoints?.close() },
+    { name: 'wait for requests in progress, close the listener', run: () => server?.close() },
+    { name: 'wait for submits and other work in progress', run: () => runtime.background.settled() },
+    { name: 'close the jobs', run: () => jobs?.close() },
     { name: 'close the upstream', run: () => upstream?.close() },
     { name: 'close the API keys', run: () => authentication?.close() },
-    { name: 'close the listener', run: () => server?.close() },
-    {
-      name: 'close the storage',
-      run: async () => {
-        runtime.stop()
-        await runtime.background.settled()
-        await storage?.close()
-      },
-    },
+    { name: 'close the storage', run: () => storage?.close() },
   ]
 }
 
@@ -104,8 +99,9 @@ export async function openApp(parts: AppParts): Promise<App> {
     const [targetImage = 'TARGET_IMAGE_URL', swapImage = 'SWAP_IMAGE_URL'] = portraits
     const exampleImages = { targetImage, swapImage }
     const { authenticate } = authentication
+    const { markAuthenticated } = server
     const stages = { runtime, storage, upstream, jobs }
-    const entryParts = { ...stages, authenticate, publicUrl, exampleImages, server, handlers }
+    const entryParts = { ...stages, authenticate, publicUrl, exampleImages, markAuthenticated, handlers }
     opened.entryPoints = openEntryPointsStage(entryParts)
     if (embedded) {
       embedded.warmUp()

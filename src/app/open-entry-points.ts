@@ -20,7 +20,7 @@ import type { StartupHandlers } from './startup-handlers.ts'
 export interface EntryPointsStage {
   /** Makes /readyz answer 503 while everything is still served, so that load balancers stop sending requests. */
   drain(): Promise<void>
-  /** Refuses new requests with 503, ends streams, and waits for the answers in progress. */
+  /** Refuses new requests with 503, and ends streams. Requests in progress are still answered. */
   close(): Promise<void>
 }
 
@@ -33,17 +33,17 @@ export interface EntryPointsParts {
   readonly publicUrl: string
   /** Two images for the document that GraphiQL opens with. */
   readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
-  /** The listener, which answers 503 until this stage is open. */
-  readonly server: HttpServer
+  readonly markAuthenticated: HttpServer['markAuthenticated']
+  /** They answer 503 until this stage is open. */
   readonly handlers: StartupHandlers
 }
 
 export function openEntryPointsStage(parts: EntryPointsParts): EntryPointsStage {
-  const { runtime, storage, upstream, jobs, authenticate, publicUrl, exampleImages, server, handlers } = parts
+  const { runtime, storage, upstream, jobs, authenticate, publicUrl, exampleImages, markAuthenticated, handlers } =
+    parts
   const { config, telemetry, clock, random } = runtime
   const { limiter, store } = storage
   const { useCases } = jobs
-  const { markAuthenticated } = server
   const onUnexpectedError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)
 
   const schema = createSchema()
@@ -90,9 +90,7 @@ export function openEntryPointsStage(parts: EntryPointsParts): EntryPointsStage 
     },
     close: async () => {
       handlers.shut()
-      runtime.stop()
       await graphql.close()
-      await server.close()
     },
   }
 }

@@ -16,7 +16,7 @@ export interface Runtime {
   readonly background: Background
   /** Aborts when the gateway stops. */
   readonly stopping: AbortSignal
-  /** Aborts `stopping`. May be called again. */
+  /** Aborts `stopping`. */
   stop(): void
 }
 

@@ -1,3 +1,5 @@
+import { closeInOrder } from '../lib/async/closers.ts'
+
 /** One step of a shutdown. */
 export interface ShutdownStep {
   /** For the log. */
@@ -10,15 +12,10 @@ export interface ShutdownStep {
  * @throws {AggregateError} with all failures, after the last step.
  */
 export async function shutDown(steps: readonly ShutdownStep[], onStep: (name: string) => void): Promise<void> {
-  const failures: unknown[] = []
-  for (const { name, run } of steps) {
-    onStep(name)
-    try {
-      // One after the other: a step may use what a later one closes.
-      await run()
-    } catch (error) {
-      failures.push(error)
-    }
-  }
-  if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed')
+  await closeInOrder(
+    steps.map(({ name, run }) => () => {
+      onStep(name)
+      return run()
+    }),
+  )
 }

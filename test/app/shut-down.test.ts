@@ -22,13 +22,15 @@ test('a gateway shuts down its entry points first, then the layers behind them',
   const { app, events } = await openTestApp()
   await app.close()
   expect(events.filter(({ name }) => name === 'shutdownStepBegan').flatMap(({ args }) => args)).toEqual([
-    'report not ready, and serve on',
+    'report not ready, keep serving',
     'start no further sweep or webhook attempt',
-    'refuse new requests, answer those in progress',
+    'end all waits',
+    'refuse new requests, end streams',
+    'wait for requests in progress, close the listener',
     'wait for submits and other work in progress',
+    'close the jobs',
     'close the upstream',
     'close the API keys',
-    'close the listener',
     'close the storage',
   ])
 })

@@ -1,7 +1,7 @@
 /** Runs work that no caller awaits. Failures are reported, and a shutdown can wait for the work. */
 export interface Background {
   run(what: string, work: () => Promise<unknown>): void
-  /** Resolves when all work that is running at the time of the call has ended. */
+  /** Resolves when no work is running, including work that other work has started meanwhile. */
   settled(): Promise<void>
 }
 
@@ -20,7 +20,7 @@ export function createBackground(onFailure: (what: string, error: unknown) => vo
       void task.finally(() => running.delete(task))
     },
     settled: async () => {
-      await Promise.all(running)
+      while (running.size > 0) await Promise.all(running)
     },
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createBackground } from '../../../src/lib/async/background.ts'
 import { createDeferred } from '../../support/deferred.ts'
@@ -31,4 +32,20 @@ test('settled() resolves when all background work has ended', async () => {
   second.resolve()
   await settled
   expect(order).toEqual(['first ended', 'settled'])
+})
+
+test('settled() also waits for background work that other work has started meanwhile', async () => {
+  const background = createBackground(() => {})
+  const [outer, inner] = [createDeferred<void>(), createDeferred<void>()]
+  const order: string[] = []
+  background.run('outer', async () => {
+    await outer.promise
+    background.run('inner', async () => inner.promise.then(() => order.push('inner ended')))
+  })
+  const settled = background.settled().then(() => order.push('settled'))
+  outer.resolve()
+  await nextTurn()
+  inner.resolve()
+  await settled
+  expect(order).toEqual(['inner ended', 'settled'])
 })
