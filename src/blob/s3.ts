@@ -87,7 +87,7 @@ class S3BlobStore implements BlobStore {
       if (response.status === 404) return null
       // The store refuses a range that begins beyond the end, and shortens one that only ends there.
       if (range) checkRange(range, response.status === 416 ? 0 : (parseSentRange(response)?.total ?? Infinity))
-      if (response.ok) throw new Error(`S3 open: HTTP status ${response.status} without what was asked for`)
+      if (response.ok) throw new Error(`S3 open: HTTP status ${response.status} without the requested blob or range`)
       throw toError(call, response)
     })
   }

@@ -28,8 +28,8 @@ export interface Secrets {
 }
 
 /**
- * Reads the secrets. On the first start it creates those that are needed but not set, and stores them in `dataDir`,
- * readable by their owner only. The caller must hold the lock of `dataDir`.
+ * Reads the secrets. Creates each required secret that is not set on the first start, and stores it in `dataDir`,
+ * readable by its owner only. The caller must hold the lock of `dataDir`.
  */
 export function readSecrets(values: SettingValues, dataDir: string): Secrets {
   const createdApiKey = isPublicWithoutKeys(values) ? readOrCreate(dataDir, 'api-key') : null

@@ -2,7 +2,7 @@
  * The hook journal as a file: a line of JSON per record, appended and synced. Records that arrive during a sync share
  * the next one. Rewriting the file removes settled records; when all are settled, the file is truncated. A line that a
  * crash cut off was never acknowledged. The folder belongs to one process (the lock of DATA_DIR), so every journal in
- * it is either this process's or was left by one that has ended.
+ * it belongs to this process or to a process that has ended.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises'

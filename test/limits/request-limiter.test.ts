@@ -64,7 +64,7 @@ describe('a limiter that takes many requests out of a shared count at a time', (
     expect(taken.some(({ isSpent }) => isSpent)).toBe(false)
   })
 
-  test('allows only what is left of the count after other processes have used the rest', async () => {
+  test('allows only the requests that other processes have left', async () => {
     const { counter, spend } = createSharedCount(100)
     spend(95)
     const limiter = createGrantingLimiter(counter, 10, createManualClock().now)

@@ -121,7 +121,7 @@ export interface FakeUpstream {
   planSubmits(...plans: SubmitPlan[]): void
   /** Sets the answers to the next fetches of any job, in order. */
   planFetches(...plans: FetchPlan[]): void
-  /** Sets the script of later submits; `n` counts submits from 0. */
+  /** Sets how later submits are answered; `n` is the number of the submit, from 0. */
   scriptJobs(script: (submit: { readonly targetImage: string; readonly hookUrl: string }, n: number) => JobScript): void
   /** Every delivery to `/webhooks`. */
   readonly webhooks: readonly { readonly id: string; readonly body: string }[]

@@ -74,7 +74,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
     if (!isParked) strikes.delete(job.id)
   }
 
-  /** Counts a failed check. After too many, the job is left to its deadline, and the operator is told once. */
+  /** Counts a failed check. After too many, the reconciler parks the job until its deadline and logs that once. */
   const strike = (job: SwapJob, error: unknown) => {
     const count = (strikes.get(job.id) ?? 0) + 1
     strikes.set(job.id, count)

@@ -188,7 +188,7 @@ function isScanned(filter: JobFilter): boolean {
   return keys > 1 || (keys === 1 && toStatuses(filter) !== null)
 }
 
-/** Filters and sorts a short list of jobs: those that match the filter and lie in the range, in its order. */
+/** Returns the rows that match the filter and lie in the range, in the order of the range. For short lists. */
 function cut(rows: readonly JobRow[], filter: JobFilter, { from, direction, limit }: ListRange): JobRow[] {
   const order = direction === 'forward' ? newestFirst : oldestFirst
   const after = from && { created_at: from.createdAt, id: from.id }

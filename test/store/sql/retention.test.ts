@@ -45,7 +45,7 @@ async function openStore() {
 const idsOf = (jobs: readonly SwapJob[]) => jobs.map(({ id }) => id)
 
 describe('the jobs without a copy of their result', () => {
-  test('are those that ended in SUCCESS in the given period, earliest first, up to the limit', async () => {
+  test('include jobs that ended in SUCCESS in the given period, earliest first, up to the limit', async () => {
     const { store, create, createDone } = await openStore()
     await create('job_unfinished')
     await createDone('job_3', NOW + 3)
@@ -55,7 +55,7 @@ describe('the jobs without a copy of their result', () => {
     expect(idsOf(await store.listWithoutCopy(NOW, NOW + 10, 2))).toEqual(['job_1', 'job_2'])
   })
 
-  test('are not those that have a copy, a reason why there is none, or were erased', async () => {
+  test('exclude jobs with a copy, jobs whose copy failed, and erased jobs', async () => {
     const { store, createDone } = await openStore()
     for (const id of ['job_copied', 'job_failed', 'job_erased', 'job_left']) await createDone(id, NOW)
     await store.recordMirror('job_copied', { copyId: 'img_1' })

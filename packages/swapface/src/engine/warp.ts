@@ -123,7 +123,7 @@ function takeValues(filled: Float32Array, index: number, into: Float32Array): vo
 
 /** Blurs the covered values only. Pixels just outside the mesh get the values next to them. */
 function smoothField(values: readonly Plane[], cover: Plane, sigma: number): void {
-  // At least enough to extend the field over its edge, where it is interpolated at half resolution.
+  // A blur of at least 1.3 extends the field beyond its edge, as interpolation at half resolution requires.
   const reach = Math.max(1.3, sigma)
   const weight = { ...cover, values: cover.values.slice() }
   blurPlane(weight, reach)
