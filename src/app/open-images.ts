@@ -11,7 +11,7 @@ import { createUploadHandler } from '../http/uploads.ts'
 import type { ImageCodec } from '../images/image-codec.ts'
 import { createForgetter, type Forgetter } from '../jobs/forget-swaps.ts'
 import { createImageAddresses, type ImageAddresses, imageAddressEndsAt } from '../jobs/images/image-addresses.ts'
-import { createImageLibrary } from '../jobs/images/image-library.ts'
+import { ImageLibrary } from '../jobs/images/image-library.ts'
 import { type Mirror, openMirror } from '../jobs/images/mirror-result.ts'
 import { createUploads } from '../jobs/images/uploads.ts'
 import { lazy } from '../lib/async/lazy.ts'
@@ -52,7 +52,7 @@ export function openImages(parts: ImagesParts): Images {
   const addresses = createImageAddresses(publicUrl, secrets.gatewaySecrets)
   const blobs = openBlobs(config, secrets)
   const { codec, load } = createLazyCodec()
-  const library = createImageLibrary({ images, blobs, codec, clock })
+  const library = new ImageLibrary({ images, blobs, codec, clock })
   const source = openResultSource({ allowedHosts })
   const uploads = createUploads({ images, library, codec, addresses, clock })
   const forgetter = createForgetter({ store, images, library, seal: parts.seal, clock })

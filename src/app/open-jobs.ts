@@ -10,20 +10,20 @@ import { createIdempotencySeal } from '../jobs/idempotency-seal.ts'
 import { createFindInputImage } from '../jobs/input-images.ts'
 import { type HookTaker, openHookTaker } from '../jobs/lifecycle/accept-hook.ts'
 import { createApplyReport } from '../jobs/lifecycle/apply-report.ts'
-import { createConfirmer } from '../jobs/lifecycle/confirm-swap.ts'
+import { Confirmer } from '../jobs/lifecycle/confirm-swap.ts'
 import { MAX_AT_ONE_RECEIVER, runWebhooks } from '../jobs/lifecycle/deliver-webhooks.ts'
 import { createHookAddresses } from '../jobs/lifecycle/hook-addresses.ts'
 import { createLeases } from '../jobs/lifecycle/leases.ts'
 import { openReconciler } from '../jobs/lifecycle/reconcile.ts'
 import { createReleaseUnsent } from '../jobs/lifecycle/release-unsent.ts'
 import { runQueue } from '../jobs/lifecycle/run-queue.ts'
-import { createSubmitter } from '../jobs/lifecycle/submit-swap.ts'
+import { Submitter } from '../jobs/lifecycle/submit-swap.ts'
 import { createUpstreamBreaker } from '../jobs/lifecycle/upstream-breaker.ts'
 import { createListJobs } from '../jobs/list-jobs.ts'
 import { createReadJobs } from '../jobs/read-jobs.ts'
 import { createReplayWebhook } from '../jobs/replay-webhook.ts'
 import { createRetrySwap } from '../jobs/retry-swap.ts'
-import { createServiceStatus } from '../jobs/service-status.ts'
+import { ServiceStatus } from '../jobs/service-status.ts'
 import { createWatcher } from '../jobs/watch-job.ts'
 import { createWatchJobs } from '../jobs/watch-jobs.ts'
 import { openDiskHookJournal } from '../journal/disk.ts'
@@ -47,7 +47,7 @@ export interface JobsStage {
   readonly images: Pick<Images, 'handlers' | 'warmUp'>
   /** Starts no further sweep and no further webhook attempt. */
   stopLoops(): Promise<void>
-  /** Waits for the work in progress, submits included. */
+  /** Call it once no work is in progress. */
   close(): Promise<void>
 }
 
@@ -70,8 +70,6 @@ export async function openJobsStage(parts: JobsParts): Promise<JobsStage> {
     images,
     stopLoops: () => lifecycle.stopLoops(),
     close: async () => {
-      parts.runtime.stop()
-      await parts.runtime.background.settled()
       await lifecycle.close()
       await images.close()
     },
@@ -123,11 +121,11 @@ async function openLifecycle({ runtime, storage, upstream: { upstream } }: JobsP
   const { guard, hookAddresses, breaker, queueRoom, webhooksDue, applyReport, images } = shared
   const { mirror } = images
   const confirming = { store, upstream, applyReport, breaker, fetchLimiter, mirror, telemetry, clock, stopping }
-  const confirmer = createConfirmer(confirming)
+  const confirmer = new Confirmer(confirming)
   const leases = createLeases(store, background, clock)
   const releaseUnsent = createReleaseUnsent({ store, applyReport, leases, background, clock, stopping })
   const submitting = { store, upstream, applyReport, breaker, background, leases, releaseUnsent, hookAddresses }
-  const submitter = createSubmitter({ ...submitting, maxInFlight: config.maxInFlight, telemetry, clock, random })
+  const submitter = new Submitter({ ...submitting, maxInFlight: config.maxInFlight, telemetry, clock, random })
   const journal = await openDiskHookJournal(config.dataDir)
   const hookParts = { store, journal, upstream, confirmer, hookAddresses, background, random, stopping }
   const hooks = openHookTaker({ ...hookParts, telemetry, clock })
@@ -187,7 +185,7 @@ function createUseCases(
     listJobs: createListJobs(store),
     replayWebhook: createReplayWebhook({ store, webhooks, onWebhook: webhooksDue.wake, clock }),
     findWebhooks: async (jobIds) => webhooks.findByJobs(jobIds),
-    status: createServiceStatus({ store, breaker, room, budget, clock }),
+    status: new ServiceStatus({ store, breaker, room, budget, clock }),
     watcher,
     watchJobs: createWatchJobs({ store, bus, clock }),
     openReading: (viewer) => createReadJobs(viewer, store, confirmer),

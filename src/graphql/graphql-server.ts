@@ -15,7 +15,7 @@ import type { Context, UseCases } from './schema/context.ts'
 import { createErrorMask } from './operation/errors.ts'
 import { openEventStreamHandler } from './realtime/event-stream.ts'
 import { createGraphqlHandler, type GraphqlHandler } from './http/graphql-handler.ts'
-import { createLiveOperations } from './realtime/live-operations.ts'
+import { LiveOperations } from './realtime/live-operations.ts'
 import { createFastPath, type FallbackReason } from './fast-path/fast-path.ts'
 import { createCostLimits } from './operation/cost-limits.ts'
 import { createOperationScheduler } from './operation/operation-scheduler.ts'
@@ -111,7 +111,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
     onUnexpectedError,
   })
   const repeats = createTimerWheel(REPEAT_AFTER_MS, random)
-  const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
+  const live = new LiveOperations({ repeats, maskError, onUnexpectedError })
   const eventStreams = openEventStreamHandler({ live, now })
   const webSockets = openWebSocketHandler({
     authenticate,

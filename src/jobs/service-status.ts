@@ -49,10 +49,6 @@ export interface Usage extends UsageSums {
 
 type Facts = Omit<Service, 'accepting'>
 
-export function createServiceStatus(parts: ServiceStatusParts): ServiceStatus {
-  return new ServiceStatus(parts)
-}
-
 export class ServiceStatus {
   readonly #parts: ServiceStatusParts
   #recent: { readonly at: number; readonly facts: Promise<Facts> } | null = null

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ObservationSource } from '../../src/domain/swap-job.ts'
 import type { TenantBudgetOptions } from '../../src/jobs/lifecycle/tenant-budget.ts'
-import { createServiceStatus } from '../../src/jobs/service-status.ts'
+import { ServiceStatus } from '../../src/jobs/service-status.ts'
 import type { JobStore } from '../../src/store/job-store.ts'
 import { type Lifecycle, openLifecycle } from '../support/lifecycle.ts'
 import { viewerOf } from '../support/viewer.ts'
@@ -16,7 +16,7 @@ function createStatus(
   over: { readonly budget?: Partial<TenantBudgetOptions>; readonly store?: Partial<JobStore> } = {},
 ) {
   const budget = { ...NO_BUDGET, ...over.budget }
-  return createServiceStatus({ store: { ...store, ...over.store }, breaker, room: ROOM, budget, clock })
+  return new ServiceStatus({ store: { ...store, ...over.store }, breaker, room: ROOM, budget, clock })
 }
 
 /** Creates a job that took `tookMs` upstream and has just ended in SUCCESS. */

@@ -3,8 +3,10 @@ import { createMemoryBus, type MemoryBus } from '../../src/bus/memory.ts'
 import type { Finding, Report } from '../../src/domain/report.ts'
 import type { SwapJob } from '../../src/domain/swap-job.ts'
 import { type ApplyReport, createApplyReport } from '../../src/jobs/lifecycle/apply-report.ts'
+import { Confirmer, type ConfirmerParts } from '../../src/jobs/lifecycle/confirm-swap.ts'
 import { createLeases, type Leases, SUBMIT_LEASE_MS } from '../../src/jobs/lifecycle/leases.ts'
 import { createUpstreamBreaker, type UpstreamBreaker } from '../../src/jobs/lifecycle/upstream-breaker.ts'
+import { createRateLimiter } from '../../src/lib/time/rate-limiter.ts'
 import { type Background, createBackground } from '../../src/lib/async/background.ts'
 import type { JobStore, NewSwapJob } from '../../src/store/job-store.ts'
 import type { Engine } from '../../src/store/sql/engine.ts'
@@ -122,4 +124,13 @@ export async function openLifecycle(): Promise<Lifecycle> {
       return timeline.map(({ status }) => status)
     },
   }
+}
+
+/** Creates a confirmer that makes no copies, and whose rate limit of 1,000 fetches per second no test reaches. */
+export function createConfirmerOf(lifecycle: Lifecycle, over: Partial<ConfirmerParts> = {}): Confirmer {
+  const { store, upstream, applyReport, breaker, telemetry, clock, stopping } = lifecycle
+  const mirror = { copySoon: async () => ({ copyId: null, mirrorFailure: null }) }
+  const fetchLimiter = createRateLimiter(1_000, clock)
+  const parts = { store, upstream, applyReport, breaker, mirror, fetchLimiter, telemetry, clock, stopping }
+  return new Confirmer({ ...parts, ...over })
 }

@@ -15,7 +15,7 @@ import type { Context, UseCases } from '../../src/graphql/schema/context.ts'
 import { createErrorMask } from '../../src/graphql/operation/errors.ts'
 import { openEventStreamHandler } from '../../src/graphql/realtime/event-stream.ts'
 import { createGraphqlHandler } from '../../src/graphql/http/graphql-handler.ts'
-import { createLiveOperations } from '../../src/graphql/realtime/live-operations.ts'
+import { LiveOperations } from '../../src/graphql/realtime/live-operations.ts'
 import { createCostLimits } from '../../src/graphql/operation/cost-limits.ts'
 import { createOperationScheduler } from '../../src/graphql/operation/operation-scheduler.ts'
 import { createPrepareOperation } from '../../src/graphql/operation/prepare-operation.ts'
@@ -115,7 +115,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     hideSuggestions: false,
   })
   const repeats = createTimerWheel(repeatAfterMs, Math.random)
-  const live = createLiveOperations({ repeats, maskError, onUnexpectedError })
+  const live = new LiveOperations({ repeats, maskError, onUnexpectedError })
   const clock = { now: tellTime }
   const authenticate = async () => viewer
   const limiter = createRequestLimiter(1_000_000, clock.now)

@@ -151,7 +151,7 @@ export class Compiler {
     if (isNonNullType(type)) {
       const write = this.#compileValue(type.ofType, sets)
       return (value, run) => {
-        if (value === null || value === undefined) throw new UnsupportedOperationError('null where none may be')
+        if (value === null || value === undefined) throw new UnsupportedOperationError('null for a non-null type')
         return write(value, run)
       }
     }

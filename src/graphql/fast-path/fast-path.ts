@@ -146,8 +146,11 @@ export function createFastPath(parts: FastPathParts): FastPath {
       if (condition) cache.set(key, answer, condition)
       return { kind: 'answered', answer }
     } catch (error) {
-      fallBack(isExpected(error) ? 'errors' : 'bug')
-      if (!isExpected(error)) onUnexpectedError(error)
+      if (isExpected(error)) onFallback('errors')
+      else {
+        onFallback('bug')
+        onUnexpectedError(error)
+      }
       return compiled.type === 'mutation' ? { kind: 'begun', useCases: own } : null
     }
   }

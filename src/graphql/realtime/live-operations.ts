@@ -43,10 +43,6 @@ interface Group {
   readonly newContext: Operation['newContext']
 }
 
-export function createLiveOperations(parts: LiveOperationsParts): LiveOperations {
-  return new LiveOperations(parts)
-}
-
 export class LiveOperations {
   readonly #parts: LiveOperationsParts
   readonly #groups = new WeakMap<DocumentNode, Map<string, Group>>()

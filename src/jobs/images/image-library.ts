@@ -37,10 +37,6 @@ export interface ImageLibraryParts {
   readonly clock: Pick<Clock, 'now'>
 }
 
-export function createImageLibrary(parts: ImageLibraryParts): ImageLibrary {
-  return new ImageLibrary(parts)
-}
-
 export class ImageLibrary {
   readonly #parts: ImageLibraryParts
   /** Views being created, by key. */

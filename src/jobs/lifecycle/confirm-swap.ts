@@ -35,10 +35,6 @@ export interface ConfirmerParts {
   readonly stopping: AbortSignal
 }
 
-export function createConfirmer(parts: ConfirmerParts): Confirmer {
-  return new Confirmer(parts)
-}
-
 export class Confirmer {
   readonly #parts: ConfirmerParts
   /** Fetches in progress for polls and queries, and polls that wait for a slot; by job id. */

@@ -32,10 +32,6 @@ export interface SubmitterParts {
   readonly random: () => number
 }
 
-export function createSubmitter(parts: SubmitterParts): Submitter {
-  return new Submitter(parts)
-}
-
 /** Sends claimed jobs upstream, each claim once, and records the outcomes. */
 export class Submitter {
   readonly #parts: SubmitterParts

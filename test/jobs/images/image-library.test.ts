@@ -10,7 +10,7 @@ import { openDiskBlobStore } from '../../../src/blob/disk.ts'
 import { createImageHandler } from '../../../src/http/images.ts'
 import { createSharpCodec } from '../../../src/images/sharp.ts'
 import { createImageAddresses } from '../../../src/jobs/images/image-addresses.ts'
-import { createImageLibrary } from '../../../src/jobs/images/image-library.ts'
+import { ImageLibrary } from '../../../src/jobs/images/image-library.ts'
 import { createUploads } from '../../../src/jobs/images/uploads.ts'
 import { createRequestLimiter } from '../../../src/limits/request-limiter.ts'
 import { createId } from '../../../src/lib/crypto/ids.ts'
@@ -31,7 +31,7 @@ async function openStage() {
   let ahead = 0
   const clock = { now: () => Date.now() + ahead }
   const codec = createSharpCodec()
-  const library = createImageLibrary({ images, blobs, codec, clock })
+  const library = new ImageLibrary({ images, blobs, codec, clock })
   const source = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#abc' } })
     .jpeg()
     .toBuffer()
@@ -150,7 +150,7 @@ test('after two writes of one upload only the bytes that the row names are store
 test('nothing is stored when the blob store has less free space than the reserve', async () => {
   const { images, library, codec, source, clock, blobs, put, keys } = await openStage()
   const image = await put('img_a', true)
-  const full = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
+  const full = new ImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const view = { id: image.id, type: 'image/png', width: 10 } as const
   await expect(full.open(image, view)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await expect(full.putBytes('img_b', await codec.clean(source, 'UPLOAD', 'a'), sha256(source))).rejects.toMatchObject({
@@ -166,7 +166,7 @@ test('nothing is stored when the blob store has less free space than the reserve
 test('once the disk reserve is reached a new view is refused with 503 and a reason, and stored images are served', async () => {
   const { images, codec, clock, blobs, put, keys } = await openStage()
   const image = await put(createId('img', 0), true)
-  const library = createImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
+  const library = new ImageLibrary({ images, codec, clock, blobs: { ...blobs, freeBytes: async () => 400_000_000 } })
   const addresses = createImageAddresses('http://127.0.0.1', ['secret'])
   const handle = createImageHandler({
     addresses,

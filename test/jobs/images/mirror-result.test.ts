@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { openDiskBlobStore } from '../../../src/blob/disk.ts'
 import type { SwapJob } from '../../../src/domain/swap-job.ts'
 import { createSharpCodec } from '../../../src/images/sharp.ts'
-import { createImageLibrary } from '../../../src/jobs/images/image-library.ts'
+import { ImageLibrary } from '../../../src/jobs/images/image-library.ts'
 import { openMirror } from '../../../src/jobs/images/mirror-result.ts'
 import { createBackground } from '../../../src/lib/async/background.ts'
 import { createImageStore } from '../../../src/store/sql/image-store.ts'
@@ -44,7 +44,7 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
     moveTo(at)
     await clock.untilPending()
   }
-  const library = createImageLibrary({ images, blobs, codec, clock })
+  const library = new ImageLibrary({ images, blobs, codec, clock })
   const failures: { at: number; isFinal: boolean }[] = []
   const telemetry = {
     mirrorFailed: (_job: SwapJob, { isFinal }: { isFinal: boolean }) => failures.push({ at: clock.now(), isFinal }),

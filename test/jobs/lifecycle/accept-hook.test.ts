@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { openHookTaker } from '../../../src/jobs/lifecycle/accept-hook.ts'
-import { createConfirmer } from '../../../src/jobs/lifecycle/confirm-swap.ts'
 import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.ts'
 import { openDiskHookJournal } from '../../../src/journal/disk.ts'
-import { createRateLimiter } from '../../../src/lib/time/rate-limiter.ts'
 import type { JobStore } from '../../../src/store/job-store.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
-import { type Lifecycle, openLifecycle } from '../../support/lifecycle.ts'
+import { createConfirmerOf, type Lifecycle, openLifecycle } from '../../support/lifecycle.ts'
 import { makeDataDir } from '../../support/test-app.ts'
 import { DOWN, succeeded, UNKNOWN_ID } from '../../support/upstream-port.ts'
 
@@ -17,7 +15,7 @@ async function openHooks(
   lifecycle: Lifecycle,
   { dir, findJob }: { readonly dir?: string; readonly findJob?: JobStore['findJob'] } = {},
 ) {
-  const { store, upstream, applyReport, breaker, telemetry, clock, stopping, background } = lifecycle
+  const { store, upstream, telemetry, clock, stopping, background } = lifecycle
   const folder = dir ?? (await makeDataDir())
   const journal = await openDiskHookJournal(folder)
   let isOpen = true
@@ -26,23 +24,11 @@ async function openHooks(
     isOpen = false
   }
   closeAfterTest(closeJournal)
-  const mirror = { copySoon: async () => ({ copyId: null, mirrorFailure: null }) }
-  const fetchLimiter = createRateLimiter(100, clock)
   const hooks = openHookTaker({
     store: { findJob: findJob ?? store.findJob },
     journal,
     upstream,
-    confirmer: createConfirmer({
-      store,
-      upstream,
-      applyReport,
-      breaker,
-      mirror,
-      fetchLimiter,
-      telemetry,
-      clock,
-      stopping,
-    }),
+    confirmer: createConfirmerOf(lifecycle),
     hookAddresses,
     telemetry,
     background,

@@ -1,36 +1,24 @@
 import { describe, expect, test } from 'vitest'
 import type { SwapJob, SwapLinks } from '../../../src/domain/swap-job.ts'
 import type { CopyOutcome } from '../../../src/jobs/images/mirror-result.ts'
-import { createConfirmer, type ConfirmerParts } from '../../../src/jobs/lifecycle/confirm-swap.ts'
-import { createRateLimiter } from '../../../src/lib/time/rate-limiter.ts'
+import type { ConfirmerParts } from '../../../src/jobs/lifecycle/confirm-swap.ts'
 import type { FetchOutcome } from '../../../src/upstream/upstream.ts'
 import { createDeferred } from '../../support/deferred.ts'
-import { DEADLINES, openLifecycle } from '../../support/lifecycle.ts'
+import { createConfirmerOf, DEADLINES, openLifecycle } from '../../support/lifecycle.ts'
 import { DOWN, failed, succeeded, unfinished, UNKNOWN_ID } from '../../support/upstream-port.ts'
 
 const NOT_YET: CopyOutcome = { copyId: null, mirrorFailure: null }
 
 async function openConfirmer(over: Partial<ConfirmerParts> = {}) {
   const lifecycle = await openLifecycle()
-  const { store, upstream, applyReport, breaker, telemetry, clock, stopping } = lifecycle
   const copied: SwapLinks[] = []
-  const confirmer = createConfirmer({
-    store,
-    upstream,
-    applyReport,
-    breaker,
-    mirror: {
-      copySoon: async (_job, links) => {
-        copied.push(links)
-        return NOT_YET
-      },
+  const mirror: ConfirmerParts['mirror'] = {
+    copySoon: async (_job, links) => {
+      copied.push(links)
+      return NOT_YET
     },
-    fetchLimiter: createRateLimiter(100, clock),
-    telemetry,
-    clock,
-    stopping,
-    ...over,
-  })
+  }
+  const confirmer = createConfirmerOf(lifecycle, { mirror, ...over })
   return {
     ...lifecycle,
     refresh: async (job: SwapJob) => confirmer.refresh(job),

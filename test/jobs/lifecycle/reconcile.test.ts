@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { createConfirmer } from '../../../src/jobs/lifecycle/confirm-swap.ts'
 import { openReconciler, type ReconcilerParts } from '../../../src/jobs/lifecycle/reconcile.ts'
-import { createRateLimiter } from '../../../src/lib/time/rate-limiter.ts'
 import type { FetchOutcome } from '../../../src/upstream/upstream.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 import { createDeferred } from '../../support/deferred.ts'
-import { DEADLINES, type Lifecycle, openLifecycle } from '../../support/lifecycle.ts'
+import { createConfirmerOf, DEADLINES, type Lifecycle, openLifecycle } from '../../support/lifecycle.ts'
 import { START } from '../../support/manual-clock.ts'
 import { DOWN, succeeded, unfinished } from '../../support/upstream-port.ts'
 
@@ -16,20 +14,8 @@ const LAST_LOOK_MS = 600_000
 
 /** Starts the reconciler, and waits for its first sweep and the work that it began. */
 async function startReconciler(lifecycle: Lifecycle, over: Partial<ReconcilerParts> = {}) {
-  const { store, upstream, applyReport, breaker, leases, background, telemetry, clock, stopping } = lifecycle
-  const mirror = { copySoon: async () => ({ copyId: null, mirrorFailure: null }) }
-  const fetchLimiter = createRateLimiter(1_000, clock)
-  const confirmer = createConfirmer({
-    store,
-    upstream,
-    applyReport,
-    breaker,
-    mirror,
-    fetchLimiter,
-    telemetry,
-    clock,
-    stopping,
-  })
+  const { store, applyReport, breaker, leases, background, telemetry, clock } = lifecycle
+  const confirmer = createConfirmerOf(lifecycle)
   const hooks = { lookOnceMore: async () => true }
   const parts = { store, confirmer, applyReport, breaker, hooks, leases, background, telemetry, clock, ...over }
   const reconciler = openReconciler(parts)

@@ -9,6 +9,7 @@ import { createReleaseUnsent } from '../../../src/jobs/lifecycle/release-unsent.
 import { createBackground } from '../../../src/lib/async/background.ts'
 import { CommitUnknownError } from '../../../src/store/job-store.ts'
 import { createJobStore } from '../../../src/store/sql/job-store.ts'
+import { createDeferred } from '../../support/deferred.ts'
 import { LIMITS, makeNewSwapJob } from '../../support/jobs.ts'
 import { openEngine } from '../../support/open-engine.ts'
 import { createStepClock } from '../../support/step-clock.ts'
@@ -108,17 +109,14 @@ test.each<[string, { isRecorded: boolean | null; mayWait: boolean; isOther?: tru
   ],
 )('a job whose claim was in doubt %s', async (_what, { isRecorded, mayWait, isOther = false, findings, end }) => {
   const { store, release, leases, background, leaseUntil } = await openStage(findings)
-  let resolveOutcome = (_outcome: boolean | null) => {}
-  const outcome = new Promise<boolean | null>((resolve) => {
-    resolveOutcome = resolve
-  })
+  const outcome = createDeferred<boolean | null>()
   release(
     { jobId: 'job_1', fencing: 1, leaseUntil: leaseUntil + (isOther ? 1 : 0), mayWait },
-    new CommitUnknownError(null, async () => outcome),
+    new CommitUnknownError(null, async () => outcome.promise),
   )
   // The process must not presume its own submitter dead while the commit is in doubt.
   expect(leases.isHeld('job_1')).toBe(true)
-  resolveOutcome(isRecorded)
+  outcome.resolve(isRecorded)
   await background.settled()
   expect(leases.isHeld('job_1')).toBe(false)
   const job = await store.findJob('job_1')

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { SwapJob } from '../../../src/domain/swap-job.ts'
 import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.ts'
 import type { Unsent } from '../../../src/jobs/lifecycle/release-unsent.ts'
-import { createSubmitter, type SubmitterParts } from '../../../src/jobs/lifecycle/submit-swap.ts'
+import { Submitter, type SubmitterParts } from '../../../src/jobs/lifecycle/submit-swap.ts'
 import { CommitUnknownError } from '../../../src/store/job-store.ts'
 import type { SubmitOutcome } from '../../../src/upstream/upstream.ts'
 import { createDeferred } from '../../support/deferred.ts'
@@ -17,7 +17,7 @@ const hookAddresses = createHookAddresses('https://gateway.example', ['a-secret-
 function createSubmitterOf(lifecycle: Lifecycle, over: Partial<SubmitterParts> = {}) {
   const { store, breaker, background, leases, upstream, applyReport, telemetry, clock } = lifecycle
   const unsent: Unsent[] = []
-  const submitter = createSubmitter({
+  const submitter = new Submitter({
     store,
     breaker,
     maxInFlight: 10,
