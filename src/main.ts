@@ -9,7 +9,8 @@ import { listSecrets, readSecrets, type Secrets } from './config/secrets.ts'
 import { describeSettings } from './config/settings.ts'
 import { toStartLine } from './config/start-error.ts'
 import { armFaultPoint } from './lib/fault-points.ts'
-import { createLogger, createTelemetry } from './telemetry/logger.ts'
+import { combineTelemetry } from './telemetry/combine.ts'
+import { createLogger, createLogTelemetry } from './telemetry/logger.ts'
 
 /** How long a stop may take after DRAIN_READY_S. */
 const STOP_WITHIN_MS = 40_000
@@ -39,7 +40,7 @@ async function main(args: readonly string[]): Promise<void> {
   const app = await openApp({
     config,
     secrets,
-    telemetry: createTelemetry(logger),
+    telemetry: combineTelemetry([createLogTelemetry(logger)]),
     upstreamLog: ({ event, ...rest }) => {
       if (event === 'fault') logger.error({ err: 'error' in rest ? rest.error : rest }, 'embedded upstream')
       else logger.debug(rest, `embedded upstream: ${event}`)

@@ -54,7 +54,7 @@ export function openImages(parts: ImagesParts): Images {
   const { codec, load } = createLazyCodec()
   const library = new ImageLibrary({ images, blobs, codec, clock })
   const source = openResultSource({ allowedHosts })
-  const uploads = createUploads({ images, library, codec, addresses, clock })
+  const uploads = createUploads({ images, library, codec, addresses, telemetry, clock })
   const forgetter = createForgetter({ store, images, library, seal: parts.seal, clock })
   const mirror = openMirror({ store, images, library, codec, source, background, telemetry, clock, stopping })
   const { findImage } = images

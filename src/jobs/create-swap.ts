@@ -56,7 +56,7 @@ export interface CreateSwapParts {
   readonly guard: Pick<AddressGuard, 'checkUrl'>
   readonly hookAddresses: Pick<HookAddresses, 'addressOf'>
   readonly seal: IdempotencySeal
-  readonly telemetry: Pick<Telemetry, 'jobNotRecorded'>
+  readonly telemetry: Pick<Telemetry, 'jobCreated' | 'jobNotRecorded'>
   readonly clock: Clock
 }
 
@@ -102,6 +102,7 @@ export async function createSwap(
   const waitMs = input.waitMs ?? 0
   switch (stored.kind) {
     case 'created':
+      parts.telemetry.jobCreated(stored.job)
       return toOutcome(await submitAndWait(parts, stored.job, waitMs), 'NONE')
     case 'existing':
       if (!isSameSwap(stored, newJob, seal)) return { kind: 'keyConflict', job: stored.job }

@@ -1,18 +1,41 @@
+import type { StoredImage } from '../domain/image.ts'
 import type { Report } from '../domain/report.ts'
-import type { SwapJob } from '../domain/swap-job.ts'
+import type { ObservationSource, SwapJob } from '../domain/swap-job.ts'
+import type { Webhook, WebhookAttempt, WebhookState } from '../domain/webhook.ts'
+
+/** When something began and ended, in epoch milliseconds. */
+export interface Interval {
+  readonly startedAt: number
+  readonly endedAt: number
+}
+
+/** How a call to the upstream about a job ended. */
+export interface UpstreamCallOutcome {
+  /** The `kind` of the `SubmitOutcome` or the `FetchOutcome`. */
+  readonly kind: string
+  /** Null if no answer came. */
+  readonly httpStatus: number | null
+  /** A few words of the gateway's own; null if the upstream took the job or stated its status. */
+  readonly reason: string | null
+}
 
 /**
  * Business events for the operator, one function each. No function takes a key. A job holds image addresses, its hook
  * address and links: an implementation must not write them.
  */
 export interface Telemetry {
+  /** A new job was recorded. */
+  jobCreated(job: SwapJob): void
   jobMoved(job: SwapJob, report: Report): void
   /** A late report contradicts the status of a finished job. */
   evidenceTooLate(job: SwapJob, report: Report): void
   /** The upstream returned an id that belongs to another job. */
   upstreamIdTaken(job: SwapJob, report: Report): void
-  submitEnded(job: SwapJob, kind: string, reason: string | null): void
-  fetchUnanswered(job: SwapJob, reason: string): void
+  submitEnded(job: SwapJob, outcome: UpstreamCallOutcome, interval: Interval): void
+  /** @param source what the fetch was made for. */
+  fetchEnded(job: SwapJob, source: ObservationSource, outcome: UpstreamCallOutcome, interval: Interval): void
+  /** A valid hook was journaled. */
+  hookRecorded(jobId: string): void
   /** A hook named an upstream id that a fetch did not confirm as this job's. */
   hookNotBound(job: SwapJob): void
   hookRefused(): void
@@ -24,8 +47,11 @@ export interface Telemetry {
   jobNotRecorded(error: unknown): void
   /** Work on this job fails again and again; only its deadline ends it. */
   jobParked(job: SwapJob, error: unknown): void
-  /** The last attempt to deliver a webhook failed. */
-  webhookExhausted(webhook: { readonly id: string; readonly jobId: string }): void
+  /** An attempt to deliver a webhook has ended. @param state of the webhook after it; EXHAUSTED: it was the last one. */
+  webhookAttempted(webhook: Webhook, attempt: WebhookAttempt, state: WebhookState, interval: Interval): void
+  /** The bytes of an upload were stored or rejected. */
+  uploadReceived(image: StoredImage): void
+  resultCopied(job: SwapJob, interval: Interval): void
   /** A copy of a result could not be made; `isFinal` if it is not retried. Code and reason contain no foreign text. */
   mirrorFailed(
     job: SwapJob,

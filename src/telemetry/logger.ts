@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino'
+import { silentTelemetry } from './combine.ts'
 import type { Telemetry } from './events.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -37,8 +38,9 @@ export function createSecretHider(secrets: readonly string[]): (line: string) =>
 }
 
 /** Business events as log lines. */
-export function createTelemetry(logger: Logger): Telemetry {
+export function createLogTelemetry(logger: Logger): Telemetry {
   return {
+    ...silentTelemetry,
     jobMoved: (job, { source }) => {
       const { id, status, version, upstreamStatus } = job
       const { code: failure, message: reason } = job.failure ?? {}
@@ -50,11 +52,11 @@ export function createTelemetry(logger: Logger): Telemetry {
     upstreamIdTaken: (job, { source }) => {
       logger.error({ job: job.id, source }, 'the upstream returned an id that belongs to another job')
     },
-    submitEnded: (job, kind, reason) => {
-      logger[kind === 'accepted' ? 'debug' : 'warn']({ job: job.id, kind, reason }, 'submit ended')
+    submitEnded: (job, { kind, httpStatus, reason }) => {
+      logger[kind === 'accepted' ? 'debug' : 'warn']({ job: job.id, kind, httpStatus, reason }, 'submit ended')
     },
-    fetchUnanswered: (job, reason) => {
-      logger.warn({ job: job.id, reason }, 'fetch returned no usable status')
+    fetchEnded: (job, _source, { kind, reason }) => {
+      if (kind === 'nothing') logger.warn({ job: job.id, reason }, 'fetch returned no usable status')
     },
     hookNotBound: (job) => {
       logger.warn({ job: job.id }, 'hook named an upstream job that does not belong to this job')
@@ -75,8 +77,8 @@ export function createTelemetry(logger: Logger): Telemetry {
     jobParked: (job, error) => {
       logger.error({ job: job.id, status: job.status, err: error }, 'job parked after repeated failures')
     },
-    webhookExhausted: ({ id, jobId }) => {
-      logger.error({ job: jobId, webhook: id }, 'webhook delivery failed for the last time')
+    webhookAttempted: ({ id, jobId }, _attempt, state) => {
+      if (state === 'EXHAUSTED') logger.error({ job: jobId, webhook: id }, 'webhook delivery failed for the last time')
     },
     mirrorFailed: (job, { code, reason, isFinal }) => {
       logger[isFinal ? 'error' : 'warn']({ job: job.id, code, reason, isFinal }, 'result could not be copied')

@@ -57,7 +57,9 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
         )
       } catch (error) {
         const reason = describe(error)
-        return error instanceof NotSentError ? { kind: 'notSent', reason } : { kind: 'unknown', reason }
+        return error instanceof NotSentError
+          ? { kind: 'notSent', reason }
+          : { kind: 'unknown', httpStatus: null, reason }
       }
     },
 
@@ -70,7 +72,7 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
         })
         return parseFetchAnswer(upstreamId, answer)
       } catch (error) {
-        return { kind: 'nothing', reason: describe(error), isDown: true }
+        return { kind: 'nothing', httpStatus: null, reason: describe(error), isDown: true }
       }
     },
 

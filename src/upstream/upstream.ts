@@ -17,13 +17,15 @@ export type SubmitOutcome =
   /** The upstream created no job. `transient`: the same submit may be accepted later. */
   | {
       readonly kind: 'refused'
+      readonly httpStatus: number
       readonly transient: boolean
       readonly retryAfterMs: number | null
       readonly failure: SwapFailure
     }
   /** No byte of the request was written. */
   | { readonly kind: 'notSent'; readonly reason: string }
-  | { readonly kind: 'unknown'; readonly reason: string }
+  /** `httpStatus` is null if no answer came. */
+  | { readonly kind: 'unknown'; readonly httpStatus: number | null; readonly reason: string }
 
 /** The result of a fetch of one job. */
 export type FetchOutcome =
@@ -46,6 +48,8 @@ export type FetchOutcome =
   /** No statement about the job: an error, an answer that cannot be parsed, an id the upstream does not know. */
   | {
       readonly kind: 'nothing'
+      /** Null if no answer came. */
+      readonly httpStatus: number | null
       readonly reason: string
       /** The upstream could not be reached, or is failing: the circuit breaker counts it. */
       readonly isDown: boolean

@@ -21,6 +21,7 @@ export function parseSubmitAnswer(answer: HttpAnswer): SubmitOutcome {
   const document = parseObject(answer.body)
   const refusal = (transient: boolean): SubmitOutcome => ({
     kind: 'refused',
+    httpStatus,
     transient,
     retryAfterMs: answer.retryAfterMs,
     failure: toSubmitFailure(httpStatus, document),
@@ -29,20 +30,20 @@ export function parseSubmitAnswer(answer: HttpAnswer): SubmitOutcome {
     const upstreamId = document ? readId(document) : null
     if (upstreamId !== null) return { kind: 'accepted', upstreamId }
     if (document && readText(document['status']) === 'FAILED') return refusal(isNoAccounts(document))
-    return { kind: 'unknown', reason: `HTTP ${httpStatus} without a job id` }
+    return { kind: 'unknown', httpStatus, reason: `HTTP ${httpStatus} without a job id` }
   }
   if (httpStatus === 429 || httpStatus === 499) return refusal(true)
   if (httpStatus === 400) return refusal(document !== null && isNoAccounts(document))
   if (httpStatus === 401 || httpStatus === 402 || httpStatus === 403 || httpStatus === 404) return refusal(false)
-  return { kind: 'unknown', reason: `HTTP ${httpStatus}` }
+  return { kind: 'unknown', httpStatus, reason: `HTTP ${httpStatus}` }
 }
 
 /** Reads the answer to a fetch for `upstreamId`. */
 export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer): FetchOutcome {
   const document = parseObject(answer.body)
-  if (answer.httpStatus !== 200) {
-    return nothing(`HTTP ${answer.httpStatus}`, answer.httpStatus >= 500 || answer.httpStatus === 429)
-  }
+  const { httpStatus } = answer
+  const nothing = (reason: string, isDown = false): FetchOutcome => ({ kind: 'nothing', httpStatus, reason, isDown })
+  if (httpStatus !== 200) return nothing(`HTTP ${httpStatus}`, httpStatus >= 500 || httpStatus === 429)
   if (!document) return nothing('not a JSON object')
   const word = readWord(document['status'])
   if (word === '') return nothing('no status')
@@ -63,10 +64,6 @@ export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer): FetchO
     return { kind: 'failed', upstreamId, word, echo, failure: toFailure(readText(document['message']) ?? '') }
   }
   return { kind: 'unfinished', upstreamId, word, echo }
-}
-
-function nothing(reason: string, isDown = false): FetchOutcome {
-  return { kind: 'nothing', reason, isDown }
 }
 
 /** `Upstream.readHookId`. */

@@ -12,7 +12,7 @@ import { listSecrets, readSecrets } from '../../src/config/secrets.ts'
 import { type Closers, createClosers } from '../../src/lib/async/closers.ts'
 import type { Clock } from '../../src/lib/time/clock.ts'
 import { armFaultPoint } from '../../src/lib/fault-points.ts'
-import { createLogger, createTelemetry } from '../../src/telemetry/logger.ts'
+import { createLogger, createLogTelemetry } from '../../src/telemetry/logger.ts'
 import { createFastClock } from '../support/fast-clock.ts'
 import type { Reply, Request } from './gateway-process.ts'
 
@@ -40,7 +40,7 @@ async function open(id: number, env: Readonly<Record<string, string>>): Promise<
   const app = await openApp({
     config,
     secrets,
-    telemetry: createTelemetry(logger.child({ gateway: id })),
+    telemetry: createLogTelemetry(logger.child({ gateway: id })),
     upstreamLog: () => {},
     clock: createSharedClock(Number(env['CLOCK_FACTOR'] ?? 1), Number(env['CLOCK_ORIGIN'] ?? Date.now())),
   })

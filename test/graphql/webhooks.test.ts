@@ -162,7 +162,7 @@ test('a webhook after its last attempt is exhausted, and can be replayed with th
   await until(async () => (await hookOf(gateway, job.id)).state === 'EXHAUSTED')
   // There are more attempts if one took longer than its claim on this fast clock.
   expect((await hookOf(gateway, job.id)).attempts.length).toBeGreaterThanOrEqual(8)
-  expect(gateway.events.some(({ name }) => name === 'webhookExhausted')).toBe(true)
+  expect(gateway.events.some(({ name, args }) => name === 'webhookAttempted' && args.includes('EXHAUSTED'))).toBe(true)
 
   status = 200
   const { data } = await gateway.graphql(REPLAY, { id: job.id })

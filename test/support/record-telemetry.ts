@@ -1,8 +1,9 @@
+import { silentTelemetry, TELEMETRY_EVENTS } from '../../src/telemetry/combine.ts'
 import type { Telemetry } from '../../src/telemetry/events.ts'
 
 /** One telemetry call: what the program would have logged. */
 export interface TelemetryEvent {
-  readonly name: keyof Telemetry
+  readonly name: string
   readonly args: readonly unknown[]
 }
 
@@ -14,31 +15,14 @@ export function recordTelemetry(): {
 } {
   const events: TelemetryEvent[] = []
   let queries = 0
-  const record =
-    (name: keyof Telemetry) =>
-    (...args: unknown[]) => {
-      events.push({ name, args })
-    }
   const telemetry: Telemetry = {
-    jobMoved: record('jobMoved'),
-    evidenceTooLate: record('evidenceTooLate'),
-    upstreamIdTaken: record('upstreamIdTaken'),
-    submitEnded: record('submitEnded'),
-    fetchUnanswered: record('fetchUnanswered'),
-    hookNotBound: record('hookNotBound'),
-    hookRefused: record('hookRefused'),
-    originRefused: record('originRefused'),
-    hookNotRecorded: record('hookNotRecorded'),
-    jobNotRecorded: record('jobNotRecorded'),
-    jobParked: record('jobParked'),
-    webhookExhausted: record('webhookExhausted'),
-    mirrorFailed: record('mirrorFailed'),
-    backgroundFailed: record('backgroundFailed'),
-    fastPathFellBack: record('fastPathFellBack'),
-    shutdownStepBegan: record('shutdownStepBegan'),
+    ...silentTelemetry,
     databaseQueried: () => {
       queries += 1
     },
+  }
+  for (const name of TELEMETRY_EVENTS.filter((event) => event !== 'databaseQueried')) {
+    Reflect.set(telemetry, name, (...args: unknown[]) => events.push({ name, args }))
   }
   return { telemetry, events, queries: () => queries }
 }

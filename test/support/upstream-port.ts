@@ -15,8 +15,8 @@ export interface UpstreamPort extends Upstream {
 
 const NO_ECHO = { targetImage: null, swapImage: null, hookUrl: null }
 
-export const UNKNOWN_ID: FetchOutcome = { kind: 'nothing', reason: 'HTTP 404', isDown: false }
-export const DOWN: FetchOutcome = { kind: 'nothing', reason: 'HTTP 503', isDown: true }
+export const UNKNOWN_ID: FetchOutcome = { kind: 'nothing', httpStatus: 404, reason: 'HTTP 404', isDown: false }
+export const DOWN: FetchOutcome = { kind: 'nothing', httpStatus: 503, reason: 'HTTP 503', isDown: true }
 
 export function unfinished(upstreamId: string): FetchOutcome {
   return { kind: 'unfinished', upstreamId, word: 'ON_QUEUE', echo: NO_ECHO }

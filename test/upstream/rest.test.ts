@@ -98,7 +98,12 @@ test('a submit is definitely not sent if the connection is refused', async () =>
   })
   const upstream = openUpstream(`http://127.0.0.1:${port}`)
   expect(await upstream.submit(REQUEST)).toEqual({ kind: 'notSent', reason: 'ECONNREFUSED' })
-  expect(await upstream.fetch('U1')).toEqual({ kind: 'nothing', reason: 'ECONNREFUSED', isDown: true })
+  expect(await upstream.fetch('U1')).toEqual({
+    kind: 'nothing',
+    httpStatus: null,
+    reason: 'ECONNREFUSED',
+    isDown: true,
+  })
 })
 
 test('a submit is definitely not sent if the host name does not resolve', async () => {

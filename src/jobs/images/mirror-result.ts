@@ -51,7 +51,7 @@ export interface MirrorParts {
   readonly codec: Pick<ImageCodec, 'clean'>
   readonly source: ResultSource
   readonly background: Background
-  readonly telemetry: Pick<Telemetry, 'mirrorFailed' | 'backgroundFailed'>
+  readonly telemetry: Pick<Telemetry, 'resultCopied' | 'mirrorFailed' | 'backgroundFailed'>
   readonly clock: Clock
   readonly stopping: AbortSignal
 }
@@ -181,8 +181,9 @@ export class Mirror {
   }
 
   async #copyFrom(link: string, job: SwapJob, onLength: (byteLength: number) => void): Promise<string> {
-    const { images, library, codec, source, clock, stopping } = this.#parts
+    const { images, library, codec, source, telemetry, clock, stopping } = this.#parts
     stopping.throwIfAborted()
+    const startedAt = clock.now()
     const bytes = await source.download(link, onLength)
     const image = await codec.clean(bytes, 'COPY', job.tenant)
     const now = clock.now()
@@ -200,6 +201,7 @@ export class Mirror {
       // Expires with its job, and also if no job ever names it.
       purgeAt: now + Math.max(1, job.keepDays) * DAY_MS + DAY_MS,
     })
+    telemetry.resultCopied(job, { startedAt, endedAt: clock.now() })
     return id
   }
 

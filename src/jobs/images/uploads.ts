@@ -12,6 +12,7 @@ import { createId } from '../../lib/crypto/ids.ts'
 import { MAX_IMAGE_BYTES } from '../../lib/image/image-limits.ts'
 import { sha256OfLarge } from '../../lib/crypto/sha256.ts'
 import type { ImageStore } from '../../store/image-store.ts'
+import type { Telemetry } from '../../telemetry/events.ts'
 import type { ImageAddresses } from './image-addresses.ts'
 import type { ImageLibrary } from './image-library.ts'
 
@@ -27,6 +28,7 @@ export interface UploadsParts {
   readonly library: ImageLibrary
   readonly codec: ImageCodec
   readonly addresses: ImageAddresses
+  readonly telemetry: Pick<Telemetry, 'uploadReceived'>
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -62,7 +64,7 @@ export interface Uploads {
   receive(upload: StoredImage, bytes: Uint8Array): Promise<StoredImage>
 }
 
-export function createUploads({ images, library, codec, addresses, clock }: UploadsParts): Uploads {
+export function createUploads({ images, library, codec, addresses, telemetry, clock }: UploadsParts): Uploads {
   return {
     reserve: async (viewer, { contentType, byteLength, sha256: announced }) => {
       requireScope(viewer, 'swap:write')
@@ -124,13 +126,18 @@ export function createUploads({ images, library, codec, addresses, clock }: Uplo
         const clean = await codec.clean(bytes, 'UPLOAD', upload.tenant)
         const image = await library.putBytes(upload.id, clean, digest)
         const winner = await images.keepImage(upload.id, image)
-        if (winner) return winner
+        if (winner) {
+          telemetry.uploadReceived(winner)
+          return winner
+        }
         const other = await settled()
         if (other.sha256 !== image.sha256) await library.discardBytes(upload.id, image.sha256)
         return other
       } catch (error) {
         if (!(error instanceof ImageRejectedError)) throw error
-        return (await images.rejectImage(upload.id, `It ${error.message}.`)) ?? (await settled())
+        const rejected = await images.rejectImage(upload.id, `It ${error.message}.`)
+        if (rejected) telemetry.uploadReceived(rejected)
+        return rejected ?? (await settled())
       }
     },
   }

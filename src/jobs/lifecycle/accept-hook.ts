@@ -25,7 +25,7 @@ export interface HookTakerParts {
   readonly upstream: Pick<Upstream, 'readHookId'>
   readonly confirmer: Pick<Confirmer, 'confirmHook'>
   readonly hookAddresses: Pick<HookAddresses, 'parseToken'>
-  readonly telemetry: Pick<Telemetry, 'hookRefused' | 'hookNotRecorded' | 'backgroundFailed'>
+  readonly telemetry: Pick<Telemetry, 'hookRecorded' | 'hookRefused' | 'hookNotRecorded' | 'backgroundFailed'>
   readonly background: Background
   readonly clock: Clock
   readonly random: () => number
@@ -119,6 +119,7 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
         hook ??= startFollowing(record)
         await journal.keep(record)
         faultPoint('hook-journaled')
+        telemetry.hookRecorded(jobId)
         const added = hook
         if (known) known.pause.wake()
         else background.run('process a hook', () => follow(added))

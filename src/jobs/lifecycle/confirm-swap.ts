@@ -10,7 +10,7 @@ import { createTtlCache, type TtlCache } from '../../lib/time/ttl-cache.ts'
 import type { Finding, Report } from '../../domain/report.ts'
 import { isDone, isSettled, type SwapJob } from '../../domain/swap-job.ts'
 import type { JobStore } from '../../store/job-store.ts'
-import type { Telemetry } from '../../telemetry/events.ts'
+import type { Telemetry, UpstreamCallOutcome } from '../../telemetry/events.ts'
 import type { Echo, FetchOutcome, Upstream } from '../../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { Confirmed } from './confirmed.ts'
@@ -29,7 +29,7 @@ export interface ConfirmerParts {
   readonly mirror: Pick<Mirror, 'copySoon'>
   /** Limits the fetch rate of all jobs together. */
   readonly fetchLimiter: RateLimiter
-  readonly telemetry: Pick<Telemetry, 'fetchUnanswered' | 'hookNotBound'>
+  readonly telemetry: Pick<Telemetry, 'fetchEnded' | 'hookNotBound'>
   readonly clock: Clock
   /** Aborts when the gateway stops; fetches that still wait for a slot are then skipped. */
   readonly stopping: AbortSignal
@@ -149,11 +149,12 @@ export class Confirmer {
 
   async #fetchAndApply(job: SwapJob, upstreamId: string, source: Report['source']): Promise<Confirmed> {
     const { store, upstream, applyReport, breaker, mirror, telemetry, clock } = this.#parts
-    this.#lastFetchAt.set(job.id, clock.now())
+    const startedAt = clock.now()
+    this.#lastFetchAt.set(job.id, startedAt)
     const outcome = await upstream.fetch(upstreamId)
     faultPoint('fetch-answered')
     const isReached = outcome.kind !== 'nothing' || !outcome.isDown
-    if (outcome.kind === 'nothing') telemetry.fetchUnanswered(job, outcome.reason)
+    telemetry.fetchEnded(job, source, describeOutcome(outcome), { startedAt, endedAt: clock.now() })
     if (isReached) breaker.succeeded()
     else breaker.failed()
 
@@ -204,6 +205,13 @@ function matches(job: SwapJob, echo: Echo): boolean {
 
 function isEchoed({ hookUrl, targetImage, swapImage }: Echo): boolean {
   return hookUrl !== null || targetImage !== null || swapImage !== null
+}
+
+function describeOutcome(outcome: FetchOutcome): UpstreamCallOutcome {
+  const { kind } = outcome
+  return kind === 'nothing'
+    ? { kind, httpStatus: outcome.httpStatus, reason: outcome.reason }
+    : { kind, httpStatus: 200, reason: null }
 }
 
 function toFinding(outcome: FetchOutcome, copy: CopyOutcome | null): Finding {

@@ -34,7 +34,7 @@ export interface WebhookDelivererParts {
   /** Woken when a webhook was recorded. */
   readonly wakeUp: InterruptibleDelay
   readonly background: Background
-  readonly telemetry: Pick<Telemetry, 'backgroundFailed' | 'webhookExhausted'>
+  readonly telemetry: Pick<Telemetry, 'backgroundFailed' | 'webhookAttempted'>
   readonly clock: Clock
   readonly random: () => number
 }
@@ -62,8 +62,9 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
     else if (silent.size < MAX_SILENT) silent.add(host)
     faultPoint('webhook-answered')
     const next = decideNext(webhook, outcome, at, random())
-    const isRecorded = await store.recordAttempt(webhook, toAttempt(outcome, at), next)
-    if (isRecorded && next.state === 'EXHAUSTED') telemetry.webhookExhausted(webhook)
+    const made = toAttempt(outcome, at)
+    const interval = { startedAt: at, endedAt: clock.now() }
+    if (await store.recordAttempt(webhook, made, next)) telemetry.webhookAttempted(webhook, made, next.state, interval)
   }
 
   const deliver = (webhook: Webhook) => {

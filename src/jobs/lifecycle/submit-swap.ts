@@ -5,7 +5,7 @@ import { faultPoint } from '../../lib/fault-points.ts'
 import type { Finding, Report } from '../../domain/report.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
 import { CommitUnknownError, type JobStore } from '../../store/job-store.ts'
-import type { Telemetry } from '../../telemetry/events.ts'
+import type { Telemetry, UpstreamCallOutcome } from '../../telemetry/events.ts'
 import type { SubmitOutcome, Upstream } from '../../upstream/upstream.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { HookAddresses } from './hook-addresses.ts'
@@ -96,6 +96,7 @@ export class Submitter {
 
   async #send(claimed: SwapJob, hookUrl: string, lease: HeldLease): Promise<SwapJob> {
     const { upstream, breaker, telemetry, clock, random } = this.#parts
+    const startedAt = clock.now()
     const outcome = await upstream.submit({
       targetImage: claimed.targetImageUrl,
       swapImage: claimed.swapImageUrl,
@@ -105,8 +106,8 @@ export class Submitter {
     await lease.stopRenewing()
     if (outcome.kind === 'notSent' || outcome.kind === 'unknown') breaker.failed()
     else breaker.succeeded()
-    telemetry.submitEnded(claimed, outcome.kind, 'reason' in outcome ? outcome.reason : null)
     const at = clock.now()
+    telemetry.submitEnded(claimed, describeOutcome(outcome), { startedAt, endedAt: at })
     const finding = toFinding(outcome, at + retryDelayMs(claimed.fencing, random()))
     const job = await this.#record(claimed, { source: 'SUBMIT', at, fencing: claimed.fencing, finding })
     faultPoint('submit-recorded')
@@ -124,6 +125,20 @@ export class Submitter {
         await clock.delay(RECORD_EVERY_MS)
       }
     }
+  }
+}
+
+function describeOutcome(outcome: SubmitOutcome): UpstreamCallOutcome {
+  const { kind } = outcome
+  switch (kind) {
+    case 'accepted':
+      return { kind, httpStatus: 200, reason: null }
+    case 'refused':
+      return { kind, httpStatus: outcome.httpStatus, reason: outcome.failure.message }
+    case 'notSent':
+      return { kind, httpStatus: null, reason: outcome.reason }
+    case 'unknown':
+      return { kind, httpStatus: outcome.httpStatus, reason: outcome.reason }
   }
 }
 

@@ -17,6 +17,7 @@ import { createId } from '../../../src/lib/crypto/ids.ts'
 import { createImageStore } from '../../../src/store/sql/image-store.ts'
 import { openDatabase } from '../../../src/store/sqlite/engine.ts'
 import type { StoredImage, StoredImageType } from '../../../src/domain/image.ts'
+import { silentTelemetry } from '../../../src/telemetry/combine.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 import { sha256 } from '../../../src/lib/crypto/sha256.ts'
 import { makeDataDir } from '../../support/test-app.ts'
@@ -139,7 +140,7 @@ test('after two writes of one upload only the bytes that the row names are store
   const waiting: StoredImage = { ...ready, status: 'AWAITING_BYTES', sha256: null, sourceSha256: null, width: null }
   await images.addImage(waiting)
   const addresses = createImageAddresses('http://127.0.0.1', ['secret'])
-  const uploads = createUploads({ images, library, codec, addresses, clock })
+  const uploads = createUploads({ images, library, codec, addresses, telemetry: silentTelemetry, clock })
   const other = await sharp(source).negate().jpeg().toBuffer()
   const answers = await Promise.all([source, other, source].map(async (bytes) => uploads.receive(waiting, bytes)))
   const row = await images.findImage('img_a')

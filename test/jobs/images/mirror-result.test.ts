@@ -48,6 +48,7 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
   const failures: { at: number; isFinal: boolean }[] = []
   const telemetry = {
     mirrorFailed: (_job: SwapJob, { isFinal }: { isFinal: boolean }) => failures.push({ at: clock.now(), isFinal }),
+    resultCopied: () => {},
     backgroundFailed: (_what: string, error: unknown) => {
       throw error
     },

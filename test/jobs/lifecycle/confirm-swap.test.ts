@@ -200,7 +200,7 @@ describe('a fetch without a status of the job', () => {
     }
     expect(job).toMatchObject({ status: 'ON_QUEUE', version: 2, fetches: 5 })
     expect(breaker.isTripped()).toBe(isTripped)
-    expect(told('fetchUnanswered')).toHaveLength(5)
+    expect(told('fetchEnded')).toHaveLength(5)
   })
 })
 

@@ -50,7 +50,7 @@ test('a webhook receiver that never answers has at most its share of the attempt
   }
   const telemetry = {
     backgroundFailed: (_what: string, error: unknown) => failures.push(error),
-    webhookExhausted: () => {},
+    webhookAttempted: () => {},
   }
   const running = runWebhooks(
     { store: createWebhookStore(engine), sender, wakeUp, background, telemetry, clock, random: () => 0.5 },
