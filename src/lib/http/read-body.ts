@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { concatLarge } from '../async/concat-large.ts'
 
 /**
  * Reads the body of a request. Resolves to null as soon as it exceeds `maxBytes`, and leaves the rest unread for
@@ -9,7 +10,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     const chunks: Buffer[] = []
     let bytes = 0
     let isOver = false
-    const end = (body: Buffer | null) => {
+    const end = (body: Buffer | null | Promise<Buffer>) => {
       isOver = true
       resolve(body)
     }
@@ -26,7 +27,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     }
     request
       .on('data', onData)
-      .on('end', () => end(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes)))
+      .on('end', () => end(chunks.length === 1 && chunks[0] ? chunks[0] : concatLarge(chunks)))
       .on('close', onClose)
   })
 }

@@ -1,3 +1,5 @@
+import { concatLarge } from '../async/concat-large.ts'
+
 /**
  * Reads a stream of bytes to its end. Returns null and ends the stream as soon as it exceeds `maxBytes`.
  */
@@ -9,5 +11,5 @@ export async function readCapped(stream: AsyncIterable<Uint8Array>, maxBytes: nu
     if (bytes > maxBytes) return null
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks, bytes)
+  return concatLarge(chunks)
 }

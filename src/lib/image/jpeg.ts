@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
 import { CUT_SHORT, ImageError } from './image-error.ts'
 import { countParts, type EssentialImage, MAX_PROFILE_BYTES, PART_BYTES } from './image-parts.ts'
+import { concatLarge } from '../async/concat-large.ts'
 import { WorkSteps } from '../async/work-steps.ts'
 
 const MARKER = 0xff
@@ -63,7 +64,7 @@ export async function extractJpeg(jpeg: Buffer): Promise<EssentialImage> {
   const profileBytes = profile.reduce((sum, { length }) => sum + length, 0)
   const xmp = appSegments.get(XMP)
   return {
-    bytes: Buffer.concat([
+    bytes: await concatLarge([
       ...segments.slice(0, 1),
       ...writeAppSegments(appSegments),
       ...(profileBytes <= MAX_PROFILE_BYTES ? profile : []),

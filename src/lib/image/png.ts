@@ -10,6 +10,7 @@ import {
   MAX_XMP_BYTES,
   PART_BYTES,
 } from './image-parts.ts'
+import { concatLarge } from '../async/concat-large.ts'
 import { WorkSteps } from '../async/work-steps.ts'
 
 const SIGNATURE_BYTES = 8
@@ -43,7 +44,7 @@ export async function extractPng(png: Buffer): Promise<EssentialImage> {
   const orientation = exif ? readOrientation(withoutExifPrefix(exif)) : 1
   const hasProfile = profile !== undefined && (await isProfileWithinLimit(profile))
   return {
-    bytes: Buffer.concat([
+    bytes: await concatLarge([
       png.subarray(0, SIGNATURE_BYTES),
       ...chunks.slice(0, 1),
       ...(hasProfile ? [writeChunk('iCCP', profile)] : []),

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { readOrientation, withoutExifPrefix, writeOrientation } from './exif-orientation.ts'
 import { countParts, type EssentialImage, MAX_PROFILE_BYTES, MAX_XMP_BYTES, PART_BYTES } from './image-parts.ts'
+import { concatLarge } from '../async/concat-large.ts'
 import { WorkSteps } from '../async/work-steps.ts'
 
 const RIFF_HEADER_BYTES = 12
@@ -32,7 +33,7 @@ export async function extractWebp(webp: Buffer): Promise<EssentialImage> {
   const [exif, xmp, frame] = [found.get('EXIF'), found.get('XMP '), found.get('ANMF')]
   if (frame) found.set('ANMF', await extractFrame(frame))
   return {
-    bytes: writeFile(listChunks(found, exif ? readOrientation(withoutExifPrefix(exif)) : 1)),
+    bytes: await writeFile(listChunks(found, exif ? readOrientation(withoutExifPrefix(exif)) : 1)),
     frames: Math.max(1, frames),
     xmp: xmp && xmp.length <= MAX_XMP_BYTES ? xmp.toString('utf8') : null,
   }
@@ -66,7 +67,7 @@ async function extractFrame(frame: Buffer): Promise<Buffer> {
   for await (const chunk of readInSteps(readChunks(frame, FRAME_HEADER_BYTES, frame.length))) {
     if (IMAGE_DATA.has(chunk.name)) parts.push(...writeChunk(chunk))
   }
-  return Buffer.concat(parts)
+  return concatLarge(parts)
 }
 
 /** Yields to the event loop between steps. */
@@ -89,9 +90,9 @@ function* readChunks(file: Buffer, start: number, end: number): Generator<Chunk>
   }
 }
 
-function writeFile(chunks: readonly Chunk[]): Buffer {
+async function writeFile(chunks: readonly Chunk[]): Promise<Buffer> {
   const parts = [Buffer.from('WEBP'), ...chunks.flatMap(writeChunk)]
-  return Buffer.concat([
+  return concatLarge([
     writeHeader(
       'RIFF',
       parts.reduce((sum, { length }) => sum + length, 0),

@@ -2,6 +2,7 @@ import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { describe, expect, test } from 'vitest'
 import { extractEssentials } from '../../../src/lib/image/essential-image.ts'
+import { countTurns } from '../../support/count-turns.ts'
 import { withJpegSegments, withPngChunks, withWebpChunks } from '../../support/image-bombs.ts'
 import { makeImage } from '../../support/images.ts'
 
@@ -67,4 +68,16 @@ test('an extended WebP without metadata that its header announces is decoded', a
   const { bytes } = await extractEssentials(await DRESSED.webp(), 'image/webp')
   const { exif, xmp, width } = await sharp(bytes).metadata()
   expect([exif, xmp, width]).toEqual([undefined, undefined, 64])
+})
+
+const LARGE = Buffer.alloc(8 * 1_024 * 1_024, 1)
+
+test.each([
+  // A scan is also searched for its end.
+  ['jpeg', 60, (jpeg: Buffer) => Buffer.concat([jpeg.subarray(0, -2), LARGE, jpeg.subarray(-2)])],
+  ['png', 30, (png: Buffer) => withPngChunks(png, [['IDAT', LARGE]])],
+  ['webp', 30, (webp: Buffer) => withWebpChunks(webp, 0, [['VP8L', LARGE]], [])],
+] as const)('the event loop runs while the parts of a large %s are copied', async (format, turns, enlarge) => {
+  const large = enlarge(await makeImage(format))
+  expect(await countTurns(async () => extractEssentials(large, `image/${format}`))).toBeGreaterThanOrEqual(turns)
 })
