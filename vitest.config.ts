@@ -1,18 +1,31 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Runs fault scenarios first: they take longest and mostly wait, so all other files run beside them. */
-class FaultsFirst extends BaseSequencer {
+/** The tests that take longest, the longest first. Started last, one of them would run alone at the end. */
+const LONGEST = [
+  'test/faults/faults.test.ts',
+  'test/e2e/',
+  'test/browser/',
+  'packages/swapface/test/engine/',
+  'test/http/images.test.ts',
+  'test/images/',
+  'test/clients/',
+  'test/graphql/webhooks.test.ts',
+  'packages/swapface/test/',
+]
+
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // Not Array.prototype.sort: the sequencer's method returns a promise.
     // oxlint-disable-next-line unicorn/no-array-sort
     const sorted = await super.sort(files)
-    return [...sorted.filter(isFaults), ...sorted.filter((file) => !isFaults(file))]
+    return sorted.toSorted((a, b) => rankOf(a) - rankOf(b))
   }
 }
 
-function isFaults({ moduleId }: TestSpecification): boolean {
-  return moduleId.includes('/test/faults/')
+function rankOf({ moduleId }: TestSpecification): number {
+  const found = LONGEST.findIndex((path) => moduleId.includes(`/${path}`))
+  return found === -1 ? LONGEST.length : found
 }
 
 /** Long tests: the fast path compared with Yoga on generated documents, all odd images, all portraits redrawn. */
@@ -96,7 +109,7 @@ export default defineConfig({
     // One more than the cores of a small machine: many tests wait for a clock or for another process.
     maxWorkers: 3,
     maxConcurrency: 3,
-    sequence: { sequencer: FaultsFirst },
+    sequence: { sequencer: LongestFirst },
     // The code under test starts worker threads from TypeScript files.
     execArgv: ['--import', 'tsx'],
   },
