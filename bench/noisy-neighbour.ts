@@ -1,7 +1,8 @@
 /**
  * Measures the effect of one tenant on another: `npm run bench -- noisy-neighbour` prints two Markdown tables for each
  * database. With `BENCH_STORED` jobs stored (1,000,000), the quiet tenant queries, creates swaps and uploads, one after
- * the other, and the noisy tenant sends one of its loads, `BENCH_AT_ONCE` (8) at a time. Three phases take turns,
+ * the other, and the noisy tenant sends one of its loads, `BENCH_AT_ONCE` (8) at a time and `BENCH_PER_MINUTE` (600, the
+ * default limit of a tenant; 0: no limit). All other limits have their defaults, too. Three phases take turns,
  * `BENCH_ROUNDS` (5) times with `BENCH_SAMPLES` (100) of each operation:
  *
  * - alone: the quiet tenant only;
@@ -9,8 +10,8 @@
  * - control: with a program unrelated to the gateway that uses as much CPU as the load did.
  *
  * Gateway, quiet tenant, noisy tenant and control have a process each; the upstream is in this one. The noisy tenant
- * runs at the lowest priority. `BENCH_LOADS` names some loads only, separated by semicolons, `BENCH_DATABASES` is
- * `embedded`, `postgres` or both with a comma, and `BENCH_PER_MINUTE` paces the noisy tenant.
+ * runs at the lowest priority. `BENCH_LOADS` names some loads only, separated by semicolons, and `BENCH_DATABASES` is
+ * `embedded`, `postgres` or both with a comma.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { createDatabase, startPostgres } from '../test/support/postgres.ts'
@@ -28,7 +29,7 @@ const STORED = Number(process.env['BENCH_STORED'] ?? 1_000_000)
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
 const SAMPLES = Number(process.env['BENCH_SAMPLES'] ?? 100)
 const AT_ONCE = process.env['BENCH_AT_ONCE'] ?? '8'
-const PER_MINUTE = process.env['BENCH_PER_MINUTE'] ?? '0'
+const PER_MINUTE = process.env['BENCH_PER_MINUTE'] ?? '600'
 const CHOSEN = process.env['BENCH_LOADS']?.split(';') ?? LOADS
 const DATABASES = (process.env['BENCH_DATABASES'] ?? 'embedded,postgres').split(',')
 const WARM_UP = 100
@@ -52,7 +53,8 @@ async function measureOn(database: string): Promise<void> {
   if (server) process.env['TEST_DATABASE_URL'] = server.url
   const own = isPostgres ? await createDatabase() : null
   const gateway = await openBenchGateway({
-    settings: { API_KEYS, FETCH_PER_SECOND: '1000' },
+    // The quiet tenant is measured as often as possible, so the limit on requests is kept by the noisy client itself.
+    settings: { API_KEYS, MAX_IN_FLIGHT: '10', FETCH_PER_SECOND: '20' },
     ...(own && { databaseUrl: own.url }),
   })
   const children: Child[] = []
