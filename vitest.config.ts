@@ -52,6 +52,7 @@ const ON_BOTH_DATABASES = [
   'test/store/sql/record-jobs.test.ts',
   'test/store/sql/retention.test.ts',
   'test/store/sql/scan-plans.test.ts',
+  'test/store/upgrade.test.ts',
 ]
 
 export default defineConfig({
