@@ -51,7 +51,7 @@ const drain: Scenario = {
   times: { short: 1, long: 10 },
   run: (times) =>
     // A submit is given up after 33 s of the program's clock.
-    withRig({ clockFactor: 4, settings: { DRAIN_READY_S: '3' } }, async (rig) => {
+    withRig({ clockFactor: 4, settings: { DRAIN_READY_S: '12' } }, async (rig) => {
       const recoveriesMs: number[] = []
       const complaints: (string | false)[] = []
       for (let round = 0; round < times; round += 1) {

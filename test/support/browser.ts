@@ -12,6 +12,8 @@ if (executablePath === undefined && process.env['BROWSER_TESTS'] === 'required')
   throw new Error('BROWSER_TESTS=required, and there is no Chromium: install it, or name it with CHROMIUM')
 
 export const hasBrowser = executablePath !== undefined
+/** For a busy machine, as the timeout of a test. */
+const PAGE_TIMEOUT_MS = 55_000
 /** Suffix for the titles of tests that need Chromium. */
 export const BROWSER_NOTE = hasBrowser ? '' : ' [not run: there is no Chromium]'
 
@@ -27,6 +29,7 @@ export async function launchBrowser(): Promise<Browser> {
 /** Opens a page and collects the errors that it throws or logs. */
 export async function openPage(browser: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
   const page = await browser.newPage()
+  page.setDefaultTimeout(PAGE_TIMEOUT_MS)
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(error.message))
   page.on('console', (message) => {
