@@ -3,9 +3,9 @@
  *
  *     npx tsx bench/call-path.ts
  *
- * The gateway runs as a process of its own, under the inspector. The upstream is a server of this script, which reads
- * what has run when the submit arrives. The first request with a document is answered by the engine, a later one by the
- * fast path.
+ * The gateway runs in a separate process, under the inspector. The upstream is a server in this script, which reads the
+ * list of executed files when the submit arrives. The engine handles the first request with a document, and the fast
+ * path handles later ones.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -85,7 +85,7 @@ async function findInOutput(pattern: RegExp): Promise<string> {
 /** Keeps files that run for every request: they run because of the request, not because of a timer. */
 function print(answeredBy: string, [files = [], ...others]: readonly string[][]): void {
   const always = files.filter((file) => others.every((other) => other.includes(file)))
-  console.log(`\n${always.length} files run for a createSwap that ${answeredBy} answers:\n${always.join('\n')}`)
+  console.log(`\n${always.length} files run for a createSwap that ${answeredBy} handles:\n${always.join('\n')}`)
 }
 
 async function openInspector(url: string) {

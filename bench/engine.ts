@@ -44,7 +44,7 @@ async function main(onlyLoop: boolean): Promise<void> {
     }
     if (onlyLoop) return await runApart('loop', pictures, 512)
     console.log(
-      '| longest side | decode | networks | rest of finding | warp, mask, tone, blend | encode | whole swap |',
+      '| longest side | decode | networks | rest of detection | warp, mask, tone, blend | encode | whole swap |',
     )
     console.log('|---|---|---|---|---|---|---|')
     for (const height of SIZES) await runApart('stages', pictures, height)

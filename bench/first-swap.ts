@@ -1,6 +1,6 @@
 /**
- * From the press of the page's button to the picture, in a fresh process, as a person presses: `npm run bench --
- * first-swap`. The page is open for `READS_MS` before the first press. Needs Chromium, or another browser in
+ * Measures the time from a press of the page's button to the picture, in a new process: `npm run bench -- first-swap`.
+ * The page is open for `READS_MS` before the first press, as with a person. Needs Chromium, or another browser in
  * `CHROMIUM`.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { median } from './realtime/figures.ts'
 
 const PROCESSES = 5
 const PRESSES = 4
-/** Time that a person looks at the page before the first press. */
+/** Time that a person reads the page before the first press. */
 const READS_MS = 2_000
 
 const browser = await chromium.launch({
@@ -33,7 +33,7 @@ for (const [n, ms] of medians.entries()) {
   console.log(`| ${n + 1} | ${ms.toFixed(0)} | ${(ms / (medians.at(-1) ?? ms)).toFixed(2)} |`)
 }
 console.log(
-  `\nMedians of ${PROCESSES} fresh processes; the page was open for ${READS_MS / 1_000} s before the first press.`,
+  `\nMedians of ${PROCESSES} new processes; the page was open for ${READS_MS / 1_000} s before the first press.`,
 )
 
 async function pressInFreshProcess(): Promise<number[]> {

@@ -1,8 +1,10 @@
 /**
- * Lists and webhooks: `npx tsx bench/graph.ts [scenario …]` prints one Markdown table, after `npm run build`.
- * Everything shares this machine: read the ratios. `lists`: the first page beside the thousandth, with 100,000 jobs
- * stored; `deliveries`: how many webhooks a second one receiver is given that takes 100 ms for each; `silence`: how
- * late webhooks are, with and without another receiver that never answers.
+ * Measures lists and webhooks: `npx tsx bench/graph.ts [scenario …]` prints one Markdown table, after `npm run build`.
+ * All programs share this machine, so compare the ratios.
+ *
+ * - `lists`: the first page compared with the thousandth, with 100,000 jobs stored.
+ * - `deliveries`: webhooks per second to one receiver that takes 100 ms for each.
+ * - `silence`: the delay of webhooks, with and without another receiver that never responds.
  */
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -69,10 +71,10 @@ async function lists(): Promise<Figures> {
     const filters = {
       'no filter': {},
       'a status': { statuses: ['SUCCESS'] },
-      'all that are done': { done: true },
+      'all finished': { done: true },
       'a tag': { tags: ['shop'] },
       'a client reference': { clientReference: 'order' },
-      'a span of time': { createdFrom: '2020-01-01T00:00:00Z', createdBefore: '2100-01-01T00:00:00Z' },
+      'a time range': { createdFrom: '2020-01-01T00:00:00Z', createdBefore: '2100-01-01T00:00:00Z' },
       'a tag and a status': { tags: ['shop'], statuses: ['SUCCESS'] },
     }
     const figures: [string, string][] = []
@@ -135,7 +137,10 @@ async function deliveries(): Promise<Figures> {
     const times = [...receiver.arrivals.values()].slice(1).map(({ at }) => at)
     const seconds = (Math.max(...times) - Math.min(...times)) / 1_000
     return [
-      [`${EVENTS} webhooks to one receiver that takes ${TAKES_MS} ms`, `${(EVENTS / seconds).toFixed(0)} a second`],
+      [
+        `${EVENTS} webhooks to one receiver that takes ${TAKES_MS} ms for each`,
+        `${(EVENTS / seconds).toFixed(0)} a second`,
+      ],
     ]
   } finally {
     await gateway.close()
@@ -178,8 +183,8 @@ async function silence(): Promise<Figures> {
     }
     const ratio = (percentile(beside, 0.99) / percentile(without, 0.99)).toFixed(2)
     return [
-      ['told after its end, alone (p50, p99)', pair(without)],
-      ['beside a receiver that never answers', pair(beside)],
+      ['webhook latency after the end of the job, alone (p50, p99)', pair(without)],
+      ['the same, beside a receiver that never responds', pair(beside)],
       ['ratio of p99', ratio],
     ]
   } finally {

@@ -1,9 +1,12 @@
 /**
  * Measures the cost of a request over HTTP, compared with a lower limit and with other servers:
- * `npx tsx bench/http.ts [scenario …]` prints one Markdown table. `BENCH_SECONDS` is the length of a turn (3),
- * `BENCH_ROUNDS` how many each contender has (3), `BENCH_JOBS` how many unfinished jobs are asked for (200),
- * `BENCH_STORED` how many finished ones the gateway has stored besides (0). The servers are processes of their own; the
- * load and the upstream share the machine with them, so read CPU and ratios.
+ * `npx tsx bench/http.ts [scenario …]` prints one Markdown table. Each server is a separate process. The load and the
+ * upstream share the machine with them, so compare CPU and ratios. Variables, with their defaults:
+ *
+ * - `BENCH_SECONDS` (3): length of one turn of a contender.
+ * - `BENCH_ROUNDS` (3): turns of each contender.
+ * - `BENCH_JOBS` (200): queried unfinished jobs.
+ * - `BENCH_STORED` (0): further finished jobs in the gateway's database.
  */
 import { openContest, STORED } from './http/contenders.ts'
 import { COLUMNS, measure } from './http/measure.ts'
@@ -12,9 +15,9 @@ import { type Scenario, scenarios } from './http/scenarios.ts'
 import { type Section, toSection, toTables } from './http/table.ts'
 
 const NOTE = `Medians of ${ROUNDS} rounds, with the lowest and the highest in brackets. CPU is the kernel's figure for the server's process, all
-threads. Limits and peers have no authentication, limits or logs. A limit sends the gateway's headers; peers send fewer and
-answer from memory. To create a swap, peers write a new job twice, as \`bare-proxy-write\` does. The gateway fetches one job at
-most once per second.`
+threads. Limits and peers have no authentication, rate limits or logs. A limit sends the gateway's headers. Peers send fewer
+headers and read jobs from memory. To create a swap, peers write a new job to disk twice, as \`bare-proxy-write\` does. The gateway
+fetches a job at most once per second.`
 
 const chosen = process.argv.slice(2)
 const unknown = chosen.filter((name) => !(name in scenarios))

@@ -1,8 +1,8 @@
 /**
- * Images in and out: `npx tsx bench/images.ts` prints one Markdown table. Delivery is compared with a bare server that
- * streams the same file, in turns; everything shares this machine, so read the ratios.
- * `BENCH_MEGABYTES` says how much is uploaded (1,024). `BENCH_ONLY=large` measures nothing but the memory that 20
- * photographs of 50 megapixels take when they arrive at the same moment.
+ * Measures uploads and delivery of images: `npx tsx bench/images.ts` prints one Markdown table. Delivery alternates with
+ * a bare server that streams the same file. All programs share this machine, so compare the ratios. `BENCH_MEGABYTES`
+ * (1,024) is the total size of the uploads. `BENCH_ONLY=large` measures only the memory for 20 photographs of 50
+ * megapixels that arrive at the same moment.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -36,7 +36,7 @@ async function makeLargePictures(): Promise<Readonly<Record<string, Buffer>>> {
   const turned = { orientation: 6 }
   return {
     'a baseline JPEG': await large.clone().jpeg().toBuffer(),
-    'a progressive JPEG that has to be turned': await large
+    'a progressive JPEG that must be rotated': await large
       .clone()
       .jpeg({ progressive: true, chromaSubsampling: '4:4:4' })
       .withMetadata(turned)
@@ -77,21 +77,18 @@ async function measureLargePictures(): Promise<void> {
     gateway.process.takePeak()
     const { status, text } = await send(bytes)
     if (status !== 200) throw new Error(text)
-    note(
-      `${name} of 50 megapixels, ${kilobytes(bytes.byteLength)}: memory at most`,
-      kilobytes(gateway.process.takePeak()),
-    )
+    note(`${name} of 50 megapixels, ${kilobytes(bytes.byteLength)}: peak memory`, kilobytes(gateway.process.takePeak()))
   }
   const all = Array.from({ length: LARGE_AT_ONCE }, (_none, n) => pictures[n % pictures.length]?.[1] ?? Buffer.alloc(0))
   const from = performance.now()
   const outcomes = await Promise.all(all.map(async (bytes) => (await send(bytes)).status))
   const seconds = (performance.now() - from) / 1_000
   note(
-    `${LARGE_AT_ONCE} such photographs at the same moment: memory at most, answered within`,
+    `${LARGE_AT_ONCE} such photographs at the same moment: peak memory, all responses within`,
     `${kilobytes(gateway.process.takePeak())}, ${seconds.toFixed(0)} s`,
   )
   note(
-    'of these stored, and refused for now (503)',
+    'of these: stored, refused with 503',
     [200, 503].map((one) => outcomes.filter((status) => status === one).length).join(', '),
   )
 }
@@ -149,7 +146,7 @@ async function measureTheRest(): Promise<void> {
     'the same file from a bare node:http server',
     `${median(rates.bare).toFixed(0)}/s, ${median(cpus.bare).toFixed(0)} µs of CPU`,
   )
-  note('rate beside the bare server', (median(rates.ours) / median(rates.bare)).toFixed(2))
+  note("rate as a share of the bare server's", (median(rates.ours) / median(rates.bare)).toFixed(2))
 
   // Hostile files run twice, once for event-loop delay and once for memory: reading memory blocks the event loop.
   const hostile = await Promise.all(Object.values(REJECTED).map(async (make) => make()))
@@ -163,11 +160,8 @@ async function measureTheRest(): Promise<void> {
     await send(bytes)
     most = Math.max(most, (await gateway.process.memory()).resident)
   }
-  note(
-    `memory over ${hostile.length} hostile images, at most`,
-    `${kilobytes(most)}, before ${kilobytes(quiet.resident)}`,
-  )
-  note('how late the event loop was: p99, longest', `${milliseconds(hurt.p99Ms)}, ${milliseconds(hurt.maxMs)}`)
+  note(`peak memory during ${hostile.length} hostile images`, `${kilobytes(most)}, before ${kilobytes(quiet.resident)}`)
+  note('event loop delay: p99, max', `${milliseconds(hurt.p99Ms)}, ${milliseconds(hurt.maxMs)}`)
 
   // Uploads.
   const pictures = await Promise.all(Array.from({ length: 4 }, async () => makePicture(1_400, 1_200)))
@@ -188,11 +182,11 @@ async function measureTheRest(): Promise<void> {
   const after = await gateway.process.memory()
   const lag = await gateway.process.readLoop()
   note(
-    `${MEGABYTES} MB of uploads of ${kilobytes(pictures[0]?.byteLength ?? 0)} each, cleaned`,
+    `${MEGABYTES} MB of uploads of ${kilobytes(pictures[0]?.byteLength ?? 0)} each, re-encoded`,
     `${((sent - sentBefore) / 1e6 / seconds).toFixed(1)} MB/s`,
   )
-  note('memory after a quarter of them, and after all', `${kilobytes(before.resident)}, ${kilobytes(after.resident)}`)
-  note('how late the event loop was meanwhile: p99, longest', `${milliseconds(lag.p99Ms)}, ${milliseconds(lag.maxMs)}`)
+  note('memory after a quarter of them, after all', `${kilobytes(before.resident)}, ${kilobytes(after.resident)}`)
+  note('event loop delay meanwhile: p99, max', `${milliseconds(lag.p99Ms)}, ${milliseconds(lag.maxMs)}`)
 }
 
 try {

@@ -1,17 +1,17 @@
 /**
  * Measures the effect of one tenant on another: `npm run bench -- noisy-neighbour` prints two Markdown tables for each
- * database. With `BENCH_STORED` jobs stored (1,000,000), the quiet tenant queries, creates swaps and uploads, one after
- * the other, and the noisy tenant sends one of its loads, `BENCH_AT_ONCE` (8) at a time and `BENCH_PER_MINUTE` (600, the
- * default limit of a tenant; 0: no limit). All other limits have their defaults, too. Three phases take turns,
- * `BENCH_ROUNDS` (5) times with `BENCH_SAMPLES` (100) of each operation:
+ * database. The database has `BENCH_STORED` (1,000,000) jobs. The quiet tenant queries, creates swaps and uploads, one
+ * after the other. The noisy tenant sends one of its loads, `BENCH_AT_ONCE` (8) requests at a time and
+ * `BENCH_PER_MINUTE` (600, the default limit of a tenant; 0: no limit). All other limits have their defaults, too. Three
+ * phases alternate, `BENCH_ROUNDS` (5) times with `BENCH_SAMPLES` (100) of each operation:
  *
  * - alone: the quiet tenant only;
  * - beside: with the noisy tenant;
  * - control: with a program unrelated to the gateway that uses as much CPU as the load did.
  *
- * Gateway, quiet tenant, noisy tenant and control have a process each; the upstream is in this one. The noisy tenant
- * runs at the lowest priority. `BENCH_LOADS` names some loads only, separated by semicolons, and `BENCH_DATABASES` is
- * `embedded`, `postgres` or both with a comma.
+ * Gateway, quiet tenant, noisy tenant and control are separate processes; the upstream is in this one. The noisy tenant
+ * runs at the lowest priority. `BENCH_LOADS` selects loads, separated by semicolons. `BENCH_DATABASES` is `embedded`,
+ * `postgres` or both, separated by a comma.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { createDatabase, startPostgres } from '../test/support/postgres.ts'

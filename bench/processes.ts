@@ -1,7 +1,7 @@
 /**
- * Compares several gateway processes on one PostgreSQL with one: `npx tsx bench/processes.ts [scenario …]` prints one
- * Markdown table. Everything shares this machine: read the ratios. Exits with 1 if an event was lost, doubled or
- * missed. The database is the one of `TEST_DATABASE_URL`, or one from npm.
+ * Compares several gateway processes on one PostgreSQL with a single process: `npx tsx bench/processes.ts [scenario …]`
+ * prints one Markdown table. All programs share this machine, so compare the ratios. Exits with 1 if an event was lost,
+ * duplicated or missed. The database is that of `TEST_DATABASE_URL`, or one from npm.
  */
 import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,7 +12,7 @@ import { until } from '../test/support/until.ts'
 import { connectClient, makeMany, watchJob } from './realtime/clients.ts'
 import { type Figures, kilobytes, milliseconds, pair } from './realtime/figures.ts'
 import { cpuMsOfAll } from './realtime/process.ts'
-import { type BenchGateway, betweenLooks, openBenchGateway } from './realtime/gateway.ts'
+import { type BenchGateway, betweenPolls, openBenchGateway } from './realtime/gateway.ts'
 import type { BenchJob } from './realtime/job-maker.ts'
 
 const EVENTS = 500
@@ -21,8 +21,8 @@ const SWAPS = 2_000
 const SUBSCRIBERS = 10_000
 const CHANGES_PER_SECOND = 500
 const CREATED_AT_ONCE = 10
-/** Batches: the load comes at its own pace, and not at that of the answers. */
-const MAX_UNDER_WAY = 50
+/** Maximum batches in progress: the load has a fixed rate, independent of the responses. */
+const MAX_IN_PROGRESS = 50
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 600)
 
 const scenarios = { across, takeover, cut, throughput, soak }
@@ -63,7 +63,7 @@ async function withGateway<T>(count: number, work: (gateway: BenchGateway) => Pr
   }
 }
 
-/** From the hook at the first process to the frame at a subscriber of the one at `url`; milliseconds. */
+/** Milliseconds from the hook at the first process to the frame at a subscriber of the process at `url`. */
 async function timeEvents(gateway: BenchGateway, url: string): Promise<number[]> {
   const jobs = await gateway.createJobs(EVENTS)
   const client = await connectClient(url)
@@ -77,7 +77,7 @@ async function timeEvents(gateway: BenchGateway, url: string): Promise<number[]>
     }
   }
   await Promise.all(jobs.map(async (job, n) => clients[n % clients.length]?.subscribe(job.id, watchJob(job.id))))
-  await betweenLooks(jobs)
+  await betweenPolls(jobs)
   for (const job of jobs) {
     sentAt.set(job.id, performance.now())
     void gateway.finish(job)
@@ -88,7 +88,7 @@ async function timeEvents(gateway: BenchGateway, url: string): Promise<number[]>
   return waits
 }
 
-/** The hook comes to one process, the subscriber waits at another. */
+/** The hook arrives at one process, and the subscriber is connected to another. */
 async function across(): Promise<Figures> {
   return [...(await acrossSome(2)), ...(await acrossSome(4))]
 }
@@ -99,7 +99,7 @@ async function acrossSome(count: number): Promise<Figures> {
     const between = await timeEvents(gateway, gateway.urls.at(-1) ?? '')
     return [
       [`${count} processes: p50, p99 from the hook to the frame within one, ${EVENTS_PER_SECOND}/s`, pair(within)],
-      [`${count} processes: the same where the hook comes to another`, pair(between)],
+      [`${count} processes: the same, with hook and subscriber at different processes`, pair(between)],
     ]
   })
 }
@@ -129,7 +129,7 @@ async function killOneOf(count: number): Promise<Figures[number]> {
     const lost = stored.filter(({ status }) => status !== 'SUCCESS').length
     const chargedTwice =
       gateway.upstream.accepted.length - new Set(gateway.upstream.accepted.map((job) => job.targetImage)).size
-    expectThat(lost === 0 && chargedTwice === 0, 'nothing lost, nothing charged twice')
+    expectThat(lost === 0 && chargedTwice === 0, 'no swap lost or charged twice')
     expectThat(doneMs < 15_000, 'taken over within 15 s')
     return [
       `kill -9 of one of ${count} with ${asked} jobs upstream: lost, charged twice, all done after`,
@@ -164,11 +164,11 @@ async function cut(): Promise<Figures> {
     const healedAt = performance.now()
     await until(() => waits.length === jobs.length, { timeoutMs: 30_000 }).catch(() => null)
     const afterHealMs = performance.now() - healedAt
-    expectThat(waits.length === jobs.length, 'every event comes once the wire is back')
+    expectThat(waits.length === jobs.length, 'every event arrives once the connection is back')
     client.socket.terminate()
     return [
-      ['events of 20 while one process cannot reach the database at all', String(duringCut)],
-      ['all of them after the wire is back', milliseconds(afterHealMs)],
+      ['events of 20 that arrive while one process cannot reach the database', String(duringCut)],
+      ['all of them after the connection is back', milliseconds(afterHealMs)],
     ]
   } finally {
     await gateway.close()
@@ -202,7 +202,7 @@ async function throughput(): Promise<Figures> {
       let [job] = await gateway.createJobs(1)
       const shares = watchShares(gateway)
       let from = performance.now()
-      // Carried to their end in between: how many are in flight is counted with each.
+      // Finished in between, because each new swap counts the swaps in flight.
       for (let carried = 0; carried < SWAPS; carried += 100) {
         const jobs = await gateway.createJobs(100)
         await Promise.all(jobs.map(async (one) => gateway.finish(one)))
@@ -224,10 +224,10 @@ async function throughput(): Promise<Figures> {
       })
       const queriesPerSecond = (queries * 1_000) / (performance.now() - from)
       figures.push([
-        `${count} processes: swaps created and their hooks taken, queries of a finished job`,
+        `${count} processes: swaps created and finished, queries of a finished job`,
         `${perSecond.toFixed(0)}/s, ${queriesPerSecond.toFixed(0)}/s`,
       ])
-      figures.push([`${count} processes: busy with the swaps`, busy])
+      figures.push([`${count} processes: CPU used by the swaps`, busy])
     })
   }
   return figures
@@ -238,7 +238,7 @@ async function soak(): Promise<Figures> {
   return withGateway(2, async (gateway) => {
     const perProcess = SUBSCRIBERS / 2
     const query = 'subscription { swapJobsUpdated { kind cursor job { id status version } } }'
-    // All subscribers wait for a job of their own; ten at each process read every change.
+    // Each subscriber watches its own job; ten at each process read every change.
     const idle = await gateway.createJobs(100)
     const clients = await makeMany(SUBSCRIBERS, async (n) => {
       const client = await connectClient(gateway.urls[n < perProcess ? 0 : 1] ?? '')
@@ -276,7 +276,7 @@ async function soak(): Promise<Figures> {
       changes += CREATED_AT_ONCE * 3
       const early = from + (changes * 1_000) / CHANGES_PER_SECOND - performance.now()
       if (early > 1) await delay(early)
-      if (under.size >= MAX_UNDER_WAY) await Promise.race(under)
+      if (under.size >= MAX_IN_PROGRESS) await Promise.race(under)
     }
     await Promise.all(under)
     const rate = changes / ((performance.now() - from) / 1_000)
@@ -286,13 +286,13 @@ async function soak(): Promise<Figures> {
     const missed = seen.reduce((total, one) => total + made.filter(({ id }) => one.get(id) !== 'SUCCESS').length, 0)
     const after = await Promise.all(gateway.processes.map(async (one) => one.memory()))
     const grown = after.map(({ resident }, n) => resident - (before[n]?.resident ?? 0))
-    expectThat(missed === 0, 'no reader missed the end of a job')
+    expectThat(missed === 0, 'no subscriber missed a final state')
     for (const { socket } of [...clients, ...readers]) socket.terminate()
     return [
       [`${SUBSCRIBERS} subscribers, ${SECONDS} s: changes a second`, rate.toFixed(0)],
       ['busy meanwhile', busy],
-      [`ends missed by 20 readers of ${made.length} jobs`, String(missed)],
-      ['memory of each process, grown by', grown.map(kilobytes).join(', ')],
+      [`final states missed by 20 subscribers of ${made.length} jobs`, String(missed)],
+      ['memory growth of each process', grown.map(kilobytes).join(', ')],
     ]
   })
 }

@@ -1,7 +1,7 @@
 /**
- * Measures the cost of refusals: `npx tsx bench/security.ts` prints one Markdown table. CPU is the kernel's account of
- * the gateway's process; everything shares this machine, so read the ratios. Exits with 1 if a refusal costs more than
- * five times the smallest query, or forged hooks are refused less than five times as fast as it is answered.
+ * Measures the cost of refusals: `npx tsx bench/security.ts` prints one Markdown table. CPU is the kernel's figure for
+ * the gateway's process. All programs share this machine, so compare the ratios. Exits with 1 if a refusal costs more
+ * than five times the smallest query, or if the rate of refused hooks is less than five times the rate of that query.
  */
 import autocannon from 'autocannon'
 import { openBenchGateway } from './realtime/gateway.ts'
@@ -28,7 +28,7 @@ const refused = {
   'overlapping fields in 150 fragments': post(
     `{ swapJob(id: "1") { ${times(150, (n) => `...F${n}`)} } } ${times(150, (n) => `fragment F${n} on SwapJob { id status }`)}`,
   ),
-  'fragments that double, 30 times': post(
+  'fragments that each double the fields, 30 times': post(
     `{ ...F0 } ${times(30, (n) => `fragment F${n} on Query { a${n}: node(id: 1) { ...F${n + 1} } b${n}: node(id: 2) { ...F${n + 1} } }`)} fragment F30 on Query { __typename }`,
   ),
   'eleven directives': post(`{ __typename ${times(11, () => '@include(if: true)')} }`),
@@ -69,7 +69,7 @@ const note = (what: string, { cpuUs, perSecond }: Awaited<ReturnType<typeof meas
 try {
   await measure(smallest)
   const base = await measure(smallest)
-  note('the smallest query, answered', base, '1')
+  note('the smallest query, executed', base, '1')
   await gateway.process.watchLoop()
   for (const [name, attack] of Object.entries(refused)) {
     const cost = await measure(attack)
@@ -78,7 +78,7 @@ try {
     if (ratio > MOST_TIMES) offences.push(name)
   }
   const { maxMs } = await gateway.process.readLoop()
-  rows.push(`| the longest that another request waited meanwhile | ${maxMs.toFixed(0)} ms | | |`)
+  rows.push(`| longest wait of another request meanwhile | ${maxMs.toFixed(0)} ms | | |`)
   const forged = await measure(hook)
   const again = await measure(smallest)
   note('a forged hook', forged, `${(forged.perSecond / again.perSecond).toFixed(1)} × its rate`)
@@ -86,6 +86,6 @@ try {
 } finally {
   await gateway.close()
 }
-console.log(['| request | CPU | rate | beside the smallest query |', '|---|---|---|---|', ...rows].join('\n'))
+console.log(['| request | CPU | rate | compared with the smallest query |', '|---|---|---|---|', ...rows].join('\n'))
 for (const name of offences) process.stderr.write(`TOO DEAR: ${name}\n`)
 process.exit(offences.length > 0 ? 1 : 0)

@@ -52,8 +52,8 @@ export async function makeJobs(gateway: BenchGateway, counts: JobCounts): Promis
   const ended = await gateway.createJobs(finished)
   await Promise.all(ended.map(async (job) => gateway.finish(job)))
   const young = await gateway.createJobs(unfinished)
-  putLooksOff(gateway.databaseUrl)
-  // The first answer stores the upstream's status; later ones do not write.
+  postponePolls(gateway.databaseUrl)
+  // The first fetch stores the upstream's status; later ones do not write.
   await makeMany(unfinished, async (n) => post(gateway.url, toAsk(READ, { id: young[n]?.id })))
   return until(async () => {
     const jobs = await listJobs(gateway.url, finished + unfinished)
@@ -62,7 +62,7 @@ export async function makeJobs(gateway: BenchGateway, counts: JobCounts): Promis
 }
 
 /** Postpones the polls of new jobs, as if they were minutes old: their polls are not part of the measurement. */
-function putLooksOff(databaseUrl: string): void {
+function postponePolls(databaseUrl: string): void {
   const database = new Database(databaseUrl.replace('file:', ''))
   // The gateway writes at the same time.
   database.exec('pragma busy_timeout = 5000')

@@ -13,7 +13,7 @@ export interface Contender {
   readonly name: string
   readonly server: MeasuredProcess
   readonly upstream: FakeUpstream
-  /** The status of its answers. */
+  /** The status of its responses. */
   readonly status: number
 }
 
@@ -27,7 +27,7 @@ export interface Contest {
   close(): Promise<void>
 }
 
-/** @throws if a contender's answer differs from the gateway's. */
+/** @throws if a contender's response differs from the gateway's. */
 export async function openContest(scenario: Scenario): Promise<Contest> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async () => {
@@ -76,7 +76,7 @@ async function assemble(scenario: Scenario, closers: (() => Promise<unknown>)[])
   return { load, contenders }
 }
 
-/** @returns the status of its answer */
+/** @returns the status of its response */
 function check(scenario: Scenario, name: string, expected: Answer, answer: Answer): number {
   const { status } = answer
   if (scenario.status !== 'any' && status !== scenario.status) throw new Error(`${name}: ${status} ${answer.body}`)

@@ -26,7 +26,7 @@ export const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'upstream calls a request', digits: 2, valueOf: ({ upstreamCalls }) => upstreamCalls },
 ]
 
-/** @throws if an answer differs from the first one. */
+/** @throws if a response differs from the first one. */
 export async function measure(contender: Contender, load: Load): Promise<Measurement> {
   const { server, upstream } = contender
   const [cpuMs, calls] = [server.cpuMs(), countCalls(upstream)]

@@ -1,4 +1,4 @@
-/** The scenarios: the request, the jobs, and what the answers of all contenders must agree in. */
+/** The scenarios: the request, the jobs, and the part of the responses that must be equal for all contenders. */
 import { z } from 'zod'
 import { type Answer, cycle, freshly, type Load, toAsk } from './ask.ts'
 import type { JobCounts, ShownJob } from './bench-jobs.ts'
@@ -17,7 +17,7 @@ export interface Scenario {
   /** Settings of the gateway that differ from the other scenarios. */
   readonly settings?: Readonly<Record<string, string>>
   readonly loadOf: (jobs: readonly [ShownJob, ...ShownJob[]]) => Load
-  /** Returns the part of an answer in which all contenders must agree. */
+  /** Returns the part of a response that must be equal for all contenders. */
   readonly gistOf: (answer: Answer) => unknown
 }
 

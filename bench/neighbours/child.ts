@@ -1,4 +1,4 @@
-/** Child processes of the benchmark, which answer one message at a time. */
+/** Child processes of the benchmark, which handle one message at a time. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 
@@ -31,8 +31,8 @@ export function startChild(file: string, args: readonly string[]): Child {
   }
 }
 
-/** In the child: answers each message with the result of `act`. */
-export function answerMessages(act: (message: unknown) => Promise<object>): void {
+/** In the child: replies to each message with the result of `act`. */
+export function handleMessages(act: (message: unknown) => Promise<object>): void {
   process.on('message', (message) => {
     void act(message).then((answer) => process.send?.(answer))
   })

@@ -27,7 +27,7 @@ const QUERIES: Readonly<Record<string, (n: number) => string>> = {
        timeline { at status } tags clientReference updatedAt submittedAt finishedAt purgeAt forgottenAt }`,
   '100 estimates of waiting jobs': () =>
     `{ ${times(5, (n) => `a${n}: swapJobs(first: 20) { nodes { progress { ahead } } }`)} }`,
-  '100 jobs by their ids, with all that belongs to them': (n) =>
+  '100 jobs by their ids, with all related data': (n) =>
     `{ nodes(ids: [${times(100, (k) => `"${seededId(1_001 + ((n * 100 + k) % 900_000))}"`)}]) { ... on SwapJob {
        id status timeline { at status source } targetImage { kind url } swapImage { kind url } retryOf { id }
        result { url } charge { state quota } failure { code message } tags createdAt finishedAt } } }`,
@@ -101,7 +101,7 @@ function createSlowUpload(client: GraphqlClient): Load {
   const reservations: Reserved[] = []
   return async (stopping) => {
     const reserved = reservations.pop() ?? (await reserveUpload(client, SLOW_BYTES))
-    if (!reserved) throw new Error('no place for a slow upload')
+    if (!reserved) throw new Error('the gateway refused the reservation of a slow upload')
     const status = await sendSlowly(reserved.url, stopping)
     reservations.push(reserved)
     if (status === 503) await delay(1_000)

@@ -5,7 +5,7 @@
  */
 import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { answerMessages, readMember } from './child.ts'
+import { handleMessages, readMember } from './child.ts'
 import type { NoisyFigures } from './operations.ts'
 import { createLoads } from './loads.ts'
 import { createClient } from './tenants.ts'
@@ -45,7 +45,7 @@ const start = (name: string): typeof stopLast => {
   }
 }
 
-answerMessages(async (message) => {
+handleMessages(async (message) => {
   const name = readMember(message, 'start')
   if (typeof name !== 'string') return stopLast()
   stopLast = start(name)

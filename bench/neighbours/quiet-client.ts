@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { listQuietIds } from './prepare.ts'
 import { OPERATIONS, type Samples } from './operations.ts'
 import { makePhotograph } from './photographs.ts'
-import { answerMessages, readMember } from './child.ts'
+import { handleMessages, readMember } from './child.ts'
 import { createClient, reserveUpload } from './tenants.ts'
 
 const PAUSE_MS = 5
@@ -33,16 +33,16 @@ const measureOne = async (): Promise<number[]> => {
   const createSwap = await time(async () => expectText(await client.send(CREATE, { input }), 'CreateSwapSuccess'))
   await delay(PAUSE_MS)
   const reserved = await reserveUpload(client, photograph.byteLength)
-  if (!reserved) throw new Error('the upload of the quiet tenant is refused')
+  if (!reserved) throw new Error('the gateway refused the upload of the quiet tenant')
   const upload = await time(async () => {
     const status = await client.put(reserved.url, photograph)
-    if (status !== 200) throw new Error(`the upload of the quiet tenant is answered with ${status}`)
+    if (status !== 200) throw new Error(`the gateway answered the upload of the quiet tenant with ${status}`)
   })
   await delay(PAUSE_MS)
   return [query, createSwap, upload]
 }
 
-answerMessages(async (message) => {
+handleMessages(async (message) => {
   const count = Number(readMember(message, 'count'))
   const samples: Samples = { query: [], createSwap: [], upload: [] }
   for (let n = 0; n < count; n += 1) {

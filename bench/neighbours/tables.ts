@@ -36,7 +36,7 @@ export function printTables(results: readonly Result[]): string {
     `|---|${OPERATIONS.map(() => '--:|--:|--:|').join('')}`,
     ...results.map(toRatios),
     '',
-    '| the noisy tenant sends | loop late, ms, p99, at most, at most by its own work: alone | beside | control | requests/s (refused) | cores: gateway | database | upstream | noisy client |',
+    '| the noisy tenant sends | event loop delay, ms: p99, max, max by its own work; alone | beside | control | requests/s (refused) | cores: gateway | database | upstream | noisy client |',
     '|---|--:|--:|--:|--:|--:|--:|--:|--:|',
     ...results.map(toContext),
   ].join('\n')

@@ -1,4 +1,4 @@
-/** The two tenants of the measured gateway: the quiet one is measured, the noisy one makes the load. */
+/** The two tenants of the gateway: the benchmark measures the quiet one while the noisy one generates load. */
 import { createHash } from 'node:crypto'
 
 export const KEYS = { quiet: 'quiet-tenant-key', noisy: 'noisy-tenant-key' } as const
@@ -41,7 +41,7 @@ export interface Reserved {
   readonly url: string
 }
 
-/** Reserves an upload of `byteLength` bytes; null if the gateway refuses for now. */
+/** Reserves an upload of `byteLength` bytes; null if the gateway refuses temporarily. */
 export async function reserveUpload(client: GraphqlClient, byteLength: number): Promise<Reserved | null> {
   const text = await client.send(RESERVE, { input: { contentType: 'IMAGE_JPEG', byteLength } })
   const [, id, address] = /"upload":\{"id":"([^"]+)"\},"put":\{"url":"([^"]+)"/.exec(text) ?? []

@@ -32,7 +32,7 @@ export interface WireClient {
   onComplete: (id: string, text: string) => void
   /** Resolves with the first event. */
   subscribe(id: string, payload: Subscription): Promise<void>
-  /** Sends an operation without waiting for an answer. */
+  /** Sends an operation without waiting for a response. */
   ask(id: string, payload: Subscription): void
 }
 

@@ -28,7 +28,7 @@ export interface LiveContender {
   /** Finishes the job upstream; resolves when the server has answered the hook. */
   finish(job: WatchedJob): Promise<void>
   /** Returns whether the server has fetched the job in the last second; the next fetch then waits. */
-  hasJustAsked(job: WatchedJob): boolean
+  hasJustFetched(job: WatchedJob): boolean
 }
 
 export interface LiveContest {
@@ -85,7 +85,7 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
     restart: gateway.restart,
     openLine: async () => openLine(gateway.url),
     finish: async ({ id, accepted }) => gateway.finish({ id, accepted: known(accepted) }),
-    hasJustAsked: ({ accepted }) => hasJustAsked(gateway.upstream, accepted?.id),
+    hasJustFetched: ({ accepted }) => hasJustFetched(gateway.upstream, accepted?.id),
   }
   const expected = await tryOut(ours)
 
@@ -107,7 +107,7 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
         const body = expected.texts.map((text) => text.replaceAll(expected.jobId, id))
         await postTo(`${server.url}/send?to=${id}`, joinAs(body))
       },
-      hasJustAsked: () => false,
+      hasJustFetched: () => false,
     }
   }
   const { join: joinAs } = expected
@@ -132,7 +132,7 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
         const status = await upstream.sendHook({ ...job, hookUrl: `${server.url}/hooks` })
         if (status !== 200) throw new Error(`${name} answers a hook with ${status}`)
       },
-      hasJustAsked: () => false,
+      hasJustFetched: () => false,
     }
   }
 
@@ -141,7 +141,11 @@ async function assemble(wire: Wire, closers: (() => Promise<unknown>)[]): Promis
   for (const name of wire.peers) contenders.push(await openPeer(name))
   for (const contender of contenders) {
     if (contender === ours) continue
-    deepStrictEqual((await tryOut(contender)).result, expected.result, `${contender.name} tells its watchers otherwise`)
+    deepStrictEqual(
+      (await tryOut(contender)).result,
+      expected.result,
+      `${contender.name} sends its subscribers other events than the gateway`,
+    )
   }
   return contenders
 }
@@ -186,7 +190,7 @@ function toGist(result: unknown, jobId: string): unknown {
   return JSON.parse(JSON.stringify(result).replaceAll(jobId, 'its id'))
 }
 
-function hasJustAsked({ fetched }: FakeUpstream, id: string | undefined): boolean {
+function hasJustFetched({ fetched }: FakeUpstream, id: string | undefined): boolean {
   const since = Date.now() - ASKED_AGAIN_AFTER_MS
   // From the newest on, since most fetches are older than `since`.
   for (let n = fetched.length - 1; (fetched[n]?.at ?? 0) > since; n -= 1) if (fetched[n]?.id === id) return true

@@ -8,7 +8,7 @@ import { type LiveContender, openLiveContest, type Wire } from './contest.ts'
 import { percentile } from './figures.ts'
 import type { Line } from './lines.ts'
 
-/** Messages per turn. With few watchers, several jobs change in sequence, so that there is enough to measure. */
+/** Messages per turn. With few subscribers, several jobs change in sequence, so that a turn is long enough to measure. */
 const MESSAGES = 10_000
 const AT_MOST = { timeoutMs: 60_000 }
 /** Time for remaining work after the last event has arrived. */
@@ -63,7 +63,7 @@ async function publishToAll(contender: LiveContender, lines: readonly Line[]): P
     }
   }
   await makeMany(lines.length, async (n) => lines[n]?.watch(job.id))
-  await until(() => !contender.hasJustAsked(job), AT_MOST)
+  await until(() => !contender.hasJustFetched(job), AT_MOST)
   // Garbage of the connection setup must not count for the event.
   await contender.server.collect()
   const before = await contender.server.cpuUs()

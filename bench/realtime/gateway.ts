@@ -48,7 +48,7 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
     PUBLIC_URL: `http://127.0.0.1:${hookPort}`,
     DATA_DIR: join(folder, String(n)),
     DATABASE_URL: n > 0 && n === processCount - 1 ? (options.databaseUrlOfLast ?? databaseUrl) : databaseUrl,
-    GATEWAY_SECRET: 'the secret of all processes',
+    GATEWAY_SECRET: 'the shared secret of all processes',
     TTAPI_KEY: FAKE_KEY,
     TTAPI_URL: upstream.url,
     ALLOWED_PRIVATE_HOSTS: `127.0.0.1:${upstream.port}`,
@@ -105,7 +105,7 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
  * Waits until the jobs are between two scheduled polls: a job is fetched at most once per second, and a hook right
  * after a poll would wait.
  */
-export async function betweenLooks(jobs: readonly BenchJob[]): Promise<void> {
+export async function betweenPolls(jobs: readonly BenchJob[]): Promise<void> {
   await until(() => jobs.every(({ accepted }) => accepted.fetches >= 3), { timeoutMs: 30_000 })
   await delay(1_100)
 }

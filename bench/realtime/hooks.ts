@@ -55,7 +55,7 @@ export async function measureHooks(name: string): Promise<Section> {
           server: limit,
           upstream,
           createJobs: async (count) => submitAll(upstream, count, `${limit.url}/hooks`),
-          // The limit answers a hook only after storing it.
+          // The limit responds to a hook only after storing it.
           untilStored: async () => null,
         },
         {

@@ -34,7 +34,7 @@ export function createJobMaker(
     }
     // From the newest on, because the job has just arrived.
     const accepted = upstream.accepted.findLast((job) => job.targetImage === targetImage)
-    if (!accepted) throw new Error('the upstream has not taken the job')
+    if (!accepted) throw new Error('the upstream has not accepted the job')
     return { id: data.createSwap.job.id, accepted }
   }
   return async (count, input = {}) => makeMany(count, async () => createJob(input))

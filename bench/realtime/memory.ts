@@ -25,7 +25,7 @@ const COLUMNS: readonly Column<Measurement>[] = [
     valueOf: (measurement, limit) => measurement.residentBytes / limit.residentBytes,
   },
   { title: 'KiB held by objects', digits: 1, valueOf: ({ heapBytes }) => heapBytes / 1_024 },
-  { title: 'KiB a further one on its socket', digits: 1, valueOf: ({ furtherBytes }) => furtherBytes / 1_024 },
+  { title: 'KiB a further subscription on its socket', digits: 1, valueOf: ({ furtherBytes }) => furtherBytes / 1_024 },
 ]
 
 /** Starts new processes in each round, because a process may keep memory that it once used. */

@@ -31,7 +31,7 @@ const COLUMNS: readonly Column<Measurement>[] = [
     valueOf: ({ waitsMs }, limit) => percentile(waitsMs, 0.99) / percentile(limit.waitsMs, 0.99),
   },
   {
-    title: 'p99 ms of jobs not looked at within the second before',
+    title: 'p99 ms of jobs not fetched in the second before',
     digits: 1,
     valueOf: ({ freeWaitsMs }) => percentile(freeWaitsMs, 0.99),
   },
@@ -76,7 +76,7 @@ async function measure(contender: LiveContender, jobs: readonly WatchedJob[]) {
   await contender.server.collect()
   const before = await contender.server.cpuUs()
   await paced(ended, (job) => {
-    if (contender.hasJustAsked(job)) held.add(job)
+    if (contender.hasJustFetched(job)) held.add(job)
     sentAt.set(job, performance.now())
     // Not awaited: an unanswered hook has no event, and the events are awaited below.
     void contender.finish(job)

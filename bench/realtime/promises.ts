@@ -1,5 +1,6 @@
 /**
- * Counts broken promises to subscribers: none slows down the rest, none misses an end, and all may reconnect at once.
+ * Checks the guarantees for subscribers: a slow one does not delay others, none misses a final state, and all may
+ * reconnect at once.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../../test/support/until.ts'
@@ -14,14 +15,14 @@ const PLACED = 10_000
 const WITHIN_MS = 5
 const CHANGES = 20_000
 
-/** Measures subscribers with and without one beside them that does not read. */
+/** Measures subscribers with and without another one that does not read. */
 export async function paused(name: string): Promise<Section> {
   const [without, beside] = [await runChanges(CHANGES, false), await runChanges(CHANGES, true)]
   const figures: Figures = [
-    [`memory that ${without.changes} changes leave behind, all reading`, kilobytes(without.grownBytes)],
-    ['the same beside one who does not read', kilobytes(beside.grownBytes)],
-    ['p50, p99 from the hook to the frame, all reading', pair(without.waits)],
-    ['the same beside one who does not read', pair(beside.waits)],
+    [`memory growth during ${without.changes} changes, all subscribers reading`, kilobytes(without.grownBytes)],
+    ['the same, with another subscriber that does not read', kilobytes(beside.grownBytes)],
+    ['p50, p99 from the hook to the frame, all subscribers reading', pair(without.waits)],
+    ['the same, with another subscriber that does not read', pair(beside.waits)],
   ]
   return toSection(name, figures, !without.isAlive || !beside.isAlive)
 }
@@ -65,7 +66,7 @@ export async function missed(name: string): Promise<Section> {
     for (const { socket } of clients) socket.terminate()
     const lost = PLACED - finals.size
     const doubled = [...finals.values()].filter((count) => count > 1).length
-    const what = `of ${PLACED} placed around the last change: missed, doubled, out of order`
+    const what = `final states of ${PLACED} subscriptions around the last change: missed, duplicated, out of order`
     const figures: Figures = [[what, `${lost}, ${doubled}, ${outOfOrder}`]]
     return toSection(name, figures, lost + doubled + outOfOrder > 0)
   } finally {
@@ -98,8 +99,8 @@ export async function reconnect(name: string): Promise<Section> {
     const lag = await gateway.process.readLoop()
     for (const { socket } of after) socket.terminate()
     return toSection(name, [
-      [`${SOCKETS} clients at once after a restart: all served again after`, milliseconds(servedMs)],
-      ['lag of the event loop meanwhile, p99', milliseconds(lag.p99Ms)],
+      [`${SOCKETS} clients that reconnect at once after a restart: all served again after`, milliseconds(servedMs)],
+      ['event loop delay meanwhile, p99', milliseconds(lag.p99Ms)],
       ['the longest', milliseconds(lag.maxMs)],
     ])
   } finally {

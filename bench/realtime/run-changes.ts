@@ -4,7 +4,7 @@ import { openBenchGateway } from './gateway.ts'
 const READERS = 20
 /** Jobs before the measurement. */
 const WARM_UP = 333
-/** Recorded, sent, done. */
+/** Recorded, submitted, done. */
 const CHANGES_OF_A_JOB = 3
 
 /** Makes many changes for subscribers to all jobs, optionally with one more that does not read. */
@@ -28,7 +28,7 @@ export async function runChanges(changes: number, hasPaused: boolean) {
     slow?.socket.terminate()
     return { grownBytes, waits, isAlive, changes: total * CHANGES_OF_A_JOB }
 
-    /** Three changes each: recorded, sent, done. */
+    /** Three changes each: recorded, submitted, done. */
     async function runJobs(count: number, measured?: number[]) {
       const sentAt = new Map<string, number>()
       let seen = 0

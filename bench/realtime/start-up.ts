@@ -1,4 +1,4 @@
-/** Measures from the start of a process to its first answered query, compared with an empty Node process. */
+/** Measures the time from the start of a process to its first response, compared with an empty Node process. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openFakeUpstream } from '../../test/support/fake-upstream.ts'
@@ -29,7 +29,7 @@ interface Contender {
 }
 
 const COLUMNS: readonly Column<Measurement>[] = [
-  { title: 'ms to the first answer', valueOf: ({ ms }) => ms },
+  { title: 'ms to the first response', valueOf: ({ ms }) => ms },
   { title: 'CPU ms', valueOf: ({ cpuMs }) => cpuMs },
   { title: "its CPU ms - the limit's", valueOf: ({ cpuMs }, limit) => cpuMs - limit.cpuMs },
 ]

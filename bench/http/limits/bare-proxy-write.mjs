@@ -1,6 +1,6 @@
 /**
- * Lower limit of `createSwap`: writes the job to disk before the submit, and the upstream's id before the answer. No
- * GraphQL, and none of the gateway's other promises.
+ * Lower limit of `createSwap`: writes the job to disk before the submit, and the upstream's id before the response. No
+ * GraphQL, and none of the gateway's other guarantees.
  */
 import { randomUUID } from 'node:crypto'
 import { submitSwap } from '../upstream.mjs'

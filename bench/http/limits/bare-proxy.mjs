@@ -1,4 +1,4 @@
-/** Lower limit of requests that need the upstream: one fetch per job, and the answer as JSON. No GraphQL. */
+/** Lower limit of requests that need the upstream: one fetch per job, and a JSON response. No GraphQL. */
 import { setup } from '../setup.mjs'
 import { fetchJob } from '../upstream.mjs'
 import { serve } from './serve.mjs'

@@ -1,4 +1,4 @@
-/** Writes rows to disk before the answer, at minimal cost. */
+/** Writes rows to disk before the response, at minimal cost. */
 import Database from 'libsql'
 import { setup } from '../setup.mjs'
 

@@ -1,11 +1,11 @@
-/** A bare `node:http` server: reads a body and answers with a text. */
+/** A bare `node:http` server: reads a body and responds with a text. */
 import { createServer } from 'node:http'
 import { listen } from '../listen.mjs'
 import { setup } from '../setup.mjs'
 
 const { status, headers } = setup.answer
 
-/** @param {(body: string) => Promise<string>} answer sent under the headers that the gateway sends */
+/** @param {(body: string) => Promise<string>} answer returns the response's text, sent with the gateway's headers. */
 export function serve(answer) {
   const server = createServer((request, response) => {
     const send = async (/** @type {Buffer[]} */ chunks) => {

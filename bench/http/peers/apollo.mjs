@@ -1,4 +1,4 @@
-/** Apollo Server on Fastify, as in the integration's documentation, with graphql-ws as in its documentation. */
+/** Apollo Server on Fastify with graphql-ws, set up as the documentation of each shows. */
 import { ApolloServer } from '@apollo/server'
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify'
 import Fastify from 'fastify'

@@ -1,6 +1,6 @@
 /**
  * The resolvers of all peers: the part of our schema that the scenarios use, over jobs in memory. Finished jobs are
- * answered from memory, all others are fetched from the upstream. Only new jobs are written to disk.
+ * read from memory, all others are fetched from the upstream. Only new jobs are written to disk.
  */
 import { randomUUID } from 'node:crypto'
 import DataLoader from 'dataloader'

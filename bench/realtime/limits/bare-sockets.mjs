@@ -1,5 +1,5 @@
 /**
- * Lower limit of subscriptions over WebSocket: a bare `ws` server without GraphQL that sends given bytes. It answers
+ * Lower limit of subscriptions over WebSocket: a bare `ws` server without GraphQL that sends given bytes. It handles
  * the handshake messages, so that all contenders have the same clients.
  */
 import { WebSocketServer } from 'ws'
