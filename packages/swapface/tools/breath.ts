@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** Lets the event loop turn when `forMs` have passed since it last could; for long loops between their rows. */
+/** Returns a function that yields to the event loop if `forMs` have passed since the last yield; for long loops. */
 export function createBreath(forMs = 6): () => Promise<void> {
   let since = performance.now()
   return async () => {

@@ -1,5 +1,5 @@
 /**
- * Swaps pairs of faces, lays template, face and result side by side on one sheet, and prints how like the results are.
+ * Swaps pairs of faces, draws template, face and result side by side on one sheet, and prints a table of likeness.
  *
  *   npx tsx packages/swapface/tools/contact-sheet.ts                        the portraits: docs/contact-sheet.jpg, docs/swap.jpg
  *   npx tsx packages/swapface/tools/contact-sheet.ts <folder> <sheet.jpg>   each picture of a folder with the next one's face
@@ -87,7 +87,7 @@ async function listFolderPairs(path: string): Promise<Pair[]> {
   )
 }
 
-/** One row of the table. Likeness is by the geometry of the landmarks alone: colour and hair do not count. */
+/** Returns one row of the table. Likeness compares the landmarks only, not colour and hair. */
 async function describe({ name, target, donor, result }: Swapped): Promise<string> {
   const before = await readFace(swapper, target)
   const wanted = await readFace(swapper, donor)
@@ -103,23 +103,23 @@ async function describe({ name, target, donor, result }: Swapped): Promise<strin
 async function readFace({ models }: Swapper, bytes: Uint8Array): Promise<{ picture: Picture; mesh: FaceMesh }> {
   const { picture } = await decodeImage(bytes, { name: 'target', maxPixels: MAX_PIXELS })
   const [mesh] = findFaces(models, createPyramid(picture), 'target')
-  if (mesh === undefined) throw new TypeError('A picture that was swapped has a face.')
+  if (mesh === undefined) throw new TypeError('No face was found in a swapped picture.')
   return { picture, mesh }
 }
 
-/** Root mean square distance of the features of two faces laid on each other, as a share of the face. */
+/** Returns the root mean square distance between the aligned features of two faces, relative to the face's size. */
 function findDistance(from: FaceMesh, to: FaceMesh): number {
   const [a, b] = [pickFeatures(from.points), pickFeatures(to.points)]
   const laid = alignShape(a, b)
   let sum = 0
   for (let i = 0; i < laid.length; i++) {
-    // Depth is the least sure of what the mesh says.
+    // Without z, the least accurate coordinate of the mesh.
     if (i % 3 < 2) sum += ((laid[i] ?? 0) - (b[i] ?? 0)) ** 2
   }
   return Math.sqrt(sum / (laid.length / 3)) / to.size
 }
 
-/** Eyes, brows, nose and mouth, without the outline, which stays the template's. */
+/** Returns the points of eyes, brows, nose and mouth, without the outline, which stays the template's. */
 function pickFeatures(points: Float32Array): Float32Array {
   const picked: number[] = []
   for (let i = 0; i < points.length / 3; i++) {
@@ -129,7 +129,7 @@ function pickFeatures(points: Float32Array): Float32Array {
   return Float32Array.from(picked)
 }
 
-/** Over everything beyond the outline of the template's face; what is lost there is lost to JPEG alone. */
+/** Returns the PSNR of the pixels outside the template's face. Only JPEG compression changes these pixels. */
 function findPsnrOutside(before: Picture, after: Picture, mesh: FaceMesh): number {
   const inside = drawPolygon(mesh.points, FACE_OVAL, before.width, before.height)
   let sum = 0

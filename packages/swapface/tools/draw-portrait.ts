@@ -1,7 +1,7 @@
 /**
- * The project's own portraits: people who do not exist, drawn by this code, so that a first swap, the tests and the
- * README need no real face. A portrait is painted flat, lit and turned over a relief of the head, and put on its layers:
- * wall, hair behind, body, ears, face, hair in front, glasses, grain. The same name gives the same picture on one machine;
+ * Draws the project's portraits of people who do not exist, so that a first swap, the tests and the README need no real
+ * face. The face is painted flat, then lit and rotated with a relief of the head. The layers, from back to front: wall,
+ * hair behind the head, body, ears, face, hair in front, glasses, grain. The result is deterministic on one machine;
  * another version of the SVG renderer may differ in the last bits.
  */
 import sharp from 'sharp'
@@ -18,13 +18,12 @@ import { createRandom, drawBell } from './random.ts'
 export const PORTRAIT_NAMES: readonly string[] = [...PEOPLE.keys()]
 
 /**
- * Draws a portrait as a JPEG of 640 x 800. Takes about a second of work in slices of some milliseconds.
+ * Draws a portrait as a JPEG of 640 x 800. Takes about a second of CPU time, in steps of a few milliseconds.
  * @throws {TypeError} for a name that is not in PORTRAIT_NAMES
  */
 export async function drawPortrait(name: string): Promise<Uint8Array> {
   const person = PEOPLE.get(name)
-  if (person === undefined)
-    throw new TypeError(`There is no portrait of that name; there are ${PORTRAIT_NAMES.join(', ')}.`)
+  if (person === undefined) throw new TypeError(`Unknown portrait. Use one of ${PORTRAIT_NAMES.join(', ')}.`)
   return drawPerson(person)
 }
 
@@ -63,7 +62,7 @@ async function drawLayer(svg: string): Promise<Uint8Array> {
   return sharp(Buffer.from(svg)).ensureAlpha().raw().toBuffer()
 }
 
-/** Leans the layers of the head, as PNG of the picture's size. */
+/** Tilts the layers of the head; each is a PNG of the picture's size. */
 async function tilt(person: Person, layers: readonly Uint8Array[]): Promise<Buffer[]> {
   const turned: Buffer[] = []
   for (const layer of layers) {
@@ -84,7 +83,7 @@ async function tilt(person: Person, layers: readonly Uint8Array[]): Promise<Buff
   return turned
 }
 
-/** The grain of film: without it smooth skin looks like plastic. */
+/** Adds film grain, without which smooth skin looks like plastic. */
 async function addGrain(rgb: Uint8Array, seed: number): Promise<void> {
   const breathe = createBreath()
   const random = createRandom(seed * 31 + 5)

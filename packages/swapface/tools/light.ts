@@ -1,7 +1,8 @@
 /**
- * Puts the painted face into the light and turns the head. The relief gives every place a direction and a depth: from the
- * direction comes a key light from the upper left with the soft red edge that light has in skin, a cool fill, a little
- * sheen; from the depth come cast shadows, dark hollows and the turn, which is a shift of each place sideways by its depth.
+ * Lights the painted face and rotates the head. The relief defines a normal and a depth for every pixel. The normals
+ * define the shading: a key light from the upper left with the soft red edge of light in skin, a cool fill light, and a
+ * weak specular reflection. The depths define cast shadows, occlusion, and the rotation, which shifts each pixel
+ * sideways by its depth.
  */
 import { createBreath } from './breath.ts'
 import { CENTRE_X, CENTRE_Y, HEIGHT, UNIT, WIDTH, type Person } from './person.ts'
@@ -21,7 +22,7 @@ interface Relief {
   readonly hollow: Float32Array
 }
 
-/** The lit face, turned. @param albedo RGB of the painted face */
+/** Returns the face, lit and rotated. @param albedo RGB of the painted face. */
 export async function lightFace(person: Person, albedo: Uint8Array): Promise<Layer> {
   const breathe = createBreath()
   const relief = await buildRelief(person, breathe)
@@ -33,7 +34,7 @@ export async function lightFace(person: Person, albedo: Uint8Array): Promise<Lay
   return turnLayer(lit, person.turn, (x, y) => readDepth(relief.depth, x, y), breathe)
 }
 
-/** Hair that was drawn flat, lit as a smooth dome with a band of sheen, and turned with the head. */
+/** Returns the flat hair, lit like a smooth dome with a bright band, and rotated with the head. */
 export async function lightHair(person: Person, hair: Uint8Array, sheen: number): Promise<Layer> {
   const breathe = createBreath()
   const lit = new Uint8Array(hair.length)
@@ -72,7 +73,7 @@ async function buildRelief(person: Person, breathe: () => Promise<void>): Promis
   return { depth, shadow: blur(shadow, 5), hollow: blur(hollow, 2) }
 }
 
-/** How much of the key light something nearer to it takes away, 0 to 1. */
+/** Returns how much of the key light is blocked by parts nearer to it, 0 to 1. */
 function findShadow(depth: Float32Array, column: number, row: number): number {
   const own = depth[row * COLUMNS + column] ?? 0
   if (own < -0.3) return 0
@@ -107,15 +108,15 @@ function lightRow(person: Person, relief: Relief, albedo: Uint8Array, row: numbe
     const facing = nx * (KEY[0] ?? 0) + ny * (KEY[1] ?? 0) + nz * (KEY[2] ?? 0)
     const open = 1 - 0.75 * readDepth(relief.shadow, x, y)
     const hollow = 1 - readDepth(relief.hollow, x, y)
-    // A lamp in front of the face would light a plane that looks at it with 1.
+    // A light in front of the face would give a plane that faces it the value 1.
     const fill = 0.2 + 0.12 * nz + 0.1 * Math.max(0, nx) - 0.05 * ny
     const mirror = Math.max(0, 2 * facing * nz - (KEY[2] ?? 0))
     const sheen = 0.075 * mirror ** 7 * open * (1 - 0.35 * person.age) + 0.05 * mirror ** 26 * open
     const at = row * WIDTH + column
-    // Hair that is painted on the face, brow and beard, does not shine like skin.
+    // Brows and beard, which are painted on the face, do not shine like skin.
     const gloss = sheen * Math.min(1, Math.max(0.08, ((albedo[3 * at] ?? 0) - 30) / 130))
     for (let c = 0; c < 3; c++) {
-      // Light that enters skin comes out red beside where it went in.
+      // Subsurface scattering: light that enters skin leaves it as red light nearby.
       const wrap = [0.34, 0.17, 0.11][c] ?? 0
       const key = (Math.max(0, facing + wrap) / (1 + wrap)) * (open + (1 - open) * ([0.25, 0.06, 0.03][c] ?? 0))
       const tintFill = [0.94, 1, 1.1][c] ?? 1
@@ -152,12 +153,12 @@ function lightHairRow(hair: Uint8Array, row: number, sheen: number, turn: number
 function findDomeDepth(x: number, y: number): number {
   const down = Math.min(0.85, Math.abs(y + 0.2) / 1.75)
   const across = Math.abs(x) / 1.08
-  // Like the head under it, and beyond its sides falling back like hair that hangs beside it.
+  // The depth of the head; beyond its sides it falls back, as for hair that hangs beside the head.
   if (across >= 1) return Math.max(-0.3, 1 - across)
   return 1.2 * (1 - across ** 2.5) ** 0.62 * Math.sqrt(1 - down * down)
 }
 
-/** Shifts every place sideways by its depth; the nearer of two that meet stays. */
+/** Shifts every pixel sideways by its depth. If two land on one pixel, the nearer one is kept. */
 async function turnLayer(
   layer: Layer,
   turn: number,
@@ -188,7 +189,7 @@ function turnRow(
   for (let column = 0; column < WIDTH; column++) {
     const x = (column + 0.5 - CENTRE_X) / UNIT
     const z = findDepth(x, y)
-    // The neck stays where it is: the turn is about an axis inside the head.
+    // The neck does not move: the axis of rotation is inside the head.
     const to = CENTRE_X + UNIT * (x * cos + (z - 0.55) * sin)
     const depth = z * cos - x * sin
     const from = before
@@ -223,7 +224,7 @@ function readDepth(depth: Float32Array, x: number, y: number): number {
   return upper * (1 - fy) + lower * fy
 }
 
-/** Three box means in each direction. */
+/** Blurs with three box filters in each direction. */
 function blur(values: Float32Array, radius: number): Float32Array {
   let now = values
   for (let pass = 0; pass < 2; pass++) {
@@ -259,7 +260,7 @@ function normalise(v: readonly [number, number, number]): readonly number[] {
   return v.map((part) => part / length)
 }
 
-/** Linear light to a byte, with a soft shoulder instead of a burnt edge. */
+/** Converts linear light to a byte, and compresses highlights instead of clipping them. */
 function toByte(linear: number): number {
   const soft = linear > 0.7 ? 0.7 + 0.3 * (1 - Math.exp(-(linear - 0.7) / 0.3)) : linear
   return Math.round(255 * Math.max(0, soft) ** (1 / 2.2))

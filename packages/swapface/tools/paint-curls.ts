@@ -1,10 +1,10 @@
-/** Curly hair: a cloud of small bows over the scalp, and a wreath of them behind the head. */
+/** Paints curly hair: small arcs over the scalp, and a ring of them behind the head. */
 import type { HairStyle, Person } from './person.ts'
 import type { Random } from './random.ts'
 import { findHalfWidth } from './relief.ts'
 import { pickShade, toLength, toX, toY } from './strands.ts'
 
-/** Small curls over the scalp and a little beyond it, down to a hairline that is not a line. */
+/** Paints small curls over the scalp and a little beyond it, down to an irregular hairline. */
 export function paintCloud(
   person: Person,
   random: Random,
@@ -35,7 +35,7 @@ export function paintCloud(
   return `<g fill="${hair.dark}" opacity="0.94" filter="url(#fine)">${svg}</g>${curls.join('')}`
 }
 
-/** A wreath of curls behind the head. */
+/** Paints a ring of curls behind the head. */
 export function paintRing(hair: HairStyle, random: Random, count: number): string {
   let svg = `<ellipse cx="${toX(0)}" cy="${toY(-0.45)}" rx="${toLength(1.48)}" ry="${toLength(1.5)}" fill="${hair.dark}"/>`
   for (let i = 0; i < count; i++) {

@@ -1,7 +1,6 @@
 /**
- * The colours of a face without any light on it, as SVG: skin with its red and dark places, lips, brows, eyes. What is
- * round is left to the relief; what is painted here as shade is only what has no room in a relief: lashes, the rim of an
- * eyelid, the inside of a nostril.
+ * Paints the colours of an unlit face as SVG: skin with its red and dark areas, lips, brows, eyes. The relief adds the
+ * shading. Only shades too small for the relief are painted here: lashes, the edges of the eyelids, the nostrils.
  */
 import { CENTRE_X, CENTRE_Y, HEIGHT, UNIT, WIDTH, type Person } from './person.ts'
 import { createRandom, drawBell, type Random } from './random.ts'
@@ -151,7 +150,7 @@ function paintEye(person: Person, side: number, random: Random): string {
   svg += `<path d="M${X(outer.x)} ${Y(outer.y)}${lower}" stroke="#e6b8a4" stroke-width="${S(0.016)}" fill="none" opacity="0.55" filter="url(#b2)"/>`
   svg += `<path d="M${X(outer.x)} ${Y(outer.y + 0.006)}${lower}" stroke="#3a1a12" stroke-width="${S(0.012)}" fill="none" opacity="0.35" filter="url(#b2)"/>`
   svg += `<path d="M${X(inner.x + side * 0.02)} ${Y(inner.y - 0.01)}${upper}" stroke="#140a08" stroke-width="${S(0.02 + 0.014 * eye.lashes)}" fill="none" opacity="0.88" stroke-linecap="round"/>`
-  // The upper lid's line again, as two Bezier pieces, for the roots of the lashes.
+  // The line of the upper lid as two Bézier curves, for the roots of the lashes.
   const middle = [at(0.56), topY * 1.16 - eye.slant * 0.4] as const
   const findLid = (t: number): readonly [number, number] =>
     t < 0.56

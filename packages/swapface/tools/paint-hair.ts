@@ -1,6 +1,6 @@
 /**
- * The styles of hair, each in a part behind the head and a part in front of the face. Guide lines are written for the
- * right half and mirrored where a style is the same on both sides.
+ * Paints the hair styles. Each has a part behind the head and a part in front of the face. Guide lines describe the
+ * right half, and are mirrored if a style is symmetric.
  */
 import { paintCloud, paintRing } from './paint-curls.ts'
 import { paintScarf } from './paint-scarf.ts'
@@ -8,7 +8,7 @@ import { HEIGHT, WIDTH, type HairStyle, type Person } from './person.ts'
 import { createRandom, type Random } from './random.ts'
 import { mirrorSheet, paintBlob, paintSheet, toLine, type Sheet } from './strands.ts'
 
-/** Two SVG pictures, and how much the hair shines. */
+/** The two parts as SVG, and the strength of the hair's shine. */
 export interface HairPaint {
   readonly back: string
   readonly front: string

@@ -1,4 +1,4 @@
-/** A headscarf: a hood around the face, a drape behind it, and folds that run with the cloth. */
+/** Paints a headscarf: a hood around the face, cloth behind it, and folds along the cloth. */
 import { HEIGHT, WIDTH, type HairStyle } from './person.ts'
 import type { Random } from './random.ts'
 import { paintBlob, paintStrand, toLine, toPath } from './strands.ts'

@@ -1,4 +1,4 @@
-/** What is around the face: the wall, the shoulders in their clothes, the neck in the shadow of the chin, the ears. */
+/** Paints the surroundings of the face: wall, shoulders with clothes, neck in the shadow of the chin, ears. */
 import { CENTRE_X, CENTRE_Y, HEIGHT, UNIT, WIDTH, type Person } from './person.ts'
 
 const X = (x: number): string => (CENTRE_X + x * UNIT).toFixed(1)

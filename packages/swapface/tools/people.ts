@@ -1,6 +1,6 @@
 import type { Person } from './person.ts'
 
-/** Invented people; any likeness to a living one is chance. */
+/** The people of the portraits. They are invented; any likeness to a real person is a coincidence. */
 export const PEOPLE: ReadonlyMap<string, Person> = new Map<string, Person>([
   [
     'ada',

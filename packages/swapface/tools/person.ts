@@ -1,10 +1,10 @@
 /**
- * What makes one drawn person: measures in face units (half the width of the face at the cheekbones; x to the picture's
- * right, y down from the line of the eyes), colours as hex, shares from 0 to 1.
+ * The parameters of a drawn person. Lengths are in face units (half the width of the face at the cheekbones; x to the
+ * picture's right, y down from the line of the eyes), colours are hex, strengths are from 0 to 1.
  */
 export interface Person {
   readonly seed: number
-  /** Turn of the head to the picture's right, and tilt clockwise, in radians. */
+  /** Rotation of the head to the picture's right, and its clockwise tilt, in radians. */
   readonly turn: number
   readonly tilt: number
   readonly background: readonly [string, string]
@@ -12,7 +12,7 @@ export interface Person {
   /** Redness of cheeks, nose and ears. */
   readonly blush: number
   readonly freckles: number
-  /** 0 young, 1 old: folds, spots, softer contours. */
+  /** 0 is young, 1 is old: folds, spots, softer contours. */
   readonly age: number
   /** Half widths of the face. */
   readonly jaw: number
@@ -34,9 +34,9 @@ export interface EyeShape {
   readonly iris: string
   readonly width: number
   readonly open: number
-  /** Outer corner above the inner one. */
+  /** Height of the outer corner above the inner one. */
   readonly slant: number
-  /** How far a fold hides the upper lid. */
+  /** How much of the upper lid a fold hides. */
   readonly hood: number
   readonly lashes: number
 }
@@ -54,7 +54,7 @@ export interface MouthShape {
   readonly lower: number
   readonly smile: number
   readonly colour: string
-  /** Gap between the lips, with teeth in it. */
+  /** Gap between the lips, which shows the teeth. */
   readonly open: number
 }
 
@@ -73,7 +73,7 @@ export interface Clothes {
 
 export const WIDTH = 640
 export const HEIGHT = 800
-/** Pixels of one face unit, and where the middle between the eyes lies. */
+/** Pixels per face unit, and the position of the midpoint between the eyes. */
 export const UNIT = 148
 export const CENTRE_X = 320
 export const CENTRE_Y = 378

@@ -1,4 +1,4 @@
-/** A source of numbers from 0 to 1 that gives the same ones for the same seed, everywhere (mulberry32). */
+/** Deterministic pseudo-random numbers from 0 to 1: equal for equal seeds on every machine (mulberry32). */
 export type Random = () => number
 
 export function createRandom(seed: number): Random {
@@ -11,7 +11,7 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** Around 0, mostly within 1: the mean of a few. */
+/** Returns an approximately normal number around 0, mostly within ±1: the mean of a few uniform ones. */
 export function drawBell(random: Random): number {
   return (random() + random() + random() - 1.5) * 1.15
 }

@@ -1,11 +1,11 @@
 /**
- * The relief of a face: how far each place stands out towards the viewer, in face units. A rounded head whose width at
- * each height is the outline of the face, with a nose, sockets, cheeks, lips and a chin laid on as soft hills. Light and
- * turn are worked out from it, which is what makes a drawing look round.
+ * Height map of a face: how far each point extends towards the viewer, in face units. It is a rounded head, as wide at
+ * each height as the outline of the face, with smooth bumps for nose, eye sockets, cheeks, lips and chin. Lighting and
+ * rotation are computed from it, which makes the drawing look three-dimensional.
  */
 import type { Person } from './person.ts'
 
-/** Half width of the face at a height; 0 above the crown and below the chin. */
+/** Returns half the width of the face at a height; 0 above the crown and below the chin. */
 export function findHalfWidth(person: Person, y: number): number {
   const chin = person.length
   const knots: readonly (readonly [number, number])[] = [
@@ -25,7 +25,7 @@ export function findHalfWidth(person: Person, y: number): number {
   return interpolate(knots, y) * Math.sqrt(1 - toChin ** 2.6) * Math.sqrt(1 - toCrown ** 2.4)
 }
 
-/** Smooth through the knots, flat beyond them (monotone cubic). */
+/** Monotone cubic interpolation through the knots; constant beyond them. */
 function interpolate(knots: readonly (readonly [number, number])[], at: number): number {
   const last = knots.length - 1
   const get = (i: number): readonly [number, number] => knots[Math.min(last, Math.max(0, i))] ?? [0, 0]
@@ -53,7 +53,7 @@ function hill(dx: number, dy: number, width: number, height: number): number {
   return q > 9 ? 0 : Math.exp(-q)
 }
 
-/** Height of the relief; at the outline 0, outside it falls away behind the face. */
+/** Returns the height at a point: 0 at the outline, negative outside it. */
 export function findRelief(person: Person, x: number, y: number, halfWidth: number): number {
   const side = Math.abs(x)
   if (halfWidth <= 0) return -0.6
@@ -62,7 +62,7 @@ export function findRelief(person: Person, x: number, y: number, halfWidth: numb
   const { nose, mouth, age, cheeks, length } = person
   const noseY = nose.length
   const mouthY = findMouthY(person)
-  // Rounder to the sides than to the front, and receding towards crown and chin.
+  // More curved at the sides than in front, and lower towards crown and chin.
   const back = y > 0 ? (y / (length * 1.02)) ** 5 : (y / -1.68) ** 3
   let z = 1.12 * Math.max(0, 1 - across ** 2.5) ** 0.62 * Math.max(0.02, 1 - back) ** 0.5
 
@@ -75,7 +75,7 @@ export function findRelief(person: Person, x: number, y: number, halfWidth: numb
   z -= (0.05 + 0.07 * (1 - cheeks)) * hill(side - 0.68, y - 0.86, 0.26, 0.3)
   z += 0.13 * hill(x, y - mouthY, 0.46, 0.33)
 
-  // The nose: a ridge that widens and rises to the tip, wings beside it, and a sharp way back under it.
+  // The nose: a ridge that widens and rises to the tip, wings beside it, and a steep fall below it.
   const along = Math.min(1, Math.max(0, (y + 0.2) / (noseY + 0.12)))
   const ridge = (0.1 + 0.1 * nose.bridge) * (1 - along) + 0.4 * nose.tip * along ** 1.6
   const ridgeWidth = 0.14 - 0.035 * along + 0.065 * along * nose.width
@@ -86,7 +86,7 @@ export function findRelief(person: Person, x: number, y: number, halfWidth: numb
   z += 0.17 * hill(side - 0.185 * nose.width, y - noseY + 0.06, 0.085 * nose.width, 0.1) * under
   z -= 0.03 * hill(side - 0.3 * nose.width, y - noseY + 0.05, 0.05, 0.12)
 
-  // Lips swell over a groove that follows the smile.
+  // The lips are bumps along a groove that follows the smile.
   const lipX = Math.min(1.3, side / mouth.width)
   const lineY = findMouthLine(person, x)
   const lipFade = Math.max(0, 1 - lipX ** 2.2)
@@ -113,7 +113,7 @@ export function findMouthY(person: Person): number {
   return person.nose.length + (person.length - person.nose.length) * 0.37
 }
 
-/** The line between the lips: a shallow bow that the smile lifts at its ends. */
+/** Returns the line between the lips: a shallow curve whose ends the smile raises. */
 export function findMouthLine(person: Person, x: number): number {
   const t = Math.min(1.2, Math.abs(x) / person.mouth.width)
   return findMouthY(person) + 0.008 * Math.cos(t * 5) - person.mouth.smile * (t * t) * 0.62

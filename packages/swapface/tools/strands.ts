@@ -1,23 +1,23 @@
-/** Lines, strands and sheets of strands as SVG; all in face units. */
+/** Draws lines, strands and groups of strands as SVG. All lengths are in face units. */
 import { CENTRE_X, CENTRE_Y, UNIT, type HairStyle } from './person.ts'
 import { drawBell, type Random } from './random.ts'
 
 export type Point = readonly [number, number]
 export type Line = readonly Point[]
 
-/** Some hundred strands between two guide lines, each a little different, in locks of one shade. */
+/** Some hundred slightly different strands between two guide lines, in locks of one shade each. */
 export interface Sheet {
   readonly from: Line
   readonly to: Line
   readonly strands: number
-  /** Of a strand, in pixels. */
+  /** Width of a strand, in pixels. */
   readonly width: number
-  /** Sideways wander of a strand, in face units. */
+  /** Random sideways deviation of a strand, in face units. */
   readonly loose: number
   readonly wave?: number
 }
 
-/** Points written as "x y, x y". */
+/** Parses points written as "x y, x y". */
 export function toLine(text: string): Line {
   return text.split(',').map((pair) => {
     const [x = 0, y = 0] = pair.trim().split(' ').map(Number)
@@ -45,7 +45,7 @@ export function paintSheet(sheet: Sheet, hair: HairStyle, random: Random): strin
       const b = sheet.to[j] ?? a
       const t = j / (sheet.from.length - 1)
       const bend = (sheet.wave ?? 0) * Math.sin(phase + t * 9) * t
-      // The ends are not cut with a ruler.
+      // Varies the lengths, so that the ends do not form a straight line.
       const end = t === 1 ? 0.07 * random() : 0
       return [
         a[0] + (b[0] - a[0]) * k + shift * (0.3 + t) + bend,
@@ -62,7 +62,7 @@ export function paintSheet(sheet: Sheet, hair: HairStyle, random: Random): strin
   return svg
 }
 
-/** @param lock 0 for a dark lock, 1 for a light one */
+/** Returns a random shade of the hair. @param lock 0 for a dark lock, 1 for a light one. */
 export function pickShade(hair: HairStyle, random: Random, lock: number): string {
   const t = lock * 0.65 + random() * 0.35
   return t < 0.4 ? hair.dark : t < 0.78 ? hair.mid : hair.light
@@ -77,7 +77,7 @@ export function paintBlob(points: Line, colour: string): string {
   return `<path d="${toPath(points, true)}" fill="${colour}"/>`
 }
 
-/** Catmull-Rom through the points, as cubic Béziers. */
+/** Returns a Catmull-Rom spline through the points, as cubic Bézier curves. */
 export function toPath(points: Line, closed: boolean): string {
   const count = points.length
   const get = (i: number): Point => points[closed ? (i + count) % count : Math.min(count - 1, Math.max(0, i))] ?? [0, 0]
