@@ -169,14 +169,14 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
           ? finish(job, 'FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
           : NOTHING
       }
-      return job.deadlineAt !== null && at >= job.deadlineAt + (finding.isAnswered ? 0 : LAST_LOOK_MS)
+      return job.deadlineAt !== null && at >= job.deadlineAt + (finding.isAnswered ? 0 : DEADLINE_GRACE_MS)
         ? finish(job, 'LOST', at, { failure: NO_OUTCOME, charge: { state: 'UNKNOWN', quota: null } })
         : NOTHING
   }
 }
 
 /** Extra time after the deadline if the upstream did not answer the last check. */
-const LAST_LOOK_MS = 600_000
+const DEADLINE_GRACE_MS = 600_000
 
 const NOT_CHARGED = { state: 'NOT_CHARGED', quota: null } as const
 

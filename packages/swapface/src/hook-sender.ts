@@ -83,7 +83,7 @@ export function openHookSender(options: HookSenderOptions): HookSender {
     wake()
   }
 
-  /** Resolves to whether the receiver answered 200. */
+  /** Resolves to whether the receiver returned 200. */
   async function notify(job: Job, signal: AbortSignal): Promise<boolean> {
     const url = new URL(job.hookUrl ?? '')
     guard.checkUrl(url)

@@ -1,4 +1,4 @@
-/** Serves the project's portraits, so that a first swap needs no other images. */
+/** Serves the project's portraits, which a first swap can use. */
 import { PORTRAIT_NAMES, readPortrait } from './portraits.ts'
 import { toFailedAnswer, toJsonAnswer, type RestAnswer, type RestRequest, type Route } from './rest-server.ts'
 
@@ -14,7 +14,7 @@ export function createPortraitRoutes(baseUrl: string): readonly Route[] {
 async function answerPortrait({ path }: RestRequest): Promise<RestAnswer> {
   const name = PORTRAIT_NAMES.find((one) => path === `/portraits/${one}.jpg`)
   if (name === undefined) {
-    return toFailedAnswer(404, `There is no such portrait; there are ${PORTRAIT_NAMES.join(', ')}.`)
+    return toFailedAnswer(404, `Unknown portrait. Use one of ${PORTRAIT_NAMES.join(', ')}.`)
   }
   const headers = { 'content-type': 'image/jpeg', 'cache-control': 'public, max-age=3600' }
   return { status: 200, headers, body: await readPortrait(name) }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
-/** Names of portraits of people who do not exist, drawn by the project's generator, for a first swap. */
+/** Names of the portraits for a first swap. The project's generator draws them; the people do not exist. */
 export const PORTRAIT_NAMES = ['ada', 'kofi', 'mei', 'nora', 'omar', 'zola', 'hugo', 'leila'] as const
 
 /** Reads a portrait, a JPEG of 640 x 800. */

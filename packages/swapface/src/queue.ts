@@ -92,7 +92,10 @@ export class Queue {
   async #swap(job: Job, abort: AbortController): Promise<Outcome> {
     const { engine, links, store, clock } = this.#options
     if (job.starts >= MAX_STARTS)
-      throw new JobFailed('ENGINE_FAILED', `The swap was started ${MAX_STARTS} times without an end.`)
+      throw new JobFailed(
+        'ENGINE_FAILED',
+        `The swap was started ${MAX_STARTS} times, and the process crashed each time.`,
+      )
     const [target, donor] = await this.#downloadBoth(job, abort)
     const result = await orAborted(engine.swap(target, donor), abort.signal)
     const paths = links.create(result.contentType === 'image/png' ? 'png' : 'jpg', clock.now())
@@ -120,7 +123,7 @@ export class Queue {
     if (error instanceof JobFailed || error instanceof SwapRefusal) {
       return { status: 'FAILED', message: error.message, code: error.code }
     }
-    const message = 'The swap could not be done because of a fault of ours.'
+    const message = 'The swap failed because of an internal error.'
     return { status: 'FAILED', message, code: 'ENGINE_FAILED' }
   }
 }

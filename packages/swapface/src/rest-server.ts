@@ -1,6 +1,6 @@
 /**
- * The HTTP listener: parses a request, passes it to the route of its path, and writes the answer. Request bodies are
- * limited in bytes and time. An internal fault is logged and answered with 500 and no detail.
+ * The HTTP listener: parses a request, passes it to the route of its path, and writes the response. Request bodies are
+ * limited in bytes and time. An internal error is logged, and its response is a 500 without details.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isIPv6 } from 'node:net'
@@ -102,7 +102,7 @@ export async function openRestServer(host: string, port: number, log: Log): Prom
     const answer = await findAnswer(request, routes).catch((error: unknown) => {
       if (error instanceof Refusal) return error.answer
       log({ event: 'fault', during: 'request', error })
-      return toJsonAnswer(500, { status: 'FAILED', message: 'A fault of ours.', data: null })
+      return toJsonAnswer(500, { status: 'FAILED', message: 'Internal error.', data: null })
     })
     await writeAnswer(answer, request.method === 'HEAD', response)
   }
@@ -116,7 +116,7 @@ export function toJsonAnswer(status: number, document: unknown): RestAnswer {
   }
 }
 
-/** Returns the document of a refusal, in the form that the reference shows for 400. */
+/** Returns a refusal in the format of the reference's sample for 400. */
 export function toFailedAnswer(status: number, message: string): RestAnswer {
   return toJsonAnswer(status, { status: 'FAILED', message, data: null })
 }
@@ -125,7 +125,7 @@ async function findAnswer(request: IncomingMessage, routes: readonly Route[]): P
   const { method = '', url = '/' } = request
   const [path = '/', ...rest] = url.split('?')
   const route = routes.find((one) => (one.path.endsWith('/') ? path.startsWith(one.path) : path === one.path))
-  if (!route) return toFailedAnswer(404, `Nothing is at ${path.slice(0, 100)}.`)
+  if (!route) return toFailedAnswer(404, `Nothing is served at ${path.slice(0, 100)}.`)
   if (!route.methods.some((one) => one === method)) {
     const answer = toFailedAnswer(405, `${path} takes ${route.methods.join(' and ')}.`)
     return { ...answer, headers: { ...answer.headers, allow: route.methods.join(', ') } }

@@ -14,8 +14,8 @@ import type { ResultStore } from './result-store.ts'
 const ENDED = 'This content is no longer available.'
 const REFUSALS = {
   ended: [404, ENDED],
-  forged: [403, 'The parameters of this link are not valid.'],
-  unknown: [404, 'There is no such image.'],
+  forged: [403, 'The parameters of this link are invalid. Use the link exactly as it was returned.'],
+  unknown: [404, 'The image does not exist. Fetch the job again for its current links.'],
 } as const
 
 export function createResultRoutes(links: ResultLinks, store: ResultStore, clock: Clock): readonly Route[] {

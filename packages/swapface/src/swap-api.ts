@@ -1,7 +1,6 @@
 /**
- * The reference's two calls, submit and fetch. A submit is answered with SUCCESS only after its job is on disk. Two
- * cases that the reference leaves open: an unknown job id gets 404 with a FAILED document and no data, a full queue
- * gets 499.
+ * The reference's two calls, submit and fetch. A submit gets SUCCESS only after its job is on disk. The reference does
+ * not define two cases: here an unknown job id gets 404 with a FAILED document and no data, and a full queue gets 499.
  */
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
 
@@ -34,7 +33,7 @@ export function createSwapApi(options: SwapApiOptions): readonly Route[] {
     const key = headers['tt-api-key']
     // The constant-time comparison needs equal lengths, so hashes are compared.
     if (typeof key === 'string' && timingSafeEqual(toHash(key), keyHash)) return
-    throw new Refusal(toJsonAnswer(401, { status: 'FAILED', message: 'TT-API-KEY is missing or wrong.' }))
+    throw new Refusal(toJsonAnswer(401, { status: 'FAILED', message: 'The header TT-API-KEY is missing or wrong.' }))
   }
 
   async function submit(request: RestRequest): Promise<RestAnswer> {
@@ -43,7 +42,7 @@ export function createSwapApi(options: SwapApiOptions): readonly Route[] {
     const targetImage = getUrl(body, 'targetImage')
     const swapImage = getUrl(body, 'swapImage')
     const hookUrl = (body['hookUrl'] ?? '') === '' ? null : getUrl(body, 'hookUrl')
-    if (table.countUnfinished() >= maxWaiting) return toFailedAnswer(499, 'The queue is full, try again later.')
+    if (table.countUnfinished() >= maxWaiting) return toFailedAnswer(499, 'The queue is full. Try again later.')
     const jobId = addJob({ targetImage, swapImage, hookUrl })
     log({ event: 'job-submitted', jobId })
     onSubmitted()
@@ -63,7 +62,7 @@ export function createSwapApi(options: SwapApiOptions): readonly Route[] {
     const jobId = fromQuery ?? toRecord(await request.readJson())['jobId']
     if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId')
     const job = table.find(jobId)
-    return job ? toJsonAnswer(200, toDocument(job)) : toFailedAnswer(404, 'There is no job with this jobId.')
+    return job ? toJsonAnswer(200, toDocument(job)) : toFailedAnswer(404, 'No job has this jobId.')
   }
 
   return [

@@ -1,7 +1,7 @@
 /**
- * The embedded upstream: the reference's REST service on one local address, with its own queue, database and results.
- * It knows nothing of the gateway. All its data is below `<dataDir>/swapface`. Jobs accepted before a crash are
- * finished after it.
+ * The embedded upstream: the reference's REST service on a loopback address, with its own queue, database and results.
+ * It does not depend on the gateway. All its data is below `<dataDir>/swapface`. After a crash, it finishes the jobs
+ * that it had accepted.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'

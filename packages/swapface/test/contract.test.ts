@@ -12,7 +12,7 @@ const closers = createClosers()
 afterEach(() => closers.closeAll())
 
 describe('submit', () => {
-  test('answers exactly the document of the reference', async () => {
+  test('returns exactly the document of the reference', async () => {
     const stage = await openStage(closers)
     const answer = await stage.post(SWAP, { targetImage: `${stage.images.url}/a`, swapImage: `${stage.images.url}/b` })
     expect(answer.status).toBe(200)
@@ -39,7 +39,7 @@ describe('submit', () => {
     expect(await answer.text()).toBe(`{"status":"FAILED","message":"'${name}' parameter error!","data":null}`)
   })
 
-  test('answers 400 for a body that is not JSON', async () => {
+  test('returns 400 for a body that is not JSON', async () => {
     const stage = await openStage(closers)
     const headers = { 'TT-API-KEY': API_KEY, 'content-type': 'application/json' }
     const answer = await fetch(stage.face.url + SWAP, { method: 'POST', headers, body: '{"targetImage":' })
@@ -47,7 +47,7 @@ describe('submit', () => {
     expect(await answer.json()).toEqual({ status: 'FAILED', message: 'The body is not valid JSON.', data: null })
   })
 
-  test('answers 415 for a form, which a page of another origin could send', async () => {
+  test('returns 415 for a form, which a page of another origin could send', async () => {
     const stage = await openStage(closers)
     const answer = await fetch(stage.face.url + SWAP, {
       method: 'POST',
@@ -57,14 +57,14 @@ describe('submit', () => {
     expect(answer.status).toBe(415)
   })
 
-  test('answers 413 for a body over the limit, and still answers the next request', async () => {
+  test('returns 413 for a body over the limit, and still serves the next request', async () => {
     const stage = await openStage(closers)
     const answer = await stage.post(SWAP, { targetImage: 'x'.repeat(140_000) })
     expect(answer.status).toBe(413)
     expect((await stage.post(SWAP, {})).status).toBe(400)
   })
 
-  test('answers 499 while the queue is full, and accepts jobs again afterwards', async () => {
+  test('returns 499 while the queue is full, and accepts jobs again afterwards', async () => {
     const stage = await openStage(closers, { maxWaiting: 2 })
     stage.engine.hold()
     await stage.submit()
@@ -74,7 +74,7 @@ describe('submit', () => {
     expect(refused.status).toBe(499)
     expect(await refused.json()).toEqual({
       status: 'FAILED',
-      message: 'The queue is full, try again later.',
+      message: 'The queue is full. Try again later.',
       data: null,
     })
     await until(() => stage.engine.targets.length === 2)
@@ -85,7 +85,7 @@ describe('submit', () => {
 })
 
 describe('fetch', () => {
-  test('answers ON_QUEUE, then SUCCESS with all members in the order of the reference', async () => {
+  test('returns ON_QUEUE, then SUCCESS with all members in the order of the reference', async () => {
     const stage = await openStage(closers)
     stage.engine.hold()
     const targetImage = `${stage.images.url}/feed/a5c2.jpeg@f_auto?token=0d92&x=%7e&&y=a b`
@@ -112,7 +112,7 @@ describe('fetch', () => {
     expect(data?.cdnImage).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/cdn\/\d{4}-\d{2}-\d{2}\/[0-9a-f]{32}\.jpg$/)
   })
 
-  test('answers FAILED with the reason and no data', async () => {
+  test('returns FAILED with the reason and no data if the swap failed', async () => {
     const stage = await openStage(closers)
     const jobId = await stage.submit({ swapImage: 'http://10.1.2.3/face.jpg' })
     await stage.fetchDone(jobId)
@@ -122,7 +122,7 @@ describe('fetch', () => {
     )
   })
 
-  test('reads the job id from the query and from the body of a GET', async () => {
+  test('reads the job id from the query or from the body of a GET', async () => {
     const stage = await openStage(closers)
     stage.engine.hold()
     const jobId = await stage.submit()
@@ -132,11 +132,11 @@ describe('fetch', () => {
     expect(await sendRaw('GET', stage.face.url + FETCH, JSON.stringify({ jobId }))).toEqual([200, expected])
   })
 
-  test('answers 404 without data for an unknown job id, and 400 for a missing one', async () => {
+  test('returns 404 without data for an unknown job id, and 400 for a missing one', async () => {
     const stage = await openStage(closers)
     const unknown = await stage.post(FETCH, { jobId: 'SWAP-FACE-171349414479347616' })
     expect(unknown.status).toBe(404)
-    expect(await unknown.text()).toBe('{"status":"FAILED","message":"There is no job with this jobId.","data":null}')
+    expect(await unknown.text()).toBe('{"status":"FAILED","message":"No job has this jobId.","data":null}')
     const none = await stage.post(FETCH, {})
     expect(none.status).toBe(400)
     expect(await none.text()).toBe(`{"status":"FAILED","message":"'jobId' parameter error!","data":null}`)
@@ -144,18 +144,18 @@ describe('fetch', () => {
 })
 
 describe('the server', () => {
-  test.each([SWAP, FETCH])('answers 401 without a data member for a missing or wrong key at %s', async (path) => {
+  test.each([SWAP, FETCH])('returns 401 without a data member for a missing or wrong key at %s', async (path) => {
     const stage = await openStage(closers)
     for (const headers of [{}, { 'TT-API-KEY': '' }, { 'TT-API-KEY': `${API_KEY} x` }, { authorization: API_KEY }]) {
       // oxlint-disable-next-line no-await-in-loop
       const answer = await fetch(stage.face.url + path, { method: 'POST', headers, body: '{}' })
       expect(answer.status).toBe(401)
       // oxlint-disable-next-line no-await-in-loop
-      expect(await answer.json()).toEqual({ status: 'FAILED', message: 'TT-API-KEY is missing or wrong.' })
+      expect(await answer.json()).toEqual({ status: 'FAILED', message: 'The header TT-API-KEY is missing or wrong.' })
     }
   })
 
-  test('answers 404 as JSON for an unknown path and 405 with Allow for a wrong method', async () => {
+  test('returns 404 as JSON for an unknown path, and 405 with Allow for a wrong method', async () => {
     const stage = await openStage(closers)
     const lost = await stage.post('/insightface/v1/swap', {})
     expect(lost.status).toBe(404)

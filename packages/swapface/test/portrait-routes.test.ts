@@ -28,10 +28,10 @@ test('the portrait routes list portraits by name and address, and every address 
 })
 
 test.each(['unknown.jpg', '..%2fada.jpg', 'ada.png', ''])(
-  'answers 404 with the list of names for /portraits/%s',
+  'the portrait routes return 404 with the list of names for /portraits/%s',
   async (path) => {
     const answer = await fetch(`${await openShelf()}/portraits/${path}`)
     expect(answer.status).toBe(404)
-    expect(await answer.json()).toMatchObject({ message: expect.stringContaining('there are ada, kofi') })
+    expect(await answer.json()).toMatchObject({ message: expect.stringContaining('Use one of ada, kofi') })
   },
 )

@@ -88,7 +88,7 @@ test('a job that was running at three crashes fails, and the jobs behind it are 
   await stage.reopen()
   expect(await stage.fetchDone(poison)).toMatchObject({
     status: 'FAILED',
-    message: 'The swap was started 3 times without an end.',
+    message: 'The swap was started 3 times, and the process crashed each time.',
   })
   expect((await stage.fetchDone(next)).status).toBe('SUCCESS')
   expect(stage.engine.targets).toHaveLength(1)

@@ -1,4 +1,4 @@
-/** Box blurs on planes. Two passes approximate a Gaussian well enough here. Edge pixels are repeated. */
+/** Box blurs on planes. Two passes are close enough to a Gaussian here. Edge pixels are repeated. */
 import { createPlane, type FloatPicture, type Plane } from './picture.ts'
 
 /** Blurs in place, close to a Gaussian of `sigma` pixels. */

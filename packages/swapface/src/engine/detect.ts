@@ -62,16 +62,16 @@ export function detectFaces(models: FaceModels, pyramid: Pyramid): DetectedFace[
 export function uprightFace(models: FaceModels, pyramid: Pyramid, face: DetectedFace): DetectedFace {
   if (Math.abs(face.roll) < Math.PI / 3 && face.score > 0.85 && !face.doubtful) return face
   const turns = [0, Math.PI / 2, Math.PI, -Math.PI / 2].map((turn) =>
-    lookAgain(models, pyramid, face, face.roll + turn),
+    detectAgain(models, pyramid, face, face.roll + turn),
   )
   const best = turns.reduce((a, b) => (b.score > a.score ? b : a))
-  const exact = lookAgain(models, pyramid, best, best.roll)
+  const exact = detectAgain(models, pyramid, best, best.roll)
   const chosen = exact.score > 0 ? exact : best.score > 0 ? best : face
   return { ...chosen, score: Math.max(chosen.score, face.score), doubtful: face.doubtful }
 }
 
 /** Detects the same face again, close up and rotated by `angle`; its score is 0 if it is not found. */
-function lookAgain(models: FaceModels, pyramid: Pyramid, face: DetectedFace, angle: number): DetectedFace {
+function detectAgain(models: FaceModels, pyramid: Pyramid, face: DetectedFace, angle: number): DetectedFace {
   const seen = detectInView(models, pyramid, { x: face.x, y: face.y, size: face.size * 2, angle }, false)
   return seen.find((one) => overlap(one, face) > 0.2) ?? { ...face, score: 0 }
 }

@@ -10,12 +10,12 @@ import { MAX_IMAGE_PIXELS } from '../../../../src/lib/image/image-limits.ts'
 import { SwapRefusal, type SwapEngine } from '../engine-contract.ts'
 import type { EncodedImage } from './encode.ts'
 import type { TargetFaces } from './swapper.ts'
-import type { WorkerAnswer, WorkerOptions, WorkerOrder } from './worker.ts'
+import type { WorkerResponse, WorkerOptions, WorkerRequest } from './worker.ts'
 
 export { SwapRefusal, type SwapEngine, type SwapRefusalCode } from '../engine-contract.ts'
 
 export interface SwapEngineOptions {
-  /** From handing the job to the worker, including the worker's start. Default 60 000. */
+  /** Counts from passing the job to the worker, including the worker's start. Default 60 000. */
   readonly jobTimeLimitMs?: number
   /** Per picture, checked before decoding. Default MAX_IMAGE_PIXELS. */
   readonly maxPixels?: number
@@ -40,7 +40,7 @@ interface Job {
   readonly reject: (refusal: SwapRefusal) => void
 }
 
-/** Starts nothing: the first job starts the worker. */
+/** Opens the engine. The first job starts the worker thread. */
 export function openSwapEngine(options: SwapEngineOptions = {}): EmbeddedSwapEngine {
   return new WorkerSwapEngine(options)
 }
@@ -67,7 +67,7 @@ class WorkerSwapEngine implements EmbeddedSwapEngine {
 
   async swap(target: Uint8Array, donor: Uint8Array): Promise<EncodedImage> {
     const image = await this.#addJob({ target, donor })
-    if (image === null) throw new TypeError('An order with pictures is answered with one.')
+    if (image === null) throw new TypeError('The worker returned no image for a request with pictures.')
     return image
   }
 
@@ -95,8 +95,8 @@ class WorkerSwapEngine implements EmbeddedSwapEngine {
     this.#worker ??= this.#startWorker()
     this.#worker.ref()
     this.#running = { job, timer: setTimeout(() => this.#stopLateJob(), this.#jobTimeLimitMs) }
-    const order = job.pictures === null ? null : toOrder(job.pictures)
-    this.#worker.postMessage(order, order === null ? [] : [order.target.buffer, order.donor.buffer])
+    const request = job.pictures === null ? null : toRequest(job.pictures)
+    this.#worker.postMessage(request, request === null ? [] : [request.target.buffer, request.donor.buffer])
   }
 
   #startWorker(): Worker {
@@ -111,10 +111,10 @@ class WorkerSwapEngine implements EmbeddedSwapEngine {
     })
     started.stdout.resume()
     started.stderr.resume()
-    started.on('message', (answer: WorkerAnswer) => {
+    started.on('message', (response: WorkerResponse) => {
       if (this.#worker !== started) return
       started.unref()
-      this.#settle(answer)
+      this.#settle(response)
     })
     started.on('error', (error) => this.#replaceWorker(started, error))
     started.on('exit', () => this.#replaceWorker(started, null))
@@ -137,19 +137,19 @@ class WorkerSwapEngine implements EmbeddedSwapEngine {
   }
 
   /** Settles the running job, if any, and starts the next. */
-  #settle(answer: WorkerAnswer): void {
+  #settle(response: WorkerResponse): void {
     if (this.#running === null) return
     const { job, timer } = this.#running
     clearTimeout(timer)
     this.#running = null
-    if ('result' in answer) job.resolve(answer.result)
-    else job.reject(toRefusal(answer.refusal))
+    if ('result' in response) job.resolve(response.result)
+    else job.reject(toRefusal(response.refusal))
     this.#startNext()
   }
 }
 
 /** Copies the bytes: they are transferred, the caller keeps its own, and a view would transfer its whole buffer. */
-function toOrder({ target, donor }: NonNullable<Job['pictures']>): WorkerOrder {
+function toRequest({ target, donor }: NonNullable<Job['pictures']>): WorkerRequest {
   return { target: new Uint8Array(target), donor: new Uint8Array(donor) }
 }
 
@@ -162,7 +162,7 @@ function findEntry(): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(script)}`)
 }
 
-function toRefusal({ code, message, cause }: Extract<WorkerAnswer, { refusal: unknown }>['refusal']): SwapRefusal {
+function toRefusal({ code, message, cause }: Extract<WorkerResponse, { refusal: unknown }>['refusal']): SwapRefusal {
   const refusal = new SwapRefusal(code, message)
   refusal.cause = cause
   return refusal

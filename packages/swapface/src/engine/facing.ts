@@ -1,6 +1,6 @@
 /**
- * Finds the parts of both faces that face the camera. A cheek that the donor's picture shows only from the side has too
- * little colour to stretch: the other cheek is read instead, and if neither is visible the target keeps its own.
+ * Finds the parts of both faces that face the camera. If the donor's picture shows a cheek only from the side, it has
+ * too few pixels of it: the other cheek is sampled instead. If neither is visible, the target's cheek stays.
  */
 import { MESH_TRIANGLES } from './mesh-tables.ts'
 import { MESH_POINTS, MIRROR_POINT } from './mesh.ts'

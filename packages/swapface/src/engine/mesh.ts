@@ -18,7 +18,7 @@ export interface FaceMesh {
   readonly roll: number
 }
 
-interface Look {
+interface MeshCrop {
   readonly x: number
   readonly y: number
   readonly size: number
@@ -33,9 +33,9 @@ export const MIRROR_POINT: Uint16Array = findMirrorPoints()
 
 /** @returns null if the mesh network finds no face there. */
 export function fitMesh(models: FaceModels, pyramid: Pyramid, face: DetectedFace): FaceMesh | null {
-  const first = lookOnce(models, pyramid, { x: face.x, y: face.y, size: face.size * 1.5, roll: face.roll }, false)
+  const first = runOnCrop(models, pyramid, { x: face.x, y: face.y, size: face.size * 1.5, roll: face.roll }, false)
   if (first.flag < MIN_FLAG) return null
-  const look = toLook(first.points)
+  const crop = toMeshCrop(first.points)
   const sum = new Float32Array(MESH_POINTS * 3)
   let surest = 0
   for (const [zoom, mirrored] of [
@@ -44,7 +44,7 @@ export function fitMesh(models: FaceModels, pyramid: Pyramid, face: DetectedFace
     [0.93, false],
     [1.07, true],
   ] as const) {
-    const { points, flag } = lookOnce(models, pyramid, { ...look, size: look.size * zoom }, mirrored)
+    const { points, flag } = runOnCrop(models, pyramid, { ...crop, size: crop.size * zoom }, mirrored)
     surest = Math.max(surest, flag)
     for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (points[i] ?? 0) / 4
   }
@@ -53,45 +53,45 @@ export function fitMesh(models: FaceModels, pyramid: Pyramid, face: DetectedFace
 }
 
 export function toFaceMesh(points: Float32Array): FaceMesh {
-  const look = toLook(points)
-  return { points, size: look.size / 1.5, roll: look.roll }
+  const crop = toMeshCrop(points)
+  return { points, size: crop.size / 1.5, roll: crop.roll }
 }
 
-function lookOnce(
+function runOnCrop(
   models: FaceModels,
   pyramid: Pyramid,
-  look: Look,
+  crop: MeshCrop,
   mirrored: boolean,
 ): { points: Float32Array; flag: number } {
-  const grid = toSquareGrid(look.x, look.y, look.size, look.roll, MESH_SIZE)
+  const grid = toSquareGrid(crop.x, crop.y, crop.size, crop.roll, MESH_SIZE)
   const last = MESH_SIZE - 1
   const seen = mirrored
     ? { ...grid, ax: -grid.ax, ay: -grid.ay, cx: grid.cx + last * grid.ax, cy: grid.cy + last * grid.ay }
     : grid
   sampleGrid(pyramid, seen, MESH_SIZE, MESH_SIZE, models.meshInput, 1 / 255, 0, false)
   const { points, flag } = models.runMesh()
-  return { points: toPicture(points, look, mirrored), flag }
+  return { points: toPicture(points, crop, mirrored), flag }
 }
 
-function toPicture(raw: Float32Array, look: Look, mirrored: boolean): Float32Array {
-  const scale = look.size / MESH_SIZE
-  const cos = Math.cos(look.roll) * scale
-  const sin = Math.sin(look.roll) * scale
+function toPicture(raw: Float32Array, crop: MeshCrop, mirrored: boolean): Float32Array {
+  const scale = crop.size / MESH_SIZE
+  const cos = Math.cos(crop.roll) * scale
+  const sin = Math.sin(crop.roll) * scale
   const half = MESH_SIZE / 2
   const points = new Float32Array(MESH_POINTS * 3)
   for (let i = 0; i < MESH_POINTS; i++) {
     const from = 3 * (mirrored ? (MIRROR_POINT[i] ?? 0) : i)
     const u = ((raw[from] ?? 0) - half) * (mirrored ? -1 : 1)
     const v = (raw[from + 1] ?? 0) - half
-    points[3 * i] = look.x + u * cos - v * sin
-    points[3 * i + 1] = look.y + u * sin + v * cos
+    points[3 * i] = crop.x + u * cos - v * sin
+    points[3 * i + 1] = crop.y + u * sin + v * cos
     points[3 * i + 2] = (raw[from + 2] ?? 0) * scale
   }
   return points
 }
 
 /** Returns the square to crop: 1.5 times the upright bounding box of the points. */
-function toLook(points: Float32Array): Look {
+function toMeshCrop(points: Float32Array): MeshCrop {
   const [right, left] = [33, 263] as const
   const roll = Math.atan2(
     (points[3 * left + 1] ?? 0) - (points[3 * right + 1] ?? 0),

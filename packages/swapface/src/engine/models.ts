@@ -75,7 +75,7 @@ export async function openFaceModels(): Promise<FaceModels> {
     const outputs = new Map<number, Float32Array>()
     tf.tidy(() => {
       const result = model.execute(tf.tensor4d(input, [1, size, size, 3]))
-      if (!Array.isArray(result)) throw new TypeError('Both networks have several outputs.')
+      if (!Array.isArray(result)) throw new TypeError('The models must have several outputs each.')
       // The outputs of each network differ in size, which identifies them.
       for (const tensor of result) outputs.set(tensor.size, Float32Array.from(tensor.dataSync()))
     })

@@ -24,7 +24,7 @@ export const INNER_LIPS: readonly number[] = [
   78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 ]
 
-// Share of the donor's proportions in the middle of the face. With more, the features no longer fit the head.
+// Weight of the donor's proportions in the middle of the face. With more, the features no longer fit the head.
 const DONOR_SHARE = 0.65
 const OVAL_DISTANCE = findOvalDistance()
 const MOUTH_NEARNESS = findMouthNearness()

@@ -31,7 +31,7 @@ export function createPyramid(picture: Picture): Pyramid {
 /** Returns the picture halved `level` times, or fewer if it is too small. */
 export function getLevel(pyramid: Pyramid, level: number): Picture {
   let last = pyramid.levels.at(-1)
-  if (last === undefined) throw new TypeError('A pyramid has at least its picture.')
+  if (last === undefined) throw new TypeError('A pyramid must have at least its picture.')
   while (pyramid.levels.length <= level && last.width > 1 && last.height > 1) {
     last = halve(last)
     pyramid.levels.push(last)

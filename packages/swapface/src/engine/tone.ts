@@ -86,10 +86,7 @@ export function addLight(
   })
 }
 
-/**
- * Adds the reduction of the donor's wrinkles and spots if it has much more of them than the target, from age or from
- * hard light.
- */
+/** Adds the reduction of the donor's wrinkles and spots, which age or hard light cause, if the target has far fewer. */
 export function addPress(
   field: LightField,
   target: Float32Array,

@@ -12,7 +12,7 @@ import { chooseLevel, getLevel, type Pyramid } from './pyramid.ts'
 export const FIELD_VALUES = 6
 export const FIELD_STEP = 2
 
-/** Values: u, v; u, v of the mirror point; share of the first reading; trust, 0 to 1. */
+/** Values: u, v; u, v of the mirror point; weight of the first of these two samples; trust, 0 to 1. */
 export interface WarpField {
   readonly width: number
   readonly height: number

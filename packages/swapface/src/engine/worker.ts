@@ -1,6 +1,6 @@
 /**
- * The engine's worker thread: answers one order at a time. The engine sends the next order only after the answer, so
- * the thread needs no queue.
+ * The engine's worker thread: handles one request at a time. The engine sends the next request only after the response,
+ * so the thread needs no queue.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 
@@ -11,7 +11,7 @@ import type { EncodedImage } from './encode.ts'
 import type { OnnxSwapper } from './onnx/onnx-swapper.ts'
 import { createSwapper, type Swapper, type SwapperOptions } from './swapper.ts'
 
-export interface WorkerOrder {
+export interface WorkerRequest {
   readonly target: Uint8Array<ArrayBuffer>
   readonly donor: Uint8Array<ArrayBuffer>
 }
@@ -21,25 +21,25 @@ export interface WorkerOptions extends SwapperOptions {
   readonly modelsDir: string | null
 }
 
-/** The result is null for a null order, which only checks whether the models load. */
-export type WorkerAnswer =
+/** The result is null for a null request, which only checks whether the models load. */
+export type WorkerResponse =
   | { readonly result: EncodedImage | null }
   | { readonly refusal: { readonly code: SwapRefusalCode; readonly message: string; readonly cause?: unknown } }
 
-if (parentPort === null) throw new TypeError('worker.ts is started as a worker thread only.')
+if (parentPort === null) throw new TypeError('worker.ts must be started as a worker thread.')
 const port = parentPort
 
-// No picture is used twice, so a cache would only hold memory.
+// No picture is used twice, so a cache would only use memory.
 sharp.cache(false)
 
 // Only the engine starts this thread, and it passes exactly these options.
 const options: WorkerOptions = workerData
 const swapper = openSwapper(options)
-// Handled here, so that a failure to load does not end the thread before the first order, which then rejects.
+// Handled here, so that a failure to load does not end the thread. The first request then gets the reason.
 swapper.catch(() => undefined)
 
-port.on('message', (order: WorkerOrder | null) => {
-  void answerOrder(order).then((answer) => port.postMessage(answer))
+port.on('message', (request: WorkerRequest | null) => {
+  void handleRequest(request).then((response) => port.postMessage(response))
 })
 
 async function openSwapper({ modelsDir, ...own }: WorkerOptions): Promise<Pick<Swapper, 'swap'> | OnnxSwapper> {
@@ -49,11 +49,11 @@ async function openSwapper({ modelsDir, ...own }: WorkerOptions): Promise<Pick<S
   return createOnnxSwapper(own, modelsDir)
 }
 
-async function answerOrder(order: WorkerOrder | null): Promise<WorkerAnswer> {
+async function handleRequest(request: WorkerRequest | null): Promise<WorkerResponse> {
   try {
     const opened = await swapper
-    if (order === null) return { result: null }
-    const { image, contentType, width, height } = await opened.swap(order.target, order.donor)
+    if (request === null) return { result: null }
+    const { image, contentType, width, height } = await opened.swap(request.target, request.donor)
     return { result: { image, contentType, width, height } }
   } catch (error) {
     if (error instanceof SwapRefusal) return { refusal: { code: error.code, message: error.message } }

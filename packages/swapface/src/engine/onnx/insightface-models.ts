@@ -127,7 +127,7 @@ async function openModel(
     })
   }
 
-  const expected = `it takes ${inputs.map((dims) => dims.join(' x ')).join(' and ')} floats and gives ${outputs.join(', ')}`
+  const expected = `it takes ${inputs.map((dims) => dims.join(' x ')).join(' and ')} floats and returns ${outputs.join(', ')}`
   const refuseShape = (cause?: unknown) =>
     refuse(
       `${file} has other inputs or outputs than the InsightFace model of that name: ${expected}. Copy the file again.`,
@@ -143,6 +143,6 @@ async function openModel(
 }
 
 function firstOf([first]: readonly Float32Array[]): Float32Array {
-  if (first === undefined) throw new TypeError('The number of outputs is checked when a model is opened.')
+  if (first === undefined) throw new TypeError('The model has fewer outputs than when it was opened.')
   return first
 }

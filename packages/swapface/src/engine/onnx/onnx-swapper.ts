@@ -30,8 +30,8 @@ export async function createOnnxSwapper({ maxPixels, faces }: SwapperOptions, mo
       const targetFaces = await alignFaces(models, targetPyramid, 'target', SWAP_SIZE, faces === 'all' ? MAX_FACES : 1)
       const [donorFace] = await alignFaces(models, donorPyramid, 'face', FACE_SIZE, 1)
       if (donorFace !== undefined) {
-        const looks = readAligned(donorPyramid, donorFace, FACE_SIZE, 1 / 127.5, -1)
-        const source = toSource(await models.embed(looks), models.emap)
+        const aligned = readAligned(donorPyramid, donorFace, FACE_SIZE, 1 / 127.5, -1)
+        const source = toSource(await models.embed(aligned), models.emap)
         for (const face of targetFaces) {
           const drawn = await models.swap(readAligned(targetPyramid, face, SWAP_SIZE, 1 / 255, 0), source)
           pasteFace(targetPyramid, face, drawn)
