@@ -178,7 +178,7 @@ function offences(file: string): string[] {
   })
 }
 
-test('every file belongs to a layer and imports only what its layer may, types included', () => {
+test('every file belongs to a layer and imports only what its layer may import, types included', () => {
   expect(sources.flatMap(offences)).toEqual([])
 })
 

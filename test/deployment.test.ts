@@ -64,7 +64,7 @@ const { drainReadyMs } = toConfig(
 /** The longest duration of a stop for a gateway that is not on loopback. */
 const stopMs = drainReadyMs + constantOf('src/main.ts', 'STOP_WITHIN_MS')
 
-test('compose.yaml gives a stopping gateway enough time', () => {
+test('compose.yaml allows a stopping gateway enough time', () => {
   for (const gateway of gateways) {
     const graceS = Number(/^(\d+)s$/.exec(gateway.stop_grace_period ?? '')?.[1])
     expect(graceS * 1_000).toBeGreaterThanOrEqual(stopMs)
@@ -184,7 +184,7 @@ describe('docs/OPERATIONS.md', () => {
       expect(unit.get('ProtectSystem')).toBe('strict')
     })
 
-    test('gives a stopping gateway the time that it may take', () => {
+    test('allows a stopping gateway enough time', () => {
       expect(Number(unit.get('TimeoutStopSec')) * 1_000).toBeGreaterThanOrEqual(stopMs)
     })
   })
@@ -201,7 +201,7 @@ describe('docs/OPERATIONS.md', () => {
       (/^ENV (.+)$/m.exec(dockerfile)?.[1] ?? '').split(' ').map((pair) => pair.split('=') as [string, string]),
     )
 
-    test('gives a stopping pod the time that it may take', () => {
+    test('allows a stopping pod enough time', () => {
       expect(terminationGracePeriodSeconds * 1_000).toBeGreaterThanOrEqual(stopMs)
     })
 

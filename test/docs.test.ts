@@ -233,7 +233,7 @@ test('the possibleTypes of docs/CLIENTS.md are all types of each interface', () 
   )
 })
 
-test('every JSON answer in the docs parses', () => {
+test('every JSON response in the docs parses', () => {
   const answers = blocks.filter(({ language }) => language === 'json').map(({ text }) => JSON.parse(text) as unknown)
   expect(answers.length).toBeGreaterThan(0)
 })
@@ -266,7 +266,7 @@ const EVIDENCE: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   'What happens first on SIGTERM?': { 'src/app/app.ts': /return \[\s*\{ name: 'report not ready/ },
 }
 
-test('CONTRIBUTING.md says where to find what people look for first, and each answer is true', () => {
+test('CONTRIBUTING.md answers frequent questions about the code, and each answer is true', () => {
   const rows = [...section('CONTRIBUTING.md', 'Where is …?').matchAll(/^\| ([^|]+\?) +\| ([^|]+) \|$/gm)]
   expect(rows.map(([, question]) => question?.trim())).toEqual(Object.keys(EVIDENCE))
   for (const [, question = '', answer = ''] of rows) {

@@ -102,7 +102,7 @@ test.each(Object.entries(CALLS))('%s sends its signature to no redirect target',
   expect(elsewhere.host.requests).toHaveLength(0)
 })
 
-test('an error shows no address, no key id and no signature, with or without an answer', async () => {
+test('an error shows no address, no key id and no signature, with or without a response', async () => {
   const { host, store } = await openHost((_request, response) => response.writeHead(403).end(`${KEY_ID} Signature=`))
   const refused = await failureOf(store.put('a', BYTES, 'image/png'))
   await host.close()
@@ -129,7 +129,7 @@ test.each(Object.entries(CALLS))('%s times out after thirty seconds if the store
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('a blob that is read slowly is not cut off by the time-out of the call', async () => {
+test('the timeout of a call does not cut off a blob that is read slowly', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   closers.add(() => {
     vi.useRealTimers()
@@ -178,7 +178,7 @@ test.each([
   ['the whole blob', 200, { 'content-length': '10' }],
   ['another range', 206, { 'content-length': '3', 'content-range': 'bytes 1-3/10' }],
   ['a range without a total length', 206, { 'content-length': '3', 'content-range': 'bytes 0-2/*' }],
-])('%s in answer to a range request fails the read', async (_what, status, headers) => {
+])('a read fails if the response to its range request has %s', async (_what, status, headers) => {
   const { store } = await openHost((_request, response) =>
     response.writeHead(status, headers).end('0123456789'.slice(0, Number(headers['content-length']))),
   )
@@ -234,7 +234,7 @@ test.each([
   ['is not a list', '<html>Sign in</html>', 'the answer is not a list'],
   ['has an entry without a key', '<ListBucketResult><Contents></Contents>', 'an entry of the answer cannot be read'],
   ['never ends', 'x'.repeat(9 * 1_024 * 1_024), 'the answer is too long'],
-])('an answer that %s fails the list', async (_what, body, problem) => {
+])('a list fails if the response %s', async (_what, body, problem) => {
   const { store } = await openHost((_request, response) => response.end(body))
   await expect(store.list(null, 10)).rejects.toThrow(problem)
 })

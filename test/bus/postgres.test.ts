@@ -14,7 +14,7 @@ type Changes = { sequence: number; id: string; tenant: string }[]
 function openBus(url: string, changes: Changes = []) {
   const stopping = new AbortController()
   const failures: string[] = []
-  let looks = 0
+  let polls = 0
   const background = createBackground(() => {})
   closeAfterTest(async () => {
     stopping.abort()
@@ -23,7 +23,7 @@ function openBus(url: string, changes: Changes = []) {
   const bus = openPostgresBus({
     url,
     listLatestChanges: async (after, limit) => {
-      looks += 1
+      polls += 1
       return changes
         .filter(({ sequence }) => sequence > after)
         .toSorted((a, b) => b.sequence - a.sequence)
@@ -36,7 +36,7 @@ function openBus(url: string, changes: Changes = []) {
   })
   const heard: string[] = []
   const hear = (id: string) => bus.subscribeJob(id, () => heard.push(id))
-  return { bus, heard, hear, failures, looks: () => looks }
+  return { bus, heard, hear, failures, polls: () => polls }
 }
 
 /** Waits until both have received all notifications sent so far: PostgreSQL delivers them in the order of their commits. */
@@ -138,10 +138,10 @@ test('a silently cut connection is detected by the heartbeat, and until then pol
 test('a change that becomes visible after one with a higher sequence number is still published', async () => {
   const { url } = await openWire()
   const changes: Changes = [{ sequence: 1, id: 'job_old', tenant: 'a' }]
-  const { heard, hear, failures, looks } = openBus(url, changes)
+  const { heard, hear, failures, polls } = openBus(url, changes)
   hear('job_early')
   hear('job_late')
-  await until(() => looks() > 0)
+  await until(() => polls() > 0)
   changes.push({ sequence: 3, id: 'job_late', tenant: 'a' })
   await until(() => heard.includes('job_late'))
   changes.push({ sequence: 2, id: 'job_early', tenant: 'a' })

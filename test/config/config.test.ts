@@ -171,7 +171,7 @@ test.each([
   ['INTROSPECTION', 'yes'],
   ['TENANT_REQUESTS_PER_MINUTE', '0'],
   ['TENANT_QUOTA_PER_DAY', '-5'],
-])('the config refuses %s=%s with its name, and without its value', (name, value) => {
+])('the config refuses %s=%s, and the error has the name without the value', (name, value) => {
   const message = messageOf(() => configOf({ [name]: value }))
   expect(message).toMatch(new RegExp(`^${name} must`))
   // The explanation may contain a shorter value by chance.

@@ -78,7 +78,7 @@ test.runIf(canMount())('DATA_DIR on a read-only or full file system is refused w
   await expect(openDataDir(path)).rejects.toThrow('DATA_DIR cannot be used: it is on a read-only file system.')
 })
 
-test.runIf(process.platform !== 'win32')('DATA_DIR is refused after a time-out if its file system hangs', async () => {
+test.runIf(process.platform !== 'win32')('DATA_DIR is refused after a timeout if its file system hangs', async () => {
   const dir = await makeDataDir()
   const pipe = join(dir, 'pipe')
   execFileSync('mkfifo', [pipe])

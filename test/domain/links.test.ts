@@ -18,7 +18,7 @@ describe('the end of a link', () => {
     expect(linkExpiresAt(link)).toBe(end)
   })
 
-  test('of several links is the earliest known one', () => {
+  test('of several links is the earliest known expiry', () => {
     expect(linksExpireAt([ALIVE, null, EXPIRED, LASTING])).toBe(NOW)
     expect(linksExpireAt([LASTING, null])).toBeNull()
     expect(linksExpireAt([])).toBeNull()

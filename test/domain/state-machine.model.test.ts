@@ -20,7 +20,7 @@ type Step =
   | { readonly kind: 'send'; readonly reaches: boolean }
   | { readonly kind: 'answer'; readonly as: 'answered' | 'lost' | 'refused' | 'busy' | 'notSent' }
   | { readonly kind: 'upstreamEnds'; readonly as: 'SUCCESS' | 'FAILED' }
-  | { readonly kind: 'look'; readonly source: 'HOOK' | 'FETCH' | 'RECONCILER'; readonly isAnswered: boolean }
+  | { readonly kind: 'poll'; readonly source: 'HOOK' | 'FETCH' | 'RECONCILER'; readonly isAnswered: boolean }
   | { readonly kind: 'crash' }
   | { readonly kind: 'sweep' }
   | { readonly kind: 'wait'; readonly ms: number }
@@ -34,7 +34,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('upstreamEnds' as const), as: fc.constantFrom('SUCCESS', 'FAILED') }),
   fc.record({
-    kind: fc.constant('look' as const),
+    kind: fc.constant('poll' as const),
     source: fc.constantFrom('HOOK', 'FETCH', 'RECONCILER'),
     isAnswered: fc.boolean(),
   }),
@@ -94,8 +94,8 @@ class World {
         // The real upstream has been observed to change FAILED to SUCCESS.
         if (this.upstream && this.upstream.status !== 'SUCCESS') this.upstream.status = step.as
         return
-      case 'look':
-        return this.look(step.source, step.isAnswered)
+      case 'poll':
+        return this.poll(step.source, step.isAnswered)
       case 'crash':
         this.submitter = null
         return
@@ -119,7 +119,7 @@ class World {
     } else this.apply({ kind: 'unconfirmed' }, 'SUBMIT', fencing)
   }
 
-  look(source: 'HOOK' | 'FETCH' | 'RECONCILER', isAnswered: boolean): void {
+  poll(source: 'HOOK' | 'FETCH' | 'RECONCILER', isAnswered: boolean): void {
     // Without an upstream id only a hook can cause a fetch, and the upstream sends hooks only for finished jobs.
     if (this.job.upstreamId === null && (source !== 'HOOK' || !this.upstream || this.upstream.status === 'ON_QUEUE'))
       return
@@ -148,7 +148,7 @@ class World {
     if (job.status === 'PENDING' && job.leaseUntil !== null)
       this.apply({ kind: 'unconfirmed' }, 'RECONCILER', job.fencing)
     else {
-      this.look('RECONCILER', true)
+      this.poll('RECONCILER', true)
       this.apply({ kind: 'overdue', isAnswered: true }, 'RECONCILER')
     }
   }
@@ -188,7 +188,7 @@ function check(world: World, before: SwapJob): void {
   must(world.submitsThatMayCount <= 1, 'money: never sent again once a submit may have been accepted')
   must(job.version === before.version || job.version === before.version + 1, 'a version grows by one')
   must(!isDone(before.status) || isSameButCharge(job, before), 'a final state is never left')
-  must((job.wakeAt === null) === isDone(job.status), 'what is unfinished is looked at again, what is done is not')
+  must((job.wakeAt === null) === isDone(job.status), 'an unfinished job has a next poll, and a finished job has none')
   must((job.finishedAt === null) === !isDone(job.status), 'what is done has an end')
   must(!world.hasReportedSuccess || job.status === 'SUCCESS', 'a reported SUCCESS is final')
   must(job.status !== 'SUCCESS' || upstream?.status === 'SUCCESS', 'a SUCCESS was reported')

@@ -19,7 +19,7 @@ test('a job is shown to clients of the reference as ON_QUEUE until it ends, and 
   })
 })
 
-test('a failed job is shown with the message of its failure and without data', () => {
+test('a failed job is shown with the message of its failure, without data', () => {
   const failure = { code: 'FACE_NOT_FOUND', message: 'No face was found.', retryable: false } as const
   const job = makeSwapJob(0, { id: 'job_1', status: 'FAILED', failure })
   expect(toSwapDocument(job, null)).toEqual({

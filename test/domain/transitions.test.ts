@@ -131,7 +131,7 @@ describe('a submit', () => {
     })
   })
 
-  test('whose answer arrives when the job is UNCONFIRMED still counts', () => {
+  test('whose response arrives when the job is UNCONFIRMED still counts', () => {
     expect(decideNow(makeJob('UNCONFIRMED'), find('accepted'))).toMatchObject({ to: 'ON_QUEUE' })
   })
 
@@ -257,16 +257,19 @@ describe('a deadline', () => {
     },
   )
 
-  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)('that has not passed changes nothing (%s)', (status) => {
+  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)('that has not expired changes nothing (%s)', (status) => {
     expect(decideNow(makeJob(status, { deadlineAt: NOW + 1 }), find('overdue'))).toEqual({ kind: 'none' })
   })
 
-  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)('waits a while for an answer to the last poll (%s)', (status) => {
-    const late = (ms: number) => makeJob(status, { deadlineAt: NOW - ms })
-    const unanswered: Finding = { kind: 'overdue', isAnswered: false }
-    expect(decideNow(late(599_999), unanswered)).toEqual({ kind: 'none' })
-    expect(decideNow(late(600_000), unanswered)).toMatchObject({ to: 'LOST' })
-  })
+  test.each(['ON_QUEUE', 'UNCONFIRMED'] as const)(
+    'is extended by ten minutes if the last poll got no response (%s)',
+    (status) => {
+      const late = (ms: number) => makeJob(status, { deadlineAt: NOW - ms })
+      const unanswered: Finding = { kind: 'overdue', isAnswered: false }
+      expect(decideNow(late(599_999), unanswered)).toEqual({ kind: 'none' })
+      expect(decideNow(late(600_000), unanswered)).toMatchObject({ to: 'LOST' })
+    },
+  )
 
   test('of a job that was never sent fails it as not submitted, but not while it is being submitted', () => {
     const old = { createdAt: NOW - DEADLINES.submitBeforeMs }

@@ -70,12 +70,12 @@ async function postGraphql(query: string, variables: object = {}): Promise<strin
   return response.text()
 }
 
-test('the first mutation is answered as printed', async () => {
+test('the first mutation of the README returns the printed response', async () => {
   const [printed = ''] = await blocksAfter(README, 'send the first mutation', 'json')
   expect(stable(await createSwap())).toBe(stable(printed))
 })
 
-test('the subscription over SSE is answered as printed, from the current state of the job', async () => {
+test('the subscription of the README over SSE sends the printed events, from the current state of the job', async () => {
   const [command = '', printed = ''] = await blocksAfter(
     README,
     'Over SSE, with the id that you received',
@@ -93,17 +93,17 @@ test('the subscription over SSE is answered as printed, from the current state o
   expect(seen).toEqual(events(stable(printed)).slice(-seen.length))
 })
 
-test('the query with waitMs is answered as printed', async () => {
+test('the query of the guide with waitMs returns the printed response', async () => {
   const [query = '', printed = ''] = await blocksAfter(GUIDE, '## Wait for a job', 'graphql', 'json')
   expect(stable(await postGraphql(query, { id: await jobId }))).toBe(stable(printed))
 })
 
-test('an invalid input is answered as printed', async () => {
+test('the invalid input of the guide returns the printed response', async () => {
   const [mutation = '', printed = ''] = await blocksAfter(GUIDE, '## Handle errors', 'graphql', 'json')
   expect(await postGraphql(mutation)).toBe(printed)
 })
 
-test('the REST API is answered as printed', async () => {
+test('the REST API of the guide returns the printed response', async () => {
   const [commands = '', printed = ''] = await blocksAfter(GUIDE, '## Keep clients of the REST API', 'sh', 'json')
   const command = commands.split('\n').find((line) => line.startsWith('curl')) ?? ''
   expect(stable(await shell(here(command)))).toBe(stable(printed))

@@ -204,7 +204,7 @@ test(
 )
 
 test(
-  'Ctrl-C, which npm sends twice, lets a submit in progress finish and answers its caller',
+  'after Ctrl-C, which npm sends twice, a submit in progress finishes and its caller gets the response',
   { timeout: 60_000 },
   async () => {
     const upstream = await openFakeUpstream()

@@ -89,7 +89,7 @@ test('an accepted job without a job of the gateway counts as lost', () => {
   ])
 })
 
-test('two accepted submits for one wish count as a double charge', () => {
+test('two accepted submits for one requested swap count as a double charge', () => {
   const second = { ...ACCEPTED, id: 'SWAP-FACE-2' }
   const verdict = checkHistory({
     ...GOOD,
@@ -108,7 +108,7 @@ test('a price that no database can hold counts as missing', () => {
   expect(chargedAs(3)).toEqual(['the charges add up to 3, the successes cost 0'])
 })
 
-test('a submit after a definite refusal is allowed, and one after an ambiguous answer is a violation', () => {
+test('a submit after a definite refusal is allowed, and one after an ambiguous response is a violation', () => {
   const after = (verdict: 'refused' | 'ambiguous') =>
     checkHistory({ ...GOOD, submits: [{ ...SUBMIT, verdict, id: null }, SUBMIT] }).breaches
   expect(after('refused')).toEqual([])

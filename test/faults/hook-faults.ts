@@ -64,7 +64,7 @@ const duplicates: Scenario = {
 }
 
 const amongForeign: Scenario = {
-  name: 'the right hook among hooks with foreign ids, after a lost answer',
+  name: 'the right hook among hooks with foreign ids, after the response to the submit was lost',
   times: { short: 2, long: 100 },
   run: (times) =>
     withSharedRig({}, async (rig) => {
@@ -100,7 +100,7 @@ async function acceptOne(rig: Rig<Gateway>): Promise<AcceptedJob> {
 }
 
 const forged: Scenario = {
-  name: 'forged hooks at speed',
+  name: 'many forged hooks at once',
   times: { short: 1_000, long: 20_000 },
   run: (times) =>
     withSharedRig({}, async (rig) => {
@@ -128,14 +128,14 @@ const forged: Scenario = {
           recoveriesMs: wish.doneAt === null ? [] : [wish.doneAt - wish.askedAt],
           note: `${perSecond}/s, recovery: a swap meanwhile`,
         },
-        statuses[404] !== times && `answered as ${JSON.stringify(statuses)}, not all with 404`,
+        statuses[404] !== times && `the statuses are ${JSON.stringify(statuses)}, not all 404`,
         forgedFetches > 20 && `${forgedFetches} fetches meanwhile`,
       )
     }),
 }
 
 const foreignId: Scenario = {
-  name: 'valid token with a foreign job id',
+  name: 'hook with a valid token and a foreign job id',
   times: { short: 2, long: 20 },
   run: (times) =>
     withSharedRig({}, async (rig) => {
@@ -153,13 +153,13 @@ const foreignId: Scenario = {
       return toResult(
         await rig.check(),
         { injected: times, recoveriesMs: recoveries(rig) },
-        rig.callers.wishes[0]?.doneAs !== 'SUCCESS' && 'the other job did not end as it should',
+        rig.callers.wishes[0]?.doneAs !== 'SUCCESS' && 'the other job did not end as SUCCESS',
       )
     }),
 }
 
 const early: Scenario = {
-  name: "hook before the submit's answer",
+  name: 'hook before the response to the submit',
   times: { short: 3, long: 50 },
   run: (times) =>
     withSharedRig({}, async (rig) => {
@@ -187,7 +187,7 @@ const lost: Scenario = {
 }
 
 const failedThenSuccess: Scenario = {
-  name: 'FAILED, then SUCCESS',
+  name: 'upstream changes FAILED to SUCCESS',
   times: { short: 3, long: 30 },
   run: (times) =>
     withSharedRig({ clockFactor: 2 }, async (rig) => {
@@ -227,7 +227,7 @@ const storm: Scenario = {
           recoveriesMs: isSettled ? [performance.now() - from - (times / perSecond) * 1_000] : [],
           note: `${perSecond}/s sent and answered`,
         },
-        statuses[200] !== times && `answered as ${JSON.stringify(statuses)}, not all with 200`,
+        statuses[200] !== times && `the statuses are ${JSON.stringify(statuses)}, not all 200`,
       )
     }),
 }

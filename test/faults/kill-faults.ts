@@ -121,7 +121,7 @@ const killAt = (point: FaultPoint): Scenario => ({
       return toResult(
         await rig.check(isLong),
         { injected: length, recoveriesMs },
-        length < times && `only ${length} of ${times} rounds died there and recovered`,
+        length < times && `the process died there and recovered in only ${length} of ${times} rounds`,
         findChangedEvent(rig),
       )
     } finally {

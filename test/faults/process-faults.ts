@@ -94,7 +94,7 @@ const sigstop: Scenario = {
 }
 
 const stoppedAlone: Scenario = {
-  name: 'SIGSTOP over a lease, a second process on the same folder is refused',
+  name: 'SIGSTOP for longer than a lease while a second process on the same folder is refused',
   times: { short: 1, long: 10 },
   run: async (times) =>
     withRig({ watches: false }, async (rig) => {
@@ -122,7 +122,7 @@ const stoppedAlone: Scenario = {
 }
 
 const besideAnother: Scenario = {
-  name: 'kill -9 with a taken hook, beside a second process on the same database',
+  name: 'kill -9 with an accepted hook while a second process uses the same database',
   times: { short: 1, long: 10 },
   run: (times) =>
     // On a busy machine the three starts take half an hour of the program's clock.
@@ -215,7 +215,7 @@ async function splitJournal(dataDir: string): Promise<number> {
 }
 
 const numberAlive: Scenario = {
-  name: 'kill -9 with taken hooks, and the number of the dead process belongs to a living one',
+  name: 'kill -9 with accepted hooks, and another process has the id of the dead process',
   times: { short: 1, long: 10 },
   run: (times) =>
     withRig({ settings: { UNCONFIRMED_DEADLINE_S: '3600' } }, async (rig) => {

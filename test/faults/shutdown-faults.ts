@@ -39,9 +39,9 @@ async function stopInSubmit(rig: Rig, release: () => void): Promise<(string | fa
   const recorded = (await withRawDatabase(rig.databaseUrl, async (database) => database.query(queued))).length
   return [
     !isServing && '/readyz was not 503 before connections were refused',
-    answer.kind !== 'job' && `a swap during the readiness phase was answered ${JSON.stringify(answer)}`,
+    answer.kind !== 'job' && `the response to a swap during the readiness phase was ${JSON.stringify(answer)}`,
     !isWaiting && 'the process did not wait for its submits',
-    held.some(({ jobIds }) => jobIds.length === 0) && 'a caller whose submit was under way got no answer',
+    held.some(({ jobIds }) => jobIds.length === 0) && 'a caller whose submit was in progress got no response',
     recorded !== 3 && `${recorded} of 3 submits were recorded`,
   ]
 }

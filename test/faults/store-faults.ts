@@ -21,11 +21,11 @@ async function askInVain(rig: Rig): Promise<string | false> {
   const wish = rig.callers.newWish()
   const answer = await rig.callers.ask(wish)
   if (rig.upstream.submits !== before) return 'a swap was sent that could not be recorded'
-  return answer.kind !== 'unavailable' && `createSwap answered ${JSON.stringify(answer)}, not UNAVAILABLE`
+  return answer.kind !== 'unavailable' && `createSwap returned ${JSON.stringify(answer)}, not UNAVAILABLE`
 }
 
 const databaseGone: Scenario = {
-  name: 'hook while the database is gone',
+  name: 'hook while the database is unavailable',
   times: { short: 2, long: 20 },
   run: (times) =>
     withRig({}, async (rig) => {
@@ -160,7 +160,7 @@ const poisonJob = (name: string, poison: (id: string) => readonly string[], isAl
         { injected: times, recoveriesMs, note: 'recovery: the five jobs beside it' },
         isAlarming && !isLogged && 'no error was logged',
         !isSettled && `the poison job has not ended (${ill.join(', ')})`,
-        recoveriesMs.length < times && 'the poison job kept others from their end',
+        recoveriesMs.length < times && 'the poison job prevented other jobs from ending',
       )
     }),
 })
@@ -171,8 +171,8 @@ async function countDone(rig: Rig, ids: readonly string[]): Promise<number> {
   return (await withRawDatabase(rig.databaseUrl, async (database) => database.query(statement))).length
 }
 
-/** Statements that make the handling of the job fail. */
-function refuseLooks(id: string): readonly string[] {
+/** Returns statements that make each poll of the job fail. */
+function failPolls(id: string): readonly string[] {
   if (!isOnPostgres) {
     return [
       `create trigger "poison-${id}" before update of fetches on jobs when old.id = '${id}'
@@ -186,11 +186,11 @@ function refuseLooks(id: string): readonly string[] {
   ]
 }
 
-/** The writes whose answer to COMMIT is lost, in turn. */
+/** The writes whose COMMIT gets no response, in turn. */
 const LOST_AT = ['the swap', "the submit's answer", 'the result'] as const
 
 const lostCommit: Scenario = {
-  name: 'the answer to a COMMIT is lost, or the COMMIT itself',
+  name: 'a COMMIT or the response to it is lost',
   times: { short: 6, long: 60 },
   run: (times) =>
     withSharedRig({}, async (rig) => {
@@ -236,7 +236,7 @@ const lostCommit: Scenario = {
 }
 
 const commitInDoubt: Scenario = {
-  name: 'the answer to a COMMIT is lost, and the database stays away until the gateway gives up',
+  name: 'the response to a COMMIT is lost, and the database is unavailable until the gateway gives up',
   times: { short: 1, long: 5 },
   run: (times) =>
     withSharedRig({ patienceMs: 30_000 }, async (rig) => {
@@ -252,7 +252,9 @@ const commitInDoubt: Scenario = {
           await wire.fail({ kind: 'resetAt', text: 'commit\0', when: 'after', thenRefuses: true })
           rig.wish(2)
           await until(() => countRefused() >= refused + 2)
-          complaints.push(rig.upstream.submits > sent && 'a swap was sent although its record was in doubt')
+          complaints.push(
+            rig.upstream.submits > sent && 'a swap was submitted although it was unknown whether it was recorded',
+          )
           await wire.heal()
           recoveriesMs.push(...(await settleAndTime(rig)))
         }
@@ -273,6 +275,6 @@ export const storeFaults: readonly Scenario[] = [
   slowDatabase(7_000, { short: 0, long: 3 }),
   diskFull,
   ...(isOnPostgres ? [lostCommit, commitInDoubt] : []),
-  poisonJob('each look at it fails', refuseLooks, true),
+  poisonJob('each poll of it fails', failPolls, true),
   poisonJob('a column that cannot be read', (id) => [`update jobs set tags = '{' where id = '${id}'`], false),
 ]

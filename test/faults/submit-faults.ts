@@ -47,7 +47,7 @@ export const UNREADABLE: readonly UnusableAnswer[] = [
   { name: 'truncated JSON, whole HTTP', answer: { ...json(200, {}), body: ID_ANSWER.slice(0, 30) } },
   { name: 'wrong content type', answer: { status: 200, headers: { 'content-type': 'image/png' }, body: 'PNG' } },
   {
-    name: '1 GB answer',
+    name: '1 GB response',
     answer: { status: 200, body: '{', manner: { kind: 'endless', bytes: 1_024 ** 3 } },
     ownProcess: true,
   },
@@ -57,11 +57,11 @@ export const UNREADABLE: readonly UnusableAnswer[] = [
 /** Answers that do not end before the lease expires. */
 export const SLOW: readonly UnusableAnswer[] = [
   {
-    name: 'slow-loris answer',
+    name: 'slow-loris response',
     answer: { status: 200, body: ID_ANSWER, manner: { kind: 'drip', everyMs: 1_000 } },
     ownProcess: true,
   },
-  { name: 'no answer', answer: { status: 200, body: '', manner: { kind: 'hang' } }, ownProcess: true },
+  { name: 'no response', answer: { status: 200, body: '', manner: { kind: 'hang' } }, ownProcess: true },
 ]
 
 /** Milliseconds from the first submit for each wish until its caller saw the end. LOST is not a recovery. */
@@ -89,7 +89,7 @@ const MAX_MEMORY_MB = 400
 /** Checks the peak memory of a gateway with its own process; false if it is in bounds or not measured. */
 export function checkMemory({ gateway }: Rig<Gateway>, times: number): string | false {
   const peak = isProcess(gateway) ? (gateway.peakMemoryMb() ?? 0) : 0
-  return peak > MAX_MEMORY_MB && `${times} answers took ${peak} MB of memory`
+  return peak > MAX_MEMORY_MB && `${times} responses used ${peak} MB of memory`
 }
 
 function countEnds({ callers }: Rig<Gateway>): Record<string, number> {

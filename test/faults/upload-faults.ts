@@ -80,11 +80,11 @@ async function findContradiction(
   const [pixels, wanted] = await Promise.all(
     [served, source].map((bytes) => sharp(bytes).removeAlpha().raw().toBuffer()),
   )
-  return !(pixels && wanted?.equals(pixels)) && `${id} shows another picture than its row says`
+  return !(pixels && wanted?.equals(pixels)) && `the picture of ${id} is not the one that its row describes`
 }
 
 const twoPuts: Scenario = {
-  name: 'two PUTs of one upload at once',
+  name: 'two concurrent PUTs of one upload',
   times: { short: 2, long: 60 },
   run: (times) =>
     withSharedRig({}, async (rig) => {
@@ -98,8 +98,8 @@ const twoPuts: Scenario = {
         const answers = await Promise.all([put(upload, one), put(upload, other)])
         const [first, second] = answers
         complaints.push(
-          answers.some(({ status }) => status !== 200) && `answered with ${JSON.stringify(answers)}`,
-          first.text !== second.text && 'the two PUTs were answered differently',
+          answers.some(({ status }) => status !== 200) && `the responses are ${JSON.stringify(answers)}`,
+          first.text !== second.text && 'the two PUTs got different responses',
           await findContradiction(rig, folder, upload, [one, other]),
         )
       }
@@ -146,12 +146,12 @@ const diskFilled: Scenario = {
           // Swaps must go on at the same time.
           rig.wish(1)
           complaints.push(
-            full.status < 500 && `a PUT to a full disk was answered with ${full.status}`,
-            disk !== null && full.status !== 503 && `a PUT to a full disk was answered with ${full.status}, not 503`,
+            full.status < 500 && `a PUT to a full disk got ${full.status}`,
+            disk !== null && full.status !== 503 && `a PUT to a full disk got ${full.status}, not 503`,
             row?.status !== 'AWAITING_BYTES' && `an upload whose bytes were refused is ${row?.status}`,
             files.length > 0 && `bytes that were refused left ${files.join()}`,
             another !== null && 'an upload was reserved on a full disk',
-            again.some(({ status }) => status !== 200) && `the next PUTs were answered with ${JSON.stringify(again)}`,
+            again.some(({ status }) => status !== 200) && `the next PUTs got ${JSON.stringify(again)}`,
             await findContradiction(rig, folder, upload, [bytes]),
           )
         }

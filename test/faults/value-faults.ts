@@ -52,7 +52,7 @@ const rejectedValues: Scenario = {
       return toResult(
         await rig.check(),
         { injected: times, recoveriesMs: recoveries(rig) },
-        notDone > 0 && `${notDone} of ${times} paid results did not land`,
+        notDone > 0 && `${notDone} of ${times} paid results were not stored`,
         errors !== undefined && `swapUsage failed: ${JSON.stringify(errors)}`,
       )
     }),

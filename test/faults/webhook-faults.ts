@@ -78,7 +78,7 @@ const forgotten: Scenario = {
         data?.forgetSwaps.kind !== 'ForgetSwapsSuccess' && 'forgetSwaps did not succeed',
         again.length > 0 && `${again.length} webhooks were sent again after their job was forgotten`,
         alive.length > 0 && `${alive.length} webhooks of forgotten jobs are not EXHAUSTED and erased`,
-        bodies.length > 0 && `${bodies.length} webhooks came without their event`,
+        bodies.length > 0 && `${bodies.length} webhooks arrived without their event`,
       )
     }),
 }

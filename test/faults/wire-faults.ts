@@ -21,10 +21,14 @@ const WIRE: readonly { readonly name: string; readonly fault: WireFault; readonl
   { name: 'connection refused', fault: { kind: 'refuse' } },
   { name: 'connection reset at once', fault: { kind: 'reset' } },
   { name: 'reset after send', fault: { kind: 'resetAfterSend' } },
-  { name: 'half-open: accepts TCP, never answers', fault: { kind: 'blackHole', direction: 'both' }, patienceMs: 1_000 },
-  { name: 'answers vanish', fault: { kind: 'blackHole', direction: 'toClient' }, patienceMs: 1_000 },
-  { name: 'answers at 500 bytes a second', fault: { kind: 'throttle', bytesPerSecond: 500 } },
-  { name: 'answers cut after 40 bytes', fault: { kind: 'cutAfter', bytes: 40 } },
+  {
+    name: 'half-open: accepts TCP, never responds',
+    fault: { kind: 'blackHole', direction: 'both' },
+    patienceMs: 1_000,
+  },
+  { name: 'responses are dropped', fault: { kind: 'blackHole', direction: 'toClient' }, patienceMs: 1_000 },
+  { name: 'responses at 500 bytes per second', fault: { kind: 'throttle', bytesPerSecond: 500 } },
+  { name: 'responses cut off after 40 bytes', fault: { kind: 'cutAfter', bytes: 40 } },
 ]
 
 const OUTAGE_MS = 30_000
@@ -136,7 +140,7 @@ const fetchLags: Scenario = {
 }
 
 const fetchDown: Scenario = {
-  name: 'fetch down while hooks come',
+  name: 'fetch unavailable while hooks arrive',
   times: { short: 1, long: 10 },
   run: (times) =>
     withSharedRig({}, async (rig) => {
@@ -159,7 +163,7 @@ const fetchDown: Scenario = {
 }
 
 const downForAMinute: Scenario = {
-  name: 'upstream down for a minute and back',
+  name: 'upstream down for a minute',
   times: { short: 1, long: 10 },
   run: (times) =>
     // Every swap must be sent. At the usual speed a busy machine may take longer to record a refused connection than a
@@ -206,7 +210,7 @@ const gone: Scenario = {
           recoveriesMs.push(...(await settleAndTime(rig)))
           await rig.proxy.heal()
         }
-        const note = 'until every job has met its deadline, of 60 s and ten minutes for a last look'
+        const note = 'until the deadline of every job: 60 s, plus ten minutes of grace for the last poll'
         return toResult(
           await rig.check(),
           { injected: times, recoveriesMs, note },
@@ -217,7 +221,7 @@ const gone: Scenario = {
 }
 
 const oneIdForTwo: Scenario = {
-  name: 'one id for two jobs',
+  name: 'upstream assigns one id to two jobs',
   times: { short: 1, long: 10 },
   run: (times) =>
     withSharedRig({ settings: { UNCONFIRMED_DEADLINE_S: '60' } }, async (rig) => {

@@ -19,7 +19,7 @@ const create = async (gateway: TestApp, input: object = INPUT) =>
   (await gateway.graphql(CREATE, { input })).data.createSwap
 
 describe('the requests per minute of a tenant', () => {
-  test('answer, once used up, a query with 429 and Retry-After and a mutation with its result, and nothing is sent', async () => {
+  test('once used up, fail a query with 429 and Retry-After and a mutation with SwapRateLimitedError, and nothing is submitted', async () => {
     const gateway = await openTestApp({ settings: { TENANT_REQUESTS_PER_MINUTE: '3' } })
     const ask = async () =>
       fetch(`${gateway.app.url}/graphql`, {

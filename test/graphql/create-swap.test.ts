@@ -43,7 +43,7 @@ test('createSwap records a swap, submits it once with its own hook address, and 
   })
 })
 
-test('createSwap holds the answer until the job is done, and at most for `waitMs`', async () => {
+test('createSwap delays its response until the job is done, at most for `waitMs`', async () => {
   const { graphql, upstream } = await openTestApp()
   const answer = graphql(CREATE, { input: { ...IMAGES, waitMs: 20_000 } })
   const job = await until(() => upstream.accepted[0])
@@ -84,7 +84,7 @@ test('createSwap reads the key from the Idempotency-Key header if the input has 
   expect(upstream.submits).toBe(1)
 })
 
-test('createSwap refuses a key with another input, names the job of the key, and sends nothing', async () => {
+test('createSwap refuses a key with another input, names the job of the key, and submits nothing', async () => {
   const { graphql, upstream } = await openTestApp()
   const first = await graphql(CREATE, { input: { ...IMAGES, idempotencyKey: 'k1' } })
   const other = await graphql(CREATE, { input: { ...IMAGES, tags: ['other'], idempotencyKey: 'k1' } })
@@ -122,7 +122,7 @@ test('createSwap refuses a key with another hookUrl or keepDays, in either direc
   expect(upstream.submits).toBe(pairs.length)
 })
 
-test('createSwap returns the same job for a key if only options of the answer differ', async () => {
+test('createSwap returns the same job for a key if only options of the response differ', async () => {
   const { graphql, upstream } = await openTestApp()
   const input = { ...IMAGES, idempotencyKey: 'k1' }
   const first = await graphql(CREATE, { input })
@@ -186,7 +186,7 @@ test('createSwap leaves a job PENDING if the upstream is full, and the gateway s
   expect(upstream.accepted).toHaveLength(1)
 })
 
-test('a submit whose answer was lost is never retried: the job is UNCONFIRMED until its own hook', async () => {
+test('a submit whose response was lost is never retried, and its job is UNCONFIRMED until its own hook arrives', async () => {
   const { graphql, upstream } = await openTestApp()
   upstream.planSubmits({ kind: 'acceptAndReset' })
   const { data } = await graphql(CREATE, { input: IMAGES })
@@ -217,7 +217,7 @@ test('createSwap ignores an upstream id that another job has', async () => {
   expect(events.map(({ name }) => name)).toContain('upstreamIdTaken')
 })
 
-test('createSwap continues if the caller disconnects before the answer', async () => {
+test('createSwap continues if the caller disconnects before the response', async () => {
   const { app, graphql, upstream } = await openTestApp()
   const release = holdSubmit(upstream)
   const hangUp = new AbortController()
@@ -239,7 +239,7 @@ test('createSwap continues if the caller disconnects before the answer', async (
   expect(upstream.submits).toBe(1)
 })
 
-test('createSwap reports all defects of the input at once, each with its path, and sends nothing', async () => {
+test('createSwap reports all defects of the input at once, each with its path, and submits nothing', async () => {
   const { graphql, upstream } = await openTestApp()
   const { data, status } = await graphql(CREATE, {
     input: {
@@ -299,7 +299,7 @@ const BAD_URLS = {
   'a private address': ['http://10.0.0.1/a.jpg', 'ADDRESS_NOT_ALLOWED', /public internet.*ALLOWED_PRIVATE_HOSTS/],
 } as const
 
-test('createSwap refuses each kind of bad address with its own code and a remedy, as an image and as a hook', async () => {
+test('createSwap refuses each kind of invalid address, of an image or a hook, with its own code and a remedy', async () => {
   const { graphql, upstream } = await openTestApp()
   for (const [name, [url, code, message]] of Object.entries(BAD_URLS)) {
     const image = await graphql(CREATE, { input: { ...IMAGES, targetImage: { url } } })
@@ -358,7 +358,7 @@ const BAD_TYPES = {
 /** With this media type a document that cannot run gets 400. */
 const STRICT = { accept: 'application/graphql-response+json' }
 
-test.each(Object.entries(BAD_TYPES))('createSwap answers 400 with the location for %s', async (_name, input) => {
+test.each(Object.entries(BAD_TYPES))('createSwap returns 400 with the location for %s', async (_name, input) => {
   const { graphql, upstream } = await openTestApp()
   const { status, data, errors } = await graphql(CREATE, { input }, STRICT)
   expect({ status, data }).toEqual({ status: 400, data: undefined })
@@ -366,7 +366,7 @@ test.each(Object.entries(BAD_TYPES))('createSwap answers 400 with the location f
   expect(upstream.submits).toBe(0)
 })
 
-test('createSwap answers 400 with the location for a literal of the wrong type', async () => {
+test('createSwap returns 400 with the location for a literal of the wrong type', async () => {
   const { graphql } = await openTestApp()
   const { status, errors } = await graphql(
     'mutation { createSwap(input: { targetImage: { url: "https://a.example" } }) { __typename } }',

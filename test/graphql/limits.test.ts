@@ -31,7 +31,7 @@ test('no response may be read by another origin', async () => {
   expect(response.headers.get('access-control-allow-origin')).toBeNull()
 })
 
-test('a request without a document is answered with 400, whatever media type the client accepts', async () => {
+test('a request without a document gets 400, whatever media type the client accepts', async () => {
   const { app } = await openTestApp()
   for (const accept of ['*/*', 'application/json', 'application/graphql-response+json']) {
     for (const body of ['{}', '{"query":1}', 'nonsense']) {

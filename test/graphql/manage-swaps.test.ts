@@ -173,7 +173,7 @@ describe('cancelSwap', () => {
     expect((await creating).job.status).toBe('ON_QUEUE')
   })
 
-  test('answers not found for a job that does not exist', async () => {
+  test('returns SwapNotFoundError for a job that does not exist', async () => {
     const gateway = await openTestApp()
     expect(await cancel(gateway, 'job_none')).toEqual({ __typename: 'SwapNotFoundError', ids: ['job_none'] })
   })

@@ -306,7 +306,7 @@ describe('statuses that do not depend on the document', () => {
   })
 })
 
-test('a path with a slash at its end is answered with 404 and the path that is served', async () => {
+test('a path with a trailing slash gets a 404 that names the path that is served', async () => {
   const { app } = gateway
   const response = await fetch(`${app.url}/graphql/`, { method: 'POST', body: JSON.stringify({ query: QUERY }) })
   expect([response.status, await response.text()]).toEqual([404, expect.stringContaining('GraphQL is at /graphql.')])

@@ -46,7 +46,7 @@ const ROADS: Record<string, (url: string, variables: { id: string }) => AsyncIte
 }
 
 describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
-  test('a subscription gives the current state, each change and one final event, and completes', async () => {
+  test('a subscription emits the current state, each change and one final event, and completes', async () => {
     const gateway = await openTestApp()
     const { id, accepted } = await createJob(gateway)
     const events: [string, number, boolean][] = []
@@ -65,7 +65,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
     ])
   })
 
-  test('a subscription to a finished job gives it once, and completes at once', async () => {
+  test('a subscription to a finished job emits it once, and completes at once', async () => {
     const gateway = await openTestApp()
     const { id, accepted } = await createJob(gateway)
     accepted.state = { status: 'SUCCESS' }
@@ -75,7 +75,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
     expect(events).toEqual(['SUCCESS'])
   })
 
-  test('a subscription to an unknown job gives an error, and completes', async () => {
+  test('a subscription to an unknown job emits an error, and completes', async () => {
     const { app } = await openTestApp()
     const seen: unknown[] = []
     try {
@@ -89,7 +89,7 @@ describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
   })
 })
 
-test('a subscription opened before the submit was answered gets PENDING, then every later state', async () => {
+test('a subscription opened before the response to the submit emits PENDING, then every later state', async () => {
   const gateway = await openTestApp()
   const release = holdSubmit(gateway.upstream)
   const creating = createJob(gateway, { ...INPUT, idempotencyKey: 'k1' })
@@ -158,7 +158,7 @@ describe('a WebSocket', () => {
     expect(messages).toContainEqual({ type: 'next', id: '1', payload: { data: { swapJob: null } } })
   })
 
-  test('answers a document that cannot be run with its errors, and stays open', async () => {
+  test('returns the errors of a document that cannot run, and stays open', async () => {
     const gateway = await openTestApp()
     const { opened, messages, send, socket } = connectWire(gateway.app.url)
     await opened
@@ -183,7 +183,7 @@ describe('a WebSocket', () => {
     expect((await odd.closed).code).toBe(4400)
   })
 
-  test('that never says connection_init is closed with 4408', async () => {
+  test('that never sends connection_init is closed with 4408', async () => {
     const { app } = await openTestApp()
     const { opened, closed } = connectWire(app.url)
     await opened

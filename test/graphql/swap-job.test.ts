@@ -57,7 +57,7 @@ test('queries for one job at the same moment share one fetch, and another within
   expect(fetchesOf(gateway)).toBe(1)
 })
 
-test('one request causes at most 20 fetches; further jobs are answered as stored', async () => {
+test('one request causes at most 20 fetches, and further jobs are returned as stored', async () => {
   const gateway = await openTestApp({ settings: { MAX_IN_FLIGHT: '50', FETCH_PER_SECOND: '100' } })
   const ids = await createJobs(gateway, 30)
   const { data } = await gateway.graphql(aliased(ids, 30))
@@ -65,7 +65,7 @@ test('one request causes at most 20 fetches; further jobs are answered as stored
   expect(fetchesOf(gateway)).toBe(20)
 })
 
-test('a query learns of an outcome although its hook is lost, and the timeline names the fetch as its source', async () => {
+test('a query returns an outcome whose hook was lost, and the timeline names the fetch as its source', async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)
   const [job] = gateway.upstream.accepted
@@ -82,7 +82,7 @@ const ODD_ANSWERS = {
   'an unknown id': { status: 404, body: '{"status":"FAILED","message":"job not found","data":null}' },
   'FAILED without an id': { status: 200, body: '{"status":"FAILED","message":null,"data":null}' },
   'an unknown status': { status: 200, body: '{"status":"PENDING_QUEUE","message":null,"data":null}' },
-  'a truncated answer': { status: 200, body: '{"status":"FAI' },
+  'a truncated response': { status: 200, body: '{"status":"FAI' },
   'another job': { status: 200, body: '{"status":"FAILED","jobId":"SWAP-FACE-2","data":null}' },
   'nothing at all': { status: 200, body: '' },
 }
@@ -106,7 +106,7 @@ test('a query returns a job by `node` that `nodes` loads in the same operation',
   expect(data).toEqual({ nodes: [{ __typename: 'SwapJob' }, null], node: { __typename: 'SwapJob', id } })
 })
 
-test("a query finds the caller's own job also by its upstream id, by `node` and by `nodes`", async () => {
+test("a query finds the caller's own job by its upstream id too, and by `node` and `nodes`", async () => {
   const gateway = await openTestApp()
   const [id = ''] = await createJobs(gateway, 1)
   const upstreamId = gateway.upstream.accepted[0]?.id
@@ -138,7 +138,7 @@ test('`_entities` resolves the references of a federation router in one batch, w
   expect(gateway.queries() - before).toBe(2)
 })
 
-test('`_entities` answers valid representations, and gives each invalid one its own error', async () => {
+test('`_entities` resolves valid representations, and returns an error for each invalid one', async () => {
   const gateway = await openTestApp({ clock: stillClock })
   const [id = ''] = await createJobs(gateway, 1)
   const { data, errors } = await gateway.graphql(

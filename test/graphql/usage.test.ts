@@ -27,7 +27,7 @@ const countOf = async (gateway: TestApp, status: string): Promise<number> => {
   return data.swapUsage.counts.find((one: { status: string }) => one.status === status).count
 }
 
-test('swapUsage gives counts by status and spent units, and uncertain units apart', async () => {
+test('swapUsage returns counts by status and spent units, and uncertain units separately', async () => {
   const gateway = await openTestApp({ settings: { TENANT_QUOTA_PER_DAY: '20', TENANT_MAX_IN_FLIGHT: '7' } })
   await create(gateway)
   await create(gateway)
@@ -60,7 +60,7 @@ test('swapUsage.maxInFlight is TENANT_MAX_IN_FLIGHT if it is set, and MAX_IN_FLI
   expect(await read({ MAX_IN_FLIGHT: '3', TENANT_MAX_IN_FLIGHT: '5' })).toBe(5)
 })
 
-test('swapService and progress give no estimate before any job has ended', async () => {
+test('swapService and progress return no estimate before any job has ended', async () => {
   const gateway = await openTestApp()
   const id = await create(gateway)
   expect((await gateway.graphql(SERVICE)).data.swapService).toEqual({

@@ -53,7 +53,7 @@ function watch(gateway: TestApp, variables: object = {}) {
   }
 }
 
-test('swapJobsUpdated gives every unfinished job, then CAUGHT_UP, then each change', async () => {
+test('swapJobsUpdated emits every unfinished job, then CAUGHT_UP, then each change', async () => {
   const gateway = await openTestApp()
   const finished = await createJob(gateway)
   await finished.finish()
@@ -72,7 +72,7 @@ test('swapJobsUpdated gives every unfinished job, then CAUGHT_UP, then each chan
   await stop()
 })
 
-test('swapJobsUpdated from a cursor gives the current state of each job that changed since then, once', async () => {
+test('swapJobsUpdated with a cursor emits the current state of each job that changed since then, once', async () => {
   const gateway = await openTestApp()
   const first = await createJob(gateway)
   const before = watch(gateway)
@@ -102,8 +102,8 @@ test('swapJobsUpdated misses nothing if an interrupted snapshot continues from i
 
 test.each([
   ['older than a day', () => Buffer.from(`1 ${Date.now() - 25 * 60 * 60 * 1_000}`).toString('base64url')],
-  ['of a place that is not reached yet', () => Buffer.from(`999 ${Date.now()}`).toString('base64url')],
-])('a cursor %s gives a snapshot, and marks the gap on its first event', async (_what, cursor) => {
+  ['of a position that no change has reached', () => Buffer.from(`999 ${Date.now()}`).toString('base64url')],
+])('swapJobsUpdated with a cursor %s emits a snapshot with `gap: true` on its first event', async (_what, cursor) => {
   const gateway = await openTestApp()
   await createJob(gateway)
   await createJob(gateway)
@@ -128,7 +128,7 @@ test('swapJobsUpdated refuses a malformed cursor', async () => {
   }
 })
 
-test('swapJobsUpdated gives only the jobs that match the filter, in the snapshot and after it', async () => {
+test('swapJobsUpdated emits only jobs that match the filter, in the snapshot and after it', async () => {
   const gateway = await openTestApp()
   await createJob(gateway, { tags: ['other'] })
   const mine = await createJob(gateway, { tags: ['mine', 'too'] })

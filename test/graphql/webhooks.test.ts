@@ -138,9 +138,9 @@ test('a webhook that is not acknowledged is retried on the schedule with the sam
 })
 
 test.each<[string, { status: number; headers?: Record<string, string> }, string]>([
-  ['410 ends it', { status: 410 }, 'EXHAUSTED'],
+  ['a 410 ends a webhook', { status: 410 }, 'EXHAUSTED'],
   [
-    'a redirect is not followed, and is a failure',
+    'a redirect of a webhook is not followed, and counts as a failure',
     { status: 307, headers: { location: 'http://127.0.0.1:1/' } },
     'RETRYING',
   ],
@@ -200,7 +200,7 @@ test.each(['http://127.0.0.1:1/', 'http://169.254.169.254/', 'http://localhost/'
 )
 
 describe('a receiver', () => {
-  test('that never answers does not delay the webhooks of other receivers', async () => {
+  test('that never responds does not delay the webhooks of other receivers', async () => {
     const [dead, alive] = [await openReceiver(() => null), await openReceiver()]
     const gateway = await openWith([dead, alive])
     for (let n = 0; n < 150; n += 1) await create(gateway, n < 100 ? dead.url : alive.url)

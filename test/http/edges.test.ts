@@ -29,7 +29,7 @@ const headerOf = (answer: string, name: string) => new RegExp(`^${name}: (.*)\r$
 const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)
 
 describe('a HEAD request', () => {
-  test('of any resource is answered as GET is, without a body', async () => {
+  test('of any resource gets the response of GET without a body', async () => {
     for (const [path, accept] of [
       ['/', 'text/html'],
       ['/healthz', '*/*'],
@@ -55,13 +55,13 @@ describe('a HEAD request', () => {
     },
   )
 
-  test('of the GraphiQL page is answered as GET is', async () => {
+  test('of the GraphiQL page gets the response of GET without a body', async () => {
     const { app } = await openTestApp({ settings: { GRAPHIQL: 'on' } })
     const head = await fetch(`${app.url}/graphql`, { method: 'HEAD', headers: { accept: 'text/html' } })
     expect([head.status, head.headers.get('content-type'), await head.text()]).toEqual([200, 'text/html', ''])
   })
 
-  test('of a GraphQL request that lacks a query is refused as GET is', async () => {
+  test('of a GraphQL request that lacks a query gets the refusal of GET without a body', async () => {
     expect(statusOf(await send(gateway, 'HEAD /graphql'))).toBe(400)
   })
 })
@@ -79,7 +79,7 @@ describe('an OPTIONS request that is not a preflight', () => {
     expect([statusOf(answer), headerOf(answer, 'allow'), bodyOf(answer)]).toEqual([204, allow, ''])
   })
 
-  test('of an unknown path is a 404', async () => {
+  test('of an unknown path gets 404', async () => {
     expect(statusOf(await send(gateway, 'OPTIONS /nothing'))).toBe(404)
   })
 })
@@ -92,7 +92,7 @@ test.each([
   ['GET /uploads/img_00000000000000000000000000', 'PUT'],
   ['GET /hooks/swapface/x', 'POST'],
   ['GET /insightFace/v1/swap', 'POST'],
-])('%s is a 405 whose Allow header says %s', async (line, allow) => {
+])('%s gets 405 with the Allow header %s', async (line, allow) => {
   const answer = await send(gateway, line)
   expect([statusOf(answer), headerOf(answer, 'allow')]).toEqual([405, allow])
 })
@@ -129,7 +129,7 @@ describe('the Host header', () => {
     ['host.docker.internal:4000', 421],
     ['localhost.evil.example', 421],
     ['[::2]', 421],
-  ])('%s is answered with %i if no credentials are required', async (host, status) => {
+  ])('%s gets %i if no credentials are required', async (host, status) => {
     const proxied = await openTestApp({ settings: { PUBLIC_URL: 'https://gateway.example' } })
     expect(statusOf(await send(proxied, 'GET /healthz', [`Host: ${host}`]))).toBe(status)
   })
@@ -142,7 +142,7 @@ describe('the Host header', () => {
     ['with a user', ['Host: a@localhost']],
     ['with a list', ['Host: localhost, evil.example']],
     ['never', []],
-  ])('is answered with 400 if it is sent %s', async (_what, headers) => {
+  ])('gets 400 if it is sent %s', async (_what, headers) => {
     expect(statusOf(await send(gateway, 'GET /healthz', headers))).toBe(400)
   })
 })
@@ -247,7 +247,7 @@ describe('a request that is refused before its body has arrived', () => {
   })
 })
 
-test('an HTTP/1.0 client, such as some proxies, gets its answer and the end of the connection', async () => {
+test('an HTTP/1.0 client, such as some proxies, gets its response, and the connection is closed', async () => {
   const { app } = gateway
   const request = `POST /graphql HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${QUERY.length}\r\n\r\n${QUERY}`
   const answer = await sendRaw(Number(new URL(app.url).port), request)
@@ -270,7 +270,7 @@ test('an event stream tells proxies not to transform, cache or buffer it', async
   stop.abort()
 })
 
-test('a path with other slashes or another case is answered with the path of GraphQL', async () => {
+test('a path that differs from the GraphQL path in slashes or case gets a 404 that names the GraphQL path', async () => {
   for (const path of ['//graphql', '/graphql/', '/GraphQL']) {
     const answer = await send(gateway, `POST ${path}`, ['Host: localhost', 'Content-Length: 0'])
     expect([statusOf(answer), bodyOf(answer).includes('/graphql')], path).toEqual([404, true])

@@ -61,7 +61,7 @@ test('a hook takes effect later if the database is unavailable when it arrives',
   await until(() => isSuccess(gateway, id))
 })
 
-test('a hook takes effect in the next process if its process died after it answered 200', async () => {
+test('a hook takes effect in the next process if its process died after the 200', async () => {
   const dataDir = await makeDataDir()
   const upstream = await openFakeUpstream()
   closeAfterTest(() => upstream.close())

@@ -25,7 +25,7 @@ const stateOf = async ({ graphql }: TestApp, id: string) =>
 
 const post = async (url: string, body = '{}') => (await fetch(url, { method: 'POST', body })).status
 
-test('a hook is answered with exactly 200, and takes effect only after a fetch confirms it', async () => {
+test('a hook gets exactly 200, and takes effect only after a fetch confirms it', async () => {
   const { gateway, accepted, id } = await openWithJob()
   // The hook claims an end that the fetch does not confirm.
   expect(
@@ -86,7 +86,7 @@ test('a hook is refused if it is not a POST or its body is over the limit', asyn
   expect(await post(accepted.hookUrl, 'x'.repeat(300_000))).toBe(413)
 })
 
-test('a hook with a body that is not JSON is accepted, because its token names the job', async () => {
+test('a hook is accepted even if its body is not JSON, because its token names the job', async () => {
   const { gateway, accepted, id } = await openWithJob()
   accepted.state = { status: 'SUCCESS' }
   expect(await gateway.upstream.sendHook(accepted, '<html>')).toBe(200)
@@ -103,7 +103,7 @@ test('a thousand copies of one hook cause one change and a few fetches', async (
   expect(accepted.fetches).toBeLessThanOrEqual(2)
 })
 
-test('a hook before the answer to the submit attaches the upstream id; the later answer changes nothing', async () => {
+test('a hook before the response to the submit attaches the upstream id, and the later response changes nothing', async () => {
   const gateway = await openTestApp()
   gateway.upstream.planSubmits({
     kind: 'acceptAfter',

@@ -137,7 +137,7 @@ describe('an upload', () => {
     expect(again).toMatchObject({ upload: { id, status: 'READY' }, put: null })
   })
 
-  test('may be sent again, as after a lost connection, and is answered with its state', async () => {
+  test('may be sent again, as after a lost connection, and the response has its state', async () => {
     const bytes = await makeImage()
     const { put: target } = await reserve(gateway, bytes)
     const answers = [await put(target.url, bytes), await put(target.url, bytes)]
@@ -190,7 +190,7 @@ describe('an upload', () => {
     ['a JPEG that was announced as a PNG, and is sent as a JPEG', 'jpeg', 'IMAGE_PNG', 'image/jpeg'],
     ['a PNG that is sent as unknown bytes', 'png', 'IMAGE_PNG', 'application/octet-stream'],
     ['a PNG that is sent without a type', 'png', 'IMAGE_JPEG', undefined],
-  ])('is stored as what its bytes are: %s', async (_what, format, contentType, sentAs) => {
+  ])('is stored with the type of its bytes: %s', async (_what, format, contentType, sentAs) => {
     const bytes = await makeImage(format)
     const { upload: reserved, put: target } = await reserve(gateway, bytes, { contentType })
     const headers = sentAs === undefined ? undefined : { 'content-type': sentAs }
@@ -264,7 +264,7 @@ describe('an upload', () => {
     expect(last).toBe(200)
   })
 
-  test('whose bytes cannot be stored is answered with 500 and logged, after its body was read', async () => {
+  test('whose bytes cannot be stored gets 500 after its body was read, and the error is logged', async () => {
     const dataDir = await makeDataDir()
     const app = await openTestApp({ dataDir })
     const bytes = await makeImage()
@@ -276,7 +276,7 @@ describe('an upload', () => {
     expect(app.events.map(({ name }) => name)).toContain('backgroundFailed')
   })
 
-  test('that is not ready or does not exist cannot be used, and nothing is sent', async () => {
+  test('that is not ready or does not exist cannot be used, and nothing is submitted', async () => {
     const { upload: reserved } = await reserve(gateway, await makeImage())
     for (const uploadId of [reserved.id, 'img_00000000000000000000000000', 'x']) {
       expect((await create(gateway, { uploadId })).issues).toMatchObject([
@@ -374,7 +374,7 @@ describe('an image is delivered', () => {
     expect(headers.get('content-length')).toBe(String(whole.byteLength))
   })
 
-  test('without its bytes to a client that has it', async () => {
+  test('without its bytes to a client that has cached it', async () => {
     const etag = (await fetch(url)).headers.get('etag') ?? ''
     const again = await fetch(url, { headers: { 'if-none-match': etag } })
     expect([again.status, (await again.arrayBuffer()).byteLength]).toEqual([304, 0])

@@ -106,7 +106,7 @@ describe('without keys, on loopback', () => {
     'http://localhost@evil.example',
     'http://128.0.0.1',
     'http://192.168.1.2:3000',
-  ])('pages of the origin %s may not', async (origin) => {
+  ])('pages of the origin %s may not call', async (origin) => {
     const gateway = await openTestApp()
     const answer = await post(gateway, { origin })
     expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([403, null])
@@ -157,7 +157,7 @@ describe('a refused origin', () => {
   })
 })
 
-test('a refused WebSocket handshake is answered with the reason', async () => {
+test('the response to a refused WebSocket handshake has the reason', async () => {
   const { app } = await openTestApp()
   const open = (path: string, headers: string) =>
     sendRaw(

@@ -48,7 +48,7 @@ test('the Content-Security-Policy of the page allows only its one script and its
   expect(html).not.toMatch(/\sstyle=|\son[a-z]+=/)
 })
 
-test('HEAD of the page is answered as GET is, without a body', async () => {
+test('HEAD of the page gets the response of GET without a body', async () => {
   const { app } = await openTestApp()
   const [get, head] = await Promise.all([fetch(`${app.url}/`), fetch(`${app.url}/`, { method: 'HEAD' })])
 
@@ -116,7 +116,7 @@ test('with the embedded upstream each portrait can be chosen for both images, an
   expect(html).toContain('on this machine')
 })
 
-test('with the real upstream the page has address fields only, and says who charges', () => {
+test('with the real upstream the page has address fields only, and names the upstream that charges', () => {
   const { html } = createHomePage(REAL)
 
   expect(html).not.toContain('type="radio"')

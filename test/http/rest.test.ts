@@ -96,7 +96,7 @@ test('the REST API shows a failed and a lost job as FAILED', async () => {
   expect(failed).toEqual({ status: 'FAILED', message: expect.any(String), jobId, data: null })
 })
 
-test('the REST API answers the same for a foreign job as for a missing one', async () => {
+test("the REST API returns the same for another tenant's job as for a missing one", async () => {
   const gateway = await openWithRestApi()
   const jobId = await submit(gateway)
   const foreign = await call(gateway, 'fetch', { jobId }, { 'TT-API-KEY': 'another' })

@@ -16,7 +16,7 @@ test('/schema.graphql is the published schema as plain text, even for a caller w
   expect(head.headers.get('content-length')).toBe(String(Buffer.byteLength(published)))
 })
 
-test('/schema.graphql is answered with 304 to a client that has it', async () => {
+test('/schema.graphql returns 304 to a client that has cached it', async () => {
   const { app } = await openTestApp({ settings: { INTROSPECTION: 'on' } })
   const ask = async (ifNoneMatch: string) =>
     fetch(`${app.url}/schema.graphql`, { headers: { 'if-none-match': ifNoneMatch } })
@@ -29,7 +29,7 @@ test('/schema.graphql is answered with 304 to a client that has it', async () =>
   }
 })
 
-test('/schema.graphql says which setting disables it', async () => {
+test('/schema.graphql names the setting that enables it if it is disabled', async () => {
   const { app } = await openTestApp({ settings: { INTROSPECTION: 'off' } })
   const response = await fetch(`${app.url}/schema.graphql`)
   expect([response.status, await response.json()]).toEqual([

@@ -78,7 +78,7 @@ const FOREIGN = [
 ]
 
 describe.each(FOREIGN)('the origin %s', (origin) => {
-  test('gets no answer and no preflight approval', async () => {
+  test('is refused, for requests and for preflights', async () => {
     const { status, headers } = await post(stage.url, { query: '{ __typename }' }, { origin })
     expect([status, headers.get('access-control-allow-origin')]).toEqual([403, null])
     const preflight = await fetch(`${stage.url}/graphql`, {
@@ -94,7 +94,7 @@ describe.each(FOREIGN)('the origin %s', (origin) => {
 })
 
 describe('an origin that is allowed', () => {
-  test('passes the preflight, gets an answer, and may read the rate limit headers', async () => {
+  test('passes the preflight, gets a response, and may read the rate limit headers', async () => {
     const preflight = await fetch(`${stage.url}/graphql`, {
       method: 'OPTIONS',
       headers: { origin: ALLOWED_ORIGIN, 'access-control-request-method': 'POST' },
@@ -133,7 +133,7 @@ describe('a gateway without keys', () => {
     },
   )
 
-  test('answers to the loopback names', async () => {
+  test('accepts requests for loopback names', async () => {
     const { app } = await openTestApp()
     const { port } = new URL(app.url)
     for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {

@@ -148,7 +148,7 @@ describe('an error about', () => {
 })
 
 describe('a document', () => {
-  test('with more than 200 representations is refused before one is looked up', async () => {
+  test('with more than 200 representations is refused before any of them is loaded', async () => {
     const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on SwapJob { id } } }'
     const r = Array.from({ length: 201 }, (_u, n) => ({ __typename: 'SwapJob', id: `job_${n}` }))
     const { json } = await post(stage.url, { query, variables: { r } })

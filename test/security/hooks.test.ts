@@ -19,7 +19,7 @@ afterAll(() => stage.close())
 const send = async (path: string, init: RequestInit = {}) =>
   fetch(`${stage.url}/hooks/swapface/${path}`, { method: 'POST', body: '{"status":"SUCCESS"}', ...init })
 
-describe('a hook is answered like an unknown path', () => {
+describe('a forged hook gets the response of an unknown path', () => {
   test.each<[string, () => string]>([
     ['without a token', () => ''],
     ['with an invented token', () => `job_00000000000000000000000000.${'A'.repeat(22)}`],
@@ -28,7 +28,7 @@ describe('a hook is answered like an unknown path', () => {
     ['with a truncated MAC', () => token.slice(0, -1)],
     ['with a MAC that is too long', () => `${token}A`],
     ['with another job’s MAC', () => `job_00000000000000000000000000.${token.split('.')[1]}`],
-    ['with something before it', () => `x${token}`],
+    ['with a character before it', () => `x${token}`],
     ['with a path below it', () => `${token}/x`],
     ['with an escaped character', () => token.replace('_', '%5f')],
     ['with a NUL after it', () => `${token}%00`],

@@ -216,7 +216,7 @@ describe('a job of another tenant', () => {
     expect(JSON.stringify(theirs)).not.toContain(foreign)
   })
 
-  test('is answered as an entity like a missing one', async () => {
+  test('as an entity gets the response of a missing job', async () => {
     const query = 'query ($r: [_Any!]!) { _entities(representations: $r) { ... on SwapJob { status } } }'
     const { json } = await post(stage.url, { query, variables: { r: [{ __typename: 'SwapJob', id: foreign }] } })
     expect(json.data).toEqual({ _entities: [null] })
@@ -231,7 +231,7 @@ describe('a job of another tenant', () => {
     expect(json.data).toEqual({ swapJob: null })
   })
 
-  test('is answered to a subscription with NOT_FOUND', async () => {
+  test('gets NOT_FOUND in a subscription', async () => {
     const query = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { id } }'
     const { text } = await post(stage.url, { query, variables: { id: foreign } }, { accept: 'text/event-stream' })
     expect(text).toContain('NOT_FOUND')

@@ -45,7 +45,7 @@ test('idle connections that are cut are replaced', async () => {
   expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }])
 })
 
-test('a statement fails with a time-out when the database stops answering', async () => {
+test('a statement fails with a timeout when the database stops responding', async () => {
   const { db, wire } = await openThroughWire()
   await wire.fail({ kind: 'blackHole', direction: 'both' })
   await expect(sql`select 1`.execute(db)).rejects.toThrow(/timeout/i)

@@ -12,9 +12,9 @@ export async function makeImage(type: 'jpeg' | 'png' | 'webp' = 'jpeg', width = 
 /** Bytes that must be rejected, by name. */
 export const REJECTED: Readonly<Record<string, () => Promise<Buffer> | Buffer>> = {
   'an SVG': () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),
-  'an SVG that fetches': () =>
+  'an SVG that loads an external image': () =>
     Buffer.from('<svg xmlns:xlink="http://www.w3.org/1999/xlink"><image xlink:href="http://127.0.0.1/"/></svg>'),
-  'a page': () => Buffer.from('<!doctype html><script>alert(1)</script>'),
+  'an HTML page': () => Buffer.from('<!doctype html><script>alert(1)</script>'),
   'a GIF': async () =>
     sharp(await makeImage('png'))
       .gif()
@@ -23,7 +23,7 @@ export const REJECTED: Readonly<Record<string, () => Promise<Buffer> | Buffer>> 
     sharp(await makeImage('png'))
       .avif()
       .toBuffer(),
-  'a HEIC by its name': () =>
+  'a HEIC by its brand': () =>
     Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic0000heicmif1'), Buffer.alloc(100)]),
   'a TIFF': async () =>
     sharp(await makeImage('png'))
@@ -35,12 +35,12 @@ export const REJECTED: Readonly<Record<string, () => Promise<Buffer> | Buffer>> 
   'half a PNG': async () => (await makeImage('png', 400, 400)).subarray(0, 5_000),
   'half a WebP': async () => (await makeImage('webp', 400, 400)).subarray(0, 5_000),
   'a PNG of 30,000 × 30,000': () => bombPng(30_000, 30_000),
-  'a PNG that is one line of 100,000,000': () => bombPng(100_000_000, 1),
+  'a PNG of one row of 100,000,000 pixels': () => bombPng(100_000_000, 1),
   'a JPEG of 53 megapixels': async () =>
     sharp({ create: { width: 8_300, height: 6_400, channels: 3, background: '#888' } })
       .jpeg({ quality: 1 })
       .toBuffer(),
-  'a WebP of a thousand frames of 53 megapixels together': async () => {
+  'a WebP with a thousand frames, 53 megapixels in total': async () => {
     const flat = sharp({ create: { width: 231, height: 231, channels: 3, background: '#888' } })
     return makeManyFrames(1_000, 231, await flat.webp().toBuffer())
   },
@@ -49,7 +49,7 @@ export const REJECTED: Readonly<Record<string, () => Promise<Buffer> | Buffer>> 
     return Buffer.concat([jpeg.subarray(0, 2), frameHeader(100), jpeg.subarray(2)])
   },
   'a WebP of ten thousand frames': async () => makeManyFrames(10_000),
-  'a PNG whose palette lies': () => {
+  'a PNG that declares a palette but has none': () => {
     const png = bombPng(10, 10)
     png[25] = 3
     return png

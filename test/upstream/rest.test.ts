@@ -71,8 +71,8 @@ test.each<[string, string | null, Buffer]>([
   ['is compressed with gzip although that was not requested', 'gzip', gzipSync(ACCEPTED)],
   ['is compressed with deflate', 'deflate', deflateSync(ACCEPTED)],
   ['is compressed with Brotli', 'BR', brotliCompressSync(`\uFEFF${ACCEPTED}`)],
-  ['says that it is not encoded', 'identity', Buffer.from(ACCEPTED)],
-])('the upstream client reads an answer that %s', async (_how, encoding, body) => {
+  ['declares that it is not encoded', 'identity', Buffer.from(ACCEPTED)],
+])('the upstream client reads a response that %s', async (_how, encoding, body) => {
   const upstream = await openAgainst((_request, response) => {
     response.writeHead(200, encoding === null ? {} : { 'content-encoding': encoding }).end(body)
   })
@@ -140,25 +140,25 @@ const LOST_ANSWERS: Record<string, RequestListener> = {
   'a reset after the request was read': (request) => {
     request.resume().on('end', () => request.socket.resetAndDestroy())
   },
-  'a connection that ends without an answer': (request) => {
+  'a connection that ends without a response': (request) => {
     request.resume().on('end', () => request.socket.end())
   },
-  'an answer that never comes': (request) => {
+  'a response that never comes': (request) => {
     request.resume()
   },
-  'an answer that never ends': (_request, response) => {
+  'a response that never ends': (_request, response) => {
     response.write('{"status":')
   },
-  'an answer of drops': (_request, response) => {
+  'a response that arrives in single bytes': (_request, response) => {
     const drip = setInterval(() => response.write(' '), 50)
     response.on('close', () => clearInterval(drip))
   },
-  'a cut-off answer': (_request, response) => {
+  'a response cut off before its end': (_request, response) => {
     response.writeHead(200, { 'content-length': 100 })
     response.write('{"status":"SUCCESS","data":{"jobId":"U1"}}')
     setImmediate(() => response.destroy())
   },
-  'an endless answer': (_request, response) => {
+  'an endless response': (_request, response) => {
     const chunk = Buffer.alloc(64 * 1024, 0x20)
     const pump = () => {
       while (!response.destroyed && response.write(chunk));
@@ -166,15 +166,15 @@ const LOST_ANSWERS: Record<string, RequestListener> = {
     }
     pump()
   },
-  'a compressed answer that is damaged': (_request, response) => {
+  'a damaged compressed response': (_request, response) => {
     response.writeHead(200, { 'content-encoding': 'gzip' })
     response.end(gzipSync('{"status":"SUCCESS","data":{"jobId":"U1"}}').subarray(0, 20))
   },
-  'a compressed answer that is too long once it is decompressed': (_request, response) => {
+  'a compressed response that is too long after decompression': (_request, response) => {
     response.writeHead(200, { 'content-encoding': 'br' })
     response.end(brotliCompressSync(`{"status":"SUCCESS","data":{"jobId":"U1"}${' '.repeat(1_000_000)}}`))
   },
-  'an answer in an encoding that is not known': (_request, response) => {
+  'a response in an unknown encoding': (_request, response) => {
     response.writeHead(200, { 'content-encoding': 'rot13' })
     response.end('{"status":"SUCCESS","data":{"jobId":"U1"}}')
   },
@@ -183,11 +183,14 @@ const LOST_ANSWERS: Record<string, RequestListener> = {
   },
 }
 
-test.each(Object.entries(LOST_ANSWERS))('%s makes a submit unknown, a fetch nothing', async (_name, answer) => {
-  const upstream = await openAgainst(answer)
-  expect((await upstream.submit(REQUEST)).kind).toBe('unknown')
-  expect((await upstream.fetch('U1')).kind).toBe('nothing')
-})
+test.each(Object.entries(LOST_ANSWERS))(
+  '%s makes the outcome of a submit `unknown` and that of a fetch `nothing`',
+  async (_name, answer) => {
+    const upstream = await openAgainst(answer)
+    expect((await upstream.submit(REQUEST)).kind).toBe('unknown')
+    expect((await upstream.fetch('U1')).kind).toBe('nothing')
+  },
+)
 
 test('the upstream client reads Retry-After in seconds, and caps it at an hour', async () => {
   const answers = ['7', '999999', 'Wed, 21 Oct 2026 07:28:00 GMT']

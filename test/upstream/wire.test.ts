@@ -9,7 +9,7 @@ const answer = (body: unknown, httpStatus = 200, retryAfterMs: number | null = n
   retryAfterMs,
 })
 
-describe('the answer to a submit', () => {
+describe('the response to a submit', () => {
   test.each([
     [
       { status: 'SUCCESS', message: '', data: { jobId: 'SWAP-FACE-171349414479347616' } },
@@ -78,7 +78,7 @@ describe('the answer to a submit', () => {
   })
 })
 
-describe('the answer to a fetch', () => {
+describe('the response to a fetch', () => {
   const data = {
     jobId: 'U1',
     targetImage: 'https://t/1?a=%20',
@@ -172,7 +172,7 @@ test.each([
   expect(readHookId(body)).toBe(id)
 })
 
-describe('any answer of the upstream', () => {
+describe('any response of the upstream', () => {
   const CONTROL = /\p{Cc}/u
   /** Arbitrary UTF-16 texts, many of them valid values with NUL or half a surrogate pair added. */
   const odd = fc.constantFrom('\0', '\ud800', '\udc00', '\u001b', '\n', '')

@@ -156,7 +156,7 @@ test.each<[string, string, SwapFailureCode, boolean]>([
     'IMAGE_TLS_FAILED',
     false,
   ],
-])('a swap with %s fails: the image %s; the gateway says %s', async (path, problem, code, retryable) => {
+])('a swap with %s fails: the image %s, and the gateway reports %s', async (path, problem, code, retryable) => {
   const host = await openScriptedHost((request, response) => answers[request.path]?.(response))
   closers.add(() => host.close())
   const events: SwapFaceEvent[] = []
@@ -208,7 +208,7 @@ test.each([
   ['compressed twice', '/twice.jpg'],
   ['answered as the whole range', '/whole-range.jpg'],
   ['answered by a proxy that transformed it', '/203.jpg'],
-])('an image %s is used', async (_how, path) => {
+])('an image %s is accepted', async (_how, path) => {
   const host = await openScriptedHost((request, response) => goodAnswers[request.path]?.(response, request))
   closers.add(() => host.close())
   const stage = await openStage(closers, { allowedPrivateHosts: [host.host] })
@@ -228,7 +228,7 @@ test('a cookie is not sent to another host that a redirect leads to', async () =
   expect(other.requests.map((request) => request.headers.cookie)).toEqual([undefined])
 })
 
-test('a download sends a user agent, asks for no compression and sends nothing else', async () => {
+test('a download sends a user agent and accepted types, and requests no compression', async () => {
   const stage = await openStage(closers)
   await stage.fetchDone(await stage.submit())
   const [first] = stage.images.requests

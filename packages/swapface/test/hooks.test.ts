@@ -29,7 +29,7 @@ function openLog() {
   }
 }
 
-test('a hook gets the document of fetch, once, when a job is a SUCCESS', async () => {
+test('a hook receives the document of fetch once, when its job ends in SUCCESS', async () => {
   const receiver = await openReceiver(200)
   const { attempts, log } = openLog()
   const stage = await openStage(closers, { allowedPrivateHosts: [receiver.host], log })
@@ -53,7 +53,7 @@ test('a hook gets the document of fetch, once, when a job is a SUCCESS', async (
   expect(attempts).toEqual([{ attempt: 1, isDelivered: true }])
 })
 
-test('a hook gets the document of a job that FAILED', async () => {
+test('a hook receives the document of a FAILED job', async () => {
   const receiver = await openReceiver(200)
   const stage = await openStage(closers, { allowedPrivateHosts: [receiver.host] })
   const jobId = await stage.submit({ targetImage: 'http://10.0.0.1/', hookUrl: receiver.url })
@@ -66,7 +66,7 @@ test('a hook gets the document of a job that FAILED', async () => {
   })
 })
 
-test('a receiver that never answers 200 gets three attempts, and one that is not allowed gets none', async () => {
+test('a receiver that never returns 200 gets three attempts, and a receiver at a refused address gets none', async () => {
   const receivers = await Promise.all([500, 404, 204, 302, 0].map((code) => openReceiver(code)))
   const forbidden = await openReceiver(200)
   const { attempts, log } = openLog()
@@ -86,7 +86,7 @@ test('a receiver that never answers 200 gets three attempts, and one that is not
   }
 })
 
-test('a receiver that answers 200 to the second attempt gets no third', async () => {
+test('a receiver that returns 200 to the second attempt gets no third one', async () => {
   const receiver = await openReceiver(503, 200)
   const { attempts, log } = openLog()
   const stage = await openStage(closers, { allowedPrivateHosts: [receiver.host], log })

@@ -10,7 +10,7 @@ test('the portraits are exactly those of the generator', () => {
   expect([...PORTRAIT_NAMES].toSorted()).toEqual([...DRAWN_NAMES].toSorted())
 })
 
-test.each(PORTRAIT_NAMES)('%s is what the generator draws', async (name) => {
+test.each(PORTRAIT_NAMES)('the portrait %s is equal to what the generator draws', async (name) => {
   const [stored, drawn] = await Promise.all([pixels(await readPortrait(name)), pixels(await drawPortrait(name))])
   expect(drawn.length).toBe(stored.length)
   let sum = 0

@@ -95,20 +95,24 @@ async function expectSame(gateway: TestApp, asked: Asked, key = OWN, accept = JS
   }
 }
 
-test(`${CASES} random documents are answered the same`, { timeout: 120_000 + CASES * 50 }, async () => {
-  const { gateway, ids } = await openStage()
-  let good = 0
-  await assert(
-    asyncProperty(integer(), async (seed) => {
-      const asked = makeAsked(schema, ids, createRandom(seed))
-      await expectSame(gateway, asked, OWN, seed % 2 === 0 ? JSON_TYPE : GRAPHQL_RESPONSE_TYPE)
-      if (!(await ask(gateway, asked, 'fastPath')).body.includes('"errors"')) good += 1
-    }),
-    { numRuns: CASES, endOnFailure: true },
-  )
-  // The fast path must answer at least a third.
-  expect(good).toBeGreaterThan(CASES / 3)
-})
+test(
+  `${CASES} random documents get the same response from the fast path and the engine`,
+  { timeout: 120_000 + CASES * 50 },
+  async () => {
+    const { gateway, ids } = await openStage()
+    let good = 0
+    await assert(
+      asyncProperty(integer(), async (seed) => {
+        const asked = makeAsked(schema, ids, createRandom(seed))
+        await expectSame(gateway, asked, OWN, seed % 2 === 0 ? JSON_TYPE : GRAPHQL_RESPONSE_TYPE)
+        if (!(await ask(gateway, asked, 'fastPath')).body.includes('"errors"')) good += 1
+      }),
+      { numRuns: CASES, endOnFailure: true },
+    )
+    // The fast path must answer at least a third.
+    expect(good).toBeGreaterThan(CASES / 3)
+  },
+)
 
 const JOB = 'id status done version result { url expiresAt cdnImage } charge { state quota } failure { code }'
 const CORPUS: Record<string, (ids: readonly string[]) => Asked> = {
@@ -178,16 +182,19 @@ const CORPUS: Record<string, (ids: readonly string[]) => Asked> = {
 
 // Each comparison is an assertion.
 // oxlint-disable-next-line vitest/expect-expect
-test.each(Object.entries(CORPUS))('%s is answered the same', async (_name, make) => {
-  const { gateway, ids } = await openStage()
-  for (const key of [OWN, FOREIGN]) {
-    // The first request has the effect of a mutation; all later answers are then the same.
-    await ask(gateway, make(ids), 'engine', key)
-    for (const accept of [JSON_TYPE, GRAPHQL_RESPONSE_TYPE]) await expectSame(gateway, make(ids), key, accept)
-  }
-})
+test.each(Object.entries(CORPUS))(
+  '%s gets the same response from the fast path and the engine',
+  async (_name, make) => {
+    const { gateway, ids } = await openStage()
+    for (const key of [OWN, FOREIGN]) {
+      // The first request has the effect of a mutation; all later answers are then the same.
+      await ask(gateway, make(ids), 'engine', key)
+      for (const accept of [JSON_TYPE, GRAPHQL_RESPONSE_TYPE]) await expectSame(gateway, make(ids), key, accept)
+    }
+  },
+)
 
-test('a swap is started once, even if its answer fails on the fast path', async () => {
+test('a swap is started once, even if the fast path fails to write its response', async () => {
   const { gateway } = await openStage()
   const before = gateway.upstream.submits
   // The first request warms up the fast path for the second.
@@ -204,7 +211,7 @@ test('a swap is started once, even if its answer fails on the fast path', async 
   expect(gateway.upstream.submits - before).toBeLessThanOrEqual(2)
 })
 
-test('no cached answer contains data of a forgotten job', async () => {
+test('no cached response contains data of a forgotten job', async () => {
   const { gateway, ids } = await openStage()
   const [done = ''] = ids
   const asked = { query: `{ swapJob(id: "${done}") { id result { cdnImage } } }` }
@@ -213,7 +220,7 @@ test('no cached answer contains data of a forgotten job', async () => {
   expect((await ask(gateway, asked, 'fastPath')).body).toBe(`{"data":{"swapJob":{"id":"${done}","result":null}}}`)
 })
 
-test('the fast path answers a repeated query for a finished job without a read', async () => {
+test('the fast path serves a repeated query for a finished job without a read', async () => {
   const { gateway, ids } = await openStage()
   const asked = { query: `{ swapJob(id: "${ids[0]}") { id status } }` }
   for (let n = 0; n < 3; n += 1) await ask(gateway, asked, 'fastPath')
@@ -234,7 +241,7 @@ test('a list is read again only after a change, and is never outdated', async ()
   for (let n = 0; n < 3; n += 1) expect(await total()).toBe('4')
 })
 
-test('a document that cannot run is always refused in the same way, with the status of its media type', async () => {
+test('a document that cannot run gets the same error each time, with the status of its media type', async () => {
   const { gateway } = await openStage()
   const asked = { query: '{ swapJob(id: "x") { nope } }' }
   for (const [accept, status] of [

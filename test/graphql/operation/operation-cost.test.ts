@@ -110,7 +110,7 @@ test('an operation at the limits is executed', async () => {
   expect(costOf('{ swapJobs(first: 100) { totalCount nodes { id retryOf { id } } } }').nodes).toBe(COST_LIMITS.nodes)
 })
 
-test('the gateway stays ready and answers others while one caller sends the most expensive allowed operations', async () => {
+test('the gateway stays ready and serves others while one caller sends the most expensive allowed operations', async () => {
   const { app, graphql } = await openTestApp()
   const sums = `{ ${times(10, (n) => `a${n}: swapUsage(window: LAST_30_DAYS) { jobs }`)} }`
   const lists = `{ ${times(5, (n) => `a${n}: swapJobs(first: 20, filter: { tags: ["x", "t${n}"] }) { totalCount }`)} }`
@@ -181,7 +181,7 @@ test('the cost of a page grows with its size and with what is selected, and neve
 const CREATE =
   'mutation ($input: CreateSwapInput!) { createSwap(input: $input) { ... on CreateSwapSuccess { job { id } } } }'
 
-test('no response has more values than the computed cost of its document', async () => {
+test('no response has more values than the computed cost of its operation', async () => {
   const { graphql } = await openTestApp()
   const made: string[] = []
   for (let n = 0; n < 3; n += 1) {

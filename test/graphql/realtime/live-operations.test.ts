@@ -30,7 +30,7 @@ const ROADS = {
 }
 
 describe.each(Object.entries(ROADS))('over %s', (_name, watch) => {
-  test('a subscription gives the current state and each newer one, and completes after the final one', async () => {
+  test('a subscription emits the current state and each newer one, and completes after the final one', async () => {
     const { url, watched, listeners } = await openLiveStage()
     const seen: number[] = []
     const completed = watch(url, seen)
@@ -95,7 +95,7 @@ test('subscribers with another document or other variables each get their own re
   expect(last('3')).toEqual({ data: { renamed: { version: 2 } } })
 })
 
-test('a reader that pauses gets the newest state when it resumes, and does not delay other readers', async () => {
+test('a subscriber that stops reading gets the newest state when it resumes, and does not delay others', async () => {
   const { url, watched, unsentBytes } = await openLiveStage()
   const slow = connectWire(url)
   await slow.init()
@@ -147,13 +147,13 @@ describe('an SSE request', () => {
     return { status: response.status, text: await response.text() }
   }
 
-  test('may be a query, which gives one event and completes', async () => {
+  test('may be a query, which sends one event and completes', async () => {
     const { url } = await openLiveStage()
     const { status, text } = await ask(url, { method: 'POST', body: JSON.stringify({ query: '{ now }' }) })
     expect([status, text]).toEqual([200, 'event: next\ndata: {"data":{"now":"now"}}\n\nevent: complete\ndata: \n\n'])
   })
 
-  test('that cannot be run gives its errors as an event, and completes', async () => {
+  test('that cannot run sends its errors as one event, and completes', async () => {
     const { url } = await openLiveStage()
     for (const query of ['{', '{ nope }', 'query A { now } query B { now }']) {
       const { text } = await ask(url, { method: 'POST', body: JSON.stringify({ query }) })

@@ -164,7 +164,7 @@ test.each<[string, Partial<Viewer>, number]>([
   ['a watch token', { isAnonymous: false, jobIds: new Set(['job_1']) }, 50],
   ['an API key or a JWT', { isAnonymous: false }, 300],
 ])(
-  'one socket of %s runs as many operations as its limit, and answers the next one with an error',
+  'one socket of %s runs as many operations as its limit, and returns an error for the next one',
   async (_who, over, most) => {
     const { url } = await openLiveStage({ limits: { maxOperations: 300 }, viewer: { ...localViewer, ...over } })
     const { init, subscribe, messages, socket } = connectWire(url)

@@ -16,7 +16,7 @@ test('notifications before a wait end it at once, and count as one notification'
   expect(await signal.wait(1)).toBe(false)
 })
 
-test('a wait without a notification ends with its time-out', async () => {
+test('a wait without a notification ends at its timeout', async () => {
   expect(await createAutoResetEvent().wait(1)).toBe(false)
 })
 

@@ -7,7 +7,7 @@ test('a URL with letters outside ASCII is parsed, even after V8 has optimised th
   expect(refused).toBe(0)
 })
 
-test('a relative URL is parsed against a base, and a text that is no URL gives null', () => {
+test('a relative URL is parsed against a base, and the result is null for a text that is not a URL', () => {
   expect(parseUrl('/b', 'https://example.com/a')?.href).toBe('https://example.com/b')
   expect(parseUrl('/b')).toBeNull()
   expect(parseUrl('https://exa mple.com/')).toBeNull()

@@ -47,7 +47,7 @@ test('the permits of one second can be taken at once', async () => {
   expect(waits).toEqual([])
 })
 
-test('a turn is granted without waiting only if one is free', async () => {
+test('a permit is granted without waiting only if one is free', async () => {
   const { pacers } = await openTwo(0.1)
   expect(await pacers[0]?.tryTake()).toBe(true)
   expect(await pacers[1]?.tryTake()).toBe(false)

@@ -34,7 +34,7 @@ describe('openSwapEngine', () => {
     expect(Buffer.compare(results[0]?.image ?? Buffer.alloc(0), results[1]?.image ?? Buffer.alloc(1))).toBe(0)
   })
 
-  it('prints nothing', async () => {
+  it('prints nothing during a swap', async () => {
     const written: unknown[] = []
     const write = process.stdout.write.bind(process.stdout)
     process.stdout.write = (chunk: unknown) => written.push(chunk) > 0

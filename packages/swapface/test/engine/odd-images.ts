@@ -127,12 +127,12 @@ export const ODD_IMAGES: readonly OddImage[] = [
   swapped('a blurred picture', (p) => p.blur(6).jpeg()),
   swapped('a picture of 12 megapixels', (p) => p.resize(3100).jpeg()),
   {
-    name: 'a JPEG with rubbish after its end',
+    name: 'a JPEG with random bytes after its end',
     outcome: 'SWAPPED',
     make: (portrait) => Buffer.concat([portrait, makeNoise(5000)]),
   },
   {
-    name: 'a JPEG after which a whole archive hangs',
+    name: 'a JPEG with a ZIP archive after its end',
     outcome: 'SWAPPED',
     make: (portrait) => Buffer.concat([portrait, Buffer.from('PK\u0003\u0004'), Buffer.alloc(200_000)]),
   },
@@ -161,7 +161,7 @@ export const ODD_IMAGES: readonly OddImage[] = [
   faceless('32 blank pixels', () => plain(32, 32).webp()),
   faceless('a white picture', () => plain(400, 400, '#ffffff').jpeg()),
   faceless('a black picture', () => plain(400, 400, '#000000').jpeg()),
-  faceless('a wholly transparent picture', () =>
+  faceless('a completely transparent picture', () =>
     sharp({ create: { width: 200, height: 200, channels: 4, background: '#00000000' } }).png(),
   ),
   faceless('a gradient', () =>
@@ -187,7 +187,7 @@ export const ODD_IMAGES: readonly OddImage[] = [
   ),
   faceless('a black and white PNG of one bit', () => plain(64, 64).png({ palette: true, colours: 2 })),
   {
-    name: 'a PNG whose sixteen-bit pixels are all there is to it',
+    name: 'a PNG of 16-bit pixels without other chunks',
     outcome: 'FACE_NOT_FOUND',
     make: () => makePng(4, 4, Buffer.alloc((4 * 6 + 1) * 4), 16),
   },
@@ -198,7 +198,7 @@ export const ODD_IMAGES: readonly OddImage[] = [
   otherType('text', () => Buffer.from('hello, this is not a picture')),
   otherType('a web page', () => Buffer.from('<!doctype html><html><body><img src="x.jpg"></body></html>')),
   otherType('an SVG', () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')),
-  otherType('an SVG that wants a file', () =>
+  otherType('an SVG that refers to a file', () =>
     Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'),
   ),
   otherType('a GIF', (portrait) => sharp(portrait).resize(100).gif().toBuffer()),
@@ -212,8 +212,8 @@ export const ODD_IMAGES: readonly OddImage[] = [
   ),
   unreadable('the first three bytes of a JPEG', () => Buffer.from([0xff, 0xd8, 0xff])),
   unreadable('a JPEG of zeros', () => Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(3000)])),
-  unreadable('the signature of a PNG alone', () => Buffer.from('89504e470d0a1a0a', 'hex')),
-  unreadable('a PNG of no size', () => makePng(0, 0, Buffer.alloc(10))),
+  unreadable('only the signature of a PNG', () => Buffer.from('89504e470d0a1a0a', 'hex')),
+  unreadable('a PNG of 0 × 0 pixels', () => makePng(0, 0, Buffer.alloc(10))),
   unreadable('a PNG with a wrong checksum in its header', (portrait) =>
     sharp(portrait)
       .resize(50)
@@ -221,10 +221,10 @@ export const ODD_IMAGES: readonly OddImage[] = [
       .toBuffer()
       .then((png) => Buffer.from(png.map((byte, i) => (i === 30 ? byte ^ 0xff : byte)))),
   ),
-  unreadable('a PNG with too few pixels in it', () => makePng(500, 500, Buffer.alloc(1000))),
+  unreadable('a PNG with too little pixel data', () => makePng(500, 500, Buffer.alloc(1000))),
   unreadable('a PNG with an impossible depth', () => makePng(10, 10, Buffer.alloc(400), 7)),
   unreadable('the beginning of a WebP', () => Buffer.from('RIFF\u0010\u0000\u0000\u0000WEBPVP8 ')),
-  unreadable('a WebP full of noise', () =>
+  unreadable('a WebP of random bytes', () =>
     Buffer.concat([Buffer.from('RIFF\u0010\u0027\u0000\u0000WEBPVP8L'), makeNoise(9000)]),
   ),
   ...[0.1, 0.5, 0.9].map((share) =>
@@ -252,11 +252,11 @@ export const ODD_IMAGES: readonly OddImage[] = [
     ),
   ),
 
-  tooLarge('a PNG that says it has 900 megapixels', () => makePng(30_000, 30_000, Buffer.alloc(100))),
-  unreadable('a PNG that says it is 2 billion pixels wide and high', () =>
+  tooLarge('a PNG whose header declares 900 megapixels', () => makePng(30_000, 30_000, Buffer.alloc(100))),
+  unreadable('a PNG whose header declares 2 billion pixels per side', () =>
     makePng(0x7fffffff, 0x7fffffff, Buffer.alloc(9)),
   ),
-  tooLarge('a JPEG that says it has 4 gigapixels', (portrait) => claimJpegSize(portrait, 65_500, 65_500)),
+  tooLarge('a JPEG whose header declares 4 gigapixels', (portrait) => claimJpegSize(portrait, 65_500, 65_500)),
   tooLarge('a real PNG of 64 megapixels in 60 kB', () => plain(8000, 8000).png().toBuffer()),
   tooLarge('a real WebP of 67 megapixels', () => plain(16_000, 4200).webp({ effort: 0 }).toBuffer()),
 ]

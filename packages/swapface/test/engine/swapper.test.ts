@@ -57,7 +57,7 @@ describe('a swap', () => {
   it.each([
     ['kofi', 'ada'],
     ['hugo', 'mei'],
-  ] as const)('of %s with the face of %s looks as it was found good', async (target, donor) => {
+  ] as const)('of %s with the face of %s matches the approved picture', async (target, donor) => {
     const { image } = await swapper.swap(await readPortrait(target), await readPortrait(donor))
     const small = await sharp(image).resize(240, 300).jpeg({ quality: 90 }).toBuffer()
     const path = join(GOLDEN, `${target}-${donor}.jpg`)

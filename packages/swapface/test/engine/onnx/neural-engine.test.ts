@@ -65,7 +65,7 @@ describe('the models', () => {
     await engine.close()
   })
 
-  test('that are missing stop the program at startup, with the name of the setting', async () => {
+  test('stop the program at startup if one is missing, and the error names the setting', async () => {
     const folder = await makeModels({ 'w600k_r50.onnx': null })
     const settings = { TTAPI_KEY: '', LOCAL_UPSTREAM_PORT: '0', SWAPFACE_MODELS_DIR: folder }
     await expect(openTestApp({ settings })).rejects.toMatchObject({

@@ -33,11 +33,11 @@ function around(x: number, y: number, side: number, angle: number): Similarity {
 describe.each([
   ['a small face', 300, 90, 0],
   ['a turned face', 300, 160, 0.7],
-  ['a face larger than what is worked on', 1100, 800, -0.4],
-])('pasteFace on %s', (_name, size, side, angle) => {
+  ['a face larger than the working size', 1100, 800, -0.4],
+])('pasteFace pastes %s', (_name, size, side, angle) => {
   const similarity = around(size / 2, size / 2, side, angle)
 
-  test('puts the colour into the middle and changes nothing outside the square', () => {
+  test('paints the colour into the middle, and changes nothing outside the square', () => {
     const before = drawShade(size, size)
     const after = copy(before)
     const blue = new Float32Array(3 * PLACES)
@@ -55,7 +55,7 @@ describe.each([
     expect(touched).toBe(0)
   })
 
-  test('changes next to nothing if the face is returned unchanged', () => {
+  test('changes almost nothing if the network returns the face unchanged', () => {
     const before = drawShade(size, size)
     const after = copy(before)
     const pyramid = createPyramid(after)
