@@ -22,7 +22,7 @@ const browser = await chromium.launch({
 })
 const rounds: number[][] = []
 try {
-  for (let round = 0; round < PROCESSES; round += 1) rounds.push(await pressInFreshProcess())
+  for (let round = 0; round < PROCESSES; round += 1) rounds.push(await pressInNewProcess())
 } finally {
   await browser.close()
 }
@@ -36,7 +36,7 @@ console.log(
   `\nMedians of ${PROCESSES} new processes; the page was open for ${READS_MS / 1_000} s before the first press.`,
 )
 
-async function pressInFreshProcess(): Promise<number[]> {
+async function pressInNewProcess(): Promise<number[]> {
   const dataDir = await mkdtemp(join(tmpdir(), 'swapface-first-swap-'))
   const program = await startProgram({ dataDir, ...(await findFreePorts()) })
   const page = await browser.newPage()

@@ -114,21 +114,21 @@ function createAsks() {
   }
 }
 
-const answerSchema = z.object({
+const responseSchema = z.object({
   data: z.record(z.string(), z.unknown()).nullish(),
   errors: z.array(z.object({ message: z.string() })).default([]),
 })
 
 /** @param named a member whose value differs between contenders */
 function dataOf({ body }: Answer, named = 'cursor'): unknown {
-  const { data, errors } = answerSchema.parse(JSON.parse(body))
+  const { data, errors } = responseSchema.parse(JSON.parse(body))
   if (!data || errors.length > 0) throw new Error(`no data: ${body}`)
   return JSON.parse(JSON.stringify(data, (key, value: unknown) => (key === named ? typeof value : value)))
 }
 
 /** Drops the suggestions after the message, because schemas differ. */
 function errorOf({ body }: Answer): unknown {
-  const { data, errors } = answerSchema.parse(JSON.parse(body))
+  const { data, errors } = responseSchema.parse(JSON.parse(body))
   if (data) throw new Error(`not refused: ${body}`)
   return errors.map(({ message }) => message.split('.')[0])
 }

@@ -48,7 +48,7 @@ export function createJwtVerifier({ jwksUrl, issuer, audience }: JwtOptions): Jw
         })
         return toViewer(payload)
       } catch {
-        // The token is invalid, or the keys cannot be fetched: it is not proven valid.
+        // Also if the keys cannot be fetched: the token cannot be verified then.
         return null
       }
     },

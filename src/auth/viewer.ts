@@ -65,7 +65,7 @@ export function maySee(viewer: Viewer, job: { readonly id: string; readonly tena
   return job.tenant === viewer.tenant && (viewer.jobIds === null || viewer.jobIds.has(job.id))
 }
 
-/** Whether one connection of this caller may serve many users, as that of a federation router does. */
+/** Whether one connection of this caller may serve many users, as a federation router's connection does. */
 export function mayServeMany({ jobIds, isAnonymous }: Viewer): boolean {
   return jobIds === null && !isAnonymous
 }

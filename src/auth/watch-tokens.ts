@@ -6,7 +6,7 @@ import { createSigner } from '../lib/crypto/signer.ts'
 import type { Viewer, WatchToken } from './viewer.ts'
 
 export const WATCH_TOKEN_PREFIX = 'swt_'
-/** Longer than any swap takes: queueing, processing, and the search after a lost answer. */
+/** Longer than any swap takes: queueing, processing, and the deadline of a job whose submit got no response. */
 const GOOD_FOR_MS = 60 * 60 * 1_000
 const MAX_TOKEN_CHARS = 1_024
 

@@ -11,7 +11,8 @@ export function isKey(text: string): boolean {
 
 /** @throws {TypeError} if the text is not a valid key. */
 export function checkKey(text: string): void {
-  if (!isKey(text)) throw new TypeError('a blob key is made of a-z0-9_-/. and stays within its folder')
+  if (!isKey(text))
+    throw new TypeError('a blob key must have only the characters a-z0-9_-/. and no empty, "." or ".." segment')
 }
 
 /** @throws {TypeError} if the range does not lie within a blob of this length. */

@@ -33,7 +33,7 @@ export interface BlobStore {
   delete(key: string): Promise<void>
   /** Lists blobs in key order, after the key `after`; null starts at the first. */
   list(after: string | null, limit: number): Promise<readonly StoredBlob[]>
-  /** Bytes that can still be stored; null if the store does not tell. */
+  /** Bytes that can still be stored; null if the store does not report it. */
   freeBytes(): Promise<number | null>
   /** Removes partial writes that a crash left more than an hour ago. */
   sweep(): Promise<void>

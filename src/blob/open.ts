@@ -28,32 +28,34 @@ export function openBlobStore(url: string, credentials: S3Credentials | null): B
 function toPath(url: string): string {
   const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '')
   if (path === '' || path.startsWith('//') || path.includes('\0')) {
-    throw new TypeError('a blob store on disk is given as "file:" and a path')
+    throw new TypeError('a blob store on disk must be "file:" and a path')
   }
   return path
 }
 
 function parseS3Url(text: string) {
   const url = parseUrl(text)
-  if (url?.protocol !== 's3:') throw new TypeError('a blob store is given as "file:path" or "s3://bucket/prefix"')
+  if (url?.protocol !== 's3:') throw new TypeError('a blob store must be "file:path" or "s3://bucket/prefix"')
   if (url.username !== '' || url.password !== '' || url.port !== '' || url.hash !== '') {
-    throw new TypeError('the address of a blob store in S3 holds a bucket, a prefix, an endpoint and a region only')
+    throw new TypeError('the address of a blob store in S3 must have only a bucket, a prefix, an endpoint and a region')
   }
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(url.hostname)) {
-    throw new TypeError('the blob store in S3 needs a bucket by its name: 3 to 63 of a-z, 0-9, "." and "-"')
+    throw new TypeError('the bucket of a blob store in S3 must have 3 to 63 of the characters a-z, 0-9, "." and "-"')
   }
   const prefix = url.pathname.replace(/^\/|\/$/g, '')
   if (!/^(?:[\w.-]+(?:\/[\w.-]+)*)?$/.test(prefix) || prefix.length > 200) {
-    throw new TypeError('the prefix in S3 is made of letters, digits, "_", "-" and ".", with single slashes between')
+    throw new TypeError(
+      'the prefix of a blob store in S3 must have only letters, digits, "_", "-" and ".", separated by single slashes',
+    )
   }
   for (const name of url.searchParams.keys()) {
     if (name !== 'endpoint' && name !== 'region') {
-      throw new TypeError('the address of a blob store in S3 takes "endpoint" and "region" only')
+      throw new TypeError('the address of a blob store in S3 must have no parameters but "endpoint" and "region"')
     }
   }
   const region = url.searchParams.get('region') ?? 'us-east-1'
   if (!/^[a-z0-9-]{1,40}$/.test(region))
-    throw new TypeError('the region of a blob store in S3 is a name such as us-east-1')
+    throw new TypeError('the region of a blob store in S3 must be a name such as us-east-1')
   return {
     bucket: url.hostname,
     prefix: prefix === '' ? '' : `${prefix}/`,
@@ -68,6 +70,9 @@ function parseEndpoint(text: string): string {
     url !== null &&
     (url.protocol === 'https:' || url.protocol === 'http:') &&
     `${url.username}${url.password}${url.search}${url.hash}` === ''
-  if (!isUsable) throw new TypeError('the endpoint of a blob store in S3 is an https or http address, without more')
+  if (!isUsable)
+    throw new TypeError(
+      'the endpoint of a blob store in S3 must be http:// or https:// with a host and an optional port',
+    )
   return `${url.origin}${url.pathname.replace(/\/$/, '')}`
 }

@@ -44,7 +44,7 @@ const RETRY_AFTER_MS = [100, 400]
 /** The largest page that S3 lists. */
 const MAX_PAGE = 1_000
 /** Enough for a thousand of the longest keys, escaped. */
-const MAX_ANSWER_BYTES = 8 * 1_024 * 1_024
+const MAX_RESPONSE_BYTES = 8 * 1_024 * 1_024
 
 /** Opens the store without a call: the first call shows whether the bucket and the credentials are valid. */
 export function openS3BlobStore(options: S3Options): BlobStore {
@@ -164,12 +164,12 @@ async function tryOnce(client: AwsClient, call: Call, signal: AbortSignal): Prom
   try {
     return await fetch(request)
   } catch (error) {
-    return new Error(`S3 ${operation}: ${signal.aborted ? 'not answered in time' : `no answer (${toCode(error)})`}`)
+    return new Error(`S3 ${operation}: ${signal.aborted ? 'timed out' : `no response (${toCode(error)})`}`)
   }
 }
 
 function toError({ operation }: Call, { status }: Response): Error {
-  return new Error(`S3 ${operation}: answered with HTTP status ${status}`)
+  return new Error(`S3 ${operation}: HTTP status ${status}`)
 }
 
 /** The code of the cause of a failed fetch. The text of the cause may contain an address. */
@@ -203,7 +203,7 @@ function toReadable(body: NonNullable<Response['body']>): Readable {
     read() {
       reader.read().then(
         ({ done, value }) => this.push(done ? null : value),
-        () => this.destroy(new Error('S3 open: the answer broke off')),
+        () => this.destroy(new Error('S3 open: the response was cut off')),
       )
     },
     destroy(reason, callback) {
@@ -224,18 +224,18 @@ async function readText(call: Call, response: Response): Promise<string> {
   }
   let bytes: Buffer | null
   try {
-    bytes = await readCapped(response.body, MAX_ANSWER_BYTES)
+    bytes = await readCapped(response.body, MAX_RESPONSE_BYTES)
   } catch {
-    throw new Error('S3 list: the answer broke off')
+    throw new Error('S3 list: the response was cut off')
   }
-  if (bytes === null) throw new Error('S3 list: the answer is too long')
+  if (bytes === null) throw new Error('S3 list: the response is too long')
   return bytes.toString('utf8')
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
 function parsePage(xml: string, prefix: string): Page {
   const [head = '', ...contents] = xml.split('<Contents>')
-  if (!head.includes('<ListBucketResult')) throw new Error('S3 list: the answer is not a list')
+  if (!head.includes('<ListBucketResult')) throw new Error('S3 list: the response is not a list')
   const entries = contents.map((text) => ({
     name: textOf(text, 'Key'),
     at: Date.parse(textOf(text, 'LastModified')),
@@ -254,7 +254,7 @@ function parsePage(xml: string, prefix: string): Page {
 
 function textOf(xml: string, tag: 'Key' | 'LastModified'): string {
   const [, text] = xml.match(tag === 'Key' ? /<Key>([^<]*)</ : /<LastModified>([^<]*)</) ?? []
-  if (text === undefined) throw new Error('S3 list: an entry of the answer cannot be read')
+  if (text === undefined) throw new Error('S3 list: an entry of the response cannot be read')
   return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos));/gi, toCharacter)
 }
 

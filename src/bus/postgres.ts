@@ -15,7 +15,7 @@ const PEERS_CHANNEL = 'swapface_peers'
 /** PostgreSQL accepts less than 8,000 bytes. */
 const MAX_PAYLOAD_BYTES = 7_900
 const POLL_EVERY_MS = 2_000
-/** Interval of the heartbeat. The connection is dropped if it does not answer within the same time. */
+/** Interval of the heartbeat. The connection is dropped if the server does not respond within the same time. */
 const HEARTBEAT_MS = 4_000
 const CONNECT_AGAIN_MS = 500
 /** Changes that one poll publishes one by one; if there are more, every listener is notified. */
@@ -53,10 +53,10 @@ class PostgresBus implements EventBus {
   readonly #local = createMemoryBus()
   readonly #peerListeners: ((message: string) => void)[] = []
   /** Sends a statement on the listening connection; null while there is none. */
-  #ask: Ask | null = null
+  #query: Query | null = null
   #unsent: Change[] = []
   /**
-   * The latest sequence numbers at the last two polls. The next poll reads on from the one before the last: a change
+   * The latest sequence numbers at the last two polls. The next poll continues from the poll before the last: a change
    * may become visible after another one with a higher number.
    */
   readonly #latest: number[] = []
@@ -136,16 +136,16 @@ class PostgresBus implements EventBus {
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
       ownProcessId = rows[0]?.pid ?? null
       await client.query(`listen ${CHANNEL}; listen ${PEERS_CHANNEL}`)
-      const ask = oneAfterAnother(client)
-      this.#ask = ask
+      const query = oneAfterAnother(client)
+      this.#query = query
       while (!stopping.aborted) {
         await clock.delay(HEARTBEAT_MS, AbortSignal.any([stopping, gone.signal]))
-        // A half-open connection looks alive until a query fails.
-        await ask('select 1')
+        // A half-open connection seems alive until a query fails.
+        await query('select 1')
       }
     } finally {
-      this.#ask = null
-      // No `client.end()`: the server may never answer it.
+      this.#query = null
+      // No `client.end()`: the server may never respond to it.
       socket.destroy()
     }
   }
@@ -170,7 +170,7 @@ class PostgresBus implements EventBus {
 
   #notify(channel: string, payload: string): void {
     const { onFailure } = this.#parts
-    this.#ask?.('select pg_notify($1, $2)', [channel, payload]).catch((error: unknown) => onFailure('notify', error))
+    this.#query?.('select pg_notify($1, $2)', [channel, payload]).catch((error: unknown) => onFailure('notify', error))
   }
 
   async #poll(): Promise<void> {
@@ -184,9 +184,9 @@ class PostgresBus implements EventBus {
   }
 }
 
-type Ask = (statement: string, values?: readonly string[]) => Promise<unknown>
+type Query = (statement: string, values?: readonly string[]) => Promise<unknown>
 
-function oneAfterAnother(client: Client): Ask {
+function oneAfterAnother(client: Client): Query {
   let last: Promise<unknown> = Promise.resolve()
   return async (statement, values = []) => {
     const before = last.catch(() => null)

@@ -12,8 +12,8 @@ import { openDatabase as openSqlite } from '../store/sqlite/engine.ts'
 const USAGE = `Usage: npm run copy-database -- file:./data/gateway.db postgres://user:password@host/database
 
 Copies an embedded database into an empty PostgreSQL: all of it or nothing. Stop the gateway first, and start it
-with DATABASE_URL=postgres://… afterwards; keep GATEWAY_SECRET (DATA_DIR/gateway-secret), so that hooks under way
-still find their jobs.`
+with DATABASE_URL=postgres://… afterwards. Keep GATEWAY_SECRET (DATA_DIR/gateway-secret): the hooks of unfinished jobs
+are signed with it.`
 
 async function main([from = '', to = '']: readonly string[]): Promise<void> {
   const path = from.replace(/^file:/, '')
@@ -37,7 +37,7 @@ async function main([from = '', to = '']: readonly string[]): Promise<void> {
         if (process.stderr.isTTY) process.stderr.write(`\r${table}: ${rows} `)
       })
       const all = [...counts].map(([table, rows]) => `${table} ${rows}`)
-      process.stdout.write(`Copied: ${all.join(', ') || 'nothing, for there was nothing'}.\n`)
+      process.stdout.write(`Copied: ${all.join(', ') || 'nothing, because the database is empty'}.\n`)
     } finally {
       await target.db.destroy()
     }

@@ -22,7 +22,7 @@ export function parseAllowedOrigin(text: string): string {
   if (url.protocol === 'file:') {
     throw new SettingError(
       'ALLOWED_ORIGINS',
-      'cannot list file: pages, whose origin every page can give itself. Serve the page over http or https',
+      'cannot list file:, because any page can have the origin of a file. Serve the page over http or https',
     )
   }
   return `${url.protocol}//${url.host}`.toLowerCase()

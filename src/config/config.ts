@@ -86,7 +86,7 @@ export function toConfig(values: SettingValues): Config {
   if (isOnPostgres && values.GATEWAY_SECRET === undefined) {
     throw new SettingError(
       'GATEWAY_SECRET',
-      'must be set if DATABASE_URL is a PostgreSQL, and be the same for all processes: a hook that one asked for may reach another.',
+      'must be set if DATABASE_URL names a PostgreSQL database, to the same value for all processes: the hook of a swap may reach another process than the one that submitted it.',
     )
   }
   return Object.freeze({
@@ -163,7 +163,7 @@ function checkPrivateHost(entry: string): string {
 
 function requirePair(values: SettingValues, name: keyof SettingValues, other: keyof SettingValues): void {
   if (values[name] !== undefined && values[other] === undefined) {
-    throw new SettingError(other, `must be set: ${name} is set, and is of no use without it`)
+    throw new SettingError(other, `must be set, because ${name} is set and has no effect without it`)
   }
 }
 

@@ -11,12 +11,12 @@ import { SettingError } from './env.ts'
 import { describeFileProblem } from './start-error.ts'
 
 /** A network file system that does not respond would block the start forever. */
-const ANSWER_WITHIN_MS = 10_000
+const TIMEOUT_MS = 10_000
 /** Enough for a file system to notice that it is full. */
 const PROBE_BYTES = 4_096
 
 /** @throws {SettingError} if the folder cannot be used, or another process uses it. */
-export async function openDataDir(path: string, withinMs: number = ANSWER_WITHIN_MS): Promise<FileLock> {
+export async function openDataDir(path: string, withinMs: number = TIMEOUT_MS): Promise<FileLock> {
   await within(withinMs, prepareFolder(path))
   try {
     return acquireFileLock(join(path, 'lock.db'))
@@ -24,8 +24,8 @@ export async function openDataDir(path: string, withinMs: number = ANSWER_WITHIN
     throw new SettingError(
       'DATA_DIR',
       error instanceof FileLockedError
-        ? 'is in use by another gateway process. Stop that one, or give this one a folder of its own; several processes share a PostgreSQL (DATABASE_URL).'
-        : `cannot be locked: ${describeFileProblem(error)}. It must be on a file system with locks, best a local disk.`,
+        ? 'is in use by another gateway process. Stop that process, or set another folder for this one. Several processes must share a PostgreSQL database (DATABASE_URL).'
+        : `cannot be locked: ${describeFileProblem(error)}. Use a file system that supports locks, preferably on a local disk.`,
     )
   }
 }
@@ -48,7 +48,7 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      const problem = `cannot be used: its file system has not answered for ${ms / 1_000} s.`
+      const problem = `cannot be used: its file system has not responded for ${ms / 1_000} s.`
       reject(new SettingError('DATA_DIR', problem))
     }, ms)
   })

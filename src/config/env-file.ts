@@ -1,6 +1,6 @@
 /**
- * Reads the text of `.env`: NAME=value, one a line, as Docker Compose reads it. Unlike lenient readers it never skips a
- * line that it does not understand.
+ * Parses `.env`: NAME=value, one per line, with the syntax of Docker Compose. A line that cannot be parsed is an error;
+ * it is never skipped.
  */
 import { SettingError } from './env.ts'
 
@@ -50,7 +50,7 @@ function parseValue(text: string, name: string, line: number): readonly [all: st
 function decode(bytes: Uint8Array): string {
   // UTF-16 has a byte order mark of its own, or zero bytes in every ASCII character.
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff) || bytes.includes(0)) {
-    throw new SettingError('.env', 'is UTF-16, or not a text: save it as UTF-8')
+    throw new SettingError('.env', 'is UTF-16, or not a text file: save it as UTF-8')
   }
   try {
     // Strips the byte order mark of UTF-8.

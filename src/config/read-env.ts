@@ -7,7 +7,7 @@ import { describeFileProblem } from './start-error.ts'
 
 export interface Environment {
   readonly values: SettingValues
-  /** Variables that look like a setting but are none, each with the nearest setting. */
+  /** Variables that are not settings but resemble one, each with the nearest setting. */
   readonly unknown: readonly { readonly name: string; readonly nearest: string }[]
 }
 
@@ -47,7 +47,7 @@ const OWN_PREFIXES = [
   'UNCONFIRMED_',
 ]
 
-/** Kubernetes sets these for every service, so for one called `gateway` as well. */
+/** Kubernetes sets these for every service, including one named `gateway`. */
 const OF_KUBERNETES = /_SERVICE_HOST$|_SERVICE_PORT(?:_\w+)?$|_PORT$|_PORT_\d+_(?:TCP|UDP)(?:_\w+)?$/
 
 const MAX_NAME_CHARS = 60

@@ -21,7 +21,7 @@ export interface Secrets {
   readonly blobCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null
   /** Digests of keys, or the file that lists them; null if there are none. */
   readonly apiKeys: string | null
-  /** The API key that the gateway created for itself, in clear; null if API_KEYS or JWTs are configured, or none is needed. */
+  /** The API key that the gateway generated, in clear text; null if API_KEYS or JWTs are configured, or no key is required. */
   readonly createdApiKey: string | null
   /** The first signs, all verify. */
   readonly gatewaySecrets: readonly [string, ...string[]]
@@ -89,7 +89,7 @@ function readOrCreate(dataDir: string, name: string): string {
   return secret
 }
 
-/** Null if there is no such file. @throws {SettingError} if it does not hold a secret. */
+/** Null if there is no such file. @throws {SettingError} if it contains no secret. */
 function findStored(dataDir: string, name: string): string | null {
   let text: string
   try {
@@ -101,7 +101,7 @@ function findStored(dataDir: string, name: string): string | null {
   if (text.length < MIN_SECRET_CHARS || !/^[\x21-\x7e]+$/.test(text)) {
     throw new SettingError(
       'DATA_DIR',
-      `cannot be used: its file ${name} does not hold a secret. Restore it from a backup, or delete it to have a new one created.`,
+      `cannot be used: its file ${name} contains no secret. Restore it from a backup, or delete it so that the gateway generates a new one.`,
     )
   }
   return text

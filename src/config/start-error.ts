@@ -30,14 +30,14 @@ const FILE_PROBLEMS: Readonly<Record<string, string>> = {
 }
 
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is in use by another process. Stop that one, or choose another port.',
+  EADDRINUSE: 'is in use by another process. Stop that process, or choose another port.',
   EACCES: 'may not be used by this user: ports below 1024 need special rights.',
 }
 
 const HOST_PROBLEMS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'is not an address of this machine.',
   ENOTFOUND: 'cannot be resolved to an address.',
-  EAI_AGAIN: 'cannot be resolved to an address: the name server does not answer.',
+  EAI_AGAIN: 'cannot be resolved to an address: the name server does not respond.',
   EINVAL: 'is not an address that can be listened on.',
 }
 
@@ -61,10 +61,13 @@ function findSetting(error: unknown, config: Config): SettingError | null {
     return findListenSetting(error, code, config)
   }
   if (error instanceof FileLockedError) {
-    return new SettingError('DATABASE_URL', 'names a database that another gateway process uses. Stop that one first.')
+    return new SettingError(
+      'DATABASE_URL',
+      'names a database that another gateway process uses. Stop that process first.',
+    )
   }
   if (error instanceof ForeignDatabaseError) {
-    return new SettingError(databaseSetting(config), 'leads to a database of another program. Choose another place.')
+    return new SettingError(databaseSetting(config), 'names a database of another program. Choose another path.')
   }
   if (code.startsWith('SQLITE_')) {
     return new SettingError(databaseSetting(config), `cannot be used: ${describeFileProblem(error)}.`)

@@ -4,7 +4,7 @@ export type GatewayErrorCode =
   | 'INVALID_INPUT'
   /** The caller lacks the scope that the call requires. */
   | 'FORBIDDEN'
-  /** No such job, or not the caller's: the two are not told apart. */
+  /** The job does not exist, or belongs to another tenant. Callers cannot distinguish the two. */
   | 'NOT_FOUND'
   /** The tenant sent too many requests; nothing was done. */
   | 'RATE_LIMITED'

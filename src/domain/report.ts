@@ -1,11 +1,11 @@
 import type { ObservationSource, SwapFailure, SwapLinks } from './swap-job.ts'
 
 /**
- * What a report says about a job: a statement of the upstream, the lack of one, or its owner's cancellation. Parsed and
- * bounded, but not trusted: `decide` determines what it may change.
+ * The content of a report about a job: a statement of the upstream, the absence of one, or the owner's cancellation. It
+ * is parsed and bounded, but not trusted: `decide` determines what it may change.
  */
 export type Finding =
-  /** The submit was answered with an id. */
+  /** The response to the submit has an id. */
   | { readonly kind: 'accepted'; readonly upstreamId: string }
   /** The submit was certainly not accepted, and a retry would be refused too. */
   | { readonly kind: 'refused'; readonly failure: SwapFailure }

@@ -1,7 +1,7 @@
 import { isDone, type SwapJob, type SwapLinks } from './swap-job.ts'
 
 /**
- * A job in the upstream's format: the answer to a fetch and the body of a hook. Members and order are the upstream's.
+ * A job in the upstream's format: the response to a fetch and the body of a hook. Members and order are the upstream's.
  */
 export interface SwapDocument {
   readonly status: 'ON_QUEUE' | 'SUCCESS' | 'FAILED'

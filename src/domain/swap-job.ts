@@ -91,7 +91,7 @@ export interface SwapJob {
   readonly tenant: string
   readonly status: SwapJobStatus
   readonly version: number
-  /** The upstream's id; null until the submit's answer, or a hook that a fetch confirmed, names it. */
+  /** The upstream's id; null until the response to the submit, or a hook that a fetch confirmed, has it. */
   readonly upstreamId: string | null
   /** The upstream's last status word, unchanged. */
   readonly upstreamStatus: string | null

@@ -94,13 +94,13 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
       return job.status === 'ON_QUEUE' ? NOTHING : enqueue(job, finding.upstreamId, null, at, circumstances)
 
     case 'refused':
-      return isOwnClaim(job, report) || isLateAnswer(job, report)
+      return isOwnClaim(job, report) || isLateResponse(job, report)
         ? finish(job, 'FAILED', at, { failure: finding.failure, charge: NOT_CHARGED })
         : NOTHING
 
     case 'released': {
       // A retry is no longer possible: the job is already treated as sent.
-      if (isLateAnswer(job, report)) return finish(job, 'FAILED', at, { failure: REFUSED_LATE, charge: NOT_CHARGED })
+      if (isLateResponse(job, report)) return finish(job, 'FAILED', at, { failure: REFUSED_LATE, charge: NOT_CHARGED })
       if (!isOwnClaim(job, report)) return NOTHING
       if (finding.retryAt >= job.createdAt + deadlines.submitBeforeMs) {
         return finish(job, 'FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
@@ -175,7 +175,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
   }
 }
 
-/** Extra time after the deadline if the upstream did not answer the last check. */
+/** Extra time after the deadline if the upstream did not respond to the last poll. */
 const DEADLINE_GRACE_MS = 600_000
 
 const NOT_CHARGED = { state: 'NOT_CHARGED', quota: null } as const
@@ -219,8 +219,8 @@ function settleCharge(job: SwapJob, report: Report): Decision {
   return isRefusal && report.fencing === job.fencing ? bookkeep({ charge: NOT_CHARGED }) : NOTHING
 }
 
-/** Whether the report is the answer to the job's last submit, received after the job became UNCONFIRMED. */
-function isLateAnswer(job: SwapJob, report: Report): boolean {
+/** Whether the report is the response to the job's last submit, received after the job became UNCONFIRMED. */
+function isLateResponse(job: SwapJob, report: Report): boolean {
   return job.status === 'UNCONFIRMED' && report.source === 'SUBMIT' && report.fencing === job.fencing
 }
 

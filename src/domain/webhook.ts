@@ -22,9 +22,9 @@ export interface Webhook {
 
 export interface WebhookAttempt {
   readonly at: number
-  /** Null if there was no answer. */
+  /** Null if there was no response. */
   readonly httpStatus: number | null
-  /** A message of the gateway's own; null if there was an answer. */
+  /** The gateway's own message; null if there was a response. */
   readonly error: string | null
 }
 

@@ -28,7 +28,7 @@ const SIGNED = 'signed images'
 
 /**
  * `GET /images/:id.:format`: for requests with an unexpired signature, and for the tenant that owns the image. Any other
- * request gets the answer for an unknown image. The bytes are always encoded by the gateway, in the type that the path names.
+ * request gets the response for an unknown image. The bytes are always encoded by the gateway, in the type of the path.
  */
 export function createImageHandler(parts: ImageHandlerParts) {
   return async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
@@ -54,7 +54,7 @@ interface AllowedImage {
   readonly signedUntil: number | null
 }
 
-/** @returns null if there is no such image for this caller, `ended` if its signed address has expired. */
+/** @returns null if the image does not exist or the caller may not read it, `ended` if its signed address has expired. */
 async function findAllowed(
   { addresses, findImage, authenticate, now }: ImageHandlerParts,
   request: IncomingMessage,
@@ -76,7 +76,7 @@ async function maySee(authenticate: Authenticate, request: IncomingMessage, { te
   return viewer?.tenant === tenant && viewer.jobIds === null && hasScope(viewer, 'swap:read')
 }
 
-/** Counts the request. Answers it with 429 if the budget is spent. */
+/** Counts the request. Responds with 429 if the budget is spent. */
 async function hasBudget(
   { limiter, now }: ImageHandlerParts,
   { image, signedUntil }: AllowedImage,

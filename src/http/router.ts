@@ -27,11 +27,11 @@ export type Route = (request: IncomingMessage, response: ResponseWithDefaults) =
 
 const HOOK_PREFIX = '/hooks/swapface/'
 
-/** @returns a listener that answers every request, and never rejects. */
+/** @returns a listener that responds to every request, and never rejects. */
 export function createRouter(handlers: Handlers): Route {
   const isReady = async () => handlers.isReady().catch(() => false)
 
-  /** The methods of a path, for the answer to OPTIONS; the handlers enforce them. */
+  /** The methods of a path, for the response to OPTIONS; the handlers enforce them. */
   const methodsOf = (path: string): readonly string[] => {
     if (path === '*') return ['GET', 'HEAD', 'POST', 'PUT']
     if (path === '/graphql') return ['GET', 'HEAD', 'POST']
@@ -43,7 +43,7 @@ export function createRouter(handlers: Handlers): Route {
 
   const route = async (request: IncomingMessage, response: ResponseWithDefaults) => {
     const path = readPath(request)
-    if (request.method === 'OPTIONS') answerOptions(response, methodsOf(path))
+    if (request.method === 'OPTIONS') sendOptions(response, methodsOf(path))
     else if (path === '/graphql') await handlers.graphql(request, response)
     else if (path.startsWith(HOOK_PREFIX)) await handlers.hook(request, response, path.slice(HOOK_PREFIX.length))
     else if (path.startsWith(IMAGES_PREFIX)) await handlers.image(request, response, path)
@@ -64,8 +64,8 @@ export function createRouter(handlers: Handlers): Route {
   return (request, response) => {
     if (!handlers.checks.admit(request, response)) return
     route(request, response).catch((error: unknown) => {
-      // A client that disconnects early is not a fault of the gateway. `request.destroyed` does not tell, because it is
-      // also true once the body has been read.
+      // A client that disconnects early is not an error of the gateway. `request.destroyed` does not show this, because it
+      // is also true once the body has been read.
       if (response.destroyed) return
       handlers.onUnexpectedError(error)
       if (response.headersSent) response.destroy()
@@ -78,7 +78,7 @@ const READ_METHODS: readonly string[] = ['GET', 'HEAD']
 const READ_ONLY_PATHS: ReadonlySet<string> = new Set(['/', SCHEMA_PATH, '/healthz', '/readyz'])
 
 /** OPTIONS without the headers of a preflight (RFC 9110, 9.3.7); `*` stands for the server as a whole. */
-function answerOptions(response: ResponseWithDefaults, methods: readonly string[]): void {
+function sendOptions(response: ResponseWithDefaults, methods: readonly string[]): void {
   if (methods.length === 0) sendNotFound(response)
   else response.writeHead(204, { allow: [...methods, 'OPTIONS'].join(', ') }).end()
 }

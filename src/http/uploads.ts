@@ -26,7 +26,7 @@ export interface UploadHandlerParts {
 
 /**
  * `PUT /uploads/:id`: receives the bytes of a reserved upload, exactly as many as were reserved. The declared type is
- * only a hint: the bytes decide. A repeated PUT, for example after a lost answer, gets the outcome of the first.
+ * only a hint: the bytes decide. A repeated PUT, for example after a lost response, gets the outcome of the first.
  */
 export function createUploadHandler({ addresses, uploads, clock }: UploadHandlerParts) {
   /** Bytes of the uploads in progress, by tenant. */
@@ -78,7 +78,7 @@ export function createUploadHandler({ addresses, uploads, clock }: UploadHandler
       if (bytes?.byteLength !== upload.byteLength) return refuseLength(response, upload)
       answer(response, await uploads.receive(upload, bytes))
     } catch (error) {
-      // `watchRate` has already answered with 408.
+      // `watchRate` has already responded with 408.
       if (response.headersSent) return
       if (!(error instanceof GatewayError) || error.code !== 'UNAVAILABLE') throw error
       refuseForNow(response, error.message)
@@ -89,7 +89,7 @@ export function createUploadHandler({ addresses, uploads, clock }: UploadHandler
   }
 }
 
-/** Answers 408 and closes the connection if the body arrives too slowly. @returns a function that stops watching. */
+/** Responds with 408 and closes the connection if the body arrives too slowly. @returns a function that stops this check. */
 function watchRate(request: IncomingMessage, response: ServerResponse, clock: Pick<Clock, 'after'>): () => void {
   let bytes = 0
   request.on('data', (chunk: Buffer) => {

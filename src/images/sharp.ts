@@ -92,7 +92,7 @@ async function encodeToFit(image: ReadableImage, xmp: string | null): Promise<Om
       return { bytes: data, contentType: type, width: info.width, height: info.height }
     }
   }
-  throw new ImageError('TOO_LARGE', `is too large: encoded afresh it has more than ${MAX_IMAGE_BYTES / 1e6} MB`)
+  throw new ImageError('TOO_LARGE', `is too large: re-encoded, it has more than ${MAX_IMAGE_BYTES / 1e6} MB`)
 }
 
 /** The best first. */

@@ -16,7 +16,7 @@ export interface DiskHookJournal extends HookJournal {
   close(): Promise<void>
 }
 
-/** Above this many unsettled records hooks are refused: the upstream sends them again, or a poll finds the result. */
+/** With this many unsettled records, further hooks are refused: the upstream may retry them, or a poll finds the result. */
 const MAX_RECORDS = 100_000
 /** A file with more lines than this is rewritten if fewer than half of them are unsettled. */
 const MANY_LINES = 10_000
@@ -84,7 +84,7 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
         await known.synced
         return false
       }
-      if (unsettled.size >= MAX_RECORDS) throw new Error('too many hooks are waiting')
+      if (unsettled.size >= MAX_RECORDS) throw new Error('the journal has too many unsettled hooks')
       const synced = append(record)
       unsettled.set(toRecordKey(record), { record, synced })
       try {
@@ -97,7 +97,7 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
     },
     settle: (record) => {
       unsettled.delete(toRecordKey(record))
-      // A failure does no harm: the next settled record tries again.
+      // A failure is harmless: the next settled record causes another attempt.
       runInOrder(tidy).catch(() => undefined)
     },
     close: async () => {

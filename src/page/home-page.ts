@@ -15,7 +15,7 @@ export interface HomePageFacts {
   /** How a browser or a shell reaches the gateway. */
   readonly publicUrl: string
   readonly upstreamUrl: string
-  /** Whether swaps are done in this process. */
+  /** Whether swaps run in this process. */
   readonly embedded: boolean
   /** Whether GraphiQL is served. */
   readonly graphiql: boolean
@@ -80,11 +80,11 @@ function toHtml({ publicUrl, upstreamUrl, embedded, graphiql, portraits }: HomeP
     '<script src="home.js"></script>': `<script>${SCRIPT}</script>`,
     '{{graphqlLink}}': graphiql ? '<a href="/graphql">GraphiQL</a>' : '<code>/graphql</code>',
     '{{upstream}}': embedded
-      ? 'Here the swaps are done on this machine: no key is needed, and no picture leaves it.'
-      : `Here the swaps are done, and charged, by <b>${escapeHtml(new URL(upstreamUrl).host)}</b>.`,
+      ? 'Swaps run on this machine: no key is needed, and no picture leaves it.'
+      : `Swaps run at <b>${escapeHtml(new URL(upstreamUrl).host)}</b>, which charges for them.`,
     '{{curl}}': escapeHtml(toCurl(publicUrl, START_DOCUMENT, { input })),
     '{{noPreview}}': hasPortraits ? 'no preview' : 'no picture yet',
-    '{{addressLabel}}': hasPortraits ? 'or any image address' : 'Image address',
+    '{{addressLabel}}': hasPortraits ? 'or the URL of any image' : 'Image address',
     '{{targetPreview}}': toPreview(target),
     '{{targetChoices}}': toChoices('target', portraits, target),
     '{{targetUrl}}': escapeHtml(target?.url ?? ''),

@@ -70,7 +70,7 @@ const SOURCES = {
   CALLER: 'requested, and recorded',
   SUBMIT: 'the upstream accepted it',
   HOOK: 'reported by its hook',
-  RECONCILER: 'found by a check',
+  RECONCILER: 'found by a poll',
   FETCH: 'found by a fetch',
 }
 /** The gateway repeats the state every 30 s, so a stream that is silent for longer than this is dead. */
@@ -162,7 +162,7 @@ async function send(step, variables, accept, signal) {
 }
 
 /**
- * The data of an answer.
+ * Returns the data of a response.
  * @template T
  * @param {{ data?: T, error?: CallError, errors?: CallError[] }} answer
  * @param {number} status the HTTP status it came with
@@ -173,7 +173,7 @@ function readAnswer({ data, error, errors }, status) {
   const problem = errors?.[0] ?? error
   if (problem?.extensions?.code === 'UNAUTHENTICATED') ui.keyRow.hidden = false
   if (problem && status < 500 && status !== 429) throw new FinalError(problem.message)
-  if (problem || data === undefined) throw new Error(problem?.message ?? 'The answer has no data.')
+  if (problem || data === undefined) throw new Error(problem?.message ?? 'The response has no data.')
   return data
 }
 
@@ -191,7 +191,7 @@ async function start(input) {
       return readAnswer(answer, response.status).createSwap
     } catch (error) {
       if (error instanceof FinalError || attempt === MAX_RETRIES) throw error
-      showStatus('The gateway did not answer. Sending the same again…')
+      showStatus('The gateway did not respond. Retrying…')
       await pause(500 * 2 ** attempt)
     }
   }
@@ -212,7 +212,7 @@ async function watch(id) {
     } catch (error) {
       if (error instanceof FinalError) throw error
     }
-    showStatus('The connection broke. Watching the same job again…')
+    showStatus('The connection was lost. Reconnecting…')
     await pause(Math.min(500 * 2 ** attempt, 8000))
   }
 }
@@ -231,7 +231,7 @@ async function* readStates(id) {
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
     if (!isStream) readAnswer(await response.json(), response.status)
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
-    if (!isStream || !reader) throw new Error('The answer is not a stream.')
+    if (!isStream || !reader) throw new Error('The response is not a stream.')
     let text = ''
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       clearTimeout(timer)
@@ -308,7 +308,7 @@ function show(job) {
     ui.open.hidden = false
   }
   if (status === 'SUCCESS') showStatus(url ? `Done in ${duration}.` : 'Done, but its links have expired.')
-  else showStatus(failure?.message ?? 'There is no outcome.', true)
+  else showStatus(failure?.message ?? 'The swap ended without an outcome.', true)
 }
 
 /** @param {NonNullable<Outcome['issues']>} issues the first of which gets the focus */
@@ -341,7 +341,7 @@ async function swap() {
     describeRequests()
     return watch(job.id)
   }
-  showStatus(issues ? 'Nothing was sent: see the messages at the fields.' : (message ?? ''), true)
+  showStatus(issues ? 'The swap was not started. See the messages at the fields.' : (message ?? ''), true)
   showIssues(issues ?? [])
 }
 

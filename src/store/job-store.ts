@@ -124,7 +124,7 @@ export type CreatedJob =
  */
 export class CommitUnknownError extends Error {
   override readonly name = 'CommitUnknownError'
-  /** Polls the database for the outcome; null if it never tells, or `stopping` aborts. Never rejects. */
+  /** Polls the database for the outcome; null if it cannot be determined, or `stopping` aborts. Never rejects. */
   readonly findOut: (stopping: AbortSignal) => Promise<boolean | null>
 
   constructor(cause: unknown, findOut: CommitUnknownError['findOut']) {
@@ -212,9 +212,9 @@ export interface JobStore {
    */
   findOwnJobs(tenant: string, ids: readonly string[]): Promise<(SwapJob | null)[]>
   /**
-   * The version of a tenant's jobs, for comparison only: while it is the same, none of them has changed and none was
-   * added. It may also change if no job has. Null if the store cannot tell without a query; such a store may return
-   * another object for an unchanged job. A store with versions returns the same object as long as it caches the job.
+   * The version of a tenant's jobs, for comparison only: while it is the same, no job has changed and none was added. The
+   * version may change although no job has. Null if determining it needs a query; such a store may return another object
+   * for an unchanged job. A store with versions returns the same object as long as it caches the job.
    */
   jobsVersion(tenant: string): string | null
   /** Jobs of any tenant, in the order of `ids`; null for an unknown id. */

@@ -1,7 +1,7 @@
 /**
  * Sends webhooks: a POST with the event id, the time of the attempt and a signature over both and the body (Standard
  * Webhooks). Callers choose the addresses, so each connection passes the address guard. Redirects are not followed, and
- * the body of an answer is discarded.
+ * the body of a response is discarded.
  */
 import { Webhook as Signer } from 'standardwebhooks'
 import { Agent, buildConnector, request } from 'undici'
@@ -67,7 +67,7 @@ export function openWebhookSender(options: WebhookSenderOptions): WebhookSender 
         return { kind: 'answered', httpStatus, retryAfterMs: toMs(headers['retry-after'], at) }
       } catch (error) {
         if (error instanceof AddressRefusedError) return { kind: 'failed', error: 'the address is not allowed' }
-        return { kind: 'failed', error: signal.aborted ? 'no answer within 15 s' : 'the receiver cannot be reached' }
+        return { kind: 'failed', error: signal.aborted ? 'no response within 15 s' : 'the receiver cannot be reached' }
       }
     },
     close: () => agent.destroy(),

@@ -2,7 +2,7 @@ import type { Webhook } from '../domain/webhook.ts'
 
 export type SendOutcome =
   | { readonly kind: 'answered'; readonly httpStatus: number; readonly retryAfterMs: number | null }
-  /** There was no answer; `error` is a message of the gateway's own. */
+  /** There was no response; `error` is the gateway's own message. */
   | { readonly kind: 'failed'; readonly error: string }
 
 export interface WebhookSender {

@@ -65,7 +65,7 @@ test('every call is tried three times if the store fails, and then rejects with 
     return { name, says: (await failureOf(call(store))).message, tries: host.requests.length }
   })
   expect(await Promise.all(ends)).toEqual(
-    Object.keys(CALLS).map((name) => ({ name, says: `S3 ${name}: answered with HTTP status 503`, tries: 3 })),
+    Object.keys(CALLS).map((name) => ({ name, says: `S3 ${name}: HTTP status 503`, tries: 3 })),
   )
 })
 
@@ -89,7 +89,7 @@ test('every call succeeds if its third try does, and sends the same request each
 
 test.each(Object.entries(CALLS))('%s is not retried if the store refuses', async (name, call) => {
   const { host, store } = await openHost((_request, response) => response.writeHead(403).end('<Error/>'))
-  await expect(call(store)).rejects.toThrow(`S3 ${name}: answered with HTTP status 403`)
+  await expect(call(store)).rejects.toThrow(`S3 ${name}: HTTP status 403`)
   expect(host.requests).toHaveLength(1)
 })
 
@@ -98,7 +98,7 @@ test.each(Object.entries(CALLS))('%s sends its signature to no redirect target',
   const { store } = await openHost((_request, response) =>
     response.writeHead(307, { location: `${elsewhere.host.url}/` }).end(),
   )
-  await expect(call(store)).rejects.toThrow(`S3 ${name}: answered with HTTP status 307`)
+  await expect(call(store)).rejects.toThrow(`S3 ${name}: HTTP status 307`)
   expect(elsewhere.host.requests).toHaveLength(0)
 })
 
@@ -107,7 +107,7 @@ test('an error shows no address, no key id and no signature, with or without a r
   const refused = await failureOf(store.put('a', BYTES, 'image/png'))
   await host.close()
   const unheard = await failureOf(store.put('a', BYTES, 'image/png'))
-  expect(unheard.message).toMatch(/^S3 put: no answer \([A-Z_]+\)$/)
+  expect(unheard.message).toMatch(/^S3 put: no response \([A-Z_]+\)$/)
   const [, port = ''] = host.host.split(':')
   for (const shown of [refused, unheard].map(shownOf)) {
     for (const secret of ['127.0.0.1', port, KEY_ID, SECRET, 'ignature', 'gateway/'])
@@ -124,7 +124,7 @@ test.each(Object.entries(CALLS))('%s times out after thirty seconds if the store
   const failure = failureOf(call(store))
   await until(() => host.requests.length)
   vi.advanceTimersByTime(30_000)
-  expect((await failure).message).toBe(`S3 ${name}: not answered in time`)
+  expect((await failure).message).toBe(`S3 ${name}: timed out`)
   expect(host.requests).toHaveLength(1)
   expect(vi.getTimerCount()).toBe(0)
 })
@@ -153,7 +153,7 @@ test('a truncated blob fails its reader, with an error that shows no address', a
   const blob = await store.open('a')
   if (!blob) throw new Error('not there')
   const failure = await failureOf(buffer(blob.stream))
-  expect(failure.message).toBe('S3 open: the answer broke off')
+  expect(failure.message).toBe('S3 open: the response was cut off')
   expect(shownOf(failure)).not.toContain(host.host)
 })
 
@@ -187,8 +187,8 @@ test.each([
 
 test('a put and a list fail if the bucket does not exist', async () => {
   const { store } = await openHost((_request, response) => response.writeHead(404).end('NoSuchBucket'))
-  await expect(store.put('a', BYTES, 'image/png')).rejects.toThrow('S3 put: answered with HTTP status 404')
-  await expect(store.list(null, 1)).rejects.toThrow('S3 list: answered with HTTP status 404')
+  await expect(store.put('a', BYTES, 'image/png')).rejects.toThrow('S3 put: HTTP status 404')
+  await expect(store.list(null, 1)).rejects.toThrow('S3 list: HTTP status 404')
 })
 
 function toList(names: readonly string[], isTruncated: boolean): string {
@@ -231,9 +231,9 @@ test('a list skips objects of other programs in the bucket, and continues after 
 })
 
 test.each([
-  ['is not a list', '<html>Sign in</html>', 'the answer is not a list'],
-  ['has an entry without a key', '<ListBucketResult><Contents></Contents>', 'an entry of the answer cannot be read'],
-  ['never ends', 'x'.repeat(9 * 1_024 * 1_024), 'the answer is too long'],
+  ['is not a list', '<html>Sign in</html>', 'the response is not a list'],
+  ['has an entry without a key', '<ListBucketResult><Contents></Contents>', 'an entry of the response cannot be read'],
+  ['never ends', 'x'.repeat(9 * 1_024 * 1_024), 'the response is too long'],
 ])('a list fails if the response %s', async (_what, body, problem) => {
   const { store } = await openHost((_request, response) => response.end(body))
   await expect(store.list(null, 10)).rejects.toThrow(problem)

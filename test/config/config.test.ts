@@ -200,7 +200,7 @@ test.each([
   ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID'],
 ])('the config refuses %s without %s', (name, other) => {
-  expect(() => configOf({ [name]: 'abc' })).toThrow(`${other} must be set: ${name} is set`)
+  expect(() => configOf({ [name]: 'abc' })).toThrow(`${other} must be set, because ${name} is set`)
 })
 
 test('the config refuses the same port for the gateway and the embedded upstream', () => {
@@ -236,12 +236,12 @@ describe('a generated API key', () => {
   })
 })
 
-test.each(['gateway-secret', 'api-key'])('a %s that does not hold a secret stops the start', async (name) => {
+test.each(['gateway-secret', 'api-key'])('a file %s without a secret stops the start', async (name) => {
   const dir = await makeDataDir()
   const values = parseSettings({ TTAPI_KEY: 'k', PUBLIC_URL: 'https://swap.example.com' })
   for (const text of ['', 'short', 'a text with blanks that is long enough']) {
     writeFileSync(join(dir, name), text)
-    expect(() => readSecrets(values, dir)).toThrow(`DATA_DIR cannot be used: its file ${name} does not hold a secret`)
+    expect(() => readSecrets(values, dir)).toThrow(`DATA_DIR cannot be used: its file ${name} contains no secret`)
   }
 })
 

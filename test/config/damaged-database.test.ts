@@ -10,7 +10,7 @@ import { toStartLine } from '../../src/config/start-error.ts'
 import { openDatabase } from '../../src/store/sqlite/engine.ts'
 import { makeDataDir } from '../support/test-app.ts'
 
-const ONE_LINE = /^(?:DATA_DIR|DATABASE_URL) (?:cannot be used|leads to a database of another program)[^\r\n]*$/
+const ONE_LINE = /^(?:DATA_DIR|DATABASE_URL) (?:cannot be used|names a database of another program)[^\r\n]*$/
 
 test('a damaged database is reported in one line at startup, or opened', async () => {
   const dataDir = await makeDataDir()

@@ -10,7 +10,7 @@ import { openDataDir } from '../../src/config/data-dir.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { makeDataDir } from '../support/test-app.ts'
 
-const HELD = 'DATA_DIR is in use by another gateway process. Stop that one'
+const HELD = 'DATA_DIR is in use by another gateway process. Stop that process'
 
 test('DATA_DIR is created with its parents, for its owner only, whatever characters its name has', async () => {
   const path = join(await makeDataDir(), 'dä ta #1 ?x=1 %20 人', 'deep')
@@ -85,7 +85,7 @@ test.runIf(process.platform !== 'win32')('DATA_DIR is refused after a timeout if
   // Each of these reads blocks one of the threads that all file operations share.
   const waiting = Array.from({ length: Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) }, async () => open(pipe, 'r'))
   try {
-    await expect(openDataDir(join(dir, 'data'), 50)).rejects.toThrow(/^DATA_DIR .* has not answered for 0.05 s/)
+    await expect(openDataDir(join(dir, 'data'), 50)).rejects.toThrow(/^DATA_DIR .* has not responded for 0.05 s/)
   } finally {
     const writer = openSync(pipe, 'w')
     await Promise.all(waiting.map(async (file) => (await file).close()))

@@ -45,7 +45,7 @@ test.each([
   ['UTF-16 without one', Buffer.from('PORT=1\n', 'utf16le')],
   ['big-endian UTF-16', Buffer.from('\uFEFFPORT=1\n', 'utf16le').swap16()],
 ])('refuses %s', (_name, bytes) => {
-  expect(() => parseEnvFile(bytes)).toThrow('.env is UTF-16, or not a text: save it as UTF-8')
+  expect(() => parseEnvFile(bytes)).toThrow('.env is UTF-16, or not a text file: save it as UTF-8')
 })
 
 test('refuses another 8-bit encoding', () => {

@@ -23,7 +23,7 @@ test('a database that does not exist stops the start with one line that names DA
   expect(code).toBe(1)
   expect(lines).toEqual([
     expect.stringMatching(
-      /^swapface-gateway cannot start: DATABASE_URL cannot be used: PostgreSQL at \S+: it has no database of that name\.$/,
+      /^swapface-gateway cannot start: DATABASE_URL cannot be used: PostgreSQL at \S+: it has no database with this name\.$/,
     ),
   ])
 })
@@ -43,7 +43,7 @@ test('a PostgreSQL older than 13 stops the start with one line, and no table is 
   expect(code).toBe(1)
   expect(lines).toEqual([
     expect.stringMatching(
-      /^swapface-gateway cannot start: DATABASE_URL cannot be used: PostgreSQL at \S+: its version is 12\.22, and at least PostgreSQL 13 is needed\.$/,
+      /^swapface-gateway cannot start: DATABASE_URL cannot be used: PostgreSQL at \S+: its version is 12\.22, but the gateway requires PostgreSQL 13 or newer\.$/,
     ),
   ])
   const tables = "select * from information_schema.tables where table_schema = 'public'"

@@ -83,7 +83,7 @@ test.each([
 test('a port in use stops the start with a line that names PORT', async () => {
   await withTakenPort(async (port) => {
     expect(await failToStart({ PORT: port })).toBe(
-      `PORT ${port} is in use by another process. Stop that one, or choose another port.`,
+      `PORT ${port} is in use by another process. Stop that process, or choose another port.`,
     )
   })
 })
@@ -91,7 +91,7 @@ test('a port in use stops the start with a line that names PORT', async () => {
 test('a port in use stops the start with a line that names LOCAL_UPSTREAM_PORT', async () => {
   await withTakenPort(async (port) => {
     expect(await failToStart({ LOCAL_UPSTREAM_PORT: port })).toBe(
-      `LOCAL_UPSTREAM_PORT ${port} is in use by another process. Stop that one, or choose another port.`,
+      `LOCAL_UPSTREAM_PORT ${port} is in use by another process. Stop that process, or choose another port.`,
     )
   })
 })
@@ -102,13 +102,13 @@ test('the data of another program is refused and not changed', async () => {
   const database = new Database(join(folder, 'gateway.db'))
   database.exec('create table jobs (id text)')
   database.close()
-  expect(await failToStart({})).toBe('DATA_DIR leads to a database of another program. Choose another place.')
+  expect(await failToStart({})).toBe('DATA_DIR names a database of another program. Choose another path.')
   const again = new Database(join(folder, 'gateway.db'))
   expect(again.prepare('select name from sqlite_master').all()).toEqual([{ name: 'jobs' }])
   again.close()
 
   writeFileSync(join(folder, 'gateway.db'), 'a text, and no database at all. '.repeat(100))
-  expect(await failToStart({})).toBe('DATA_DIR leads to a database of another program. Choose another place.')
+  expect(await failToStart({})).toBe('DATA_DIR names a database of another program. Choose another path.')
 })
 
 test('a folder at the path of the database stops the start', async () => {

@@ -1,5 +1,5 @@
 /** Sends a GraphQL request of a scenario, apart from those of its callers. */
-export interface GraphqlAnswer {
+export interface GraphqlResponse {
   readonly errors?: readonly { readonly message: string; readonly extensions?: { readonly code?: string } }[]
   /** Untyped: the scenario knows the shape of its own operation. */
   // oxlint-disable-next-line typescript/no-explicit-any
@@ -12,12 +12,12 @@ export async function askGraphql(
   query: string,
   variables: object = {},
   headers: Readonly<Record<string, string>> = {},
-): Promise<GraphqlAnswer> {
+): Promise<GraphqlResponse> {
   const response = await fetch(`${gateway.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json', connection: 'close', ...headers },
     body: JSON.stringify({ query, variables }),
   })
   // Unchecked: the scenario reads only the fields that it selected.
-  return (await response.json()) as GraphqlAnswer
+  return (await response.json()) as GraphqlResponse
 }

@@ -104,7 +104,7 @@ const CHARGE_STATES: Readonly<Record<string, string>> = {
 /** A hook token is a job id, a dot and this many characters of base64url. */
 const MAC_CHARS = 22
 /** A hook's answer is recorded a little after the hook was accepted. */
-const ANSWER_TAKES_MS = 60_000
+const RESPONSE_TAKES_MS = 60_000
 /** A failed run often has many breaches; this many are enough to find the cause. */
 const MAX_BREACHES = 50
 
@@ -280,9 +280,9 @@ function findLost(
   { accepted, hooks, timeline, isSettled }: History,
   jobsByHook: ReadonlyMap<string, StoredJob>,
 ): string[] {
-  const givenUpAt = new Map(timeline.filter(({ status }) => status === 'LOST').map(({ jobId, at }) => [jobId, at]))
+  const lostAt = new Map(timeline.filter(({ status }) => status === 'LOST').map(({ jobId, at }) => [jobId, at]))
   const isInTime = ({ hookUrl, at }: Pick<HookEntry, 'hookUrl' | 'at'>) =>
-    at <= (givenUpAt.get(jobsByHook.get(hookUrl)?.id ?? '') ?? Infinity) + ANSWER_TAKES_MS
+    at <= (lostAt.get(jobsByHook.get(hookUrl)?.id ?? '') ?? Infinity) + RESPONSE_TAKES_MS
   const delivered = new Set(hooks.filter((hook) => hook.status === 200 && isInTime(hook)).map(({ hookUrl }) => hookUrl))
   return accepted
     .filter(({ id, hookUrl, state }) => {

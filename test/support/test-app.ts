@@ -25,10 +25,10 @@ export interface TestApp {
   /** Returns the number of database statements so far. */
   queries(): number
   /** Posts a document; resolves to the parsed answer. */
-  graphql(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphqlAnswer>
+  graphql(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphqlResponse>
 }
 
-export interface GraphqlAnswer {
+export interface GraphqlResponse {
   readonly status: number
   // A test knows the shape of its query.
   // oxlint-disable-next-line typescript/no-explicit-any
@@ -121,14 +121,14 @@ export async function postGraphql(
   query: string,
   variables: object = {},
   headers: Record<string, string> = {},
-): Promise<GraphqlAnswer> {
+): Promise<GraphqlResponse> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ query, variables }),
   })
   // Every GraphQL answer has this shape.
-  return { status: response.status, ...((await response.json()) as Omit<GraphqlAnswer, 'status'>) }
+  return { status: response.status, ...((await response.json()) as Omit<GraphqlResponse, 'status'>) }
 }
 
 /** Yields the events of a subscription over SSE until it completes or `signal` aborts. */
@@ -138,7 +138,7 @@ export async function* subscribeSse(
   variables: object,
   signal?: AbortSignal,
   headers: Record<string, string> = {},
-): AsyncGenerator<Omit<GraphqlAnswer, 'status'>> {
+): AsyncGenerator<Omit<GraphqlResponse, 'status'>> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
@@ -154,7 +154,7 @@ export async function* subscribeSse(
       text = text.slice(end + 2)
       const data = /^data: (.+)$/m.exec(event)?.[1]
       if (event.startsWith('event: complete')) return
-      if (data) yield JSON.parse(data) as Omit<GraphqlAnswer, 'status'>
+      if (data) yield JSON.parse(data) as Omit<GraphqlResponse, 'status'>
     }
   }
 }

@@ -31,7 +31,7 @@ export interface RestRequest {
   readJson(): Promise<unknown>
 }
 
-export interface RestAnswer {
+export interface RestResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string | number>>
   /** A function is called only when the body is sent: never for HEAD. */
@@ -42,15 +42,15 @@ export interface Route {
   /** An exact path, or a prefix if it ends with a slash. */
   readonly path: string
   readonly methods: readonly ('GET' | 'HEAD' | 'POST')[]
-  handle(request: RestRequest): RestAnswer | Promise<RestAnswer>
+  handle(request: RestRequest): RestResponse | Promise<RestResponse>
 }
 
 /** Thrown by a handler to end the request with this response. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
-  readonly answer: RestAnswer
+  readonly answer: RestResponse
 
-  constructor(answer: RestAnswer) {
+  constructor(answer: RestResponse) {
     super(`refused with ${answer.status}`)
     this.answer = answer
   }
@@ -81,10 +81,10 @@ export async function openRestServer(host: string, port: number, log: Log): Prom
     url: `http://${isIPv6(host) ? `[${host}]` : host}:${boundPort}`,
     serve: (routes) => {
       server.on('request', (request, response) => {
-        answerRequest(request, response, routes).catch((error: unknown) => {
+        handleRequest(request, response, routes).catch((error: unknown) => {
           // The headers are already sent: a file could not be read to its end, or the client disconnected.
           response.destroy()
-          if (!isClientGone(error)) log({ event: 'fault', during: 'answer', error })
+          if (!isClientDisconnected(error)) log({ event: 'fault', during: 'response', error })
         })
       })
     },
@@ -98,17 +98,17 @@ export async function openRestServer(host: string, port: number, log: Log): Prom
       }),
   }
 
-  async function answerRequest(request: IncomingMessage, response: ServerResponse, routes: readonly Route[]) {
-    const answer = await findAnswer(request, routes).catch((error: unknown) => {
+  async function handleRequest(request: IncomingMessage, response: ServerResponse, routes: readonly Route[]) {
+    const answer = await findResponse(request, routes).catch((error: unknown) => {
       if (error instanceof Refusal) return error.answer
       log({ event: 'fault', during: 'request', error })
-      return toJsonAnswer(500, { status: 'FAILED', message: 'Internal error.', data: null })
+      return toJsonResponse(500, { status: 'FAILED', message: 'Internal error.', data: null })
     })
-    await writeAnswer(answer, request.method === 'HEAD', response)
+    await writeResponse(answer, request.method === 'HEAD', response)
   }
 }
 
-export function toJsonAnswer(status: number, document: unknown): RestAnswer {
+export function toJsonResponse(status: number, document: unknown): RestResponse {
   return {
     status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
@@ -117,17 +117,17 @@ export function toJsonAnswer(status: number, document: unknown): RestAnswer {
 }
 
 /** Returns a refusal in the format of the reference's sample for 400. */
-export function toFailedAnswer(status: number, message: string): RestAnswer {
-  return toJsonAnswer(status, { status: 'FAILED', message, data: null })
+export function toFailedResponse(status: number, message: string): RestResponse {
+  return toJsonResponse(status, { status: 'FAILED', message, data: null })
 }
 
-async function findAnswer(request: IncomingMessage, routes: readonly Route[]): Promise<RestAnswer> {
+async function findResponse(request: IncomingMessage, routes: readonly Route[]): Promise<RestResponse> {
   const { method = '', url = '/' } = request
   const [path = '/', ...rest] = url.split('?')
   const route = routes.find((one) => (one.path.endsWith('/') ? path.startsWith(one.path) : path === one.path))
-  if (!route) return toFailedAnswer(404, `Nothing is served at ${path.slice(0, 100)}.`)
+  if (!route) return toFailedResponse(404, `Nothing is served at ${path.slice(0, 100)}.`)
   if (!route.methods.some((one) => one === method)) {
-    const answer = toFailedAnswer(405, `${path} takes ${route.methods.join(' and ')}.`)
+    const answer = toFailedResponse(405, `${path} takes ${route.methods.join(' and ')}.`)
     return { ...answer, headers: { ...answer.headers, allow: route.methods.join(', ') } }
   }
   return route.handle({
@@ -142,16 +142,16 @@ async function findAnswer(request: IncomingMessage, routes: readonly Route[]): P
 async function readValue(request: IncomingMessage): Promise<unknown> {
   const body = await readJson(request, MAX_BODY_BYTES)
   if (body.kind === 'read') return body.value
-  const answer = toFailedAnswer(body.status, body.message)
+  const answer = toFailedResponse(body.status, body.message)
   throw new Refusal(body.status === 413 ? closing(answer) : answer)
 }
 
 /** Closes the connection after the response, so that the rest of the request is not read. */
-function closing(answer: RestAnswer): RestAnswer {
+function closing(answer: RestResponse): RestResponse {
   return { ...answer, headers: { ...answer.headers, connection: 'close' } }
 }
 
-async function writeAnswer({ status, headers, body }: RestAnswer, isHead: boolean, response: ServerResponse) {
+async function writeResponse({ status, headers, body }: RestResponse, isHead: boolean, response: ServerResponse) {
   const length = typeof body === 'function' || status === 304 ? {} : { 'content-length': Buffer.byteLength(body) }
   response.writeHead(status, { 'x-content-type-options': 'nosniff', ...length, ...headers })
   if (isHead) response.end()
@@ -159,6 +159,6 @@ async function writeAnswer({ status, headers, body }: RestAnswer, isHead: boolea
   else response.end(body)
 }
 
-function isClientGone(error: unknown): boolean {
+function isClientDisconnected(error: unknown): boolean {
   return readErrorCode(error) === 'ERR_STREAM_PREMATURE_CLOSE'
 }

@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 
 import type { Clock } from '../../../src/lib/time/clock.ts'
-import type { RestAnswer, RestRequest, Route } from './rest-server.ts'
+import type { RestResponse, RestRequest, Route } from './rest-server.ts'
 import type { ResultLinks } from './result-links.ts'
 import type { ResultStore } from './result-store.ts'
 
@@ -19,19 +19,19 @@ const REFUSALS = {
 } as const
 
 export function createResultRoutes(links: ResultLinks, store: ResultStore, clock: Clock): readonly Route[] {
-  async function handle({ path, query, headers }: RestRequest): Promise<RestAnswer> {
+  async function handle({ path, query, headers }: RestRequest): Promise<RestResponse> {
     const check = links.check(path, query, clock.now())
-    if (check.verdict === 'good') return answerFile(store.toPath(check.file), headers['if-none-match'])
+    if (check.verdict === 'good') return serveFile(store.toPath(check.file), headers['if-none-match'])
     const [status, text] = REFUSALS[check.verdict]
-    return toTextAnswer(status, text)
+    return toTextResponse(status, text)
   }
 
   return ['/attachments/', '/cdn/'].map((path) => ({ path, methods: ['GET', 'HEAD'], handle }))
 }
 
-async function answerFile(path: string, known: string | undefined): Promise<RestAnswer> {
+async function serveFile(path: string, known: string | undefined): Promise<RestResponse> {
   const found = await stat(path).catch(() => null)
-  if (found === null) return toTextAnswer(404, ENDED)
+  if (found === null) return toTextResponse(404, ENDED)
   // A result's name is unique and its bytes never change, so the name identifies the version.
   const etag = `"${basename(path)}"`
   const headers = { etag, 'last-modified': found.mtime.toUTCString() }
@@ -47,6 +47,6 @@ async function answerFile(path: string, known: string | undefined): Promise<Rest
   }
 }
 
-function toTextAnswer(status: number, text: string): RestAnswer {
+function toTextResponse(status: number, text: string): RestResponse {
   return { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: text }
 }

@@ -8,7 +8,14 @@ import type { Clock } from '../../../src/lib/time/clock.ts'
 import type { JobDocument } from './job-document.ts'
 import type { Job, JobTable } from './job-table.ts'
 import type { Log } from './log.ts'
-import { Refusal, toFailedAnswer, toJsonAnswer, type RestAnswer, type RestRequest, type Route } from './rest-server.ts'
+import {
+  Refusal,
+  toFailedResponse,
+  toJsonResponse,
+  type RestResponse,
+  type RestRequest,
+  type Route,
+} from './rest-server.ts'
 import { parseUrl } from '../../../src/lib/net/parse-url.ts'
 
 const MAX_URL_CHARS = 8192
@@ -33,20 +40,20 @@ export function createSwapApi(options: SwapApiOptions): readonly Route[] {
     const key = headers['tt-api-key']
     // The constant-time comparison needs equal lengths, so hashes are compared.
     if (typeof key === 'string' && timingSafeEqual(toHash(key), keyHash)) return
-    throw new Refusal(toJsonAnswer(401, { status: 'FAILED', message: 'The header TT-API-KEY is missing or wrong.' }))
+    throw new Refusal(toJsonResponse(401, { status: 'FAILED', message: 'The header TT-API-KEY is missing or wrong.' }))
   }
 
-  async function submit(request: RestRequest): Promise<RestAnswer> {
+  async function submit(request: RestRequest): Promise<RestResponse> {
     checkKey(request)
     const body = toRecord(await request.readJson())
     const targetImage = getUrl(body, 'targetImage')
     const swapImage = getUrl(body, 'swapImage')
     const hookUrl = (body['hookUrl'] ?? '') === '' ? null : getUrl(body, 'hookUrl')
-    if (table.countUnfinished() >= maxWaiting) return toFailedAnswer(499, 'The queue is full. Try again later.')
+    if (table.countUnfinished() >= maxWaiting) return toFailedResponse(499, 'The queue is full. Try again later.')
     const jobId = addJob({ targetImage, swapImage, hookUrl })
     log({ event: 'job-submitted', jobId })
     onSubmitted()
-    return toJsonAnswer(200, { status: 'SUCCESS', message: '', data: { jobId } })
+    return toJsonResponse(200, { status: 'SUCCESS', message: '', data: { jobId } })
   }
 
   function addJob(job: Pick<Job, 'targetImage' | 'swapImage' | 'hookUrl'>): string {
@@ -56,13 +63,13 @@ export function createSwapApi(options: SwapApiOptions): readonly Route[] {
     }
   }
 
-  async function fetchJob(request: RestRequest): Promise<RestAnswer> {
+  async function fetchJob(request: RestRequest): Promise<RestResponse> {
     checkKey(request)
     const fromQuery = new URLSearchParams(request.query).get('jobId')
     const jobId = fromQuery ?? toRecord(await request.readJson())['jobId']
     if (typeof jobId !== 'string' || jobId === '') throw parameterError('jobId')
     const job = table.find(jobId)
-    return job ? toJsonAnswer(200, toDocument(job)) : toFailedAnswer(404, 'No job has this jobId.')
+    return job ? toJsonResponse(200, toDocument(job)) : toFailedResponse(404, 'No job has this jobId.')
   }
 
   return [
@@ -79,7 +86,7 @@ function getUrl(body: Readonly<Record<string, unknown>>, name: string): string {
 }
 
 function parameterError(name: string): Refusal {
-  return new Refusal(toFailedAnswer(400, `'${name}' parameter error!`))
+  return new Refusal(toFailedResponse(400, `'${name}' parameter error!`))
 }
 
 function toRecord(value: unknown): Readonly<Record<string, unknown>> {

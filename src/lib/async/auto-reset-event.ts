@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../time/clock.ts'
 
 /**
- * Auto-reset event: any number of notifications before a wait end one wait. The waiter then reads the newest state, so
- * a slow waiter delays no other reader and misses no current state.
+ * Auto-reset event: a notification ends one wait, and several notifications before a wait count as one. The waiter then
+ * reads the newest state, so a slow waiter delays no other and always gets the current state.
  */
 export interface AutoResetEvent {
   /** Never blocks, never throws. */

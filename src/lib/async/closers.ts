@@ -32,7 +32,7 @@ export async function closeInOrder(closes: Iterable<Close>): Promise<void> {
       failures.push(error)
     }
   }
-  if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed')
+  if (failures.length > 0) throw new AggregateError(failures, 'some resources could not be closed')
 }
 
 function* takeFromEnd<T>(list: T[]): Generator<T> {

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../time/clock.ts'
 
 /** An owner is active for this long after its last work. */
 const ACTIVE_MS = 1_000
-/** Longest pause: a piece that took longer was delayed by other work. */
+/** Longest pause: if a piece took longer, other work delayed it. */
 const MAX_REST_MS = 50
 
 interface Activity {
@@ -92,7 +92,7 @@ export class FairQueue {
     if (!this.#isFree()) return
     for (const [owner, own] of this.#waiting) {
       if (this.#resting.has(owner)) continue
-      // Re-inserting moves the owner to the end of the line.
+      // Re-inserting moves the owner to the end of the queue.
       this.#waiting.delete(owner)
       const start = own.shift()
       if (own.length > 0) this.#waiting.set(owner, own)

@@ -23,7 +23,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     }
     // 'close' also follows 'end' and 'error'.
     const onClose = () => {
-      if (!isOver) reject(new Error('the caller went away in the middle of its request'))
+      if (!isOver) reject(new Error('the caller disconnected before the end of its request'))
     }
     request
       .on('data', onData)

@@ -2,8 +2,8 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 /**
- * Answers a WebSocket handshake with an HTTP error and closes the connection. Browsers show pages neither; the body is
- * for developer tools and for the logs of proxies.
+ * Refuses a WebSocket handshake with an HTTP error, and closes the connection. Browsers hide status and body from pages;
+ * developer tools and proxies show them.
  */
 export function refuseUpgrade(
   socket: Duplex,

@@ -4,8 +4,8 @@ const TWO_BYTES = 126
 const EIGHT_BYTES = 127
 
 /**
- * Encodes one unmasked text frame, as a server sends it, of `prefix`, `body` and `suffix`. A body that goes to many
- * subscribers is encoded once and copied into each frame. `prefix` and `suffix` are ASCII.
+ * Encodes `prefix`, `body` and `suffix` as one unmasked text frame, as servers send it. A body for many subscribers is
+ * encoded once and copied into each frame. `prefix` and `suffix` are ASCII.
  */
 export function encodeTextFrame(prefix: string, body: Buffer, suffix: string): Buffer {
   const length = prefix.length + body.length + suffix.length

@@ -14,7 +14,7 @@ export interface EssentialImage {
 
 /** A PNG of 20 MB in pieces of 256 bytes has 80,000. */
 const MAX_PARTS = 100_000
-/** Fixed cost of reading a part, in bytes' worth of work. */
+/** Cost of reading a part, expressed as the number of bytes that take as long. */
 export const PART_BYTES = 128
 /** The largest printer profiles have 3 MB. A larger profile is ignored, and so is a damaged one. */
 export const MAX_PROFILE_BYTES = 4 * 1_024 * 1_024

@@ -2,7 +2,7 @@
 import { Pool, types } from 'pg'
 
 const CONNECTIONS = 10
-/** A connection that does not answer within this time is presumed lost. */
+/** If the server does not respond within this time, the connection is presumed lost. */
 const TIMEOUT_MS = 5_000
 
 /**

@@ -46,8 +46,8 @@ export const migrations: Record<string, Migration> = {
   '0010-usage-sums': {
     up: async (db: Kysely<unknown>) => {
       await createUsageSums(db, 'bigint')
-      // Statement-level triggers: a row of sums that one transaction updates ten thousand times leaves ten thousand row
-      // versions, which each further update walks through.
+      // Statement-level triggers: if one transaction updates a row of sums ten thousand times, it leaves ten thousand
+      // row versions, and each further update scans them.
       await sql`
         create function add_usage_of_new() returns trigger language plpgsql as $$
         begin

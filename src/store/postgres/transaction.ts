@@ -1,6 +1,6 @@
 /**
  * Commits a transaction exactly once. Conflicts with other transactions are retried. If the connection is lost during
- * the COMMIT, PostgreSQL is asked for the outcome by the transaction's id: if it was committed, the result is returned;
+ * the COMMIT, the outcome is queried by the transaction's id: if the transaction was committed, the result is returned;
  * otherwise the transaction is retried.
  */
 import { setTimeout as delay } from 'node:timers/promises'
@@ -22,20 +22,20 @@ const ASK_EVERY_MS = 100
 const ASK_LATER_EVERY_MS = 1_000
 const ASK_LATER_FOR_MS = 15 * 60_000
 
-/** The answer to the COMMIT was lost. */
+/** The response to the COMMIT was lost. */
 class LostCommitError extends Error {
   override readonly name = 'LostCommitError'
   readonly xid: string
   readonly result: unknown
 
   constructor(xid: string, result: unknown, cause: unknown) {
-    super('no answer to COMMIT', { cause })
+    super('no response to COMMIT', { cause })
     this.xid = xid
     this.result = result
   }
 }
 
-/** @throws {CommitUnknownError} if the answer to a COMMIT was lost and the database does not tell the outcome. */
+/** @throws {CommitUnknownError} if the response to a COMMIT was lost and the outcome cannot be determined. */
 export function createTransaction(db: Kysely<Tables>): Transaction {
   return async <T>(act: (db: Kysely<Tables>) => Promise<T>) => {
     for (let tries = 1; ; tries += 1) {

@@ -62,7 +62,7 @@ export class BatchAdmission {
   /** Decides on the next job, and counts it if it is admitted. */
   admit(request: JobRequest): Admission {
     const counts = this.#countsOf.get(request)
-    if (!counts) throw new TypeError('the job is not one of the batch')
+    if (!counts) throw new TypeError('the job does not belong to this batch')
     const { queue, tenant, own } = counts
     const admission = decideAdmission(
       request,
@@ -114,7 +114,7 @@ function decideAdmission(
   }
   if (queue.waiting >= room.maxWaiting) return { kind: 'full' }
   if (queue.inFlight < room.maxInFlight && !queue.isDue) return { kind: 'free' }
-  // A tenant gets at most as many places as are free for other tenants: half of the queue if it is the only one.
+  // A tenant may use at most as many slots as remain free for others: half of the queue if no other tenant waits.
   const left = room.maxWaiting - queue.waiting
   if (maxWaiting !== null && waiting >= Math.min(maxWaiting, left)) return { kind: 'tenantFull' }
   return { kind: 'queue' }

@@ -8,7 +8,7 @@ const BATCH = 500
 /** The target already contains jobs; nothing was written. */
 export class NotEmptyError extends Error {
   constructor() {
-    super('the database to copy to has jobs already')
+    super('the target database already has jobs')
     this.name = 'NotEmptyError'
   }
 }

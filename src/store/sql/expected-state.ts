@@ -7,7 +7,7 @@ export interface ExpectedState {
   readonly wasId: string
   readonly wasVersion: number
   readonly wasFencing: number
-  /** Whether it had a lease. */
+  /** Whether the row had a lease. */
   readonly wasClaimed: 0 | 1
 }
 

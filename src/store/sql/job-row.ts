@@ -184,7 +184,7 @@ export function toNewWebhook({ id, tenant }: SwapJob, webhook: NewWebhook, at: n
   }
 }
 
-/** Never throws: a job whose tags cannot be read is a job without tags, not one that stops a sweep. */
+/** Never throws: unreadable tags count as no tags, so that one damaged job does not stop a sweep. */
 function parseTags(json: string): readonly string[] {
   try {
     const tags: unknown = JSON.parse(json)

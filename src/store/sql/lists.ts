@@ -1,7 +1,7 @@
 /**
  * Lists a tenant's jobs, newest first, by keyset pagination: the thousandth page costs what the first does. A filter
- * that one index covers is read from that index; any other filter is scanned in pieces (`scan-jobs.ts`). Tenants take
- * queue with these reads.
+ * that one index covers is read from that index; any other filter is scanned in pieces (`scan-jobs.ts`). Both kinds of
+ * reads go through a fair queue of the tenants.
  */
 import { type Kysely, type SelectQueryBuilder, sql, type SqlBool } from 'kysely'
 import { type JobFilter, matchesFilter } from '../../domain/job-filter.ts'
@@ -25,7 +25,7 @@ type Lists = Pick<
 const MAX_READS = 4
 const FROM_THE_NEWEST = { from: null, direction: 'forward' } as const
 
-/** The database, and the tenants' queue to read it. */
+/** The database, and the fair queue of its reads. */
 interface Reader {
   readonly db: Kysely<Tables>
   readonly queue: FairQueue

@@ -254,7 +254,7 @@ async function indexQueueByTenant(db: Kysely<unknown>): Promise<void> {
   await sql`
     create index jobs_queue on jobs (status, lease_until, tenant, created_at, id) where finished_at is null
   `.execute(db)
-  // Jobs that were never submitted do not count for how long swaps take.
+  // Excludes jobs that were never submitted: they do not count for the duration of swaps.
   await db.schema.dropIndex('jobs_finished').execute()
   await sql`
     create index jobs_recent on jobs (finished_at) where finished_at is not null and submitted_at is not null

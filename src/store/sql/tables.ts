@@ -64,7 +64,7 @@ export interface JobRow {
   hook_format: HookFormat
   /** Digest of the requested images; null for forgotten jobs, and for jobs older than this column. */
   content_digest: string | null
-  /** The sequence of the job's last change, among those of all jobs: the higher, the later. */
+  /** The sequence number of the job's last change, unique among all jobs: a higher number is a later change. */
   change_seq: number
 }
 

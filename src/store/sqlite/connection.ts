@@ -1,6 +1,6 @@
 /**
- * The connection to the embedded database, and what libsql and Kysely lack for it: opening without blocking the event loop,
- * a cache of prepared statements, a transaction that begins with the write lock, and syncing commits in another thread.
+ * The connection to the embedded database. It adds to libsql and Kysely: opening without blocking the event loop, a cache
+ * of prepared statements, transactions that begin with the write lock, and syncing commits in another thread.
  */
 import { closeSync, fdatasync, openSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -60,7 +60,7 @@ export async function whenLockIsFree<T>(act: () => Promise<T | null>): Promise<T
     const result = await act()
     if (result !== null) return result
     if (performance.now() > until) {
-      const error = new Error('another program has kept the database locked for too long')
+      const error = new Error('another program did not release the lock of the database in time')
       throw Object.assign(error, { code: 'SQLITE_BUSY' })
     }
     await delay(TRY_EVERY_MS)
@@ -70,8 +70,9 @@ export async function whenLockIsFree<T>(act: () => Promise<T | null>): Promise<T
 /** Transactions that hold the write lock. */
 export interface WriteLock {
   /**
-   * Begins a transaction that holds the lock; false if another program holds it. `begin immediate`: a statement that
-   * meets a foreign lock in mid-transaction stays open, and until it is closed no commit of this connection succeeds.
+   * Begins a transaction that holds the lock; false if another program holds it. Uses `begin immediate`: a statement that
+   * finds the database locked within a transaction stays open, and until it is closed no commit of this connection
+   * succeeds.
    */
   tryBegin(): boolean
   commit(): void

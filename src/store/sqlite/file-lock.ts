@@ -19,7 +19,7 @@ export interface FileLock {
 const held = new Set<Database>()
 
 /**
- * Takes the lock at `path` without waiting; the file is created if needed, stays empty, and is never deleted (a deleted
+ * Acquires the lock at `path` without waiting. The file is created if needed, stays empty, and is never deleted (a deleted
  * file could be locked by two processes at once). Nothing else may open it: on POSIX systems, closing any handle of a
  * file drops all of the process's locks on it.
  * @throws {FileLockedError}

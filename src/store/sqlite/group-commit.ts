@@ -44,7 +44,7 @@ export function createGroupCommit({ database, lock, db, dedicated, sync }: Group
   }
 
   /**
-   * Runs a group. Failures are rare, so only after one does each write get a savepoint of its own.
+   * Runs a group. Failures are rare, so each write gets its own savepoint only after a failure.
    * @returns the writes to settle.
    */
   const run = async (group: readonly GroupedWrite[]): Promise<readonly GroupedWrite[]> => {

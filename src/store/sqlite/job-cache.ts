@@ -1,6 +1,6 @@
 /**
  * A read cache of jobs in front of the store of the embedded database. This process is the only one that writes to that
- * database, so every change passes through here and invalidates what it touched. A cached job always equals its row.
+ * database, so every change passes through here and invalidates the changed jobs. A cached job always equals its row.
  */
 import { LRUCache } from 'lru-cache'
 import type { SwapJob } from '../../domain/swap-job.ts'
@@ -59,7 +59,7 @@ class JobCache {
     return found.map((job) => job ?? others[next++] ?? null)
   }
 
-  /** Invalidates the job even if the write fails: the commit may have reached the disk all the same. */
+  /** Invalidates the job even if the write fails, because the commit may still have reached the disk. */
   async write<T>(job: JobName, write: Promise<T>, writtenOf: (result: T) => SwapJob | null): Promise<T> {
     const before = this.#changeOfAll
     const result = await write.finally(() => this.invalidate(job))

@@ -26,6 +26,6 @@ test('a resource that fails to close does not leave other resources open', async
   closers.add(() => {
     throw new Error('stuck')
   })
-  await expect(closers.closeAll()).rejects.toThrow('not everything could be closed')
+  await expect(closers.closeAll()).rejects.toThrow('some resources could not be closed')
   expect(closed).toBe(true)
 })
