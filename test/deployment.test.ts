@@ -241,7 +241,7 @@ describe('docs/OPERATIONS.md', () => {
 
     test('runs as the user of the image, which may write to the volume', () => {
       expect(dockerfile).toMatch(/^USER node$/m)
-      // The Node images give the user `node` this id.
+      // The id of the user `node` in the Node images.
       expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000, fsGroup: 1000 })
     })
 

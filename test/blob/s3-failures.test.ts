@@ -1,4 +1,4 @@
-/** The S3 store if the network or the server fails, hangs or returns wrong answers. */
+/** The S3 store if the network or the server fails, hangs or returns invalid responses. */
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'

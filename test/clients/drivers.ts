@@ -43,7 +43,7 @@ function openWsClient(url: string) {
     webSocketImpl: WebSocket,
     retryAttempts: RETRY_ATTEMPTS,
     retryWait: pauseBeforeRetry,
-    // By default the client gives up at the first refused connection.
+    // By default the client stops retrying after the first refused connection.
     shouldRetry: () => true,
   })
   closeAfterTest(() => client.dispose())

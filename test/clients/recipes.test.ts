@@ -35,7 +35,7 @@ async function openGateway(settings: Record<string, string> = {}): Promise<TestA
 /** Node before 22 needs a flag for WebSocket. */
 const NODE_ARGS = typeof WebSocket === 'undefined' ? ['--experimental-websocket', '--no-warnings'] : []
 
-/** Runs a program; `output` returns everything that it has written so far. */
+/** Runs a program; `output` returns everything that it has written. */
 function run(
   language: 'js' | 'python',
   text: string,

@@ -1,5 +1,5 @@
 /**
- * A model of the state machine: random interleavings of submits and their answers, hooks that are lost,
+ * A model of the state machine: random interleavings of submits and their responses, hooks that are lost,
  * duplicated, early or contradictory, fetches, crashes, expiring leases, and time. The job is checked against the
  * upstream's ledger.
  */
@@ -185,15 +185,21 @@ function isBalanced({ job, upstream }: World): boolean {
 /** Checks the invariants after a step. */
 function check(world: World, before: SwapJob): void {
   const { job, upstream } = world
-  must(world.submitsThatMayCount <= 1, 'money: never sent again once a submit may have been accepted')
-  must(job.version === before.version || job.version === before.version + 1, 'a version grows by one')
-  must(!isDone(before.status) || isSameButCharge(job, before), 'a final state is never left')
+  must(world.submitsThatMayCount <= 1, 'a job is never submitted again after a submit that may have been accepted')
+  must(job.version === before.version || job.version === before.version + 1, 'a version increases by one')
+  must(!isDone(before.status) || isSameButCharge(job, before), 'a final status never changes')
   must((job.wakeAt === null) === isDone(job.status), 'an unfinished job has a next poll, and a finished job has none')
-  must((job.finishedAt === null) === !isDone(job.status), 'what is done has an end')
+  must(
+    (job.finishedAt === null) === !isDone(job.status),
+    'a finished job has an end time, and an unfinished job has none',
+  )
   must(!world.hasReportedSuccess || job.status === 'SUCCESS', 'a reported SUCCESS is final')
   must(job.status !== 'SUCCESS' || upstream?.status === 'SUCCESS', 'a SUCCESS was reported')
-  must(isBalanced(world), 'the account balances')
-  must(job.status !== 'FAILED' || job.submittedAt !== null || upstream === null, 'unsent means unsent')
+  must(isBalanced(world), 'the charges add up')
+  must(
+    job.status !== 'FAILED' || job.submittedAt !== null || upstream === null,
+    'a FAILED job without a submit time is unknown to the upstream',
+  )
 }
 
 test('the state machine keeps its invariants in 10,000 random interleavings', () => {

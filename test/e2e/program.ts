@@ -4,11 +4,11 @@ import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { until } from '../support/until.ts'
 
-/** The built program as a process of its own. */
+/** The built program as a separate process. */
 export interface Program {
   readonly url: string
   readonly upstreamUrl: string
-  /** Returns everything that it has printed so far. */
+  /** Returns everything that it has printed. */
   output(): string
   /** Milliseconds from the start to "ready". */
   readonly readyAfterMs: number

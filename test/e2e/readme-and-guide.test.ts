@@ -1,4 +1,4 @@
-/** Runs the commands of README.md and docs/GUIDE.md against the built program, and compares the answers printed there. */
+/** Runs the commands of README.md and docs/GUIDE.md against the built program, and compares the responses printed there. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -33,7 +33,7 @@ interface Created {
   readonly data: { readonly createSwap: { readonly job: { readonly id: string } } }
 }
 
-/** Returns the first fenced block of each given language after `words` in a document. */
+/** Returns the first fenced block of each language after `words` in a document. */
 async function blocksAfter(document: string, words: string, ...languages: readonly string[]): Promise<string[]> {
   const [, after] = (await readFile(document, 'utf8')).split(words)
   if (after === undefined) throw new Error(`${document} does not contain "${words}"`)

@@ -50,7 +50,7 @@ test('a PostgreSQL older than 13 stops the start with one line, and no table is 
   expect(await withRawDatabase(url, async ({ query }) => query(tables))).toEqual([])
 })
 
-/** Opens a TCP proxy that replaces a text in the server's answers by another of the same length. */
+/** Opens a TCP proxy that replaces a text in the server's responses with another of the same length. */
 async function openRewriter(toPort: number, text: string, by: string): Promise<{ readonly port: number }> {
   const server = createServer((client) => {
     const upstream = connect(toPort, '127.0.0.1')

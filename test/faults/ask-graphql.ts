@@ -6,7 +6,7 @@ export interface GraphqlResponse {
   readonly data: any
 }
 
-/** Posts to the gateway's /graphql on a new connection. @throws if the answer is not JSON. */
+/** Posts to the gateway's /graphql on a new connection. @throws if the response is not JSON. */
 export async function askGraphql(
   gateway: { readonly url: string },
   query: string,

@@ -16,7 +16,7 @@ export type CreateAnswer =
   | { readonly kind: 'busy' }
   /** The gateway refused: it has sent nothing. */
   | { readonly kind: 'unavailable' }
-  /** No answer, or an unexpected one. */
+  /** No response, or an unexpected one. */
   | { readonly kind: 'none'; readonly why: string }
 
 interface JobEvent {
@@ -43,7 +43,7 @@ export interface Callers {
   newWish(): Wish
   /** Calls createSwap until there is a job, then watches it to its end. */
   wish(): Promise<Wish>
-  /** Resolves to true when every wish so far is fulfilled; to false after the time-out. */
+  /** Resolves to true when every requested swap has ended; to false after the timeout. */
   satisfied(timeoutMs: number): Promise<boolean>
   close(): Promise<void>
 }
@@ -56,9 +56,9 @@ export interface CallersOptions {
   readonly hookUrl?: string
   readonly apiKey?: string
   url(): string
-  /** Whether to watch each job by a subscription; if not, a wish ends when its job is created. */
+  /** Whether to watch each job by a subscription; if not, a requested swap counts as ended when its job is created. */
   readonly watches: boolean
-  /** How long a caller waits for an answer before it disconnects and retries. */
+  /** How long a caller waits for a response before it disconnects and retries. */
   readonly patienceMs: number
 }
 
@@ -179,7 +179,7 @@ export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: Cal
     newWish,
     wish: async () => {
       const wish = newWish()
-      // The checker reports an unfulfilled wish as a job that never ended.
+      // If this fails, the checker reports a job that never ended.
       const work = satisfy(wish)
         .catch(() => undefined)
         .finally(() => open.delete(work))

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 
-/** Planted secrets: they must not appear in anything that the program writes or answers. */
+/** Planted secrets: they must not appear in any output or response of the program. */
 export const CANARIES = {
   upstreamKey: 'canary-upstream-key-5b1f',
   gatewaySecret: 'canary-gateway-secret-9c27',
@@ -23,7 +23,7 @@ export interface GatewayOptions {
   readonly faultAt?: string
 }
 
-/** One gateway, in a process of its own or in one with others. */
+/** One gateway, in its own process or in one with others. */
 export interface Gateway {
   readonly url: string
   readonly isAlive: boolean
@@ -31,16 +31,16 @@ export interface Gateway {
   output(): string
   /** Drains the requests in progress, then closes the gateway. */
   stop(): Promise<void>
-  /** Kills the gateway if it has a process of its own; otherwise the same as `stop`. */
+  /** Kills the gateway if it has its own process; otherwise the same as `stop`. */
   kill(): Promise<void>
 }
 
-/** One gateway in a process of its own. */
+/** One gateway in its own process. */
 export interface GatewayProcess extends Gateway {
   readonly pid: number
   /** From the start of the process to "ready". */
   readonly readyAfterMs: number
-  /** Peak memory so far, in MB; null if the system does not report it. */
+  /** Peak memory until now, in MB; null if the system does not report it. */
   peakMemoryMb(): number | null
   /** Arms a fault point from now on. */
   arm(spec: string): Promise<void>
@@ -49,7 +49,7 @@ export interface GatewayProcess extends Gateway {
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void
 }
 
-/** Whether a gateway has a process of its own. */
+/** Whether a gateway has its own process. */
 export function isProcess(gateway: Gateway): gateway is GatewayProcess {
   return 'pid' in gateway
 }
@@ -60,7 +60,7 @@ export type Request =
   | { readonly kind: 'close'; readonly id: number }
   | { readonly kind: 'arm'; readonly id: number; readonly faultAt: string }
 
-/** The program's answer to one request. */
+/** The program's response to one request. */
 export interface Reply {
   readonly id: number
   readonly kind: Request['kind']
@@ -105,11 +105,11 @@ function spawnProgram() {
     ended,
     output: () => chunks.join(''),
     isAlive: () => isAlive,
-    /** Resolves to the answer; null if the process ends first. */
+    /** Resolves to the response; null if the process ends first. */
     ask: async (request: Request): Promise<Reply | null> => {
       const answered = new Promise<Reply>((settle) => waiting.set(`${request.kind} ${request.id}`, settle))
       child.send(request, () => {
-        // A dying process does not answer.
+        // A dying process does not respond.
       })
       return Promise.race([answered, ended.then(() => null)])
     },

@@ -44,7 +44,7 @@ const GOOD: History = {
   isSettled: true,
 }
 
-/** A job that was sent, and whose answer and hook were lost. */
+/** A submitted job whose response and hook were lost. */
 const UNKNOWABLE: Partial<History> = {
   hooks: [{ id: 'SWAP-FACE-1', hookUrl: hookOf('job_1'), status: 0, at: 2 }],
   jobs: [{ ...JOB, status: 'LOST', upstreamId: null, chargeState: 'UNKNOWN', chargeQuota: null }],
@@ -71,7 +71,7 @@ test('a job does not count as lost if its hook was accepted long after its deadl
 
 test('a LOST job whose hook was acknowledged counts as lost', () => {
   const { lost } = checkHistory({ ...GOOD, ...UNKNOWABLE, hooks: GOOD.hooks })
-  expect(lost).toEqual([expect.stringContaining('SWAP-FACE-1: its hook was taken')])
+  expect(lost).toEqual([expect.stringContaining('SWAP-FACE-1: its hook was accepted')])
 })
 
 test('a LOST job that can be fetched counts as lost', () => {
@@ -84,8 +84,8 @@ test('an accepted job without a job of the gateway counts as lost', () => {
   const verdict = checkHistory({ ...GOOD, jobs: [], timeline: [], intents: [], sightings: [] })
   expect(verdict.lost).toHaveLength(1)
   expect(verdict.breaches).toEqual([
-    `a submit for ${IMAGE} stands for no recorded job`,
-    'SWAP-FACE-1 was accepted for no job that is stored',
+    `a submit for ${IMAGE} belongs to no recorded job`,
+    'SWAP-FACE-1 was accepted for a job that is not stored',
   ])
 })
 
@@ -125,18 +125,26 @@ const events = (end: 'completed' | 'cut', ...seen: (typeof EVENT)[]): Partial<Hi
 const outlet = (text: string): Partial<History> => ({ outlets: [{ kind: 'answer', text }] })
 
 test.each<[string, Partial<History>, string]>([
-  ['a hole in the versions', { timeline: TIMELINE.filter(({ version }) => version !== 2) }, 'job_1 has versions 1, 3'],
+  ['a gap in the versions', { timeline: TIMELINE.filter(({ version }) => version !== 2) }, 'job_1 has versions 1, 3'],
   ['a transition that does not exist', timeline('PENDING', 'LOST', 'SUCCESS'), 'job_1 went from PENDING to LOST'],
-  ['a final state that was left', timeline('PENDING', 'FAILED', 'SUCCESS'), 'job_1 went from FAILED to SUCCESS'],
-  ['a job that begins in the middle', timeline('ON_QUEUE', 'SUCCESS', 'SUCCESS'), 'job_1 begins as ON_QUEUE'],
+  ['a transition from a final status', timeline('PENDING', 'FAILED', 'SUCCESS'), 'job_1 went from FAILED to SUCCESS'],
+  [
+    'a timeline that does not begin with PENDING',
+    timeline('ON_QUEUE', 'SUCCESS', 'SUCCESS'),
+    'job_1 begins as ON_QUEUE',
+  ],
   [
     'a row that is ahead of its timeline',
     job({ version: 4 }),
     'job_1 is SUCCESS (4), its timeline ends with SUCCESS (3)',
   ],
-  ['a success without a charge', job({ chargeState: 'PENDING' }), 'job_1 is SUCCESS and its charge PENDING'],
+  ['a success without a charge', job({ chargeState: 'PENDING' }), 'job_1 is SUCCESS, but its charge is PENDING'],
   ['a wrong price', job({ chargeQuota: 6 }), 'the charges add up to 6, the successes cost 3'],
-  ['an id the upstream never gave', job({ upstreamId: 'SWAP-FACE-9' }), 'SWAP-FACE-9 is no job of the upstream'],
+  [
+    'an id that the upstream never assigned',
+    job({ upstreamId: 'SWAP-FACE-9' }),
+    'SWAP-FACE-9 is unknown to the upstream',
+  ],
   [
     "another job's result",
     { accepted: [{ ...ACCEPTED, hookUrl: hookOf('job_2') }] },
@@ -148,27 +156,35 @@ test.each<[string, Partial<History>, string]>([
     'SWAP-FACE-1 belongs to 2 jobs',
   ],
   [
-    'a success that never was',
+    'a success that the upstream does not have',
     { accepted: [{ ...ACCEPTED, state: { status: 'FAILED' } }] },
-    'job_1 is a SUCCESS that never was',
+    'job_1 is SUCCESS, but the upstream has no success',
   ],
   [
-    'a failure that never was',
+    'a failure that the upstream does not have',
     { ...job({ status: 'FAILED', chargeState: 'NOT_CHARGED', chargeQuota: null }), sightings: [] },
-    'job_1 is FAILED, but the upstream took it and did not fail',
+    'job_1 is FAILED, but the upstream accepted it and did not fail',
   ],
   ['a job that never ends', job({ status: 'ON_QUEUE' }), 'job_1 is still ON_QUEUE'],
-  ['two jobs for one key', { intents: [{ targetImage: IMAGE, jobIds: ['job_1', 'job_2'] }] }, 'gave 2 jobs'],
+  ['two jobs for one key', { intents: [{ targetImage: IMAGE, jobIds: ['job_1', 'job_2'] }] }, 'created 2 jobs'],
   ['a job that was returned and is not stored', { intents: [{ targetImage: IMAGE, jobIds: ['job_9'] }] }, 'job_9'],
-  ["another's job", { intents: [{ targetImage: 'https://example.com/2.jpg', jobIds: ['job_1'] }] }, "another's"],
+  [
+    "another caller's job",
+    { intents: [{ targetImage: 'https://example.com/2.jpg', jobIds: ['job_1'] }] },
+    'belongs to another caller',
+  ],
   ['a subscription without an end', events('completed', EVENT), 'ended without a final event'],
   ['an event after the final one', events('completed', END, END), 'an event after the final one'],
-  ['a state from the past', events('cut', END, EVENT), 'saw its past'],
-  ['a state that never was', events('cut', { ...EVENT, status: 'UNCONFIRMED' }), 'a state that never was'],
+  ['an older state after a newer one', events('cut', END, EVENT), 'saw an older state after a newer one'],
+  [
+    'a state that was never stored',
+    events('cut', { ...EVENT, status: 'UNCONFIRMED' }),
+    'a state that was never stored',
+  ],
   ['a "done" that is wrong', events('cut', { ...EVENT, done: true }), 'a wrong "done"'],
   ["another job's event", events('cut', { ...EVENT, id: 'job_2' }), 'saw job_2'],
-  ['a secret in an answer', outlet('{"message":"canary"}'), 'secret 1 is in a text: answer'],
-  ['a hook token in an answer', outlet(`see ${hookOf('job_1')}`), 'a hook token is in a text: answer'],
+  ['a secret in a response', outlet('{"message":"canary"}'), 'secret 1 is in a text: answer'],
+  ['a hook token in a response', outlet(`see ${hookOf('job_1')}`), 'a hook token is in a text: answer'],
 ])('the checker reports %s', (_what, change, breach) => {
   expect(checkHistory({ ...GOOD, ...change }).breaches).toContainEqual(expect.stringContaining(breach))
 })

@@ -10,7 +10,7 @@ import { settleAndTime } from './wire-faults.ts'
 
 const SENDERS = 64
 
-/** Posts to the paths as fast as possible or at a rate; returns the answers by status, and the rate. */
+/** Posts to the paths as fast as possible or at a rate; returns the number of responses by status, and the rate. */
 async function flood(rig: Rig<Gateway>, paths: readonly string[], perSecond = Infinity) {
   const pool = new Pool(rig.gateway.url, { connections: SENDERS })
   const statuses: Record<number, number> = {}

@@ -38,7 +38,7 @@ function randomScript(point: FaultPoint, { proxy }: Pick<Rig, 'proxy'>): JobScri
 
 /**
  * Scripts the jobs at random. The upstream accepts the retry of a refused submit.
- * @returns the target images of the wishes whose hooks are certain to be delivered.
+ * @returns the target images of the requested swaps whose hooks are certain to be delivered.
  */
 function scriptRandomly(rig: Rig, point: FaultPoint): ReadonlySet<string> {
   const { upstream } = rig
@@ -57,7 +57,7 @@ function scriptRandomly(rig: Rig, point: FaultPoint): ReadonlySet<string> {
   return called
 }
 
-/** Finds the wishes whose callers must see the end: the upstream accepted them, and their hooks are certain. */
+/** Finds the requested swaps whose callers must see the end: the upstream accepted them, and their hooks are certain. */
 function findCertain({ callers, upstream }: Rig, from: number, called: ReadonlySet<string>): readonly Wish[] {
   const taken = new Set(upstream.accepted.map(({ targetImage }) => targetImage))
   return callers.wishes.slice(from).filter(({ targetImage }) => taken.has(targetImage) && called.has(targetImage))

@@ -62,7 +62,7 @@ const sigstop: Scenario = {
           for (let round = 0; round < times; round += 1) {
             const first = rig.gateway
             const release = new AbortController()
-            // These submits are answered after the first process resumes; every second job's hook comes earlier.
+            // The responses to these submits arrive after the first process resumes; every second job's hook comes earlier.
             rig.upstream.scriptJobs((_, n) => ({
               ...GOOD,
               ...(n % 2 === 0 && { hooks: { copies: 1 } }),
@@ -145,7 +145,7 @@ const besideAnother: Scenario = {
           for (const job of jobs) job.state = { status: 'SUCCESS' }
           await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
           await first.kill()
-          // The second process acknowledges and settles hooks of its own.
+          // The second process acknowledges and settles its own hooks.
           rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 0 } }))
           await rig.callers.wish()
           const own = rig.upstream.accepted.at(-1)
@@ -169,8 +169,8 @@ const besideAnother: Scenario = {
 }
 
 /**
- * Ends two swaps upstream whose submits got no answer, and sends their hooks while every fetch fails.
- * @returns the statuses of the answers to the hooks.
+ * Ends two swaps upstream whose submits got no response, and sends their hooks while every fetch fails.
+ * @returns the statuses of the responses to the hooks.
  */
 async function sendUnconfirmableHooks(rig: Rig) {
   rig.upstream.failFetches(() => ({ status: 503, body: '' }))

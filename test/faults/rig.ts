@@ -49,9 +49,9 @@ export interface Rig<G extends Gateway = GatewayProcess> {
   readonly gateway: G
   /** Starts another gateway on the same data, port and clock. */
   start(change?: StartChange): Promise<G>
-  /** Starts `count` wishes at once. */
+  /** Requests `count` swaps at once. */
   wish(count: number): void
-  /** Waits until all callers are satisfied and every stored job is done; false after the time-out. */
+  /** Waits until all callers are satisfied and every stored job is done; false after the timeout. */
   settle(timeoutMs?: number): Promise<boolean>
   /** Checks the records of callers, gateway and upstream against each other. */
   check(isSettled?: boolean): Promise<Verdict>

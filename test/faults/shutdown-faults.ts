@@ -18,7 +18,7 @@ async function readReadiness({ url }: Gateway): Promise<number | null> {
   }
 }
 
-/** Stops the process while its submits are held, requests one more swap meanwhile, and returns complaints. */
+/** Stops the process while its submits have no response, requests one more swap meanwhile, and returns complaints. */
 async function stopInSubmit(rig: Rig, release: () => void): Promise<(string | false)[]> {
   const { gateway } = rig
   const before = rig.upstream.accepted.length
@@ -50,7 +50,7 @@ const drain: Scenario = {
   name: 'SIGTERM during a slow submit',
   times: { short: 1, long: 10 },
   run: (times) =>
-    // A submit is given up after 33 s of the program's clock.
+    // A submit times out after 33 s of the program's clock.
     withRig({ clockFactor: 4, settings: { DRAIN_READY_S: '12' } }, async (rig) => {
       const recoveriesMs: number[] = []
       const complaints: (string | false)[] = []

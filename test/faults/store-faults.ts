@@ -15,7 +15,7 @@ export async function execSql(rig: Rig, ...statements: readonly string[]): Promi
   await withRawDatabase(rig.databaseUrl, async (database) => database.exec(...statements))
 }
 
-/** Requests a swap that cannot be recorded; returns what was wrong with the answer, or false. */
+/** Requests a swap that cannot be recorded; returns a complaint about the response, or false. */
 async function askInVain(rig: Rig): Promise<string | false> {
   const before = rig.upstream.submits
   const wish = rig.callers.newWish()
@@ -109,7 +109,7 @@ const diskFull: Scenario = {
           // PostgreSQL is on another disk.
           if (!isOnPostgres) complaints.push(await askInVain(rig))
           for (const job of jobs) job.state = { status: 'SUCCESS' }
-          // The gateway answers 503 if it could not write the hook to the journal.
+          // The gateway returns 503 if it could not write the hook to the journal.
           const statuses = await Promise.all(jobs.map((job) => rig.upstream.sendHook(job)))
           const odd = statuses.filter((status) => status !== 503 && status !== 200)
           if (odd.length > 0) complaints.push(`hooks were answered with ${statuses.join(', ')}`)

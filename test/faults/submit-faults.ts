@@ -19,7 +19,7 @@ const ID_ANSWER = JSON.stringify({ status: 'SUCCESS', message: '', data: { jobId
 /** Unpacks to 64 MB. */
 const BOMB = gzipSync(Buffer.alloc(64 * 1_024 * 1_024, ' '))
 
-/** Sure refusals: an upstream that gives one of these answers has not accepted the submit. */
+/** Definite refusals: an upstream that returns one of these responses has not accepted the submit. */
 const REFUSALS: readonly { readonly name: string; readonly answer: Answer; readonly endsAs: string }[] = [
   { name: '429 on submit', answer: refusal(429, 'too many requests, canary-upstream-text'), endsAs: 'SUCCESS' },
   { name: '499 on submit', answer: refusal(499, 'queue is full'), endsAs: 'SUCCESS' },
@@ -64,7 +64,7 @@ export const SLOW: readonly UnusableAnswer[] = [
   { name: 'no response', answer: { status: 200, body: '', manner: { kind: 'hang' } }, ownProcess: true },
 ]
 
-/** Milliseconds from the first submit for each wish until its caller saw the end. LOST is not a recovery. */
+/** Milliseconds from the first submit for each requested swap until its caller saw the end. LOST is not a recovery. */
 export function recoveries({ callers, upstream }: Rig<Gateway>): number[] {
   const firstSubmitAt = new Map(upstream.ledger.toReversed().map(({ targetImage, at }) => [targetImage, at]))
   return callers.wishes.flatMap(({ targetImage, doneAt, doneAs }) => {
@@ -73,7 +73,7 @@ export function recoveries({ callers, upstream }: Rig<Gateway>): number[] {
   })
 }
 
-/** Answers the first submit for each wish by `planOf`, and every later one correctly. */
+/** Responds to the first submit for each requested swap as `planOf` says, and to later ones correctly. */
 function scriptFirst(rig: Rig<Gateway>, planOf: (n: number) => SubmitPlan, script: JobScript): void {
   const seen = new Map<string, number>()
   rig.upstream.scriptJobs(({ targetImage }) => {
@@ -83,7 +83,7 @@ function scriptFirst(rig: Rig<Gateway>, planOf: (n: number) => SubmitPlan, scrip
   })
 }
 
-/** The gateway must not buffer an answer of a gigabyte, or one that expands when decompressed. */
+/** The gateway must not buffer a response of a gigabyte, or one that expands when decompressed. */
 const MAX_MEMORY_MB = 400
 
 /** Checks the peak memory of a gateway with its own process; false if it is in bounds or not measured. */

@@ -40,7 +40,7 @@ const wireScenarios = WIRE.map(({ name, fault, patienceMs = 15_000 }): Scenario 
     withSharedRig({ patienceMs, settings: { UNCONFIRMED_DEADLINE_S: '160' } }, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
-        // Some submits are under way when the outage begins.
+        // Some submits are in progress when the outage begins.
         rig.wish(2)
         await until(() => rig.upstream.submits > 0)
         await rig.proxy.fail(fault)
@@ -64,7 +64,7 @@ const staleKeepAlive: Scenario = {
         rig.proxy.closeIdle()
       }
       await rig.settle()
-      // Each submit has its own connection. A submit under way at the cut may become UNCONFIRMED.
+      // Each submit has its own connection. A submit in progress at the cut may become UNCONFIRMED.
       return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
 }
@@ -76,7 +76,7 @@ const dns: Scenario = {
     withSharedRig({}, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
-        // Stopped, not killed: a job killed in the middle of its submit looks the same as one that was sent.
+        // Stopped, not killed: a job killed in the middle of its submit cannot be distinguished from one that was sent.
         await rig.gateway.stop()
         await rig.start({ upstreamUrl: `http://nowhere.invalid:${rig.proxy.port}` })
         rig.wish(4)
@@ -167,7 +167,7 @@ const downForAMinute: Scenario = {
   times: { short: 1, long: 10 },
   run: (times) =>
     // Every swap must be sent. At the usual speed a busy machine may take longer to record a refused connection than a
-    // submit's time-out.
+    // submit's timeout.
     withSharedRig({ clockFactor: 10 }, async (rig) => {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
@@ -194,7 +194,7 @@ const gone: Scenario = {
   times: { short: 1, long: 3 },
   run: (times) =>
     withSharedRig(
-      // At its deadline a job waits up to ten minutes for the answer to one more fetch.
+      // At its deadline a job waits up to ten minutes for the response to one more fetch.
       {
         clockFactor: 100,
         settings: { ON_QUEUE_DEADLINE_S: '60', SUBMIT_BEFORE_S: '60', UNCONFIRMED_DEADLINE_S: '60' },
@@ -225,7 +225,7 @@ const oneIdForTwo: Scenario = {
   times: { short: 1, long: 10 },
   run: (times) =>
     withSharedRig({ settings: { UNCONFIRMED_DEADLINE_S: '60' } }, async (rig) => {
-      // The upstream gives the first job's id to the second as well, so one of each pair can no longer be fetched.
+      // The upstream assigns the first job's id to the second as well, so one of each pair can no longer be fetched.
       rig.upstream.scriptJobs((_, n) => ({ ...GOOD, id: `SWAP-FACE-TWICE-${Math.floor(n / 2)}`, hooks: { copies: 1 } }))
       for (let round = 0; round < times; round += 1) {
         await rig.callers.wish()

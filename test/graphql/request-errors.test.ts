@@ -76,7 +76,7 @@ describe('a document that cannot run', () => {
       ['application/graphql-response+json', 400, 'application/graphql-response+json'],
       ['application/graphql-response+json,application/json;q=0.9', 400, 'application/graphql-response+json'],
     ] as const) {
-      // Sent twice: the second answer may come from a cache.
+      // Sent twice: the second response may come from a cache.
       for (const ask of [
         post(gateway, body, { accept }),
         post(gateway, body, { accept }),

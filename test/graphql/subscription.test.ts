@@ -128,7 +128,7 @@ test('a hundred subscribers around the last change each see it once', async () =
   }
 })
 
-test('each event of a subscription loads its data afresh', async () => {
+test('each event of a subscription loads its data again', async () => {
   const gateway = await openTestApp()
   const { id, accepted } = await createJob(gateway)
   const lengths: number[] = []

@@ -67,7 +67,7 @@ test('swapJobsUpdated emits every unfinished job, then CAUGHT_UP, then each chan
   await until(() => events.at(-1)?.job?.id === other.id && events.at(-1)?.job?.status === 'ON_QUEUE')
   expect(kinds().slice(2, 3)).toEqual(['CHANGE SUCCESS'])
   expect(events.every(({ gap }) => !gap)).toBe(true)
-  // Each event loads its data afresh.
+  // Each event loads its data again.
   for (const { job } of events) expect(job?.timeline.length).toBe(job?.version)
   await stop()
 })

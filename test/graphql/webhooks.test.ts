@@ -18,7 +18,7 @@ const REPLAY = `mutation ($id: ID!) { replaySwapHook(input: { id: $id }) { __typ
   ... on ReplaySwapHookSuccess { job { id } } ... on SwapStateError { code } ... on SwapNotFoundError { ids } } }`
 const SECRET = 'a secret of the gateway'
 
-/** Opens a webhook receiver with scripted answers; by default it answers 204 to everything. */
+/** Opens a webhook receiver with scripted responses; the default is 204. */
 async function openReceiver(
   answer: (n: number) => { status: number; headers?: Record<string, string> } | null = () => ({ status: 204 }),
 ) {

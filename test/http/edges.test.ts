@@ -40,7 +40,7 @@ describe('a HEAD request', () => {
       const get = await send(gateway, `GET ${path}`, headers)
       const head = await send(gateway, `HEAD ${path}`, headers)
       expect([statusOf(get), statusOf(head)], path).toEqual([200, 200])
-      // HEAD executes no operation, so the type of its answer is unknown.
+      // HEAD executes no operation, so the type of its response is unknown.
       if (path !== GET) expect(headerOf(head, 'content-type'), path).toBe(headerOf(get, 'content-type'))
       expect(bodyOf(head), path).toBe('')
     }

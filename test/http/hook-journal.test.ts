@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
-/** Creates a job whose submit was accepted and whose answer was lost: only its hook has its upstream id. */
+/** Creates a job whose submit was accepted but whose response was lost: only its hook has its upstream id. */
 async function openUnconfirmed(gateway: TestApp) {
   gateway.upstream.planSubmits({ kind: 'acceptAndReset' })
   const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })

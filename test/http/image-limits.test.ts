@@ -39,7 +39,7 @@ async function openStage(settings: Record<string, string> = {}, clock?: Clock) {
   return { reserve, reserved, put, image, signed }
 }
 
-/** Sends one byte of an upload, then nothing. @returns the status of the answer. */
+/** Sends one byte of an upload, then nothing. @returns the status of the response. */
 function stall(url: string, byteLength: number) {
   let status: number | null = null
   const request = requestHttp(url, { method: 'PUT', headers: { 'content-length': byteLength } }, (response) => {

@@ -43,7 +43,7 @@ async function upload(gateway: TestApp, bytes: Uint8Array, over: object = {}, ty
 function openHeldUpload(url: string, byteLength: number) {
   let isOpen = false
   const request = requestHttp(url, { method: 'PUT', headers: { 'content-length': byteLength, expect: '100-continue' } })
-  // Node answers 100 Continue before the request reaches the gateway.
+  // Node sends 100 Continue before the request reaches the gateway.
   request.on('continue', () => {
     request.write('x')
     isOpen = true
@@ -71,7 +71,7 @@ const read = async (gateway: TestApp, id: string) =>
 
 const KEY = 'the key of the caller'
 
-/** Opens an app with a public URL, and replaces it in answers by the address that the app listens on. */
+/** Opens an app with a public URL, and replaces it in responses with the address that the app listens on. */
 async function openApp(settings: Record<string, string> = {}): Promise<TestApp> {
   const keys = { API_KEYS: `local:${sha256(Buffer.from(KEY))}` }
   const app = await openTestApp({ settings: { PUBLIC_URL: 'https://gateway.example', ...keys, ...settings } })

@@ -33,7 +33,7 @@ async function call(gateway: TestApp, path: string, body?: unknown, headers: Rec
     headers: { 'content-type': 'application/json', 'TT-API-KEY': KEY, ...headers },
   })
   const answer: unknown = await response.json()
-  // Untyped: each test knows the shape of its answer.
+  // Untyped: each test knows the shape of its response.
   // oxlint-disable-next-line typescript/no-explicit-any
   return { status: response.status, body: answer as any, headers: response.headers }
 }

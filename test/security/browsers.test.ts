@@ -1,4 +1,4 @@
-/** Requests that a page of another origin can send by a browser: none is executed, and no answer is readable. */
+/** Requests that a page of another origin can send by a browser: none is executed, and no response is readable. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

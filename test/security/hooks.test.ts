@@ -1,4 +1,4 @@
-/** Forged hooks: each gets the answer of an unknown path, and costs neither a query nor a write. */
+/** Forged hooks: each gets the response of an unknown path, and costs neither a query nor a write. */
 import { Pool } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { closeAfterTest } from '../support/close-after-test.ts'

@@ -1,4 +1,4 @@
-/** Malformed HTTP: the gateway answers or closes, serves the next request, and reveals nothing. */
+/** Malformed HTTP: the gateway responds or closes the connection, serves the next request, and reveals nothing. */
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KEYS, openStage, post, read, sendRaw, type Stage } from './stage.ts'

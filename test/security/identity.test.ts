@@ -1,4 +1,4 @@
-/** Authentication and ownership: only issued credentials work, and another tenant's job looks like a missing one. */
+/** Authentication and ownership: only issued credentials work, and another tenant's job is treated as missing. */
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { SignJWT, UnsecuredJWT } from 'jose'

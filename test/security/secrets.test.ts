@@ -1,4 +1,4 @@
-/** Secrets planted in every input: none appears in an answer, a header or a log line. */
+/** Secrets planted in every input: none appears in a response, a header or a log line. */
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createSecretHider } from '../../src/telemetry/logger.ts'
@@ -51,7 +51,7 @@ test('the upstream key is sent only to the upstream, and no planted secret is lo
   send({ type: 'connection_init', payload: { authorization: `Bearer ${CANARY}` } })
   await closed
 
-  // The upstream fails, and its answers contain secrets.
+  // The upstream fails, and its responses contain secrets.
   const leak = JSON.stringify({
     status: 'FAILED',
     message: `${CANARY} ${UPSTREAM_KEY} at /srv/upstream.js:1`,

@@ -128,7 +128,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  // Untyped: each test knows the shape of its answer.
+  // Untyped: each test knows the shape of its response.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly json: any
 }
@@ -159,7 +159,7 @@ export async function sendRaw(port: number, bytes: string | Buffer): Promise<str
   socket.on('error', () => null)
   socket.setTimeout(1_500, () => socket.destroy())
   socket.write(bytes)
-  // A reset counts as an answer.
+  // A reset counts as a response.
   await new Promise((resolve) => {
     socket.once('close', resolve)
   })

@@ -668,7 +668,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
         for (const change of changes) seen.push(change.job.id)
         sequence = changes.at(-1)?.sequence ?? sequence
         if (isLast) return
-        // The embedded engine answers within a turn, so this loop would block all other work.
+        // The embedded engine returns within a turn of the event loop, so this loop would block all other work.
         await nextTurn()
       }
     })()

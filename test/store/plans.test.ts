@@ -1,4 +1,4 @@
-/** Query plans: each statement searches an index from the first row of its answer, however much is stored. */
+/** Query plans: each statement starts its index search at the first row of its result, however many jobs are stored. */
 import { CompiledQuery } from 'kysely'
 import { expect, test } from 'vitest'
 import type { JobFilter } from '../../src/domain/job-filter.ts'

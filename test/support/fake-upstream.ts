@@ -1,5 +1,5 @@
 /**
- * Scripted fake upstream: a real HTTP server with the reference's two calls. A test decides every answer. The server
+ * Scripted fake upstream: a real HTTP server with the reference's two calls. A test decides every response. The server
  * records all submits, accepted jobs, fetches and hooks; this ledger is the truth that tests compare with.
  */
 import { setMaxListeners } from 'node:events'
@@ -10,7 +10,7 @@ import { Agent } from 'undici'
 
 export const FAKE_KEY = 'fake-upstream-key'
 
-/** A job that the upstream accepted, even if the answer was lost. */
+/** A job that the upstream accepted, even if the response was lost. */
 export interface AcceptedJob {
   readonly id: string
   readonly targetImage: string
@@ -30,7 +30,7 @@ export type JobState =
     }
   | { readonly status: 'FAILED'; readonly message?: string }
 
-/** An answer, and how it is sent: whole and at once unless `manner` is set. */
+/** A response, and how it is sent: whole and at once unless `manner` is set. */
 export interface Answer {
   readonly status: number
   readonly body: string | Buffer
@@ -41,21 +41,21 @@ export interface Answer {
     | { readonly kind: 'drip'; readonly everyMs: number }
     /** Followed by this many spaces, generated as the client reads. */
     | { readonly kind: 'endless'; readonly bytes: number }
-    /** Never answers. */
+    /** Never responds. */
     | { readonly kind: 'hang' }
 }
 
 /** Answer to one submit. */
 export type SubmitPlan =
-  /** Accepts the job, and resets the connection without an answer. */
+  /** Accepts the job, and resets the connection without a response. */
   | { readonly kind: 'acceptAndReset' }
-  /** Accepts the job, waits for `until`, and answers. */
+  /** Accepts the job, waits for `until`, and responds. */
   | { readonly kind: 'acceptAfter'; readonly until: (job: AcceptedJob) => Promise<unknown> }
-  /** Accepts the job, and sends another answer. */
+  /** Accepts the job, and sends another response. */
   | ({ readonly kind: 'acceptAndAnswer' } & Answer)
   /** Accepts nothing, and resets the connection. */
   | { readonly kind: 'reset' }
-  /** Accepts nothing; waits for `until` before it answers. */
+  /** Accepts nothing; waits for `until` before it responds. */
   | ({ readonly kind: 'answer'; readonly until?: () => Promise<unknown> } & Answer)
 
 /** Answer to one fetch, in place of the job's document. */
@@ -63,11 +63,11 @@ export type FetchPlan = Answer
 
 /** How the hook of a finished job is sent. */
 export interface HookPolicy {
-  /** Number of copies, sent without waiting for an answer. */
+  /** Number of copies, sent without waiting for a response. */
   readonly copies: number
-  /** The job ends at once, and its hook is answered before its submit. */
+  /** The job ends at once, and its hook is delivered before the response to its submit. */
   readonly beforeAnswer?: boolean
-  /** Retry until the answer is 200. Otherwise a failed hook is lost, as with the real upstream. */
+  /** Retry until the response is 200. Otherwise a failed hook is lost, as with the real upstream. */
   readonly untilDelivered?: boolean
   /** Overrides the job's document. */
   readonly body?: (job: AcceptedJob) => string
@@ -91,13 +91,13 @@ export interface SubmitEntry {
   readonly at: number
   readonly targetImage: string
   readonly hookUrl: string
-  /** `ambiguous`: nothing was accepted, but the answer does not say so. */
+  /** `ambiguous`: nothing was accepted, but the response does not say so. */
   readonly verdict: 'accepted' | 'refused' | 'ambiguous'
   /** The id of the accepted job; null if none was accepted. */
   readonly id: string | null
 }
 
-/** One sent hook; status 0 if no answer came. */
+/** One sent hook; status 0 if no response came. */
 export interface HookEntry {
   readonly at: number
   readonly id: string
@@ -109,7 +109,7 @@ export interface FakeUpstream {
   readonly url: string
   readonly port: number
   readonly accepted: readonly AcceptedJob[]
-  /** Number of requests to /swap, answered or not. */
+  /** Number of requests to /swap, with or without a response. */
   readonly submits: number
   /** Each request to /swap. */
   readonly ledger: readonly SubmitEntry[]
@@ -117,19 +117,19 @@ export interface FakeUpstream {
   readonly hooks: readonly HookEntry[]
   /** Each request to /fetch: the job's id, and the time. */
   readonly fetched: readonly { readonly id: string; readonly at: number }[]
-  /** Sets the answers to the next submits, in order; later submits are accepted. */
+  /** Sets the responses to the next submits, in order; later submits are accepted. */
   planSubmits(...plans: SubmitPlan[]): void
-  /** Sets the answers to the next fetches of any job, in order. */
+  /** Sets the responses to the next fetches of any job, in order. */
   planFetches(...plans: FetchPlan[]): void
-  /** Sets how later submits are answered; `n` is the number of the submit, from 0. */
+  /** Sets the responses to later submits; `n` is the number of the submit, from 0. */
   scriptJobs(script: (submit: { readonly targetImage: string; readonly hookUrl: string }, n: number) => JobScript): void
   /** Every delivery to `/webhooks`. */
   readonly webhooks: readonly { readonly id: string; readonly body: string }[]
-  /** Sets the status of the answers to later webhooks. */
+  /** Sets the status of the responses to later webhooks. */
   scriptWebhooks(answer: (body: string) => number | Promise<number>): void
-  /** Answers later fetches with `fault` if it returns an answer; null removes the fault. */
+  /** Responds to later fetches with `fault` if it returns a response; null removes the fault. */
   failFetches(fault: ((id: string) => FetchPlan | null) | null): void
-  /** Posts the job's document to its hook address; resolves to the status of the answer. */
+  /** Posts the job's document to its hook address; resolves to the status of the response. */
   sendHook(job: AcceptedJob, body?: string): Promise<number>
   close(): Promise<void>
 }
@@ -340,7 +340,7 @@ export function toDocument(job: AcceptedJob): object {
   return { ...head, data: { jobId: id, targetImage, swapImage, ...links, hookUrl, quota: state.quota ?? QUOTA } }
 }
 
-/** Returns whether the answer proves that no job was created (upstream contract, "HTTP codes"). */
+/** Returns whether the response proves that no job was created (upstream contract, "HTTP codes"). */
 function isSureRefusal({ status, body, manner }: Answer): boolean {
   if (manner) return false
   if (status >= 400 && status < 500) return true

@@ -10,7 +10,7 @@ export type WireFault =
   | { readonly kind: 'refuse' }
   /** Every connection is reset as soon as it is open. */
   | { readonly kind: 'reset' }
-  /** Requests arrive; the connection is reset in place of the first byte of the answer. */
+  /** Requests arrive; the connection is reset in place of the first byte of the response. */
   | { readonly kind: 'resetAfterSend' }
   /** Connections stay open, and bytes are dropped. */
   | { readonly kind: 'blackHole'; readonly direction: 'toServer' | 'toClient' | 'both' }
@@ -18,7 +18,7 @@ export type WireFault =
   | { readonly kind: 'throttle'; readonly bytesPerSecond: number }
   /**
    * The next connection on which the client sends this text is reset, once: `before` the text reaches the server, or
-   * `after` the server has answered it, without the answer. After the fault the server works again, or accepts no
+   * `after` the server has executed it, without the response. After the fault the server works again, or accepts no
    * connection.
    */
   | {
@@ -27,7 +27,7 @@ export type WireFault =
       readonly when: 'before' | 'after'
       readonly thenRefuses?: boolean
     }
-  /** Each connection is cut after this many bytes of answers. */
+  /** Each connection is cut after this many bytes of responses. */
   | { readonly kind: 'cutAfter'; readonly bytes: number }
 
 export interface FaultProxy {
@@ -60,7 +60,7 @@ export async function openFaultProxy(toPort: number): Promise<FaultProxy> {
     timers.add(timer)
   }
 
-  /** The client whose next answer is lost, and whether connections are refused afterwards. */
+  /** The client whose next response is lost, and whether connections are refused afterwards. */
   let doomed: { readonly client: Socket; readonly thenRefuses: boolean } | null = null
 
   const toServer = (client: Socket, server: Socket) => (chunk: Buffer) => {

@@ -1,5 +1,5 @@
 /**
- * The history checker: compares the records of one run (the upstream's ledger, the store, the answers to callers and
+ * The history checker: compares the records of one run (the upstream's ledger, the store, the responses to callers and
  * subscribers, the logs) and reports contradictions between them or with the promises.
  *
  * It imports nothing from `src`, so that a bug there cannot hide itself. It does not change its input.
@@ -41,7 +41,7 @@ export interface Sighting {
   readonly end: 'completed' | 'cut'
 }
 
-/** One caller's request, with its own target address and key, and the jobs that it was answered with. */
+/** One caller's request, with its own target address and key, and the jobs in the responses to it. */
 export interface Intent {
   readonly targetImage: string
   readonly jobIds: readonly string[]
@@ -103,7 +103,7 @@ const CHARGE_STATES: Readonly<Record<string, string>> = {
 
 /** A hook token is a job id, a dot and this many characters of base64url. */
 const MAC_CHARS = 22
-/** A hook's answer is recorded a little after the hook was accepted. */
+/** A hook's response is recorded a little after the hook was accepted. */
 const RESPONSE_TAKES_MS = 60_000
 /** A failed run often has many breaches; this many are enough to find the cause. */
 const MAX_BREACHES = 50
@@ -144,8 +144,9 @@ function checkSubmits({ submits }: History, jobsByHook: ReadonlyMap<string, Stor
   for (const [targetImage, entries] of groupBy(submits, (entry) => entry.targetImage)) {
     for (const { hookUrl } of entries) {
       const job = jobsByHook.get(hookUrl)
-      if (!job) breach(`a submit for ${targetImage} stands for no recorded job`)
-      else if (job.targetImage !== targetImage) breach(`a submit of ${job.id} sent another address than was asked for`)
+      if (!job) breach(`a submit for ${targetImage} belongs to no recorded job`)
+      else if (job.targetImage !== targetImage)
+        breach(`a submit of ${job.id} sent another address than the caller requested`)
     }
     const dear = entries.findIndex(({ verdict }) => verdict !== 'refused')
     if (dear !== -1 && dear < entries.length - 1) {
@@ -164,7 +165,7 @@ function checkOwnership({ accepted, jobs }: History, jobsByHook: ReadonlyMap<str
   for (const [id, holders] of owners) {
     if (holders.length > 1) breach(`${id} belongs to ${holders.length} jobs`)
     const candidates = known.get(id) ?? []
-    if (candidates.length === 0) breach(`${id} is no job of the upstream`)
+    if (candidates.length === 0) breach(`${id} is unknown to the upstream`)
     for (const holder of holders) {
       if (candidates.length > 0 && !candidates.some(({ hookUrl }) => hookUrl === holder.hookAddress)) {
         breach(`${holder.id} holds ${id}, which the upstream accepted for another job`)
@@ -172,7 +173,7 @@ function checkOwnership({ accepted, jobs }: History, jobsByHook: ReadonlyMap<str
     }
   }
   for (const { id, hookUrl } of accepted) {
-    if (!jobsByHook.has(hookUrl)) breach(`${id} was accepted for no job that is stored`)
+    if (!jobsByHook.has(hookUrl)) breach(`${id} was accepted for a job that is not stored`)
   }
 }
 
@@ -205,11 +206,12 @@ function checkOutcome(
 ): void {
   if (isSettled && !isFinal(job.status)) breach(`${job.id} is still ${job.status}`)
   const own = accepted.find(({ id }) => id === job.upstreamId)
-  if (job.status === 'SUCCESS' && own?.state.status !== 'SUCCESS') breach(`${job.id} is a SUCCESS that never was`)
+  if (job.status === 'SUCCESS' && own?.state.status !== 'SUCCESS')
+    breach(`${job.id} is SUCCESS, but the upstream has no success`)
   if (job.status === 'FAILED' && accepted.length > 0 && own?.state.status !== 'FAILED') {
-    breach(`${job.id} is FAILED, but the upstream took it and did not fail`)
+    breach(`${job.id} is FAILED, but the upstream accepted it and did not fail`)
   }
-  if (job.status === 'CANCELED' && accepted.length > 0) breach(`${job.id} is CANCELED, but the upstream took it`)
+  if (job.status === 'CANCELED' && accepted.length > 0) breach(`${job.id} is CANCELED, but the upstream accepted it`)
 }
 
 /** The largest charge that all databases and the schema can hold; a larger one counts as missing. */
@@ -224,7 +226,7 @@ function priceOf(state: AcceptedJob['state'] | undefined): number {
 function checkCharges({ jobs, accepted }: History, breach: Breach): void {
   const states = new Map(accepted.map(({ id, state }) => [id, state]))
   for (const { id, status, chargeState, chargeQuota } of jobs) {
-    if (chargeState !== CHARGE_STATES[status]) breach(`${id} is ${status} and its charge ${chargeState}`)
+    if (chargeState !== CHARGE_STATES[status]) breach(`${id} is ${status}, but its charge is ${chargeState}`)
     if (chargeState !== 'CHARGED' && chargeQuota !== null) breach(`${id} has a price without a charge`)
   }
   const sum = jobs.reduce((total, { chargeQuota }) => total + (chargeQuota ?? 0), 0)
@@ -237,11 +239,11 @@ function checkCharges({ jobs, accepted }: History, breach: Breach): void {
 function checkIntents({ intents }: History, jobsById: ReadonlyMap<string, StoredJob>, breach: Breach): void {
   for (const { targetImage, jobIds } of intents) {
     const ids = new Set(jobIds)
-    if (ids.size > 1) breach(`the key for ${targetImage} gave ${ids.size} jobs`)
+    if (ids.size > 1) breach(`the key for ${targetImage} created ${ids.size} jobs`)
     for (const id of ids) {
       const job = jobsById.get(id)
-      if (!job) breach(`a caller was told of ${id}, which is not stored`)
-      else if (job.targetImage !== targetImage) breach(`a caller was told of ${id}, which is another's`)
+      if (!job) breach(`a caller received ${id}, which is not stored`)
+      else if (job.targetImage !== targetImage) breach(`a caller received ${id}, which belongs to another caller`)
     }
   }
 }
@@ -252,10 +254,12 @@ function checkSighting({ jobId, events, end }: Sighting, { timeline }: History, 
   for (const [at, event] of events.entries()) {
     const before = events[at - 1]
     if (event.id !== jobId) breach(`a subscriber to ${jobId} saw ${event.id}`)
-    if (before && event.version < before.version) breach(`a subscriber to ${jobId} saw its past`)
+    if (before && event.version < before.version)
+      breach(`a subscriber to ${jobId} saw an older state after a newer one`)
     if (before?.done) breach(`a subscriber to ${jobId} saw an event after the final one`)
-    if (event.done !== isFinal(event.status)) breach(`a subscriber to ${jobId} was told a wrong "done"`)
-    if (!stored.has(`${event.version} ${event.status}`)) breach(`a subscriber to ${jobId} saw a state that never was`)
+    if (event.done !== isFinal(event.status)) breach(`a subscriber to ${jobId} received a wrong "done"`)
+    if (!stored.has(`${event.version} ${event.status}`))
+      breach(`a subscriber to ${jobId} saw a state that was never stored`)
   }
   if (end === 'completed' && !events.at(-1)?.done) breach(`a subscription to ${jobId} ended without a final event`)
 }
@@ -295,8 +299,8 @@ function findLost(
     })
     .map(({ id, hookUrl }) => {
       const job = jobsByHook.get(hookUrl)
-      const hook = delivered.has(hookUrl) ? 'its hook was taken' : 'no hook of it was taken'
-      return `${id}: ${hook}, ${job ? `${job.id} is ${job.status}, upstream id ${job.upstreamId}` : 'no job has it'}`
+      const hook = delivered.has(hookUrl) ? 'its hook was accepted' : 'none of its hooks was accepted'
+      return `${id}: ${hook}, ${job ? `${job.id} is ${job.status}, upstream id ${job.upstreamId}` : 'no job has this id'}`
     })
 }
 

@@ -19,7 +19,7 @@ export interface ScriptedHost {
   close(): Promise<void>
 }
 
-/** Opens a real HTTP server on loopback that the script answers for. If it does not answer, the request hangs. */
+/** Opens a real HTTP server on loopback whose responses the script writes. If it writes none, the request hangs. */
 export async function openScriptedHost(
   script: (request: SeenRequest, response: ServerResponse) => void,
 ): Promise<ScriptedHost> {

@@ -24,7 +24,7 @@ export interface TestApp {
   readonly events: readonly TelemetryEvent[]
   /** Returns the number of database statements so far. */
   queries(): number
-  /** Posts a document; resolves to the parsed answer. */
+  /** Posts a document; resolves to the parsed response. */
   graphql(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphqlResponse>
 }
 
@@ -127,7 +127,7 @@ export async function postGraphql(
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ query, variables }),
   })
-  // Every GraphQL answer has this shape.
+  // Every GraphQL response has this shape.
   return { status: response.status, ...((await response.json()) as Omit<GraphqlResponse, 'status'>) }
 }
 

@@ -19,7 +19,7 @@ const BOMB = gzipSync(Buffer.concat([JPEG_START, Buffer.alloc(50_000_000)]))
 const closers = createClosers()
 afterEach(() => closers.closeAll())
 
-/** Answers of the image host, by path. Other paths get no answer. */
+/** Responses of the image host, by path. Other paths get none. */
 const answers: Readonly<Record<string, (response: ServerResponse) => void>> = {
   '/good.jpg': (response) => response.end(JPEG_START),
   '/page.jpg': (response) => response.setHeader('content-type', 'image/jpeg').end('<html>not an image</html>'),
@@ -51,7 +51,7 @@ const answers: Readonly<Record<string, (response: ServerResponse) => void>> = {
   '/loop.jpg': redirectTo('/loop.jpg'),
 }
 
-/** Answers of unusual hosts that browsers tolerate. */
+/** Responses of unusual hosts that browsers tolerate. */
 const goodAnswers: Readonly<Record<string, (response: ServerResponse, request: SeenRequest) => void>> = {
   '/good.jpg': (response) => response.end(JPEG_START),
   '/3-redirects.jpg': redirectTo('/2-redirects.jpg'),

@@ -8,7 +8,7 @@ import { until } from '../../../test/support/until.ts'
 const closers = createClosers()
 afterEach(() => closers.closeAll())
 
-/** Opens a receiver that answers with these codes in order and repeats the last one; 0 means no answer. */
+/** Opens a receiver that returns these statuses in order and repeats the last one; 0 means no response. */
 async function openReceiver(...codes: number[]) {
   const receiver = await openScriptedHost((_request, response) => {
     const code = codes.length > 1 ? codes.shift() : codes[0]

@@ -16,7 +16,7 @@ const OWN = 'key-of-a'
 const FOREIGN = 'key-of-b'
 const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'))
 
-/** Selects who answers: trailing blanks make a body too long for the fast path, and do not change its meaning. */
+/** Selects the path: trailing blanks make a body too long for the fast path, and do not change its meaning. */
 type Way = 'fastPath' | 'engine'
 const PADDING: Readonly<Record<Way, string>> = { fastPath: '', engine: ' '.repeat(16_384) }
 
@@ -34,7 +34,7 @@ const inputOf = (name: string, over: object = {}) => ({
   ...over,
 })
 
-/** The parts of an answer that are compared. */
+/** The parts of a response that are compared. */
 interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -109,7 +109,7 @@ test(
       }),
       { numRuns: CASES, endOnFailure: true },
     )
-    // The fast path must answer at least a third.
+    // The fast path must handle at least a third.
     expect(good).toBeGreaterThan(CASES / 3)
   },
 )
@@ -187,7 +187,7 @@ test.each(Object.entries(CORPUS))(
   async (_name, make) => {
     const { gateway, ids } = await openStage()
     for (const key of [OWN, FOREIGN]) {
-      // The first request has the effect of a mutation; all later answers are then the same.
+      // The first request has the effect of a mutation; all later responses are then the same.
       await ask(gateway, make(ids), 'engine', key)
       for (const accept of [JSON_TYPE, GRAPHQL_RESPONSE_TYPE]) await expectSame(gateway, make(ids), key, accept)
     }

@@ -21,7 +21,7 @@ export interface Asked {
 /** In [0, 1). */
 export type Random = () => number
 
-/** Creates a Mulberry32 generator: the same seed gives the same documents. */
+/** Creates a Mulberry32 generator: the same seed creates the same documents. */
 export function createRandom(seed: number): Random {
   let state = seed | 0
   return () => {

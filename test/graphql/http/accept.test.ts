@@ -39,7 +39,7 @@ describe('a single response is sent as', () => {
     [',;=,', null],
   ])('accept: %s → %s', (accept, type) => {
     expect(negotiate(accept).type).toBe(type)
-    // The second answer may come from a cache.
+    // The second response may come from a cache.
     expect(negotiate(accept).type).toBe(type)
   })
 })

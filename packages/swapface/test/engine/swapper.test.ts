@@ -1,7 +1,7 @@
 /**
  * Golden tests of whole swaps. `golden/` has small copies of results that a person has approved. A result may differ
  * from them only as much as other versions of the decoder or of the SVG renderer do. If a copy is missing, the test
- * writes it and fails: look at it, then run again.
+ * writes it and fails: check the picture, then run again.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -64,7 +64,7 @@ describe('a swap', () => {
     if (!existsSync(path)) {
       await mkdir(GOLDEN, { recursive: true })
       await writeFile(path, small)
-      throw new Error(`${path} was missing and has been written. Look at it, then run again.`)
+      throw new Error(`${path} was missing and has been written. Check the picture, then run again.`)
     }
     expect(differ(await read(small), await read(await sharp(path).toBuffer()))).toBeLessThan(2.5)
   })
