@@ -27,29 +27,29 @@ interface JobEvent {
 }
 
 /** When a caller first called, and when it saw its job done; wall clock, epoch milliseconds. */
-export interface Wish extends Intent {
+export interface RequestedSwap extends Intent {
   readonly jobIds: string[]
-  readonly askedAt: number
+  readonly requestedAt: number
   doneAt: number | null
   doneAs: string | null
 }
 
 export interface Callers {
-  readonly wishes: readonly Wish[]
+  readonly swaps: readonly RequestedSwap[]
   readonly sightings: readonly Sighting[]
   readonly outlets: readonly Outlet[]
   /** Calls createSwap once. */
-  ask(wish: Wish): Promise<CreateAnswer>
-  newWish(): Wish
+  createSwap(swap: RequestedSwap): Promise<CreateAnswer>
+  newSwap(): RequestedSwap
   /** Calls createSwap until there is a job, then watches it to its end. */
-  wish(): Promise<Wish>
+  requestSwap(): Promise<RequestedSwap>
   /** Resolves to true when every requested swap has ended; to false after the timeout. */
-  satisfied(timeoutMs: number): Promise<boolean>
+  untilEnded(timeoutMs: number): Promise<boolean>
   close(): Promise<void>
 }
 
-const ASK_AGAIN_AFTER_MS = 100
-const ASK_FOR_MS = 120_000
+const RETRY_AFTER_MS = 100
+const RETRY_FOR_MS = 120_000
 
 export interface CallersOptions {
   /** The `hookUrl` of each swap. */
@@ -63,7 +63,7 @@ export interface CallersOptions {
 }
 
 export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: CallersOptions): Callers {
-  const wishes: Wish[] = []
+  const swaps: RequestedSwap[] = []
   const sightings: Sighting[] = []
   const outlets: Outlet[] = []
   const open = new Set<Promise<unknown>>()
@@ -79,7 +79,7 @@ export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: Cal
       signal: AbortSignal.any([closing.signal, AbortSignal.timeout(timeoutMs)]),
     })
 
-  const ask = async ({ targetImage, jobIds }: Wish): Promise<CreateAnswer> => {
+  const createSwap = async ({ targetImage, jobIds }: RequestedSwap): Promise<CreateAnswer> => {
     const input = {
       targetImage: { url: targetImage },
       swapImage: { url: 'https://example.com/face.jpg?sig=canary-signed-url' },
@@ -114,7 +114,7 @@ export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: Cal
     let end: Sighting['end'] = 'cut'
     let hasFailed = false
     try {
-      const response = await post({ query: WATCH, variables: { id: jobId } }, 'text/event-stream', ASK_FOR_MS)
+      const response = await post({ query: WATCH, variables: { id: jobId } }, 'text/event-stream', RETRY_FOR_MS)
       let text = ''
       for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
         text += chunk
@@ -141,14 +141,14 @@ export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: Cal
     return sighting
   }
 
-  const satisfy = async (wish: Wish) => {
+  const requestAndWatch = async (swap: RequestedSwap) => {
     const id = await until(
       async () => {
         if (closing.signal.aborted) throw new Error('closed')
-        const answer = await ask(wish)
+        const answer = await createSwap(swap)
         return answer.kind === 'job' && answer.id
       },
-      { timeoutMs: ASK_FOR_MS, everyMs: ASK_AGAIN_AFTER_MS },
+      { timeoutMs: RETRY_FOR_MS, everyMs: RETRY_AFTER_MS },
     )
     if (!watches) return
     const last = await until(
@@ -158,36 +158,36 @@ export function createCallers({ url, watches, patienceMs, hookUrl, apiKey }: Cal
         const event = events.at(-1)
         return event?.done === true && event
       },
-      { timeoutMs: ASK_FOR_MS, everyMs: ASK_AGAIN_AFTER_MS },
+      { timeoutMs: RETRY_FOR_MS, everyMs: RETRY_AFTER_MS },
     )
-    wish.doneAt = Date.now()
-    wish.doneAs = last.status
+    swap.doneAt = Date.now()
+    swap.doneAs = last.status
   }
 
-  const newWish = (): Wish => {
-    const targetImage = `https://example.com/${run}/${wishes.length}.jpg?sig=canary-signed-url`
-    const wish = { targetImage, jobIds: [], askedAt: Date.now(), doneAt: null, doneAs: null }
-    wishes.push(wish)
-    return wish
+  const newSwap = (): RequestedSwap => {
+    const targetImage = `https://example.com/${run}/${swaps.length}.jpg?sig=canary-signed-url`
+    const swap = { targetImage, jobIds: [], requestedAt: Date.now(), doneAt: null, doneAs: null }
+    swaps.push(swap)
+    return swap
   }
 
   return {
-    wishes,
+    swaps,
     sightings,
     outlets,
-    ask,
-    newWish,
-    wish: async () => {
-      const wish = newWish()
+    createSwap,
+    newSwap,
+    requestSwap: async () => {
+      const swap = newSwap()
       // If this fails, the checker reports a job that never ended.
-      const work = satisfy(wish)
+      const work = requestAndWatch(swap)
         .catch(() => undefined)
         .finally(() => open.delete(work))
       open.add(work)
       await work
-      return wish
+      return swap
     },
-    satisfied: async (timeoutMs) => {
+    untilEnded: async (timeoutMs) => {
       try {
         await until(() => open.size === 0, { timeoutMs })
         return true

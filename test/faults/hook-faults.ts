@@ -48,7 +48,7 @@ const duplicates: Scenario = {
     withSharedRig({}, async (rig) => {
       rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 1_000 } }))
       for (let n = 0; n < times; n += 1) {
-        await rig.callers.wish()
+        await rig.callers.requestSwap()
         await until(() => rig.upstream.hooks.length >= (n + 1) * 1_000)
       }
       await rig.settle()
@@ -73,7 +73,7 @@ const amongForeign: Scenario = {
       const statuses: number[] = []
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
-        rig.wish(1)
+        rig.requestSwaps(1)
         const job = await until(() => rig.upstream.accepted[round + 1])
         job.state = { status: 'SUCCESS' }
         const ids = ['SWAP-FACE-1', other.id, job.id, 'SWAP-FACE-3']
@@ -93,7 +93,7 @@ const amongForeign: Scenario = {
 
 /** Runs a swap that succeeds; returns the upstream's job. */
 async function acceptOne(rig: Rig<Gateway>): Promise<AcceptedJob> {
-  await rig.callers.wish()
+  await rig.callers.requestSwap()
   const [job] = rig.upstream.accepted
   if (!job) throw new Error('the upstream accepted no job')
   return job
@@ -105,8 +105,8 @@ const forged: Scenario = {
   run: (times) =>
     withSharedRig({}, async (rig) => {
       rig.upstream.scriptJobs(() => ({}))
-      const held = rig.callers.newWish()
-      await rig.callers.ask(held)
+      const held = rig.callers.newSwap()
+      await rig.callers.createSwap(held)
       const [job] = rig.upstream.accepted
       if (!job) throw new Error('the upstream took no job')
       // The token names the job, and its last characters are wrong.
@@ -116,7 +116,7 @@ const forged: Scenario = {
       const flooding = flood(rig, paths)
       // Another caller is served during the flood.
       rig.upstream.scriptJobs(() => GOOD)
-      const wish = await rig.callers.wish()
+      const swap = await rig.callers.requestSwap()
       const { statuses, perSecond } = await flooding
       const forgedFetches = job.fetches - before
       job.state = { status: 'SUCCESS' }
@@ -125,7 +125,7 @@ const forged: Scenario = {
         await rig.check(),
         {
           injected: times,
-          recoveriesMs: wish.doneAt === null ? [] : [wish.doneAt - wish.askedAt],
+          recoveriesMs: swap.doneAt === null ? [] : [swap.doneAt - swap.requestedAt],
           note: `${perSecond}/s, recovery: a swap meanwhile`,
         },
         statuses[404] !== times && `the statuses are ${JSON.stringify(statuses)}, not all 404`,
@@ -145,7 +145,7 @@ const foreignId: Scenario = {
         submit: { kind: 'acceptAndReset' },
         hooks: { copies: 1, body: () => JSON.stringify({ status: 'SUCCESS', jobId: other.id }) },
       }))
-      rig.wish(times)
+      rig.requestSwaps(times)
       await until(() => rig.upstream.hooks.length > times && rig.upstream.hooks)
       await until(() => rig.gateway.output().includes('hook named an upstream job that does not belong to this job'))
       await Promise.all(rig.upstream.accepted.slice(1).map((job) => rig.upstream.sendHook(job)))
@@ -153,7 +153,7 @@ const foreignId: Scenario = {
       return toResult(
         await rig.check(),
         { injected: times, recoveriesMs: recoveries(rig) },
-        rig.callers.wishes[0]?.doneAs !== 'SUCCESS' && 'the other job did not end as SUCCESS',
+        rig.callers.swaps[0]?.doneAs !== 'SUCCESS' && 'the other job did not end as SUCCESS',
       )
     }),
 }
@@ -168,7 +168,7 @@ const early: Scenario = {
         hooks: { copies: 1, beforeAnswer: true },
         ...(n % 2 === 0 && { submit: { kind: 'acceptAndReset' } }),
       }))
-      rig.wish(times)
+      rig.requestSwaps(times)
       await rig.settle()
       return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
@@ -180,7 +180,7 @@ const lost: Scenario = {
   run: (times) =>
     withSharedRig({}, async (rig) => {
       rig.upstream.scriptJobs(() => ({ states: [{ afterMs: 200, state: { status: 'SUCCESS' } }] }))
-      rig.wish(times)
+      rig.requestSwaps(times)
       await rig.settle()
       return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
@@ -199,7 +199,7 @@ const failedThenSuccess: Scenario = {
         ],
         hooks: { copies: 1 },
       }))
-      rig.wish(times)
+      rig.requestSwaps(times)
       await rig.settle()
       return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
@@ -212,7 +212,7 @@ const storm: Scenario = {
   run: (times) =>
     withSharedRig({ settings: { MAX_IN_FLIGHT: '500' } }, async (rig) => {
       rig.upstream.scriptJobs(() => ({}))
-      rig.wish(200)
+      rig.requestSwaps(200)
       await until(() => rig.upstream.accepted.length === 200, { timeoutMs: 20_000 })
       for (const job of rig.upstream.accepted) job.state = { status: 'SUCCESS' }
       const { accepted } = rig.upstream

@@ -2,7 +2,7 @@
 import { FAULT_POINTS, type FaultPoint } from '../../src/lib/fault-points.ts'
 import type { HookPolicy, JobScript } from '../support/fake-upstream.ts'
 import { until } from '../support/until.ts'
-import type { Wish } from './callers.ts'
+import type { RequestedSwap } from './callers.ts'
 import { openRig, type Rig } from './rig.ts'
 import { type Scenario, toResult } from './scenario.ts'
 
@@ -58,9 +58,9 @@ function scriptRandomly(rig: Rig, point: FaultPoint): ReadonlySet<string> {
 }
 
 /** Finds the requested swaps whose callers must see the end: the upstream accepted them, and their hooks are certain. */
-function findCertain({ callers, upstream }: Rig, from: number, called: ReadonlySet<string>): readonly Wish[] {
+function findCertain({ callers, upstream }: Rig, from: number, called: ReadonlySet<string>): readonly RequestedSwap[] {
   const taken = new Set(upstream.accepted.map(({ targetImage }) => targetImage))
-  return callers.wishes.slice(from).filter(({ targetImage }) => taken.has(targetImage) && called.has(targetImage))
+  return callers.swaps.slice(from).filter(({ targetImage }) => taken.has(targetImage) && called.has(targetImage))
 }
 
 async function killOnce(rig: Rig, point: FaultPoint): Promise<boolean> {
@@ -68,12 +68,12 @@ async function killOnce(rig: Rig, point: FaultPoint): Promise<boolean> {
     // The fault point is armed before the load or during it, for its first pass or a later one.
     const isEarly = chance(0.5)
     if (isEarly) await rig.gateway.arm(`${point}@${tries === 0 ? between(1, 6) : 1}`)
-    rig.wish(between(3, 8))
+    rig.requestSwaps(between(3, 8))
     if (!isEarly) {
       const before = rig.upstream.submits
       await until(() => rig.upstream.submits > before || !rig.gateway.isAlive).catch(() => undefined)
       await rig.gateway.arm(`${point}@${tries === 0 ? between(1, 3) : 1}`)
-      rig.wish(between(1, 4))
+      rig.requestSwaps(between(1, 4))
     }
     const hasDied = await until(() => !rig.gateway.isAlive, { timeoutMs: DIES_WITHIN_MS }).catch(() => false)
     if (hasDied) return true
@@ -105,7 +105,7 @@ const killAt = (point: FaultPoint): Scenario => ({
       const called = scriptRandomly(rig, point)
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
-        const from = rig.callers.wishes.length
+        const from = rig.callers.swaps.length
         if (!(await killOnce(rig, point))) break
         const killedAt = performance.now()
         await rig.start()

@@ -70,7 +70,7 @@ const sigstop: Scenario = {
               states: [{ afterMs: 300, state: { status: 'SUCCESS' } }],
             }))
             const before = rig.upstream.accepted.length
-            rig.wish(4)
+            rig.requestSwaps(4)
             await until(() => rig.upstream.accepted.length === before + 4)
             await stopBetweenWrites(first, rig)
             front.forwardTo(await findFreePort())
@@ -78,7 +78,7 @@ const sigstop: Scenario = {
             front.forwardTo(Number(new URL(second.url).port))
             await holdFor(rig, LEASE_MS + 10_000)
             rig.upstream.scriptJobs(() => GOOD)
-            rig.wish(2)
+            rig.requestSwaps(2)
             release.abort()
             first.signal('SIGCONT')
             recoveriesMs.push(...(await settleAndTime(rig)))
@@ -107,7 +107,7 @@ const stoppedAlone: Scenario = {
           submit: { kind: 'acceptAfter', until: () => once(release.signal, 'abort') },
         }))
         const before = rig.upstream.accepted.length
-        rig.wish(2)
+        rig.requestSwaps(2)
         await until(() => rig.upstream.accepted.length === before + 2)
         rig.gateway.signal('SIGSTOP')
         const refusal = await rig.start({ port: await findFreePort() }).then(() => 'it started', String)
@@ -134,8 +134,8 @@ const besideAnother: Scenario = {
         for (let round = 0; round < times; round += 1) {
           const first = rig.gateway
           rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
-          rig.wish(2)
-          await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0))
+          rig.requestSwaps(2)
+          await until(() => rig.callers.swaps.slice(-2).every(({ jobIds }) => jobIds.length > 0))
           const jobs = rig.upstream.accepted.slice(-2)
           const otherPort = await findFreePort()
           await rig.start({ port: otherPort, dataDir: folders[1] })
@@ -147,7 +147,7 @@ const besideAnother: Scenario = {
           await first.kill()
           // The second process acknowledges and settles its own hooks.
           rig.upstream.scriptJobs(() => ({ ...GOOD, hooks: { copies: 0 } }))
-          await rig.callers.wish()
+          await rig.callers.requestSwap()
           const own = rig.upstream.accepted.at(-1)
           if (own) {
             const path = new URL(own.hookUrl).pathname
@@ -174,8 +174,8 @@ const besideAnother: Scenario = {
  */
 async function sendUnconfirmableHooks(rig: Rig) {
   rig.upstream.failFetches(() => ({ status: 503, body: '' }))
-  rig.wish(2)
-  await until(() => rig.callers.wishes.slice(-2).every(({ jobIds }) => jobIds.length > 0))
+  rig.requestSwaps(2)
+  await until(() => rig.callers.swaps.slice(-2).every(({ jobIds }) => jobIds.length > 0))
   const jobs = rig.upstream.accepted.slice(-2)
   for (const job of jobs) job.state = { status: 'SUCCESS' }
   return Promise.all(jobs.map(async (job) => rig.upstream.sendHook(job)))
@@ -256,8 +256,8 @@ const restart: Scenario = {
         const count = isOnPostgres ? Math.ceil(times / rig.clockFactor) : times
         rig.upstream.scriptJobs(() => ({}))
         for (let left = count; left > 0; left -= 50) {
-          rig.wish(Math.min(left, 50))
-          await rig.callers.satisfied(60_000)
+          rig.requestSwaps(Math.min(left, 50))
+          await rig.callers.untilEnded(60_000)
         }
         await rig.gateway.kill()
         for (const job of rig.upstream.accepted) job.state = { status: 'SUCCESS' }

@@ -50,8 +50,8 @@ export interface Rig<G extends Gateway = GatewayProcess> {
   /** Starts another gateway on the same data, port and clock. */
   start(change?: StartChange): Promise<G>
   /** Requests `count` swaps at once. */
-  wish(count: number): void
-  /** Waits until all callers are satisfied and every stored job is done; false after the timeout. */
+  requestSwaps(count: number): void
+  /** Waits until all requested swaps have ended and every stored job is done; false after the timeout. */
   settle(timeoutMs?: number): Promise<boolean>
   /** Checks the records of callers, gateway and upstream against each other. */
   check(isSettled?: boolean): Promise<Verdict>
@@ -159,12 +159,12 @@ async function openRigOf<G extends Gateway>(
         return current()
       },
       start,
-      wish: (count) => {
-        for (let n = 0; n < count; n += 1) void callers.wish()
+      requestSwaps: (count) => {
+        for (let n = 0; n < count; n += 1) void callers.requestSwap()
       },
       settle: async (timeoutMs = SETTLE_WITHIN_MS) => {
         const until0 = performance.now() + timeoutMs
-        if (!(await callers.satisfied(timeoutMs))) return false
+        if (!(await callers.untilEnded(timeoutMs))) return false
         const left = Math.max(100, until0 - performance.now())
         return until(async () => (await countUnfinished(databaseUrl)) === 0, { timeoutMs: left, everyMs: 50 }).catch(
           () => false,
@@ -175,7 +175,7 @@ async function openRigOf<G extends Gateway>(
           ...readUpstream(upstream),
           hooks: upstream.hooks.map((hook) => ({ ...hook, at: clockOrigin + (hook.at - clockOrigin) * clockFactor })),
           ...(await readStore(databaseUrl)),
-          intents: callers.wishes,
+          intents: callers.swaps,
           sightings: callers.sightings,
           outlets: [
             ...callers.outlets,

@@ -16,7 +16,7 @@ const CALLS = 200
 async function openWith(count: number): Promise<{ readonly rig: Rig; readonly readyAfterMs: number }> {
   const rig = await openRig({ clockFactor: 1, watches: false, settings: { MAX_IN_FLIGHT: '5000', LOG_LEVEL: 'warn' } })
   try {
-    await rig.callers.wish()
+    await rig.callers.requestSwap()
     await rig.settle()
     await rig.gateway.kill()
     await seedJobs(rig.databaseUrl, count)
@@ -30,9 +30,9 @@ async function openWith(count: number): Promise<{ readonly rig: Rig; readonly re
 }
 
 async function timeCreate({ callers }: Rig): Promise<number> {
-  const wish = callers.newWish()
+  const swap = callers.newSwap()
   const from = performance.now()
-  const answer = await callers.ask(wish)
+  const answer = await callers.createSwap(swap)
   if (answer.kind !== 'job') throw new Error(`no job: ${JSON.stringify(answer)}`)
   return performance.now() - from
 }

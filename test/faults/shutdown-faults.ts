@@ -22,14 +22,14 @@ async function readReadiness({ url }: Gateway): Promise<number | null> {
 async function stopInSubmit(rig: Rig, release: () => void): Promise<(string | false)[]> {
   const { gateway } = rig
   const before = rig.upstream.accepted.length
-  rig.wish(2)
+  rig.requestSwaps(2)
   await until(() => rig.upstream.accepted.length === before + 2)
-  const held = rig.callers.wishes.slice(-2)
+  const held = rig.callers.swaps.slice(-2)
   gateway.signal('SIGTERM')
   await until(async () => (await readReadiness(gateway)) !== 200)
   const isServing = (await readReadiness(gateway)) === 503
   rig.upstream.scriptJobs(() => ({}))
-  const answer = await rig.callers.ask(rig.callers.newWish())
+  const answer = await rig.callers.createSwap(rig.callers.newSwap())
   await until(async () => (await readReadiness(gateway)) === null)
   const isWaiting = gateway.isAlive && held.every(({ jobIds }) => jobIds.length === 0)
   release()

@@ -18,8 +18,8 @@ export async function execSql(rig: Rig, ...statements: readonly string[]): Promi
 /** Requests a swap that cannot be recorded; returns a complaint about the response, or false. */
 async function askInVain(rig: Rig): Promise<string | false> {
   const before = rig.upstream.submits
-  const wish = rig.callers.newWish()
-  const answer = await rig.callers.ask(wish)
+  const swap = rig.callers.newSwap()
+  const answer = await rig.callers.createSwap(swap)
   if (rig.upstream.submits !== before) return 'a swap was sent that could not be recorded'
   return answer.kind !== 'unavailable' && `createSwap returned ${JSON.stringify(answer)}, not UNAVAILABLE`
 }
@@ -34,8 +34,8 @@ const databaseGone: Scenario = {
       // Only the hooks carry the ids of these jobs.
       rig.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
       for (let round = 0; round < times; round += 1) {
-        rig.wish(3)
-        await until(() => rig.callers.wishes.slice(-3).every(({ jobIds }) => jobIds.length > 0))
+        rig.requestSwaps(3)
+        await until(() => rig.callers.swaps.slice(-3).every(({ jobIds }) => jobIds.length > 0))
         // Makes every read and write of jobs fail until the table is renamed back.
         await execSql(rig, 'alter table jobs rename to jobs_away')
         complaints.push(await askInVain(rig))
@@ -72,10 +72,10 @@ const slowDatabase = (heldMs: number, times: { readonly short: number; readonly 
       const recoveriesMs: number[] = []
       let slowestMs = 0
       for (let round = 0; round < rounds; round += 1) {
-        rig.wish(3)
+        rig.requestSwaps(3)
         await until(() => rig.upstream.submits > round * 6)
         const held = holdWrites(rig, heldMs)
-        rig.wish(3)
+        rig.requestSwaps(3)
         const from = performance.now()
         // A new connection: an idle one may be closed while the process waits for the lock.
         const alive = await fetch(`${rig.gateway.url}/healthz`, { headers: { connection: 'close' } }).catch(() => null)
@@ -100,8 +100,8 @@ const diskFull: Scenario = {
         const complaints: (string | false)[] = []
         rig.upstream.scriptJobs((_, n) => (n % 2 === 0 ? { submit: { kind: 'acceptAndReset' } } : {}))
         for (let round = 0; round < times; round += 1) {
-          rig.wish(4)
-          await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0))
+          rig.requestSwaps(4)
+          await until(() => rig.callers.swaps.slice(-4).every(({ jobIds }) => jobIds.length > 0))
           const jobs = rig.upstream.accepted.slice(-4)
           const ballast = join(rig.dataDir, 'ballast')
           if (disk === null) limitFileSize(rig.gateway.pid, '1')
@@ -139,15 +139,15 @@ const poisonJob = (name: string, poison: (id: string) => readonly string[], isAl
       for (let round = 0; round < times; round += 1) {
         // Without hooks the reconciler handles all jobs, in one sweep with the poisoned one.
         rig.upstream.scriptJobs(() => ({}))
-        rig.wish(6)
-        await rig.callers.satisfied(60_000)
+        rig.requestSwaps(6)
+        await rig.callers.untilEnded(60_000)
         const [bad, ...good] = rig.upstream.accepted.slice(-6)
-        const badId = rig.callers.wishes.find(({ targetImage }) => targetImage === bad?.targetImage)?.jobIds[0] ?? ''
+        const badId = rig.callers.swaps.find(({ targetImage }) => targetImage === bad?.targetImage)?.jobIds[0] ?? ''
         ill.push(badId)
         await execSql(rig, ...poison(badId))
         for (const job of good) job.state = { status: 'SUCCESS' }
         const from = performance.now()
-        const goodIds = rig.callers.wishes.slice(-6).flatMap(({ jobIds }) => (jobIds[0] === badId ? [] : jobIds))
+        const goodIds = rig.callers.swaps.slice(-6).flatMap(({ jobIds }) => (jobIds[0] === badId ? [] : jobIds))
         const areDone = await until(async () => (await countDone(rig, goodIds)) === goodIds.length).catch(() => false)
         if (areDone) recoveriesMs.push(performance.now() - from)
         // The other jobs are done: the poisoned one may reach its deadline now.
@@ -211,8 +211,8 @@ const lostCommit: Scenario = {
             ...(at === "the submit's answer" && { submit: { kind: 'acceptAfter', until: lose } }),
           }))
           if (at === 'the swap') await lose()
-          rig.wish(3)
-          await until(() => rig.callers.wishes.slice(-3).every(({ jobIds }) => jobIds.length > 0))
+          rig.requestSwaps(3)
+          await until(() => rig.callers.swaps.slice(-3).every(({ jobIds }) => jobIds.length > 0))
           if (at === 'the result') await lose()
           const jobs = rig.upstream.accepted.slice(-3)
           for (const job of jobs) job.state = { status: 'SUCCESS' }
@@ -250,7 +250,7 @@ const commitInDoubt: Scenario = {
         for (let round = 0; round < times; round += 1) {
           const [refused, sent] = [countRefused(), rig.upstream.submits]
           await wire.fail({ kind: 'resetAt', text: 'commit\0', when: 'after', thenRefuses: true })
-          rig.wish(2)
+          rig.requestSwaps(2)
           await until(() => countRefused() >= refused + 2)
           complaints.push(
             rig.upstream.submits > sent && 'a swap was submitted although it was unknown whether it was recorded',

@@ -67,7 +67,7 @@ export const SLOW: readonly UnusableAnswer[] = [
 /** Milliseconds from the first submit for each requested swap until its caller saw the end. LOST is not a recovery. */
 export function recoveries({ callers, upstream }: Rig<Gateway>): number[] {
   const firstSubmitAt = new Map(upstream.ledger.toReversed().map(({ targetImage, at }) => [targetImage, at]))
-  return callers.wishes.flatMap(({ targetImage, doneAt, doneAs }) => {
+  return callers.swaps.flatMap(({ targetImage, doneAt, doneAs }) => {
     const from = firstSubmitAt.get(targetImage)
     return from === undefined || doneAt === null || doneAs === 'LOST' ? [] : [doneAt - from]
   })
@@ -94,7 +94,7 @@ export function checkMemory({ gateway }: Rig<Gateway>, times: number): string | 
 
 function countEnds({ callers }: Rig<Gateway>): Record<string, number> {
   const ends: Record<string, number> = {}
-  for (const { doneAs } of callers.wishes) ends[String(doneAs)] = (ends[String(doneAs)] ?? 0) + 1
+  for (const { doneAs } of callers.swaps) ends[String(doneAs)] = (ends[String(doneAs)] ?? 0) + 1
   return ends
 }
 
@@ -107,7 +107,7 @@ const refusalScenarios = REFUSALS.map(({ name, answer, endsAs }): Scenario => ({
   run: (times) =>
     withSharedRig({ clockFactor: UNHURRIED }, async (rig) => {
       scriptFirst(rig, () => ({ kind: 'answer', ...answer }), GOOD)
-      rig.wish(times)
+      rig.requestSwaps(times)
       await rig.settle()
       const ends = countEnds(rig)
       return toResult(
@@ -127,7 +127,7 @@ const ambiguousScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer, ownProc
       // The upstream has accepted every second submit nevertheless.
       const isTaken = (n: number) => n % 2 === 0
       scriptFirst(rig, (n) => ({ kind: isTaken(n) ? 'acceptAndAnswer' : 'answer', ...answer }), GOOD)
-      rig.wish(times)
+      rig.requestSwaps(times)
       await rig.settle()
       const ends = countEnds(rig)
       const taken = Math.ceil(times / 2)
@@ -172,7 +172,7 @@ const lateRefusal: Scenario = {
             until: () => unconfirmed,
           },
         }))
-        rig.wish(count)
+        rig.requestSwaps(count)
         if (!(await rig.settle())) break
       }
       const late = await select(`id in (select job_id from job_timeline where status = 'UNCONFIRMED')`)

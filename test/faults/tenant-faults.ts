@@ -56,8 +56,8 @@ const queueOfOne: Scenario = {
       // No job ends until both tenants have requested all their swaps.
       upstream.scriptJobs(() => ({}))
       const { recorded, busy } = await queueMany(rig, times)
-      rig.wish(OWN)
-      await until(() => callers.wishes.every(({ jobIds }) => jobIds.length > 0))
+      rig.requestSwaps(OWN)
+      await until(() => callers.swaps.every(({ jobIds }) => jobIds.length > 0))
       upstream.scriptJobs(() => GOOD)
       const from = Date.now()
       const held = [...upstream.accepted]
@@ -70,7 +70,7 @@ const queueOfOne: Scenario = {
       await until(() => upstream.ledger.length >= held.length + OWN)
       await end(held.slice(OWN))
       await rig.settle(60_000)
-      const own = new Set(callers.wishes.map(({ targetImage }) => targetImage))
+      const own = new Set(callers.swaps.map(({ targetImage }) => targetImage))
       const next = upstream.ledger.slice(held.length, held.length + OWN)
       const passedOver = next.filter(({ targetImage }) => !own.has(targetImage)).length
       const due = Math.min(times, MAX_WAITING + MAX_IN_FLIGHT)
@@ -78,13 +78,13 @@ const queueOfOne: Scenario = {
         await rig.check(),
         {
           injected: recorded + busy,
-          recoveriesMs: callers.wishes.flatMap(({ doneAt }) => (doneAt === null ? [] : [doneAt - from])),
+          recoveriesMs: callers.swaps.flatMap(({ doneAt }) => (doneAt === null ? [] : [doneAt - from])),
           note: `${recorded} were recorded, ${busy} were BUSY; recovery: the swaps of the other tenant`,
         },
         held.length !== MAX_IN_FLIGHT && `${held.length} swaps were sent at first, not ${MAX_IN_FLIGHT}`,
         (recorded !== due || busy !== times - due) && `${recorded} were recorded and ${busy} BUSY, not ${due}`,
         passedOver > 0 && `${passedOver} swaps of the busy tenant were submitted before those of the other tenant`,
-        callers.wishes.some(({ doneAs }) => doneAs !== 'SUCCESS') && 'a swap of the other tenant did not succeed',
+        callers.swaps.some(({ doneAs }) => doneAs !== 'SUCCESS') && 'a swap of the other tenant did not succeed',
       )
     })
   },

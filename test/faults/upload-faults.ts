@@ -90,7 +90,7 @@ const twoPuts: Scenario = {
     withSharedRig({}, async (rig) => {
       const folder = join(rig.dataDir, 'images')
       const complaints: (string | false)[] = []
-      rig.wish(2)
+      rig.requestSwaps(2)
       for (let round = 0; round < times; round += 1) {
         const [one, other] = [await makePng(), await makePng()]
         const upload = await reserve(rig, one.byteLength)
@@ -144,7 +144,7 @@ const diskFilled: Scenario = {
           const again = [await put(upload, bytes), await put(upload, bytes)]
           recoveriesMs.push(performance.now() - from)
           // Swaps must go on at the same time.
-          rig.wish(1)
+          rig.requestSwaps(1)
           complaints.push(
             full.status < 500 && `a PUT to a full disk got ${full.status}`,
             disk !== null && full.status !== 503 && `a PUT to a full disk got ${full.status}, not 503`,

@@ -44,10 +44,10 @@ const rejectedValues: Scenario = {
           : null
       })
       for (let left = times; left > 0; left -= SCRIPTS.length) {
-        rig.wish(Math.min(left, SCRIPTS.length))
+        rig.requestSwaps(Math.min(left, SCRIPTS.length))
         await rig.settle()
       }
-      const notDone = rig.callers.wishes.filter(({ doneAs }) => doneAs !== 'SUCCESS').length
+      const notDone = rig.callers.swaps.filter(({ doneAs }) => doneAs !== 'SUCCESS').length
       const { errors } = await askGraphql(rig.gateway, USAGE)
       return toResult(
         await rig.check(),

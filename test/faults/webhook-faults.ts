@@ -46,12 +46,12 @@ const forgotten: Scenario = {
         await released
         return 500
       })
-      rig.wish(times * 2)
+      rig.requestSwaps(times * 2)
       await rig.settle()
       await until(() => attempts.size === times * 2)
       // The checker cannot compare a forgotten job with its event.
       const verdict = await rig.check()
-      const ids = callers.wishes.flatMap(({ jobIds }) => jobIds.slice(0, 1))
+      const ids = callers.swaps.flatMap(({ jobIds }) => jobIds.slice(0, 1))
       const gone = ids.slice(0, times)
       const unharmed = ids.slice(times)
       const { data } = await askGraphql(rig.gateway, FORGET, { ids: gone })

@@ -41,10 +41,10 @@ const wireScenarios = WIRE.map(({ name, fault, patienceMs = 15_000 }): Scenario 
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
         // Some submits are in progress when the outage begins.
-        rig.wish(2)
+        rig.requestSwaps(2)
         await until(() => rig.upstream.submits > 0)
         await rig.proxy.fail(fault)
-        rig.wish(3)
+        rig.requestSwaps(3)
         await holdFor(rig, OUTAGE_MS)
         await rig.proxy.heal()
         recoveriesMs.push(...(await settleAndTime(rig)))
@@ -59,7 +59,7 @@ const staleKeepAlive: Scenario = {
   run: (times) =>
     withSharedRig({}, async (rig) => {
       for (let n = 0; n < times; n += 1) {
-        rig.wish(1)
+        rig.requestSwaps(1)
         await delay(Math.random() * 30)
         rig.proxy.closeIdle()
       }
@@ -79,8 +79,8 @@ const dns: Scenario = {
         // Stopped, not killed: a job killed in the middle of its submit cannot be distinguished from one that was sent.
         await rig.gateway.stop()
         await rig.start({ upstreamUrl: `http://nowhere.invalid:${rig.proxy.port}` })
-        rig.wish(4)
-        await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0))
+        rig.requestSwaps(4)
+        await until(() => rig.callers.swaps.slice(-4).every(({ jobIds }) => jobIds.length > 0))
         await rig.gateway.stop()
         await rig.start()
         recoveriesMs.push(...(await settleAndTime(rig)))
@@ -108,10 +108,10 @@ const fetchScenarios = [...UNREADABLE, ...SLOW].map(({ name, answer, ownProcess 
         asked.set(id, before + 1)
         return before < (isSlow(answer) ? 1 : 3) ? answer : null
       })
-      rig.wish(times)
+      rig.requestSwaps(times)
       await rig.settle(60_000)
       const injected = [...asked.values()].reduce((sum, n) => sum + Math.min(n, isSlow(answer) ? 1 : 3), 0)
-      const notDone = rig.callers.wishes.filter(({ doneAs }) => doneAs !== 'SUCCESS').length
+      const notDone = rig.callers.swaps.filter(({ doneAs }) => doneAs !== 'SUCCESS').length
       return toResult(
         await rig.check(),
         { injected, recoveriesMs: recoveries(rig) },
@@ -133,7 +133,7 @@ const fetchLags: Scenario = {
         lagFetches: 1 + (n % 5),
         ...(n % 2 === 0 && { submit: { kind: 'acceptAndReset' } }),
       }))
-      rig.wish(times)
+      rig.requestSwaps(times)
       await rig.settle()
       return toResult(await rig.check(), { injected: times, recoveriesMs: recoveries(rig) })
     }),
@@ -152,7 +152,7 @@ const fetchDown: Scenario = {
       }))
       for (let round = 0; round < times; round += 1) {
         rig.upstream.failFetches(() => ({ status: 503, body: '<html>down</html>' }))
-        rig.wish(4)
+        rig.requestSwaps(4)
         await until(() => rig.upstream.hooks.filter(({ status }) => status === 200).length >= (round + 1) * 4)
         await holdFor(rig, OUTAGE_MS)
         rig.upstream.failFetches(null)
@@ -172,10 +172,10 @@ const downForAMinute: Scenario = {
       const recoveriesMs: number[] = []
       for (let round = 0; round < times; round += 1) {
         rig.upstream.scriptJobs(() => ({ ...GOOD, states: [{ afterMs: 500, state: { status: 'SUCCESS' } }] }))
-        rig.wish(5)
+        rig.requestSwaps(5)
         await until(() => rig.upstream.accepted.length >= round * 10 + 5)
         await rig.proxy.fail({ kind: 'refuse' })
-        rig.wish(5)
+        rig.requestSwaps(5)
         await holdFor(rig, 60_000)
         await rig.proxy.heal()
         recoveriesMs.push(...(await settleAndTime(rig)))
@@ -203,10 +203,10 @@ const gone: Scenario = {
         const recoveriesMs: number[] = []
         for (let round = 0; round < times; round += 1) {
           rig.upstream.scriptJobs((_, n) => (n % 2 === 0 ? { submit: { kind: 'acceptAndReset' } } : {}))
-          rig.wish(4)
-          await until(() => rig.callers.wishes.slice(-4).every(({ jobIds }) => jobIds.length > 0))
+          rig.requestSwaps(4)
+          await until(() => rig.callers.swaps.slice(-4).every(({ jobIds }) => jobIds.length > 0))
           await rig.proxy.fail({ kind: 'refuse' })
-          rig.wish(3)
+          rig.requestSwaps(3)
           recoveriesMs.push(...(await settleAndTime(rig)))
           await rig.proxy.heal()
         }
@@ -228,8 +228,8 @@ const oneIdForTwo: Scenario = {
       // The upstream assigns the first job's id to the second as well, so one of each pair can no longer be fetched.
       rig.upstream.scriptJobs((_, n) => ({ ...GOOD, id: `SWAP-FACE-TWICE-${Math.floor(n / 2)}`, hooks: { copies: 1 } }))
       for (let round = 0; round < times; round += 1) {
-        await rig.callers.wish()
-        rig.wish(1)
+        await rig.callers.requestSwap()
+        rig.requestSwaps(1)
         await rig.settle()
       }
       const verdict = await rig.check()
