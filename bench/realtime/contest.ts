@@ -25,7 +25,7 @@ export interface LiveContender {
   /** Restarts the server with these jobs, so that no garbage of creating them remains. */
   restart(jobs: readonly WatchedJob[]): Promise<unknown>
   openLine(): Promise<Line>
-  /** Finishes the job upstream; resolves when the server has answered the hook. */
+  /** Finishes the job upstream; resolves when the server has responded to the hook. */
   finish(job: WatchedJob): Promise<void>
   /** Returns whether the server has fetched the job in the last second; the next fetch then waits. */
   hasJustFetched(job: WatchedJob): boolean

@@ -21,7 +21,7 @@ export interface BenchGateway {
   readonly environment: Readonly<Record<string, string>>
   /** Creates jobs that stay unfinished upstream until `finish`. */
   createJobs(count: number, input?: object): Promise<BenchJob[]>
-  /** Finishes a job upstream and sends its hook; resolves when the hook is answered. */
+  /** Finishes a job upstream and sends its hook; resolves when the gateway has responded. */
   finish(job: BenchJob): Promise<void>
   restart(): Promise<MeasuredProcess>
   close(): Promise<void>

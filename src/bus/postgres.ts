@@ -35,7 +35,7 @@ export interface PostgresBusParts {
   ) => Promise<readonly (Change & { readonly sequence: number })[]>
   readonly background: Background
   readonly clock: Clock
-  /** Aborts when the gateway stops; the bus then receives nothing more. */
+  /** Aborts when the gateway stops; the bus then receives no more messages. */
   readonly stopping: AbortSignal
   readonly onFailure: (what: string, error: unknown) => void
 }

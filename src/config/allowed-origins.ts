@@ -1,7 +1,7 @@
 import { SettingError } from './env.ts'
 import { parseUrl } from '../lib/net/parse-url.ts'
 
-/** Only a scheme and an authority: a wildcard or a path would not allow what it seems to. */
+/** Only a scheme and an authority: browsers send neither a wildcard nor a path. */
 const ORIGIN = /^(?<scheme>[a-z][a-z\d+.-]*):\/\/(?<host>[^\s\p{Cc}/?#@\\*]+)\/?$/iu
 
 /**

@@ -31,7 +31,7 @@ export interface Config {
   /** Whether callers need a credential; if not, they are the users of this machine. */
   readonly authenticates: boolean
   /**
-   * Whether only requests for the hosts of PUBLIC_URL and loopback are answered: if no API keys or JWTs are configured.
+   * Whether the gateway serves only the hosts of PUBLIC_URL and loopback: if no API keys or JWTs are configured.
    */
   readonly checksHost: boolean
   /** How an identity provider's tokens are verified; null if none are accepted. */
@@ -127,7 +127,7 @@ export function toConfig(values: SettingValues): Config {
 }
 
 /**
- * Whether the gateway creates an API key of its own: it can spend, it can be reached from elsewhere, and the operator
+ * Whether the gateway generates an API key: it can spend, it can be reached from other machines, and the operator
  * has configured no credentials.
  */
 export function isPublicWithoutKeys({ TTAPI_KEY, PUBLIC_URL, API_KEYS, JWKS_URL }: SettingValues): boolean {

@@ -48,7 +48,7 @@ function parseValue(text: string, name: string, line: number): readonly [all: st
 }
 
 function decode(bytes: Uint8Array): string {
-  // UTF-16 has a byte order mark of its own, or zero bytes in every ASCII character.
+  // UTF-16 has its own byte order mark, or a zero byte in every ASCII character.
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff) || bytes.includes(0)) {
     throw new SettingError('.env', 'is UTF-16, or not a text file: save it as UTF-8')
   }

@@ -89,7 +89,7 @@ function readOrCreate(dataDir: string, name: string): string {
   return secret
 }
 
-/** Null if there is no such file. @throws {SettingError} if it contains no secret. */
+/** Null if the file does not exist. @throws {SettingError} if it contains no secret. */
 function findStored(dataDir: string, name: string): string | null {
   let text: string
   try {

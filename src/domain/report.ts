@@ -31,8 +31,8 @@ export type Finding =
   /** A fetch returned no statement about the job. */
   | { readonly kind: 'unanswered' }
   /**
-   * The reconciler checked the job, which ends if its deadline has passed. `isAnswered` is false if the upstream did
-   * not answer the check: the job then gets more time.
+   * The reconciler polled the job, which ends if its deadline has passed. `isAnswered` is false if the upstream did
+   * not respond to the poll: the job then gets more time.
    */
   | { readonly kind: 'overdue'; readonly isAnswered: boolean }
 

@@ -1,6 +1,6 @@
 /**
  * The limits of every database and of the GraphQL schema. External values are checked against them when they are
- * parsed: a value that one database rejects would fail a write after the money was spent.
+ * parsed: a value that one database rejects would fail a write after the upstream has charged for the swap.
  */
 
 /** The largest `Int` of GraphQL, and of a PostgreSQL `integer`. */

@@ -157,7 +157,7 @@ export function isDone(status: SwapJobStatus): boolean {
   return finalStatuses.has(status)
 }
 
-/** Whether nothing more can become known of the job: it is done, and its charge is known. */
+/** Whether the job can no longer change: it is done, and its charge is known. */
 export function isSettled({ status, charge }: Pick<SwapJob, 'status' | 'charge'>): boolean {
   return isDone(status) && charge.state !== 'UNKNOWN'
 }

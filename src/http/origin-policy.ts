@@ -1,7 +1,7 @@
 /**
  * Decides which web pages may call the gateway: pages of its own origin, of the origins in ALLOWED_ORIGINS and, when the
  * request is addressed to a loopback name of a gateway without keys, pages of any loopback origin. A `null` origin
- * (sandboxed frames, local files) is never allowed: any page can give itself one. Requests without `Origin` do not come
+ * (sandboxed frames, local files) is never allowed: any page can have it. Requests without `Origin` do not come
  * from a cross-origin script and are not this file's concern.
  */
 import { isLoopbackHost, normaliseHost } from '../lib/http/request-head.ts'

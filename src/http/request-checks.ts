@@ -25,7 +25,7 @@ export interface Offence {
 }
 
 export interface RequestChecks {
-  /** False if the request has been answered: it was refused, or it was a preflight. */
+  /** False if the response has been sent: the request was refused, or it was a preflight. */
   admit(request: IncomingMessage, response: ResponseWithDefaults): boolean
   /** Why a WebSocket must not be opened; null if it may. */
   refuseUpgrade(request: IncomingMessage): Offence | null

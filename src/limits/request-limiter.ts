@@ -16,13 +16,13 @@ export function createRequestLimiter(perMinute: number, now: () => number): Requ
 interface Grant {
   readonly size: number
   left: number
-  /** What the whole count has left besides this grant. */
+  /** Requests of the minute that remain besides this grant. */
   readonly remaining: number
   readonly resetAt: number
 }
 
 /**
- * Takes requests from the counter in chunks and returns none, so that one query serves many requests.
+ * Takes requests from the counter in chunks, so that one query serves many requests. Unused requests are not returned.
  * @param chunk requests per query.
  */
 export function createGrantingLimiter(

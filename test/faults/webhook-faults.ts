@@ -22,7 +22,7 @@ async function readWebhooks({ databaseUrl }: Rig<Gateway>): Promise<ReadonlyMap<
   return new Map((rows as StoredWebhook[]).map((row) => [row.jobId, row]))
 }
 
-/** An attempt is repeated after 20 s of the program's clock. A busy machine must not hold one that long. */
+/** A second attempt follows after 20 s of the program's clock. A busy machine must not delay the first one that long. */
 const ATTEMPTS_LAST = 4
 
 const jobIdOf = (body: string) => /"id":"(job_[0-9a-z]+)"/.exec(body)?.[1] ?? ''

@@ -275,7 +275,7 @@ describe(`the store on ${isOnPostgres ? 'PostgreSQL' : 'SQLite'}`, () => {
             expect(own).toBeLessThanOrEqual(8)
             if (refused.has(tenant)) expect(own).toBeGreaterThanOrEqual(free)
           }
-          // Three tenants that take as much as they can leave capacity for a fourth.
+          // Three tenants that queue as many jobs as they may leave capacity for a fourth.
           expect(results.every(({ made }) => made.kind === 'created' || made.kind === 'tenantFull')).toBe(true)
           expect(free).toBeGreaterThanOrEqual(2)
           const other = await create('d')

@@ -1,4 +1,4 @@
-/** Lower limit of a hook: one fetch, and its result on disk before the hook is answered. No GraphQL. */
+/** Lower limit of a hook: one fetch, and its result on disk before the response to the hook. No GraphQL. */
 import { createGroupCommit, openDatabase } from '../../http/limits/durable.mjs'
 import { serve } from '../../http/limits/serve.mjs'
 import { setup } from '../../http/setup.mjs'

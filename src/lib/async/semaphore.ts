@@ -11,7 +11,7 @@ export class Semaphore {
   readonly #maxPerKey: number
   #free: number
   readonly #held = new Map<string, number>()
-  /** Keys in the order of their turns: the key served last comes last. */
+  /** Keys in round-robin order: the key that was served last is at the end. */
   readonly #waiting = new Map<string, Waiter[]>()
 
   constructor(permits: number, maxPerKey = permits) {

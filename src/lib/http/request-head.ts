@@ -47,7 +47,7 @@ export function isLoopbackHost(host: string): boolean {
 
 /**
  * Rewrites an absolute-form target, as a proxy sends it, to origin-form; its authority replaces the Host header.
- * @returns false if the request must be answered with 400: more than one Host header, or an invalid one.
+ * @returns false if the request must get 400: it has more than one Host header, or an invalid one.
  */
 export function normaliseTarget(request: IncomingMessage): boolean {
   if (countHosts(request.rawHeaders) > 1) return false

@@ -18,7 +18,7 @@ const MAX_COOKIE_CHARS = 4_096
 const REQUEST_HEADERS = {
   // Many hosts refuse requests without a user agent.
   'user-agent': 'swapface-gateway (image download)',
-  // Lists our types first, or hosts that negotiate send AVIF. The wildcards keep strict hosts from answering 406.
+  // Lists our types first, or hosts that negotiate send AVIF. The wildcards prevent strict hosts from returning 406.
   accept: 'image/jpeg, image/png, image/webp, image/*;q=0.5, */*;q=0.1',
   'accept-encoding': 'identity',
 } as const

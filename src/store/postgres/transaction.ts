@@ -93,7 +93,7 @@ async function wasCommitted(db: Kysely<Tables>, { xid, cause }: LostCommitError)
   )
 }
 
-/** @returns whether the transaction was committed; null if `until` aborts before the server answers. */
+/** @returns whether the transaction was committed; null if `until` aborts before the server responds. */
 async function findOut(db: Kysely<Tables>, xid: string, everyMs: number, until: AbortSignal): Promise<boolean | null> {
   while (!until.aborted) {
     const status = await readStatus(db, xid).catch(() => null)

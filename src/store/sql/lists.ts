@@ -250,7 +250,7 @@ function toSelection(
   return { columns, table: tag === undefined ? sql`jobs` : sql`job_tags as by_tag`, conditions }
 }
 
-/** The tags and the reference that the filter asks for in addition to the key. */
+/** The tags and the reference of the filter, except for the key. */
 function toOthers({ tags, clientReference }: JobFilter, key: JobFilter): Piece['others'] {
   return {
     tags: [...new Set(tags)].filter((tag) => key.tags?.includes(tag) !== true),
