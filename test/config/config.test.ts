@@ -127,7 +127,7 @@ test.each(['capacitor:', 'capacitor://', 'capacitor://localhost/app', 'chrome-ex
 )
 
 test('ALLOWED_ORIGINS refuses `file:` with the reason', () => {
-  expect(() => configOf({ ALLOWED_ORIGINS: 'file://localhost' })).toThrow(/^ALLOWED_ORIGINS cannot list file: pages/)
+  expect(() => configOf({ ALLOWED_ORIGINS: 'file://localhost' })).toThrow(/^ALLOWED_ORIGINS cannot list file:, because/)
 })
 
 test.each([
@@ -245,7 +245,7 @@ test.each(['gateway-secret', 'api-key'])('a file %s without a secret stops the s
   }
 })
 
-test('the config holds no secret', async () => {
+test('the config contains no secret', async () => {
   const values = parseSettings({ TTAPI_KEY: 'the-upstream-key', GATEWAY_SECRET: 'the-gateway-secret' })
   expect(JSON.stringify(toConfig(values))).not.toMatch(/the-upstream-key|the-gateway-secret/)
   expect(readSecrets(values, await makeDataDir())).toEqual({

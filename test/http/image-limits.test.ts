@@ -104,7 +104,7 @@ test('requests with signed addresses are counted separately from those with cred
   expect((await image('a', id)).status).toBe(200)
 })
 
-test('any requested width gives one of a few views', async () => {
+test('every requested width is served as one of a few views', async () => {
   const { reserved, put, image } = await openStage()
   const bytes = await makeImage('jpeg', 700, 20)
   const { id, url } = await reserved('a', bytes.byteLength)

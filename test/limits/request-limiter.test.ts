@@ -56,7 +56,7 @@ function createSharedCount(points: number) {
 }
 
 describe('a limiter that takes many requests out of a shared count at a time', () => {
-  test('queries the count once per chunk, even if many requests come at once', async () => {
+  test('queries the count once per chunk, even if many requests arrive at once', async () => {
     const { counter, asked } = createSharedCount(100)
     const limiter = createGrantingLimiter(counter, 10, createManualClock().now)
     const taken = await Promise.all(Array.from({ length: 25 }, async () => limiter.take('a')))

@@ -109,7 +109,7 @@ describe('a caller', () => {
     expect(json.errors[0].extensions.code).toBe('FORBIDDEN')
   })
 
-  test('with the scope swap:read only cannot create, and nothing is sent', async () => {
+  test('with the scope swap:read only cannot create a swap, and nothing is submitted', async () => {
     const before = stage.upstream.submits
     const { json } = await post(stage.url, { query: CREATE, variables: { input: INPUT } }, { 'x-api-key': KEYS.reader })
     expect(json.errors[0].extensions.code).toBe('FORBIDDEN')

@@ -66,7 +66,7 @@ describe.each(CHOSEN)('a caller who chooses the text %s', (chosen) => {
     })
   })
 
-  test('does not give an unknown text a code, or make a final refusal retryable', () => {
+  test('cannot choose the code of an unknown text, or make a final refusal retryable', () => {
     for (const text of [`Something is wrong with ${chosen}`, `Job of ${chosen} stopped`, `500 ${chosen}`]) {
       expect(toFailure(text).code).toBe('UPSTREAM_FAILED')
       expect(isNoAccountsText(text)).toBe(false)

@@ -29,7 +29,7 @@ test('a swap of two portraits of the embedded upstream has the target’s size a
   expect(result?.data.equals(target?.data ?? Buffer.alloc(0))).toBe(false)
 }, 60_000)
 
-test('the embedded upstream says which image has no face', async () => {
+test('the message of the embedded upstream names the image without a face', async () => {
   const portrait = `${stage.face.url}/portraits/ada.jpg`
   const asTarget = await stage.fetchDone(await stage.submit({ targetImage: `${blank.url}/`, swapImage: portrait }))
   expect(asTarget).toMatchObject({ status: 'FAILED', message: 'No face was found in the target image.' })

@@ -4,7 +4,7 @@ import { negotiate } from '../../../src/graphql/http/accept.ts'
 const JSON_TYPE = 'application/json'
 const GRAPHQL_RESPONSE_TYPE = 'application/graphql-response+json'
 
-describe('a single response is sent as', () => {
+describe('the content type of a single response', () => {
   test.each<[string | undefined, string | null]>([
     [undefined, JSON_TYPE],
     ['', JSON_TYPE],
@@ -37,7 +37,7 @@ describe('a single response is sent as', () => {
     ['text/event-stream', null],
     ['garbage', null],
     [',;=,', null],
-  ])('accept: %s → %s', (accept, type) => {
+  ])('for accept: %s is %s', (accept, type) => {
     expect(negotiate(accept).type).toBe(type)
     // The second response may come from a cache.
     expect(negotiate(accept).type).toBe(type)

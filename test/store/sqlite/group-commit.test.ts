@@ -121,7 +121,7 @@ test('while another process writes, reads and the event loop continue; then all 
 test('every write rejects if the lock is not released, and later writes succeed', { timeout: 10_000 }, async () => {
   const { keep, other, seenByOther } = await openTwice()
   other.exec('begin immediate')
-  await expect(keep(1)).rejects.toThrow('another program has kept the database locked')
+  await expect(keep(1)).rejects.toThrow('another program did not release the lock of the database')
   other.exec('rollback')
   await keep(2)
   expect(seenByOther()).toEqual([2])

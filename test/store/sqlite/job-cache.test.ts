@@ -60,7 +60,7 @@ test('a change is seen by the next read', async () => {
   expect((await read(store)).mirrorFailure).toBe('no')
 })
 
-test('a read that was under way when the job changed caches nothing', async () => {
+test('a read that was in progress when the job changed caches nothing', async () => {
   const { store, job } = await openStore()
   const reading = store.findOwnJobs(TENANT, ['job_1'])
   const moved = await move(store, job)

@@ -119,7 +119,7 @@ describe('the models', () => {
 })
 
 describe('loadRuntime', () => {
-  test('says how to install a missing package', () => {
+  test('throws an error that says how to install a missing package', () => {
     expect(() => loadRuntime('no-such-runtime')).toThrow(
       'The neural models cannot be used: the package no-such-runtime is not installed. Install it with "npm install onnxruntime-node@1.30.0 --ignore-scripts".',
     )
