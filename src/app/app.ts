@@ -83,7 +83,10 @@ export async function openApp(parts: AppParts): Promise<App> {
     // Listens before it is ready: hook addresses contain the port, which the system may choose.
     const handlers = createStartupHandlers()
     const webSockets = { path: GRAPHQL_PATH, ...handlers }
-    const server = (opened.server = await listen(config, handlers.route, webSockets, undefined, clock))
+    const server = (opened.server = await listen(config, handlers.route, webSockets, {
+      clock,
+      onAnswered: telemetry.requestAnswered,
+    }))
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`
     const publicUrl = config.publicUrl ?? url
 

@@ -1,14 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { promisify } from 'node:util'
 import type { GraphqlServer } from '../graphql/graphql-server.ts'
 import type { Offence } from '../http/request-checks.ts'
 import { sendError } from '../http/respond.ts'
-import type { Route } from '../http/router.ts'
+import { routeOf, type Route } from '../http/router.ts'
 import { type Clock, systemClock } from '../lib/time/clock.ts'
 import { asksForWebSocket, ignoreUpgrade } from '../lib/http/ignore-upgrade.ts'
 import { refuseUpgrade } from '../lib/http/refuse-upgrade.ts'
 import { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { normaliseTarget, readPath } from '../lib/http/request-head.ts'
+import type { Telemetry } from '../telemetry/events.ts'
 
 /**
  * Limits on slow and broken clients: the time for a request's head, for the whole request (but not for its answer,
@@ -33,10 +35,18 @@ export interface HttpServer {
   markAuthenticated(connection: Duplex): void
   /** The requested port, or the one that the system chose for port 0. */
   readonly port: number
+  /** Counts the open connections, WebSockets included. */
+  countConnections(): Promise<number>
   /**
    * Accepts no new connection, cuts streams, waits for requests in progress, then closes the rest. May be called again.
    */
   close(): Promise<void>
+}
+
+export interface ListenOptions {
+  readonly unauthenticatedMs?: number
+  readonly clock?: Pick<Clock, 'after'>
+  readonly onAnswered?: Telemetry['requestAnswered']
 }
 
 /** Listens for HTTP and WebSocket. @throws if the address is not available. */
@@ -49,8 +59,7 @@ export async function listen(
     readonly refuseUpgrade: (request: IncomingMessage) => Offence | null
     readonly upgrade: GraphqlServer['upgrade']
   },
-  unauthenticatedMs: number = UNAUTHENTICATED_MS,
-  clock: Pick<Clock, 'after'> = systemClock,
+  { unauthenticatedMs = UNAUTHENTICATED_MS, clock = systemClock, onAnswered = () => {} }: ListenOptions = {},
 ): Promise<HttpServer> {
   let closing = false
   const unauthenticated = createUnauthenticatedConnections(unauthenticatedMs)
@@ -66,6 +75,7 @@ export async function listen(
     response.once('close', () => {
       leave()
       underWay.delete(response)
+      onAnswered(routeOf(readPath(request)), response.headersSent ? response.statusCode : null)
       endWhenQuiet()
     })
     if (normaliseTarget(request)) route(request, response)
@@ -86,7 +96,8 @@ export async function listen(
     }
     const offence = findOffence(request)
     if (offence) refuseUpgrade(socket, offence.status, { error: { code: offence.code, message: offence.message } })
-    else webSockets.upgrade(request, socket, head)
+    const status = offence ? offence.status : webSockets.upgrade(request, socket, head)
+    onAnswered(routeOf(readPath(request)), status)
   })
   const findOffence = (request: IncomingMessage) => {
     if (!normaliseTarget(request)) return BAD_HOST
@@ -102,6 +113,7 @@ export async function listen(
   const bound = server.address()
   return {
     markAuthenticated: unauthenticated.markAuthenticated,
+    countConnections: promisify(server.getConnections.bind(server)),
     port: typeof bound === 'object' && bound ? bound.port : address.port,
     close: async () => {
       const closed = new Promise<void>((resolve) => {

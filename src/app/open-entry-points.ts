@@ -1,6 +1,6 @@
 import type { Authenticate } from '../auth/viewer.ts'
 import { readTrustedDocuments } from '../config/trusted-documents-file.ts'
-import { openGraphqlServer } from '../graphql/graphql-server.ts'
+import { type GraphqlServer, openGraphqlServer } from '../graphql/graphql-server.ts'
 import { createSchema } from '../graphql/schema/schema.ts'
 import { printStandaloneSdl } from '../graphql/schema/sdl.ts'
 import { createHookHandler } from '../http/hook.ts'
@@ -18,6 +18,7 @@ import type { StartupHandlers } from './startup-handlers.ts'
 
 /** Everything that takes requests: GraphQL, hooks, images, the REST API and the page. */
 export interface EntryPointsStage {
+  readonly countLive: GraphqlServer['countLive']
   /** Makes /readyz answer 503 while everything is still served, so that load balancers stop sending requests. */
   drain(): Promise<void>
   /** Refuses new requests with 503, and ends streams. Requests in progress are still answered. */
@@ -57,7 +58,7 @@ export function openEntryPointsStage(parts: EntryPointsParts): EntryPointsStage 
     maxSocketOperations: config.maxSocketOperations,
     graphiql: config.graphiql && { exampleImages },
     onUnexpectedError,
-    onFastPathFallback: telemetry.fastPathFellBack,
+    telemetry,
     markAuthenticated,
     random,
   })
@@ -84,6 +85,7 @@ export function openEntryPointsStage(parts: EntryPointsParts): EntryPointsStage 
   handlers.open({ route, refuseUpgrade: checks.refuseUpgrade, upgrade: graphql.upgrade })
 
   return {
+    countLive: graphql.countLive,
     drain: async () => {
       isDraining = true
       if (config.drainReadyMs > 0) await clock.delay(config.drainReadyMs)

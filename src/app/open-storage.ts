@@ -38,12 +38,12 @@ export async function openStorage({
   stopping,
 }: Runtime): Promise<Storage> {
   const { postgresUrl } = secrets
-  const { databaseQueried, backgroundFailed: onFailure } = telemetry
+  const { databaseQueried, cacheRead, backgroundFailed: onFailure } = telemetry
   const { fetchPerSecond, requestsPerMinute } = config
   if (postgresUrl === null) {
     const engine = await openSqlite(config.databasePath ?? '', databaseQueried)
     return {
-      store: createCachedJobStore(createJobStore(engine)),
+      store: createCachedJobStore(createJobStore(engine), (hits, misses) => cacheRead('job', hits, misses)),
       images: createImageStore(engine),
       webhooks: createWebhookStore(engine),
       bus: createMemoryBus(),

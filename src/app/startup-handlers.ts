@@ -17,6 +17,7 @@ const shutRoute: Route = (request, response) => {
 }
 const shutUpgrade: Upgrade = (_request, socket) => {
   refuseUpgrade(socket, 503, { error: NOT_READY }, { 'Retry-After': '1' })
+  return 503
 }
 
 interface Front {

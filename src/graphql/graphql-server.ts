@@ -11,15 +11,17 @@ import { REPEAT_AFTER_MS } from '../jobs/feed.ts'
 import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { createTimerWheel } from '../lib/time/timer-wheel.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
+import type { Telemetry } from '../telemetry/events.ts'
 import type { Context, UseCases } from './schema/context.ts'
 import { createErrorMask } from './operation/errors.ts'
 import { openEventStreamHandler } from './realtime/event-stream.ts'
 import { createGraphqlHandler, type GraphqlHandler } from './http/graphql-handler.ts'
 import { LiveOperations } from './realtime/live-operations.ts'
-import { createFastPath, type FallbackReason } from './fast-path/fast-path.ts'
+import { createFastPath } from './fast-path/fast-path.ts'
 import { createCostLimits } from './operation/cost-limits.ts'
 import { createOperationScheduler } from './operation/operation-scheduler.ts'
 import { createPrepareOperation, findValidDocument } from './operation/prepare-operation.ts'
+import { createRecordOperation } from './operation/record-operation.ts'
 import { useDocumentLimits } from './plugins/use-document-limits.ts'
 import { useSchemaSecrecy } from './plugins/use-schema-secrecy.ts'
 import { createFindDocument } from './operation/trusted-documents.ts'
@@ -52,8 +54,7 @@ export interface GraphqlServerParts {
   /** Maximum operations on one WebSocket of an API key or a JWT. */
   readonly maxSocketOperations: number
   readonly onUnexpectedError: (error: unknown) => void
-  /** Called for each HTTP request that the fast path leaves to the engine. */
-  readonly onFastPathFallback: (reason: FallbackReason) => void
+  readonly telemetry: Pick<Telemetry, 'operationAnswered' | 'fastPathAnswered' | 'fastPathFellBack' | 'cacheRead'>
   /** Called with each connection that has authenticated; it is then exempt from the timeout. */
   readonly markAuthenticated: (connection: Duplex) => void
   /** In [0, 1): spreads timers over their interval. */
@@ -63,15 +64,22 @@ export interface GraphqlServerParts {
 export interface GraphqlServer {
   /** Answers GraphQL over HTTP (POST, GET for queries) and SSE. */
   readonly handle: GraphqlHandler
-  /** Handles a WebSocket upgrade. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Handles a WebSocket upgrade. @returns the status of the refusal; 101 if the connection will be upgraded. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): number
+  /** Counts the running subscriptions by transport, and the WebSocket connections. */
+  countLive(): LiveCounts
   /** Closes streams and sockets, spread over up to 5 s, so that clients do not all reconnect at once. */
   close(): Promise<void>
 }
 
+export interface LiveCounts {
+  readonly subscriptions: Readonly<Record<'sse' | 'websocket', number>>
+  readonly webSockets: number
+}
+
 export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   const { schema, useCases, authenticate, limiter, introspection, graphiql, markAuthenticated, random } = parts
-  const { onUnexpectedError, onFastPathFallback } = parts
+  const { onUnexpectedError, telemetry } = parts
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
   const documentCache = createDocumentCache()
@@ -96,7 +104,11 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
     engine: yoga,
     useCases,
     findDocument,
-    isCached: (text) => documentCache.get(text) !== undefined,
+    isCached: (text) => {
+      const isHit = documentCache.get(text) !== undefined
+      telemetry.cacheRead('document', isHit ? 1 : 0, isHit ? 0 : 1)
+      return isHit
+    },
     scheduler,
     maskError,
     hideSuggestions,
@@ -107,17 +119,19 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
     scheduler,
     findDocument,
     findValidDocument: (text) => findValidDocument(yoga, text),
-    onFallback: onFastPathFallback,
+    telemetry,
     onUnexpectedError,
   })
   const repeats = createTimerWheel(REPEAT_AFTER_MS, random)
   const live = new LiveOperations({ repeats, maskError, onUnexpectedError })
-  const eventStreams = openEventStreamHandler({ live, now })
+  const record = createRecordOperation(telemetry, parts.trustedDocuments !== null)
+  const eventStreams = openEventStreamHandler({ live, record, now })
   const webSockets = openWebSocketHandler({
     authenticate,
     limiter,
     prepare,
     live,
+    record,
     onUnexpectedError,
     markAuthenticated,
     now,
@@ -131,11 +145,16 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
       fastPath,
       prepare,
       eventStreams,
+      record,
       sendPage: graphiql === false ? null : createSendPage(yoga),
       markAuthenticated,
       now,
     }),
     upgrade: webSockets.upgrade,
+    countLive: () => ({
+      subscriptions: { sse: live.count('sse'), websocket: live.count('websocket') },
+      webSockets: webSockets.countConnections(),
+    }),
     close: async () => {
       await Promise.all([eventStreams.close(), webSockets.close()])
       repeats.close()

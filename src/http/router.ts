@@ -6,6 +6,7 @@ import { REST_PREFIX, restMethodsOf } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
 import { SCHEMA_PATH } from './schema-file.ts'
 import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
+import type { HttpRoute } from '../telemetry/events.ts'
 
 export interface Handlers {
   readonly checks: Pick<RequestChecks, 'admit'>
@@ -26,6 +27,7 @@ export interface Handlers {
 export type Route = (request: IncomingMessage, response: ResponseWithDefaults) => void
 
 const HOOK_PREFIX = '/hooks/swapface/'
+const UPLOADS_PREFIX = '/uploads/'
 
 /** @returns a listener that responds to every request, and never rejects. */
 export function createRouter(handlers: Handlers): Route {
@@ -36,7 +38,7 @@ export function createRouter(handlers: Handlers): Route {
     if (path === '*') return ['GET', 'HEAD', 'POST', 'PUT']
     if (path === '/graphql') return ['GET', 'HEAD', 'POST']
     if (path.startsWith(HOOK_PREFIX)) return ['POST']
-    if (path.startsWith('/uploads/')) return ['PUT']
+    if (path.startsWith(UPLOADS_PREFIX)) return ['PUT']
     if (handlers.rest && path.startsWith(REST_PREFIX)) return restMethodsOf(path)
     return path.startsWith(IMAGES_PREFIX) || READ_ONLY_PATHS.has(path) ? READ_METHODS : []
   }
@@ -47,7 +49,7 @@ export function createRouter(handlers: Handlers): Route {
     else if (path === '/graphql') await handlers.graphql(request, response)
     else if (path.startsWith(HOOK_PREFIX)) await handlers.hook(request, response, path.slice(HOOK_PREFIX.length))
     else if (path.startsWith(IMAGES_PREFIX)) await handlers.image(request, response, path)
-    else if (path.startsWith('/uploads/')) await handlers.upload(request, response, path)
+    else if (path.startsWith(UPLOADS_PREFIX)) await handlers.upload(request, response, path)
     else if (handlers.rest && path.startsWith(REST_PREFIX)) await handlers.rest(request, response, path)
     else if (!READ_ONLY_PATHS.has(path)) sendNotFound(response)
     else if (!READ_METHODS.some((method) => method === request.method)) refuseMethod(response)
@@ -72,6 +74,18 @@ export function createRouter(handlers: Handlers): Route {
       else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')
     })
   }
+}
+
+/** The part of the gateway that a path belongs to, whether or not anything is served there. */
+export function routeOf(path: string): HttpRoute {
+  if (path === '/graphql') return 'graphql'
+  if (path.startsWith(HOOK_PREFIX)) return 'hook'
+  if (path.startsWith(IMAGES_PREFIX)) return 'image'
+  if (path.startsWith(UPLOADS_PREFIX)) return 'upload'
+  if (path.startsWith(REST_PREFIX)) return 'rest'
+  if (path === '/') return 'page'
+  if (path === SCHEMA_PATH) return 'schema'
+  return path === '/healthz' || path === '/readyz' ? 'health' : 'other'
 }
 
 const READ_METHODS: readonly string[] = ['GET', 'HEAD']

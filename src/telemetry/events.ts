@@ -19,6 +19,27 @@ export interface UpstreamCallOutcome {
   readonly reason: string | null
 }
 
+export const TRANSPORTS = ['http', 'sse', 'websocket'] as const
+export type Transport = (typeof TRANSPORTS)[number]
+
+/** How a GraphQL operation was answered. */
+export interface AnsweredOperation {
+  readonly transport: Transport
+  /** `none` if the request was refused before an operation ran. */
+  readonly type: 'query' | 'mutation' | 'subscription' | 'none'
+  /** The name in the document if only trusted documents run; otherwise empty, because callers choose it. */
+  readonly name: string
+  readonly isOk: boolean
+  /** Until the answer was written; of a subscription, until its first event. */
+  readonly durationMs: number
+}
+
+export const HTTP_ROUTES = ['graphql', 'hook', 'upload', 'image', 'rest', 'page', 'schema', 'health', 'other'] as const
+export type HttpRoute = (typeof HTTP_ROUTES)[number]
+
+export const CACHES = ['response', 'document', 'job'] as const
+export type CacheName = (typeof CACHES)[number]
+
 /**
  * Business events for the operator, one function each. No function takes a key. A job holds image addresses, its hook
  * address and links: an implementation must not write them.
@@ -34,8 +55,8 @@ export interface Telemetry {
   submitEnded(job: SwapJob, outcome: UpstreamCallOutcome, interval: Interval): void
   /** @param source what the fetch was made for. */
   fetchEnded(job: SwapJob, source: ObservationSource, outcome: UpstreamCallOutcome, interval: Interval): void
-  /** A valid hook was journaled. */
-  hookRecorded(jobId: string): void
+  /** A valid hook was journaled. @param receivedAt when its request had arrived, epoch milliseconds. */
+  hookRecorded(jobId: string, receivedAt: number): void
   /** A hook named an upstream id that a fetch did not confirm as this job's. */
   hookNotBound(job: SwapJob): void
   hookRefused(): void
@@ -51,6 +72,8 @@ export interface Telemetry {
   webhookAttempted(webhook: Webhook, attempt: WebhookAttempt, state: WebhookState, interval: Interval): void
   /** The bytes of an upload were stored or rejected. */
   uploadReceived(image: StoredImage): void
+  /** The bytes of an upload could not be stored. The caller may send them again. */
+  uploadFailed(error: unknown): void
   resultCopied(job: SwapJob, interval: Interval): void
   /** A copy of a result could not be made; `isFinal` if it is not retried. Code and reason contain no foreign text. */
   mirrorFailed(
@@ -59,8 +82,15 @@ export interface Telemetry {
   ): void
   /** Background work failed. `what` completes the sentence "could not …". */
   backgroundFailed(what: string, error: unknown): void
+  /** The response to an HTTP request has ended. @param status null if the connection closed before it began. */
+  requestAnswered(route: HttpRoute, status: number | null): void
+  operationAnswered(operation: AnsweredOperation): void
+  /** The fast path answered a request: with a cached response, or by a compiled operation. */
+  fastPathAnswered(from: 'cache' | 'compiled'): void
   /** The fast path left a request to graphql-js. @param reason one of a few fixed words. */
   fastPathFellBack(reason: string): void
+  /** Entries were looked up in a cache. */
+  cacheRead(cache: CacheName, hits: number, misses: number): void
   /** A step of the shutdown has begun. */
   shutdownStepBegan(name: string): void
   /** Called for each statement that reached the database. */

@@ -8,8 +8,8 @@ import { closeAfterTest } from '../support/close-after-test.ts'
 import { until } from '../support/until.ts'
 
 async function openServer(route: Parameters<typeof listen>[1]) {
-  const webSockets = { path: '/graphql', refuseUpgrade: () => null, upgrade: () => undefined }
-  const server = await listen({ host: '127.0.0.1', port: 0 }, route, webSockets, 300)
+  const webSockets = { path: '/graphql', refuseUpgrade: () => null, upgrade: () => 101 }
+  const server = await listen({ host: '127.0.0.1', port: 0 }, route, webSockets, { unauthenticatedMs: 300 })
   closeAfterTest(() => server.close())
   const socket = connect(server.port, '127.0.0.1')
   closeAfterTest(() => {

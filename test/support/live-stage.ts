@@ -19,6 +19,7 @@ import { LiveOperations } from '../../src/graphql/realtime/live-operations.ts'
 import { createCostLimits } from '../../src/graphql/operation/cost-limits.ts'
 import { createOperationScheduler } from '../../src/graphql/operation/operation-scheduler.ts'
 import { createPrepareOperation } from '../../src/graphql/operation/prepare-operation.ts'
+import { createRecordOperation } from '../../src/graphql/operation/record-operation.ts'
 import { createFindDocument } from '../../src/graphql/operation/trusted-documents.ts'
 import { WEB_SOCKET_LIMITS, type WebSocketLimits } from '../../src/graphql/realtime/web-socket-connection.ts'
 import { openWebSocketHandler } from '../../src/graphql/realtime/web-socket.ts'
@@ -26,6 +27,7 @@ import { createFeedSource } from '../../src/jobs/feed.ts'
 import { ResponseWithDefaults } from '../../src/lib/http/response-with-defaults.ts'
 import { createTimerWheel } from '../../src/lib/time/timer-wheel.ts'
 import { createRequestLimiter } from '../../src/limits/request-limiter.ts'
+import { silentTelemetry } from '../../src/telemetry/combine.ts'
 import { closeAfterTest } from './close-after-test.ts'
 
 /** The watched value: each subscriber gets the newest state. */
@@ -117,14 +119,16 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
   const repeats = createTimerWheel(repeatAfterMs, Math.random)
   const live = new LiveOperations({ repeats, maskError, onUnexpectedError })
   const clock = { now: tellTime }
+  const record = createRecordOperation(silentTelemetry, false)
   const authenticate = async () => viewer
   const limiter = createRequestLimiter(1_000_000, clock.now)
-  const eventStreams = openEventStreamHandler({ live, ...clock })
+  const eventStreams = openEventStreamHandler({ live, record, ...clock })
   const handle = createGraphqlHandler({
     authenticate,
     limiter,
     prepare,
     eventStreams,
+    record,
     fastPath: { tryAnswer: async () => null },
     markAuthenticated: () => {},
     sendPage: null,
@@ -135,6 +139,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     limiter,
     prepare,
     live,
+    record,
     onUnexpectedError,
     markAuthenticated: () => {},
     ...clock,

@@ -18,6 +18,7 @@ import {
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../../domain/errors.ts'
 import { isDone } from '../../domain/swap-job.ts'
+import type { Telemetry } from '../../telemetry/events.ts'
 import type { Caller } from '../schema/caller.ts'
 import type { OperationScheduler } from '../operation/operation-scheduler.ts'
 import type { OperationParams } from '../operation/params.ts'
@@ -72,7 +73,7 @@ export interface FastPathParts {
   readonly findDocument: FindDocument
   /** The document of a text that parses and is valid, or null. Cheap for a text that the engine has run. */
   readonly findValidDocument: (text: string) => DocumentNode | null
-  readonly onFallback: (reason: FallbackReason) => void
+  readonly telemetry: Pick<Telemetry, 'fastPathAnswered' | 'fastPathFellBack' | 'cacheRead'>
   readonly onUnexpectedError: (error: unknown) => void
 }
 
@@ -92,7 +93,7 @@ type Found =
     }
 
 export function createFastPath(parts: FastPathParts): FastPath {
-  const { schema, useCases, scheduler, findDocument, findValidDocument, onFallback, onUnexpectedError } = parts
+  const { schema, useCases, scheduler, findDocument, findValidDocument, telemetry, onUnexpectedError } = parts
   /** By text; `new` after the first request. */
   const documents = new LRUCache<string, KnownDocument | 'new'>({ max: MAX_DOCUMENTS })
   const cache = createResponseCache(useCases)
@@ -126,7 +127,7 @@ export function createFastPath(parts: FastPathParts): FastPath {
   }
 
   const fallBack = (reason: FallbackReason): null => {
-    onFallback(reason)
+    telemetry.fastPathFellBack(reason)
     return null
   }
 
@@ -141,14 +142,20 @@ export function createFastPath(parts: FastPathParts): FastPath {
       const context = createContext(own, request.caller, request.idempotencyKey, scheduler)
       const version = useCases.jobsVersion(request.caller.viewer.tenant)
       const written = await compiled.run(context, variables)
-      const answer = { status: 200, type: request.type, text: `{"data":${written.text}}` }
+      const answer = {
+        operation: { type: compiled.type, name: operation.name?.value ?? '' },
+        status: 200,
+        type: request.type,
+        text: `{"data":${written.text}}`,
+      }
       const condition = await findCondition(written, context, version)
       if (condition) cache.set(key, answer, condition)
+      telemetry.fastPathAnswered('compiled')
       return { kind: 'answered', answer }
     } catch (error) {
-      if (isExpected(error)) onFallback('errors')
+      if (isExpected(error)) telemetry.fastPathFellBack('errors')
       else {
-        onFallback('bug')
+        telemetry.fastPathFellBack('bug')
         onUnexpectedError(error)
       }
       return compiled.type === 'mutation' ? { kind: 'begun', useCases: own } : null
@@ -161,7 +168,10 @@ export function createFastPath(parts: FastPathParts): FastPath {
       if (body === null || body.byteLength > MAX_BODY_BYTES || caller.allowance.isSpent) return fallBack('request')
       const key = cache.keyOf(caller.viewer, body)
       const cached = await cache.get(caller.viewer, key, type)
-      return cached ? { kind: 'answered', answer: cached } : run(request, key)
+      telemetry.cacheRead('response', cached ? 1 : 0, cached ? 0 : 1)
+      if (!cached) return run(request, key)
+      telemetry.fastPathAnswered('cache')
+      return { kind: 'answered', answer: cached }
     },
   }
 }

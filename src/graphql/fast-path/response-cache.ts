@@ -2,6 +2,7 @@
 import { toViewerKey, type Viewer } from '../../auth/viewer.ts'
 import type { SwapJob } from '../../domain/swap-job.ts'
 import { createTtlCache } from '../../lib/time/ttl-cache.ts'
+import type { OperationName } from '../operation/record-operation.ts'
 import type { UseCases } from '../schema/context.ts'
 
 /** Maximum characters of all responses with their keys, and of one response. */
@@ -11,6 +12,7 @@ const MAX_ANSWER_CHARS = 64_000
 const LIFETIME_MS = 5_000
 
 export interface Answer {
+  readonly operation: OperationName
   readonly status: number
   readonly type: string
   readonly text: string

@@ -4,13 +4,15 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { ExecutionResult } from 'graphql'
 import type { Authenticate } from '../../auth/viewer.ts'
 import { discardBody } from '../../lib/http/discard-body.ts'
 import type { ResponseWithDefaults } from '../../lib/http/response-with-defaults.ts'
 import { sendText } from '../../lib/http/send-text.ts'
 import type { RequestLimiter } from '../../limits/limiter.ts'
 import type { FastPath } from '../fast-path/fast-path.ts'
-import type { PrepareOperation } from '../operation/prepare-operation.ts'
+import type { Operation, PrepareOperation } from '../operation/prepare-operation.ts'
+import type { RecordOperation } from '../operation/record-operation.ts'
 import { RequestError } from '../operation/request-error.ts'
 import { type EventStreamHandler, STREAM_HEADERS } from '../realtime/event-stream.ts'
 import { toContentType } from './accept.ts'
@@ -27,6 +29,7 @@ export interface GraphqlHandlerParts {
   readonly fastPath: FastPath
   readonly prepare: PrepareOperation
   readonly eventStreams: EventStreamHandler
+  readonly record: RecordOperation
   /** Sends the GraphiQL page to a browser that opens the endpoint; null if the page is not served. */
   readonly sendPage: ((request: IncomingMessage, response: ResponseWithDefaults) => unknown) | null
   /** Called with each connection that has authenticated. */
@@ -38,9 +41,9 @@ export interface GraphqlHandlerParts {
 export type GraphqlHandler = (request: IncomingMessage, response: ResponseWithDefaults) => Promise<void>
 
 export function createGraphqlHandler(parts: GraphqlHandlerParts): GraphqlHandler {
-  const { authenticate, limiter, fastPath, prepare, eventStreams, sendPage, markAuthenticated, now } = parts
+  const { authenticate, limiter, fastPath, prepare, eventStreams, record, sendPage, markAuthenticated, now } = parts
 
-  const answer = async (request: IncomingMessage, response: ResponseWithDefaults): Promise<unknown> => {
+  const answer = async (request: IncomingMessage, response: ResponseWithDefaults, startedAt: number) => {
     const head = readHead(request, sendPage !== null)
     if (head.wantsPage) return sendPage?.(request, response)
     const viewer = await authenticateRequest(request, authenticate)
@@ -52,25 +55,35 @@ export function createGraphqlHandler(parts: GraphqlHandlerParts): GraphqlHandler
     if (head.method === 'HEAD') return response.writeHead(200, type === null ? STREAM_HEADERS : {}).end()
     const mayChange = body !== null
     if (type === null) {
-      return eventStreams.open({ caller, prepare: () => prepare(caller, params, idempotencyKey), mayChange }, response)
+      const open = () => prepare(caller, params, idempotencyKey)
+      return eventStreams.open({ caller, prepare: open, mayChange, startedAt }, response)
     }
 
     const fast = await fastPath.tryAnswer({ caller, params, body, idempotencyKey, type: toContentType(type) })
-    if (fast?.kind === 'answered') return sendText(response, fast.answer.status, fast.answer.type, fast.answer.text)
-    const operation = await prepare(caller, params, idempotencyKey, fast?.useCases)
-    if ('errors' in operation) return sendResult(response, operation, type)
-    if (operation.type === 'subscription') {
-      if (!head.takesStream) return sendResult(response, refuseSubscription(), type)
-      return eventStreams.open({ caller, prepare: () => Promise.resolve(operation), mayChange }, response)
+    if (fast?.kind === 'answered') {
+      sendText(response, fast.answer.status, fast.answer.type, fast.answer.text)
+      return record('http', fast.answer.operation, true, startedAt)
     }
-    if (operation.type === 'mutation' && !mayChange) return sendResult(response, refuseMutationOverGet(), type)
-    return sendResult(response, await operation.execute(), type)
+    const send = (result: ExecutionResult, operation: Operation | null) => {
+      sendResult(response, result, type)
+      record('http', operation, result.errors === undefined, startedAt)
+    }
+    const operation = await prepare(caller, params, idempotencyKey, fast?.useCases)
+    if ('errors' in operation) return send(operation, null)
+    if (operation.type === 'subscription') {
+      if (!head.takesStream) return send(refuseSubscription(), operation)
+      return eventStreams.open({ caller, prepare: async () => operation, mayChange, startedAt }, response)
+    }
+    if (operation.type === 'mutation' && !mayChange) return send(refuseMutationOverGet(), operation)
+    return send(await operation.execute(), operation)
   }
 
   return async (request, response) => {
+    const startedAt = performance.now()
     try {
-      await answer(request, response)
+      await answer(request, response, startedAt)
     } catch (error) {
+      if (!response.destroyed) record('http', null, false, startedAt)
       if (!(error instanceof RequestError)) throw error
       sendRequestError(response, error)
       discardBody(request)

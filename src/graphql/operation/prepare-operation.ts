@@ -15,11 +15,11 @@ import { type Caller, refuseWhenSpent } from '../schema/caller.ts'
 import { withExtensions } from './errors.ts'
 import type { OperationScheduler } from './operation-scheduler.ts'
 import type { OperationParams } from './params.ts'
+import type { OperationName } from './record-operation.ts'
 import type { FindDocument } from './trusted-documents.ts'
 
 /** One operation that is ready to run. */
-export interface Operation {
-  readonly type: 'query' | 'mutation' | 'subscription'
+export interface Operation extends OperationName {
   readonly caller: Caller
   /** The execution arguments without the context: each execution has its own. */
   readonly args: Omit<ExecutionArgs, 'contextValue' | 'rootValue'>
@@ -85,6 +85,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
       const newContext = createContextFactory(useCases, caller, idempotencyKey, scheduler)
       return {
         type: definition.operation,
+        name: definition.name?.value ?? '',
         caller,
         args,
         newContext,

@@ -9,9 +9,10 @@ import { closeSpread } from '../../lib/async/close-spread.ts'
 import { createCounts } from '../../lib/counts.ts'
 import type { Caller } from '../schema/caller.ts'
 import { whenOver } from './expiry.ts'
-import type { LiveOperation, LiveOperations } from './live-operations.ts'
+import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
 import { formatResult } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
+import type { RecordOperation } from '../operation/record-operation.ts'
 import { refuseMutationOverGet } from '../operation/refusals.ts'
 import { RequestError } from '../operation/request-error.ts'
 
@@ -29,6 +30,7 @@ const COMPLETE = 'event: complete\ndata: \n\n'
 
 export interface EventStreamHandlerParts {
   readonly live: LiveOperations
+  readonly record: RecordOperation
   /** Epoch milliseconds. */
   readonly now: () => number
 }
@@ -40,6 +42,8 @@ export interface StreamRequest {
   readonly prepare: () => Promise<Operation | Unrunnable>
   /** Whether it may be a mutation: a GET may not. */
   readonly mayChange: boolean
+  /** When the request arrived, as `performance.now()` tells. */
+  readonly startedAt: number
 }
 
 export interface EventStreamHandler {
@@ -49,7 +53,7 @@ export interface EventStreamHandler {
   close(): Promise<void>
 }
 
-export function openEventStreamHandler({ live, now }: EventStreamHandlerParts): EventStreamHandler {
+export function openEventStreamHandler({ live, record, now }: EventStreamHandlerParts): EventStreamHandler {
   const streams = new Set<ServerResponse>()
   const streamsOf = createCounts()
   /** SSE events by payload: subscribers share a payload, so it is encoded once. */
@@ -60,23 +64,26 @@ export function openEventStreamHandler({ live, now }: EventStreamHandlerParts): 
     return frame
   }
 
-  const stream = async ({ caller, prepare, mayChange }: StreamRequest, response: ServerResponse) => {
-    const send = (result: ExecutionResult) => response.write(toFrame(Buffer.from(JSON.stringify(formatResult(result)))))
+  const stream = async ({ caller, prepare, mayChange, startedAt }: StreamRequest, response: ServerResponse) => {
+    const send = (result: ExecutionResult, ran: Operation | null) => {
+      response.write(toFrame(Buffer.from(JSON.stringify(formatResult(result)))))
+      record('sse', ran, result.errors === undefined, startedAt)
+    }
     const operation = await prepare()
     if (response.destroyed) return
-    if ('errors' in operation) send(operation)
-    else if (operation.type === 'mutation' && !mayChange) send(refuseMutationOverGet())
+    if ('errors' in operation) send(operation, null)
+    else if (operation.type === 'mutation' && !mayChange) send(refuseMutationOverGet(), operation)
     else if (operation.type === 'subscription') {
-      const sink = {
+      const sink: Sink = {
+        transport: 'sse',
         isReady: () => !response.writableNeedDrain,
-        next: (payload: Buffer) => response.write(toFrame(payload)),
-        last: (payload: Buffer | null) =>
-          response.end(payload ? `${toFrame(payload).toString('utf8')}${COMPLETE}` : COMPLETE),
+        next: (payload) => response.write(toFrame(payload)),
+        last: (payload) => response.end(payload ? `${toFrame(payload).toString('utf8')}${COMPLETE}` : COMPLETE),
       }
-      const started = await live.start(operation, sink)
+      const started = await live.start(operation, sink, () => record('sse', operation, true, startedAt))
       if (!('errors' in started)) return follow(caller, response, started)
-      send(started)
-    } else send(await operation.execute())
+      send(started, operation)
+    } else send(await operation.execute(), operation)
     response.end(COMPLETE)
   }
 

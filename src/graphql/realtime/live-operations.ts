@@ -7,11 +7,13 @@ import { createSourceEventStream, type DocumentNode, execute, type ExecutionResu
 import { toViewerKey } from '../../auth/viewer.ts'
 import type { Feed, FeedSource } from '../../jobs/feed.ts'
 import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
+import type { Transport } from '../../telemetry/events.ts'
 import { formatResult } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 
 /** Receives the events of one subscription. */
 export interface Sink {
+  readonly transport: Transport
   /** Whether the connection can take another event now. If it cannot, its owner must call `resume` once it can. */
   isReady(): boolean
   /** @param payload the execution result, JSON in UTF-8. Subscribers share the buffer, so it must not be written to. */
@@ -48,16 +50,17 @@ export class LiveOperations {
   readonly #groups = new WeakMap<DocumentNode, Map<string, Group>>()
   /** The payloads of each event that a subscriber still holds, by group. */
   readonly #payloads = new WeakMap<object, Map<Group, Promise<Buffer>>>()
+  readonly #running: Record<Transport, number> = { http: 0, sse: 0, websocket: 0 }
 
   constructor(parts: LiveOperationsParts) {
     this.#parts = parts
   }
 
-  /** Attaches the subscription, then sends the current state. */
-  async start(operation: Operation, sink: Sink): Promise<LiveOperation | Unrunnable> {
+  /** Attaches the subscription, then sends the current state. Calls `onFirst` once, after the first event is sent. */
+  async start(operation: Operation, sink: Sink, onFirst: () => void): Promise<LiveOperation | Unrunnable> {
     try {
       const source = await createSourceEventStream({ ...operation.args, contextValue: operation.newContext() })
-      if (isFeedSource(source)) return this.#subscribe(operation, source, sink)
+      if (isFeedSource(source)) return this.#subscribe(operation, source, sink, onFirst)
       if ('errors' in source && source.errors) return { errors: source.errors.map(this.#parts.maskError) }
       throw new TypeError('a subscription field gives a feed')
     } catch (error) {
@@ -65,11 +68,21 @@ export class LiveOperations {
     }
   }
 
-  #subscribe(operation: Operation, source: FeedSource<object>, sink: Sink): LiveOperation {
+  /** The number of running subscriptions. */
+  count(transport: Transport): number {
+    return this.#running[transport]
+  }
+
+  #subscribe(operation: Operation, source: FeedSource<object>, sink: Sink, onFirst: () => void): LiveOperation {
     const { repeats, onUnexpectedError } = this.#parts
     const { group, leave } = this.#joinGroup(operation)
     const render = (event: object) => this.#payloadOf(group, event)
-    return new Subscriber({ repeats, onUnexpectedError, source, sink, render, onClosed: leave })
+    this.#running[sink.transport] += 1
+    const onClosed = () => {
+      this.#running[sink.transport] -= 1
+      leave()
+    }
+    return new Subscriber({ repeats, onUnexpectedError, source, sink, render, onFirst, onClosed })
   }
 
   #joinGroup({ args, caller, newContext }: Operation) {
@@ -111,22 +124,26 @@ interface SubscriberParts extends Pick<LiveOperationsParts, 'repeats' | 'onUnexp
   readonly sink: Sink
   /** The payload of an event. Never rejects. */
   readonly render: (event: object) => Promise<Buffer>
+  readonly onFirst: () => void
   /** Called once. */
   readonly onClosed: () => void
 }
 
 /** One subscriber: reads its feed whenever something may have changed and the connection can take an event. */
 class Subscriber implements LiveOperation {
-  readonly #parts: SubscriberParts
+  readonly #parts: Omit<SubscriberParts, 'onFirst'>
   readonly #feed: Feed<object>
   readonly #repeat: WheelTimer
   /** Whether another read may return an event. */
   #isNotified = true
   #isPumping = false
   #isClosed = false
+  /** Released after its call: a subscription may last for hours. */
+  #onFirst: (() => void) | null
   #retry: NodeJS.Timeout | undefined
 
-  constructor(parts: SubscriberParts) {
+  constructor({ onFirst, ...parts }: SubscriberParts) {
+    this.#onFirst = onFirst
     this.#parts = parts
     this.#feed = parts.source.open(() => this.#notify())
     this.#repeat = parts.repeats.add(() => {
@@ -171,6 +188,10 @@ class Subscriber implements LiveOperation {
         } else if (payload) {
           this.#repeat.reset()
           sink.next(payload)
+        }
+        if (payload) {
+          this.#onFirst?.()
+          this.#onFirst = null
         }
       }
     } catch (error) {

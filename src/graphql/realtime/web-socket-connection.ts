@@ -20,6 +20,7 @@ import type { RequestLimiter } from '../../limits/limiter.ts'
 import { formatError, formatResult } from '../operation/errors.ts'
 import { type OperationParams, toParams } from '../operation/params.ts'
 import type { PrepareOperation } from '../operation/prepare-operation.ts'
+import type { RecordOperation } from '../operation/record-operation.ts'
 import { RequestError } from '../operation/request-error.ts'
 import { countRequest } from '../schema/caller.ts'
 import { whenOver } from './expiry.ts'
@@ -56,6 +57,7 @@ export interface ConnectionParts {
   readonly limiter: RequestLimiter
   readonly prepare: PrepareOperation
   readonly live: LiveOperations
+  readonly record: RecordOperation
   readonly onUnexpectedError: (error: unknown) => void
   /** Called with each connection that has authenticated. */
   readonly markAuthenticated: (connection: Duplex) => void
@@ -201,26 +203,36 @@ export class Connection {
   }
 
   async #subscribe(viewer: Viewer, { id, payload }: SubscribeMessage): Promise<void> {
-    const { limiter, prepare, live } = this.#parts
+    const { limiter, prepare, live, record } = this.#parts
+    const startedAt = performance.now()
     const own: Running = { live: null }
     this.#running.set(id, own)
     /** False once the client has completed the operation or disconnected. */
     const isWanted = () => this.#running.get(id) === own
     const params = parsePayload(payload)
-    if (params instanceof RequestError) return this.#close(CloseCode.BadRequest, params.message)
+    if (params instanceof RequestError) {
+      record('websocket', null, false, startedAt)
+      return this.#close(CloseCode.BadRequest, params.message)
+    }
     const operation = await prepare(await countRequest(viewer, limiter), params, null)
     if (!isWanted()) return
-    if ('errors' in operation) return this.#fail(id, operation.errors)
+    if ('errors' in operation) {
+      record('websocket', null, false, startedAt)
+      return this.#fail(id, operation.errors)
+    }
     if (operation.type !== 'subscription') {
       const result = await operation.execute()
+      record('websocket', operation, result.errors === undefined, startedAt)
       if (!isWanted()) return
       this.#running.delete(id)
       this.#send({ id, type: MessageType.Next, payload: formatResult(result) })
       this.#send({ id, type: MessageType.Complete })
       return
     }
-    const started = await live.start(operation, this.#createSink(id))
+    const onFirst = () => record('websocket', operation, true, startedAt)
+    const started = await live.start(operation, this.#createSink(id), onFirst)
     if ('errors' in started) {
+      record('websocket', operation, false, startedAt)
       if (isWanted()) this.#fail(id, started.errors)
     } else if (isWanted()) own.live = started
     else started.close()
@@ -229,6 +241,7 @@ export class Connection {
   #createSink(id: string): Sink {
     const suffix = `,"id":${toAscii(id)}}`
     return {
+      transport: 'websocket',
       isReady: () => this.#isOpen() && !this.#stream.writableNeedDrain,
       next: (payload) => this.#write(encodeTextFrame(NEXT_PREFIX, payload, suffix)),
       last: (payload) => {
@@ -245,6 +258,7 @@ export class Connection {
   }
 
   #refuseOperation(id: string): void {
+    this.#parts.record('websocket', null, false, performance.now())
     const message = `At most ${this.#maxOperations()} operations run on one connection at one time. Complete one first, or open another connection.`
     this.#send({ id, type: MessageType.Error, payload: [{ message, extensions: { code: 'TOO_MANY_OPERATIONS' } }] })
   }

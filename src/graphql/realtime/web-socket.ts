@@ -27,7 +27,9 @@ export interface WebSocketHandlerParts extends Omit<ConnectionParts, 'pings' | '
 }
 
 export interface WebSocketHandler {
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** @returns the status of the refusal; 101 if the connection will be upgraded. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): number
+  countConnections(): number
   /** Closes all sockets, spread over up to 5 s, then terminates those whose clients do not answer within a second. */
   close(): Promise<void>
 }
@@ -46,7 +48,10 @@ export function openWebSocketHandler({ random, ...parts }: WebSocketHandlerParts
   return {
     upgrade: (request, socket, head) => {
       const refusal = findProtocolRefusal(request)
-      if (refusal !== null) return refuseUpgrade(socket, 400, { errors: [refusal] })
+      if (refusal !== null) {
+        refuseUpgrade(socket, 400, { errors: [refusal] })
+        return 400
+      }
       const credentials = readCredentials(request)
       enqueue(() =>
         sockets.handleUpgrade(
@@ -56,7 +61,9 @@ export function openWebSocketHandler({ random, ...parts }: WebSocketHandlerParts
           (webSocket) => new Connection(connectionParts, webSocket, socket, credentials),
         ),
       )
+      return 101
     },
+    countConnections: () => sockets.clients.size,
     close: async () => {
       await closeSpread(sockets.clients, (socket) => socket.close(RESTARTING, 'Service Restart'))
       const grace = setTimeout(() => {

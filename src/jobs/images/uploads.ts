@@ -28,7 +28,7 @@ export interface UploadsParts {
   readonly library: ImageLibrary
   readonly codec: ImageCodec
   readonly addresses: ImageAddresses
-  readonly telemetry: Pick<Telemetry, 'uploadReceived'>
+  readonly telemetry: Pick<Telemetry, 'uploadReceived' | 'uploadFailed'>
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -134,7 +134,10 @@ export function createUploads({ images, library, codec, addresses, telemetry, cl
         if (other.sha256 !== image.sha256) await library.discardBytes(upload.id, image.sha256)
         return other
       } catch (error) {
-        if (!(error instanceof ImageRejectedError)) throw error
+        if (!(error instanceof ImageRejectedError)) {
+          telemetry.uploadFailed(error)
+          throw error
+        }
         const rejected = await images.rejectImage(upload.id, `It ${error.message}.`)
         if (rejected) telemetry.uploadReceived(rejected)
         return rejected ?? (await settled())

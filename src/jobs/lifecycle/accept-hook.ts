@@ -112,6 +112,7 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
     },
     accept: async (jobId, body) => {
       const record = { jobId, upstreamId: upstream.readHookId(body) }
+      const receivedAt = clock.now()
       faultPoint('hook-read')
       const known = followed.find(record)
       let hook = known
@@ -119,7 +120,7 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
         hook ??= startFollowing(record)
         await journal.keep(record)
         faultPoint('hook-journaled')
-        telemetry.hookRecorded(jobId)
+        telemetry.hookRecorded(jobId, receivedAt)
         const added = hook
         if (known) known.pause.wake()
         else background.run('process a hook', () => follow(added))

@@ -12,13 +12,21 @@ const MAX_TENANTS = 10_000
 
 type JobName = Pick<SwapJob, 'id' | 'tenant'>
 
+/** Called with the number of jobs that a read found in the cache, and of those that it did not. */
+type OnRead = (hits: number, misses: number) => void
+
 class JobCache {
+  readonly #onRead: OnRead
   readonly #jobs = new LRUCache<string, SwapJob>({ max: MAX_JOBS })
   /** Counts invalidations; `#changesOf` has the count at each tenant's last one. */
   #changes = 0
   readonly #changesOf = new LRUCache<string, number>({ max: MAX_TENANTS })
   /** The count at the last invalidation that concerned all tenants. */
   #changeOfAll = 0
+
+  constructor(onRead: OnRead) {
+    this.#onRead = onRead
+  }
 
   invalidateAll(): void {
     this.#changeOfAll = this.#changes += 1
@@ -51,6 +59,7 @@ class JobCache {
   ): Promise<(SwapJob | null)[]> {
     const found = ids.map((id) => this.#get(id, tenant))
     const missing = ids.filter((_id, n) => found[n] === null)
+    this.#onRead(ids.length - missing.length, missing.length)
     if (missing.length === 0) return found
     const before = this.#changes
     const others = await read(missing)
@@ -75,8 +84,8 @@ class JobCache {
 }
 
 /** @param store of a database that no other process writes to. */
-export function createCachedJobStore(store: JobStore): JobStore {
-  const cache = new JobCache()
+export function createCachedJobStore(store: JobStore, onRead: OnRead = () => {}): JobStore {
+  const cache = new JobCache(onRead)
   return {
     ...store,
 

@@ -5,7 +5,12 @@ import { makeSwapJob } from '../../support/jobs.ts'
 import { viewerOf } from '../../support/viewer.ts'
 
 const VIEWER = viewerOf('a')
-const ANSWER = { status: 200, type: 'application/json', text: '{"data":null}' }
+const ANSWER = {
+  operation: { type: 'query', name: '' },
+  status: 200,
+  type: 'application/json',
+  text: '{"data":null}',
+} as const
 
 /** A cache with one response that depends on one job, and a store whose version and job a test sets. */
 function openCache(doneAt: string | null) {

@@ -1,0 +1,35 @@
+import type { Telemetry, Transport } from '../../telemetry/events.ts'
+
+/** The operation that a request ran; `name` is empty if it has none. */
+export interface OperationName {
+  readonly type: 'query' | 'mutation' | 'subscription'
+  readonly name: string
+}
+
+/**
+ * Reports that an operation was answered.
+ * @param operation null if the request was refused before an operation ran.
+ * @param startedAt when the request arrived, as `performance.now()` tells.
+ */
+export type RecordOperation = (
+  transport: Transport,
+  operation: OperationName | null,
+  isOk: boolean,
+  startedAt: number,
+) => void
+
+/** @param reportsNames whether the names are from a fixed set; otherwise a caller could report any number of names. */
+export function createRecordOperation(
+  { operationAnswered }: Pick<Telemetry, 'operationAnswered'>,
+  reportsNames: boolean,
+): RecordOperation {
+  return (transport, operation, isOk, startedAt) => {
+    operationAnswered({
+      transport,
+      type: operation?.type ?? 'none',
+      name: reportsNames && operation ? operation.name : '',
+      isOk,
+      durationMs: performance.now() - startedAt,
+    })
+  }
+}
