@@ -62,6 +62,7 @@ const gateway = spawn(process.execPath, ['--inspect=127.0.0.1:0', '--import', 't
   env: {
     ...process.env,
     PORT: '0',
+    ADMIN_PORT: '0',
     DATA_DIR: dataDir,
     TTAPI_KEY: 'not-a-key',
     TTAPI_URL: `http://127.0.0.1:${address.port}`,

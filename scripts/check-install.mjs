@@ -71,7 +71,7 @@ async function run(command, args, cwd) {
 async function readStart(folder) {
   const child = spawn(process.execPath, ['dist/main.js'], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], PORT: '0', LOCAL_UPSTREAM_PORT: '0', LOG_LEVEL: 'warn' },
+    env: { PATH: process.env['PATH'], PORT: '0', ADMIN_PORT: '0', LOCAL_UPSTREAM_PORT: '0', LOG_LEVEL: 'warn' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const errors = text(child.stderr)

@@ -41,6 +41,7 @@ async function main(args: readonly string[]): Promise<void> {
     config,
     secrets,
     telemetry: combineTelemetry([createLogTelemetry(logger)]),
+    version: readVersion(),
     upstreamLog: ({ event, ...rest }) => {
       if (event === 'fault') logger.error({ err: 'error' in rest ? rest.error : rest }, 'embedded upstream')
       else logger.debug(rest, `embedded upstream: ${event}`)
@@ -125,7 +126,11 @@ Settings (environment variables, or lines of a .env file):
 ${describeSettings()}`
 }
 
-function welcomeText({ publicUrl, upstream, exampleImages }: App, config: Config, { createdApiKey }: Secrets): string {
+function welcomeText(
+  { publicUrl, metricsUrl, upstream, exampleImages }: App,
+  config: Config,
+  { createdApiKey }: Secrets,
+): string {
   const key = config.authenticates ? ` -H 'authorization: Bearer ${createdApiKey ?? 'YOUR_KEY'}'` : ''
   const post = `curl -sN ${publicUrl}/graphql${key} -H 'content-type: application/json'`
   const { targetImage, swapImage } = exampleImages
@@ -140,7 +145,7 @@ swapface-gateway is ready.
 
   Page       ${publicUrl}/
   GraphQL    ${publicUrl}/graphql${config.graphiql ? '  (GraphiQL in a browser)' : ''}
-  Upstream   ${upstream.url}${upstream.embedded ? '  (embedded: swaps on this machine, no key needed)' : ''}
+${metricsUrl === null ? '' : `  Metrics    ${metricsUrl}  (for Prometheus)\n`}  Upstream   ${upstream.url}${upstream.embedded ? '  (embedded: swaps on this machine, no key needed)' : ''}
 ${createdApiKey === null ? '' : `  API key    ${createdApiKey}  (generated, stored in DATA_DIR/api-key; set API_KEYS to replace it)\n`}
 ${start}
 

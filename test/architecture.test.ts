@@ -123,6 +123,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   webhooks: { files: ['webhooks/'], mayImport: [...FOUNDATION, 'webhooks/'], packages: ['standardwebhooks', 'undici'] },
   limits: { files: ['limits/'], mayImport: [...FOUNDATION, 'limits/'], packages: ['pg', 'rate-limiter-flexible'] },
   telemetry: { files: ['telemetry/'], mayImport: [...FOUNDATION, 'telemetry/'], packages: ['pino', 'pino-pretty'] },
+  metrics: {
+    files: ['telemetry/metrics/'],
+    mayImport: [...CONTRACTS, ...FOUNDATION, 'telemetry/'],
+    packages: ['prom-client'],
+  },
 
   contracts: { files: CONTRACTS, mayImport: FOUNDATION, packages: [] },
   domain: { files: ['domain/'], mayImport: ['lib/'], packages: [] },

@@ -45,6 +45,7 @@ export async function openBenchGateway(options: BenchGatewayOptions = {}): Promi
   const hookPort = await findFreePort()
   const environmentOf = (n: number, port: number): Readonly<Record<string, string>> => ({
     PORT: String(port),
+    ADMIN_PORT: '0',
     PUBLIC_URL: `http://127.0.0.1:${hookPort}`,
     DATA_DIR: join(folder, String(n)),
     DATABASE_URL: n > 0 && n === processCount - 1 ? (options.databaseUrlOfLast ?? databaseUrl) : databaseUrl,

@@ -8,7 +8,11 @@ import type { Config } from '../config/config.ts'
 import type { Secrets } from '../config/secrets.ts'
 import { GRAPHQL_PATH } from '../graphql/graphql-server.ts'
 import { type Clock, systemClock } from '../lib/time/clock.ts'
+import { combineTelemetry } from '../telemetry/combine.ts'
 import type { Telemetry } from '../telemetry/events.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
+import type { StateSources } from '../telemetry/metrics/state-gauges.ts'
+import { type AdminServer, openAdminServer } from './admin-server.ts'
 import { type HttpServer, listen } from './http-server.ts'
 import { type Authentication, openAuthentication } from './open-authentication.ts'
 import { type EntryPointsStage, openEntryPointsStage } from './open-entry-points.ts'
@@ -23,6 +27,8 @@ export interface AppParts {
   readonly config: Config
   readonly secrets: Secrets
   readonly telemetry: Telemetry
+  /** Of the program, for the metrics. */
+  readonly version: string
   /** Called with the events of the embedded upstream. */
   readonly upstreamLog: (event: SwapFaceEvent) => void
   readonly clock?: Clock
@@ -33,6 +39,8 @@ export interface App {
   readonly url: string
   /** The URL at which callers and the upstream reach it. */
   readonly publicUrl: string
+  /** Where Prometheus reads the metrics; null if they are off. */
+  readonly metricsUrl: string | null
   /** The upstream in use; `embedded` if it was started here. */
   readonly upstream: { readonly url: string; readonly embedded: boolean }
   /** Two images for a first swap: portraits of the embedded upstream, or placeholders, which are refused and cost nothing. */
@@ -48,6 +56,7 @@ export interface App {
 interface Opened {
   storage?: Storage
   server?: HttpServer
+  admin?: AdminServer
   authentication?: Authentication
   upstream?: UpstreamStage
   jobs?: JobsStage
@@ -56,7 +65,7 @@ interface Opened {
 
 /** In the order of dependency: a step may use what a later step closes. */
 function listShutdownSteps(runtime: Runtime, opened: Opened): readonly ShutdownStep[] {
-  const { entryPoints, jobs, upstream, authentication, server, storage } = opened
+  const { entryPoints, jobs, upstream, authentication, server, storage, admin } = opened
   return [
     { name: 'report not ready, keep serving', run: () => entryPoints?.drain() },
     { name: 'start no further sweep or webhook attempt', run: () => jobs?.stopLoops() },
@@ -68,12 +77,16 @@ function listShutdownSteps(runtime: Runtime, opened: Opened): readonly ShutdownS
     { name: 'close the upstream', run: () => upstream?.close() },
     { name: 'close the API keys', run: () => authentication?.close() },
     { name: 'close the storage', run: () => storage?.close() },
+    // Last, so that the whole shutdown can be watched.
+    { name: 'close the metrics', run: () => admin?.close() },
   ]
 }
 
 /** Resolves once it accepts requests. @throws if a port is taken or a folder cannot be used; nothing is left open. */
 export async function openApp(parts: AppParts): Promise<App> {
-  const { config, secrets, telemetry, upstreamLog, clock = systemClock } = parts
+  const { config, secrets, upstreamLog, clock = systemClock } = parts
+  const metrics = await loadMetrics(parts, clock)
+  const telemetry = combineTelemetry([parts.telemetry, ...(metrics ? [metrics.telemetry] : [])])
   const runtime = createRuntime({ config, secrets, telemetry, clock })
   const opened: Opened = {}
   let closing: Promise<void> | null = null
@@ -87,7 +100,9 @@ export async function openApp(parts: AppParts): Promise<App> {
       clock,
       onAnswered: telemetry.requestAnswered,
     }))
-    const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${server.port}`
+    const url = toUrl(config.host, server.port)
+    const onRenderError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)
+    if (metrics) opened.admin = await openAdminServer(config, metrics.render, onRenderError)
     const publicUrl = config.publicUrl ?? url
 
     const watchTokens = createWatchTokens(secrets.gatewaySecrets, () => clock.now())
@@ -105,14 +120,57 @@ export async function openApp(parts: AppParts): Promise<App> {
     const { markAuthenticated } = server
     const stages = { runtime, storage, upstream, jobs }
     const entryParts = { ...stages, authenticate, publicUrl, exampleImages, markAuthenticated, handlers }
-    opened.entryPoints = openEntryPointsStage(entryParts)
+    const entryPoints = (opened.entryPoints = openEntryPointsStage(entryParts))
+    metrics?.observe(listStateSources({ runtime, storage, server, jobs, entryPoints }))
     if (embedded) {
       embedded.warmUp()
       jobs.images.warmUp()
     }
-    return { url, publicUrl, upstream: { url: upstreamUrl, embedded: embedded !== null }, exampleImages, close }
+    const metricsUrl = metrics && `${toUrl(config.adminHost, config.adminPort)}/metrics`
+    return {
+      url,
+      publicUrl,
+      metricsUrl,
+      upstream: { url: upstreamUrl, embedded: embedded !== null },
+      exampleImages,
+      close,
+    }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+function toUrl(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** Loads the metrics only if they are used. */
+async function loadMetrics({ config, version }: AppParts, clock: Clock): Promise<Metrics | null> {
+  if (config.adminPort === 0) return null
+  const { createMetrics } = await import('../telemetry/metrics/metrics.ts')
+  const database = config.databasePath === null ? 'postgres' : 'sqlite'
+  const upstream = config.upstreamUrl === null ? 'embedded' : 'remote'
+  return createMetrics({ version, database, upstream }, () => clock.now())
+}
+
+function listStateSources({
+  runtime,
+  storage,
+  server,
+  jobs,
+  entryPoints,
+}: Pick<Required<Opened>, 'storage' | 'server' | 'jobs' | 'entryPoints'> & {
+  readonly runtime: Runtime
+}): StateSources {
+  const { clock, telemetry } = runtime
+  return {
+    readFigures: async (since) => storage.store.readFigures(since),
+    databaseBytes: async () => storage.sizeBytes(),
+    countConnections: async () => server.countConnections(),
+    countLive: () => entryPoints.countLive(),
+    ...jobs.state,
+    now: () => clock.now(),
+    onFailure: (error) => telemetry.backgroundFailed('collect metrics', error),
   }
 }

@@ -39,6 +39,8 @@ export interface Images {
   readonly mirror: Mirror
   readonly useCases: Pick<UseCases, 'uploads' | 'forgetter' | 'findUploads' | 'findImages' | 'addressOfImage'>
   readonly handlers: Pick<Handlers, 'image' | 'upload'>
+  /** Size of all stored images; null until they have been counted. */
+  storedBytes(): number | null
   /** Loads the image codec in the background, so that the first image does not wait for it. */
   warmUp(): void
   close(): Promise<void>
@@ -70,6 +72,7 @@ export function openImages(parts: ImagesParts): Images {
       addressOfImage: ({ id, contentType }, { type = contentType, width = null }) =>
         addresses.addressOf({ id, type, width }, imageAddressEndsAt(now())),
     },
+    storedBytes: () => library.storedBytes,
     warmUp: () => background.run('load the image codec', load),
     close: () => source.close(),
     handlers: {

@@ -30,6 +30,7 @@ import { openDiskHookJournal } from '../journal/disk.ts'
 import { createInterruptibleDelay } from '../lib/async/interruptible-delay.ts'
 import { createAddressGuard } from '../lib/net/address-guard.ts'
 import { wallNow } from '../lib/time/clock.ts'
+import type { StateSources } from '../telemetry/metrics/state-gauges.ts'
 import { openWebhookSender } from '../webhooks/http.ts'
 import type { Authentication } from './open-authentication.ts'
 import { type Images, openImages } from './open-images.ts'
@@ -45,6 +46,8 @@ export interface JobsStage {
   readonly useCases: UseCases
   readonly hooks: HookTaker
   readonly images: Pick<Images, 'handlers' | 'warmUp'>
+  /** For the metrics. */
+  readonly state: Pick<StateSources, 'isBreakerOpen' | 'waitingRoomCapacity' | 'imageBytes' | 'journalBytes'>
   /** Starts no further sweep and no further webhook attempt. */
   stopLoops(): Promise<void>
   /** Call it once no work is in progress. */
@@ -63,8 +66,14 @@ export interface JobsParts {
 export async function openJobsStage(parts: JobsParts): Promise<JobsStage> {
   const shared = createShared(parts)
   const lifecycle = await openLifecycle(parts, shared)
-  const { images } = shared
+  const { images, breaker, room } = shared
   return {
+    state: {
+      isBreakerOpen: breaker.isTripped,
+      waitingRoomCapacity: room.maxWaiting,
+      imageBytes: images.storedBytes,
+      journalBytes: lifecycle.journalBytes,
+    },
     useCases: createUseCases(parts, shared, lifecycle),
     hooks: lifecycle.hooks,
     images,
@@ -147,6 +156,7 @@ async function openLifecycle({ runtime, storage, upstream: { upstream } }: JobsP
       await sender.close()
       await reconciler.close()
     },
+    journalBytes: async () => journal.sizeBytes(),
     close: () => journal.close(),
   }
 }

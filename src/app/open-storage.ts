@@ -22,6 +22,8 @@ export interface Storage {
   readonly bus: EventBus
   readonly fetchLimiter: RateLimiter
   readonly limiter: RequestLimiter
+  /** Size of the database on disk. */
+  sizeBytes(): Promise<number>
   close(): Promise<void>
 }
 
@@ -49,6 +51,7 @@ export async function openStorage({
       bus: createMemoryBus(),
       fetchLimiter: createRateLimiter(fetchPerSecond, clock),
       limiter: createRequestLimiter(requestsPerMinute, systemNow),
+      sizeBytes: async () => engine.sizeBytes(),
       close: () => engine.db.destroy(),
     }
   }
@@ -81,6 +84,7 @@ export async function openStorage({
     bus: openPostgresBus({ url: postgresUrl, listLatestChanges, background, clock, stopping, onFailure }),
     fetchLimiter: createSharedRateLimiter(engine.db, fetchPerSecond, clock),
     limiter: createSharedRequestLimiter(engine.pool, requestsPerMinute, systemNow),
+    sizeBytes: async () => engine.sizeBytes(),
     close: () => engine.db.destroy(),
   }
 }

@@ -14,6 +14,9 @@ const DRAIN_READY_S = 5
 export interface Config {
   readonly host: string
   readonly port: number
+  readonly adminHost: string
+  /** 0 if no metrics are collected. */
+  readonly adminPort: number
   /** Null: derived from the listening address, once the port is known. */
   readonly publicUrl: string | null
   /** Base URL of the upstream; null for the embedded one. */
@@ -57,7 +60,8 @@ export interface Config {
 
 /** @throws {SettingError} if settings contradict each other or are unsafe. */
 export function toConfig(values: SettingValues): Config {
-  const host = parseHost(values.HOST)
+  const host = parseHost('HOST', values.HOST)
+  const adminHost = parseHost('ADMIN_HOST', values.ADMIN_HOST)
   const loopback = isLoopback(host)
   const jwt = readJwt(values)
   const hasKeys = values.API_KEYS !== undefined || jwt !== null
@@ -78,9 +82,7 @@ export function toConfig(values: SettingValues): Config {
   }
   requirePair(values, 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY')
   requirePair(values, 'AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID')
-  if (values.TTAPI_KEY === undefined && values.PORT !== 0 && values.PORT === values.LOCAL_UPSTREAM_PORT) {
-    throw new SettingError('LOCAL_UPSTREAM_PORT', `must differ from PORT: both are ${values.PORT}`)
-  }
+  checkPorts(values)
   const dataDir = resolve(values.DATA_DIR)
   const isOnPostgres = isPostgresUrl(values.DATABASE_URL ?? '')
   if (isOnPostgres && values.GATEWAY_SECRET === undefined) {
@@ -92,6 +94,8 @@ export function toConfig(values: SettingValues): Config {
   return Object.freeze({
     host,
     port: values.PORT,
+    adminHost,
+    adminPort: values.ADMIN_PORT,
     publicUrl: values.PUBLIC_URL ?? null,
     upstreamUrl: values.TTAPI_KEY === undefined ? null : values.TTAPI_URL,
     localUpstreamPort: values.LOCAL_UPSTREAM_PORT,
@@ -135,16 +139,28 @@ export function isPublicWithoutKeys({ TTAPI_KEY, PUBLIC_URL, API_KEYS, JWKS_URL 
   return API_KEYS === undefined && JWKS_URL === undefined
 }
 
+/** @throws {SettingError} if two listeners of the gateway have the same port. */
+function checkPorts({ PORT, ADMIN_PORT, LOCAL_UPSTREAM_PORT, TTAPI_KEY }: SettingValues): void {
+  const used = new Map<number, string>()
+  const others = { ...(TTAPI_KEY === undefined && { LOCAL_UPSTREAM_PORT }), ADMIN_PORT }
+  for (const [name, port] of Object.entries({ PORT, ...others })) {
+    const other = used.get(port)
+    if (port !== 0 && other !== undefined) throw new SettingError(name, `must differ from ${other}: both are ${port}`)
+    used.set(port, name)
+  }
+}
+
 /** Parses an address or a name to listen on; IPv6 without its brackets. */
-function parseHost(text: string): string {
+function parseHost(name: 'HOST' | 'ADMIN_HOST', text: string): string {
   const host = /^\[(.*)\]$/.exec(text)?.[1] ?? text.toLowerCase()
   if (isIP(host) > 0) return host
   if (host.includes('/'))
-    throw new SettingError('HOST', 'must be a name or an address, without http:// and without a path')
-  if (host.includes(':')) throw new SettingError('HOST', 'must be a name or an address; the port is set with PORT')
+    throw new SettingError(name, 'must be a name or an address, without http:// and without a path')
+  if (host.includes(':'))
+    throw new SettingError(name, `must be a name or an address; the port is set with ${name.replace('HOST', 'PORT')}`)
   // Labels of letters, digits and hyphens (RFC 1123). With a numeric last label it is an address out of range.
   if (!/^(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?$/.test(host) || /(?:^|\.)\d+$/.test(host)) {
-    throw new SettingError('HOST', 'must be a name or an address, such as 127.0.0.1, ::1, localhost or 0.0.0.0')
+    throw new SettingError(name, 'must be a name or an address, such as 127.0.0.1, ::1, localhost or 0.0.0.0')
   }
   return host
 }

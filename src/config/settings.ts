@@ -76,6 +76,12 @@ function isEncodedUrl(text: string): boolean {
 export const settings = {
   HOST: setting(z.string().min(1).default('127.0.0.1'), '127.0.0.1', 'address to listen on'),
   PORT: setting(port(4000), '4000', 'port to listen on; 0 chooses a free port'),
+  ADMIN_HOST: setting(
+    z.string().min(1).default('127.0.0.1'),
+    '127.0.0.1',
+    'address of the listener for Prometheus; it needs no credential, so keep it inside your network',
+  ),
+  ADMIN_PORT: setting(port(4001), '4001', 'port of the metrics at /metrics; 0 turns them off'),
   PUBLIC_URL: setting(
     httpUrl.optional(),
     'http://HOST:PORT',

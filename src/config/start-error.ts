@@ -84,8 +84,16 @@ function findListenSetting(error: Error, code: string, config: Config): SettingE
   if (problem !== undefined && port === config.localUpstreamPort) {
     return new SettingError('LOCAL_UPSTREAM_PORT', `${config.localUpstreamPort} ${problem}`)
   }
+  if (problem !== undefined && port === config.adminPort) {
+    return new SettingError('ADMIN_PORT', `${port} ${problem} ADMIN_PORT=0 turns the metrics off.`)
+  }
   const hostProblem = HOST_PROBLEMS[code]
-  return hostProblem === undefined ? null : new SettingError('HOST', `"${config.host}" ${hostProblem}`)
+  if (hostProblem === undefined) return null
+  const isAdmin =
+    (port !== 0 && port === config.adminPort) || ('hostname' in error && error.hostname === config.adminHost)
+  const [name, host] =
+    isAdmin && config.adminHost !== config.host ? ['ADMIN_HOST', config.adminHost] : ['HOST', config.host]
+  return new SettingError(name, `"${host}" ${hostProblem}`)
 }
 
 function findFolderSetting(path: string, config: Config): string | null {

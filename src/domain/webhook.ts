@@ -18,6 +18,8 @@ export interface Webhook {
   readonly state: WebhookState
   /** Attempts since the event was created or last replayed. */
   readonly tries: number
+  /** When its job ended, epoch milliseconds. */
+  readonly createdAt: number
 }
 
 export interface WebhookAttempt {

@@ -12,6 +12,8 @@ import { makeFolder } from '../lib/files/make-folder.ts'
 import { type HookJournal, type HookRecord, toRecordKey } from './hook-journal.ts'
 
 export interface DiskHookJournal extends HookJournal {
+  /** Size of the file. */
+  sizeBytes(): Promise<number>
   /** Unsettled records stay for the next start. */
   close(): Promise<void>
 }
@@ -100,6 +102,7 @@ export async function openDiskHookJournal(dir: string): Promise<DiskHookJournal>
       // A failure is harmless: the next settled record causes another attempt.
       runInOrder(tidy).catch(() => undefined)
     },
+    sizeBytes: async () => (await file.stat()).size,
     close: async () => {
       await lastWork
       await file.close()

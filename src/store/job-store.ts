@@ -185,6 +185,17 @@ export interface RecentJobs {
   readonly ended: number
 }
 
+/** Figures about the jobs of all tenants. */
+export interface JobFigures {
+  /** The unfinished jobs, and the finished ones that were created since a time. */
+  readonly counts: readonly { readonly status: SwapJobStatus; readonly count: number }[]
+  /** Jobs waiting to be submitted, and those of the tenant that has the most. */
+  readonly waiting: number
+  readonly waitingOfLargestTenant: number
+  /** Creation time of the oldest unfinished job; null if there is none. */
+  readonly oldestUnfinishedAt: number | null
+}
+
 /** A job in its current state, and the sequence of its last change. */
 export interface ChangedJob {
   readonly sequence: number
@@ -278,6 +289,8 @@ export interface JobStore {
    */
   listWaitingIds(limit: number): Promise<readonly string[]>
   listRecent(since: number, limit: number): Promise<RecentJobs>
+  /** @param since of the finished jobs: epoch milliseconds, a multiple of `USAGE_STEP_MS`. */
+  readFigures(since: number): Promise<JobFigures>
 
   /** Jobs that ended in SUCCESS between the two times and have neither a copy nor a recorded copy failure. */
   listWithoutCopy(finishedFrom: number, finishedBefore: number, limit: number): Promise<readonly SwapJob[]>

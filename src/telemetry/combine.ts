@@ -6,6 +6,7 @@ const ignore = () => {}
 export const silentTelemetry: Telemetry = {
   jobCreated: ignore,
   jobMoved: ignore,
+  lateChargeKnown: ignore,
   evidenceTooLate: ignore,
   upstreamIdTaken: ignore,
   submitEnded: ignore,

@@ -48,6 +48,8 @@ export interface Telemetry {
   /** A new job was recorded. */
   jobCreated(job: SwapJob): void
   jobMoved(job: SwapJob, report: Report): void
+  /** The charge of a job that ended with an unknown one has become known. */
+  lateChargeKnown(job: SwapJob): void
   /** A late report contradicts the status of a finished job. */
   evidenceTooLate(job: SwapJob, report: Report): void
   /** The upstream returned an id that belongs to another job. */

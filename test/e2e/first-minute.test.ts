@@ -144,6 +144,7 @@ test('a port in use stops the start with a line that says so', async () => {
       PATH: process.env['PATH'],
       PORT: String(ports.port),
       LOCAL_UPSTREAM_PORT: '0',
+      ADMIN_PORT: '0',
       DATA_DIR: join(dataDir, 'other'),
     },
   }).catch((error: unknown) => error)

@@ -39,6 +39,7 @@ export async function startProgram({ dataDir, port, upstreamPort, env = {} }: Pr
       PATH: process.env['PATH'],
       PORT: String(port),
       LOCAL_UPSTREAM_PORT: String(upstreamPort),
+      ADMIN_PORT: '0',
       DATA_DIR: dataDir,
       ...env,
     },
@@ -102,7 +103,7 @@ export async function runProgram(
 ): Promise<FailedStart> {
   const child = spawn(process.execPath, [resolve('dist/main.js'), ...args], {
     cwd,
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], ADMIN_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   programs.add(child)

@@ -124,6 +124,7 @@ test('the command for a reachable gateway starts one that requires the generated
   const env = {
     ...process.env,
     PORT: String(port),
+    ADMIN_PORT: '0',
     LOCAL_UPSTREAM_PORT: String(upstreamPort),
     DATA_DIR: join(dataDir, '2'),
   }

@@ -53,6 +53,12 @@ test.each([
   [{ HOST: 'http://127.0.0.1' }, 'HOST must be a name or an address, without http://'],
   [{ HOST: 'no-such-host.invalid', ...KEYS }, 'HOST "no-such-host.invalid" cannot be resolved'],
   [{ HOST: '192.0.2.1', ...KEYS }, 'HOST "192.0.2.1" is not an address of this machine'],
+  [{ ADMIN_HOST: 'http://127.0.0.1' }, 'ADMIN_HOST must be a name or an address, without http://'],
+  [
+    { ...NO_ENGINE, ADMIN_HOST: '192.0.2.1', ADMIN_PORT: '4001' },
+    'ADMIN_HOST "192.0.2.1" is not an address of this machine',
+  ],
+  [{ PORT: '4001', ADMIN_PORT: '4001' }, 'ADMIN_PORT must differ from PORT: both are 4001'],
   [{ FAULT_AT: 'nowhere' }, 'FAULT_AT must be one of'],
   [{ ALLOWED_PRIVATE_HOSTS: 'http://10.0.0.5' }, 'ALLOWED_PRIVATE_HOSTS must list hosts'],
   [{ TTAPI_KEY: 'a\u0007b' }, 'TTAPI_KEY contains a control character'],
@@ -78,6 +84,14 @@ test.each([
   const said = await failToStart(env)
   expect(said).toContain(line)
   expect(said).not.toMatch(/secret@|50%off|:secret/)
+})
+
+test('a port in use stops the start with a line that names ADMIN_PORT, and says how to do without the metrics', async () => {
+  await withTakenPort(async (port) => {
+    expect(await failToStart({ ...NO_ENGINE, ADMIN_PORT: port })).toBe(
+      `ADMIN_PORT ${port} is in use by another process. Stop that one, or choose another port. ADMIN_PORT=0 turns the metrics off.`,
+    )
+  })
 })
 
 test('a port in use stops the start with a line that names PORT', async () => {

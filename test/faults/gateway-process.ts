@@ -124,6 +124,7 @@ async function openGateway(program: Program, options: GatewayOptions): Promise<{
   nextId += 1
   const env = {
     PORT: String(options.port),
+    ADMIN_PORT: '0',
     DATA_DIR: options.dataDir,
     TTAPI_KEY: CANARIES.upstreamKey,
     TTAPI_URL: options.upstreamUrl,

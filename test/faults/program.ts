@@ -41,6 +41,7 @@ async function open(id: number, env: Readonly<Record<string, string>>): Promise<
     config,
     secrets,
     telemetry: createLogTelemetry(logger.child({ gateway: id })),
+    version: '0.0.0-test',
     upstreamLog: () => {},
     clock: createSharedClock(Number(env['CLOCK_FACTOR'] ?? 1), Number(env['CLOCK_ORIGIN'] ?? Date.now())),
   })

@@ -49,6 +49,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const dataDir = options.dataDir ?? (await makeDataDir())
   const values = parseSettings({
     PORT: '0',
+    ADMIN_PORT: '0',
     TTAPI_KEY: FAKE_KEY,
     TTAPI_URL: upstream.url,
     DATA_DIR: dataDir,
@@ -64,6 +65,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     config,
     secrets: readSecrets(values, config.dataDir),
     telemetry,
+    version: '0.0.0-test',
     upstreamLog: () => {},
     ...(options.clock && { clock: options.clock }),
   }).catch((error: unknown) => {

@@ -19,7 +19,15 @@ test('Retry-After of a webhook receiver is read as seconds or an HTTP date, and 
     wallNow: () => AT,
   })
   closeAfterTest(() => sender.close())
-  const webhook = { id: 'evt_1', jobId: 'job_1', tenant: 'acme', body: '{}', state: 'WAITING', tries: 1 } as const
+  const webhook = {
+    id: 'evt_1',
+    jobId: 'job_1',
+    tenant: 'acme',
+    body: '{}',
+    state: 'WAITING',
+    tries: 1,
+    createdAt: 0,
+  } as const
   const answersTo = async (retryAfter: string) =>
     sender.send({ ...webhook, url: `${host.url}/${encodeURIComponent(retryAfter)}` })
   for (const [retryAfter, retryAfterMs] of [
@@ -46,7 +54,15 @@ test('a webhook carries the wall-clock time, even after the clock was set', asyn
   const gatewaySecrets = ['a secret of sixteen']
   const sender = openWebhookSender({ gatewaySecrets, guard, connections: 1, wallNow: () => now })
   closeAfterTest(() => sender.close())
-  const webhook = { id: 'evt_1', jobId: 'job_1', tenant: 'acme', body: '{}', state: 'WAITING', tries: 1 } as const
+  const webhook = {
+    id: 'evt_1',
+    jobId: 'job_1',
+    tenant: 'acme',
+    body: '{}',
+    state: 'WAITING',
+    tries: 1,
+    createdAt: 0,
+  } as const
   await sender.send({ ...webhook, url: host.url })
   now += 3_600_000
   await sender.send({ ...webhook, url: host.url })

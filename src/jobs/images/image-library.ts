@@ -43,9 +43,16 @@ export class ImageLibrary {
   readonly #making = new Map<string, Promise<boolean>>()
   readonly #transforms = new Semaphore(MAX_TRANSFORMS, MAX_TRANSFORMS / 2)
   readonly #views = new ViewIndex(VIEW_LIMITS)
+  /** As of the last sweep, plus what was stored and minus what was purged since; null before the first sweep. */
+  #storedBytes: number | null = null
 
   constructor(parts: ImageLibraryParts) {
     this.#parts = parts
+  }
+
+  /** Size of all images and views; null until they have been counted. An estimate that each sweep corrects. */
+  get storedBytes(): number | null {
+    return this.#storedBytes
   }
 
   /** @throws {GatewayError} UNAVAILABLE if the blob store has less free space than the reserve. */
@@ -70,6 +77,7 @@ export class ImageLibrary {
     await this.requireSpace()
     const name = await sha256OfLarge(bytes)
     await this.#parts.blobs.put(`${id}/${name}`, bytes, contentType)
+    this.#addStored(bytes.byteLength)
     faultPoint('image-put')
     return { contentType, width, height, byteLength: bytes.byteLength, sha256: name, sourceSha256 }
   }
@@ -101,8 +109,12 @@ export class ImageLibrary {
   /** Erases the bytes and the views, then marks the row. */
   async purge(image: StoredImage): Promise<void> {
     const { blobs, images } = this.#parts
-    const keys = await this.#listKeys(image.id)
-    for (const key of keys) await blobs.delete(key)
+    const found = await this.#listBlobs(image.id)
+    const keys = found.map(({ key }) => key)
+    for (const { key, byteLength } of found) {
+      await blobs.delete(key)
+      this.#addStored(-byteLength)
+    }
     this.#views.forget(image.tenant, keys)
     await images.markPurged(image.id)
   }
@@ -112,13 +124,21 @@ export class ImageLibrary {
     const { blobs, clock } = this.#parts
     await blobs.sweep()
     const before = clock.now() - ORPHAN_AFTER_MS
+    let storedBytes = 0
     for (let after: string | null = null; ;) {
       const page: Awaited<ReturnType<BlobStore['list']>> = await blobs.list(after, PAGE)
-      for (const blob of page) await this.#sweepBlob(blob, before)
+      for (const blob of page) {
+        if (await this.#sweepBlob(blob, before)) storedBytes += blob.byteLength
+      }
       after = page.at(-1)?.key ?? null
       if (after === null) break
     }
+    this.#storedBytes = storedBytes
     await this.#evictViews()
+  }
+
+  #addStored(bytes: number): void {
+    if (this.#storedBytes !== null) this.#storedBytes = Math.max(0, this.#storedBytes + bytes)
   }
 
   async #openOriginal({ id, sha256: name }: StoredImage, range?: ByteRange): Promise<OpenBlob | null> {
@@ -140,6 +160,7 @@ export class ImageLibrary {
       if (!stored) return false
       const bytes = await codec.transform(stored, view, image.tenant)
       await blobs.put(key, bytes, view.type)
+      this.#addStored(bytes.byteLength)
       this.#views.record(image.tenant, key, { byteLength: bytes.byteLength, usedAt: clock.now() })
       await this.#evictViews()
       return true
@@ -151,21 +172,23 @@ export class ImageLibrary {
     for (const key of this.#views.takeExcess(clock.now())) await blobs.delete(key)
   }
 
-  /** The keys of the image's blobs, its views included. */
-  async #listKeys(id: string): Promise<readonly string[]> {
+  /** The image's blobs, its views included. */
+  async #listBlobs(id: string): Promise<readonly StoredBlob[]> {
     const blobs = await this.#parts.blobs.list(`${id}/`, PAGE)
-    return blobs.map(({ key }) => key).filter((key) => key.startsWith(`${id}/`))
+    return blobs.filter(({ key }) => key.startsWith(`${id}/`))
   }
 
-  /** Deletes an old blob if no row names it, and indexes a view. */
-  async #sweepBlob({ key, at, byteLength }: StoredBlob, before: number): Promise<void> {
+  /** Deletes an old blob if no row names it, and indexes a view. @returns whether the blob stays. */
+  async #sweepBlob({ key, at, byteLength }: StoredBlob, before: number): Promise<boolean> {
     const { blobs, images } = this.#parts
     const [id = '', name = ''] = key.split('/')
     const isView = VIEW_NAME.test(name)
-    if (at >= before && !isView) return
+    if (at >= before && !isView) return true
     const image = await images.findImage(id)
     const isNamed = image?.status === 'READY' && (isView || name === image.sha256 || name === OLD_NAME)
     if (isNamed && isView) this.#views.record(image.tenant, key, { byteLength, usedAt: at })
-    if (!isNamed && at < before) await blobs.delete(key)
+    if (isNamed || at >= before) return true
+    await blobs.delete(key)
+    return false
   }
 }

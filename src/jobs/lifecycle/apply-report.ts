@@ -17,7 +17,7 @@ export interface ApplyReportParts {
   readonly onRoom: () => void
   /** Called when a webhook was recorded. */
   readonly onWebhook: () => void
-  readonly telemetry: Pick<Telemetry, 'jobMoved' | 'evidenceTooLate' | 'upstreamIdTaken'>
+  readonly telemetry: Pick<Telemetry, 'jobMoved' | 'lateChargeKnown' | 'evidenceTooLate' | 'upstreamIdTaken'>
   readonly deadlines: Deadlines
   /** In [0, 1). */
   readonly random: () => number
@@ -70,6 +70,7 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
           // A watcher arrived after the next poll was scheduled.
           await pollSooner(store, written, report.at)
         }
+        if (current.charge.state === 'UNKNOWN' && written.charge.state !== 'UNKNOWN') telemetry.lateChargeKnown(written)
         return written
       }
       const stored = await store.findJob(job.id)

@@ -40,6 +40,10 @@ export async function openDatabase(
     claim: async (act) => act(db),
     nextChange: () => sql<number>`nextval('job_changes')`,
     skipLocked: (rows) => rows.forUpdate().skipLocked(),
+    sizeBytes: async () => {
+      const { rows } = await sql<{ bytes: number }>`select pg_database_size(current_database()) as bytes`.execute(db)
+      return rows[0]?.bytes ?? 0
+    },
     isUpstreamIdTaken: (error) => error instanceof DatabaseError && error.constraint === 'jobs_upstream_id',
   }
 }

@@ -17,6 +17,8 @@ export interface Engine extends GroupedWrites {
   claim<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>
   /** Excludes rows that another transaction has locked. */
   skipLocked<Table extends keyof Tables, Found>(rows: Rows<Table, Found>): Rows<Table, Found>
+  /** Size of the database on disk; 0 if it is in memory. */
+  sizeBytes(): Promise<number>
   /** Whether the error says that another job already has the upstream id. */
   isUpstreamIdTaken(error: unknown): boolean
 }

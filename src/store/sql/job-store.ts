@@ -3,6 +3,7 @@ import { createApplyDecision } from './apply-decision.ts'
 import { claimDue, claimSubmit } from './claim-jobs.ts'
 import type { Engine } from './engine.ts'
 import { findByUpstreamId, findJob, findJobs, findOwnJobs, listTimelines } from './find-jobs.ts'
+import { readFigures } from './job-figures.ts'
 import { findLastChange, listChanges, listLatestChanges } from './list-changes.ts'
 import { createLists } from './lists.ts'
 import { findNextWaiting } from './next-waiting.ts'
@@ -32,6 +33,8 @@ export function createJobStore(engine: Engine): JobStore {
     findLastChange: async (tenant) => findLastChange(db, tenant),
     listChanges: async (tenant, range) => listChanges(db, tenant, range),
     listLatestChanges: async (after, limit) => listLatestChanges(db, after, limit),
+
+    readFigures: async (since) => readFigures(db, since),
 
     ...createRetention(engine),
     ...createLists(engine),

@@ -101,5 +101,6 @@ function toWebhook(row: WebhookRow): Webhook {
     body: row.body,
     state: row.state,
     tries: row.tries,
+    createdAt: row.created_at,
   }
 }

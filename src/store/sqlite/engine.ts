@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Kysely, sql, SqliteDialect } from 'kysely'
 import type { Database } from 'libsql'
@@ -72,6 +73,10 @@ export async function openDatabase(path: string, onQuery: () => void): Promise<E
     // One statement reads and writes it, in a database with one writer: no sequence is assigned twice or out of order.
     nextChange: () => sql<number>`(select coalesce(max(change_seq), 0) + 1 from jobs)`,
     skipLocked: (rows) => rows,
+    sizeBytes: async () => {
+      const files = isFile ? await Promise.all([path, `${path}-wal`].map(async (file) => stat(file))) : []
+      return files.reduce((total, { size }) => total + size, 0)
+    },
     isUpstreamIdTaken: (error) => readErrorCode(error) === 'SQLITE_CONSTRAINT_UNIQUE',
   }
 }

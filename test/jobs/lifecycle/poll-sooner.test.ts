@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/memory.ts'
 import { WATCHED_EVERY_MS } from '../../../src/domain/poll-schedule.ts'
 import { createApplyReport } from '../../../src/jobs/lifecycle/apply-report.ts'
+import { silentTelemetry } from '../../../src/telemetry/combine.ts'
 import { LIMITS, makeNewSwapJob } from '../../support/jobs.ts'
 import { closeAfterTest } from '../../support/close-after-test.ts'
 import { openMemoryStore } from '../../support/memory-store.ts'
@@ -40,7 +41,7 @@ test.each(['before', 'while'])(
       },
       onRoom: () => {},
       onWebhook: () => {},
-      telemetry: { jobMoved: () => {}, evidenceTooLate: () => {}, upstreamIdTaken: () => {} },
+      telemetry: silentTelemetry,
       deadlines: { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 900_000 },
       random: () => 0.5,
     })

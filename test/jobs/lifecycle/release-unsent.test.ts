@@ -9,6 +9,7 @@ import { createReleaseUnsent } from '../../../src/jobs/lifecycle/release-unsent.
 import { createBackground } from '../../../src/lib/async/background.ts'
 import { CommitUnknownError } from '../../../src/store/job-store.ts'
 import { createJobStore } from '../../../src/store/sql/job-store.ts'
+import { silentTelemetry } from '../../../src/telemetry/combine.ts'
 import { createDeferred } from '../../support/deferred.ts'
 import { LIMITS, makeNewSwapJob } from '../../support/jobs.ts'
 import { openEngine } from '../../support/open-engine.ts'
@@ -22,7 +23,7 @@ async function openStage(findings: readonly Finding[]) {
   const clock = createStepClock()
   const background = createBackground((_what, error) => expect.unreachable(String(error)))
   const leases = createLeases(store, background, clock)
-  const telemetry = { jobMoved: () => {}, evidenceTooLate: () => {}, upstreamIdTaken: () => {} }
+  const telemetry = silentTelemetry
   const deadlines = { submitBeforeMs: 900_000, onQueueMs: 900_000, unconfirmedMs: 900_000 }
   const bus = createMemoryBus()
   const applyReport = createApplyReport({
