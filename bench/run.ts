@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- scenario …]` runs all benchmarks, or the named ones. Each prints Markdown tables. For what they
- * measure, and the variables that shorten them, see `bench/http.ts`, `bench/realtime.ts`, `bench/engine.ts`,
- * `bench/first-swap.ts` and `bench/noisy-neighbour.ts`.
+ * measure, and the variables that shorten them, see `bench/http.ts`, `bench/realtime.ts`, `bench/telemetry.ts`,
+ * `bench/engine.ts`, `bench/first-swap.ts` and `bench/noisy-neighbour.ts`.
  */
 import { spawnSync } from 'node:child_process'
 import { scenarios as httpScenarios } from './http/scenarios.ts'
@@ -14,6 +14,7 @@ const SCRIPTS: readonly {
 }[] = [
   { file: 'bench/http.ts', scenarios: Object.keys(httpScenarios), takesNames: true },
   { file: 'bench/realtime.ts', scenarios: Object.keys(realtimeScenarios), takesNames: true },
+  { file: 'bench/telemetry.ts', scenarios: ['telemetry'], takesNames: false },
   { file: 'bench/first-swap.ts', scenarios: ['first-swap'], takesNames: false },
   { file: 'bench/engine.ts', scenarios: ['engine'], takesNames: false },
   { file: 'bench/noisy-neighbour.ts', scenarios: ['noisy-neighbour'], takesNames: false },

@@ -29,10 +29,11 @@ export class CachedRead<T> {
         onFailure(new Error(`no answer within ${timeoutMs} ms`))
         resolve(null)
       })
-      void pending.then((value) => {
+      const pass = async () => {
+        resolve(await pending)
         cancel()
-        resolve(value)
-      })
+      }
+      void pass()
     })
   }
 
