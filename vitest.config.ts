@@ -49,6 +49,7 @@ const ON_BOTH_DATABASES = [
   'test/store/job-store.test.ts',
   'test/store/jobs-version.test.ts',
   'test/store/sql/image-store.test.ts',
+  'test/store/sql/job-figures.test.ts',
   'test/store/sql/record-jobs.test.ts',
   'test/store/sql/retention.test.ts',
   'test/store/sql/scan-plans.test.ts',

@@ -23,21 +23,21 @@ export function countEvents(instruments: Instruments, now: () => number): Teleme
     ...countJobs(instruments, now),
     ...countDeliveries(instruments),
     backgroundFailed: (task) => instruments.backgroundFailures.inc({ task }),
-    databaseQueried: () => instruments.databaseQueries.inc(),
+    databaseQueried: () => instruments.databaseQueries.inc([]),
   }
 }
 
 function countRequests({ requests, operations, fastPathAnswers, fastPathFallbacks, cacheReads }: Instruments) {
   return {
-    requestAnswered: (route, status) => requests.inc({ route, status_class: toStatusClass(status) }),
+    requestAnswered: (route, status) => requests.inc([route, toStatusClass(status)]),
     operationAnswered: ({ transport, type, name, isOk, durationMs }) => {
-      operations.observe({ transport, type, operation: name, outcome: isOk ? 'ok' : 'error' }, durationMs / 1_000)
+      operations.observe([transport, type, name, isOk ? 'ok' : 'error'], durationMs / 1_000)
     },
-    fastPathAnswered: (from) => fastPathAnswers.inc({ from }),
-    fastPathFellBack: (reason) => fastPathFallbacks.inc({ reason }),
+    fastPathAnswered: (from) => fastPathAnswers.inc([from]),
+    fastPathFellBack: (reason) => fastPathFallbacks.inc([reason]),
     cacheRead: (cache, hits, misses) => {
-      if (hits > 0) cacheReads.inc({ cache, result: 'hit' }, hits)
-      if (misses > 0) cacheReads.inc({ cache, result: 'miss' }, misses)
+      if (hits > 0) cacheReads.inc([cache, 'hit'], hits)
+      if (misses > 0) cacheReads.inc([cache, 'miss'], misses)
     },
   } satisfies Partial<Telemetry>
 }
@@ -110,8 +110,8 @@ function countDeliveries({ webhookAttempts, webhookLag, images }: Instruments) {
 
 function startAtZero(instruments: Instruments): void {
   const { fastPathAnswers, cacheReads, hooks, images, upstreamResponses, jobDuration, submits, fetches } = instruments
-  for (const from of ['cache', 'compiled']) fastPathAnswers.inc({ from }, 0)
-  for (const cache of CACHES) for (const result of ['hit', 'miss']) cacheReads.inc({ cache, result }, 0)
+  for (const from of ['cache', 'compiled']) fastPathAnswers.inc([from], 0)
+  for (const cache of CACHES) for (const result of ['hit', 'miss']) cacheReads.inc([cache, result], 0)
   for (const outcome of HOOK_OUTCOMES) hooks.inc({ outcome }, 0)
   for (const kind of ['upload', 'copy']) {
     for (const outcome of ['stored', 'rejected', 'failed']) images.inc({ kind, outcome }, 0)

@@ -1,5 +1,6 @@
 /** Every metric of the gateway itself: names, labels, help texts and buckets. docs/METRICS.md lists the same. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { PlainCounter, PlainHistogram, register } from './plain-metrics.ts'
 
 /** Bucket limits in seconds: of a request here, of a call to another server, and of a swap. */
 const REQUEST = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -14,13 +15,29 @@ export type Instruments = ReturnType<typeof createInstruments>
 
 /** Creates all metrics in `registry`. Series with a fixed set of labels start at 0, so that a first increase is visible. */
 export function createInstruments(registry: Registry) {
-  return { ...createCounters(registry), ...createHistograms(registry), ...createGauges(registry) }
+  return {
+    ...createRequestMetrics(registry),
+    ...createCounters(registry),
+    ...createHistograms(registry),
+    ...createGauges(registry),
+  }
 }
 
-function createCounters(registry: Registry) {
-  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
-    new Counter({ name: `swapface_${name}`, help, labelNames, registers: [registry] })
+/** The metrics that change with each request. */
+function createRequestMetrics(registry: Registry) {
+  const add = <Metric extends PlainCounter | PlainHistogram>(metric: Metric) => {
+    register(registry, metric)
+    return metric
+  }
+  const counter = (name: string, help: string, labelNames: readonly string[] = []) =>
+    add(new PlainCounter({ name: `swapface_${name}`, help, labelNames }))
+  const operations = {
+    name: 'swapface_graphql_request_duration_seconds',
+    help: 'GraphQL operations, until the answer was written; subscriptions, until their first event.',
+    labelNames: ['transport', 'type', 'operation', 'outcome'],
+  }
   return {
+    operations: add(new PlainHistogram(operations, REQUEST)),
     requests: counter('http_requests_total', 'HTTP requests, counted when their response ends.', [
       'route',
       'status_class',
@@ -32,6 +49,14 @@ function createCounters(registry: Registry) {
       ['reason'],
     ),
     cacheReads: counter('cache_requests_total', 'Entries looked up in a cache.', ['cache', 'result']),
+    databaseQueries: counter('database_queries_total', 'Statements sent to the database.'),
+  }
+}
+
+function createCounters(registry: Registry) {
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Counter({ name: `swapface_${name}`, help, labelNames, registers: [registry] })
+  return {
     jobsCreated: counter('jobs_created_total', 'Swaps recorded.'),
     transitions: counter('job_transitions_total', 'Changes of a status.', ['to', 'source']),
     upstreamResponses: counter(
@@ -42,7 +67,6 @@ function createCounters(registry: Registry) {
     hooks: counter('hooks_total', 'Hooks of the upstream, by what became of them.', ['outcome']),
     quotaSpent: counter('quota_spent_units_total', 'Units that the upstream charged.'),
     images: counter('images_total', 'Uploads received and copies of results, one per attempt.', ['kind', 'outcome']),
-    databaseQueries: counter('database_queries_total', 'Statements sent to the database.'),
     jobsParked: counter('jobs_parked_total', 'Swaps left to their deadline after repeated failures.'),
     backgroundFailures: counter('background_failures_total', 'Failures that no caller received.', ['task']),
     lateOutcomes: counter('late_outcomes_total', 'Reports that contradict the status of a finished swap.'),
@@ -57,12 +81,6 @@ function createHistograms(registry: Registry) {
     labelNames: readonly Label[] = [],
   ) => new Histogram({ name: `swapface_${name}`, help, buckets: [...buckets], labelNames, registers: [registry] })
   return {
-    operations: histogram(
-      'graphql_request_duration_seconds',
-      'GraphQL operations, until the answer was written; subscriptions, until their first event.',
-      REQUEST,
-      ['transport', 'type', 'operation', 'outcome'],
-    ),
     jobDuration: histogram('job_duration_seconds', 'Swaps, from their creation to their end.', JOB, ['status']),
     submits: histogram('submit_duration_seconds', 'Submits to the upstream.', CALL, ['outcome']),
     fetches: histogram('fetch_duration_seconds', 'Fetches from the upstream.', CALL, ['outcome']),
