@@ -46,6 +46,7 @@ const POSTGRES_ONLY = [
 ]
 const ON_BOTH_DATABASES = [
   ...['clients', 'faults', 'graphql', 'http', 'jobs', 'races'].map((folder) => `test/${folder}/**/*.test.ts`),
+  'test/app/metrics.test.ts',
   'test/store/job-store.test.ts',
   'test/store/jobs-version.test.ts',
   'test/store/sql/image-store.test.ts',

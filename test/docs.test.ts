@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { buildSchema, GraphQLError, isInterfaceType, parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
 import { settings } from '../src/config/settings.ts'
+import { createMetrics } from '../src/telemetry/metrics/metrics.ts'
 
 type Versions = Readonly<Record<string, string>>
 
@@ -76,6 +77,20 @@ test('docs/SETTINGS.md has the table of the settings that are parsed at the star
     [fallback ?? 'none', meaning],
   ])
   expect(rows).toEqual(Object.fromEntries(expected))
+})
+
+test('docs/METRICS.md has the table of the metrics that a gateway serves', () => {
+  const { registry } = createMetrics({ version: '', database: 'sqlite', upstream: 'embedded' }, () => 0)
+  const rows = Object.fromEntries(
+    tableRows(read('docs/METRICS.md')).map(([name, [type, labels]]) => [name, [type, labels]]),
+  )
+  const served = registry.getMetricsAsArray().map((metric) => {
+    const labels = (Reflect.get(metric, 'labelNames') as readonly string[]).map((label) => `\`${label}\``)
+    return [metric.name, [String(metric.type), labels.join(', ') || '-']] as const
+  })
+  expect(rows).toMatchObject(Object.fromEntries(served))
+  const isOwn = (name: string) => name.startsWith('swapface_')
+  expect(Object.keys(rows).filter(isOwn)).toEqual(served.map(([name]) => name).filter(isOwn))
 })
 
 /** Returns the packages in a bundle, as `name@version`, with their licences. */

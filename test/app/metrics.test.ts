@@ -119,7 +119,7 @@ test('a scrape counts what happened over HTTP, SSE and WebSocket', async () => {
 test('operations are reported by name if only trusted documents run', async () => {
   const gateway = await openWithMetrics({ settings: { TRUSTED_DOCUMENTS: 'schema/trusted-documents.json' } })
   const { default: manifest } = await import('../../schema/trusted-documents.json', { with: { type: 'json' } })
-  const [text = ''] = Object.values(manifest).filter((document) => document.startsWith('query SwapJob('))
+  const [text = ''] = Object.values(manifest).filter((document) => document.trimStart().startsWith('query SwapJob('))
   await gateway.graphql(text, { id: 'unknown' })
   const labels = 'transport="http",type="query",operation="SwapJob",outcome="ok"'
   await until(
