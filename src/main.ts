@@ -27,7 +27,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (first === '--version' || first === '-v') return print(readVersion())
   if (first !== undefined) throw new SettingError(`"${first}"`, 'is not an argument of this program. See --help.')
 
-  const { values, unknown } = readEnv()
+  const { values, unknown, renamed } = readEnv()
   if (values.FAULT_AT !== undefined) arm(values.FAULT_AT)
   const config = toConfig(values)
   known = config
@@ -37,6 +37,7 @@ async function main(args: readonly string[]): Promise<void> {
   const logger = await createLogger(config.logLevel, listSecrets(secrets))
   for (const { name, nearest } of unknown)
     logger.warn(`${name} is not a setting and is ignored. Did you mean ${nearest}?`)
+  for (const { name, now } of renamed) logger.warn(`${name} is now called ${now}. Rename it: the old name still works.`)
   const app = await openApp({
     config,
     secrets,

@@ -111,7 +111,7 @@ export function toConfig(values: SettingValues): Config {
     checksHost: !hasKeys,
     jwt,
     graphiql: values.GRAPHIQL === undefined ? loopback : values.GRAPHIQL === 'on',
-    servesRest: values.REST_DOOR === 'on',
+    servesRest: values.REST_API === 'on',
     introspection: values.INTROSPECTION === undefined ? loopback : values.INTROSPECTION === 'on',
     trustedDocumentsPath: values.TRUSTED_DOCUMENTS === undefined ? null : resolve(values.TRUSTED_DOCUMENTS),
     requestsPerMinute: values.TENANT_REQUESTS_PER_MINUTE,

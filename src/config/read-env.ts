@@ -9,7 +9,12 @@ export interface Environment {
   readonly values: SettingValues
   /** Variables that are not settings but resemble one, each with the nearest setting. */
   readonly unknown: readonly { readonly name: string; readonly nearest: string }[]
+  /** Variables that were read under an earlier name, each with its name now. */
+  readonly renamed: readonly { readonly name: string; readonly now: string }[]
 }
+
+/** Earlier names of settings, which still work. */
+const NAMES_NOW: Readonly<Record<string, keyof SettingValues>> = { REST_DOOR: 'REST_API' }
 
 /**
  * Reads every setting from the environment, and from `.env` in the working folder if there is one; the environment wins.
@@ -18,7 +23,18 @@ export interface Environment {
 export function readEnv(): Environment {
   // Into `process.env`: libraries read their own variables from there.
   for (const [name, value] of Object.entries(readFile())) process.env[name] ??= value
-  return { values: parseSettings(process.env), unknown: findUnknown(Object.keys(process.env)) }
+  const renamed = readRenamed(process.env)
+  return { values: parseSettings(process.env), unknown: findUnknown(Object.keys(process.env)), renamed }
+}
+
+/** Copies each value under an earlier name to the name now. The name now wins if both are set. */
+export function readRenamed(env: Record<string, string | undefined>): Environment['renamed'] {
+  return Object.entries(NAMES_NOW).flatMap(([name, now]) => {
+    const value = env[name]?.trim()
+    if (!value) return []
+    env[now] ||= value
+    return [{ name, now }]
+  })
 }
 
 function readFile(): Record<string, string> {

@@ -166,7 +166,7 @@ export const settings = {
     'on for a loopback HOST',
     'introspection, the schema at /schema.graphql, and suggestions of names in errors',
   ),
-  REST_DOOR: setting(onOff, 'off', 'the upstream’s REST API at /insightFace/v1, for existing clients'),
+  REST_API: setting(onOff, 'off', 'the upstream’s REST API at /insightFace/v1, for existing clients'),
   TRUSTED_DOCUMENTS: setting(
     z.string().min(1).optional(),
     null,

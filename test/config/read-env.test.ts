@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findUnknown } from '../../src/config/read-env.ts'
+import { findUnknown, readRenamed } from '../../src/config/read-env.ts'
 import { settings } from '../../src/config/settings.ts'
 
 test.each([
@@ -30,4 +30,17 @@ test('the variables of other programs and the settings themselves are not report
 
 test('a variable name of a million characters is ignored without measuring its distance', () => {
   expect(findUnknown([`TTAPI_${'X'.repeat(1_000_000)}`])).toEqual([])
+})
+
+test.each([
+  ['is read as the name now', { REST_DOOR: 'on' }, 'on'],
+  ['does not replace a value of the name now', { REST_DOOR: 'on', REST_API: 'off' }, 'off'],
+])('the earlier name of a setting %s, and is reported', (_title, given, expected) => {
+  const env: Record<string, string | undefined> = given
+  expect(readRenamed(env)).toEqual([{ name: 'REST_DOOR', now: 'REST_API' }])
+  expect(env['REST_API']).toBe(expected)
+})
+
+test('an empty value under an earlier name of a setting is ignored', () => {
+  expect(readRenamed({ REST_DOOR: ' ' })).toEqual([])
 })

@@ -21,7 +21,7 @@ let jobId: Promise<string>
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'swapface-readme-'))
-  program = await startProgram({ dataDir, ...(await findFreePorts()), env: { REST_DOOR: 'on' } })
+  program = await startProgram({ dataDir, ...(await findFreePorts()), env: { REST_API: 'on' } })
   jobId = createSwap().then((answer) => (JSON.parse(answer) as Created).data.createSwap.job.id)
 }, 60_000)
 afterAll(async () => {

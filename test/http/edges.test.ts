@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 let gateway: TestApp
 beforeAll(async () =>
   closeAfterGroup(async () => {
-    gateway = await openTestApp({ settings: { REST_DOOR: 'on' } })
+    gateway = await openTestApp({ settings: { REST_API: 'on' } })
   }),
 )
 

@@ -21,7 +21,7 @@ const openWithRestApi = async ({ settings, ...options }: TestAppOptions = {}): P
   openTestApp({
     ...options,
     settings: {
-      REST_DOOR: 'on',
+      REST_API: 'on',
       API_KEYS: `a:${sha256(KEY)},b:${sha256('another')},reader:${sha256('reading')}:read`,
       ...settings,
     },
