@@ -21,6 +21,7 @@ import { openStorage, type Storage } from './open-storage.ts'
 import { openUpstreamStage, type UpstreamStage } from './open-upstream.ts'
 import { createRuntime, type Runtime } from './runtime.ts'
 import { shutDown, type ShutdownStep } from './shut-down.ts'
+import { StartChecks } from './start-checks.ts'
 import { createStartupHandlers } from './startup-handlers.ts'
 
 export interface AppParts {
@@ -45,6 +46,8 @@ export interface App {
   readonly upstream: { readonly url: string; readonly embedded: boolean }
   /** Two images for a first swap: portraits of the embedded upstream, or placeholders, which are refused and cost nothing. */
   readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
+  /** Tests the upstream key and PUBLIC_URL once, in the background. The results are telemetry and in `swapService`. */
+  runStartChecks(): void
   /**
    * Reports not ready, keeps serving for `drainReadyMs`, waits for requests in progress, and closes everything.
    * Idempotent.
@@ -109,7 +112,21 @@ export async function openApp(parts: AppParts): Promise<App> {
     const authentication = await openAuthentication(config, secrets, watchTokens, telemetry)
     opened.authentication = authentication
     const upstream = (opened.upstream = await openUpstreamStage(runtime, publicUrl, upstreamLog))
-    const jobs = await openJobsStage({ runtime, storage, upstream, authentication, watchTokens, publicUrl })
+    const isEmbedded = upstream.embedded !== null
+    const { fetchLimiter } = storage
+    const startChecks = new StartChecks({
+      runtime,
+      upstream: upstream.upstream,
+      isEmbedded,
+      fetchLimiter,
+      publicUrl,
+      url,
+    })
+    const checks = {
+      keyAccepted: upstream.keyAccepted,
+      publicUrlReachable: () => startChecks.isPublicUrlReachable,
+    }
+    const jobs = await openJobsStage({ runtime, storage, upstream, authentication, watchTokens, publicUrl, checks })
     opened.jobs = jobs
 
     const { url: upstreamUrl, embedded } = upstream
@@ -131,8 +148,9 @@ export async function openApp(parts: AppParts): Promise<App> {
       url,
       publicUrl,
       metricsUrl,
-      upstream: { url: upstreamUrl, embedded: embedded !== null },
+      upstream: { url: upstreamUrl, embedded: isEmbedded },
       exampleImages,
+      runStartChecks: () => startChecks.run(),
       close,
     }
   } catch (error) {

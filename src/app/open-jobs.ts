@@ -23,7 +23,7 @@ import { createListJobs } from '../jobs/list-jobs.ts'
 import { createReadJobs } from '../jobs/read-jobs.ts'
 import { createReplayWebhook } from '../jobs/replay-webhook.ts'
 import { createRetrySwap } from '../jobs/retry-swap.ts'
-import { ServiceStatus } from '../jobs/service-status.ts'
+import { type Checks, ServiceStatus } from '../jobs/service-status.ts'
 import { createWatcher } from '../jobs/watch-job.ts'
 import { createWatchJobs } from '../jobs/watch-jobs.ts'
 import { openDiskHookJournal } from '../journal/disk.ts'
@@ -61,6 +61,7 @@ export interface JobsParts {
   readonly authentication: Pick<Authentication, 'authenticate' | 'hasOneTenant'>
   readonly watchTokens: WatchTokens
   readonly publicUrl: string
+  readonly checks: Checks
 }
 
 export async function openJobsStage(parts: JobsParts): Promise<JobsStage> {
@@ -164,7 +165,7 @@ async function openLifecycle({ runtime, storage, upstream: { upstream } }: JobsP
 type Lifecycle = Awaited<ReturnType<typeof openLifecycle>>
 
 function createUseCases(
-  { runtime, storage, upstream, watchTokens, publicUrl }: JobsParts,
+  { runtime, storage, upstream, watchTokens, publicUrl, checks }: JobsParts,
   shared: Shared,
   { confirmer, submitter, releaseUnsent }: Lifecycle,
 ): UseCases {
@@ -195,7 +196,7 @@ function createUseCases(
     listJobs: createListJobs(store),
     replayWebhook: createReplayWebhook({ store, webhooks, onWebhook: webhooksDue.wake, clock }),
     findWebhooks: async (jobIds) => webhooks.findByJobs(jobIds),
-    status: new ServiceStatus({ store, breaker, room, budget, clock }),
+    status: new ServiceStatus({ store, breaker, room, budget, checks, clock }),
     watcher,
     watchJobs: createWatchJobs({ store, bus, clock }),
     openReading: (viewer) => createReadJobs(viewer, store, confirmer),

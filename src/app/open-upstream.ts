@@ -1,4 +1,5 @@
 import type { EmbeddedUpstream, SwapFaceEvent } from 'swapface-gateway-engine'
+import { UpstreamKey } from '../jobs/lifecycle/upstream-key.ts'
 import { openRestUpstream } from '../upstream/rest.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { openEmbedded } from './open-embedded.ts'
@@ -13,6 +14,8 @@ export interface UpstreamStage {
   readonly url: string
   /** Null if another upstream is configured. */
   readonly embedded: EmbeddedUpstream | null
+  /** Whether the upstream accepts the key; null while not known. */
+  readonly keyAccepted: () => boolean | null
   close(): Promise<void>
 }
 
@@ -21,24 +24,26 @@ export interface UpstreamStage {
  * @param log called with what the embedded upstream reports.
  */
 export async function openUpstreamStage(
-  { config, secrets }: Runtime,
+  { config, secrets, telemetry }: Runtime,
   publicUrl: string,
   log: (event: SwapFaceEvent) => void,
 ): Promise<UpstreamStage> {
   const embedded = config.upstreamUrl === null ? await openEmbedded(config, secrets, publicUrl, log) : null
   const url = embedded?.url ?? config.upstreamUrl ?? ''
-  const upstream = openRestUpstream({
+  const rest = openRestUpstream({
     url,
     key: secrets.upstreamKey,
     submitTimeoutMs: SUBMIT_TIMEOUT_MS,
     fetchTimeoutMs: FETCH_TIMEOUT_MS,
   })
+  const key = new UpstreamKey(telemetry)
   return {
-    upstream,
+    upstream: embedded ? rest : key.watch(rest),
     url,
     embedded,
+    keyAccepted: () => (embedded ? true : key.isAccepted),
     close: async () => {
-      await upstream.close()
+      await rest.close()
       await embedded?.close()
     },
   }

@@ -1,4 +1,4 @@
-import type { ObservationSource, SwapFailure, SwapLinks } from './swap-job.ts'
+import type { ObservationSource, SwapFailure, SwapLinks, SwapRefusal } from './swap-job.ts'
 
 /**
  * The content of a report about a job: a statement of the upstream, the absence of one, or the owner's cancellation. It
@@ -8,9 +8,9 @@ export type Finding =
   /** The response to the submit has an id. */
   | { readonly kind: 'accepted'; readonly upstreamId: string }
   /** The submit was certainly not accepted, and a retry would be refused too. */
-  | { readonly kind: 'refused'; readonly failure: SwapFailure }
-  /** The submit was certainly not accepted, and may be retried from `retryAt` on. */
-  | { readonly kind: 'released'; readonly retryAt: number }
+  | { readonly kind: 'refused'; readonly failure: SwapFailure; readonly upstreamMessage?: string | null }
+  /** The submit was certainly not accepted, and may be retried from `retryAt` on; no `refusal` if nothing was tried. */
+  | { readonly kind: 'released'; readonly retryAt: number; readonly refusal?: SwapRefusal }
   /** It is unknown whether the submit was accepted. */
   | { readonly kind: 'unconfirmed' }
   /** A fetch says that the upstream has the job and is not finished; the gateway may not know its status `word`. */
@@ -25,7 +25,13 @@ export type Finding =
       readonly copyId: string | null
       readonly mirrorFailure: string | null
     }
-  | { readonly kind: 'failed'; readonly upstreamId: string; readonly word: string; readonly failure: SwapFailure }
+  | {
+      readonly kind: 'failed'
+      readonly upstreamId: string
+      readonly word: string
+      readonly failure: SwapFailure
+      readonly upstreamMessage?: string | null
+    }
   /** The owner cancels the job. */
   | { readonly kind: 'canceled' }
   /** A fetch returned no statement about the job. */

@@ -59,6 +59,17 @@ export interface SwapFailure {
   readonly retryable: boolean
 }
 
+/** What a queued job waits for. */
+export const SWAP_WAIT_REASONS = ['SLOT', 'UPSTREAM_BUSY', 'UPSTREAM_DOWN'] as const
+export type SwapWaitReason = (typeof SWAP_WAIT_REASONS)[number]
+
+/** Why a submit was not accepted, although it may be accepted later. */
+export interface SwapRefusal {
+  readonly reason: Exclude<SwapWaitReason, 'SLOT'>
+  /** The gateway's own words, with the HTTP status if there was an answer; safe to show to the caller. */
+  readonly message: string
+}
+
 /** The upstream's links, byte for byte; at least one is set. */
 export interface SwapLinks {
   readonly cdnImage: string | null
@@ -104,6 +115,11 @@ export interface SwapJob {
   readonly swapOrigin: ImageOrigin
   readonly links: SwapLinks | null
   readonly failure: SwapFailure | null
+  /**
+   * The upstream's own words about the failure, sanitised, for viewers with `swap:admin` only: they may quote the input.
+   * Null if there are none, and once forgotten.
+   */
+  readonly upstreamMessage: string | null
   readonly charge: SwapCharge
   readonly clientReference: string | null
   readonly tags: readonly string[]
@@ -134,6 +150,9 @@ export interface SwapJob {
   readonly leaseUntil: number | null
   /** The earliest time of the next submit, if the job waits. */
   readonly notBefore: number
+  /** Why the last submit was refused, if the job waits to be submitted again (`SwapRefusal`). */
+  readonly refusalReason: SwapRefusal['reason'] | null
+  readonly refusalMessage: string | null
   /** Scheduled fetches since the upstream has had the job. */
   readonly fetches: number
   /** When the reconciler checks the job next; null if it is done. */

@@ -13,7 +13,7 @@
  */
 import { CONFIRM_FAILED_AFTER_MS, nextFetchDelayMs } from './poll-schedule.ts'
 import type { Report } from './report.ts'
-import { isDone, type SwapJob, type SwapJobStatus } from './swap-job.ts'
+import { isDone, type SwapFailure, type SwapJob, type SwapJobStatus } from './swap-job.ts'
 
 const ARROWS: Readonly<Record<SwapJobStatus, readonly SwapJobStatus[]>> = {
   PENDING: ['UNCONFIRMED', 'ON_QUEUE', 'SUCCESS', 'FAILED', 'CANCELED'],
@@ -44,6 +44,7 @@ type Patch = Partial<
     | 'upstreamStatus'
     | 'links'
     | 'failure'
+    | 'upstreamMessage'
     | 'charge'
     | 'submittedAt'
     | 'finishedAt'
@@ -61,7 +62,18 @@ type Patch = Partial<
 
 /** Changes without a new version and without an event. */
 export type Bookkeeping = Partial<
-  Pick<SwapJob, 'upstreamStatus' | 'leaseUntil' | 'notBefore' | 'fetches' | 'wakeAt' | 'failedSeenAt' | 'charge'>
+  Pick<
+    SwapJob,
+    | 'upstreamStatus'
+    | 'leaseUntil'
+    | 'notBefore'
+    | 'refusalReason'
+    | 'refusalMessage'
+    | 'fetches'
+    | 'wakeAt'
+    | 'failedSeenAt'
+    | 'charge'
+  >
 >
 
 /** The effect of a report on a job. */
@@ -95,17 +107,24 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
 
     case 'refused':
       return isOwnClaim(job, report) || isLateResponse(job, report)
-        ? finish(job, 'FAILED', at, { failure: finding.failure, charge: NOT_CHARGED })
+        ? finish(job, 'FAILED', at, { ...describeFailure(finding), charge: NOT_CHARGED })
         : NOTHING
 
     case 'released': {
       // A retry is no longer possible: the job is already treated as sent.
       if (isLateResponse(job, report)) return finish(job, 'FAILED', at, { failure: REFUSED_LATE, charge: NOT_CHARGED })
       if (!isOwnClaim(job, report)) return NOTHING
-      if (finding.retryAt >= job.createdAt + deadlines.submitBeforeMs) {
-        return finish(job, 'FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
+      const { retryAt, refusal } = finding
+      if (retryAt >= job.createdAt + deadlines.submitBeforeMs) {
+        const failure = notSubmitted(refusal?.message ?? job.refusalMessage)
+        return finish(job, 'FAILED', at, { failure, charge: NOT_CHARGED })
       }
-      return bookkeep({ leaseUntil: null, notBefore: finding.retryAt, wakeAt: finding.retryAt })
+      return bookkeep({
+        leaseUntil: null,
+        notBefore: retryAt,
+        wakeAt: retryAt,
+        ...(refusal && { refusalReason: refusal.reason, refusalMessage: refusal.message }),
+      })
     }
 
     case 'unconfirmed': {
@@ -152,7 +171,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
         upstreamId: finding.upstreamId,
         upstreamStatus: finding.word,
         submittedAt: job.submittedAt ?? at,
-        failure: finding.failure,
+        ...describeFailure(finding),
         charge: NOT_CHARGED,
       })
     }
@@ -166,7 +185,7 @@ export function decide(job: SwapJob, report: Report, circumstances: Circumstance
     case 'overdue':
       if (job.status === 'PENDING') {
         return job.leaseUntil === null && at >= job.createdAt + deadlines.submitBeforeMs
-          ? finish(job, 'FAILED', at, { failure: NOT_SUBMITTED, charge: NOT_CHARGED })
+          ? finish(job, 'FAILED', at, { failure: notSubmitted(job.refusalMessage), charge: NOT_CHARGED })
           : NOTHING
       }
       return job.deadlineAt !== null && at >= job.deadlineAt + (finding.isAnswered ? 0 : DEADLINE_GRACE_MS)
@@ -180,11 +199,12 @@ const DEADLINE_GRACE_MS = 600_000
 
 const NOT_CHARGED = { state: 'NOT_CHARGED', quota: null } as const
 
-const NOT_SUBMITTED = {
-  code: 'NOT_SUBMITTED',
-  message: 'The swap could not be submitted before its deadline. Nothing was submitted or charged.',
-  retryable: true,
-} as const
+/** @param refusal why the last submit was refused; null if none was tried. */
+function notSubmitted(refusal: string | null): SwapFailure {
+  const why = refusal === null ? '' : ` ${refusal}`
+  const message = `The swap could not be submitted before its deadline.${why} Nothing was charged.`
+  return { code: 'NOT_SUBMITTED', message, retryable: true }
+}
 
 const CANCELED = {
   code: 'CANCELED',
@@ -250,6 +270,13 @@ function enqueue(
       wakeAt: nextWakeAt(deadlineAt, at + nextFetchDelayMs(0, random, isWatched)),
     },
   }
+}
+
+function describeFailure({
+  failure,
+  upstreamMessage = null,
+}: Extract<Report['finding'], { readonly kind: 'refused' | 'failed' }>): Pick<SwapJob, 'failure' | 'upstreamMessage'> {
+  return { failure, upstreamMessage }
 }
 
 function finish(job: SwapJob, to: SwapJobStatus, at: number, patch: Patch): Decision {

@@ -1,7 +1,7 @@
 /** Swap latency and service health, derived from recent jobs because the upstream reports neither. */
 import { requireAllJobs, requireScope, type Viewer } from '../auth/viewer.ts'
 import { MAX_INT } from '../domain/storable.ts'
-import { isDone, type SwapJob } from '../domain/swap-job.ts'
+import { isDone, type SwapJob, type SwapWaitReason } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/time/clock.ts'
 import { type JobStore, USAGE_STEP_MS, type UsageSums } from '../store/job-store.ts'
 import { RESERVE, startOfDay, type TenantBudgetOptions } from './lifecycle/tenant-budget.ts'
@@ -16,11 +16,23 @@ const HEALTHY_SHARE = 0.5
 const MAX_COUNTED = 1_000
 
 export interface ServiceStatusParts {
-  readonly store: Pick<JobStore, 'countUnfinished' | 'countWaiting' | 'listWaitingIds' | 'listRecent' | 'sumUsage'>
-  readonly breaker: Pick<UpstreamBreaker, 'isTripped'>
+  readonly store: Pick<
+    JobStore,
+    'countUnfinished' | 'countWaiting' | 'listWaitingIds' | 'listRecent' | 'listRecentCharges' | 'sumUsage'
+  >
+  readonly breaker: Pick<UpstreamBreaker, 'isTripped' | 'nextPassAt'>
+  readonly checks: Checks
   readonly room: { readonly maxInFlight: number; readonly maxWaiting: number }
   readonly budget: TenantBudgetOptions
   readonly clock: Pick<Clock, 'now'>
+}
+
+/** What the gateway knows of the world outside; null while not known. */
+export interface Checks {
+  /** Whether the upstream accepts the gateway's key. */
+  readonly keyAccepted: () => boolean | null
+  /** Whether PUBLIC_URL could be reached from here. */
+  readonly publicUrlReachable: () => boolean | null
 }
 
 export interface Service {
@@ -28,6 +40,9 @@ export interface Service {
   readonly typicalMs: number | null
   readonly slowMs: number | null
   readonly hooksHealthy: boolean
+  readonly typicalQuota: number | null
+  readonly keyAccepted: boolean | null
+  readonly publicUrlReachable: boolean | null
 }
 
 export interface Progress {
@@ -36,6 +51,12 @@ export interface Progress {
   readonly medianDoneAt: number | null
   readonly p90DoneAt: number | null
   readonly overdue: boolean
+  /** Null unless it waits to be submitted. */
+  readonly waitingFor: SwapWaitReason | null
+  /** Why the last submit was refused; null unless it waits to be submitted again. */
+  readonly lastRefusal: string | null
+  /** When it is submitted, or checked at the upstream; null if only a free slot decides, or a submit is in progress. */
+  readonly nextAttemptAt: number | null
 }
 
 export interface Usage extends UsageSums {
@@ -47,7 +68,7 @@ export interface Usage extends UsageSums {
   readonly maxInFlight: number
 }
 
-type Facts = Omit<Service, 'accepting'>
+type Facts = Pick<Service, 'typicalMs' | 'slowMs' | 'hooksHealthy' | 'typicalQuota'>
 
 export class ServiceStatus {
   readonly #parts: ServiceStatusParts
@@ -60,9 +81,11 @@ export class ServiceStatus {
   }
 
   async read(): Promise<Service> {
-    const { breaker, store, room } = this.#parts
+    const { breaker, store, room, checks } = this.#parts
     return {
       ...(await this.#facts()),
+      keyAccepted: checks.keyAccepted(),
+      publicUrlReachable: checks.publicUrlReachable(),
       accepting: !breaker.isTripped() && (await store.countWaiting(room.maxWaiting)) < room.maxWaiting,
     }
   }
@@ -80,7 +103,18 @@ export class ServiceStatus {
       // Assumes that `maxInFlight` jobs run at a time.
       ms === null ? null : begun + ms * (1 + Math.floor((ahead ?? 0) / room.maxInFlight))
     const overdue = slowMs !== null && job.submittedAt !== null && now > job.submittedAt + slowMs
-    return { ahead, medianDoneAt: doneAt(typicalMs), p90DoneAt: doneAt(slowMs), overdue }
+    return { ahead, medianDoneAt: doneAt(typicalMs), p90DoneAt: doneAt(slowMs), overdue, ...this.#findWait(job, now) }
+  }
+
+  #findWait(job: SwapJob, now: number): Pick<Progress, 'waitingFor' | 'lastRefusal' | 'nextAttemptAt'> {
+    if (job.status !== 'PENDING') return { waitingFor: null, lastRefusal: null, nextAttemptAt: job.wakeAt }
+    if (job.leaseUntil !== null) return { waitingFor: null, lastRefusal: null, nextAttemptAt: null }
+    const { breaker } = this.#parts
+    const { refusalReason, refusalMessage: lastRefusal } = job
+    const attemptAt = Math.max(job.notBefore, breaker.nextPassAt() ?? 0)
+    const nextAttemptAt = attemptAt > now ? attemptAt : null
+    if (breaker.isTripped()) return { waitingFor: 'UPSTREAM_DOWN', lastRefusal, nextAttemptAt }
+    return { waitingFor: nextAttemptAt === null ? 'SLOT' : (refusalReason ?? 'SLOT'), lastRefusal, nextAttemptAt }
   }
 
   async readUsage(viewer: Viewer, windowMs: number): Promise<Usage> {
@@ -126,10 +160,16 @@ export class ServiceStatus {
 
   async #readFacts(): Promise<Facts> {
     const { store, clock } = this.#parts
-    const { durationsMs, endedByHook, ended } = await store.listRecent(clock.now() - RECENT_MS, MAX_RECENT)
-    const sorted = durationsMs.toSorted((a, b) => a - b)
-    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null
-    return { typicalMs: at(0.5), slowMs: at(0.9), hooksHealthy: ended === 0 || endedByHook >= ended * HEALTHY_SHARE }
+    const [{ durationsMs, endedByHook, ended }, charges] = await Promise.all([
+      store.listRecent(clock.now() - RECENT_MS, MAX_RECENT),
+      store.listRecentCharges(MAX_RECENT),
+    ])
+    return {
+      typicalMs: quantile(durationsMs, 0.5),
+      slowMs: quantile(durationsMs, 0.9),
+      hooksHealthy: ended === 0 || endedByHook >= ended * HEALTHY_SHARE,
+      typicalQuota: quantile(charges, 0.5),
+    }
   }
 
   /** Returns at most `MAX_COUNTED`. A job that is missing from the read counts as behind all that it returned. */
@@ -152,4 +192,10 @@ export class ServiceStatus {
 /** Usage is summed in steps, so a window starts at the start of its first step. */
 function startOfStep(at: number): number {
   return at - (at % USAGE_STEP_MS)
+}
+
+/** @returns null if there are no values. */
+function quantile(values: readonly number[], share: number): number | null {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null
 }

@@ -291,6 +291,8 @@ export interface JobStore {
   listRecent(since: number, limit: number): Promise<RecentJobs>
   /** @param since of the finished jobs: epoch milliseconds, a multiple of `USAGE_STEP_MS`. */
   readFigures(since: number): Promise<JobFigures>
+  /** The units charged for the latest finished jobs of all tenants, out of `limit` jobs. */
+  listRecentCharges(limit: number): Promise<readonly number[]>
 
   /** Jobs that ended in SUCCESS between the two times and have neither a copy nor a recorded copy failure. */
   listWithoutCopy(finishedFrom: number, finishedBefore: number, limit: number): Promise<readonly SwapJob[]>

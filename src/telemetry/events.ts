@@ -17,6 +17,10 @@ export interface UpstreamCallOutcome {
   readonly httpStatus: number | null
   /** A few words of the gateway's own; null if the upstream took the job or stated its status. */
   readonly reason: string | null
+  /** The id that the upstream gave the job, or stated its status under. */
+  readonly upstreamId: string | null
+  /** The upstream's own words, sanitised; null if there are none. For operators only. */
+  readonly upstreamMessage: string | null
 }
 
 export const TRANSPORTS = ['http', 'sse', 'websocket'] as const
@@ -82,6 +86,14 @@ export interface Telemetry {
     job: SwapJob,
     failure: { readonly code: string; readonly reason: string; readonly isFinal: boolean },
   ): void
+  /** The upstream has accepted the key: the first time, or again after it refused it. */
+  keyAccepted(): void
+  /** The upstream refuses the key, with HTTP 401 or 403. Called once, until it accepts the key again. */
+  keyRefused(httpStatus: number | null): void
+  /** The key could not be tested at the start, because the upstream could not be reached or failed. */
+  keyNotTested(httpStatus: number | null, reason: string): void
+  /** PUBLIC_URL was probed after the start. @param problem null if it leads to this gateway. */
+  publicUrlProbed(publicUrl: string, problem: string | null): void
   /** Background work failed. `what` completes the sentence "could not …". */
   backgroundFailed(what: string, error: unknown): void
   /** The response to an HTTP request has ended. @param status null if the connection closed before it began. */

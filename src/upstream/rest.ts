@@ -54,12 +54,13 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
             headers: submitHeaders,
             body: JSON.stringify(request),
           }),
+          options.key,
         )
       } catch (error) {
         const reason = describe(error)
         return error instanceof NotSentError
           ? { kind: 'notSent', reason }
-          : { kind: 'unknown', httpStatus: null, reason }
+          : { kind: 'unknown', httpStatus: null, reason, upstreamMessage: null }
       }
     },
 
@@ -70,9 +71,9 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
           path: `${path}/fetch?jobId=${encodeURIComponent(upstreamId)}`,
           headers,
         })
-        return parseFetchAnswer(upstreamId, answer)
+        return parseFetchAnswer(upstreamId, answer, options.key)
       } catch (error) {
-        return { kind: 'nothing', httpStatus: null, reason: describe(error), isDown: true }
+        return { kind: 'nothing', httpStatus: null, reason: describe(error), upstreamMessage: null, isDown: true }
       }
     },
 

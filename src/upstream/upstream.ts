@@ -1,6 +1,7 @@
 /**
  * The contract of the upstream. Source: the SwapFace v1 reference, `POST /insightFace/v1/swap` and
- * `/insightFace/v1/fetch`. Neither call throws: every failure is one of the outcomes below.
+ * `/insightFace/v1/fetch`. Neither call throws: every failure is one of the outcomes below. `upstreamMessage` is the
+ * upstream's own text, sanitised (`upstream-message.ts`), for operators only; null if there is none.
  */
 import type { SwapFailure, SwapLinks } from '../domain/swap-job.ts'
 
@@ -21,11 +22,17 @@ export type SubmitOutcome =
       readonly transient: boolean
       readonly retryAfterMs: number | null
       readonly failure: SwapFailure
+      readonly upstreamMessage: string | null
     }
   /** No byte of the request was written. */
   | { readonly kind: 'notSent'; readonly reason: string }
   /** `httpStatus` is null if no answer came. */
-  | { readonly kind: 'unknown'; readonly httpStatus: number | null; readonly reason: string }
+  | {
+      readonly kind: 'unknown'
+      readonly httpStatus: number | null
+      readonly reason: string
+      readonly upstreamMessage: string | null
+    }
 
 /** The result of a fetch of one job. */
 export type FetchOutcome =
@@ -44,6 +51,7 @@ export type FetchOutcome =
       readonly word: string
       readonly echo: Echo
       readonly failure: SwapFailure
+      readonly upstreamMessage: string | null
     }
   /** No statement about the job: an error, an answer that cannot be parsed, an id the upstream does not know. */
   | {
@@ -51,6 +59,7 @@ export type FetchOutcome =
       /** Null if no answer came. */
       readonly httpStatus: number | null
       readonly reason: string
+      readonly upstreamMessage: string | null
       /** The upstream could not be reached, or is failing: the circuit breaker counts it. */
       readonly isDown: boolean
     }

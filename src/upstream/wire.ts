@@ -2,47 +2,63 @@
  * Parses the upstream's JSON into domain types. Tolerant: the reference, newer documentation and live answers differ
  * (`jobId` or `job_id`, numbers as text, null data, unknown statuses, HTML from a proxy), and an answer that cannot be
  * parsed says nothing about the job. Parsed values fit every database and the schema. Failure texts of the upstream
- * never reach a caller: `failure-texts.ts` maps them to our own.
+ * never reach a caller: `failure-texts.ts` maps them to our own. Operators also get the sanitised text.
  */
 import { MAX_ADDRESS_CHARS } from '../domain/address.ts'
 import { isStorable, MAX_INT } from '../domain/storable.ts'
 import type { SwapFailure } from '../domain/swap-job.ts'
 import type { HttpAnswer } from './call.ts'
 import { isNoAccountsText, toFailure } from './failure-texts.ts'
+import { sanitiseUpstreamMessage } from './upstream-message.ts'
 import type { Echo, FetchOutcome, SubmitOutcome } from './upstream.ts'
 
 /** Longer than any id seen; a longer text is not an id. */
 const MAX_ID_CHARS = 200
 const MAX_WORD_CHARS = 64
 
-/** Reads the answer to a submit. A 2xx without a readable id is `unknown`: the job may exist all the same. */
-export function parseSubmitAnswer(answer: HttpAnswer): SubmitOutcome {
+/**
+ * Reads the answer to a submit. A 2xx without a readable id is `unknown`: the job may exist all the same.
+ * @param key the upstream key, which is removed from the upstream's message.
+ */
+export function parseSubmitAnswer(answer: HttpAnswer, key: string): SubmitOutcome {
   const { httpStatus } = answer
   const document = parseObject(answer.body)
+  const unknown = (reason: string): SubmitOutcome => ({
+    kind: 'unknown',
+    httpStatus,
+    reason,
+    upstreamMessage: readMessage(document, key),
+  })
   const refusal = (transient: boolean): SubmitOutcome => ({
     kind: 'refused',
     httpStatus,
     transient,
     retryAfterMs: answer.retryAfterMs,
     failure: toSubmitFailure(httpStatus, document),
+    upstreamMessage: readMessage(document, key),
   })
   if (httpStatus >= 200 && httpStatus < 300) {
     const upstreamId = document ? readId(document) : null
     if (upstreamId !== null) return { kind: 'accepted', upstreamId }
     if (document && readText(document['status']) === 'FAILED') return refusal(isNoAccounts(document))
-    return { kind: 'unknown', httpStatus, reason: `HTTP ${httpStatus} without a job id` }
+    return unknown(`HTTP ${httpStatus} without a job id`)
   }
   if (httpStatus === 429 || httpStatus === 499) return refusal(true)
   if (httpStatus === 400) return refusal(document !== null && isNoAccounts(document))
   if (httpStatus === 401 || httpStatus === 402 || httpStatus === 403 || httpStatus === 404) return refusal(false)
-  return { kind: 'unknown', httpStatus, reason: `HTTP ${httpStatus}` }
+  return unknown(`HTTP ${httpStatus}`)
 }
 
-/** Reads the answer to a fetch for `upstreamId`. */
-export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer): FetchOutcome {
+/**
+ * Reads the answer to a fetch for `upstreamId`.
+ * @param key the upstream key, which is removed from the upstream's message.
+ */
+export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer, key: string): FetchOutcome {
   const document = parseObject(answer.body)
   const { httpStatus } = answer
-  const nothing = (reason: string, isDown = false): FetchOutcome => ({ kind: 'nothing', httpStatus, reason, isDown })
+  const nothing = (reason: string, isDown = false): FetchOutcome => {
+    return { kind: 'nothing', httpStatus, reason, upstreamMessage: readMessage(document, key), isDown }
+  }
   if (httpStatus !== 200) return nothing(`HTTP ${httpStatus}`, httpStatus >= 500 || httpStatus === 429)
   if (!document) return nothing('not a JSON object')
   const word = readWord(document['status'])
@@ -61,7 +77,8 @@ export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer): FetchO
   if (word === 'FAILED') {
     // An unknown id may be answered the same way, but then without the id.
     if (answeredId === null) return nothing('FAILED without a job id')
-    return { kind: 'failed', upstreamId, word, echo, failure: toFailure(readText(document['message']) ?? '') }
+    const failure = toFailure(readText(document['message']) ?? '')
+    return { kind: 'failed', upstreamId, word, echo, failure, upstreamMessage: readMessage(document, key) }
   }
   return { kind: 'unfinished', upstreamId, word, echo }
 }
@@ -93,6 +110,11 @@ function toSubmitFailure(httpStatus: number, document: Record<string, unknown> |
         : failure
     }
   }
+}
+
+function readMessage(document: Record<string, unknown> | null, key: string): string | null {
+  const message = readText(document?.['message'])
+  return message === null ? null : sanitiseUpstreamMessage(message, key)
 }
 
 function isNoAccounts(document: Record<string, unknown>): boolean {

@@ -277,3 +277,52 @@ describe('a deadline', () => {
     expect(decideNow(sending(old), find('overdue'))).toEqual({ kind: 'none' })
   })
 })
+
+const BUSY = { reason: 'UPSTREAM_BUSY', message: 'The upstream is busy.' } as const
+const circumstances = { deadlines: DEADLINES, random: 0.5, isWatched: false }
+
+test('a refusal that is retried is recorded with the job; a release without a submit keeps the earlier one', () => {
+  const released = (over: object) =>
+    decide(sending(), report({ kind: 'released', retryAt: NOW + 1_000, ...over }), circumstances)
+  expect(released({ refusal: BUSY })).toMatchObject({
+    kind: 'bookkeeping',
+    patch: { refusalReason: BUSY.reason, refusalMessage: BUSY.message },
+  })
+  expect(Object.keys(released({}))).not.toContain('refusalReason')
+})
+
+test.each<[string, SwapJob, Finding]>([
+  [
+    'the last refusal comes too late for another submit',
+    sending(),
+    { kind: 'released', retryAt: NOW + 900_000, refusal: BUSY },
+  ],
+  [
+    'its deadline passes between two submits',
+    makeJob('PENDING', { createdAt: NOW - 900_000, refusalReason: BUSY.reason, refusalMessage: BUSY.message }),
+    { kind: 'overdue', isAnswered: true },
+  ],
+])(
+  'a job that was refused until its deadline fails with the last refusal in its message if %s',
+  (_what, job, finding) => {
+    expect(decide(job, report(finding), circumstances)).toMatchObject({
+      to: 'FAILED',
+      patch: {
+        failure: {
+          code: 'NOT_SUBMITTED',
+          message: 'The swap could not be submitted before its deadline. The upstream is busy. Nothing was charged.',
+        },
+      },
+    })
+  },
+)
+
+test.each<[string, Finding]>([
+  ['a refused submit', { kind: 'refused', failure: FAILURE, upstreamMessage: 'no face' }],
+  ['a failed swap', { kind: 'failed', upstreamId: 'U1', word: 'FAILED', failure: FAILURE, upstreamMessage: 'no face' }],
+])("the upstream's own words about %s are recorded apart from the failure", (_what, finding) => {
+  const job = sending({ failedSeenAt: NOW - CONFIRM_FAILED_AFTER_MS })
+  expect(decide(job, report(finding), circumstances)).toMatchObject({
+    patch: { failure: FAILURE, upstreamMessage: 'no face' },
+  })
+})

@@ -9,6 +9,7 @@ import { viewerOf } from '../support/viewer.ts'
 const HOUR_MS = 60 * 60 * 1_000
 const DAY_MS = 24 * HOUR_MS
 const NO_BUDGET: TenantBudgetOptions = { quotaPerDay: null, maxInFlight: null, maxWaiting: () => null }
+const CHECKS = { keyAccepted: () => true, publicUrlReachable: () => null }
 const ROOM = { maxInFlight: 2, maxWaiting: 3 }
 
 function createStatus(
@@ -16,22 +17,36 @@ function createStatus(
   over: { readonly budget?: Partial<TenantBudgetOptions>; readonly store?: Partial<JobStore> } = {},
 ) {
   const budget = { ...NO_BUDGET, ...over.budget }
-  return new ServiceStatus({ store: { ...store, ...over.store }, breaker, room: ROOM, budget, clock })
+  return new ServiceStatus({ store: { ...store, ...over.store }, breaker, checks: CHECKS, room: ROOM, budget, clock })
 }
 
 /** Creates a job that took `tookMs` upstream and has just ended in SUCCESS. */
-async function createDone(lifecycle: Lifecycle, id: string, tookMs: number, source: ObservationSource = 'HOOK') {
+async function createDone(
+  lifecycle: Lifecycle,
+  id: string,
+  tookMs: number,
+  source: ObservationSource = 'HOOK',
+  quota = 4,
+) {
   const job = await lifecycle.createOnQueue(id)
   lifecycle.clock.advance(tookMs)
   const links = { cdnImage: 'https://cdn.example.com/a.jpg', discordImage: null }
-  const told = { upstreamId: `U-${id}`, word: 'SUCCESS', links, quota: 4, copyId: null, mirrorFailure: null }
+  const told = { upstreamId: `U-${id}`, word: 'SUCCESS', links, quota, copyId: null, mirrorFailure: null }
   return lifecycle.report(job, { kind: 'succeeded', ...told }, source)
 }
 
 describe('the service', () => {
   test('reports no durations and healthy hooks before any job has ended', async () => {
     const status = createStatus(await openLifecycle())
-    expect(await status.read()).toEqual({ accepting: true, typicalMs: null, slowMs: null, hooksHealthy: true })
+    expect(await status.read()).toEqual({
+      accepting: true,
+      typicalMs: null,
+      slowMs: null,
+      hooksHealthy: true,
+      typicalQuota: null,
+      keyAccepted: true,
+      publicUrlReachable: null,
+    })
   })
 
   test('reports the median and the ninetieth percentile of the jobs that ended within an hour', async () => {
@@ -40,6 +55,16 @@ describe('the service', () => {
     lifecycle.clock.advance(HOUR_MS)
     for (let n = 1; n <= 10; n += 1) await createDone(lifecycle, `job_${n}`, n * 1_000)
     expect(await createStatus(lifecycle).read()).toMatchObject({ typicalMs: 6_000, slowMs: 10_000 })
+  })
+
+  test('reports the median of the latest charges, also of swaps that ended long ago', async () => {
+    const lifecycle = await openLifecycle()
+    for (const [n, quota] of [3, 9, 4].entries()) await createDone(lifecycle, `job_${n}`, 1, 'HOOK', quota)
+    lifecycle.clock.advance(DAY_MS)
+    const refused = await lifecycle.createClaimed('job_refused')
+    const failure = { code: 'OTHER', message: 'No.', retryable: false } as const
+    await lifecycle.report(refused, { kind: 'refused', failure })
+    expect((await createStatus(lifecycle).read()).typicalQuota).toBe(4)
   })
 
   test.each([
@@ -119,12 +144,61 @@ describe('the progress of a job', () => {
     const job = await lifecycle.createOnQueue('job_1')
     const status = createStatus(lifecycle)
     const doneAt = lifecycle.clock.now() + 10_000
-    const onTime = { ahead: null, medianDoneAt: doneAt, p90DoneAt: doneAt, overdue: false }
+    const sent = { waitingFor: null, lastRefusal: null, nextAttemptAt: job.wakeAt }
+    const onTime = { ahead: null, medianDoneAt: doneAt, p90DoneAt: doneAt, overdue: false, ...sent }
     expect(await status.estimate(job)).toEqual(onTime)
     lifecycle.clock.advance(10_000)
     expect(await status.estimate(job)).toEqual(onTime)
     lifecycle.clock.advance(1)
     expect(await status.estimate(job)).toEqual({ ...onTime, overdue: true })
+  })
+})
+
+describe('the progress of a queued job', () => {
+  const BUSY = { reason: 'UPSTREAM_BUSY', message: 'The upstream is busy.' } as const
+
+  /** Creates a job whose submit was refused and is retried in ten seconds. */
+  async function createRefused(lifecycle: Lifecycle) {
+    const claimed = await lifecycle.createClaimed('job_1')
+    return lifecycle.report(claimed, { kind: 'released', retryAt: lifecycle.clock.now() + 10_000, refusal: BUSY })
+  }
+
+  test('says that a job without a submit waits for a slot', async () => {
+    const lifecycle = await openLifecycle()
+    expect(await createStatus(lifecycle).estimate(await lifecycle.create('job_1'))).toMatchObject({
+      waitingFor: 'SLOT',
+      lastRefusal: null,
+      nextAttemptAt: null,
+    })
+  })
+
+  test('says nothing of a wait while the job is being submitted', async () => {
+    const lifecycle = await openLifecycle()
+    const wait = { waitingFor: null, lastRefusal: null, nextAttemptAt: null }
+    expect(await createStatus(lifecycle).estimate(await lifecycle.createClaimed('job_1'))).toMatchObject(wait)
+  })
+
+  test('says that the upstream is busy and when the job is submitted again, and then that it waits for a slot', async () => {
+    const lifecycle = await openLifecycle()
+    const job = await createRefused(lifecycle)
+    const status = createStatus(lifecycle)
+    const lastRefusal = BUSY.message
+    const nextAttemptAt = lifecycle.clock.now() + 10_000
+    expect(await status.estimate(job)).toMatchObject({ waitingFor: 'UPSTREAM_BUSY', lastRefusal, nextAttemptAt })
+    lifecycle.clock.advance(10_000)
+    expect(await status.estimate(job)).toMatchObject({ waitingFor: 'SLOT', lastRefusal, nextAttemptAt: null })
+  })
+
+  test('says that the upstream is down while the circuit breaker is tripped, and when it lets a submit through', async () => {
+    const lifecycle = await openLifecycle()
+    const job = await createRefused(lifecycle)
+    lifecycle.clock.advance(10_000)
+    for (let n = 0; n < 5; n += 1) lifecycle.breaker.failed()
+    const nextAttemptAt = lifecycle.clock.now() + 1_000
+    const status = createStatus(lifecycle)
+    expect(await status.estimate(job)).toMatchObject({ waitingFor: 'UPSTREAM_DOWN', nextAttemptAt })
+    lifecycle.clock.advance(1_000)
+    expect(await status.estimate(job)).toMatchObject({ waitingFor: 'UPSTREAM_DOWN', nextAttemptAt: null })
   })
 })
 

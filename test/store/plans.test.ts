@@ -127,6 +127,11 @@ test.each<[string, () => Promise<string[]>, RegExp]>([
     /jobs_recent \(finished_at>\?\)/,
   ],
   [
+    'the charges of recent swaps',
+    async () => explain((engine) => createLists(engine).listRecentCharges(9)),
+    /jobs_recent/,
+  ],
+  [
     'the number of unfinished jobs',
     async () => explain((engine) => createLists(engine).countUnfinished('a')),
     /jobs_unfinished/,

@@ -15,8 +15,20 @@ export interface UpstreamPort extends Upstream {
 
 const NO_ECHO = { targetImage: null, swapImage: null, hookUrl: null }
 
-export const UNKNOWN_ID: FetchOutcome = { kind: 'nothing', httpStatus: 404, reason: 'HTTP 404', isDown: false }
-export const DOWN: FetchOutcome = { kind: 'nothing', httpStatus: 503, reason: 'HTTP 503', isDown: true }
+export const UNKNOWN_ID: FetchOutcome = {
+  kind: 'nothing',
+  httpStatus: 404,
+  reason: 'HTTP 404',
+  upstreamMessage: null,
+  isDown: false,
+}
+export const DOWN: FetchOutcome = {
+  kind: 'nothing',
+  httpStatus: 503,
+  reason: 'HTTP 503',
+  upstreamMessage: null,
+  isDown: true,
+}
 
 export function unfinished(upstreamId: string): FetchOutcome {
   return { kind: 'unfinished', upstreamId, word: 'ON_QUEUE', echo: NO_ECHO }
@@ -29,7 +41,7 @@ export function succeeded(upstreamId: string, echo: Partial<typeof NO_ECHO> | ob
 
 export function failed(upstreamId: string): FetchOutcome {
   const failure = { code: 'UPSTREAM_FAILED', message: 'It failed.', retryable: true } as const
-  return { kind: 'failed', upstreamId, word: 'FAILED', echo: NO_ECHO, failure }
+  return { kind: 'failed', upstreamId, word: 'FAILED', echo: NO_ECHO, failure, upstreamMessage: null }
 }
 
 export function createUpstreamPort(): UpstreamPort {

@@ -102,6 +102,7 @@ test('a submit is definitely not sent if the connection is refused', async () =>
     kind: 'nothing',
     httpStatus: null,
     reason: 'ECONNREFUSED',
+    upstreamMessage: null,
     isDown: true,
   })
 })

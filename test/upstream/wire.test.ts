@@ -1,7 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { HttpAnswer } from '../../src/upstream/call.ts'
 import { isStorable, MAX_INT } from '../../src/domain/storable.ts'
-import { parseFetchAnswer, parseSubmitAnswer, readHookId } from '../../src/upstream/wire.ts'
+import * as wire from '../../src/upstream/wire.ts'
+
+const { readHookId } = wire
+const KEY = 'the-key-of-the-upstream'
+const parseSubmitAnswer = (given: HttpAnswer) => wire.parseSubmitAnswer(given, KEY)
+const parseFetchAnswer = (upstreamId: string, given: HttpAnswer) => wire.parseFetchAnswer(upstreamId, given, KEY)
 
 const answer = (body: unknown, httpStatus = 200, retryAfterMs: number | null = null) => ({
   httpStatus,

@@ -209,9 +209,10 @@ function isEchoed({ hookUrl, targetImage, swapImage }: Echo): boolean {
 
 function describeOutcome(outcome: FetchOutcome): UpstreamCallOutcome {
   const { kind } = outcome
+  const upstreamMessage = 'upstreamMessage' in outcome ? outcome.upstreamMessage : null
   return kind === 'nothing'
-    ? { kind, httpStatus: outcome.httpStatus, reason: outcome.reason }
-    : { kind, httpStatus: 200, reason: null }
+    ? { kind, httpStatus: outcome.httpStatus, reason: outcome.reason, upstreamId: null, upstreamMessage }
+    : { kind, httpStatus: 200, reason: null, upstreamId: outcome.upstreamId, upstreamMessage }
 }
 
 function toFinding(outcome: FetchOutcome, copy: CopyOutcome | null): Finding {
@@ -223,8 +224,10 @@ function toFinding(outcome: FetchOutcome, copy: CopyOutcome | null): Finding {
       const { copyId = null, mirrorFailure = null } = copy ?? {}
       return { kind: 'succeeded', upstreamId, word, links, quota, copyId, mirrorFailure }
     }
-    case 'failed':
-      return { kind: 'failed', upstreamId: outcome.upstreamId, word: outcome.word, failure: outcome.failure }
+    case 'failed': {
+      const { upstreamId, word, failure, upstreamMessage } = outcome
+      return { kind: 'failed', upstreamId, word, failure, upstreamMessage }
+    }
     case 'nothing':
       return { kind: 'unanswered' }
   }

@@ -3,7 +3,7 @@ import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import { faultPoint } from '../../lib/fault-points.ts'
 import type { Finding, Report } from '../../domain/report.ts'
-import type { SwapJob } from '../../domain/swap-job.ts'
+import type { SwapJob, SwapRefusal } from '../../domain/swap-job.ts'
 import { CommitUnknownError, type JobStore } from '../../store/job-store.ts'
 import type { Telemetry, UpstreamCallOutcome } from '../../telemetry/events.ts'
 import type { SubmitOutcome, Upstream } from '../../upstream/upstream.ts'
@@ -130,15 +130,21 @@ export class Submitter {
 
 function describeOutcome(outcome: SubmitOutcome): UpstreamCallOutcome {
   const { kind } = outcome
+  const nothing = { kind, httpStatus: null, reason: null, upstreamId: null, upstreamMessage: null }
   switch (kind) {
     case 'accepted':
-      return { kind, httpStatus: 200, reason: null }
-    case 'refused':
-      return { kind, httpStatus: outcome.httpStatus, reason: outcome.failure.message }
+      return { ...nothing, httpStatus: 200, upstreamId: outcome.upstreamId }
+    case 'refused': {
+      const { httpStatus, failure, upstreamMessage } = outcome
+      const reason = outcome.transient ? toRefusal(outcome).message : failure.message
+      return { ...nothing, httpStatus, reason, upstreamMessage }
+    }
     case 'notSent':
-      return { kind, httpStatus: null, reason: outcome.reason }
-    case 'unknown':
-      return { kind, httpStatus: outcome.httpStatus, reason: outcome.reason }
+      return { ...nothing, reason: outcome.reason }
+    case 'unknown': {
+      const { httpStatus, reason, upstreamMessage } = outcome
+      return { ...nothing, httpStatus, reason, upstreamMessage }
+    }
   }
 }
 
@@ -146,13 +152,25 @@ function toFinding(outcome: SubmitOutcome, retryAt: number): Finding {
   switch (outcome.kind) {
     case 'accepted':
       return { kind: 'accepted', upstreamId: outcome.upstreamId }
-    case 'refused':
-      return outcome.transient
-        ? { kind: 'released', retryAt: retryAt + (outcome.retryAfterMs ?? 0) }
-        : { kind: 'refused', failure: outcome.failure }
+    case 'refused': {
+      const { transient, retryAfterMs, failure, upstreamMessage } = outcome
+      return transient
+        ? { kind: 'released', retryAt: retryAt + (retryAfterMs ?? 0), refusal: toRefusal(outcome) }
+        : { kind: 'refused', failure, upstreamMessage }
+    }
     case 'notSent':
-      return { kind: 'released', retryAt }
+      return { kind: 'released', retryAt, refusal: NOT_REACHED }
     case 'unknown':
       return { kind: 'unconfirmed' }
   }
 }
+
+const NOT_REACHED: SwapRefusal = { reason: 'UPSTREAM_DOWN', message: 'The upstream could not be reached.' }
+
+/** Of a refusal that will be retried (upstream contract, "HTTP codes"). */
+function toRefusal({ httpStatus }: Extract<SubmitOutcome, { kind: 'refused' }>): SwapRefusal {
+  const why = BUSY_REASONS[httpStatus] ?? 'none of its accounts is free'
+  return { reason: 'UPSTREAM_BUSY', message: `The upstream refused the swap for now: HTTP ${httpStatus}, ${why}.` }
+}
+
+const BUSY_REASONS: Readonly<Record<number, string>> = { 429: 'too many requests', 499: 'its queue is full' }

@@ -18,6 +18,8 @@ export interface UpstreamBreaker {
   tryPass(): boolean
   /** Whether `tryPass` would return false now. */
   isOpen(): boolean
+  /** When the next call is let through, if the breaker is open; null if it is not. */
+  nextPassAt(): number | null
   /** Whether the last known state of the upstream is down; the next call is then a probe. */
   isTripped(): boolean
   succeeded(): void
@@ -48,7 +50,11 @@ export function createUpstreamBreaker(
   let peerProbesUntil = 0
   const isTripped = () => Math.max(ownFailures, failures) >= FAILURES_TO_OPEN
   const isProbing = () => clock.now() < probesUntil
-  const isOpen = () => isTripped() && clock.now() < Math.max(pausedUntil, probesUntil, peerProbesUntil)
+  const nextPassAt = () => {
+    const at = Math.max(pausedUntil, probesUntil, peerProbesUntil)
+    return isTripped() && clock.now() < at ? at : null
+  }
+  const isOpen = () => nextPassAt() !== null
   const publish = (message: PeerMessage) => bus.publishToPeers(message)
 
   const recordFailure = (ofProbe: boolean) => {
@@ -86,6 +92,7 @@ export function createUpstreamBreaker(
 
   return {
     isOpen,
+    nextPassAt,
     isTripped,
     tryPass: () => {
       if (isOpen()) return false

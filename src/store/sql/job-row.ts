@@ -24,6 +24,7 @@ export function toSwapJob(row: Omit<JobRow, 'change_seq'>): SwapJob {
       row.failure_code === null
         ? null
         : { code: row.failure_code, message: row.failure_message ?? '', retryable: row.failure_retryable === 1 },
+    upstreamMessage: row.upstream_message,
     charge: { state: row.charge_state, quota: row.charge_quota },
     clientReference: row.client_reference,
     tags: parseTags(row.tags),
@@ -43,6 +44,8 @@ export function toSwapJob(row: Omit<JobRow, 'change_seq'>): SwapJob {
     fencing: row.fencing,
     leaseUntil: row.lease_until,
     notBefore: row.not_before,
+    refusalReason: row.refusal_reason,
+    refusalMessage: row.refusal_message,
     fetches: row.fetches,
     wakeAt: row.wake_at,
     deadlineAt: row.deadline_at,
@@ -55,6 +58,8 @@ const COLUMN_OF = {
   upstreamStatus: 'upstream_status',
   leaseUntil: 'lease_until',
   notBefore: 'not_before',
+  refusalReason: 'refusal_reason',
+  refusalMessage: 'refusal_message',
   fetches: 'fetches',
   wakeAt: 'wake_at',
   failedSeenAt: 'failed_seen_at',
@@ -69,6 +74,8 @@ function toBookkeeping(row: BookkeepingRow): Required<ColumnBookkeeping> {
     upstreamStatus: row.upstream_status,
     leaseUntil: row.lease_until,
     notBefore: row.not_before,
+    refusalReason: row.refusal_reason,
+    refusalMessage: row.refusal_message,
     fetches: row.fetches,
     wakeAt: row.wake_at,
     failedSeenAt: row.failed_seen_at,
@@ -88,7 +95,9 @@ export function toChangedJob(
 }
 
 /** The columns that a decision's patch writes: only those it names. */
-export function toPatchColumns(patch: Extract<Decision, { kind: 'transition' }>['patch']): Partial<JobRow> {
+export function toPatchColumns(
+  patch: Extract<Decision, { kind: 'transition' }>['patch'] & Bookkeeping,
+): Partial<JobRow> {
   const columns: Partial<JobRow> = {}
   if (patch.upstreamId !== undefined) columns.upstream_id = patch.upstreamId
   if (patch.upstreamStatus !== undefined) columns.upstream_status = patch.upstreamStatus
@@ -96,6 +105,8 @@ export function toPatchColumns(patch: Extract<Decision, { kind: 'transition' }>[
   if (patch.finishedAt !== undefined) columns.finished_at = patch.finishedAt
   if (patch.leaseUntil !== undefined) columns.lease_until = patch.leaseUntil
   if (patch.notBefore !== undefined) columns.not_before = patch.notBefore
+  if (patch.refusalReason !== undefined) columns.refusal_reason = patch.refusalReason
+  if (patch.refusalMessage !== undefined) columns.refusal_message = patch.refusalMessage
   if (patch.fetches !== undefined) columns.fetches = patch.fetches
   if (patch.wakeAt !== undefined) columns.wake_at = patch.wakeAt
   if (patch.deadlineAt !== undefined) columns.deadline_at = patch.deadlineAt
@@ -112,6 +123,7 @@ export function toPatchColumns(patch: Extract<Decision, { kind: 'transition' }>[
     columns.failure_message = patch.failure.message
     columns.failure_retryable = patch.failure.retryable ? 1 : 0
   }
+  if (patch.upstreamMessage !== undefined) columns.upstream_message = patch.upstreamMessage
   if (patch.charge) {
     columns.charge_state = patch.charge.state
     columns.charge_quota = patch.charge.quota
@@ -135,6 +147,7 @@ export function toNewRow(job: NewSwapJob, isClaimed: boolean): Omit<JobRow, 'cha
     failure_code: null,
     failure_message: null,
     failure_retryable: null,
+    upstream_message: null,
     charge_state: 'PENDING',
     charge_quota: null,
     client_reference: job.clientReference,
@@ -147,6 +160,8 @@ export function toNewRow(job: NewSwapJob, isClaimed: boolean): Omit<JobRow, 'cha
     fencing: isClaimed ? 1 : 0,
     lease_until: isClaimed ? job.leaseUntil : null,
     not_before: job.createdAt,
+    refusal_reason: null,
+    refusal_message: null,
     fetches: 0,
     wake_at: isClaimed ? job.leaseUntil : job.createdAt,
     deadline_at: null,

@@ -18,7 +18,14 @@ import { sumUsage } from './usage-sums.ts'
 
 type Lists = Pick<
   JobStore,
-  'listJobs' | 'countJobs' | 'sumUsage' | 'countUnfinished' | 'countWaiting' | 'listWaitingIds' | 'listRecent'
+  | 'listJobs'
+  | 'countJobs'
+  | 'sumUsage'
+  | 'countUnfinished'
+  | 'countWaiting'
+  | 'listWaitingIds'
+  | 'listRecent'
+  | 'listRecentCharges'
 >
 
 /** Concurrent list reads, so that other reads find a free connection. */
@@ -42,6 +49,7 @@ export function createLists({ db }: Pick<Engine, 'db'>): Lists {
     countWaiting: async (limit) => countWaiting(db, limit),
     listWaitingIds: async (limit) => (await selectWaitingIds(db, { limit })).map(({ id }) => id),
     listRecent: async (since, limit) => listRecent(db, since, limit),
+    listRecentCharges: async (limit) => listRecentCharges(db, limit),
   }
 }
 
@@ -167,6 +175,18 @@ async function listRecent(db: Kysely<Tables>, since: number, limit: number): Pro
     endedByHook: rows.filter(({ source }) => source === 'HOOK').length,
     ended: rows.length,
   }
+}
+
+async function listRecentCharges(db: Kysely<Tables>, limit: number): Promise<readonly number[]> {
+  const rows = await db
+    .selectFrom('jobs')
+    .select('charge_quota')
+    .where('finished_at', 'is not', null)
+    .where('submitted_at', 'is not', null)
+    .orderBy('finished_at', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.flatMap(({ charge_quota: quota }) => quota ?? [])
 }
 
 interface Narrowed extends JobFilter {

@@ -107,6 +107,7 @@ const ERASED = {
   client_reference: null,
   tags: '[]',
   content_digest: null,
+  upstream_message: null,
   hook_url: null,
 } as const
 

@@ -113,6 +113,7 @@ export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unk
     '0009-digital-source-type': { up: addDigitalSourceType },
     '0011-queue-by-tenant': { up: indexQueueByTenant },
     '0013-open-uploads': { up: indexOpenUploads },
+    '0014-refusals': { up: addRefusals },
   }
 }
 
@@ -263,4 +264,10 @@ async function indexQueueByTenant(db: Kysely<unknown>): Promise<void> {
 
 async function indexOpenUploads(db: Kysely<unknown>): Promise<void> {
   await sql`create index images_open on images (tenant, created_at) where status = 'AWAITING_BYTES'`.execute(db)
+}
+
+async function addRefusals(db: Kysely<unknown>): Promise<void> {
+  for (const column of ['refusal_reason', 'refusal_message', 'upstream_message']) {
+    await db.schema.alterTable('jobs').addColumn(column, 'text').execute()
+  }
 }

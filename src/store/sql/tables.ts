@@ -6,6 +6,7 @@ import type {
   SwapChargeState,
   SwapFailureCode,
   SwapJobStatus,
+  SwapRefusal,
 } from '../../domain/swap-job.ts'
 
 /** The tables as Kysely sees them. Times are epoch milliseconds, flags 0 or 1, lists JSON text: the same on every engine. */
@@ -34,6 +35,7 @@ export interface JobRow {
   failure_code: SwapFailureCode | null
   failure_message: string | null
   failure_retryable: number | null
+  upstream_message: string | null
   charge_state: SwapChargeState
   charge_quota: number | null
   client_reference: string | null
@@ -46,6 +48,8 @@ export interface JobRow {
   fencing: number
   lease_until: number | null
   not_before: number
+  refusal_reason: SwapRefusal['reason'] | null
+  refusal_message: string | null
   fetches: number
   wake_at: number | null
   deadline_at: number | null

@@ -9,9 +9,21 @@ import { createDeferred } from '../../support/deferred.ts'
 import { type Lifecycle, MIDDLE, openLifecycle } from '../../support/lifecycle.ts'
 
 const failure = { code: 'UPSTREAM_REFUSED', message: 'The upstream refused it.', retryable: true } as const
-const UNKNOWN: SubmitOutcome = { kind: 'unknown', httpStatus: null, reason: 'the connection was reset' }
+const UNKNOWN: SubmitOutcome = {
+  kind: 'unknown',
+  httpStatus: null,
+  upstreamMessage: null,
+  reason: 'the connection was reset',
+}
 const NOT_SENT: SubmitOutcome = { kind: 'notSent', reason: 'connection refused' }
-const BUSY: SubmitOutcome = { kind: 'refused', httpStatus: 429, transient: true, retryAfterMs: null, failure }
+const BUSY: SubmitOutcome = {
+  kind: 'refused',
+  httpStatus: 429,
+  transient: true,
+  retryAfterMs: null,
+  failure,
+  upstreamMessage: null,
+}
 const hookAddresses = createHookAddresses('https://gateway.example', ['a-secret-of-some-length'])
 
 function createSubmitterOf(lifecycle: Lifecycle, over: Partial<SubmitterParts> = {}) {
@@ -59,7 +71,7 @@ describe('the submit of a claimed job', () => {
     ],
     [
       'fails the job without a charge when the refusal is final',
-      { kind: 'refused', httpStatus: 401, transient: false, retryAfterMs: null, failure },
+      { kind: 'refused', httpStatus: 401, transient: false, retryAfterMs: null, failure, upstreamMessage: null },
       { status: 'FAILED', failure, charge: { state: 'NOT_CHARGED', quota: null } },
     ],
     ['makes the job UNCONFIRMED when its outcome is unknown', UNKNOWN, { status: 'UNCONFIRMED', upstreamId: null }],

@@ -10,11 +10,13 @@ import {
   type TimelineEntry,
   isDone,
 } from '../../../domain/swap-job.ts'
-import type { Progress } from '../../../jobs/service-status.ts'
+import { hasScope } from '../../../auth/viewer.ts'
 import { branded } from '../branded.ts'
 import { builder } from '../builder.ts'
 import { declareCacheable } from '../cacheable.ts'
+import { describeValues } from '../describe-values.ts'
 import { declareCost } from '../field-cost.ts'
+import { SwapProgress } from './swap-progress.ts'
 import { SwapResult } from './swap-result.ts'
 import { SwapUploadType } from './upload.ts'
 
@@ -90,13 +92,24 @@ interface GivenImage {
 
 const SwapImage = builder.objectRef<GivenImage>('SwapImage')
 
-const SwapFailureType = builder.objectRef<SwapFailure>('SwapFailure').implement({
+/** A job's failure, with the upstream's own words. */
+type FailureOfJob = SwapFailure & Pick<SwapJob, 'upstreamMessage'>
+
+const SwapFailureType = builder.objectRef<FailureOfJob>('SwapFailure').implement({
   extensions: declareCacheable('stored'),
   description: 'Why the job has no result.',
   fields: (t) => ({
     code: t.expose('code', { type: SwapFailureCode }),
     message: t.exposeString('message', { description: 'A message for people; its text may change.' }),
     retryable: t.exposeBoolean('retryable', { description: 'Whether the same input may succeed in a new job.' }),
+    upstreamMessage: t.string({
+      // Depends on the scopes of the viewer.
+      extensions: declareCacheable('never'),
+      nullable: true,
+      description:
+        "The upstream's own words, without URLs, host names and keys; at most 300 characters. Null without the scope `swap:admin`, if there are none, and once the job is forgotten.",
+      resolve: ({ upstreamMessage }, _args, { viewer }) => (hasScope(viewer, 'swap:admin') ? upstreamMessage : null),
+    }),
   }),
 })
 
@@ -116,31 +129,6 @@ const SwapTimelineEntry = builder.objectRef<TimelineEntry>('SwapTimelineEntry').
     status: t.expose('status', { type: SwapJobStatus }),
     at: t.expose('at', { type: 'DateTime' }),
     source: t.expose('source', { type: SwapObservationSource }),
-  }),
-})
-
-const SwapProgress = builder.objectRef<Progress>('SwapProgress').implement({
-  extensions: declareCacheable('never'),
-  description: 'An estimate from recent jobs; the upstream reports no progress.',
-  fields: (t) => ({
-    ahead: t.exposeInt('ahead', {
-      nullable: true,
-      description:
-        'How many queued swaps the gateway would submit before this one if no more were created; swaps of the tenant with the fewest in flight go first. At most 1,000. Swaps that cannot be submitted yet are counted too. Null once submitted.',
-    }),
-    medianDoneAt: t.expose('medianDoneAt', {
-      type: 'DateTime',
-      nullable: true,
-      description: 'When the job finishes if it takes the median time of recent jobs.',
-    }),
-    p90DoneAt: t.expose('p90DoneAt', {
-      type: 'DateTime',
-      nullable: true,
-      description: 'When the job finishes if it takes the 90th percentile of recent jobs.',
-    }),
-    overdue: t.exposeBoolean('overdue', {
-      description: 'Whether the job has taken longer than 90 % of recent jobs. The gateway keeps polling.',
-    }),
   }),
 })
 
@@ -198,11 +186,12 @@ export const SwapJobType = builder.node(builder.objectRef<SwapJob>('SwapJob'), {
       description: 'Set if the status is SUCCESS, until the job is forgotten.',
       resolve: ({ links, copyId, mirrorFailure }) => links && { links, copyId, mirrorFailure },
     }),
-    failure: t.expose('failure', {
+    failure: t.field({
       extensions: OF_JOB,
       type: SwapFailureType,
       nullable: true,
       description: 'Set if the status is FAILED, CANCELED or LOST.',
+      resolve: ({ failure, upstreamMessage }) => failure && { ...failure, upstreamMessage },
     }),
     progress: t.field({
       type: SwapProgress,
@@ -292,15 +281,3 @@ builder.objectField(SwapJobType, 'retryOf', (t) =>
     resolve: ({ retryOf }, _args, { loaders }) => (retryOf === null ? null : loaders.job.load(retryOf)),
   }),
 )
-
-/** Enum values with their descriptions; the type requires a description of every value. */
-function describeValues<const Value extends string>(
-  values: readonly Value[],
-  descriptions: Readonly<Record<Value, string>>,
-): { [V in Value]: { description: string } } {
-  // Object.fromEntries loses the type of the keys.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return Object.fromEntries(values.map((value) => [value, { description: descriptions[value] }])) as {
-    [V in Value]: { description: string }
-  }
-}

@@ -76,6 +76,21 @@ const SwapServiceStatus = builder.objectRef<Service>('SwapServiceStatus').implem
     hooksHealthy: t.exposeBoolean('hooksHealthy', {
       description: 'Whether hooks arrive. If not, results arrive later, by polling.',
     }),
+    keyAccepted: t.exposeBoolean('keyAccepted', {
+      nullable: true,
+      description:
+        "Whether the upstream accepted the gateway's key when it last told; false after a 401 or 403. Null while unknown.",
+    }),
+    publicUrlReachable: t.exposeBoolean('publicUrlReachable', {
+      nullable: true,
+      description:
+        'Whether the gateway reached its own PUBLIC_URL at its start; if not, hooks may not arrive. Null if it did not try.',
+    }),
+    typicalQuota: t.exposeInt('typicalQuota', {
+      nullable: true,
+      description:
+        'Units that a swap usually costs, to estimate a price before creating one: the median of recent charges. Null if there are none.',
+    }),
   }),
 })
 

@@ -1,0 +1,87 @@
+/**
+ * Checks, once and in the background after the start, what else shows only when the first swap fails: the upstream key,
+ * and whether PUBLIC_URL leads here. The results are log lines and part of `swapService`.
+ */
+import { isLoopback } from '../config/config.ts'
+import type { RateLimiter } from '../lib/time/rate-limiter.ts'
+import { type ProbeOutcome, probeUrl } from '../lib/net/probe-url.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Runtime } from './runtime.ts'
+
+/** No job has this id, so the fetch costs nothing and says only whether the key is accepted. */
+const UNKNOWN_ID = 'SWAP-FACE-0'
+const PROBE_TIMEOUT_MS = 5_000
+
+export interface StartChecksParts {
+  readonly runtime: Pick<Runtime, 'background' | 'stopping' | 'telemetry'>
+  /** Records what its answers say about the key. */
+  readonly upstream: Pick<Upstream, 'fetch'>
+  readonly isEmbedded: boolean
+  readonly fetchLimiter: Pick<RateLimiter, 'take'>
+  readonly publicUrl: string
+  /** The address that the gateway listens on. */
+  readonly url: string
+}
+
+export class StartChecks {
+  readonly #parts: StartChecksParts
+  #isReachable: boolean | null = null
+
+  constructor(parts: StartChecksParts) {
+    this.#parts = parts
+  }
+
+  /** Whether PUBLIC_URL led to this gateway; null if that is not known. */
+  get isPublicUrlReachable(): boolean | null {
+    return this.#isReachable
+  }
+
+  /** Starts the checks. They end by themselves, or when the gateway stops. */
+  run(): void {
+    const { runtime, isEmbedded, publicUrl, url } = this.#parts
+    if (!isEmbedded) runtime.background.run('test the upstream key', async () => this.#testKey())
+    // Everything that is started on this machine can reach a loopback address.
+    const isRemote = publicUrl !== url && !isLoopback(new URL(publicUrl).hostname)
+    if (isRemote) runtime.background.run('probe PUBLIC_URL', async () => this.#probePublicUrl())
+  }
+
+  async #testKey(): Promise<void> {
+    const { runtime, upstream, fetchLimiter } = this.#parts
+    const { stopping, telemetry } = runtime
+    const stopped = new Promise<null>((resolve) => {
+      stopping.addEventListener('abort', () => resolve(null), { once: true })
+    })
+    const test = async () => {
+      await fetchLimiter.take(stopping)
+      return upstream.fetch(UNKNOWN_ID)
+    }
+    // A stop does not wait for the answer: closing the upstream ends the call.
+    const outcome = await Promise.race([test(), stopped]).catch((error: unknown) => {
+      if (!stopping.aborted) throw error
+      return null
+    })
+    if (outcome?.kind === 'nothing' && outcome.isDown) telemetry.keyNotTested(outcome.httpStatus, outcome.reason)
+  }
+
+  /** The one outgoing call to an address that may be private or this machine's own: the operator named it. */
+  async #probePublicUrl(): Promise<void> {
+    const { runtime, publicUrl } = this.#parts
+    const { stopping, telemetry } = runtime
+    const timeout = AbortSignal.timeout(PROBE_TIMEOUT_MS)
+    const outcome = await probeUrl(`${publicUrl}/healthz`, AbortSignal.any([timeout, stopping]))
+    if (stopping.aborted) return
+    this.#isReachable = outcome.status === 200 && outcome.body?.includes('"alive"') === true
+    telemetry.publicUrlProbed(publicUrl, this.#isReachable ? null : describeProblem(outcome))
+  }
+}
+
+function describeProblem(outcome: ProbeOutcome): string {
+  if (outcome.status === null) return PROBLEMS[outcome.errorCode] ?? outcome.errorCode
+  return outcome.status === 200 ? 'another program answers there' : `HTTP ${outcome.status}`
+}
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'its host name does not exist',
+  ABORT_ERR: 'no answer in time',
+}
