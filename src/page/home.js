@@ -65,12 +65,19 @@ const readDocument = (step) => find(`${step}-document`, HTMLElement).textContent
 const SLOTS = ['target', 'face']
 /** @type {Readonly<Record<string, Slot>>} */
 const SLOT_OF_INPUT = { targetImage: 'target', swapImage: 'face' }
-/** @type {Readonly<Record<string, string>>} */
+/**
+ * How the gateway learned of a status; by source, or by source and status.
+ * @type {Readonly<Record<string, string>>}
+ */
 const SOURCES = {
   CALLER: 'requested, and recorded',
-  SUBMIT: 'the upstream accepted it',
+  'CALLER CANCELED': 'canceled by its owner',
+  'SUBMIT ON_QUEUE': 'the upstream accepted it',
+  'SUBMIT UNCONFIRMED': 'sent, but the answer was lost',
+  'SUBMIT FAILED': 'the upstream did not accept it',
   HOOK: 'reported by its hook',
   RECONCILER: 'found by a poll',
+  'RECONCILER LOST': 'no outcome before the deadline',
   FETCH: 'found by a fetch',
 }
 /** The gateway repeats the state every 30 s, so a stream that is silent for longer than this is dead. */
@@ -286,7 +293,7 @@ function showTimeline({ status, done, timeline }) {
       entry.status,
       /^(FAILED|LOST|CANCELED)$/.test(entry.status) ? 'lost' : '',
       toTime(Date.parse(entry.at) - first),
-      SOURCES[entry.source] ?? '',
+      SOURCES[`${entry.source} ${entry.status}`] ?? SOURCES[entry.source] ?? '',
     ),
   )
   const passed = status === 'PENDING' ? 1 : status ? 2 : 0

@@ -8,6 +8,7 @@ import { findFreePorts, type Program, startProgram } from '../e2e/program.ts'
 import { BROWSER_NOTE, hasBrowser, launchBrowser, openPage } from '../support/browser.ts'
 import { atGateway, readRecipe } from '../support/client-recipes.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
+import { openTestApp } from '../support/test-app.ts'
 import { openScriptedHost, type ScriptedHost } from '../support/scripted-host.ts'
 
 describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
@@ -51,6 +52,22 @@ describe.skipIf(!hasBrowser)(`in a browser${BROWSER_NOTE}`, () => {
     })
     expect(await page.textContent('#timeline')).toContain('SUCCESS')
     expect(errors).toEqual([])
+    await page.close()
+  })
+
+  test('the front page does not say of a refused swap that the upstream accepted it', async () => {
+    const gateway = await openTestApp()
+    const answer = JSON.stringify({ status: 'FAILED', message: 'no', data: null })
+    gateway.upstream.planSubmits({ kind: 'answer', status: 400, body: answer })
+    const { page } = await open(`${gateway.app.url}/`)
+    await page.fill('#target-url', 'https://example.com/t.jpg')
+    await page.fill('#face-url', 'https://example.com/f.jpg')
+    await page.click('#swap')
+    await page.waitForFunction(() => document.querySelector('#timeline')?.textContent?.includes('FAILED'))
+    const text = await page.textContent('#timeline')
+    expect(text).toContain('the upstream did not accept it')
+    expect(text).not.toMatch(/accepted it|ON_QUEUE/)
+    expect(await page.textContent('#status')).toBe('The upstream refused the swap.')
     await page.close()
   })
 
