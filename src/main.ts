@@ -1,16 +1,17 @@
 /** The process: environment → configuration → app, signals, exit code. */
 import { readFileSync, writeSync } from 'node:fs'
 import { type App, openApp } from './app/app.ts'
+import { describeReady, toBanner } from './app/ready.ts'
 import { type Config, isLoopback, toConfig } from './config/config.ts'
 import { openDataDir } from './config/data-dir.ts'
 import { SettingError } from './config/env.ts'
 import { readEnv } from './config/read-env.ts'
 import { listSecrets, readSecrets, type Secrets } from './config/secrets.ts'
-import { describeSettings } from './config/settings.ts'
+import { describeSettings, listChanged } from './config/settings.ts'
 import { toStartLine } from './config/start-error.ts'
 import { armFaultPoint } from './lib/fault-points.ts'
 import { combineTelemetry } from './telemetry/combine.ts'
-import { createLogger, createLogTelemetry } from './telemetry/logger.ts'
+import { createLogger, createLogTelemetry, reportReady } from './telemetry/logger.ts'
 
 /** How long a stop may take after DRAIN_READY_S. */
 const STOP_WITHIN_MS = 40_000
@@ -27,6 +28,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (first === '--version' || first === '-v') return print(readVersion())
   if (first !== undefined) throw new SettingError(`"${first}"`, 'is not an argument of this program. See --help.')
 
+  const startedAt = performance.now()
   const { values, unknown, renamed } = readEnv()
   if (values.FAULT_AT !== undefined) arm(values.FAULT_AT)
   const config = toConfig(values)
@@ -35,6 +37,10 @@ async function main(args: readonly string[]): Promise<void> {
   const dataDir = await openDataDir(config.dataDir)
   const secrets = readSecrets(values, config.dataDir)
   const logger = await createLogger(config.logLevel, listSecrets(secrets))
+  const version = readVersion()
+  const database = secrets.postgresUrl === null ? 'sqlite' : 'postgres'
+  const upstream = config.upstreamUrl ?? 'embedded'
+  logger.info({ version, node: process.version, database, upstream, settings: listChanged(values) }, 'starting')
   for (const { name, nearest } of unknown)
     logger.warn(`${name} is not a setting and is ignored. Did you mean ${nearest}?`)
   for (const { name, now } of renamed) logger.warn(`${name} is now called ${now}. Rename it: the old name still works.`)
@@ -48,13 +54,19 @@ async function main(args: readonly string[]): Promise<void> {
       else logger.debug(rest, `embedded upstream: ${event}`)
     },
   })
-  print(welcomeText(app, config, secrets))
+  const facts = { ...config, ...app, version, createdApiKey: secrets.createdApiKey }
+  if (process.stdout.isTTY) print(toBanner(facts))
+  else reportReady(logger, { ...describeReady(facts), startedInMs: Math.round(performance.now() - startedAt) })
+  app.runStartChecks()
   for (const warning of listWarnings(app, config, secrets)) logger.warn(warning)
 
-  await stopRequested
+  const signal = await stopRequested
+  const stoppingAt = performance.now()
+  logger.info({ signal, drainReadyMs: config.drainReadyMs }, 'draining')
   try {
     await app.close()
     dataDir.release()
+    logger.info({ durationMs: Math.round(performance.now() - stoppingAt) }, 'stopped')
   } catch (error) {
     logger.error({ err: error }, 'could not stop cleanly')
     process.exitCode = 1
@@ -91,19 +103,19 @@ function arm(spec: string): void {
  * Call it before anything is opened: without a listener, a signal kills the process in the middle of its start, and process 1
  * of a container ignores it.
  */
-function listenForStop(signals: readonly NodeJS.Signals[], withinMs: number): Promise<void> {
+function listenForStop(signals: readonly NodeJS.Signals[], withinMs: number): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let stoppingSince: number | null = null
-    const stop = () => {
+    const stop = (signal: NodeJS.Signals) => {
       if (stoppingSince !== null) {
         if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1)
         return
       }
       stoppingSince = performance.now()
       setTimeout(() => process.exit(1), withinMs).unref()
-      resolve()
+      resolve(signal)
     }
-    for (const signal of signals) process.on(signal, stop)
+    for (const signal of signals) process.on(signal, () => stop(signal))
   })
 }
 
@@ -125,37 +137,6 @@ Usage: npm start               serve
 
 Settings (environment variables, or lines of a .env file):
 ${describeSettings()}`
-}
-
-function welcomeText(
-  { publicUrl, metricsUrl, upstream, exampleImages }: App,
-  config: Config,
-  { createdApiKey }: Secrets,
-): string {
-  const key = config.authenticates ? ` -H 'authorization: Bearer ${createdApiKey ?? 'YOUR_KEY'}'` : ''
-  const post = `curl -sN ${publicUrl}/graphql${key} -H 'content-type: application/json'`
-  const { targetImage, swapImage } = exampleImages
-  const input = `{ targetImage: { url: \\"${targetImage}\\" }, swapImage: { url: \\"${swapImage}\\" } }`
-  const create = `mutation { createSwap(input: ${input}) { ... on CreateSwapSuccess { job { id status } } ... on SwapError { code message } } }`
-  const watch = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { status done result { url } failure { message } } }'
-  const start = upstream.embedded
-    ? 'Start a swap:'
-    : `Start a swap. The upstream charges for it. Replace ${targetImage} and ${swapImage} with the URLs of your images:`
-  return `
-swapface-gateway is ready.
-
-  Page       ${publicUrl}/
-  GraphQL    ${publicUrl}/graphql${config.graphiql ? '  (GraphiQL in a browser)' : ''}
-${metricsUrl === null ? '' : `  Metrics    ${metricsUrl}  (for Prometheus)\n`}  Upstream   ${upstream.url}${upstream.embedded ? '  (embedded: swaps on this machine, no key needed)' : ''}
-${createdApiKey === null ? '' : `  API key    ${createdApiKey}  (generated, stored in DATA_DIR/api-key; set API_KEYS to replace it)\n`}
-${start}
-
-${post} -d '{"query":"${create}"}'
-
-Watch it, with the id from the answer in place of JOB_ID:
-
-${post} -H 'accept: text/event-stream' -d '{"query":"${watch}","variables":{"id":"JOB_ID"}}'
-`
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -101,7 +101,8 @@ export async function readAddress(child: ChildProcess, file: string): Promise<st
     let text = ''
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       text = text.slice(-10_000) + chunk
-      const ready = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0]
+      // In a log line of the gateway, or on a line of its own.
+      const ready = /(?:"url":"|^[^{\n]*?)(http:\/\/127\.0\.0\.1:\d+)/m.exec(text)?.[1]
       if (ready !== undefined) resolve(ready)
     })
     child.once('exit', (code, signal) => reject(new Error(`${file} ended (${code ?? signal}):\n${text}`)))

@@ -102,6 +102,7 @@ export async function openApp(parts: AppParts): Promise<App> {
     const server = (opened.server = await listen(config, handlers.route, webSockets, {
       clock,
       onAnswered: telemetry.requestAnswered,
+      onFailed: telemetry.requestFailed,
     }))
     const url = toUrl(config.host, server.port)
     const onRenderError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)

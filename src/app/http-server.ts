@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../lib/time/clock.ts'
 import { asksForWebSocket, ignoreUpgrade } from '../lib/http/ignore-upgrade.ts'
 import { refuseUpgrade } from '../lib/http/refuse-upgrade.ts'
 import { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
+import { createRequestIds } from '../lib/http/request-id.ts'
 import { normaliseTarget, readPath } from '../lib/http/request-head.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 
@@ -47,6 +48,7 @@ export interface ListenOptions {
   readonly unauthenticatedMs?: number
   readonly clock?: Pick<Clock, 'after'>
   readonly onAnswered?: Telemetry['requestAnswered']
+  readonly onFailed?: Telemetry['requestFailed']
 }
 
 /** Listens for HTTP and WebSocket. @throws if the address is not available. */
@@ -59,9 +61,15 @@ export async function listen(
     readonly refuseUpgrade: (request: IncomingMessage) => Offence | null
     readonly upgrade: GraphqlServer['upgrade']
   },
-  { unauthenticatedMs = UNAUTHENTICATED_MS, clock = systemClock, onAnswered = () => {} }: ListenOptions = {},
+  {
+    unauthenticatedMs = UNAUTHENTICATED_MS,
+    clock = systemClock,
+    onAnswered = () => {},
+    onFailed = () => {},
+  }: ListenOptions = {},
 ): Promise<HttpServer> {
   let closing = false
+  const requestIdOf = createRequestIds()
   const unauthenticated = createUnauthenticatedConnections(unauthenticatedMs)
   const underWay = new Set<ServerResponse>()
   const endWhenQuiet = () => {
@@ -71,11 +79,16 @@ export async function listen(
     underWay.add(response)
     // Makes the client reconnect, and so find another process.
     if (closing) response.shouldKeepAlive = false
+    const requestId = requestIdOf(request)
+    response.requestId = requestId
+    response.addDefaults(['x-request-id', requestId])
     const leave = unauthenticated.trackRequest(request.socket)
     response.once('close', () => {
       leave()
       underWay.delete(response)
       onAnswered(routeOf(readPath(request)), response.headersSent ? response.statusCode : null)
+      if (response.headersSent && response.statusCode >= 500)
+        onFailed(requestId, request.method ?? '', response.statusCode, response.errorCode)
       endWhenQuiet()
     })
     if (normaliseTarget(request)) route(request, response)

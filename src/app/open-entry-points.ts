@@ -45,7 +45,7 @@ export function openEntryPointsStage(parts: EntryPointsParts): EntryPointsStage 
   const { config, telemetry, clock, random } = runtime
   const { limiter, store } = storage
   const { useCases } = jobs
-  const onUnexpectedError = (error: unknown) => telemetry.backgroundFailed('answer a request', error)
+  const onUnexpectedError = telemetry.requestErred
 
   const schema = createSchema()
   const graphql = openGraphqlServer({

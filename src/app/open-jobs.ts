@@ -184,10 +184,10 @@ function createUseCases(
   })
   const creating = { store, bus, submitter, releaseUnsent, watcher, breaker, room, budget, guard, findInputImage }
   const createParts = { ...creating, hookAddresses, seal, telemetry, clock }
-  const create: CreateSwap = (viewer, raw, retryOf) => createSwap(createParts, viewer, raw, retryOf ?? null)
+  const create: CreateSwap = (viewer, raw, origin) => createSwap(createParts, viewer, raw, origin)
   return {
     createSwap: create,
-    createSwapBatch: (viewer, items, batchKey) => createSwapBatch(create, viewer, items, batchKey),
+    createSwapBatch: (...args) => createSwapBatch(create, ...args),
     // A caller that may create swaps may let others watch them.
     issueWatchToken: (viewer, job) => (hasScope(viewer, 'swap:write') ? watchTokens.issue(job) : null),
     ...images.useCases,

@@ -9,10 +9,17 @@ interface Setting<T> {
   readonly default: string | null
   /** Parses the text of the environment variable; undefined means that it is not set. */
   readonly schema: z.ZodType<T>
+  /** Whether the value must not be logged. */
+  readonly isSecret: boolean
 }
 
 function setting<T>(schema: z.ZodType<T>, fallback: string | null, meaning: string): Setting<T> {
-  return { schema, default: fallback, meaning }
+  return { schema, default: fallback, meaning, isSecret: false }
+}
+
+/** A setting whose value is, or may contain, a credential. */
+function secret<T>(schema: z.ZodType<T>, fallback: string | null, meaning: string): Setting<T> {
+  return { schema, default: fallback, meaning, isSecret: true }
 }
 
 /** Decimal digits only: `Number` would take 1e3, 0x10 and Infinity as well. */
@@ -87,20 +94,20 @@ export const settings = {
     'http://HOST:PORT',
     'URL at which the upstream and callers reach the gateway',
   ),
-  TTAPI_KEY: setting(
+  TTAPI_KEY: secret(
     keyText.optional(),
     null,
     'API key for the real upstream; if it is not set, the gateway starts and uses the embedded upstream',
   ),
   TTAPI_URL: setting(httpUrl.default('https://api.ttapi.io'), 'https://api.ttapi.io', 'base URL of the real upstream'),
   LOCAL_UPSTREAM_PORT: setting(port(4010), '4010', 'port of the embedded upstream, on 127.0.0.1'),
-  LOCAL_UPSTREAM_KEY: setting(keyText.default('local-dev-key'), 'local-dev-key', 'key of the embedded upstream'),
+  LOCAL_UPSTREAM_KEY: secret(keyText.default('local-dev-key'), 'local-dev-key', 'key of the embedded upstream'),
   SWAPFACE_MODELS_DIR: setting(
     z.string().min(1).optional(),
     null,
     'folder with your own InsightFace models, which the embedded upstream then uses (docs/ENGINE.md)',
   ),
-  DATABASE_URL: setting(
+  DATABASE_URL: secret(
     z
       .string()
       .refine(
@@ -116,7 +123,7 @@ export const settings = {
     'file:path for the embedded database, or postgres://user:password@host/database for several processes',
   ),
   DATA_DIR: setting(z.string().min(1).default('./data'), './data', 'data folder; each process needs its own'),
-  BLOB_URL: setting(
+  BLOB_URL: secret(
     z
       .string()
       .refine(
@@ -127,23 +134,23 @@ export const settings = {
     'file:DATA_DIR/images',
     'image storage: file:path, or s3://bucket/prefix for an S3-compatible store; several processes must share it',
   ),
-  AWS_ACCESS_KEY_ID: setting(
+  AWS_ACCESS_KEY_ID: secret(
     keyText.optional(),
     null,
     'access key id for the S3-compatible store; requires AWS_SECRET_ACCESS_KEY',
   ),
-  AWS_SECRET_ACCESS_KEY: setting(keyText.optional(), null, 'secret access key for the S3-compatible store'),
-  GATEWAY_SECRET: setting(
+  AWS_SECRET_ACCESS_KEY: secret(keyText.optional(), null, 'secret access key for the S3-compatible store'),
+  GATEWAY_SECRET: secret(
     z.string().min(16, 'must have at least 16 characters').optional(),
     'generated on the first start, stored in DATA_DIR',
     'signs hook URLs, image URLs and watch tokens; to rotate it, set a comma-separated list: the first signs, all verify',
   ),
-  API_KEYS: setting(
+  API_KEYS: secret(
     z.string().optional(),
     'none; with TTAPI_KEY and a PUBLIC_URL beyond loopback, a key is generated and stored in DATA_DIR',
     'comma-separated tenant:sha256hex or tenant:sha256hex:read+write+admin; or file:path with one per line, reloaded when it changes',
   ),
-  JWKS_URL: setting(
+  JWKS_URL: secret(
     anyHttpUrl.optional(),
     null,
     'JSON Web Key Set that verifies JWT bearer tokens; requires JWT_ISSUER and JWT_AUDIENCE',
@@ -224,4 +231,14 @@ export function describeSettings(): string {
   ])
   const width = Math.max(...rows.map(([name]) => name?.length ?? 0))
   return rows.map(([name = '', text = '']) => `  ${name.padEnd(width)}  ${text}`).join('\n')
+}
+
+/** The settings that differ from their defaults, for the log; a secret one as `set`. */
+export function listChanged(values: SettingValues): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries<Setting<unknown>>(settings).flatMap(([name, { schema, isSecret }]) => {
+      const value: unknown = Reflect.get(values, name)
+      return value === undefined || value === schema.parse(undefined) ? [] : [[name, isSecret ? 'set' : value]]
+    }),
+  )
 }

@@ -53,7 +53,7 @@ export interface GraphqlServerParts {
   readonly graphiql: { readonly exampleImages: ExampleImages } | false
   /** Maximum operations on one WebSocket of an API key or a JWT. */
   readonly maxSocketOperations: number
-  readonly onUnexpectedError: (error: unknown) => void
+  readonly onUnexpectedError: (error: unknown, requestId: string | null) => void
   readonly telemetry: Pick<Telemetry, 'operationAnswered' | 'fastPathAnswered' | 'fastPathFellBack' | 'cacheRead'>
   /** Called with each connection that has authenticated; it is then exempt from the timeout. */
   readonly markAuthenticated: (connection: Duplex) => void
@@ -86,7 +86,8 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
   const yoga = createYoga<object, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    maskedErrors: { maskError, isDev: false },
+    // Masked where the request is known (`prepare-operation.ts`).
+    maskedErrors: false,
     cors: false,
     batching: false,
     parserAndValidationCache: { documentCache, errorCache: createNoCache() },

@@ -45,7 +45,7 @@ const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   'access-control-max-age': '600',
   vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
 }
-const EXPOSED_HEADERS = 'ratelimit, ratelimit-policy, retry-after'
+const EXPOSED_HEADERS = 'ratelimit, ratelimit-policy, retry-after, x-request-id'
 /** The headers allowed by a preflight that requests none, or an invalid or too long list. */
 const DEFAULT_REQUEST_HEADERS = 'authorization, content-type, idempotency-key, x-api-key'
 const MAX_REQUESTED_CHARS = 2_048

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { sendText } from '../lib/http/send-text.ts'
 
 /** Responds with a JSON document. */
@@ -8,6 +9,7 @@ export function sendJson(response: ServerResponse, status: number, body: object)
 
 /** Responds with an error that says what to do. */
 export function sendError(response: ServerResponse, status: number, code: string, message: string): void {
+  if (response instanceof ResponseWithDefaults) response.errorCode = code
   sendJson(response, status, { error: { code, message } })
 }
 

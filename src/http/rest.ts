@@ -70,15 +70,16 @@ export function createRestHandler(parts: RestHandlerParts) {
     return viewer
   }
 
-  const submit = async (viewer: Viewer, request: IncomingMessage): Promise<object> => {
+  const submit = async (viewer: Viewer, request: IncomingMessage, requestId: string): Promise<object> => {
     const { targetImage, swapImage, hookUrl } = await readRecord(request)
-    const outcome = await createSwap(viewer, {
+    const input = {
       targetImage: { url: targetImage },
       swapImage: { url: swapImage },
       hookUrl: hookUrl === '' ? null : hookUrl,
       hookFormat: 'DOCUMENT',
       idempotencyKey: readHeader(request, 'idempotency-key'),
-    })
+    }
+    const outcome = await createSwap(viewer, input, { requestId })
     return { status: 'SUCCESS', message: '', data: { jobId: toJob(outcome).id } }
   }
 
@@ -105,7 +106,7 @@ export function createRestHandler(parts: RestHandlerParts) {
       throw new RestError(405, `${path} takes ${methods.join(' and ')}.`)
     }
     const viewer = await admit(request, response)
-    return path === `${REST_PREFIX}swap` ? submit(viewer, request) : fetchJob(viewer, request)
+    return path === `${REST_PREFIX}swap` ? submit(viewer, request, response.requestId) : fetchJob(viewer, request)
   }
 
   return async (request: IncomingMessage, response: ResponseWithDefaults, path: string): Promise<void> => {

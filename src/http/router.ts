@@ -21,7 +21,7 @@ export interface Handlers {
   readonly schemaFile: (request: IncomingMessage, response: ResponseWithDefaults) => void
   /** Whether the gateway can take new traffic; rejects or resolves to false if it cannot. */
   readonly isReady: () => Promise<boolean>
-  readonly onUnexpectedError: (error: unknown) => void
+  readonly onUnexpectedError: (error: unknown, requestId: string) => void
 }
 
 export type Route = (request: IncomingMessage, response: ResponseWithDefaults) => void
@@ -69,7 +69,7 @@ export function createRouter(handlers: Handlers): Route {
       // A client that disconnects early is not an error of the gateway. `request.destroyed` does not show this, because it
       // is also true once the body has been read.
       if (response.destroyed) return
-      handlers.onUnexpectedError(error)
+      handlers.onUnexpectedError(error, response.requestId)
       if (response.headersSent) response.destroy()
       else sendError(response, 500, 'INTERNAL_SERVER_ERROR', 'Unexpected error.')
     })

@@ -14,6 +14,7 @@ export type CreateSwapBatch = (
   viewer: Viewer,
   items: readonly Readonly<Record<string, unknown>>[],
   batchKey: string | null,
+  requestId: string,
 ) => Promise<readonly BatchItemOutcome[]>
 
 /**
@@ -25,13 +26,18 @@ export async function createSwapBatch(
   viewer: Viewer,
   items: readonly Readonly<Record<string, unknown>>[],
   batchKey: string | null,
+  requestId: string,
 ): Promise<readonly BatchItemOutcome[]> {
   requireScope(viewer, 'swap:write')
   const outcomes: BatchItemOutcome[] = []
   let next = 0
   const work = async () => {
     for (let n = next++; n < items.length; n = next++)
-      outcomes[n] = await createOne(createSwap, viewer, withKey(items[n] ?? {}, n, batchKey), n)
+      outcomes[n] = await createOne(
+        async (item) => createSwap(viewer, item, { requestId }),
+        withKey(items[n] ?? {}, n, batchKey),
+        n,
+      )
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   return outcomes
@@ -42,13 +48,12 @@ function withKey(item: Readonly<Record<string, unknown>>, n: number, batchKey: s
 }
 
 async function createOne(
-  createSwap: CreateSwap,
-  viewer: Viewer,
+  create: (item: unknown) => Promise<CreateSwapOutcome>,
   item: Readonly<Record<string, unknown>>,
   n: number,
 ): Promise<BatchItemOutcome> {
   try {
-    const outcome = await createSwap(viewer, item)
+    const outcome = await create(item)
     if (outcome.kind !== 'invalid') return outcome
     const issues = outcome.issues.map(({ path: [, ...below], ...issue }) => ({
       ...issue,

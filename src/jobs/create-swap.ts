@@ -60,8 +60,16 @@ export interface CreateSwapParts {
   readonly clock: Clock
 }
 
+/** Where a new swap comes from. */
+export interface SwapOrigin {
+  /** The request that asked for it; for the log. */
+  readonly requestId: string
+  /** The job that it retries. */
+  readonly retryOf?: string
+}
+
 /** `createSwap`, bound to its parts. */
-export type CreateSwap = (viewer: Viewer, raw: unknown, retryOf?: string) => Promise<CreateSwapOutcome>
+export type CreateSwap = (viewer: Viewer, raw: unknown, origin: SwapOrigin) => Promise<CreateSwapOutcome>
 
 /** With `reuseSameContent`, a job with the same images is reused if it was created at most this long ago. */
 const SAME_CONTENT_MS = 60 * 60 * 1_000
@@ -73,7 +81,6 @@ const FIRST_FENCING = 1
  * durable before the first byte is sent. The submit continues if the caller disconnects. If the upstream is at
  * capacity, the job waits.
  * @param raw the caller's input, not validated yet.
- * @param retryOf the job that this one retries, or null.
  * @throws {GatewayError} code UNAVAILABLE if the job cannot be recorded, FORBIDDEN if the viewer may not write; nothing
  * was sent.
  */
@@ -81,9 +88,10 @@ export async function createSwap(
   parts: CreateSwapParts,
   viewer: Viewer,
   raw: unknown,
-  retryOf: string | null,
+  origin: SwapOrigin,
 ): Promise<CreateSwapOutcome> {
   requireScope(viewer, 'swap:write')
+  const { requestId, retryOf = null } = origin
   const parsed = parseCreateSwapInput(raw)
   if (!parsed.ok) return { kind: 'invalid', issues: parsed.issues }
   const { input } = parsed
@@ -97,12 +105,12 @@ export async function createSwap(
     return { kind: 'invalid', issues: [...toIssues(input, { target, swap }), ...(hookIssue ? [hookIssue] : [])] }
   }
   const newJob = toNewJob(parts, { tenant: viewer.tenant, input, target, swap, retryOf })
-  const stored = await recordJob(parts, newJob)
+  const stored = await recordJob(parts, newJob, requestId)
   faultPoint('intent-committed')
   const waitMs = input.waitMs ?? 0
   switch (stored.kind) {
     case 'created':
-      parts.telemetry.jobCreated(stored.job)
+      parts.telemetry.jobCreated(stored.job, requestId)
       return toOutcome(await submitAndWait(parts, stored.job, waitMs), 'NONE')
     case 'existing':
       if (!isSameSwap(stored, newJob, seal)) return { kind: 'keyConflict', job: stored.job }
@@ -161,12 +169,12 @@ function toNewJob(
 }
 
 /** Records the job. If the outcome of the commit is unknown, releases the claim in the background. */
-async function recordJob(parts: CreateSwapParts, newJob: NewSwapJob): Promise<CreatedJob> {
+async function recordJob(parts: CreateSwapParts, newJob: NewSwapJob, requestId: string): Promise<CreatedJob> {
   const { store, room, budget, telemetry, releaseUnsent } = parts
   try {
     return await store.createJob(newJob, room, toTenantLimits(budget, newJob.createdAt))
   } catch (error) {
-    telemetry.jobNotRecorded(error)
+    telemetry.jobNotRecorded(error, requestId)
     if (error instanceof CommitUnknownError) {
       const { id: jobId, leaseUntil, idempotency } = newJob
       releaseUnsent({ jobId, fencing: FIRST_FENCING, leaseUntil, mayWait: idempotency !== null }, error)

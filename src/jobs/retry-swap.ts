@@ -8,6 +8,7 @@ export interface RetrySwapInput {
   readonly id: string
   readonly idempotencyKey: string | null
   readonly waitMs: number | null
+  readonly requestId: string
 }
 
 export type RetryOutcome =
@@ -20,7 +21,7 @@ export type RetryOutcome =
 export type RetrySwap = (viewer: Viewer, input: RetrySwapInput) => Promise<RetryOutcome>
 
 export function createRetrySwap(store: Pick<JobStore, 'findOwnJobs'>, createSwap: CreateSwap): RetrySwap {
-  return async (viewer, { id, idempotencyKey, waitMs }) => {
+  return async (viewer, { id, idempotencyKey, waitMs, requestId }) => {
     requireScope(viewer, 'swap:write')
     const [job] = await findVisibleJobs(store, viewer, [id])
     if (!job) return { kind: 'notFound', ids: [id] }
@@ -32,7 +33,7 @@ export function createRetrySwap(store: Pick<JobStore, 'findOwnJobs'>, createSwap
       targetImage: toImage(job.targetImageUrl, job.targetOrigin),
       swapImage: toImage(job.swapImageUrl, job.swapOrigin),
     }
-    return createSwap(viewer, { ...images, ...same, idempotencyKey, waitMs }, job.id)
+    return createSwap(viewer, { ...images, ...same, idempotencyKey, waitMs }, { requestId, retryOf: job.id })
   }
 }
 

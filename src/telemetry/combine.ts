@@ -27,6 +27,8 @@ export const silentTelemetry: Telemetry = {
   keyRefused: ignore,
   keyNotTested: ignore,
   publicUrlProbed: ignore,
+  requestErred: ignore,
+  requestFailed: ignore,
   backgroundFailed: ignore,
   requestAnswered: ignore,
   operationAnswered: ignore,

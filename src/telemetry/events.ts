@@ -49,8 +49,8 @@ export type CacheName = (typeof CACHES)[number]
  * address and links: an implementation must not write them.
  */
 export interface Telemetry {
-  /** A new job was recorded. */
-  jobCreated(job: SwapJob): void
+  /** A new job was recorded. @param requestId of the request that created it. */
+  jobCreated(job: SwapJob, requestId: string | null): void
   jobMoved(job: SwapJob, report: Report): void
   /** The charge of a job that ended with an unknown one has become known. */
   lateChargeKnown(job: SwapJob): void
@@ -71,7 +71,7 @@ export interface Telemetry {
   /** A valid hook could not be journaled, and was not acknowledged. */
   hookNotRecorded(error: unknown): void
   /** A swap could not be recorded, and was rejected. */
-  jobNotRecorded(error: unknown): void
+  jobNotRecorded(error: unknown, requestId: string | null): void
   /** Work on this job fails again and again; only its deadline ends it. */
   jobParked(job: SwapJob, error: unknown): void
   /** An attempt to deliver a webhook has ended. @param state of the webhook after it; EXHAUSTED: it was the last one. */
@@ -94,6 +94,10 @@ export interface Telemetry {
   keyNotTested(httpStatus: number | null, reason: string): void
   /** PUBLIC_URL was probed after the start. @param problem null if it leads to this gateway. */
   publicUrlProbed(publicUrl: string, problem: string | null): void
+  /** A request was answered with an unexpected error, which the caller does not see. */
+  requestErred(error: unknown, requestId: string | null): void
+  /** An HTTP request was answered with status 500 or above. @param code of the error in the answer, if there is one. */
+  requestFailed(requestId: string, method: string, httpStatus: number, code: string | null): void
   /** Background work failed. `what` completes the sentence "could not …". */
   backgroundFailed(what: string, error: unknown): void
   /** The response to an HTTP request has ended. @param status null if the connection closed before it began. */

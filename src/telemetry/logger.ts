@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino'
+import { isDone, type ObservationSource, type SwapJob } from '../domain/swap-job.ts'
 import { silentTelemetry } from './combine.ts'
 import type { Telemetry } from './events.ts'
 
@@ -9,7 +10,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 const SECRET_NAMES = ['authorization', 'password', 'secret', 'token', 'apiKey', 'connectionString']
 /** Credentials redacted in any text: hook and watch tokens, bearer tokens, passwords in addresses. */
 const SECRET_TEXT =
-  /(?<=\/hooks\/swapface\/)[\w.-]+|\bswt_[\w.-]+|(?<=\bBearer )[^\s"\\]+|(?<=:\/\/[^\s/:@"]*:)[^\s@/"]+(?=@)/gi
+  /(?<=\/hooks\/swapface\/)[\w.-]+|\bswt_[\w.-]+|(?<=\bBearer )(?!YOUR_KEY\b)[^\s"\\]+|(?<=:\/\/[^\s/:@"]*:)[^\s@/"]+(?=@)/gi
 
 /**
  * Creates a logger that writes JSON lines to standard output, or readable text if that is a terminal.
@@ -28,6 +29,14 @@ export async function createLogger(level: LogLevel, secrets: readonly string[]):
   return pino(options, pretty({ sync: true, translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname' }))
 }
 
+/** Writes the line that says that the program is ready. Programs wait for it, so LOG_LEVEL does not suppress it. */
+export function reportReady(
+  logger: Logger,
+  { msg, ...facts }: { readonly msg: string; readonly [name: string]: unknown },
+): void {
+  logger.child({}, { level: 'info' }).info(facts, msg)
+}
+
 const HIDDEN = '[hidden]'
 
 /** @param secrets long enough not to occur in a line by chance. */
@@ -41,10 +50,15 @@ export function createSecretHider(secrets: readonly string[]): (line: string) =>
 export function createLogTelemetry(logger: Logger): Telemetry {
   return {
     ...silentTelemetry,
+    jobCreated: ({ id: job, tenant }, requestId) => {
+      logger.info({ job, tenant, requestId }, 'swap accepted')
+    },
     jobMoved: (job, { source }) => {
+      if (isDone(job.status)) return logger.info(describeEnd(job, source), 'swap ended')
       const { id, status, version, upstreamStatus } = job
-      const { code: failure, message: reason } = job.failure ?? {}
-      logger.info({ job: id, status, version, source, upstreamStatus, failure, reason }, 'job moved')
+      // `swap submitted` says the same.
+      const level = source === 'SUBMIT' && status === 'ON_QUEUE' ? 'debug' : 'info'
+      logger[level]({ job: id, status, version, source, upstreamStatus }, 'job moved')
     },
     evidenceTooLate: (job, { source, finding }) => {
       logger.warn({ job: job.id, status: job.status, source, finding: finding.kind }, 'late outcome ignored')
@@ -52,11 +66,33 @@ export function createLogTelemetry(logger: Logger): Telemetry {
     upstreamIdTaken: (job, { source }) => {
       logger.error({ job: job.id, source }, 'the upstream returned an id that belongs to another job')
     },
-    submitEnded: (job, { kind, httpStatus, reason }) => {
-      logger[kind === 'accepted' ? 'debug' : 'warn']({ job: job.id, kind, httpStatus, reason }, 'submit ended')
+    submitEnded: ({ id: job, tenant }, { kind, httpStatus, reason, upstreamId, upstreamMessage }, interval) => {
+      const durationMs = interval.endedAt - interval.startedAt
+      if (kind === 'accepted') return logger.info({ job, tenant, upstreamId, durationMs }, 'swap submitted')
+      const line = { job, tenant, kind, httpStatus, reason, upstreamMessage, durationMs }
+      logger[isAboutKey(httpStatus) ? 'debug' : 'warn'](line, 'submit ended')
     },
-    fetchEnded: (job, _source, { kind, reason }) => {
-      if (kind === 'nothing') logger.warn({ job: job.id, reason }, 'fetch returned no usable status')
+    fetchEnded: ({ id: job }, _source, { kind, httpStatus, reason, upstreamMessage }) => {
+      if (kind !== 'nothing') return
+      const line = { job, httpStatus, reason, upstreamMessage }
+      logger[isAboutKey(httpStatus) ? 'debug' : 'warn'](line, 'fetch returned no usable status')
+    },
+    keyAccepted: () => {
+      logger.info('the upstream accepts the key')
+    },
+    keyRefused: (httpStatus) => {
+      logger.error(
+        { httpStatus },
+        'the upstream refuses the key: every swap fails. Check TTAPI_KEY, the account and TTAPI_URL, then restart.',
+      )
+    },
+    keyNotTested: (httpStatus, reason) => {
+      logger.warn({ httpStatus, reason }, 'the upstream could not be reached to test the key. Check TTAPI_URL.')
+    },
+    publicUrlProbed: (publicUrl, problem) => {
+      if (problem === null) return logger.info({ publicUrl }, 'PUBLIC_URL leads to this gateway')
+      const advice = 'Check PUBLIC_URL, DNS and the proxy. Until then hooks may not arrive, and results arrive later.'
+      logger.warn({ publicUrl, problem }, `PUBLIC_URL does not lead to this gateway: ${problem}. ${advice}`)
     },
     hookNotBound: (job) => {
       logger.warn({ job: job.id }, 'hook named an upstream job that does not belong to this job')
@@ -71,8 +107,8 @@ export function createLogTelemetry(logger: Logger): Telemetry {
     hookNotRecorded: (error) => {
       logger.error({ err: error }, 'hook could not be recorded')
     },
-    jobNotRecorded: (error) => {
-      logger.error({ err: error }, 'swap could not be recorded')
+    jobNotRecorded: (error, requestId) => {
+      logger.error({ err: error, requestId, code: 'UNAVAILABLE' }, 'swap could not be recorded')
     },
     jobParked: (job, error) => {
       logger.error({ job: job.id, status: job.status, err: error }, 'job parked after repeated failures')
@@ -82,6 +118,12 @@ export function createLogTelemetry(logger: Logger): Telemetry {
     },
     mirrorFailed: (job, { code, reason, isFinal }) => {
       logger[isFinal ? 'error' : 'warn']({ job: job.id, code, reason, isFinal }, 'result could not be copied')
+    },
+    requestErred: (error, requestId) => {
+      logger.error({ err: error, requestId, code: 'INTERNAL_SERVER_ERROR' }, 'could not answer a request')
+    },
+    requestFailed: (requestId, method, httpStatus, code) => {
+      logger.warn({ requestId, method, httpStatus, code }, 'request failed')
     },
     backgroundFailed: (what, error) => {
       logger.error({ err: error }, `could not ${what}`)
@@ -95,5 +137,27 @@ export function createLogTelemetry(logger: Logger): Telemetry {
     databaseQueried: () => {
       logger.trace('database queried')
     },
+  }
+}
+
+/** The answers that `keyRefused` reports once; each single one is logged at debug level only. */
+function isAboutKey(httpStatus: number | null): boolean {
+  return httpStatus === 401 || httpStatus === 403
+}
+
+function describeEnd(job: SwapJob, source: ObservationSource): object {
+  const { id, tenant, status, version, upstreamId, failure, upstreamMessage, charge } = job
+  const { createdAt, submittedAt, finishedAt } = job
+  return {
+    job: id,
+    tenant,
+    status,
+    version,
+    source,
+    upstreamId,
+    ...(failure && { code: failure.code, reason: failure.message, upstreamMessage }),
+    quota: charge.quota,
+    sinceCreatedMs: finishedAt === null ? null : finishedAt - createdAt,
+    sinceSubmittedMs: finishedAt === null || submittedAt === null ? null : finishedAt - submittedAt,
   }
 }

@@ -48,10 +48,7 @@ test('the program is ready within 15 s, and prints its address and a first reque
 })
 
 test('the printed curl lines start a swap and watch it to SUCCESS, and its result is a JPEG', async () => {
-  const [start = '', watch = ''] = program
-    .output()
-    .split('\n')
-    .filter((line) => line.startsWith('curl '))
+  const { start, watch } = program.readyLine().example
   const created = JSON.parse(await shell(start)) as { data: { createSwap: { job: { id: string } } } }
   const { id } = created.data.createSwap.job
   const events = (await shell(watch.replace('JOB_ID', id)))

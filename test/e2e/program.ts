@@ -4,12 +4,28 @@ import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { until } from '../support/until.ts'
 
+export interface LogLine {
+  readonly level: number
+  readonly msg: string
+  readonly [name: string]: unknown
+}
+
+/** @throws if a line is not JSON. */
+export function parseLines(output: string): readonly LogLine[] {
+  const complete = output.split('\n').slice(0, -1)
+  return complete.map((line) => JSON.parse(line) as LogLine)
+}
+
 /** The built program as a separate process. */
 export interface Program {
   readonly url: string
   readonly upstreamUrl: string
   /** Returns everything that it has printed. */
   output(): string
+  /** Returns its log lines so far, parsed. */
+  lines(): readonly LogLine[]
+  /** Returns the line that says that it is ready. */
+  readyLine(): LogLine & { readonly example: { readonly start: string; readonly watch: string } }
   /** Milliseconds from the start to "ready". */
   readonly readyAfterMs: number
   /** Sends a signal without waiting. */
@@ -56,7 +72,7 @@ export async function startProgram({ dataDir, port, upstreamPort, env = {} }: Pr
   const exited = once(child, 'exit').finally(() => programs.delete(child))
   await until(() => {
     if (child.exitCode !== null) throw new Error(`the program ended:\n${output}`)
-    return output.includes('is ready')
+    return /is ready.*\n/.test(output)
   })
   const end = async (signal: NodeJS.Signals) => {
     child.kill(signal)
@@ -67,6 +83,12 @@ export async function startProgram({ dataDir, port, upstreamPort, env = {} }: Pr
     url: `http://127.0.0.1:${port}`,
     upstreamUrl: `http://127.0.0.1:${upstreamPort}`,
     output: () => output,
+    lines: () => parseLines(output),
+    readyLine: () => {
+      const line = parseLines(output).find(({ msg }) => msg.includes('is ready'))
+      if (!line) throw new Error('the program is not ready')
+      return line as ReturnType<Program['readyLine']>
+    },
     readyAfterMs: performance.now() - startedAt,
     signal: (name) => {
       child.kill(name)
@@ -85,7 +107,7 @@ export async function startProgram({ dataDir, port, upstreamPort, env = {} }: Pr
 export interface FailedStart {
   readonly code: number | null
   readonly output: string
-  /** The printed lines. */
+  /** The lines on standard error. */
   readonly lines: readonly string[]
 }
 
@@ -108,6 +130,10 @@ export async function runProgram(
   })
   programs.add(child)
   let output = ''
+  let errors = ''
+  child.stderr.on('data', (data: Buffer) => {
+    errors += data.toString()
+  })
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (data: Buffer) => {
       output += data.toString()
@@ -120,7 +146,7 @@ export async function runProgram(
   }
   await closed
   programs.delete(child)
-  return { code: child.exitCode, output, lines: output.trim().split('\n') }
+  return { code: child.exitCode, output, lines: errors.trim().split('\n') }
 }
 
 /** Kills the processes that a failed test has left running. */

@@ -1,5 +1,6 @@
-/** A failed start prints one line that names the setting, and nothing else. */
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+/** A failed start prints one line on standard error that names the setting. */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
@@ -26,14 +27,13 @@ const NO_ENGINE = { TTAPI_KEY: 'k', TTAPI_URL: 'http://127.0.0.1:1' }
 const POSTGRES = { GATEWAY_SECRET: 'a secret of sixteen' }
 
 async function failToStart(env: Record<string, string>): Promise<string> {
-  const { code, lines, output } = await runProgram({
+  const { code, lines } = await runProgram({
     PORT: '0',
     LOCAL_UPSTREAM_PORT: '0',
     DATA_DIR: join(dataDir, 'data'),
     ...env,
   })
-  expect([code, output]).toEqual([1, expect.stringMatching(/^swapface-gateway cannot start: [A-Z._]+ .*\n$/)])
-  expect(lines).toHaveLength(1)
+  expect([code, lines]).toEqual([1, [expect.stringMatching(/^swapface-gateway cannot start: [A-Z._]+ .*$/)]])
   return lines[0]?.slice('swapface-gateway cannot start: '.length) ?? ''
 }
 
@@ -192,7 +192,7 @@ test('a mistyped setting is reported at startup, with the setting that it resemb
 })
 
 test(
-  'the banner of a gateway that can spend has a working key, and a printed swap that costs nothing',
+  'a gateway that can spend generates a key, and logs where it is, not what it is, and a swap that costs nothing',
   { timeout: 60_000 },
   async () => {
     const ports = await findFreePorts()
@@ -201,8 +201,9 @@ test(
       ...ports,
       env: { ...NO_ENGINE, PUBLIC_URL: 'https://swap.example.com' },
     })
-    const [, key = ''] = /API key +(\S+)/.exec(program.output()) ?? []
-    const [, printed = ''] = /^curl .* -d '(.*)'$/m.exec(program.output()) ?? []
+    const { apiKeyFile, example } = program.readyLine()
+    const key = readFileSync(String(apiKeyFile), 'utf8')
+    const [, printed = ''] = / -d '(.*)'$/.exec(example.start) ?? []
     const response = await fetch(`${program.url}/graphql`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
@@ -212,8 +213,69 @@ test(
       200,
       { data: { createSwap: { code: 'INVALID_INPUT' } } },
     ])
-    expect(program.output()).toContain(`-H 'authorization: Bearer ${key}'`)
+    expect(example.start).toContain("-H 'authorization: Bearer YOUR_KEY'")
+    expect(program.output()).not.toContain(key)
     await program.stop()
+  },
+)
+
+test(
+  'a program whose output is a pipe writes only JSON lines: starting, ready, draining and stopped, without secrets',
+  { timeout: 60_000 },
+  async () => {
+    const { port, upstreamPort } = await findFreePorts()
+    const env = { ...NO_ENGINE, ...KEYS, REST_DOOR: 'on', TENANT_MAX_IN_FLIGHT: '7', LOG_LEVEL: 'info' }
+    const program = await startProgram({ dataDir, port, upstreamPort, env })
+    await program.stop()
+    const [starting] = program.lines()
+    expect(starting).toMatchObject({
+      level: 30,
+      msg: 'starting',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      node: process.version,
+      database: 'sqlite',
+      upstream: NO_ENGINE.TTAPI_URL,
+      settings: { API_KEYS: 'set', GATEWAY_SECRET: 'set', TTAPI_KEY: 'set', TENANT_MAX_IN_FLIGHT: 7, REST_API: 'on' },
+    })
+    expect(Object.keys(starting?.['settings'] ?? {})).not.toContain('LOG_LEVEL')
+    expect(program.readyLine()).toMatchObject({ url: program.url, publicUrl: program.url, embedded: false })
+    const messages = program.lines().map(({ msg }) => msg)
+    expect(messages).toContain('REST_DOOR is now called REST_API. Rename it: the old name still works.')
+    expect(program.lines().slice(-2)).toMatchObject([
+      { msg: 'draining', signal: 'SIGTERM', drainReadyMs: 0 },
+      { msg: 'stopped', durationMs: expect.any(Number) },
+    ])
+    for (const secret of Object.values(KEYS)) expect(program.output()).not.toContain(secret)
+  },
+)
+
+test('LOG_LEVEL=silent leaves only the line that says that the program is ready', { timeout: 60_000 }, async () => {
+  const env = { ...NO_ENGINE, LOG_LEVEL: 'silent' }
+  const program = await startProgram({ dataDir, ...(await findFreePorts()), env })
+  await program.stop()
+  expect(program.lines()).toEqual([program.readyLine()])
+})
+
+const hasTerminal = existsSync('/usr/bin/script')
+test.skipIf(!hasTerminal)(
+  `on a terminal the program prints a banner and readable lines${hasTerminal ? '' : ' [not run: there is no script(1)]'}`,
+  { timeout: 60_000 },
+  async () => {
+    const { port } = await findFreePorts()
+    const env = { PATH: process.env['PATH'], TERM: 'dumb', ...NO_ENGINE, PORT: String(port), DATA_DIR: dataDir }
+    const child = spawn('/usr/bin/script', ['-qec', `exec ${process.execPath} dist/main.js`, '/dev/null'], { env })
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    await until(() => output.includes('Watch it, with the id'))
+    expect(output).toContain('swapface-gateway is ready.')
+    expect(output).toContain(`  GraphQL    http://127.0.0.1:${port}/graphql  (GraphiQL in a browser)`)
+    expect(output).not.toContain('{"level"')
+    // Ctrl-C, as a terminal sends it.
+    child.stdin.write('\u0003')
+    const [code] = (await once(child, 'exit')) as [number]
+    expect(code).toBe(0)
   },
 )
 

@@ -18,14 +18,14 @@ function createBatch(act: (n: number) => Promise<void> | void = () => {}) {
     await act(n)
     return { kind: 'created', reused: 'NONE', job: makeSwapJob(0, { id: String(given['clientReference']) }) }
   }
-  const createSwapBatch: CreateSwapBatch = async (viewer, items, key) => runBatch(createSwap, viewer, items, key)
+  const createSwapBatch: CreateSwapBatch = async (...args) => runBatch(createSwap, ...args)
   return { createSwapBatch, inputs }
 }
 
 test('a batch answers in the order of its items, whichever finishes first', async () => {
   const first = createDeferred<void>()
   const { createSwapBatch, inputs } = createBatch((n) => (n === 0 ? first.promise : undefined))
-  const creating = createSwapBatch(WRITER, itemsOf(30), null)
+  const creating = createSwapBatch(WRITER, itemsOf(30), null, 'request-1')
   while (inputs.length < 30) await Promise.resolve()
   first.resolve()
   const outcomes = await creating
@@ -37,7 +37,7 @@ test('a batch answers in the order of its items, whichever finishes first', asyn
 test('a batch processes at most twenty items at a time', async () => {
   const held = createDeferred<void>()
   const { createSwapBatch, inputs } = createBatch(async () => held.promise)
-  const creating = createSwapBatch(WRITER, itemsOf(100), null)
+  const creating = createSwapBatch(WRITER, itemsOf(100), null, 'request-1')
   expect(inputs).toHaveLength(20)
   held.resolve()
   await creating
@@ -48,7 +48,7 @@ test('an item of a batch that cannot be recorded fails alone', async () => {
   const { createSwapBatch } = createBatch((n) => {
     if (n === 1) throw new GatewayError('UNAVAILABLE', 'The swap was not recorded.')
   })
-  const outcomes = await createSwapBatch(WRITER, itemsOf(3), null)
+  const outcomes = await createSwapBatch(WRITER, itemsOf(3), null, 'request-1')
   expect(outcomes.map(({ kind }) => kind)).toEqual(['created', 'failed', 'created'])
   expect(outcomes[1]).toEqual({ kind: 'failed', message: 'The swap was not recorded.' })
 })
@@ -60,7 +60,7 @@ test('the paths of the issues of a batch item begin with its position', async ()
     message: 'The URL must not be empty.',
   } as const
   const createSwap: CreateSwap = async () => ({ kind: 'invalid', issues: [issue] })
-  const [, second] = await runBatch(createSwap, WRITER, itemsOf(2), null)
+  const [, second] = await runBatch(createSwap, WRITER, itemsOf(2), null, 'request-1')
   expect(second).toEqual({
     kind: 'invalid',
     issues: [{ ...issue, path: ['input', 'items', '1', 'targetImage', 'url'] }],
@@ -69,18 +69,18 @@ test('the paths of the issues of a batch item begin with its position', async ()
 
 test('items without a key get one from the key of the batch and their position', async () => {
   const { createSwapBatch, inputs } = createBatch()
-  await createSwapBatch(WRITER, [{}, { idempotencyKey: 'own' }, {}], 'batch')
+  await createSwapBatch(WRITER, [{}, { idempotencyKey: 'own' }, {}], 'batch', 'request-1')
   expect(inputs.map(({ idempotencyKey }) => idempotencyKey)).toEqual(['batch 0', 'own', 'batch 2'])
 })
 
 test('items without a key in a batch without a key have none', async () => {
   const { createSwapBatch, inputs } = createBatch()
-  await createSwapBatch(WRITER, [{}], null)
+  await createSwapBatch(WRITER, [{}], null, 'request-1')
   expect(inputs).toEqual([{ idempotencyKey: null }])
 })
 
 test('a batch is refused as a whole without the scope swap:write', async () => {
   const { createSwapBatch, inputs } = createBatch()
-  await expect(createSwapBatch(viewerOf('a'), itemsOf(2), null)).rejects.toThrow('swap:write')
+  await expect(createSwapBatch(viewerOf('a'), itemsOf(2), null, 'request-1')).rejects.toThrow('swap:write')
   expect(inputs).toEqual([])
 })

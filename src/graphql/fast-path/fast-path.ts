@@ -74,7 +74,7 @@ export interface FastPathParts {
   /** The document of a text that parses and is valid, or null. Cheap for a text that the engine has run. */
   readonly findValidDocument: (text: string) => DocumentNode | null
   readonly telemetry: Pick<Telemetry, 'fastPathAnswered' | 'fastPathFellBack' | 'cacheRead'>
-  readonly onUnexpectedError: (error: unknown) => void
+  readonly onUnexpectedError: (error: unknown, requestId: string) => void
 }
 
 /** A document that was requested at least twice; `document` is null if it is invalid. */
@@ -156,7 +156,7 @@ export function createFastPath(parts: FastPathParts): FastPath {
       if (isExpected(error)) telemetry.fastPathFellBack('errors')
       else {
         telemetry.fastPathFellBack('bug')
-        onUnexpectedError(error)
+        onUnexpectedError(error, request.caller.requestId)
       }
       return compiled.type === 'mutation' ? { kind: 'begun', useCases: own } : null
     }

@@ -10,7 +10,7 @@ export async function takeRequestBudget(
   response: ResponseWithDefaults,
   now: number,
 ): Promise<Caller> {
-  const caller = await countRequest(viewer, limiter)
+  const caller = await countRequest(viewer, limiter, response.requestId)
   setLimitHeaders(response, caller.allowance, now)
   return caller
 }

@@ -5,9 +5,12 @@
 import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { GatewayError, toHttpStatus } from '../../domain/errors.ts'
 
+/** @param requestId of the request that has the error; null if it is not known, or if several share it. */
+export type MaskError = (error: unknown, requestId: string | null) => GraphQLError
+
 /** @param onUnexpected called with each error that is hidden from the caller. */
-export function createErrorMask(onUnexpected: (error: unknown) => void): (error: unknown) => GraphQLError {
-  return (error) => {
+export function createErrorMask(onUnexpected: (error: unknown, requestId: string | null) => void): MaskError {
+  return (error, requestId) => {
     const original = error instanceof GraphQLError ? error.originalError : error
     if (error instanceof GraphQLError && (!(original instanceof Error) || original instanceof GraphQLError)) {
       return withCode(error)
@@ -20,7 +23,7 @@ export function createErrorMask(onUnexpected: (error: unknown) => void): (error:
       const http = path ? {} : { http: { status: toHttpStatus(code) } }
       return new GraphQLError(message, { ...at, extensions: { code, ...http } })
     }
-    onUnexpected(original)
+    onUnexpected(original, requestId)
     const http = path ? {} : { http: { status: 500 } }
     return new GraphQLError('Unexpected error.', { ...at, extensions: { code: 'INTERNAL_SERVER_ERROR', ...http } })
   }

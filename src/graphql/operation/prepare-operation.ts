@@ -12,7 +12,7 @@ import {
 } from 'graphql'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import { type Caller, refuseWhenSpent } from '../schema/caller.ts'
-import { withExtensions } from './errors.ts'
+import { type MaskError, withExtensions } from './errors.ts'
 import type { OperationScheduler } from './operation-scheduler.ts'
 import type { OperationParams } from './params.ts'
 import type { OperationName } from './record-operation.ts'
@@ -59,7 +59,7 @@ export interface PrepareParts {
   /** Whether the parsed document of the text is cached. */
   readonly isCached: (text: string) => boolean
   readonly scheduler: OperationScheduler
-  readonly maskError: (error: unknown) => GraphQLError
+  readonly maskError: MaskError
   /** Whether errors omit suggestions of names. */
   readonly hideSuggestions: boolean
 }
@@ -89,20 +89,24 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
         caller,
         args,
         newContext,
-        execute: () => execute({ ...args, contextValue: newContext() }),
+        execute: async () => {
+          const result = await execute({ ...args, contextValue: newContext() })
+          if (!result.errors) return result
+          return { ...result, errors: result.errors.map((error) => maskError(error, caller.requestId)) }
+        },
       }
     } catch (error) {
-      return { errors: [maskError(error)] }
+      return { errors: [maskError(error, caller.requestId)] }
     }
   }
 }
 
 /** Masks the errors of an invalid document once: each masked error costs a stack trace, and validation results are cached. */
-function createRefuseInvalid(maskError: (error: unknown) => GraphQLError) {
+function createRefuseInvalid(maskError: MaskError) {
   const refusals = new WeakMap<readonly GraphQLError[], Unrunnable>()
   return (errors: readonly GraphQLError[]): Unrunnable | null => {
     if (errors.length === 0) return null
-    const refusal = refusals.get(errors) ?? { errors: errors.map(maskError) }
+    const refusal = refusals.get(errors) ?? { errors: errors.map((error) => maskError(error, null)) }
     refusals.set(errors, refusal)
     return refusal
   }

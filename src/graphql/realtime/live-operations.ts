@@ -3,12 +3,12 @@
  * can take one, so a slow subscriber gets the newest state, late, and costs no memory. Subscribers of one operation
  * with the same viewer share each event: it is executed once and serialised once.
  */
-import { createSourceEventStream, type DocumentNode, execute, type ExecutionResult, type GraphQLError } from 'graphql'
+import { createSourceEventStream, type DocumentNode, execute, type ExecutionResult } from 'graphql'
 import { toViewerKey } from '../../auth/viewer.ts'
 import type { Feed, FeedSource } from '../../jobs/feed.ts'
 import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
 import type { Transport } from '../../telemetry/events.ts'
-import { formatResult } from '../operation/errors.ts'
+import { formatResult, type MaskError } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 
 /** Receives the events of one subscription. */
@@ -31,8 +31,8 @@ export interface LiveOperation {
 export interface LiveOperationsParts {
   /** Timers that repeat an unchanged state. */
   readonly repeats: Pick<TimerWheel, 'add'>
-  readonly maskError: (error: unknown) => GraphQLError
-  readonly onUnexpectedError: (error: unknown) => void
+  readonly maskError: MaskError
+  readonly onUnexpectedError: (error: unknown, requestId: string | null) => void
 }
 
 /** Delay before a failed read of a feed is retried. */
@@ -58,13 +58,16 @@ export class LiveOperations {
 
   /** Attaches the subscription, then sends the current state. Calls `onFirst` once, after the first event is sent. */
   async start(operation: Operation, sink: Sink, onFirst: () => void): Promise<LiveOperation | Unrunnable> {
+    const { maskError } = this.#parts
+    const { requestId } = operation.caller
     try {
       const source = await createSourceEventStream({ ...operation.args, contextValue: operation.newContext() })
       if (isFeedSource(source)) return this.#subscribe(operation, source, sink, onFirst)
-      if ('errors' in source && source.errors) return { errors: source.errors.map(this.#parts.maskError) }
+      if ('errors' in source && source.errors)
+        return { errors: source.errors.map((error) => maskError(error, requestId)) }
       throw new TypeError('a subscription field gives a feed')
     } catch (error) {
-      return { errors: [this.#parts.maskError(error)] }
+      return { errors: [maskError(error, requestId)] }
     }
   }
 
@@ -110,11 +113,12 @@ export class LiveOperations {
   }
 
   async #executeFor({ args, newContext }: Group, event: object): Promise<Buffer> {
+    const mask = (error: unknown) => this.#parts.maskError(error, null)
     try {
       const result = await execute({ ...args, rootValue: event, contextValue: newContext() })
-      return toPayload(result.errors ? { ...result, errors: result.errors.map(this.#parts.maskError) } : result)
+      return toPayload(result.errors ? { ...result, errors: result.errors.map(mask) } : result)
     } catch (error) {
-      return toPayload({ errors: [this.#parts.maskError(error)] })
+      return toPayload({ errors: [mask(error)] })
     }
   }
 }
@@ -196,7 +200,7 @@ class Subscriber implements LiveOperation {
       }
     } catch (error) {
       // Nothing is lost: the retry reads the current state from the store.
-      onUnexpectedError(error)
+      onUnexpectedError(error, null)
       if (!this.#isClosed) this.#retry = setTimeout(() => this.#notify(), READ_AGAIN_MS)
     } finally {
       this.#isPumping = false

@@ -58,7 +58,7 @@ export interface ConnectionParts {
   readonly prepare: PrepareOperation
   readonly live: LiveOperations
   readonly record: RecordOperation
-  readonly onUnexpectedError: (error: unknown) => void
+  readonly onUnexpectedError: (error: unknown, requestId: string) => void
   /** Called with each connection that has authenticated. */
   readonly markAuthenticated: (connection: Duplex) => void
   /** Epoch milliseconds. */
@@ -68,6 +68,12 @@ export interface ConnectionParts {
   readonly pings: Pick<TimerWheel, 'add'>
   /** Open sockets by tenant. */
   readonly socketsOf: Counts
+}
+
+/** What the request that opened the WebSocket carried. */
+export interface Handshake {
+  readonly credentials: Credentials
+  readonly requestId: string
 }
 
 /** A requested operation; `live` is set once it is a running subscription. */
@@ -83,6 +89,7 @@ export class Connection {
   readonly #stream: Duplex
   /** From the handshake's headers. */
   readonly #headerCredentials: Credentials
+  readonly #requestId: string
   /** By the ids that the client chose. */
   readonly #running = new Map<string, Running>()
   readonly #initTimer: NodeJS.Timeout
@@ -97,11 +104,12 @@ export class Connection {
   #messages = 0
 
   /** @param stream the transport of the socket; events are written to it directly, as encoded frames. */
-  constructor(parts: ConnectionParts, webSocket: WebSocket, stream: Duplex, headerCredentials: Credentials) {
+  constructor(parts: ConnectionParts, webSocket: WebSocket, stream: Duplex, handshake: Handshake) {
     this.#parts = parts
     this.#webSocket = webSocket
     this.#stream = stream
-    this.#headerCredentials = headerCredentials
+    this.#headerCredentials = handshake.credentials
+    this.#requestId = handshake.requestId
     this.#initTimer = setTimeout(
       () => this.#close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
       CONNECTION_INIT_WAIT_MS,
@@ -148,7 +156,7 @@ export class Connection {
     // Messages that arrive while the socket closes are not read.
     if (!this.#isOpen() || this.#isFlooding()) return
     this.#handle(data.toString('utf8')).catch((error: unknown) => {
-      this.#parts.onUnexpectedError(error)
+      this.#parts.onUnexpectedError(error, this.#requestId)
       this.#close(CloseCode.InternalServerError, 'Internal server error')
     })
   }
@@ -214,7 +222,7 @@ export class Connection {
       record('websocket', null, false, startedAt)
       return this.#close(CloseCode.BadRequest, params.message)
     }
-    const operation = await prepare(await countRequest(viewer, limiter), params, null)
+    const operation = await prepare(await countRequest(viewer, limiter, this.#requestId), params, null)
     if (!isWanted()) return
     if ('errors' in operation) {
       record('websocket', null, false, startedAt)

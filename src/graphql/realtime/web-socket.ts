@@ -11,6 +11,7 @@ import { closeSpread } from '../../lib/async/close-spread.ts'
 import { createTickQueue } from '../../lib/async/tick-queue.ts'
 import { createCounts } from '../../lib/counts.ts'
 import { refuseUpgrade } from '../../lib/http/refuse-upgrade.ts'
+import { createRequestIds } from '../../lib/http/request-id.ts'
 import { createTimerWheel } from '../../lib/time/timer-wheel.ts'
 import { Connection, type ConnectionParts } from './web-socket-connection.ts'
 
@@ -41,6 +42,7 @@ export function openWebSocketHandler({ random, ...parts }: WebSocketHandlerParts
     perMessageDeflate: false,
     handleProtocols: () => GRAPHQL_TRANSPORT_WS_PROTOCOL,
   })
+  const requestIdOf = createRequestIds()
   const pings = createTimerWheel(PING_EVERY_MS, random)
   const enqueue = createTickQueue(UPGRADES_PER_TICK)
   const connectionParts = { ...parts, pings, socketsOf: createCounts() }
@@ -52,13 +54,13 @@ export function openWebSocketHandler({ random, ...parts }: WebSocketHandlerParts
         refuseUpgrade(socket, 400, { errors: [refusal] })
         return 400
       }
-      const credentials = readCredentials(request)
+      const handshake = { credentials: readCredentials(request), requestId: requestIdOf(request) }
       enqueue(() =>
         sockets.handleUpgrade(
           request,
           socket,
           head,
-          (webSocket) => new Connection(connectionParts, webSocket, socket, credentials),
+          (webSocket) => new Connection(connectionParts, webSocket, socket, handshake),
         ),
       )
       return 101

@@ -7,11 +7,13 @@ import type { Allowance, RequestLimiter } from '../../limits/limiter.ts'
 export interface Caller {
   readonly viewer: Viewer
   readonly allowance: Allowance
+  /** Of the HTTP request, or of the one that opened the WebSocket; for the log. */
+  readonly requestId: string
 }
 
 /** Counts one request of the viewer. */
-export async function countRequest(viewer: Viewer, limiter: RequestLimiter): Promise<Caller> {
-  return { viewer, allowance: await limiter.take(viewer.tenant) }
+export async function countRequest(viewer: Viewer, limiter: RequestLimiter, requestId: string): Promise<Caller> {
+  return { viewer, allowance: await limiter.take(viewer.tenant), requestId }
 }
 
 /**

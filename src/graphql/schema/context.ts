@@ -57,6 +57,8 @@ export interface Context {
   readonly allowance: Allowance
   /** The `Idempotency-Key` header, used if the input has no key. */
   readonly idempotencyKey: string | null
+  /** For the log. */
+  readonly requestId: string
   readonly useCases: UseCases
   readonly loaders: Loaders
   /** Resolves in the next slot of the caller's tenant. Await it before large work. */
@@ -79,7 +81,7 @@ export function createContext(
   idempotencyKey: string | null,
   scheduler: Scheduling,
 ): Context {
-  const { viewer, allowance } = caller
+  const { viewer, allowance, requestId } = caller
   const waitForSlot = async () => scheduler.begin(viewer.tenant)
   const loaders = new OperationLoaders({
     waitForSlot,
@@ -93,6 +95,7 @@ export function createContext(
     viewer,
     allowance,
     idempotencyKey,
+    requestId,
     useCases,
     loaders,
     waitForSlot,

@@ -4,6 +4,10 @@ type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /** A ServerResponse with default headers. A header set by the handler overrides the default of the same name. */
 export class ResponseWithDefaults<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+  /** Of the request, for the log; empty before the listener sets it. */
+  requestId = ''
+  /** The code of the error that the response carries; null if it carries none. */
+  errorCode: string | null = null
   /** Alternating names and values: Node sends a flat list fastest. */
   #defaults: readonly string[] = []
 

@@ -11,31 +11,31 @@ afterEach(() => vi.unstubAllEnvs())
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
-test('an unexpected error is masked by one plain sentence, and reported here', () => {
+test('an unexpected error is masked by one plain sentence, and reported with its request', () => {
   const heard: unknown[] = []
-  const mask = createErrorMask((error) => heard.push(error))
+  const mask = createErrorMask((...told) => heard.push(told))
   const secret = new Error('SQLITE_ERROR: no such column api_key')
-  const masked = mask(new GraphQLError(secret.message, { originalError: secret, path: ['swapJob'] }))
+  const masked = mask(new GraphQLError(secret.message, { originalError: secret, path: ['swapJob'] }), 'request-1')
   expect(masked).toMatchObject({
     message: 'Unexpected error.',
     path: ['swapJob'],
     extensions: { code: 'INTERNAL_SERVER_ERROR' },
   })
   expect(JSON.stringify(masked)).not.toContain('SQLITE')
-  expect(heard).toEqual([secret])
+  expect(heard).toEqual([[secret, 'request-1']])
 })
 
 test('an unexpected error without data has the status 500; an error of a field does not change the status', () => {
   const mask = createErrorMask(() => {})
-  expect(mask(new Error('x')).extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } })
+  expect(mask(new Error('x'), null).extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } })
   const ofField = new GraphQLError('x', { originalError: new Error('x'), path: ['a'] })
-  expect(mask(ofField).extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR' })
+  expect(mask(ofField, null).extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR' })
 })
 
 test('a failed call keeps its message and gets its code', () => {
   const mask = createErrorMask(() => {})
   const gone = new GatewayError('NOT_FOUND', 'The job does not exist.')
-  expect(mask(new GraphQLError('x', { originalError: gone, path: ['a'] }))).toMatchObject({
+  expect(mask(new GraphQLError('x', { originalError: gone, path: ['a'] }), null)).toMatchObject({
     message: 'The job does not exist.',
     extensions: { code: 'NOT_FOUND' },
   })

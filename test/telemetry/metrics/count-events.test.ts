@@ -7,7 +7,7 @@ import { createManualClock } from '../../support/manual-clock.ts'
 import { makeSwapJob } from '../../support/jobs.ts'
 import { parseMetrics } from '../../support/metric-series.ts'
 
-const OUTCOME = { kind: 'accepted', httpStatus: 200, reason: null }
+const OUTCOME = { kind: 'accepted', httpStatus: 200, reason: null, upstreamId: 'U1', upstreamMessage: null }
 const WEBHOOK: Webhook = {
   id: 'evt_1',
   jobId: 'job_1',
@@ -80,7 +80,7 @@ test('the end of a swap is counted with its duration and its price', async () =>
     finishedAt: 9_000,
     charge: { state: 'CHARGED', quota: 12 },
   })
-  jobCreated(job)
+  jobCreated(job, null)
   jobMoved(job, report('SUBMIT', 1_000))
   jobMoved(ended, report('HOOK', 9_000))
   lateChargeKnown(makeSwapJob(0, { status: 'LOST', charge: { state: 'CHARGED', quota: 30 } }))
@@ -104,7 +104,7 @@ test('the confirm lag begins with the hook if one arrived, and otherwise with th
   const hooked = makeSwapJob(0, { id: 'hooked', status: 'SUCCESS', finishedAt: start })
   const polled = makeSwapJob(0, { id: 'polled', status: 'FAILED', finishedAt: start })
   const lost = makeSwapJob(0, { id: 'lost', status: 'LOST', finishedAt: start })
-  const succeeded = { kind: 'succeeded', httpStatus: 200, reason: null }
+  const succeeded = { ...OUTCOME, kind: 'succeeded' }
   hookRecorded('hooked', start)
   hookRecorded('lost', start)
   fetchEnded(hooked, 'HOOK', succeeded, { startedAt: start + 1_000, endedAt: start + 2_000 })
@@ -132,9 +132,18 @@ test('calls to the upstream are observed by outcome, and counted by the class of
   const { submitEnded, fetchEnded, hookRefused, hookNotRecorded, hookNotBound, read } = openMetrics()
   const job = makeSwapJob(0)
   submitEnded(job, OUTCOME, { startedAt: 0, endedAt: 250 })
-  submitEnded(job, { kind: 'refused', httpStatus: 429, reason: 'busy' }, { startedAt: 0, endedAt: 10 })
-  submitEnded(job, { kind: 'notSent', httpStatus: null, reason: 'no connection' }, { startedAt: 5, endedAt: 4 })
-  fetchEnded(job, 'FETCH', { kind: 'nothing', httpStatus: 502, reason: 'HTML' }, { startedAt: 0, endedAt: 10 })
+  submitEnded(job, { ...OUTCOME, kind: 'refused', httpStatus: 429, reason: 'busy' }, { startedAt: 0, endedAt: 10 })
+  submitEnded(
+    job,
+    { ...OUTCOME, kind: 'notSent', httpStatus: null, reason: 'no connection' },
+    { startedAt: 5, endedAt: 4 },
+  )
+  fetchEnded(
+    job,
+    'FETCH',
+    { ...OUTCOME, kind: 'nothing', httpStatus: 502, reason: 'HTML' },
+    { startedAt: 0, endedAt: 10 },
+  )
   hookRefused()
   hookNotRecorded(new Error('disk full'))
   hookNotBound(job)

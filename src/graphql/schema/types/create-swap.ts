@@ -141,9 +141,9 @@ builder.mutationField('createSwap', (t) =>
       'Starts a swap. For one `idempotencyKey` the gateway submits, and the upstream charges, at most once, however often the call is retried.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: CreateSwapInput, required: true }) },
-    resolve: async (_root, { input }, { viewer, idempotencyKey, useCases }) => {
+    resolve: async (_root, { input }, { viewer, idempotencyKey, requestId, useCases }) => {
       const withKey = Object.assign({}, input, { idempotencyKey: input.idempotencyKey ?? idempotencyKey })
-      return toResult(await useCases.createSwap(viewer, withKey), useCases.now())
+      return toResult(await useCases.createSwap(viewer, withKey, { requestId }), useCases.now())
     },
   }),
 )

@@ -51,13 +51,13 @@ builder.mutationField('createSwapBatch', (t) =>
       nodes: 'size',
     }),
     args: { input: t.arg({ type: CreateSwapBatchInput, required: true }) },
-    resolve: async (_root, { input: { items } }, { viewer, idempotencyKey, useCases }) => {
+    resolve: async (_root, { input: { items } }, { viewer, idempotencyKey, requestId, useCases }) => {
       if (items.length < 1 || items.length > MAX_BATCH_ITEMS) {
         const message = `A batch must have 1 to ${MAX_BATCH_ITEMS} items.`
         const code = items.length < 1 ? ('REQUIRED' as const) : ('TOO_MANY' as const)
         return toInvalidInput([{ path: ['input', 'items'], code, message }])
       }
-      const outcomes = await useCases.createSwapBatch(viewer, items, idempotencyKey)
+      const outcomes = await useCases.createSwapBatch(viewer, items, idempotencyKey, requestId)
       return { items: outcomes.map((outcome) => toResult(outcome, useCases.now())) }
     },
   }),
@@ -77,10 +77,10 @@ builder.mutationField('retrySwap', (t) =>
     description: 'Starts a new job with the images of a failed, lost or canceled one, linked by `retryOf`.',
     extensions: declareCost({ nodes: 1 }),
     args: { input: t.arg({ type: RetrySwapInput, required: true }) },
-    resolve: async (_root, { input }, { viewer, idempotencyKey, useCases }) => {
+    resolve: async (_root, { input }, { viewer, idempotencyKey, requestId, useCases }) => {
       const { id, waitMs = null } = input
       const key = input.idempotencyKey ?? idempotencyKey
-      return toResult(await useCases.retrySwap(viewer, { id, idempotencyKey: key, waitMs }), useCases.now())
+      return toResult(await useCases.retrySwap(viewer, { id, idempotencyKey: key, waitMs, requestId }), useCases.now())
     },
   }),
 )
