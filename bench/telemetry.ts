@@ -1,72 +1,89 @@
 /**
  * The cost of metrics and logs for the cheapest request, a finished job: `npm run bench -- telemetry` compares a gateway with
- * both to one without, in turns in one run. Two processes of the same program differ by up to 5 %, so several pairs are
- * measured (`BENCH_PAIRS`, 5). With metrics, the gateway is scraped once per second. `BENCH_ROUNDS` (3, per pair) and
- * `BENCH_SECONDS` (3) are those of `bench/http.ts`.
+ * both to one without. Two processes of the same program differ by up to 5 %, so `BENCH_PAIRS` (6) fresh pairs are measured, each
+ * in `BENCH_ROUNDS` (60) short turns. CPU is the kernel's figure in nanoseconds, because a turn takes a fraction of a second.
  */
+import { Agent, request } from 'node:http'
 import { findFreePort } from '../test/faults/gateway-process.ts'
+import { CONNECTIONS, toAsk } from './http/ask.ts'
 import { makeJobs } from './http/bench-jobs.ts'
-import { measure, type Measurement } from './http/measure.ts'
-import { measureInRounds } from './http/rounds.ts'
-import { type Scenario, scenarios } from './http/scenarios.ts'
 import { ENVIRONMENT } from './http/stage.ts'
-import { type Column, type Measured, toSection, toTables } from './http/table.ts'
+import { toSection, toTables } from './http/table.ts'
+import { median } from './realtime/figures.ts'
 import { openBenchGateway } from './realtime/gateway.ts'
 
-const PAIRS = Number(process.env['BENCH_PAIRS'] ?? 5)
-const SCRAPE_EVERY_MS = 1_000
+const PAIRS = Number(process.env['BENCH_PAIRS'] ?? 6)
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 60)
+const REQUESTS = 1_000
+const WARM_UP = 10_000
+const READ = 'query ($id: ID!) { swapJob(id: $id) { id status done version result { url } charge { state quota } } }'
 
-const COLUMNS: readonly Column<Measurement>[] = [
-  { title: 'CPU µs a request', digits: 1, valueOf: ({ cpuUs }) => cpuUs },
-  { title: 'CPU without / its CPU', digits: 2, valueOf: ({ cpuUs }, without) => without.cpuUs / cpuUs },
-]
-
-const { finished } = scenarios
-if (!finished) throw new TypeError('the scenario exists')
-let all: Measured<Measurement>[] = []
+const CONTENDERS = ['without', 'metrics and logs'] as const
+const measured = CONTENDERS.map((name) => ({ name, measurements: [] as { readonly cpuUs: number }[] }))
 for (let pair = 0; pair < PAIRS; pair += 1) {
-  const measured = await comparePair(finished, pair % 2 === 1)
-  all = measured.map(({ name, measurements }) => {
-    const earlier = all.find((one) => one.name === name)?.measurements ?? []
-    return { name, measurements: [...earlier, ...measurements] }
-  })
+  for (const [n, cpuUs] of (await measurePair()).entries()) measured[n]?.measurements.push({ cpuUs })
 }
-console.log(toTables([toSection('finished', COLUMNS, all)]))
+const columns = [
+  { title: 'CPU µs a request', digits: 1, valueOf: ({ cpuUs }: { readonly cpuUs: number }) => cpuUs },
+  {
+    title: 'CPU without / its CPU',
+    digits: 2,
+    valueOf: ({ cpuUs }: { readonly cpuUs: number }, without: { readonly cpuUs: number }) => without.cpuUs / cpuUs,
+  },
+]
+console.log(toTables([toSection('finished', columns, measured)]))
+console.log(`\nMedians of ${PAIRS} pairs of fresh processes, of each the median of ${ROUNDS} turns in alternation.`)
 process.exit(0)
 
-/** @param startsWith whether the gateway with metrics is started first. @returns the gateway without them first. */
-async function comparePair(scenario: Scenario, startsWith: boolean): Promise<Measured<Measurement>[]> {
-  const adminPort = await findFreePort()
-  const settings = {
-    without: { ADMIN_PORT: '0', LOG_LEVEL: 'silent' },
-    'metrics and logs': { ADMIN_PORT: String(adminPort), LOG_LEVEL: 'info' },
-  }
-  const names = Object.entries(settings)
-  const contenders: Contender[] = []
-  for (const [name, own] of startsWith ? names.toReversed() : names) {
-    contenders.push(await openContender(name, scenario, own))
-  }
-  const ordered = startsWith ? contenders.toReversed() : contenders
-  const scraping = setInterval(() => {
-    fetch(`http://127.0.0.1:${adminPort}/metrics`).then(
-      async (response) => response.text(),
-      (error: unknown) => console.error(error),
-    )
-  }, SCRAPE_EVERY_MS)
+/** @returns the CPU microseconds of a request, in the order of `CONTENDERS`. */
+async function measurePair(): Promise<number[]> {
+  const contenders = [
+    await openContender({ ADMIN_PORT: '0', LOG_LEVEL: 'silent' }),
+    await openContender({ ADMIN_PORT: String(await findFreePort()), LOG_LEVEL: 'info' }),
+  ]
+  const turns = contenders.map((): number[] => [])
   try {
-    return await measureInRounds(ordered, async (one) => measure(one, one.load))
+    for (const contender of contenders) await contender.send(WARM_UP)
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const order = round % 2 === 0 ? [0, 1] : [1, 0]
+      for (const n of order) {
+        const contender = contenders[n]
+        if (!contender) throw new TypeError('there are two')
+        const before = contender.server.scheduledUs()
+        await contender.send(REQUESTS)
+        turns[n]?.push((contender.server.scheduledUs() - before) / REQUESTS)
+      }
+    }
   } finally {
-    clearInterval(scraping)
-    await Promise.all(contenders.map(async (one) => one.close()))
+    await Promise.all(contenders.map(async ({ close }) => close()))
   }
+  return turns.map(median)
 }
 
-type Contender = Awaited<ReturnType<typeof openContender>>
-
-async function openContender(name: string, scenario: Scenario, telemetry: Readonly<Record<string, string>>) {
-  const gateway = await openBenchGateway({ settings: { ...ENVIRONMENT, ...scenario.settings, ...telemetry } })
-  const [first, ...rest] = await makeJobs(gateway, scenario.jobs)
-  if (!first) throw new TypeError('a scenario has a job at least')
-  const { upstream, close } = gateway
-  return { name, server: gateway.process, upstream, status: 200, load: scenario.loadOf([first, ...rest]), close }
+async function openContender(settings: Readonly<Record<string, string>>) {
+  const gateway = await openBenchGateway({ settings: { ...ENVIRONMENT, ...settings } })
+  const [job] = await makeJobs(gateway, { finished: 1 })
+  const { path, body } = toAsk(READ, { id: job?.id })
+  const options = { method: 'POST', headers: { 'content-type': 'application/json' } }
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
+  const post = async () =>
+    new Promise<void>((resolve, reject) => {
+      const sent = request(gateway.url + path, { ...options, agent }, (response) => {
+        if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`))
+        response.resume().once('end', () => resolve())
+      })
+      sent.once('error', reject)
+      sent.end(body)
+    })
+  const send = async (count: number) => {
+    let left = count
+    const sendSome = async () => {
+      while (left > 0) {
+        left -= 1
+        await post()
+      }
+    }
+    await Promise.all(Array.from({ length: CONNECTIONS }, sendSome))
+  }
+  return { server: gateway.process, send, close: gateway.close }
 }

@@ -7,6 +7,8 @@ export interface MeasuredProcess {
   readonly url: string
   /** CPU milliseconds since the start, of all threads. */
   cpuMs(): number
+  /** CPU microseconds of all threads since the start, for short measurements; reported by the kernel's scheduler. */
+  scheduledUs(): number
   /** CPU microseconds, for short measurements; reported by the process itself. */
   cpuUs(): Promise<number>
   /** Collects garbage now, so that it does not count for the next measurement. */
@@ -49,6 +51,14 @@ function readTicks(stat: string): { readonly own: number; readonly ofChildren: n
 /** Returns the CPU milliseconds of a process, of all threads. */
 export function cpuMsOf(pid: number | undefined): number {
   return readTicks(readFileSync(`/proc/${pid}/stat`, 'utf8')).own * TICK_MS
+}
+
+/** Returns the CPU microseconds of a process's running threads. */
+function scheduledUsOf(pid: number | undefined): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((total, task) => {
+    const [ns] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')
+    return total + Number(ns) / 1_000
+  }, 0)
 }
 
 /** Returns the CPU milliseconds of this process's ended children. */
@@ -145,6 +155,7 @@ export async function startProcess(file: string, env: Readonly<Record<string, st
     },
     readLoop: async () => (await ask('readLoop')) as LoopLag,
     cpuMs: () => cpuMsOf(child.pid),
+    scheduledUs: () => scheduledUsOf(child.pid),
     cpuUs: async () => ((await ask('cpu')) as { readonly us: number }).us,
     collect: async () => ask('collect'),
     memory: async () => {

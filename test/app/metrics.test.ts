@@ -7,6 +7,7 @@ import { WebSocket } from 'ws'
 import { findFreePort } from '../faults/gateway-process.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
+import { isOnPostgres } from '../support/raw-database.ts'
 import { scrape } from '../support/metric-series.ts'
 import { openScriptedHost } from '../support/scripted-host.ts'
 import { makeDataDir, openRawDatabaseOf, openTestApp, subscribeSse, type TestAppOptions } from '../support/test-app.ts'
@@ -21,6 +22,11 @@ const WATCH = 'subscription ($id: ID!) { swapJobUpdated(id: $id) { status versio
 async function openWithMetrics({ settings, ...options }: TestAppOptions = {}) {
   const adminPort = String(await findFreePort())
   return openTestApp({ ...options, settings: { ADMIN_PORT: adminPort, ...settings } })
+}
+
+async function readToEnd(events: AsyncIterable<unknown>): Promise<void> {
+  // The events do not matter here, only that they arrive.
+  for await (const event of events) expect(event).toBeTypeOf('object')
 }
 
 async function openReceiver() {
@@ -53,14 +59,14 @@ test('a scrape counts what happened over HTTP, SSE and WebSocket', async () => {
   if (!accepted) throw new Error('the upstream took no job')
   accepted.state = { status: 'SUCCESS' }
   await upstream.sendHook(accepted)
-  for (const stream of streams) for await (const _event of stream);
+  await Promise.all(streams.map(readToEnd))
   await fetch(`${app.url}/hooks/swapface/forged`, { method: 'POST', body: '{}' })
   await fetch(`${app.url}/nowhere`)
   await fetch(`${app.url}/readyz`)
-  for (const _n of [1, 2, 3]) await graphql(READ, { id })
+  for (let n = 0; n < 3; n += 1) await graphql(READ, { id })
   await graphql('{ nope }')
-  for await (const _event of client.iterate({ query: READ, variables: { id } }));
-  for await (const _event of subscribeSse(app.url, READ, { id }));
+  await readToEnd(client.iterate({ query: READ, variables: { id } }))
+  await readToEnd(subscribeSse(app.url, READ, { id }))
   await until(() => events.some(({ name }) => name === 'webhookAttempted'))
   await until(() => events.filter(({ name }) => name === 'requestAnswered').length >= 11)
 
@@ -86,12 +92,14 @@ test('a scrape counts what happened over HTTP, SSE and WebSocket', async () => {
     webSocketSubscription: 1,
     webSocketQuery: 1,
   })
-  expect(after('fast_path_answers_total{from="compiled"}')).toBe(1)
-  expect(after('fast_path_answers_total{from="cache"}')).toBe(1)
+  // With PostgreSQL no response is cached, because another process may change the job.
+  const fromCache = isOnPostgres ? 0 : 1
+  expect(after('fast_path_answers_total{from="compiled"}')).toBe(2 - fromCache)
+  expect(after('fast_path_answers_total{from="cache"}')).toBe(fromCache)
   // The first request with each of three documents.
   expect(after('fast_path_fallbacks_total{reason="new"}')).toBe(3)
-  expect(after('cache_requests_total{cache="response",result="hit"}')).toBe(1)
-  expect(after('cache_requests_total{cache="response",result="miss"}')).toBe(4)
+  expect(after('cache_requests_total{cache="response",result="hit"}')).toBe(fromCache)
+  expect(after('cache_requests_total{cache="response",result="miss"}')).toBe(5 - fromCache)
   expect(after('cache_requests_total{cache="document",result="hit"}')).toBeGreaterThan(0)
   expect(after('http_requests_total{route="hook",status_class="2xx"}')).toBe(1)
   expect(after('http_requests_total{route="hook",status_class="4xx"}')).toBe(1)
@@ -119,12 +127,11 @@ test('a scrape counts what happened over HTTP, SSE and WebSocket', async () => {
 test('operations are reported by name if only trusted documents run', async () => {
   const gateway = await openWithMetrics({ settings: { TRUSTED_DOCUMENTS: 'schema/trusted-documents.json' } })
   const { default: manifest } = await import('../../schema/trusted-documents.json', { with: { type: 'json' } })
-  const [text = ''] = Object.values(manifest).filter((document) => document.trimStart().startsWith('query SwapJob('))
-  await gateway.graphql(text, { id: 'unknown' })
+  const text = Object.values(manifest).find((document) => /^\s*query SwapJob\(/.test(document))
+  await gateway.graphql(text ?? '', { id: 'unknown' })
   const labels = 'transport="http",type="query",operation="SwapJob",outcome="ok"'
-  await until(
-    async () => (await scrape(gateway.app.metricsUrl))(`graphql_request_duration_seconds_count{${labels}}`) === 1,
-  )
+  const valueOf = await scrape(gateway.app.metricsUrl)
+  expect(valueOf(`graphql_request_duration_seconds_count{${labels}}`)).toBe(1)
 })
 
 test('a scrape answers without the figures of the database if it cannot be read, and counts the failure', async () => {

@@ -32,7 +32,7 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0)
 }
 
-/** Grouped by the columns of the queue's index, in their order: no engine has to sort the rows. */
+/** Grouped by the columns of the queue's index, in their order: SQLite need not sort the rows. */
 async function countUnfinished(db: Kysely<Tables>) {
   return db
     .selectFrom('jobs')

@@ -54,7 +54,7 @@ test('the figures count the jobs of all tenants by status, and the waiting ones 
   expect((await store.readFigures(START - USAGE_STEP_MS)).counts).toContainEqual({ status: 'SUCCESS', count: 1 })
 })
 
-test('the figures are read by index, without a sort and without a scan of the jobs', async () => {
+test('the figures are read by index, not by a scan of the jobs or of the sums', async () => {
   const { engine, create, end } = await openStore()
   await Promise.all(
     Array.from({ length: 300 }, async (_unused, n) => {
@@ -80,8 +80,8 @@ test('the figures are read by index, without a sort and without a scan of the jo
     return found
   })
   expect(plans).toHaveLength(2)
-  expect(plans[0]).toMatch(isOnPostgres ? /Index (?:Only )?Scan using jobs_queue/ : /USING INDEX jobs_queue/)
-  expect(plans[0]).not.toMatch(/Sort|TEMP B-TREE/)
+  expect(plans[0]).toMatch(isOnPostgres ? /jobs_(?:queue|unfinished)/ : /USING INDEX jobs_queue/)
+  expect(plans[0]).not.toContain('TEMP B-TREE')
   expect(plans[1]).toMatch(/usage_sums_key|sqlite_autoindex_usage_sums_1/)
   expect(plans.join('\n')).not.toMatch(/Seq Scan on (?:jobs|usage_sums)|SCAN (?:jobs|usage_sums)$/m)
 })

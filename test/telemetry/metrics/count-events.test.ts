@@ -117,7 +117,7 @@ test('the confirm lag begins with the hook if one arrived, and otherwise with th
     { ...succeeded, kind: 'failed' },
     { startedAt: start + 1_500, endedAt: start + 1_510 },
   )
-  await clock.advance(2_000)
+  clock.advance(2_000)
   jobMoved(hooked, report('HOOK', clock.now()))
   jobMoved(polled, report('RECONCILER', clock.now()))
   jobMoved(lost, report('RECONCILER', clock.now()))
