@@ -23,6 +23,7 @@ const CONTRACTS = [
   'store/job-store.ts',
   'store/webhook-store.ts',
   'telemetry/events.ts',
+  'telemetry/tracing.ts',
   'upstream/result-source.ts',
   'upstream/upstream.ts',
   'webhooks/webhook-sender.ts',
@@ -127,6 +128,17 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     files: ['telemetry/metrics/'],
     mayImport: [...CONTRACTS, ...FOUNDATION, 'telemetry/'],
     packages: ['prom-client'],
+  },
+  'telemetry: OpenTelemetry': {
+    files: ['telemetry/otel/'],
+    mayImport: [...FOUNDATION, 'telemetry/'],
+    packages: [
+      '@opentelemetry/api',
+      '@opentelemetry/core',
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace-base',
+    ],
   },
 
   contracts: { files: CONTRACTS, mayImport: FOUNDATION, packages: [] },

@@ -13,10 +13,12 @@ import type { Telemetry } from '../telemetry/events.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import type { StateSources } from '../telemetry/metrics/state-gauges.ts'
 import { type AdminServer, openAdminServer } from './admin-server.ts'
+import type { Traces } from '../telemetry/otel/open-traces.ts'
 import { type HttpServer, listen } from './http-server.ts'
 import { type Authentication, openAuthentication } from './open-authentication.ts'
 import { type EntryPointsStage, openEntryPointsStage } from './open-entry-points.ts'
 import { type JobsStage, openJobsStage } from './open-jobs.ts'
+import { openTracesIfOn } from './open-traces.ts'
 import { openStorage, type Storage } from './open-storage.ts'
 import { openUpstreamStage, type UpstreamStage } from './open-upstream.ts'
 import { createRuntime, type Runtime } from './runtime.ts'
@@ -67,7 +69,7 @@ interface Opened {
 }
 
 /** In the order of dependency: a step may use what a later step closes. */
-function listShutdownSteps(runtime: Runtime, opened: Opened): readonly ShutdownStep[] {
+function listShutdownSteps(runtime: Runtime, traces: Traces | null, opened: Opened): readonly ShutdownStep[] {
   const { entryPoints, jobs, upstream, authentication, server, storage, admin } = opened
   return [
     { name: 'report not ready, keep serving', run: () => entryPoints?.drain() },
@@ -80,6 +82,7 @@ function listShutdownSteps(runtime: Runtime, opened: Opened): readonly ShutdownS
     { name: 'close the upstream', run: () => upstream?.close() },
     { name: 'close the API keys', run: () => authentication?.close() },
     { name: 'close the storage', run: () => storage?.close() },
+    { name: 'export the last traces', run: () => traces?.close() },
     // Last, so that the whole shutdown can be watched.
     { name: 'close the metrics', run: () => admin?.close() },
   ]
@@ -89,11 +92,15 @@ function listShutdownSteps(runtime: Runtime, opened: Opened): readonly ShutdownS
 export async function openApp(parts: AppParts): Promise<App> {
   const { config, secrets, upstreamLog, clock = systemClock } = parts
   const metrics = await loadMetrics(parts, clock)
-  const telemetry = combineTelemetry([parts.telemetry, ...(metrics ? [metrics.telemetry] : [])])
-  const runtime = createRuntime({ config, secrets, telemetry, clock })
+  const traces = await openTracesIfOn(config, parts.telemetry, clock)
+  const receivers = [parts.telemetry, metrics?.telemetry, traces?.telemetry].filter(
+    (receiver) => receiver !== undefined,
+  )
+  const telemetry = combineTelemetry(receivers)
+  const runtime = createRuntime({ config, secrets, telemetry, clock }, traces)
   const opened: Opened = {}
   let closing: Promise<void> | null = null
-  const close = () => (closing ??= shutDown(listShutdownSteps(runtime, opened), telemetry.shutdownStepBegan))
+  const close = () => (closing ??= shutDown(listShutdownSteps(runtime, traces, opened), telemetry.shutdownStepBegan))
   try {
     const storage = (opened.storage = await openStorage(runtime))
     // Listens before it is ready: hook addresses contain the port, which the system may choose.

@@ -42,7 +42,7 @@ export interface EntryPointsParts {
 export function openEntryPointsStage(parts: EntryPointsParts): EntryPointsStage {
   const { runtime, storage, upstream, jobs, authenticate, publicUrl, exampleImages, markAuthenticated, handlers } =
     parts
-  const { config, telemetry, clock, random } = runtime
+  const { config, telemetry, tracing, clock, random } = runtime
   const { limiter, store } = storage
   const { useCases } = jobs
   const onUnexpectedError = telemetry.requestErred
@@ -60,6 +60,7 @@ export function openEntryPointsStage(parts: EntryPointsParts): EntryPointsStage 
     onUnexpectedError,
     telemetry,
     markAuthenticated,
+    tracing,
     random,
   })
   const { createSwap, openReading, findImages, addressOfImage } = useCases
@@ -74,10 +75,10 @@ export function openEntryPointsStage(parts: EntryPointsParts): EntryPointsStage 
   const route = createRouter({
     checks,
     graphql: graphql.handle,
-    hook: createHookHandler(jobs.hooks),
+    hook: createHookHandler(jobs.hooks, tracing),
     page: createPageHandler({ publicUrl, upstreamUrl, embedded: embedded !== null, graphiql, portraits }),
     schemaFile: createSchemaFile(config.introspection ? () => printStandaloneSdl(schema) : null),
-    rest: config.servesRest ? createRestHandler({ ...restParts, clock }) : null,
+    rest: config.servesRest ? createRestHandler({ ...restParts, tracing, clock }) : null,
     ...jobs.images.handlers,
     isReady: async () => store.ping().then(() => !isDraining),
     onUnexpectedError,

@@ -126,7 +126,7 @@ type Shared = ReturnType<typeof createShared>
 
 /** Opens what moves jobs, and starts its loops. */
 async function openLifecycle({ runtime, storage, upstream: { upstream } }: JobsParts, shared: Shared) {
-  const { config, secrets, telemetry, clock, random, background, stopping } = runtime
+  const { config, secrets, telemetry, traceContexts, clock, random, background, stopping } = runtime
   const { store, webhooks, fetchLimiter } = storage
   const { guard, hookAddresses, breaker, queueRoom, webhooksDue, applyReport, images } = shared
   const { mirror } = images
@@ -144,8 +144,17 @@ async function openLifecycle({ runtime, storage, upstream: { upstream } }: JobsP
 
   const { gatewaySecrets } = secrets
   const sender = openWebhookSender({ gatewaySecrets, guard, connections: MAX_AT_ONE_RECEIVER, wallNow })
-  const delivery = { store: webhooks, sender, wakeUp: webhooksDue, background, telemetry, clock, random }
-  background.run('deliver webhooks', () => runWebhooks(delivery, stopping))
+  const delivering = {
+    store: webhooks,
+    sender,
+    wakeUp: webhooksDue,
+    background,
+    telemetry,
+    traceContexts,
+    clock,
+    random,
+  }
+  background.run('deliver webhooks', () => runWebhooks(delivering, stopping))
   background.run('erase expired data', () => images.forgetter.run(stopping, telemetry))
   background.run('run the queue', () => runQueue({ submitter, room: queueRoom, telemetry, stopping }))
   return {
@@ -169,7 +178,7 @@ function createUseCases(
   shared: Shared,
   { confirmer, submitter, releaseUnsent }: Lifecycle,
 ): UseCases {
-  const { config, telemetry, clock } = runtime
+  const { config, telemetry, traceContexts, clock } = runtime
   const { store, webhooks, bus } = storage
   const { guard, hookAddresses, seal, breaker, webhooksDue, applyReport, images, watcher, room, budget } = shared
   const { deadlines } = config
@@ -183,7 +192,7 @@ function createUseCases(
     clock,
   })
   const creating = { store, bus, submitter, releaseUnsent, watcher, breaker, room, budget, guard, findInputImage }
-  const createParts = { ...creating, hookAddresses, seal, telemetry, clock }
+  const createParts = { ...creating, hookAddresses, seal, telemetry, traceContexts, clock }
   const create: CreateSwap = (viewer, raw, origin) => createSwap(createParts, viewer, raw, origin)
   return {
     createSwap: create,

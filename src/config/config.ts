@@ -55,6 +55,8 @@ export interface Config {
   readonly deadlines: Deadlines
   /** How long a stopping gateway keeps serving requests while it reports not ready. */
   readonly drainReadyMs: number
+  /** Base URL of the collector of traces; null: traces are off. */
+  readonly tracesEndpoint: string | null
   readonly logLevel: LogLevel
 }
 
@@ -126,6 +128,7 @@ export function toConfig(values: SettingValues): Config {
       unconfirmedMs: values.UNCONFIRMED_DEADLINE_S * 1_000,
     },
     drainReadyMs: (values.DRAIN_READY_S ?? (loopback ? 0 : DRAIN_READY_S)) * 1_000,
+    tracesEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     logLevel: values.LOG_LEVEL,
   })
 }

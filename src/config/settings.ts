@@ -214,6 +214,11 @@ export const settings = {
     null,
     'for crash tests: the fault point at which the process exits, as name or name@n',
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting(
+    httpUrl.optional(),
+    null,
+    'base URL of an OpenTelemetry collector (OTLP over HTTP) to which traces are exported, such as http://127.0.0.1:4318; turns traces on (docs/TRACES.md)',
+  ),
   LOG_LEVEL: setting(
     z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
     'info',

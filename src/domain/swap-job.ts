@@ -6,6 +6,8 @@
  * is newer. Times are epoch milliseconds.
  */
 
+import type { TraceContext } from './trace-context.ts'
+
 /** Every status of a job. ON_QUEUE, SUCCESS and FAILED are the upstream's own words. */
 export const SWAP_JOB_STATUSES = [
   'PENDING',
@@ -161,6 +163,8 @@ export interface SwapJob {
   readonly deadlineAt: number | null
   /** When a fetch returned a FAILED that no second fetch has confirmed yet. */
   readonly failedSeenAt: number | null
+  /** Of the request that created the job; null if there was none, or traces were off. */
+  readonly traceContext: TraceContext | null
 }
 
 /** One state that a job was in. */

@@ -3,6 +3,7 @@
  * attempts have the same id and the same bytes.
  */
 import type { SwapCharge, SwapFailureCode, SwapJob, SwapJobStatus } from './swap-job.ts'
+import type { TraceContext } from './trace-context.ts'
 
 export const WEBHOOK_STATES = ['WAITING', 'DELIVERED', 'RETRYING', 'EXHAUSTED'] as const
 /** EXHAUSTED: no further attempt is made unless the owner asks for a replay. */
@@ -20,6 +21,8 @@ export interface Webhook {
   readonly tries: number
   /** When its job ended, epoch milliseconds. */
   readonly createdAt: number
+  /** Of the request that created the job; null if there was none, or traces were off. */
+  readonly traceContext: TraceContext | null
 }
 
 export interface WebhookAttempt {

@@ -12,6 +12,7 @@ import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts
 import { createTimerWheel } from '../lib/time/timer-wheel.ts'
 import type { RequestLimiter } from '../limits/limiter.ts'
 import type { Telemetry } from '../telemetry/events.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import type { Context, UseCases } from './schema/context.ts'
 import { createErrorMask } from './operation/errors.ts'
 import { openEventStreamHandler } from './realtime/event-stream.ts'
@@ -57,6 +58,8 @@ export interface GraphqlServerParts {
   readonly telemetry: Pick<Telemetry, 'operationAnswered' | 'fastPathAnswered' | 'fastPathFellBack' | 'cacheRead'>
   /** Called with each connection that has authenticated; it is then exempt from the timeout. */
   readonly markAuthenticated: (connection: Duplex) => void
+  /** Null if traces are off. */
+  readonly tracing: Pick<Tracing, 'startOperation'> | null
   /** In [0, 1): spreads timers over their interval. */
   readonly random: () => number
 }
@@ -78,7 +81,7 @@ export interface LiveCounts {
 }
 
 export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
-  const { schema, useCases, authenticate, limiter, introspection, graphiql, markAuthenticated, random } = parts
+  const { schema, useCases, authenticate, limiter, introspection, graphiql, markAuthenticated, tracing, random } = parts
   const { onUnexpectedError, telemetry } = parts
   const { now } = useCases
   const maskError = createErrorMask(onUnexpectedError)
@@ -133,6 +136,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
     prepare,
     live,
     record,
+    tracing,
     onUnexpectedError,
     markAuthenticated,
     now,
@@ -149,6 +153,7 @@ export function openGraphqlServer(parts: GraphqlServerParts): GraphqlServer {
       record,
       sendPage: graphiql === false ? null : createSendPage(yoga),
       markAuthenticated,
+      tracing,
       now,
     }),
     upgrade: webSockets.upgrade,

@@ -18,6 +18,7 @@ import { readHeader, readQuery } from '../lib/http/request-head.ts'
 import type { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { readJson } from '../lib/http/read-body.ts'
 import { type RequestLimiter, setLimitHeaders } from '../limits/limiter.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import { sendJson } from './respond.ts'
 
 export const REST_PREFIX = '/insightFace/v1/'
@@ -43,6 +44,8 @@ export interface RestHandlerParts {
   readonly openReading: (viewer: Viewer) => ReadJobs
   readonly findImages: (viewer: Viewer, ids: readonly string[]) => Promise<(StoredImage | null)[]>
   readonly addressOfImage: (image: StoredImage, wanted: object) => string
+  /** Null if traces are off. */
+  readonly tracing: Pick<Tracing, 'startRequest'> | null
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -57,7 +60,8 @@ class RestError extends Error {
 }
 
 export function createRestHandler(parts: RestHandlerParts) {
-  const { authenticate, limiter, markAuthenticated, createSwap, openReading, findImages, addressOfImage, clock } = parts
+  const { authenticate, limiter, markAuthenticated, createSwap, openReading, findImages, addressOfImage } = parts
+  const { tracing, clock } = parts
 
   const admit = async (request: IncomingMessage, response: ResponseWithDefaults): Promise<Viewer> => {
     const { authorization, apiKey } = readCredentials(request)
@@ -98,27 +102,44 @@ export function createRestHandler(parts: RestHandlerParts) {
     return copy?.status === 'READY' ? { discordImage: null, ...links, cdnImage: addressOfImage(copy, {}) } : links
   }
 
-  const answer = async (request: IncomingMessage, response: ResponseWithDefaults, path: string): Promise<object> => {
+  const answer = async (request: IncomingMessage, response: ResponseWithDefaults, path: string): Promise<Reply> => {
     const methods = restMethodsOf(path)
+    const { method = '' } = request
     if (methods.length === 0) throw new RestError(404, `Nothing is served at ${path.slice(0, 100)}.`)
-    if (!methods.includes(request.method ?? '')) {
+    if (!methods.includes(method)) {
       response.setHeader('allow', methods.join(', '))
       throw new RestError(405, `${path} takes ${methods.join(' and ')}.`)
     }
     const viewer = await admit(request, response)
-    return path === `${REST_PREFIX}swap` ? submit(viewer, request, response.requestId) : fetchJob(viewer, request)
+    const call = path === `${REST_PREFIX}swap` ? submit : fetchJob
+    const serve = async (): Promise<Reply> =>
+      call(viewer, request, response.requestId).then((body) => ({ status: 200, body }), toFailureReply)
+    const span = tracing?.startRequest(method, path, request.headers)
+    if (!span) return serve()
+    return span.run(async () => {
+      const reply = await serve()
+      span.answered(reply.status)
+      return reply
+    })
   }
 
   return async (request: IncomingMessage, response: ResponseWithDefaults, path: string): Promise<void> => {
-    try {
-      sendJson(response, 200, await answer(request, response, path))
-    } catch (error) {
-      const { status, message } = toRestError(error)
-      if (status === 499 || status === 503) response.setHeader('retry-after', BUSY_RETRY_S)
-      sendJson(response, status, { status: 'FAILED', message, data: null })
-      discardBody(request)
-    }
+    const { status, body } = await answer(request, response, path).catch(toFailureReply)
+    if (status === 499 || status === 503) response.setHeader('retry-after', BUSY_RETRY_S)
+    sendJson(response, status, body)
+    if (status !== 200) discardBody(request)
   }
+}
+
+interface Reply {
+  readonly status: number
+  readonly body: object
+}
+
+/** @throws the error itself if it is unexpected. */
+function toFailureReply(error: unknown): Reply {
+  const { status, message } = toRestError(error)
+  return { status, body: { status: 'FAILED', message, data: null } }
 }
 
 /** @throws {RestError} if there is no job, with the status of the upstream's reference if it has one for the case. */

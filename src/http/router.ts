@@ -1,6 +1,7 @@
 /** Routes each path to its handler. */
 import type { IncomingMessage } from 'node:http'
 import { readPath } from '../lib/http/request-head.ts'
+import { HOOK_PREFIX } from './hook.ts'
 import { type RequestChecks, IMAGES_PREFIX } from './request-checks.ts'
 import { REST_PREFIX, restMethodsOf } from './rest.ts'
 import { sendError, sendJson, sendNotFound } from './respond.ts'
@@ -26,7 +27,6 @@ export interface Handlers {
 
 export type Route = (request: IncomingMessage, response: ResponseWithDefaults) => void
 
-const HOOK_PREFIX = '/hooks/swapface/'
 const UPLOADS_PREFIX = '/uploads/'
 
 /** @returns a listener that responds to every request, and never rejects. */

@@ -9,6 +9,7 @@ import { faultPoint } from '../lib/fault-points.ts'
 import { createId } from '../lib/crypto/ids.ts'
 import { CommitUnknownError, type CreatedJob, type JobStore, type NewSwapJob, type Room } from '../store/job-store.ts'
 import type { Telemetry } from '../telemetry/events.ts'
+import type { TraceContexts } from '../telemetry/tracing.ts'
 import {
   type CreateSwapInput,
   DEFAULT_KEEP_DAYS,
@@ -57,6 +58,7 @@ export interface CreateSwapParts {
   readonly hookAddresses: Pick<HookAddresses, 'addressOf'>
   readonly seal: IdempotencySeal
   readonly telemetry: Pick<Telemetry, 'jobCreated' | 'jobNotRecorded'>
+  readonly traceContexts: Pick<TraceContexts, 'current'>
   readonly clock: Clock
 }
 
@@ -139,7 +141,7 @@ interface CheckedInput {
 }
 
 function toNewJob(
-  { breaker, hookAddresses, seal, clock }: CreateSwapParts,
+  { breaker, hookAddresses, seal, traceContexts, clock }: CreateSwapParts,
   { tenant, input, target, swap, retryOf }: CheckedInput,
 ): NewSwapJob {
   const createdAt = clock.now()
@@ -165,6 +167,7 @@ function toNewJob(
     hookAddress: hookAddresses.addressOf(id),
     leaseUntil: breaker.isTripped() ? null : createdAt + SUBMIT_LEASE_MS,
     idempotency: toIdempotency(tenant, input, seal),
+    traceContext: traceContexts.current(),
   }
 }
 

@@ -7,6 +7,7 @@
  * cached with the object. Responses are cached on this and on `jobsVersion`.
  */
 import type { Decision } from '../domain/transitions.ts'
+import type { TraceContext } from '../domain/trace-context.ts'
 import type { JobFilter } from '../domain/job-filter.ts'
 import type {
   HookFormat,
@@ -37,6 +38,8 @@ export interface NewSwapJob {
   /** The lease of an immediate first submit, if there is room upstream; null if the job must wait in any case. */
   readonly leaseUntil: number | null
   readonly idempotency: Idempotency | null
+  /** Of the request that created the job; null if there is none, or traces are off. */
+  readonly traceContext: TraceContext | null
 }
 
 /** An event to deliver to the caller's webhook. */

@@ -1,5 +1,6 @@
 import type { StoredImage } from '../domain/image.ts'
 import type { Report } from '../domain/report.ts'
+import type { TraceContext } from '../domain/trace-context.ts'
 import type { ObservationSource, SwapJob } from '../domain/swap-job.ts'
 import type { Webhook, WebhookAttempt, WebhookState } from '../domain/webhook.ts'
 
@@ -74,8 +75,18 @@ export interface Telemetry {
   jobNotRecorded(error: unknown, requestId: string | null): void
   /** Work on this job fails again and again; only its deadline ends it. */
   jobParked(job: SwapJob, error: unknown): void
-  /** An attempt to deliver a webhook has ended. @param state of the webhook after it; EXHAUSTED: it was the last one. */
-  webhookAttempted(webhook: Webhook, attempt: WebhookAttempt, state: WebhookState, interval: Interval): void
+  /**
+   * An attempt to deliver a webhook has ended.
+   * @param state of the webhook after it; EXHAUSTED: it was the last one.
+   * @param sent the trace context in the attempt's headers.
+   */
+  webhookAttempted(
+    webhook: Webhook,
+    attempt: WebhookAttempt,
+    state: WebhookState,
+    interval: Interval,
+    sent: TraceContext | null,
+  ): void
   /** The bytes of an upload were stored or rejected. */
   uploadReceived(image: StoredImage): void
   /** The bytes of an upload could not be stored. The caller may send them again. */
@@ -85,6 +96,7 @@ export interface Telemetry {
   mirrorFailed(
     job: SwapJob,
     failure: { readonly code: string; readonly reason: string; readonly isFinal: boolean },
+    interval: Interval,
   ): void
   /** The upstream has accepted the key: the first time, or again after it refused it. */
   keyAccepted(): void

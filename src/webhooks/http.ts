@@ -5,6 +5,7 @@
  */
 import { Webhook as Signer } from 'standardwebhooks'
 import { Agent, buildConnector, request } from 'undici'
+import { toTraceHeaders } from '../domain/trace-context.ts'
 import { type AddressGuard, AddressRefusedError, createGuardedConnector } from '../lib/net/address-guard.ts'
 import { toWebhookSecrets } from './secrets.ts'
 import type { WebhookSender } from './webhook-sender.ts'
@@ -41,7 +42,7 @@ export function openWebhookSender(options: WebhookSenderOptions): WebhookSender 
   }
 
   return {
-    send: async ({ id, tenant, url, body }) => {
+    send: async ({ id, tenant, url, body }, context) => {
       const at = wallNow()
       const signal = AbortSignal.timeout(TIMEOUT_MS)
       try {
@@ -59,6 +60,7 @@ export function openWebhookSender(options: WebhookSenderOptions): WebhookSender 
             'webhook-signature': signersOf(tenant)
               .map((signer) => signer.sign(id, time, body))
               .join(' '),
+            ...(context !== null && toTraceHeaders(context)),
           },
           body,
         })

@@ -1,3 +1,4 @@
+import type { TraceContext } from '../domain/trace-context.ts'
 import type { Webhook } from '../domain/webhook.ts'
 
 export type SendOutcome =
@@ -6,6 +7,9 @@ export type SendOutcome =
   | { readonly kind: 'failed'; readonly error: string }
 
 export interface WebhookSender {
-  /** Makes one attempt, signed with the tenant's secrets and the wall clock's time. Never rejects. */
-  send(webhook: Webhook): Promise<SendOutcome>
+  /**
+   * Makes one attempt, signed with the tenant's secrets and the wall clock's time. Never rejects.
+   * @param context sent as `traceparent` and `tracestate`; null: without these headers.
+   */
+  send(webhook: Webhook, context: TraceContext | null): Promise<SendOutcome>
 }

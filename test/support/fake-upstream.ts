@@ -3,7 +3,7 @@
  * records all submits, accepted jobs, fetches and hooks; this ledger is the truth that tests compare with.
  */
 import { setMaxListeners } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Agent } from 'undici'
@@ -117,6 +117,8 @@ export interface FakeUpstream {
   readonly hooks: readonly HookEntry[]
   /** Each request to /fetch: the job's id, and the time. */
   readonly fetched: readonly { readonly id: string; readonly at: number }[]
+  /** The headers of each request to /swap and /fetch. */
+  readonly heads: readonly IncomingHttpHeaders[]
   /** Sets the responses to the next submits, in order; later submits are accepted. */
   planSubmits(...plans: SubmitPlan[]): void
   /** Sets the responses to the next fetches of any job, in order. */
@@ -162,6 +164,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
   const ledger: SubmitEntry[] = []
   const hooks: HookEntry[] = []
   const fetched: { id: string; at: number }[] = []
+  const heads: IncomingHttpHeaders[] = []
   const submitPlans: SubmitPlan[] = []
   const fetchPlans: FetchPlan[] = []
   const closing = new AbortController()
@@ -280,6 +283,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://fake')
     const cut = () => response.destroy()
+    if (url.pathname.startsWith('/insightFace/')) heads.push(request.headers)
     if (url.pathname === '/webhooks') takeWebhook(request, response).catch(cut)
     else if (url.pathname.startsWith('/results/')) response.setHeader('content-type', 'image/png').end(RESULT)
     else if (request.headers['tt-api-key'] !== key) sendJson(response, 401, { status: 'FAILED', message: 'no key' })
@@ -299,6 +303,7 @@ export async function openFakeUpstream(key: string = FAKE_KEY): Promise<FakeUpst
     ledger,
     hooks,
     fetched,
+    heads,
     webhooks,
     get submits() {
       return submits

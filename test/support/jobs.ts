@@ -25,6 +25,7 @@ const PLAIN = {
   hookUrl: null,
   hookFormat: 'EVENT',
   hookAddress: 'https://gateway/hooks/1',
+  traceContext: null,
 } as const
 
 /** Returns a waiting job recorded at `now`. */

@@ -131,6 +131,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     record,
     fastPath: { tryAnswer: async () => null },
     markAuthenticated: () => {},
+    tracing: null,
     sendPage: null,
     ...clock,
   })
@@ -142,6 +143,7 @@ export async function openLiveStage(options: LiveStageOptions = {}) {
     record,
     onUnexpectedError,
     markAuthenticated: () => {},
+    tracing: null,
     ...clock,
     random: Math.random,
     limits: { ...WEB_SOCKET_LIMITS, ...limits },

@@ -5,6 +5,16 @@ import { openScriptedHost } from '../support/scripted-host.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 
 const AT = Date.UTC(2026, 0, 31, 12)
+const WEBHOOK = {
+  id: 'evt_1',
+  jobId: 'job_1',
+  tenant: 'acme',
+  body: '{}',
+  state: 'WAITING',
+  tries: 1,
+  createdAt: 0,
+  traceContext: null,
+} as const
 
 test('Retry-After of a webhook receiver is read as seconds or an HTTP date, and otherwise ignored', async () => {
   const host = await openScriptedHost(({ path }, response) => {
@@ -19,17 +29,8 @@ test('Retry-After of a webhook receiver is read as seconds or an HTTP date, and 
     wallNow: () => AT,
   })
   closeAfterTest(() => sender.close())
-  const webhook = {
-    id: 'evt_1',
-    jobId: 'job_1',
-    tenant: 'acme',
-    body: '{}',
-    state: 'WAITING',
-    tries: 1,
-    createdAt: 0,
-  } as const
   const answersTo = async (retryAfter: string) =>
-    sender.send({ ...webhook, url: `${host.url}/${encodeURIComponent(retryAfter)}` })
+    sender.send({ ...WEBHOOK, url: `${host.url}/${encodeURIComponent(retryAfter)}` }, null)
   for (const [retryAfter, retryAfterMs] of [
     ['120', 120_000],
     ['Sat, 31 Jan 2026 12:01:00 GMT', 60_000],
@@ -54,18 +55,9 @@ test('a webhook carries the wall-clock time, even after the clock was set', asyn
   const gatewaySecrets = ['a secret of sixteen']
   const sender = openWebhookSender({ gatewaySecrets, guard, connections: 1, wallNow: () => now })
   closeAfterTest(() => sender.close())
-  const webhook = {
-    id: 'evt_1',
-    jobId: 'job_1',
-    tenant: 'acme',
-    body: '{}',
-    state: 'WAITING',
-    tries: 1,
-    createdAt: 0,
-  } as const
-  await sender.send({ ...webhook, url: host.url })
+  await sender.send({ ...WEBHOOK, url: host.url }, null)
   now += 3_600_000
-  await sender.send({ ...webhook, url: host.url })
+  await sender.send({ ...WEBHOOK, url: host.url }, null)
   const times = host.requests.map(({ headers }) => Number(headers['webhook-timestamp']))
   expect(times).toEqual([AT / 1_000, AT / 1_000 + 3_600])
 })

@@ -30,6 +30,8 @@ export interface Written {
 
 export interface CompiledOperation {
   readonly type: 'query' | 'mutation'
+  /** Null if it is anonymous. */
+  readonly name: string | null
   /** Rejects if graphql-js has to run the operation instead. */
   run(context: Context, variables: Readonly<Record<string, unknown>>): Promise<Written>
 }
@@ -67,6 +69,7 @@ export function compile(
     }
     return {
       type,
+      name: operation.name?.value ?? null,
       run: async (context, given) => {
         const run: Run = { context, variables: coerce(given), doneJobs: 0 }
         const text = await write({}, run)

@@ -142,12 +142,7 @@ export function createFastPath(parts: FastPathParts): FastPath {
       const context = createContext(own, request.caller, request.idempotencyKey, scheduler)
       const version = useCases.jobsVersion(request.caller.viewer.tenant)
       const written = await compiled.run(context, variables)
-      const answer = {
-        operation: { type: compiled.type, name: operation.name?.value ?? '' },
-        status: 200,
-        type: request.type,
-        text: `{"data":${written.text}}`,
-      }
+      const answer = { status: 200, type: request.type, text: `{"data":${written.text}}`, operation: compiled }
       const condition = await findCondition(written, context, version)
       if (condition) cache.set(key, answer, condition)
       telemetry.fastPathAnswered('compiled')

@@ -4,6 +4,7 @@
  */
 import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { GatewayError, toHttpStatus } from '../../domain/errors.ts'
+import type { OperationSpan } from '../../telemetry/tracing.ts'
 
 /** @param requestId of the request that has the error; null if it is not known, or if several share it. */
 export type MaskError = (error: unknown, requestId: string | null) => GraphQLError
@@ -54,6 +55,14 @@ export function formatError(error: GraphQLError): GraphQLFormattedError {
   if (!extensions || !('http' in extensions)) return { ...formatted, ...(extensions && { extensions }) }
   const { http: _http, ...visible } = extensions
   return { ...formatted, extensions: visible }
+}
+
+/** Marks the operation's span as failed, with the code of the first error, if the result has errors. */
+export function traceErrors(span: OperationSpan | null, { errors }: Pick<ExecutionResult, 'errors'>): void {
+  const [first] = errors ?? []
+  if (span === null || first === undefined) return
+  const { code } = first.extensions
+  span.failed(typeof code === 'string' ? code : 'EXECUTION_FAILED')
 }
 
 /** Formats a result for the caller (`formatError`). */

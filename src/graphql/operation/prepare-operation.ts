@@ -12,7 +12,8 @@ import {
 } from 'graphql'
 import { type Context, createContext, type UseCases } from '../schema/context.ts'
 import { type Caller, refuseWhenSpent } from '../schema/caller.ts'
-import { type MaskError, withExtensions } from './errors.ts'
+import type { OperationSpan } from '../../telemetry/tracing.ts'
+import { type MaskError, traceErrors, withExtensions } from './errors.ts'
 import type { OperationScheduler } from './operation-scheduler.ts'
 import type { OperationParams } from './params.ts'
 import type { OperationName } from './record-operation.ts'
@@ -27,6 +28,8 @@ export interface Operation extends OperationName {
   newContext(): Context
   /** Runs a query or a mutation. Errors are masked. */
   execute(): Promise<ExecutionResult>
+  /** Null if traces are off. */
+  readonly span: OperationSpan | null
 }
 
 /** Why an operation cannot run: masked errors, which may carry the status of an HTTP response (`extensions.http`). */
@@ -34,11 +37,15 @@ export interface Unrunnable {
   readonly errors: readonly GraphQLError[]
 }
 
-/** @param useCases override the default ones if the fast path has already started the mutation. */
+/**
+ * @param span of the operation, which gets its name and its errors; null if traces are off.
+ * @param useCases override the default ones if the fast path has already started the mutation.
+ */
 export type PrepareOperation = (
   caller: Caller,
   params: OperationParams,
   idempotencyKey: string | null,
+  span: OperationSpan | null,
   useCases?: UseCases,
 ) => Promise<Operation | Unrunnable>
 
@@ -67,7 +74,7 @@ export interface PrepareParts {
 export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
   const { engine, findDocument, isCached, scheduler, maskError, hideSuggestions } = parts
   const refuseInvalid = createRefuseInvalid(maskError)
-  return async (caller, params, idempotencyKey, useCases = parts.useCases) => {
+  const prepare: PrepareOperation = async (caller, params, idempotencyKey, span, useCases = parts.useCases) => {
     try {
       const text = findDocument(params)
       if (!isCached(text)) await scheduler.begin(caller.viewer.tenant)
@@ -76,6 +83,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
       const { operationName, variables } = params
       const definition = getOperationAST(document, operationName)
       if (!definition) return { errors: [noSuchOperation(operationName)] }
+      span?.identified({ type: definition.operation, name: definition.name?.value ?? null })
       const invalid = refuseInvalid(validate(schema, document))
       if (invalid) return invalid
       const refusal = refuseWhenSpent(caller, definition.operation)
@@ -85,19 +93,26 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
       const newContext = createContextFactory(useCases, caller, idempotencyKey, scheduler)
       return {
         type: definition.operation,
-        name: definition.name?.value ?? '',
+        name: definition.name?.value ?? null,
         caller,
         args,
         newContext,
         execute: async () => {
           const result = await execute({ ...args, contextValue: newContext() })
+          traceErrors(span, result)
           if (!result.errors) return result
           return { ...result, errors: result.errors.map((error) => maskError(error, caller.requestId)) }
         },
+        span,
       }
     } catch (error) {
       return { errors: [maskError(error, caller.requestId)] }
     }
+  }
+  return async (caller, params, idempotencyKey, span, useCases) => {
+    const operation = await prepare(caller, params, idempotencyKey, span, useCases)
+    if ('errors' in operation) traceErrors(span, operation)
+    return operation
   }
 }
 

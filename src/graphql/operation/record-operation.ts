@@ -1,9 +1,9 @@
 import type { Telemetry, Transport } from '../../telemetry/events.ts'
 
-/** The operation that a request ran; `name` is empty if it has none. */
+/** The operation that a request ran; `name` is null if it is anonymous. */
 export interface OperationName {
   readonly type: 'query' | 'mutation' | 'subscription'
-  readonly name: string
+  readonly name: string | null
 }
 
 /**
@@ -27,7 +27,7 @@ export function createRecordOperation(
     operationAnswered({
       transport,
       type: operation?.type ?? 'none',
-      name: reportsNames && operation ? operation.name : '',
+      name: (reportsNames ? operation?.name : null) ?? '',
       isOk,
       durationMs: performance.now() - startedAt,
     })

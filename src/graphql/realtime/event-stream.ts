@@ -10,7 +10,7 @@ import { createCounts } from '../../lib/counts.ts'
 import type { Caller } from '../schema/caller.ts'
 import { whenOver } from './expiry.ts'
 import type { LiveOperation, LiveOperations, Sink } from './live-operations.ts'
-import { formatResult } from '../operation/errors.ts'
+import { formatResult, traceErrors } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 import type { RecordOperation } from '../operation/record-operation.ts'
 import { refuseMutationOverGet } from '../operation/refusals.ts'
@@ -72,8 +72,11 @@ export function openEventStreamHandler({ live, record, now }: EventStreamHandler
     const operation = await prepare()
     if (response.destroyed) return
     if ('errors' in operation) send(operation, null)
-    else if (operation.type === 'mutation' && !mayChange) send(refuseMutationOverGet(), operation)
-    else if (operation.type === 'subscription') {
+    else if (operation.type === 'mutation' && !mayChange) {
+      const refusal = refuseMutationOverGet()
+      traceErrors(operation.span, refusal)
+      send(refusal, operation)
+    } else if (operation.type === 'subscription') {
       const sink: Sink = {
         transport: 'sse',
         isReady: () => !response.writableNeedDrain,

@@ -3,12 +3,12 @@
  * can take one, so a slow subscriber gets the newest state, late, and costs no memory. Subscribers of one operation
  * with the same viewer share each event: it is executed once and serialised once.
  */
-import { createSourceEventStream, type DocumentNode, execute, type ExecutionResult } from 'graphql'
+import { createSourceEventStream, type DocumentNode, execute, type ExecutionResult, type GraphQLError } from 'graphql'
 import { toViewerKey } from '../../auth/viewer.ts'
 import type { Feed, FeedSource } from '../../jobs/feed.ts'
 import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
 import type { Transport } from '../../telemetry/events.ts'
-import { formatResult, type MaskError } from '../operation/errors.ts'
+import { formatResult, type MaskError, traceErrors } from '../operation/errors.ts'
 import type { Operation, Unrunnable } from '../operation/prepare-operation.ts'
 
 /** Receives the events of one subscription. */
@@ -64,10 +64,13 @@ export class LiveOperations {
       const source = await createSourceEventStream({ ...operation.args, contextValue: operation.newContext() })
       if (isFeedSource(source)) return this.#subscribe(operation, source, sink, onFirst)
       if ('errors' in source && source.errors)
-        return { errors: source.errors.map((error) => maskError(error, requestId)) }
+        return refuse(
+          operation,
+          source.errors.map((error) => maskError(error, requestId)),
+        )
       throw new TypeError('a subscription field gives a feed')
     } catch (error) {
-      return { errors: [maskError(error, requestId)] }
+      return refuse(operation, [maskError(error, requestId)])
     }
   }
 
@@ -206,6 +209,11 @@ class Subscriber implements LiveOperation {
       this.#isPumping = false
     }
   }
+}
+
+function refuse({ span }: Operation, errors: readonly GraphQLError[]): Unrunnable {
+  traceErrors(span, { errors })
+  return { errors }
 }
 
 function toPayload(result: ExecutionResult): Buffer {

@@ -17,6 +17,7 @@ import type { Counts } from '../../lib/counts.ts'
 import { encodeTextFrame } from '../../lib/http/web-socket-frame.ts'
 import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
 import type { RequestLimiter } from '../../limits/limiter.ts'
+import type { OperationSpan, TraceCarrier, Tracing } from '../../telemetry/tracing.ts'
 import { formatError, formatResult } from '../operation/errors.ts'
 import { type OperationParams, toParams } from '../operation/params.ts'
 import type { PrepareOperation } from '../operation/prepare-operation.ts'
@@ -58,6 +59,8 @@ export interface ConnectionParts {
   readonly prepare: PrepareOperation
   readonly live: LiveOperations
   readonly record: RecordOperation
+  /** Null if traces are off. */
+  readonly tracing: Pick<Tracing, 'startOperation'> | null
   readonly onUnexpectedError: (error: unknown, requestId: string) => void
   /** Called with each connection that has authenticated. */
   readonly markAuthenticated: (connection: Duplex) => void
@@ -96,6 +99,8 @@ export class Connection {
   readonly #ping: WheelTimer
   #viewer: Viewer | null = null
   #hasInit = false
+  /** The payload of `connection_init`, if it holds a trace context. */
+  #traceCarrier: TraceCarrier = NO_CARRIER
   #stopExpiry: (() => void) | null = null
   /** Whether the last ping was answered. */
   #isAnswering = true
@@ -181,7 +186,7 @@ export class Connection {
         if (this.#running.has(message.id))
           return this.#close(CloseCode.SubscriberAlreadyExists, 'Subscriber already exists')
         if (this.#running.size >= this.#maxOperations()) return this.#refuseOperation(message.id)
-        return this.#subscribe(this.#viewer, message)
+        return this.#traceSubscribe(this.#viewer, message)
       case MessageType.Complete:
         this.#running.get(message.id)?.live?.close()
         this.#running.delete(message.id)
@@ -203,6 +208,7 @@ export class Connection {
     if (!this.#isOpen()) return
     if (!viewer) return this.#close(CloseCode.Forbidden, 'Forbidden')
     this.#viewer = viewer
+    this.#traceCarrier = toTraceCarrier(payload, NO_CARRIER)
     markAuthenticated(this.#stream)
     if (socketsOf.add(viewer.tenant, 1) > limits.maxSocketsPerTenant)
       return this.#close(TRY_AGAIN_LATER, 'Too many connections')
@@ -210,7 +216,13 @@ export class Connection {
     this.#send({ type: MessageType.ConnectionAck })
   }
 
-  async #subscribe(viewer: Viewer, { id, payload }: SubscribeMessage): Promise<void> {
+  async #traceSubscribe(viewer: Viewer, message: SubscribeMessage): Promise<void> {
+    const carrier = toTraceCarrier(message.payload.extensions, this.#traceCarrier)
+    const span = this.#parts.tracing?.startOperation('websocket', carrier)
+    return span ? span.run(async () => this.#subscribe(viewer, message, span)) : this.#subscribe(viewer, message, null)
+  }
+
+  async #subscribe(viewer: Viewer, { id, payload }: SubscribeMessage, span: OperationSpan | null): Promise<void> {
     const { limiter, prepare, live, record } = this.#parts
     const startedAt = performance.now()
     const own: Running = { live: null }
@@ -222,7 +234,7 @@ export class Connection {
       record('websocket', null, false, startedAt)
       return this.#close(CloseCode.BadRequest, params.message)
     }
-    const operation = await prepare(await countRequest(viewer, limiter, this.#requestId), params, null)
+    const operation = await prepare(await countRequest(viewer, limiter, this.#requestId), params, null, span)
     if (!isWanted()) return
     if ('errors' in operation) {
       record('websocket', null, false, startedAt)
@@ -321,6 +333,14 @@ function parsePayload(payload: unknown): OperationParams | RequestError {
     if (error instanceof RequestError) return error
     throw error
   }
+}
+
+const NO_CARRIER: TraceCarrier = {}
+
+/** The two members of a message that carry a trace context; `otherwise` if it has none. */
+function toTraceCarrier(payload: TraceCarrier | null | undefined, otherwise: TraceCarrier): TraceCarrier {
+  const { traceparent, tracestate } = payload ?? {}
+  return typeof traceparent === 'string' ? { traceparent, tracestate } : otherwise
 }
 
 const NOTHING = Buffer.alloc(0)

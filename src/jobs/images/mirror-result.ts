@@ -89,13 +89,14 @@ export class Mirror {
     this.#underWay.add(job.id)
     const { store, background, clock } = this.#parts
     let isLate = false
+    const startedAt = clock.now()
     const making = this.#copy(job, links)
       .then(async (copyId) => {
         if (isLate) await this.#record(job, copyId)
         return { copyId, mirrorFailure: null }
       })
       .catch(async (error: unknown) => {
-        const failure = this.#reportFailure(job, error)
+        const failure = this.#reportFailure(job, error, startedAt)
         if (isLate && failure !== null) await store.recordMirror(job.id, { failure })
         return { copyId: null, mirrorFailure: failure }
       })
@@ -149,10 +150,11 @@ export class Mirror {
     const { links } = job
     if (links === null || this.#underWay.has(job.id)) return
     this.#underWay.add(job.id)
+    const startedAt = this.#parts.clock.now()
     try {
       await this.#record(job, await this.#copy(job, links))
     } catch (error) {
-      const failure = this.#reportFailure(job, error)
+      const failure = this.#reportFailure(job, error, startedAt)
       if (failure !== null) await this.#parts.store.recordMirror(job.id, { failure })
     } finally {
       this.#underWay.delete(job.id)
@@ -212,7 +214,7 @@ export class Mirror {
   }
 
   /** @returns why there will be no copy; null if it is retried. */
-  #reportFailure(job: SwapJob, error: unknown): string | null {
+  #reportFailure(job: SwapJob, error: unknown, startedAt: number): string | null {
     const { telemetry, clock, stopping } = this.#parts
     // Retried after the next start.
     if (stopping.aborted) return null
@@ -221,7 +223,7 @@ export class Mirror {
     const isLast = job.finishedAt !== null && clock.now() >= job.finishedAt + LAST_RETRY_MS
     const isFinal =
       isLast || error instanceof ImageRejectedError || (error instanceof ResultUnavailableError && !error.isTransient)
-    telemetry.mirrorFailed(job, { code: toCode(error), reason, isFinal })
+    telemetry.mirrorFailed(job, { code: toCode(error), reason, isFinal }, { startedAt, endedAt: clock.now() })
     return isFinal ? reason : null
   }
 }

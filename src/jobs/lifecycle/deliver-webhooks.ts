@@ -11,6 +11,7 @@ import { faultPoint } from '../../lib/fault-points.ts'
 import type { InterruptibleDelay } from '../../lib/async/interruptible-delay.ts'
 import type { WebhookStore } from '../../store/webhook-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
+import type { TraceContexts } from '../../telemetry/tracing.ts'
 import type { SendOutcome, WebhookSender } from '../../webhooks/webhook-sender.ts'
 
 /** Concurrent attempts: in total, and to one receiver. */
@@ -35,13 +36,14 @@ export interface WebhookDelivererParts {
   readonly wakeUp: InterruptibleDelay
   readonly background: Background
   readonly telemetry: Pick<Telemetry, 'backgroundFailed' | 'webhookAttempted'>
+  readonly traceContexts: Pick<TraceContexts, 'childOf'>
   readonly clock: Clock
   readonly random: () => number
 }
 
 /** Delivers until `stopping` aborts, then resolves. Attempts in progress belong to `background`. */
 export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortSignal): Promise<void> {
-  const { store, sender, wakeUp, background, telemetry, clock, random } = parts
+  const { store, sender, wakeUp, background, telemetry, traceContexts, clock, random } = parts
   const underWay = createCounts()
   /** Hosts that did not answer their last attempt. */
   const silent = new Set<string>()
@@ -57,14 +59,16 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
 
   const attempt = async (webhook: Webhook, host: string) => {
     const at = clock.now()
-    const outcome = await sender.send(webhook)
+    const context = traceContexts.childOf(webhook.traceContext)
+    const outcome = await sender.send(webhook, context)
     if (outcome.kind === 'answered') silent.delete(host)
     else if (silent.size < MAX_SILENT) silent.add(host)
     faultPoint('webhook-answered')
     const next = decideNext(webhook, outcome, at, random())
     const made = toAttempt(outcome, at)
     const interval = { startedAt: at, endedAt: clock.now() }
-    if (await store.recordAttempt(webhook, made, next)) telemetry.webhookAttempted(webhook, made, next.state, interval)
+    if (await store.recordAttempt(webhook, made, next))
+      telemetry.webhookAttempted(webhook, made, next.state, interval, context)
   }
 
   const deliver = (webhook: Webhook) => {

@@ -50,6 +50,7 @@ export function toSwapJob(row: Omit<JobRow, 'change_seq'>): SwapJob {
     wakeAt: row.wake_at,
     deadlineAt: row.deadline_at,
     failedSeenAt: row.failed_seen_at,
+    traceContext: row.trace_context,
   }
 }
 
@@ -179,11 +180,12 @@ export function toNewRow(job: NewSwapJob, isClaimed: boolean): Omit<JobRow, 'cha
     hook_url: job.hookUrl,
     hook_format: job.hookFormat,
     content_digest: job.content.digest,
+    trace_context: job.traceContext,
   }
 }
 
 /** The row of a job's webhook event. */
-export function toNewWebhook({ id, tenant }: SwapJob, webhook: NewWebhook, at: number): WebhookRow {
+export function toNewWebhook({ id, tenant, traceContext }: SwapJob, webhook: NewWebhook, at: number): WebhookRow {
   const { url, body } = webhook
   return {
     id: webhook.id,
@@ -196,6 +198,7 @@ export function toNewWebhook({ id, tenant }: SwapJob, webhook: NewWebhook, at: n
     tries: 0,
     next_at: at,
     created_at: at,
+    trace_context: traceContext,
   }
 }
 

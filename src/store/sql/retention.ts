@@ -109,13 +109,14 @@ const ERASED = {
   content_digest: null,
   upstream_message: null,
   hook_url: null,
+  trace_context: null,
 } as const
 
 async function eraseWebhook(trx: Kysely<Tables>, jobId: string): Promise<void> {
   const ofJob = trx.updateTable('webhooks').where('job_id', '=', jobId)
   // The compare-and-set of an attempt in progress then fails, and the event stays erased.
   await ofJob.set({ state: 'EXHAUSTED' }).where('state', '<>', 'DELIVERED').execute()
-  await ofJob.set({ url: '', host: '', body: '', next_at: null }).execute()
+  await ofJob.set({ url: '', host: '', body: '', next_at: null, trace_context: null }).execute()
 }
 
 async function sealKeys(trx: Kysely<Tables>, job: JobRow, seal: KeySeal): Promise<void> {

@@ -114,6 +114,7 @@ export function createSharedMigrations(time: TimeType, tagsOfJob: RawBuilder<unk
     '0011-queue-by-tenant': { up: indexQueueByTenant },
     '0013-open-uploads': { up: indexOpenUploads },
     '0014-refusals': { up: addRefusals },
+    '0015-trace-context': { up: addTraceContext },
   }
 }
 
@@ -270,4 +271,9 @@ async function addRefusals(db: Kysely<unknown>): Promise<void> {
   for (const column of ['refusal_reason', 'refusal_message', 'upstream_message']) {
     await db.schema.alterTable('jobs').addColumn(column, 'text').execute()
   }
+}
+
+async function addTraceContext(db: Kysely<unknown>): Promise<void> {
+  for (const table of ['jobs', 'webhooks'])
+    await db.schema.alterTable(table).addColumn('trace_context', 'text').execute()
 }

@@ -68,6 +68,7 @@ export interface JobRow {
   hook_format: HookFormat
   /** Digest of the requested images; null for forgotten jobs, and for jobs older than this column. */
   content_digest: string | null
+  trace_context: string | null
   /** The sequence number of the job's last change, unique among all jobs: a higher number is a later change. */
   change_seq: number
 }
@@ -135,6 +136,7 @@ export interface WebhookRow {
   tries: number
   next_at: number | null
   created_at: number
+  trace_context: string | null
 }
 
 export interface WebhookAttemptRow {

@@ -102,5 +102,6 @@ function toWebhook(row: WebhookRow): Webhook {
     state: row.state,
     tries: row.tries,
     createdAt: row.created_at,
+    traceContext: row.trace_context,
   }
 }

@@ -6,10 +6,10 @@ import { viewerOf } from '../../support/viewer.ts'
 
 const VIEWER = viewerOf('a')
 const ANSWER = {
-  operation: { type: 'query', name: '' },
   status: 200,
   type: 'application/json',
   text: '{"data":null}',
+  operation: { type: 'query', name: null },
 } as const
 
 /** A cache with one response that depends on one job, and a store whose version and job a test sets. */

@@ -4,6 +4,7 @@ import { MAX_AT_ONE_RECEIVER, runWebhooks } from '../../../src/jobs/lifecycle/de
 import { createBackground } from '../../../src/lib/async/background.ts'
 import { createInterruptibleDelay } from '../../../src/lib/async/interruptible-delay.ts'
 import { createWebhookStore } from '../../../src/store/sql/webhook-store.ts'
+import { NO_TRACE_CONTEXTS } from '../../../src/telemetry/tracing.ts'
 import type { SendOutcome } from '../../../src/webhooks/webhook-sender.ts'
 import { createStepClock } from '../../support/step-clock.ts'
 import { makeNewSwapJob } from '../../support/jobs.ts'
@@ -52,8 +53,18 @@ test('a webhook receiver that never answers has at most its share of the attempt
     backgroundFailed: (_what: string, error: unknown) => failures.push(error),
     webhookAttempted: () => {},
   }
+  const traceContexts = NO_TRACE_CONTEXTS
   const running = runWebhooks(
-    { store: createWebhookStore(engine), sender, wakeUp, background, telemetry, clock, random: () => 0.5 },
+    {
+      store: createWebhookStore(engine),
+      sender,
+      wakeUp,
+      background,
+      telemetry,
+      traceContexts,
+      clock,
+      random: () => 0.5,
+    },
     stopping.signal,
   )
   let ended = 0

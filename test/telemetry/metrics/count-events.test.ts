@@ -17,6 +17,7 @@ const WEBHOOK: Webhook = {
   state: 'WAITING',
   tries: 0,
   createdAt: 1_000,
+  traceContext: null,
 }
 const ATTEMPT: WebhookAttempt = { at: 0, httpStatus: 200, error: null }
 
@@ -163,8 +164,8 @@ test('calls to the upstream are observed by outcome, and counted by the class of
 
 test('webhook attempts are observed by outcome, and the delivery also from the end of the swap', async () => {
   const { webhookAttempted, read } = openMetrics()
-  webhookAttempted(WEBHOOK, ATTEMPT, 'RETRYING', { startedAt: 1_000, endedAt: 1_500 })
-  webhookAttempted(WEBHOOK, ATTEMPT, 'DELIVERED', { startedAt: 6_000, endedAt: 6_100 })
+  webhookAttempted(WEBHOOK, ATTEMPT, 'RETRYING', { startedAt: 1_000, endedAt: 1_500 }, null)
+  webhookAttempted(WEBHOOK, ATTEMPT, 'DELIVERED', { startedAt: 6_000, endedAt: 6_100 }, null)
   const valueOf = await read()
   expect(valueOf('webhook_attempt_duration_seconds_sum{outcome="retrying"}')).toBe(0.5)
   expect(valueOf('webhook_attempt_duration_seconds_sum{outcome="delivered"}')).toBe(0.1)
@@ -181,8 +182,8 @@ test('uploads and copies are counted as stored, rejected or failed', async () =>
   uploadReceived(image('REJECTED'))
   uploadFailed(new Error('disk full'))
   resultCopied(job, { startedAt: 0, endedAt: 1 })
-  mirrorFailed(job, { code: 'NOT_READABLE', reason: '', isFinal: true })
-  mirrorFailed(job, { code: 'NOT_STORED', reason: '', isFinal: false })
+  mirrorFailed(job, { code: 'NOT_READABLE', reason: '', isFinal: true }, { startedAt: 0, endedAt: 1 })
+  mirrorFailed(job, { code: 'NOT_STORED', reason: '', isFinal: false }, { startedAt: 0, endedAt: 1 })
   backgroundFailed('copy results', new Error('no'))
   const valueOf = await read()
   for (const kind of ['upload', 'copy']) {
