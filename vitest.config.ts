@@ -38,6 +38,7 @@ const EXHAUSTIVE = [
 const POSTGRES_ONLY = [
   'test/bus/postgres.test.ts',
   'test/e2e/start-on-postgres.test.ts',
+  'test/e2e/traces-on-postgres.test.ts',
   'test/limits/shared-request-limiter.test.ts',
   'test/store/sql/copy.test.ts',
   'test/store/postgres-wire.test.ts',
