@@ -107,7 +107,12 @@ test('the jobs to erase are those past their retention, the longest overdue firs
 })
 
 describe('erasing a job', () => {
-  const OWN = { clientReference: 'my reference', tags: ['red', 'blue'], hookUrl: 'https://caller.example.com/hook' }
+  const OWN = {
+    clientReference: 'my reference',
+    tags: ['red', 'blue'],
+    hookUrl: 'https://caller.example.com/hook',
+    traceContext: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 vendor=value',
+  }
 
   test('removes addresses, links and the words of its caller, and keeps status, times and charge', async () => {
     const { engine, store, createDone, read } = await openStore()
@@ -129,6 +134,7 @@ describe('erasing a job', () => {
       clientReference: null,
       tags: [],
       hookUrl: null,
+      traceContext: null,
     })
     expect(await engine.db.selectFrom('job_tags').selectAll().execute()).toEqual([])
   })
@@ -158,7 +164,7 @@ describe('erasing a job', () => {
     const webhooks = createWebhookStore(engine)
     await store.forgetJob('job_1', NOW, SEAL)
     expect(await webhooks.findByJobs(['job_1'])).toEqual([
-      expect.objectContaining({ state: 'EXHAUSTED', url: '', body: '' }),
+      expect.objectContaining({ state: 'EXHAUSTED', url: '', body: '', traceContext: null }),
     ])
     expect(await webhooks.claimDue(NOW + 1_000_000, NOW + 1_000_001, 10, [])).toEqual([])
     expect(await webhooks.replay('job_1', NOW)).toBe(false)
