@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino'
 import { isDone, type ObservationSource, type SwapJob } from '../domain/swap-job.ts'
+import { traceIdOf } from '../domain/trace-context.ts'
 import { silentTelemetry } from './combine.ts'
 import type { Telemetry } from './events.ts'
 
@@ -50,31 +51,32 @@ export function createSecretHider(secrets: readonly string[]): (line: string) =>
 export function createLogTelemetry(logger: Logger): Telemetry {
   return {
     ...silentTelemetry,
-    jobCreated: ({ id: job, tenant }, requestId) => {
-      logger.info({ job, tenant, requestId }, 'swap accepted')
+    jobCreated: (job, requestId) => {
+      logger.info({ ...nameJob(job), tenant: job.tenant, requestId }, 'swap accepted')
     },
     jobMoved: (job, { source }) => {
       if (isDone(job.status)) return logger.info(describeEnd(job, source), 'swap ended')
-      const { id, status, version, upstreamStatus } = job
+      const { status, version, upstreamStatus } = job
       // `swap submitted` says the same.
       const level = source === 'SUBMIT' && status === 'ON_QUEUE' ? 'debug' : 'info'
-      logger[level]({ job: id, status, version, source, upstreamStatus }, 'job moved')
+      logger[level]({ ...nameJob(job), status, version, source, upstreamStatus }, 'job moved')
     },
     evidenceTooLate: (job, { source, finding }) => {
-      logger.warn({ job: job.id, status: job.status, source, finding: finding.kind }, 'late outcome ignored')
+      logger.warn({ ...nameJob(job), status: job.status, source, finding: finding.kind }, 'late outcome ignored')
     },
     upstreamIdTaken: (job, { source }) => {
-      logger.error({ job: job.id, source }, 'the upstream returned an id that belongs to another job')
+      logger.error({ ...nameJob(job), source }, 'the upstream returned an id that belongs to another job')
     },
-    submitEnded: ({ id: job, tenant }, { kind, httpStatus, reason, upstreamId, upstreamMessage }, interval) => {
+    submitEnded: (job, { kind, httpStatus, reason, upstreamId, upstreamMessage }, interval) => {
       const durationMs = interval.endedAt - interval.startedAt
-      if (kind === 'accepted') return logger.info({ job, tenant, upstreamId, durationMs }, 'swap submitted')
-      const line = { job, tenant, kind, httpStatus, reason, upstreamMessage, durationMs }
+      const { tenant } = job
+      if (kind === 'accepted') return logger.info({ ...nameJob(job), tenant, upstreamId, durationMs }, 'swap submitted')
+      const line = { ...nameJob(job), tenant, kind, httpStatus, reason, upstreamMessage, durationMs }
       logger[isAboutKey(httpStatus) ? 'debug' : 'warn'](line, 'submit ended')
     },
-    fetchEnded: ({ id: job }, _source, { kind, httpStatus, reason, upstreamMessage }) => {
+    fetchEnded: (job, _source, { kind, httpStatus, reason, upstreamMessage }) => {
       if (kind !== 'nothing') return
-      const line = { job, httpStatus, reason, upstreamMessage }
+      const line = { ...nameJob(job), httpStatus, reason, upstreamMessage }
       logger[isAboutKey(httpStatus) ? 'debug' : 'warn'](line, 'fetch returned no usable status')
     },
     keyAccepted: () => {
@@ -95,7 +97,7 @@ export function createLogTelemetry(logger: Logger): Telemetry {
       logger.warn({ publicUrl, problem }, `PUBLIC_URL does not lead to this gateway: ${problem}. ${advice}`)
     },
     hookNotBound: (job) => {
-      logger.warn({ job: job.id }, 'hook named an upstream job that does not belong to this job')
+      logger.warn({ ...nameJob(job) }, 'hook named an upstream job that does not belong to this job')
     },
     hookRefused: () => {
       logger.debug('hook with an invalid token')
@@ -111,13 +113,14 @@ export function createLogTelemetry(logger: Logger): Telemetry {
       logger.error({ err: error, requestId, code: 'UNAVAILABLE' }, 'swap could not be recorded')
     },
     jobParked: (job, error) => {
-      logger.error({ job: job.id, status: job.status, err: error }, 'job parked after repeated failures')
+      logger.error({ ...nameJob(job), status: job.status, err: error }, 'job parked after repeated failures')
     },
-    webhookAttempted: ({ id, jobId }, _attempt, state) => {
-      if (state === 'EXHAUSTED') logger.error({ job: jobId, webhook: id }, 'webhook delivery failed for the last time')
+    webhookAttempted: ({ id: webhook, jobId, traceContext }, _attempt, state) => {
+      const fields = { ...nameJob({ id: jobId, traceContext }), webhook }
+      if (state === 'EXHAUSTED') logger.error(fields, 'webhook delivery failed for the last time')
     },
     mirrorFailed: (job, { code, reason, isFinal }) => {
-      logger[isFinal ? 'error' : 'warn']({ job: job.id, code, reason, isFinal }, 'result could not be copied')
+      logger[isFinal ? 'error' : 'warn']({ ...nameJob(job), code, reason, isFinal }, 'result could not be copied')
     },
     requestErred: (error, requestId) => {
       logger.error({ err: error, requestId, code: 'INTERNAL_SERVER_ERROR' }, 'could not answer a request')
@@ -146,10 +149,10 @@ function isAboutKey(httpStatus: number | null): boolean {
 }
 
 function describeEnd(job: SwapJob, source: ObservationSource): object {
-  const { id, tenant, status, version, upstreamId, failure, upstreamMessage, charge } = job
+  const { tenant, status, version, upstreamId, failure, upstreamMessage, charge } = job
   const { createdAt, submittedAt, finishedAt } = job
   return {
-    job: id,
+    ...nameJob(job),
     tenant,
     status,
     version,
@@ -160,4 +163,9 @@ function describeEnd(job: SwapJob, source: ObservationSource): object {
     sinceCreatedMs: finishedAt === null ? null : finishedAt - createdAt,
     sinceSubmittedMs: finishedAt === null || submittedAt === null ? null : finishedAt - submittedAt,
   }
+}
+
+/** The fields that identify a job in a log line; without `traceId` if it has no trace. */
+function nameJob({ id, traceContext }: Pick<SwapJob, 'id' | 'traceContext'>) {
+  return { job: id, traceId: traceIdOf({ traceContext }) }
 }

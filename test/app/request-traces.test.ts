@@ -192,10 +192,10 @@ test('a gateway whose traces are off stores no trace context and sends none with
   expect(await database.query('select trace_context from jobs')).toEqual([{ trace_context: null }])
 })
 
-test('a collector that cannot be reached is reported once, and fails neither a request nor the shutdown', async () => {
-  const closed = await openScriptedHost(() => {})
-  await closed.close()
-  const gateway = await openTestApp({ settings: { OTEL_EXPORTER_OTLP_ENDPOINT: closed.url } })
+test('a collector that refuses spans is reported once, and fails neither a request nor the shutdown', async () => {
+  const refusing = await openScriptedHost((_request, response) => response.writeHead(400).end())
+  closeAfterTest(() => refusing.close())
+  const gateway = await openTestApp({ settings: { OTEL_EXPORTER_OTLP_ENDPOINT: refusing.url } })
   const { data } = await gateway.graphql(READ, { id: 'none' })
   expect(data).toEqual({ swapJob: null })
   await gateway.app.close()
