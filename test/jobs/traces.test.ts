@@ -4,6 +4,7 @@ import { openCollector } from '../support/collector.ts'
 import { FAKE_KEY } from '../support/fake-upstream.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { openScriptedHost } from '../support/scripted-host.ts'
+import { createStepClock } from '../support/step-clock.ts'
 import { openTestApp, type TestAppOptions } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 
@@ -34,7 +35,11 @@ async function openReceiver() {
 
 test('one trace spans createSwap, submit, confirm, copy and webhook of a job, and its hook is linked to the confirm', async () => {
   const receiver = await openReceiver()
-  const { collector, gateway } = await openTraced({ settings: { ALLOWED_PRIVATE_HOSTS: receiver.host } })
+  // The clock stands still, so no poll comes before the hook.
+  const { collector, gateway } = await openTraced({
+    clock: createStepClock(),
+    settings: { ALLOWED_PRIVATE_HOSTS: receiver.host },
+  })
   const hookUrl = `${receiver.url}/done?token=planted-receiver-token`
   const { data } = await gateway.graphql(CREATE, { input: { ...INPUT, hookUrl } }, TRACE_HEADERS)
   const { id } = data.createSwap.job
