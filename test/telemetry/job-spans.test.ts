@@ -12,8 +12,10 @@ const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
 const CONTEXT = `00-${TRACE_ID}-00f067aa0ba902b7-01`
 const HOOK_CONTEXT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const INTERVAL = { startedAt: 1_800_000_001_000, endedAt: 1_800_000_001_250 }
-const UNFINISHED = { kind: 'unfinished', httpStatus: 200, reason: null }
-const SUCCEEDED = { kind: 'succeeded', httpStatus: 200, reason: null }
+const WITHOUT_UPSTREAM_FACTS = { upstreamId: null, upstreamMessage: null }
+const UNFINISHED = { ...WITHOUT_UPSTREAM_FACTS, kind: 'unfinished', httpStatus: 200, reason: null }
+const SUCCEEDED = { ...UNFINISHED, kind: 'succeeded' }
+const ACCEPTED = { ...UNFINISHED, kind: 'accepted' }
 
 function openSpans() {
   const exporter = new InMemorySpanExporter()
@@ -52,17 +54,34 @@ test('a span has the times of its event, by the wall clock', () => {
 
 test('a job that was created without a trace gets no spans', () => {
   const { telemetry, spans } = openSpans()
-  telemetry.submitEnded(makeJob({ traceContext: null }), { kind: 'accepted', httpStatus: 200, reason: null }, INTERVAL)
+  telemetry.submitEnded(makeJob({ traceContext: null }), ACCEPTED, INTERVAL)
   expect(spans()).toEqual([])
 })
 
 test('a failed call, copy or delivery is a failed span whose error type is a status or a fixed word', () => {
   const { telemetry, spans } = openSpans()
   const job = makeJob()
-  telemetry.submitEnded(job, { kind: 'refused', httpStatus: 429, reason: 'the upstream is busy' }, INTERVAL)
-  telemetry.submitEnded(job, { kind: 'notSent', httpStatus: null, reason: 'the upstream is down' }, INTERVAL)
-  telemetry.submitEnded(job, { kind: 'unknown', httpStatus: 200, reason: 'the answer is not JSON' }, INTERVAL)
-  telemetry.fetchEnded(job, 'RECONCILER', { kind: 'nothing', httpStatus: 503, reason: 'HTTP 503' }, INTERVAL)
+  telemetry.submitEnded(
+    job,
+    { ...WITHOUT_UPSTREAM_FACTS, kind: 'refused', httpStatus: 429, reason: 'the upstream is busy' },
+    INTERVAL,
+  )
+  telemetry.submitEnded(
+    job,
+    { ...WITHOUT_UPSTREAM_FACTS, kind: 'notSent', httpStatus: null, reason: 'the upstream is down' },
+    INTERVAL,
+  )
+  telemetry.submitEnded(
+    job,
+    { ...WITHOUT_UPSTREAM_FACTS, kind: 'unknown', httpStatus: 200, reason: 'the answer is not JSON' },
+    INTERVAL,
+  )
+  telemetry.fetchEnded(
+    job,
+    'RECONCILER',
+    { ...WITHOUT_UPSTREAM_FACTS, kind: 'nothing', httpStatus: 503, reason: 'HTTP 503' },
+    INTERVAL,
+  )
   telemetry.mirrorFailed(job, { code: 'LINKS_EXPIRED', reason: 'The links have expired.', isFinal: true }, INTERVAL)
   const webhook = {
     id: 'evt_1',
@@ -72,6 +91,7 @@ test('a failed call, copy or delivery is a failed span whose error type is a sta
     body: '{}',
     state: 'WAITING',
     tries: 1,
+    createdAt: 0,
     traceContext: CONTEXT,
   } as const
   telemetry.webhookAttempted(webhook, { at: 0, httpStatus: 500, error: null }, 'RETRYING', INTERVAL, null)
@@ -96,7 +116,7 @@ test('each confirm for a hook is linked to the job’s latest hook, until the jo
   const { telemetry, request, spans } = openSpans()
   const job = makeJob()
   request.current = HOOK_CONTEXT
-  telemetry.hookRecorded(job.id)
+  telemetry.hookRecorded(job.id, 0)
   request.current = null
   telemetry.fetchEnded(job, 'HOOK', UNFINISHED, INTERVAL)
   telemetry.fetchEnded(job, 'RECONCILER', SUCCEEDED, INTERVAL)
@@ -115,7 +135,7 @@ test('each confirm for a hook is linked to the job’s latest hook, until the jo
 test('hooks of jobs that another process ends are forgotten, the oldest first', () => {
   const { telemetry, request, spans } = openSpans()
   request.current = HOOK_CONTEXT
-  for (let n = 0; n <= 10_000; n += 1) telemetry.hookRecorded(`job_${n}`)
+  for (let n = 0; n <= 10_000; n += 1) telemetry.hookRecorded(`job_${n}`, 0)
   telemetry.fetchEnded(makeJob({ id: 'job_0' }), 'HOOK', UNFINISHED, INTERVAL)
   telemetry.fetchEnded(makeJob({ id: 'job_10000' }), 'HOOK', UNFINISHED, INTERVAL)
   expect(spans().map(({ links }) => links.length)).toEqual([0, 1])
