@@ -40,6 +40,7 @@ const POSTGRES_ONLY = [
   'test/e2e/start-on-postgres.test.ts',
   'test/e2e/traces-on-postgres.test.ts',
   'test/limits/shared-request-limiter.test.ts',
+  'test/store/backup-postgres.test.ts',
   'test/store/sql/copy.test.ts',
   'test/store/postgres-wire.test.ts',
   'test/store/schema.test.ts',
