@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- scenario …]` runs all benchmarks, or the named ones. Each prints Markdown tables. For what they
- * measure, and the variables that shorten them, see `bench/http.ts`, `bench/realtime.ts`, `bench/telemetry.ts`,
- * `bench/engine.ts`, `bench/first-swap.ts` and `bench/noisy-neighbour.ts`.
+ * `npm run bench [-- scenario …]` runs all benchmarks except `soak`, or the named ones. Each prints Markdown tables. For
+ * what they measure, and the variables that shorten them, see `bench/http.ts`, `bench/realtime.ts`, `bench/telemetry.ts`,
+ * `bench/engine.ts`, `bench/first-swap.ts`, `bench/noisy-neighbour.ts` and `bench/soak.ts`.
  */
 import { spawnSync } from 'node:child_process'
 import { scenarios as httpScenarios } from './http/scenarios.ts'
@@ -11,6 +11,8 @@ const SCRIPTS: readonly {
   readonly file: string
   readonly scenarios: readonly string[]
   readonly takesNames: boolean
+  /** Whether it runs only if it is named. */
+  readonly isOnRequest?: true
 }[] = [
   { file: 'bench/http.ts', scenarios: Object.keys(httpScenarios), takesNames: true },
   { file: 'bench/realtime.ts', scenarios: Object.keys(realtimeScenarios), takesNames: true },
@@ -18,6 +20,7 @@ const SCRIPTS: readonly {
   { file: 'bench/first-swap.ts', scenarios: ['first-swap'], takesNames: false },
   { file: 'bench/engine.ts', scenarios: ['engine'], takesNames: false },
   { file: 'bench/noisy-neighbour.ts', scenarios: ['noisy-neighbour'], takesNames: false },
+  { file: 'bench/soak.ts', scenarios: ['soak'], takesNames: false, isOnRequest: true },
 ]
 
 const chosen = process.argv.slice(2)
@@ -28,9 +31,9 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 let isBroken = false
-for (const { file, scenarios, takesNames } of SCRIPTS) {
+for (const { file, scenarios, takesNames, isOnRequest = false } of SCRIPTS) {
   const names = chosen.filter((name) => scenarios.includes(name))
-  if (chosen.length > 0 && names.length === 0) continue
+  if (names.length === 0 && (chosen.length > 0 || isOnRequest)) continue
   const { status } = spawnSync(process.execPath, ['--import', 'tsx', file, ...(takesNames ? names : [])], {
     stdio: 'inherit',
   })
