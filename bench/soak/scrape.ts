@@ -37,7 +37,7 @@ export async function takeSample(gateway: BenchGateway, adminPort: number, secon
     seconds,
     resident,
     heap,
-    handles: read('nodejs_active_handles_total'),
+    handles: read('nodejs_active_handles'),
     fileDescriptors: read('process_open_fds'),
     sockets: read('swapface_connections'),
     subscriptions: read('swapface_subscriptions'),
