@@ -1,4 +1,5 @@
 /** The load of a soak: swaps at a steady pace, each watched by a reader, with slow readers and resets beside them. */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { makeMany } from '../realtime/clients.ts'
 import type { BenchGateway } from '../realtime/gateway.ts'
@@ -36,6 +37,8 @@ export interface SoakOptions {
 export async function startSoakLoad(gateway: BenchGateway, options: SoakOptions): Promise<SoakLoad> {
   const { url } = gateway
   const stopping = new AbortController()
+  // Each slow reader listens.
+  setMaxListeners(0, stopping.signal)
   const counts: SoakCounts = { started: 0, ended: 0, resets: 0, late: 0, failed: 0 }
   const sockets = Array.from({ length: options.readers }, () => new SocketReader(url))
   const streams = await makeMany(Math.ceil(options.readers * STREAM_SHARE), async () => StreamReader.open(url))

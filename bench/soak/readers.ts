@@ -51,8 +51,7 @@ export class SocketReader implements Reader {
   }
 
   async #connect() {
-    const client = await connectClient(this.#url)
-    client.socket.on('error', () => undefined)
+    const client = await connectAgain(this.#url)
     const closed = once(client.socket, 'close')
     client.socket.on('close', () => {
       this.#connection = null
@@ -88,13 +87,13 @@ export class StreamReader implements Reader {
 
 const READS_FOR_MS = 200
 const PAUSES_FOR_MS = 5_000
+const CONNECTS_AGAIN_AFTER_MS = 500
 
 /** Subscribes to all changes but seldom reads, and reconnects if the gateway closes the connection. */
 export async function readSlowly(url: string, signal: AbortSignal): Promise<void> {
   const query = 'subscription { swapJobsUpdated { kind cursor job { id status version done } } }'
   while (!signal.aborted) {
-    const client = await connectClient(url)
-    client.socket.on('error', () => undefined)
+    const client = await connectAgain(url)
     const stop = () => client.socket.terminate()
     signal.addEventListener('abort', stop, { once: true })
     await client.subscribe('1', { query }).catch(() => undefined)
@@ -105,6 +104,18 @@ export async function readSlowly(url: string, signal: AbortSignal): Promise<void
       await delay(READS_FOR_MS, undefined, { signal }).catch(() => undefined)
     }
     signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Connects, and tries again until it succeeds: a busy machine may miss the time for `connection_init`. */
+async function connectAgain(url: string): Promise<WireClient> {
+  for (;;) {
+    const client = await connectClient(url).catch(() => null)
+    if (client) {
+      client.socket.on('error', () => undefined)
+      return client
+    }
+    await delay(CONNECTS_AGAIN_AFTER_MS)
   }
 }
 

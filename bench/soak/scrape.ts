@@ -41,6 +41,7 @@ export async function takeSample(gateway: BenchGateway, adminPort: number, secon
     fileDescriptors: read('process_open_fds'),
     sockets: read('swapface_connections'),
     subscriptions: read('swapface_subscriptions'),
-    changes: read('swapface_jobs_created_total') + read('swapface_job_transitions_total'),
+    // Has no series before the first transition.
+    changes: read('swapface_jobs_created_total') + (sums.get('swapface_job_transitions_total') ?? 0),
   }
 }
