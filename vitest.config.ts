@@ -28,11 +28,15 @@ function rankOf({ moduleId }: TestSpecification): number {
   return found === -1 ? LONGEST.length : found
 }
 
-/** Long tests: the fast path compared with Yoga on generated documents, all odd images, all portraits redrawn. */
+/**
+ * Long tests: the fast path compared with Yoga on generated documents, all odd images, all portraits redrawn, and the
+ * alerts in a real Prometheus.
+ */
 const EXHAUSTIVE = [
   'test/graphql/fast-path/**/*.test.ts',
   'packages/swapface/test/engine/odd-images.test.ts',
   'packages/swapface/test/portraits.test.ts',
+  'test/ops/prometheus.test.ts',
 ]
 /** Tests of code that only PostgreSQL uses. */
 const POSTGRES_ONLY = [
