@@ -23,8 +23,8 @@ const MAX_SLOPE = 0.01
 const MAX_WARM_UP_SECONDS = 600
 /** Handles and sockets change with the number of running swaps. */
 const FLAT_WITHIN = { share: 0.1, count: 10 }
-/** An idle gateway keeps connections to the upstream for a while. */
-const IDLE_WITHIN = 40
+/** Connections that both sides keep for the next call: the gateway to the upstream, and the upstream for its hooks. */
+const IDLE_WITHIN = 140
 const LOAD_SHARE = 0.95
 
 export const SAMPLE_TITLES = [
