@@ -59,9 +59,12 @@ try {
       { titles: ['what', 'measured', 'target', 'held'], rows: findings },
     ]),
   )
+  const cores = (ms: number) => (ms / (performance.now() - from)).toFixed(2)
+  const { user, system } = process.cpuUsage()
   console.log(
-    `\n${ended} swaps ended, ${failed} failed, ${late} found no free reader; ${resets} connections were reset.`,
+    `\nCores in use: gateway ${cores(gateway.process.cpuMs())}, clients and upstream ${cores((user + system) / 1_000)}.`,
   )
+  console.log(`${ended} swaps ended, ${failed} failed, ${late} found no free reader; ${resets} connections were reset.`)
   isHeld = failed === 0 && verdicts.every(({ holds }) => holds)
 } finally {
   await gateway.close()
