@@ -85,7 +85,7 @@ export function createLogTelemetry(logger: Logger): Telemetry {
     keyRefused: (httpStatus) => {
       logger.error(
         { httpStatus },
-        'the upstream refuses the key: every swap fails. Check TTAPI_KEY, the account and TTAPI_URL, then restart.',
+        'the upstream refuses the key, so every swap fails. Check TTAPI_KEY, TTAPI_URL and the account.',
       )
     },
     keyNotTested: (httpStatus, reason) => {

@@ -1,0 +1,202 @@
+/**
+ * Drives each row of the table "The upstream's answers" in docs/FAILURES.md over real HTTP, and compares what the caller
+ * sees, what the log says and which metrics move with the row.
+ */
+import { readFileSync } from 'node:fs'
+import { Writable } from 'node:stream'
+import { pino } from 'pino'
+import { describe, expect, test } from 'vitest'
+import type { UpstreamCallOutcome } from '../../src/telemetry/events.ts'
+import { createLogTelemetry } from '../../src/telemetry/logger.ts'
+import type { Answer } from '../support/fake-upstream.ts'
+import { isOnPostgres } from '../support/raw-database.ts'
+import type { TelemetryEvent } from '../support/record-telemetry.ts'
+import { openTestApp, type TestApp } from '../support/test-app.ts'
+import { until } from '../support/until.ts'
+
+const IMAGES = 'targetImage: { url: "https://example.com/t.jpg" }, swapImage: { url: "https://example.com/f.jpg" }'
+const JOB = 'id status failure { code message } progress { waitingFor lastRefusal }'
+const CREATE = `mutation { createSwap(input: { ${IMAGES} }) {
+  __typename ... on CreateSwapSuccess { job { ${JOB} } } ... on SwapUpstreamError { job { ${JOB} } } } }`
+const READ = `query ($id: ID!) { swapJob(id: $id) { ${JOB} } }`
+
+const document = (message: string) => JSON.stringify({ status: 'FAILED', message, data: null })
+const HTML = '<html>Bad gateway</html>'
+const HANG: Answer = { status: 200, body: '', manner: { kind: 'hang' } }
+
+/** The answers to a submit, by the words of the table. */
+const SUBMITS: Readonly<Record<string, Answer>> = {
+  '401, a wrong key': { status: 401, body: document('invalid key') },
+  '400 with a message': { status: 400, body: document("'hookUrl' parameter error!") },
+  '402, no quota': { status: 402, body: document('not enough quota') },
+  '403, a blocked account': { status: 403, body: document('account blocked') },
+  '429': { status: 429, body: document('slow down'), headers: { 'retry-after': '60' } },
+  '499, its queue is full': { status: 499, body: document('queue full'), headers: { 'retry-after': '60' } },
+  'HTML with 502': { status: 502, body: HTML },
+  'HTML with 200': { status: 200, body: HTML },
+}
+/** The answers to the fetch of a submitted swap. */
+const FETCHES: Readonly<Record<string, Answer>> = {
+  '401, a wrong key': { status: 401, body: document('invalid key') },
+  '429': { status: 429, body: document('slow down') },
+  'HTML with 502': { status: 502, body: HTML },
+}
+
+interface Row {
+  readonly caller: string
+  readonly log: string
+  readonly metrics: string
+}
+
+/** Reads the rows of the table, by the first two columns. */
+function readTable(): ReadonlyMap<string, Row> {
+  const [, section = ''] = readFileSync('docs/FAILURES.md', 'utf8').split("\n## The upstream's answers\n")
+  const rows = [
+    ...(section.split('\n## ')[0] ?? '').matchAll(/^\| (submit|fetch) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$/gm),
+  ]
+  return new Map(
+    rows.map(([, call, answer, caller = '', log = '', metrics = '']) => [
+      `${call}: ${answer}`,
+      { caller, log, metrics },
+    ]),
+  )
+}
+
+const table = readTable()
+const driven = new Set<string>()
+
+/** The log lines of these events at level info and above, as the table writes them. */
+function writeLog(events: readonly TelemetryEvent[], caller: string): string {
+  const lines: string[] = []
+  const output = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      const { level, msg, httpStatus, reason, upstreamMessage } = JSON.parse(chunk.toString()) as LogLine
+      const isNew = typeof reason === 'string' && !caller.includes(reason)
+      const fields = Object.entries({ httpStatus, reason: isNew ? reason : null, upstreamMessage })
+      const written = fields.flatMap(([name, value]) => (value == null ? [] : [`, \`${name}\` ${String(value)}`]))
+      lines.push(`${LEVELS[level]} \`${msg}\`${written.join('')}`)
+      done()
+    },
+  })
+  const telemetry = createLogTelemetry(pino({ level: 'info' }, output))
+  for (const { name, args } of events.filter((event) => !UNRELATED.has(event.name)))
+    Reflect.apply(Reflect.get(telemetry, name) as () => void, undefined, [...args])
+  return [...new Set(lines)].join('; ')
+}
+
+interface LogLine {
+  readonly level: number
+  readonly msg: string
+  readonly httpStatus?: number
+  readonly reason?: string
+  readonly upstreamMessage?: string
+}
+/** Lines that say nothing about the answer. */
+const UNRELATED: ReadonlySet<string> = new Set(['jobCreated', 'keyAccepted'])
+const LEVELS: Readonly<Record<number, string>> = { 30: 'info', 40: 'warn', 50: 'error' }
+
+/** The metrics that a call to the upstream moves, as the table writes them. */
+function writeMetrics(call: 'submit' | 'fetch', events: readonly TelemetryEvent[]): string {
+  const event = events.find(({ name }) => name === `${call}Ended`)
+  const { kind, httpStatus } = event?.args[call === 'submit' ? 1 : 2] as UpstreamCallOutcome
+  const outcome = kind === 'notSent' ? 'not_sent' : kind
+  const statusClass = httpStatus === null ? 'none' : `${Math.floor(httpStatus / 100)}xx`
+  return `\`swapface_${call}_duration_seconds\` \`outcome="${outcome}"\`, \`swapface_upstream_responses_total\` \`status_class="${statusClass}"\``
+}
+
+function writeCaller(typename: string, job: any): string {
+  // oxlint-disable-line typescript/no-explicit-any
+  const error = typename === 'SwapUpstreamError' ? '`SwapUpstreamError` with the job: ' : ''
+  const failure = job.failure ? `, \`${job.failure.code}\`: ${job.failure.message}` : ''
+  const wait = job.progress?.waitingFor ? `, \`${job.progress.waitingFor}\`: ${job.progress.lastRefusal}` : ''
+  return `${error}\`${job.status}\`${failure}${wait}`
+}
+
+function expectRow(key: string, row: Row): void {
+  driven.add(key)
+  expect(row).toEqual(table.get(key))
+}
+
+async function driveSubmit(gateway: TestApp, answer: string): Promise<void> {
+  const { data } = await gateway.graphql(CREATE)
+  const { __typename, job } = data.createSwap
+  // A job that waits for its next attempt is briefly between two states.
+  const shown = await until(async () => {
+    const one = (await gateway.graphql(READ, { id: job.id })).data.swapJob
+    return one.status !== 'PENDING' || one.progress.waitingFor?.startsWith('UPSTREAM') ? one : null
+  })
+  const caller = writeCaller(__typename, shown)
+  expectRow(`submit: ${answer}`, {
+    caller,
+    log: writeLog(gateway.events, caller),
+    metrics: writeMetrics('submit', gateway.events),
+  })
+}
+
+describe('the table of the upstream answers describes', () => {
+  test.each(Object.entries(SUBMITS))('a submit that is answered with %s', async (answer, plan) => {
+    const gateway = await openTestApp()
+    gateway.upstream.planSubmits({ kind: 'answer', ...plan })
+    await driveSubmit(gateway, answer)
+  })
+
+  test('a submit whose connection is reset', async () => {
+    const gateway = await openTestApp()
+    gateway.upstream.planSubmits({ kind: 'reset' })
+    await driveSubmit(gateway, 'a reset connection')
+  })
+
+  test('a submit whose connection is refused', async () => {
+    const gateway = await openTestApp({ settings: { TTAPI_URL: 'http://127.0.0.1:1' } })
+    await driveSubmit(gateway, 'a refused connection')
+  })
+
+  // The timeout is 30 s.
+  test.skipIf(!isOnPostgres)(
+    `a submit without an answer${isOnPostgres ? '' : ' [only in npm run test:all]'}`,
+    async () => {
+      const gateway = await openTestApp()
+      gateway.upstream.planSubmits({ kind: 'answer', ...HANG })
+      await driveSubmit(gateway, 'no answer within 30 s')
+    },
+  )
+
+  test.each(Object.entries(FETCHES))('a fetch that is answered with %s', async (answer, plan) => {
+    const gateway = await openTestApp()
+    const { job } = (await gateway.graphql(CREATE)).data.createSwap
+    const submitted = gateway.events.length
+    gateway.upstream.failFetches(() => plan)
+    await until(() => gateway.events.some(({ name }) => name === 'fetchEnded'))
+    const events = gateway.events.slice(submitted)
+    const shown = (await gateway.graphql(READ, { id: job.id })).data.swapJob
+    const caller = writeCaller('', shown)
+    expectRow(`fetch: ${answer}`, {
+      caller,
+      log: writeLog(events, caller),
+      metrics: writeMetrics('fetch', events),
+    })
+  })
+})
+
+test('a refused key is one error in the log for many swaps, and swapService says so until a swap is accepted again', async () => {
+  const gateway = await openTestApp()
+  const keyAccepted = async () =>
+    (await gateway.graphql('{ swapService { keyAccepted } }')).data.swapService.keyAccepted
+  expect(await keyAccepted()).toBeNull()
+  const refusal = { kind: 'answer', status: 401, body: document('invalid key') } as const
+  gateway.upstream.planSubmits(refusal, refusal, refusal)
+  for (let n = 0; n < 3; n += 1) await gateway.graphql(CREATE)
+  expect(await keyAccepted()).toBe(false)
+  const lines = writeLog(gateway.events, '')
+    .split('; ')
+    .filter((line) => line.startsWith('error'))
+  expect(gateway.events.filter(({ name }) => name === 'keyRefused')).toHaveLength(1)
+  expect(lines).toHaveLength(1)
+  await gateway.graphql(CREATE)
+  expect(await keyAccepted()).toBe(true)
+})
+
+test('the table of the upstream answers has no row that these tests do not drive', () => {
+  if (!isOnPostgres) driven.add('submit: no answer within 30 s')
+  expect([...table.keys()].toSorted()).toEqual([...driven].toSorted())
+})
