@@ -175,7 +175,7 @@ describe('docs/OPERATIONS.md', () => {
 
     test('starts the program that `npm start` starts, and counts as started once it is executed', () => {
       const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly scripts: { start: string } }
-      expect(unit.get('ExecStart')).toBe(`/usr/bin/${scripts.start}`)
+      expect(unit.get('ExecStart')).toBe(`/usr/bin/${scripts.start.replace('exec ', '')}`)
       expect(unit.get('Type')).toBe('exec')
     })
 
@@ -294,7 +294,7 @@ describe('docs/OPERATIONS.md', () => {
     const [, logs = ''] = document.split('\n## Logs\n')
     const [table = ''] = logs.split('\n## ')
     const messages = [...table.matchAll(/^\| (?!level)[^|]+ \| `([^`]+)` \|/gm)].map(([, message = '']) => message)
-    const source = ['src/telemetry/logger.ts', 'src/main.ts', 'src/app/open-authentication.ts']
+    const source = ['src/telemetry/logger.ts', 'src/main.ts', 'src/app/ready.ts', 'src/app/open-authentication.ts']
       .map((path) => readFileSync(path, 'utf8'))
       .join('\n')
     // An ellipsis in the table replaces the variable parts of a message.

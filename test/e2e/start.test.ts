@@ -12,7 +12,7 @@ import { FAKE_KEY, openFakeUpstream } from '../support/fake-upstream.ts'
 import { holdSubmit } from '../support/hold-submit.ts'
 import { postGraphql } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
-import { findFreePorts, killLeftPrograms, runProgram, startProgram } from './program.ts'
+import { findFreePorts, killLeftPrograms, parseLines, runProgram, startProgram } from './program.ts'
 
 let dataDir = ''
 beforeEach(() => {
@@ -255,6 +255,31 @@ test('LOG_LEVEL=silent leaves only the line that says that the program is ready'
   await program.stop()
   expect(program.lines()).toEqual([program.readyLine()])
 })
+
+test(
+  'npm start passes SIGTERM on to the gateway, and ends with it and its exit code',
+  { timeout: 60_000 },
+  async () => {
+    const { port } = await findFreePorts()
+    const env = {
+      ...process.env,
+      ...NO_ENGINE,
+      PORT: String(port),
+      DATA_DIR: dataDir,
+      npm_config_update_notifier: 'false',
+    }
+    const child = spawn('npm', ['start', '--silent'], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    await until(() => /is ready.*\n/.test(output))
+    child.kill('SIGTERM')
+    const [code] = (await once(child, 'exit')) as [number | null]
+    expect(code).toBe(0)
+    expect(parseLines(output).at(-1)).toMatchObject({ msg: 'stopped' })
+  },
+)
 
 const hasTerminal = existsSync('/usr/bin/script')
 test.skipIf(!hasTerminal)(
