@@ -273,7 +273,7 @@ describe('an upload', () => {
     await writeFile(join(dataDir, 'images'), 'no folder')
     const { status, json } = await put(target.url, bytes)
     expect([status, json['errors'] ?? json['error'] ?? json]).toEqual([500, expect.anything()])
-    expect(app.events.map(({ name }) => name)).toContain('backgroundFailed')
+    expect(app.events.map(({ name }) => name)).toContain('requestErred')
   })
 
   test('that is not ready or does not exist cannot be used, and nothing is submitted', async () => {
