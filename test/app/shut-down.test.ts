@@ -32,5 +32,6 @@ test('a gateway shuts down its entry points first, then the layers behind them',
     'close the upstream',
     'close the API keys',
     'close the storage',
+    'export the last traces',
   ])
 })
