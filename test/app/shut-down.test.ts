@@ -33,5 +33,6 @@ test('a gateway shuts down its entry points first, then the layers behind them',
     'close the API keys',
     'close the storage',
     'export the last traces',
+    'close the metrics',
   ])
 })
