@@ -79,6 +79,21 @@ test('only blobs without a database row are deleted, once they are old', async (
   expect(await keys()).toEqual([`img_a/${a.sha256}`])
 })
 
+test('the size of the stored images is counted by a sweep, and kept until the next one', async () => {
+  const { library, put, pass } = await openStage()
+  const [a, orphan] = [await put('img_a', true), await put('img_b', false)]
+  expect(library.storedBytes).toBeNull()
+  await library.sweepOrphans()
+  expect(library.storedBytes).toBe(a.byteLength + orphan.byteLength)
+  const c = await put('img_c', true)
+  expect(library.storedBytes).toBe(a.byteLength + orphan.byteLength + c.byteLength)
+  await library.purge(a)
+  expect(library.storedBytes).toBe(orphan.byteLength + c.byteLength)
+  pass(2 * HOUR)
+  await library.sweepOrphans()
+  expect(library.storedBytes).toBe(c.byteLength)
+})
+
 test('purging an image deletes all its views, and sets its row to PURGED', async () => {
   const { images, library, put, keys } = await openStage()
   const [image, other] = [await put('img_a', true), await put('img_b', true)]

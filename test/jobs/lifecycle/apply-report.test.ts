@@ -157,6 +157,9 @@ describe('evidence about a finished job', () => {
     await report(lost, succeeded('U-job_1'), 'HOOK')
     expect(await read('job_1')).toEqual({ ...lost, charge: { state: 'CHARGED', quota: 3 } })
     expect(told('evidenceTooLate')).toHaveLength(1)
+    expect(told('lateChargeKnown')).toEqual([[await read('job_1')]])
+    await report(await read('job_1'), succeeded('U-job_1'), 'HOOK')
+    expect(told('lateChargeKnown')).toHaveLength(1)
   })
 })
 
