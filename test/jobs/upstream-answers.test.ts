@@ -98,26 +98,33 @@ const LEVELS: Readonly<Record<number, string>> = { 30: 'info', 40: 'warn', 50: '
 /** The metrics that a call to the upstream moves, as the table writes them. */
 function writeMetrics(call: 'submit' | 'fetch', events: readonly TelemetryEvent[]): string {
   const event = events.find(({ name }) => name === `${call}Ended`)
-  const { kind, httpStatus } = event?.args[call === 'submit' ? 1 : 2] as UpstreamCallOutcome
+  if (!event) throw new Error(`there was no ${call}`)
+  const { kind, httpStatus } = event.args[call === 'submit' ? 1 : 2] as UpstreamCallOutcome
   const outcome = kind === 'notSent' ? 'not_sent' : kind
   const statusClass = httpStatus === null ? 'none' : `${Math.floor(httpStatus / 100)}xx`
   return `\`swapface_${call}_duration_seconds\` \`outcome="${outcome}"\`, \`swapface_upstream_responses_total\` \`status_class="${statusClass}"\``
 }
 
-function writeCaller(typename: string, job: any): string {
-  // oxlint-disable-line typescript/no-explicit-any
+interface ShownJob {
+  readonly status: string
+  readonly failure: { readonly code: string; readonly message: string } | null
+  readonly progress: { readonly waitingFor: string | null; readonly lastRefusal: string | null } | null
+}
+
+function writeCaller(typename: string, job: ShownJob): string {
   const error = typename === 'SwapUpstreamError' ? '`SwapUpstreamError` with the job: ' : ''
   const failure = job.failure ? `, \`${job.failure.code}\`: ${job.failure.message}` : ''
   const wait = job.progress?.waitingFor ? `, \`${job.progress.waitingFor}\`: ${job.progress.lastRefusal}` : ''
   return `${error}\`${job.status}\`${failure}${wait}`
 }
 
-function expectRow(key: string, row: Row): void {
+/** Looks up a row that a test drives. */
+function findRow(key: string): Row | undefined {
   driven.add(key)
-  expect(row).toEqual(table.get(key))
+  return table.get(key)
 }
 
-async function driveSubmit(gateway: TestApp, answer: string): Promise<void> {
+async function driveSubmit(gateway: TestApp): Promise<Row> {
   const { data } = await gateway.graphql(CREATE)
   const { __typename, job } = data.createSwap
   // A job that waits for its next attempt is briefly between two states.
@@ -126,29 +133,26 @@ async function driveSubmit(gateway: TestApp, answer: string): Promise<void> {
     return one.status !== 'PENDING' || one.progress.waitingFor?.startsWith('UPSTREAM') ? one : null
   })
   const caller = writeCaller(__typename, shown)
-  expectRow(`submit: ${answer}`, {
-    caller,
-    log: writeLog(gateway.events, caller),
-    metrics: writeMetrics('submit', gateway.events),
-  })
+  const log = writeLog(gateway.events, caller)
+  return { caller, log, metrics: writeMetrics('submit', gateway.events) }
 }
 
 describe('the table of the upstream answers describes', () => {
   test.each(Object.entries(SUBMITS))('a submit that is answered with %s', async (answer, plan) => {
     const gateway = await openTestApp()
     gateway.upstream.planSubmits({ kind: 'answer', ...plan })
-    await driveSubmit(gateway, answer)
+    expect(await driveSubmit(gateway)).toEqual(findRow(`submit: ${answer}`))
   })
 
   test('a submit whose connection is reset', async () => {
     const gateway = await openTestApp()
     gateway.upstream.planSubmits({ kind: 'reset' })
-    await driveSubmit(gateway, 'a reset connection')
+    expect(await driveSubmit(gateway)).toEqual(findRow('submit: a reset connection'))
   })
 
   test('a submit whose connection is refused', async () => {
     const gateway = await openTestApp({ settings: { TTAPI_URL: 'http://127.0.0.1:1' } })
-    await driveSubmit(gateway, 'a refused connection')
+    expect(await driveSubmit(gateway)).toEqual(findRow('submit: a refused connection'))
   })
 
   // The timeout is 30 s.
@@ -157,7 +161,7 @@ describe('the table of the upstream answers describes', () => {
     async () => {
       const gateway = await openTestApp()
       gateway.upstream.planSubmits({ kind: 'answer', ...HANG })
-      await driveSubmit(gateway, 'no answer within 30 s')
+      expect(await driveSubmit(gateway)).toEqual(findRow('submit: no answer within 30 s'))
     },
   )
 
@@ -170,11 +174,8 @@ describe('the table of the upstream answers describes', () => {
     const events = gateway.events.slice(submitted)
     const shown = (await gateway.graphql(READ, { id: job.id })).data.swapJob
     const caller = writeCaller('', shown)
-    expectRow(`fetch: ${answer}`, {
-      caller,
-      log: writeLog(events, caller),
-      metrics: writeMetrics('fetch', events),
-    })
+    const row = { caller, log: writeLog(events, caller), metrics: writeMetrics('fetch', events) }
+    expect(row).toEqual(findRow(`fetch: ${answer}`))
   })
 })
 
