@@ -6,9 +6,10 @@ import { readFileSync } from 'node:fs'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
-import type { UpstreamCallOutcome } from '../../src/telemetry/events.ts'
 import { createLogTelemetry } from '../../src/telemetry/logger.ts'
+import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
 import type { Answer } from '../support/fake-upstream.ts'
+import { parseMetrics } from '../support/metric-series.ts'
 import { isOnPostgres } from '../support/raw-database.ts'
 import type { TelemetryEvent } from '../support/record-telemetry.ts'
 import { openTestApp, type TestApp } from '../support/test-app.ts'
@@ -95,14 +96,22 @@ interface LogLine {
 const UNRELATED: ReadonlySet<string> = new Set(['jobCreated', 'keyAccepted'])
 const LEVELS: Readonly<Record<number, string>> = { 30: 'info', 40: 'warn', 50: 'error' }
 
-/** The metrics that a call to the upstream moves, as the table writes them. */
-function writeMetrics(call: 'submit' | 'fetch', events: readonly TelemetryEvent[]): string {
-  const event = events.find(({ name }) => name === `${call}Ended`)
-  if (!event) throw new Error(`there was no ${call}`)
-  const { kind, httpStatus } = event.args[call === 'submit' ? 1 : 2] as UpstreamCallOutcome
-  const outcome = kind === 'notSent' ? 'not_sent' : kind
-  const statusClass = httpStatus === null ? 'none' : `${Math.floor(httpStatus / 100)}xx`
-  return `\`swapface_${call}_duration_seconds\` \`outcome="${outcome}"\`, \`swapface_upstream_responses_total\` \`status_class="${statusClass}"\``
+/** The metrics of a call to the upstream that its events move, as the table writes them. */
+async function writeMetrics(call: 'submit' | 'fetch', events: readonly TelemetryEvent[]): Promise<string> {
+  const { telemetry, render } = createMetrics({ version: '', database: 'sqlite', upstream: 'remote' }, () => 0)
+  for (const { name, args } of events.filter((event) => event.name === `${call}Ended`))
+    Reflect.apply(Reflect.get(telemetry, name) as () => void, undefined, [...args])
+  const moved = [...parseMetrics(await render())].filter(([, value]) => value > 0).map(([series]) => series)
+  return moved
+    .flatMap((series) => {
+      const [, name, labels] =
+        /^(swapface_\w+_duration_seconds|swapface_upstream_responses_total)(?:_count)?\{(?:call="\w+",)?([^,}]+)\}$/.exec(
+          series,
+        ) ?? []
+      return name === undefined ? [] : [`\`${name}\` \`${labels}\``]
+    })
+    .toSorted()
+    .join(', ')
 }
 
 interface ShownJob {
@@ -134,7 +143,7 @@ async function driveSubmit(gateway: TestApp): Promise<Row> {
   })
   const caller = writeCaller(__typename, shown)
   const log = writeLog(gateway.events, caller)
-  return { caller, log, metrics: writeMetrics('submit', gateway.events) }
+  return { caller, log, metrics: await writeMetrics('submit', gateway.events) }
 }
 
 describe('the table of the upstream answers describes', () => {
@@ -174,7 +183,7 @@ describe('the table of the upstream answers describes', () => {
     const events = gateway.events.slice(submitted)
     const shown = (await gateway.graphql(READ, { id: job.id })).data.swapJob
     const caller = writeCaller('', shown)
-    const row = { caller, log: writeLog(events, caller), metrics: writeMetrics('fetch', events) }
+    const row = { caller, log: writeLog(events, caller), metrics: await writeMetrics('fetch', events) }
     expect(row).toEqual(findRow(`fetch: ${answer}`))
   })
 })
