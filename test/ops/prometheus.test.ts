@@ -84,7 +84,7 @@ describe.skipIf(!hasPrometheus)(`the gateway beside Prometheus${PROMETHEUS_NOTE}
     app.upstream.scriptWebhooks(() => 204)
   })
 
-  test('SwapfaceHooksNotArriving fires when only polling finds the ends', async () => {
+  test('SwapfaceHooksNotArriving fires when swaps end without hooks', async () => {
     app.upstream.scriptJobs(() => QUICK)
     for (let round = 0; round < 4; round += 1) {
       // oxlint-disable-next-line no-await-in-loop
