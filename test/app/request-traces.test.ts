@@ -98,7 +98,7 @@ describe('a gateway whose traces are on', () => {
   beforeAll(async () =>
     closeAfterGroup(async () => {
       collector = await openCollector()
-      const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, API_KEYS, REST_DOOR: 'on' }
+      const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, API_KEYS, REST_API: 'on' }
       const gateway = await openTestApp({ settings })
       await runRequests(gateway)
       await gateway.app.close()

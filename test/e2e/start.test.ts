@@ -89,7 +89,7 @@ test.each([
 test('a port in use stops the start with a line that names ADMIN_PORT, and says how to do without the metrics', async () => {
   await withTakenPort(async (port) => {
     expect(await failToStart({ ...NO_ENGINE, ADMIN_PORT: port })).toBe(
-      `ADMIN_PORT ${port} is in use by another process. Stop that one, or choose another port. ADMIN_PORT=0 turns the metrics off.`,
+      `ADMIN_PORT ${port} is in use by another process. Stop that process, or choose another port. ADMIN_PORT=0 turns the metrics off.`,
     )
   })
 })

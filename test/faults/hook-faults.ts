@@ -194,7 +194,7 @@ const failedThenSuccess: Scenario = {
       // The two states are less than half a second of the program's clock apart.
       rig.upstream.scriptJobs(() => ({
         states: [
-          { afterMs: 100, state: { status: 'FAILED', message: 'canary-upstream-text' } },
+          { afterMs: 100, state: { status: 'FAILED', message: 'see https://canary-upstream-text.example' } },
           { afterMs: 200, state: { status: 'SUCCESS' } },
         ],
         hooks: { copies: 1 },

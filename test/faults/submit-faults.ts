@@ -21,12 +21,24 @@ const BOMB = gzipSync(Buffer.alloc(64 * 1_024 * 1_024, ' '))
 
 /** Definite refusals: an upstream that returns one of these responses has not accepted the submit. */
 const REFUSALS: readonly { readonly name: string; readonly answer: Answer; readonly endsAs: string }[] = [
-  { name: '429 on submit', answer: refusal(429, 'too many requests, canary-upstream-text'), endsAs: 'SUCCESS' },
+  {
+    name: '429 on submit',
+    answer: refusal(429, 'too many requests, see https://canary-upstream-text.example'),
+    endsAs: 'SUCCESS',
+  },
   { name: '499 on submit', answer: refusal(499, 'queue is full'), endsAs: 'SUCCESS' },
   { name: '400 "No available accounts"', answer: refusal(400, 'No available accounts'), endsAs: 'SUCCESS' },
-  { name: '401 on submit', answer: json(401, { status: 'FAILED', message: 'canary-upstream-text' }), endsAs: 'FAILED' },
+  {
+    name: '401 on submit',
+    answer: json(401, { status: 'FAILED', message: 'see https://canary-upstream-text.example' }),
+    endsAs: 'FAILED',
+  },
   { name: '402 on submit', answer: refusal(402, 'not enough quota'), endsAs: 'FAILED' },
-  { name: '403 on submit', answer: refusal(403, 'blocked, canary-upstream-text'), endsAs: 'FAILED' },
+  {
+    name: '403 on submit',
+    answer: refusal(403, 'blocked, see https://canary-upstream-text.example'),
+    endsAs: 'FAILED',
+  },
   { name: '200 + FAILED on submit', answer: refusal(200, "'action' parameter error!"), endsAs: 'FAILED' },
 ]
 

@@ -14,7 +14,7 @@ import { CloseCode, type Message, MessageType, parseMessage } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import { type Authenticate, type Credentials, mayServeMany, type Viewer } from '../../auth/viewer.ts'
 import type { Counts } from '../../lib/counts.ts'
-import { encodeTextFrame } from '../../lib/http/web-socket-frame.ts'
+import { encodeTextFrame, toAsciiJson } from '../../lib/http/web-socket-frame.ts'
 import type { TimerWheel, WheelTimer } from '../../lib/time/timer-wheel.ts'
 import type { RequestLimiter } from '../../limits/limiter.ts'
 import type { OperationSpan, TraceCarrier, Tracing } from '../../telemetry/tracing.ts'
@@ -259,7 +259,7 @@ export class Connection {
   }
 
   #createSink(id: string): Sink {
-    const suffix = `,"id":${toAscii(id)}}`
+    const suffix = `,"id":${toAsciiJson(id)}}`
     return {
       transport: 'websocket',
       isReady: () => this.#isOpen() && !this.#stream.writableNeedDrain,
@@ -345,11 +345,3 @@ function toTraceCarrier(payload: TraceCarrier | null | undefined, otherwise: Tra
 
 const NOTHING = Buffer.alloc(0)
 const NEXT_PREFIX = '{"type":"next","payload":'
-
-/** JSON of a text, in ASCII only, as `encodeTextFrame` requires. */
-function toAscii(text: string): string {
-  return JSON.stringify(text).replaceAll(
-    /[\u0080-\uffff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-}

@@ -25,3 +25,11 @@ export function encodeTextFrame(prefix: string, body: Buffer, suffix: string): B
   frame.write(suffix, at, 'latin1')
   return frame
 }
+
+/** JSON of a text, in ASCII only, as `encodeTextFrame` requires. */
+export function toAsciiJson(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[\u0080-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
