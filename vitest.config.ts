@@ -1,14 +1,17 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** The tests that take longest, the longest first. Started last, one of them would run alone at the end. */
+/**
+ * The tests that take longest, the longest first: started last, one of them would run alone at the end. The faults mostly
+ * wait, so what needs the most CPU comes next, and runs beside them.
+ */
 const LONGEST = [
   'test/faults/faults.test.ts',
+  'packages/swapface/test/engine/',
+  'test/images/',
+  'test/http/images.test.ts',
   'test/e2e/',
   'test/browser/',
-  'packages/swapface/test/engine/',
-  'test/http/images.test.ts',
-  'test/images/',
   'test/clients/',
   'test/graphql/webhooks.test.ts',
   'packages/swapface/test/',
