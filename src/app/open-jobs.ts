@@ -8,7 +8,7 @@ import { createSwapBatch } from '../jobs/create-swap-batch.ts'
 import { type CreateSwap, createSwap } from '../jobs/create-swap.ts'
 import { createIdempotencySeal } from '../jobs/idempotency-seal.ts'
 import { createFindInputImage } from '../jobs/input-images.ts'
-import { type HookTaker, openHookTaker } from '../jobs/lifecycle/accept-hook.ts'
+import { type HookReceiver, openHookReceiver } from '../jobs/lifecycle/accept-hook.ts'
 import { createApplyReport } from '../jobs/lifecycle/apply-report.ts'
 import { Confirmer } from '../jobs/lifecycle/confirm-swap.ts'
 import { MAX_AT_ONE_RECEIVER, runWebhooks } from '../jobs/lifecycle/deliver-webhooks.ts'
@@ -44,7 +44,7 @@ const MAX_WAITING = 1_000
 /** The use cases, and the loops that move jobs. */
 export interface JobsStage {
   readonly useCases: UseCases
-  readonly hooks: HookTaker
+  readonly hooks: HookReceiver
   readonly images: Pick<Images, 'handlers' | 'warmUp'>
   /** For the metrics. */
   readonly state: Pick<StateSources, 'isBreakerOpen' | 'waitingRoomCapacity' | 'imageBytes' | 'journalBytes'>
@@ -138,7 +138,7 @@ async function openLifecycle({ runtime, storage, upstream: { upstream } }: JobsP
   const submitter = new Submitter({ ...submitting, maxInFlight: config.maxInFlight, telemetry, clock, random })
   const journal = await openDiskHookJournal(config.dataDir)
   const hookParts = { store, journal, upstream, confirmer, hookAddresses, background, random, stopping }
-  const hooks = openHookTaker({ ...hookParts, telemetry, clock })
+  const hooks = openHookReceiver({ ...hookParts, telemetry, clock })
   const reconciling = { store, confirmer, applyReport, breaker, hooks, leases, background, telemetry, clock }
   const reconciler = openReconciler(reconciling)
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HookTaker } from '../jobs/lifecycle/accept-hook.ts'
+import type { HookReceiver } from '../jobs/lifecycle/accept-hook.ts'
 import { faultPoint } from '../lib/fault-points.ts'
 import type { HttpSpan, Tracing } from '../telemetry/tracing.ts'
 import { discardBody } from '../lib/http/discard-body.ts'
@@ -15,7 +15,7 @@ const MAX_HOOK_BYTES = 256 * 1024
  * "Hook"), so 200 is sent only once the hook is recorded. A forged token gets the same 404 as an unknown path.
  * @param tracing null if traces are off. A hook starts a trace of its own: many hooks may report one job.
  */
-export function createHookHandler(hooks: HookTaker, tracing: Pick<Tracing, 'startRequest'> | null) {
+export function createHookHandler(hooks: HookReceiver, tracing: Pick<Tracing, 'startRequest'> | null) {
   return async (request: IncomingMessage, response: ServerResponse, token: string): Promise<void> => {
     if (request.method !== 'POST') {
       response.setHeader('allow', 'POST')

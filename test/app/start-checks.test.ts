@@ -14,7 +14,7 @@ import { openTestApp, type TestApp } from '../support/test-app.ts'
 import { until } from '../support/until.ts'
 import { DOWN, UNKNOWN_ID } from '../support/upstream-port.ts'
 
-const told = ({ events }: Pick<TestApp, 'events'>, name: string) =>
+const eventsOf = ({ events }: Pick<TestApp, 'events'>, name: string) =>
   events.flatMap((event) => (event.name === name ? [event.args] : []))
 
 interface Options {
@@ -66,7 +66,7 @@ async function listen(answer: RequestListener): Promise<{ url: string; seen: str
 test('a start fetches one unknown id, which tells that the key is accepted', async () => {
   const gateway = await openTestApp()
   gateway.app.runStartChecks()
-  await until(() => told(gateway, 'keyAccepted').length === 1)
+  await until(() => eventsOf(gateway, 'keyAccepted').length === 1)
   expect(gateway.upstream.fetched).toHaveLength(1)
   const { data } = await gateway.graphql('{ swapService { keyAccepted publicUrlReachable } }')
   expect(data.swapService).toEqual({ keyAccepted: true, publicUrlReachable: null })
@@ -77,8 +77,8 @@ test('a start with a wrong key is reported once, and serves', async () => {
   closeAfterTest(() => upstream.close())
   const gateway = await openTestApp({ upstream })
   gateway.app.runStartChecks()
-  await until(() => told(gateway, 'keyRefused').length === 1)
-  expect(told(gateway, 'keyRefused')).toEqual([[401]])
+  await until(() => eventsOf(gateway, 'keyRefused').length === 1)
+  expect(eventsOf(gateway, 'keyRefused')).toEqual([[401]])
   const { data } = await gateway.graphql('{ swapService { keyAccepted } }')
   expect(data.swapService.keyAccepted).toBe(false)
 })
@@ -111,7 +111,7 @@ test('PUBLIC_URL is probed with one GET of its /healthz, and reachable if a gate
   await settled()
   expect(checks.isPublicUrlReachable).toBe(true)
   expect(seen).toEqual(['GET /gateway/healthz'])
-  expect(told({ events }, 'publicUrlProbed')).toEqual([[`${url}/gateway`, null]])
+  expect(eventsOf({ events }, 'publicUrlProbed')).toEqual([[`${url}/gateway`, null]])
 })
 
 test.each<[string, RequestListener, string]>([
@@ -129,14 +129,14 @@ test.each<[string, RequestListener, string]>([
   const { checks, events, settled } = openChecks({ publicUrl: url })
   await settled()
   expect(checks.isPublicUrlReachable).toBe(false)
-  expect(told({ events }, 'publicUrlProbed')).toEqual([[url, problem]])
+  expect(eventsOf({ events }, 'publicUrlProbed')).toEqual([[url, problem]])
   expect(seen).toEqual(['GET /healthz'])
 })
 
 test('PUBLIC_URL at which nothing listens is reported', async () => {
   const { events, settled } = openChecks({ publicUrl: 'http://0.0.0.0:1' })
   await settled()
-  expect(told({ events }, 'publicUrlProbed')).toEqual([['http://0.0.0.0:1', 'nothing listens there']])
+  expect(eventsOf({ events }, 'publicUrlProbed')).toEqual([['http://0.0.0.0:1', 'nothing listens there']])
 })
 
 test.each([
@@ -146,5 +146,5 @@ test.each([
   const { checks, events, settled } = openChecks(options)
   await settled()
   expect(checks.isPublicUrlReachable).toBeNull()
-  expect(told({ events }, 'publicUrlProbed')).toEqual([])
+  expect(eventsOf({ events }, 'publicUrlProbed')).toEqual([])
 })

@@ -34,7 +34,7 @@ async function startPair(settings: Record<string, string>): Promise<readonly [Pr
       dataDir: await makeDataDir(),
       env: { ...env, OTEL_RESOURCE_ATTRIBUTES: `service.instance.id=${name}` },
     })
-  return [await start(first, 'creator'), await start(second, 'hook taker')]
+  return [await start(first, 'creator'), await start(second, 'hook receiver')]
 }
 
 test('a job has one trace if one process creates it and another confirms it, and its hook is linked to the confirm', async () => {
@@ -73,10 +73,10 @@ test('a job has one trace if one process creates it and another confirms it, and
   expect(created).toMatchObject({ parentSpanId: '', resource: { 'service.instance.id': 'creator' } })
   const ofJob = { traceId: created?.traceId, parentSpanId: created?.spanId, attributes: { 'swapface.job.id': id } }
   expect(submit).toMatchObject({ ...ofJob, resource: { 'service.instance.id': 'creator' } })
-  expect(confirm).toMatchObject({ ...ofJob, resource: { 'service.instance.id': 'hook taker' } })
-  expect(copy).toMatchObject({ ...ofJob, resource: { 'service.instance.id': 'hook taker' } })
-  expect(delivery).toMatchObject({ ...ofJob, resource: { 'service.instance.id': 'hook taker' } })
-  expect(hook).toMatchObject({ parentSpanId: '', resource: { 'service.instance.id': 'hook taker' } })
+  expect(confirm).toMatchObject({ ...ofJob, resource: { 'service.instance.id': 'hook receiver' } })
+  expect(copy).toMatchObject({ ...ofJob, resource: { 'service.instance.id': 'hook receiver' } })
+  expect(delivery).toMatchObject({ ...ofJob, resource: { 'service.instance.id': 'hook receiver' } })
+  expect(hook).toMatchObject({ parentSpanId: '', resource: { 'service.instance.id': 'hook receiver' } })
   expect(hook?.traceId).not.toBe(created?.traceId)
   expect(confirm?.links).toEqual([{ traceId: hook?.traceId, spanId: hook?.spanId }])
   expect(receiver.requests[0]?.headers['traceparent']).toBe(`00-${created?.traceId}-${delivery?.spanId}-01`)

@@ -112,10 +112,10 @@ test("only swap:admin reads the upstream's own words, in every order of requests
       await read(gateway, FAILURE, job.id, admin),
       await read(gateway, FAILURE, job.id, caller),
     ]
-    const told = { code: 'UPSTREAM_REFUSED', message: 'The upstream refused the swap.' }
+    const refusal = { code: 'UPSTREAM_REFUSED', message: 'The upstream refused the swap.' }
     expect([forAdmin.failure, forCaller.failure]).toEqual([
-      { ...told, upstreamMessage: own },
-      { ...told, upstreamMessage: null },
+      { ...refusal, upstreamMessage: own },
+      { ...refusal, upstreamMessage: null },
     ])
   }
   const forget = 'mutation ($id: ID!) { forgetSwaps(input: { ids: [$id] }) { __typename } }'

@@ -6,7 +6,8 @@ const IMAGES = 'targetImage: { url: "https://example.com/t.jpg" }, swapImage: { 
 const CREATE = `mutation { createSwap(input: { ${IMAGES} }) { ... on CreateSwapSuccess { job { id } } } }`
 const BATCH = `mutation { createSwapBatch(input: { items: [{ ${IMAGES} }] }) { __typename } }`
 
-const told = ({ events }: TestApp, event: string) => events.flatMap(({ name, args }) => (name === event ? [args] : []))
+const eventsOf = ({ events }: TestApp, event: string) =>
+  events.flatMap(({ name, args }) => (name === event ? [args] : []))
 
 test.each<[string, string, RequestInit]>([
   ['a query', '/graphql?query={__typename}', {}],
@@ -68,7 +69,7 @@ describe('the log', () => {
     const refused = { kind: 'answer', status: 400, body: '{"status":"FAILED","data":null}' } as const
     gateway.upstream.planSubmits(refused)
     await gateway.graphql(CREATE, {}, { 'x-request-id': 'created' })
-    const [[job]] = told(gateway, 'jobCreated') as [[{ id: string }]]
+    const [[job]] = eventsOf(gateway, 'jobCreated') as [[{ id: string }]]
     const retry = 'mutation ($id: ID!) { retrySwap(input: { id: $id }) { __typename } }'
     await gateway.graphql(retry, { id: job.id }, { 'x-request-id': 'retried' })
     await gateway.graphql(BATCH, {}, { 'x-request-id': 'in-a-batch' })
@@ -77,7 +78,7 @@ describe('the log', () => {
       headers: { 'content-type': 'application/json', 'x-request-id': 'over-rest' },
       body: JSON.stringify({ targetImage: 'https://example.com/t.jpg', swapImage: 'https://example.com/f.jpg' }),
     })
-    const ids = told(gateway, 'jobCreated').map(([, requestId]) => requestId)
+    const ids = eventsOf(gateway, 'jobCreated').map(([, requestId]) => requestId)
     expect(ids).toEqual(['created', 'retried', 'in-a-batch', 'over-rest'])
   })
 
@@ -88,9 +89,9 @@ describe('the log', () => {
     await database.query('alter table jobs rename to gone')
     const { errors } = await gateway.graphql('{ swapJobs { nodes { id } } }', {}, id)
     expect(errors?.[0]?.extensions?.code).toBe('INTERNAL_SERVER_ERROR')
-    expect(told(gateway, 'requestErred')).toEqual([[expect.any(Error), 'of-the-proxy']])
+    expect(eventsOf(gateway, 'requestErred')).toEqual([[expect.any(Error), 'of-the-proxy']])
     await gateway.graphql(CREATE, {}, id)
-    expect(told(gateway, 'jobNotRecorded')).toEqual([[expect.any(Error), 'of-the-proxy']])
+    expect(eventsOf(gateway, 'jobNotRecorded')).toEqual([[expect.any(Error), 'of-the-proxy']])
     await database.query('alter table gone rename to jobs')
   })
 
@@ -101,7 +102,7 @@ describe('the log', () => {
     await database.query('alter table jobs rename to gone')
     const response = await fetch(`${gateway.app.url}/insightFace/v1/fetch?jobId=job_1`, { headers: id })
     expect(response.status).toBe(500)
-    expect(told(gateway, 'requestFailed')).toEqual([['of-the-proxy', 'GET', 500, 'INTERNAL_SERVER_ERROR']])
+    expect(eventsOf(gateway, 'requestFailed')).toEqual([['of-the-proxy', 'GET', 500, 'INTERNAL_SERVER_ERROR']])
     await database.query('alter table gone rename to jobs')
   })
 })

@@ -87,12 +87,12 @@ test.runIf(isOnPostgres)(
     expect(errors?.[0]?.extensions?.code).toBe('UNAVAILABLE')
     await wire.heal()
     const database = await openRawDatabaseOf(dataDir)
-    const looks = new Set<unknown>()
+    const wakeTimes = new Set<unknown>()
     await until(async () => {
       const [job] = await database.query('select status, wake_at from jobs')
       const { status, wake_at: wakeAt } = job as { readonly status: string; readonly wake_at: number }
-      looks.add(wakeAt)
-      return looks.size > 2 || status !== 'PENDING'
+      wakeTimes.add(wakeAt)
+      return wakeTimes.size > 2 || status !== 'PENDING'
     })
     letFollow()
     await until(async () => (await listJobs(gateway))[0].status === 'ON_QUEUE')

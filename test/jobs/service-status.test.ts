@@ -31,8 +31,8 @@ async function createDone(
   const job = await lifecycle.createOnQueue(id)
   lifecycle.clock.advance(tookMs)
   const links = { cdnImage: 'https://cdn.example.com/a.jpg', discordImage: null }
-  const told = { upstreamId: `U-${id}`, word: 'SUCCESS', links, quota, copyId: null, mirrorFailure: null }
-  return lifecycle.report(job, { kind: 'succeeded', ...told }, source)
+  const facts = { upstreamId: `U-${id}`, word: 'SUCCESS', links, quota, copyId: null, mirrorFailure: null }
+  return lifecycle.report(job, { kind: 'succeeded', ...facts }, source)
 }
 
 describe('the service', () => {

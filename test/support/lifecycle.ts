@@ -38,7 +38,7 @@ export interface Lifecycle {
   /** Number of wake-ups of the queue, and of the webhook sender. */
   readonly wakes: { room: number; webhook: number }
   /** Returns the arguments of each call of one telemetry function. */
-  told(name: keyof Telemetry): readonly (readonly unknown[])[]
+  eventsOf(name: keyof Telemetry): readonly (readonly unknown[])[]
   /** Records a job. It waits unless it has a lease. */
   create(id: string, over?: Partial<NewSwapJob>): Promise<SwapJob>
   /** Records a job that is being submitted. */
@@ -111,7 +111,7 @@ export async function openLifecycle(): Promise<Lifecycle> {
     stopping: stopping.signal,
     stop: () => stopping.abort(),
     wakes,
-    told: (name) => events.filter((event) => event.name === name).map(({ args }) => args),
+    eventsOf: (name) => events.filter((event) => event.name === name).map(({ args }) => args),
     create,
     createClaimed,
     createOnQueue: async (id, over) =>

@@ -17,9 +17,9 @@ import { type FollowedHook, FollowedHooks } from './followed-hooks.ts'
 import type { HookAddresses } from './hook-addresses.ts'
 
 /** Checks of one hook, if the reconciler polls its job as well. */
-const MAX_LOOKS = 6
+const MAX_CHECKS = 6
 
-export interface HookTakerParts {
+export interface HookReceiverParts {
   readonly store: Pick<JobStore, 'findJob'>
   readonly journal: HookJournal
   readonly upstream: Pick<Upstream, 'readHookId'>
@@ -35,7 +35,7 @@ export interface HookTakerParts {
 /** `recorded`: the hook is in the journal and will be followed, even after a crash. `notRecorded`: it is not. */
 export type HookVerdict = 'recorded' | 'notRecorded'
 
-export interface HookTaker {
+export interface HookReceiver {
   /** Returns the job id of a valid hook token; null for a forged one, which costs no query and no write. */
   recognise(token: string): string | null
   /**
@@ -47,40 +47,40 @@ export interface HookTaker {
    * Checks every unsettled hook of the job once more. Resolves to false if the upstream could not be reached for one of
    * them; the caller must then repeat the check.
    */
-  lookOnceMore(jobId: string): Promise<boolean>
+  checkOnceMore(jobId: string): Promise<boolean>
 }
 
-/** Opens the hook taker, which at once resumes the hooks that an earlier process left in the journal. */
-export function openHookTaker(parts: HookTakerParts): HookTaker {
+/** Opens the receiver of hooks, which at once resumes the hooks that an earlier process left in the journal. */
+export function openHookReceiver(parts: HookReceiverParts): HookReceiver {
   const { store, journal, upstream, confirmer, hookAddresses, telemetry, background, clock, random, stopping } = parts
   const followed = new FollowedHooks(clock, stopping)
 
   /** @returns whether the hook is settled, and whether the upstream could be reached. */
-  const look = async ({ jobId, upstreamId }: HookRecord, looks: number) => {
+  const checkHook = async ({ jobId, upstreamId }: HookRecord, checks: number) => {
     const job = await store.findJob(jobId)
     if (!job || isSettled(job)) return { isSettled: true, isReached: true }
-    const { job: looked, isForeign, isReached } = await confirmer.confirmHook(job, upstreamId)
-    if (isDone(looked.status) || isForeign) return { isSettled: true, isReached: true }
+    const { job: checked, isForeign, isReached } = await confirmer.confirmHook(job, upstreamId)
+    if (isDone(checked.status) || isForeign) return { isSettled: true, isReached: true }
     // A job without an id of its own is not polled: only its hooks can name one.
-    const isOver = looked.upstreamId === null ? upstreamId === null : looks >= MAX_LOOKS
+    const isOver = checked.upstreamId === null ? upstreamId === null : checks >= MAX_CHECKS
     return { isSettled: isOver, isReached }
   }
 
   const follow = async (hook: FollowedHook) => {
-    for (let looks = 1; !stopping.aborted && !hook.isDropped; looks += 1) {
+    for (let checks = 1; !stopping.aborted && !hook.isDropped; checks += 1) {
       try {
-        const looked = await look(hook.record, looks)
+        const checked = await checkHook(hook.record, checks)
         if (hook.isDropped) return
-        if (looked.isSettled) {
+        if (checked.isSettled) {
           followed.delete(hook)
           journal.settle(hook.record)
           return
         }
-        hook.wasAnswered ||= looked.isReached
+        hook.wasAnswered ||= checked.isReached
       } catch (error) {
         telemetry.backgroundFailed('confirm a hook', error)
       }
-      await hook.pause.wait(retryDelayMs(looks, random()))
+      await hook.pause.wait(retryDelayMs(checks, random()))
     }
   }
 
@@ -101,9 +101,9 @@ export function openHookTaker(parts: HookTakerParts): HookTaker {
   }
 
   return {
-    lookOnceMore: async (jobId) => {
-      const looks = await Promise.all(followed.listOf(jobId).map(async ({ record }) => look(record, 1)))
-      return looks.every(({ isReached }) => isReached)
+    checkOnceMore: async (jobId) => {
+      const checks = await Promise.all(followed.listOf(jobId).map(async ({ record }) => checkHook(record, 1)))
+      return checks.every(({ isReached }) => isReached)
     },
     recognise: (token) => {
       const jobId = hookAddresses.parseToken(token)

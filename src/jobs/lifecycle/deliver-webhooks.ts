@@ -26,7 +26,7 @@ const SHARE_OF_SILENT = 4
 const MAX_SILENT = 10_000
 /** An attempt takes at most 15 s. If none is recorded by then, its process is presumed dead. */
 const CLAIM_MS = 20_000
-const LOOK_EVERY_MS = 1_000
+const POLL_EVERY_MS = 1_000
 const GONE = 410
 
 export interface WebhookDelivererParts {
@@ -91,7 +91,7 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
     } catch (error) {
       telemetry.backgroundFailed('find due webhooks', error)
     }
-    await wakeUp.wait(LOOK_EVERY_MS)
+    await wakeUp.wait(POLL_EVERY_MS)
   }
 }
 

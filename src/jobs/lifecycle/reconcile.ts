@@ -8,7 +8,7 @@ import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import type { JobStore } from '../../store/job-store.ts'
 import type { Telemetry } from '../../telemetry/events.ts'
-import type { HookTaker } from './accept-hook.ts'
+import type { HookReceiver } from './accept-hook.ts'
 import type { ApplyReport } from './apply-report.ts'
 import type { Confirmer } from './confirm-swap.ts'
 import type { Leases } from './leases.ts'
@@ -27,7 +27,7 @@ export interface ReconcilerParts {
   readonly confirmer: Pick<Confirmer, 'poll'>
   readonly applyReport: ApplyReport
   readonly breaker: Pick<UpstreamBreaker, 'isOpen'>
-  readonly hooks: Pick<HookTaker, 'lookOnceMore'>
+  readonly hooks: Pick<HookReceiver, 'checkOnceMore'>
   readonly leases: Pick<Leases, 'isHeld'>
   readonly background: Background
   readonly telemetry: Pick<Telemetry, 'backgroundFailed' | 'jobParked'>
@@ -46,17 +46,17 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
   /** Failed checks in a row, by job id. */
   const strikes = new Map<string, number>()
 
-  const look = async (job: SwapJob) => {
+  const checkUpstream = async (job: SwapJob) => {
     if (job.upstreamId !== null) {
       const { job: current, isAnswered } = await confirmer.poll(job)
       return { current, isAnswered }
     }
     // A job without an upstream id can be looked up only by the ids that its hooks named.
     const isOverdue = job.deadlineAt !== null && clock.now() >= job.deadlineAt
-    return { current: job, isAnswered: !isOverdue || (await hooks.lookOnceMore(job.id)) }
+    return { current: job, isAnswered: !isOverdue || (await hooks.checkOnceMore(job.id)) }
   }
 
-  const lookAfter = async (job: SwapJob) => {
+  const checkJob = async (job: SwapJob) => {
     const report = (finding: Report['finding']): Report => ({
       source: 'RECONCILER',
       at: clock.now(),
@@ -69,7 +69,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
       return
     }
     const isParked = (strikes.get(job.id) ?? 0) >= STRIKES_TO_PARK
-    const { current, isAnswered } = isParked ? { current: job, isAnswered: true } : await look(job)
+    const { current, isAnswered } = isParked ? { current: job, isAnswered: true } : await checkUpstream(job)
     if (!isDone(current.status)) await applyReport(current, report({ kind: 'overdue', isAnswered }))
     if (!isParked) strikes.delete(job.id)
   }
@@ -88,7 +88,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
     for (const job of due) {
       atWork += 1
       background.run('poll a job', () =>
-        lookAfter(job)
+        checkJob(job)
           .catch((error: unknown) => strike(job, error))
           .finally(() => {
             atWork -= 1

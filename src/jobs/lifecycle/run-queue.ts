@@ -3,7 +3,7 @@ import type { Telemetry } from '../../telemetry/events.ts'
 import type { Submitter } from './submit-swap.ts'
 
 /** Polling interval for jobs that become due without a wake-up. */
-const LOOK_EVERY_MS = 500
+const POLL_EVERY_MS = 500
 
 export interface QueueRunnerParts {
   readonly submitter: Pick<Submitter, 'submitWaiting'>
@@ -21,6 +21,6 @@ export async function runQueue({ submitter, room, telemetry, stopping }: QueueRu
     } catch (error) {
       telemetry.backgroundFailed('submit queued jobs', error)
     }
-    await room.wait(LOOK_EVERY_MS)
+    await room.wait(POLL_EVERY_MS)
   }
 }

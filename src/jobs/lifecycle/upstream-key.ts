@@ -25,10 +25,10 @@ export class UpstreamKey {
   }
 
   #record<Outcome extends SubmitOutcome | FetchOutcome>(outcome: Outcome): Outcome {
-    const told = readVerdict(outcome)
-    if (told === null || told === this.#isAccepted) return outcome
-    this.#isAccepted = told
-    if (told) this.#telemetry.keyAccepted()
+    const verdict = readVerdict(outcome)
+    if (verdict === null || verdict === this.#isAccepted) return outcome
+    this.#isAccepted = verdict
+    if (verdict) this.#telemetry.keyAccepted()
     else this.#telemetry.keyRefused('httpStatus' in outcome ? outcome.httpStatus : null)
     return outcome
   }

@@ -12,8 +12,8 @@ afterEach(() => vi.unstubAllEnvs())
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
 test('an unexpected error is masked by one plain sentence, and reported with its request', () => {
-  const heard: unknown[] = []
-  const mask = createErrorMask((...told) => heard.push(told))
+  const reported: unknown[] = []
+  const mask = createErrorMask((...args) => reported.push(args))
   const secret = new Error('SQLITE_ERROR: no such column api_key')
   const masked = mask(new GraphQLError(secret.message, { originalError: secret, path: ['swapJob'] }), 'request-1')
   expect(masked).toMatchObject({
@@ -22,7 +22,7 @@ test('an unexpected error is masked by one plain sentence, and reported with its
     extensions: { code: 'INTERNAL_SERVER_ERROR' },
   })
   expect(JSON.stringify(masked)).not.toContain('SQLITE')
-  expect(heard).toEqual([[secret, 'request-1']])
+  expect(reported).toEqual([[secret, 'request-1']])
 })
 
 test('an unexpected error without data has the status 500; an error of a field does not change the status', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { openHookTaker } from '../../../src/jobs/lifecycle/accept-hook.ts'
+import { openHookReceiver } from '../../../src/jobs/lifecycle/accept-hook.ts'
 import { createHookAddresses } from '../../../src/jobs/lifecycle/hook-addresses.ts'
 import { openDiskHookJournal } from '../../../src/journal/disk.ts'
 import type { JobStore } from '../../../src/store/job-store.ts'
@@ -24,7 +24,7 @@ async function openHooks(
     isOpen = false
   }
   closeAfterTest(closeJournal)
-  const hooks = openHookTaker({
+  const hooks = openHookReceiver({
     store: { findJob: findJob ?? store.findJob },
     journal,
     upstream,
@@ -59,7 +59,7 @@ describe('the token of a hook', () => {
     const findJob = async () => expect.unreachable('the database was asked')
     const { recognise } = await openHooks(lifecycle, { findJob })
     expect(recognise('job_1.AAAAAAAAAAAAAAAAAAAAAA')).toBeNull()
-    expect(lifecycle.told('hookRefused')).toHaveLength(1)
+    expect(lifecycle.eventsOf('hookRefused')).toHaveLength(1)
   })
 })
 
@@ -69,7 +69,7 @@ test('a hook that cannot be written to the journal is not acknowledged and not f
   const { accept, closeJournal } = await openHooks(lifecycle, { findJob })
   await closeJournal()
   expect(await accept('job_1', 'U1')).toBe('notRecorded')
-  expect(lifecycle.told('hookNotRecorded')).toHaveLength(1)
+  expect(lifecycle.eventsOf('hookNotRecorded')).toHaveLength(1)
   await lifecycle.background.settled()
 })
 
@@ -128,7 +128,7 @@ test('a hook is retried until the database is back', async () => {
   lifecycle.upstream.planFetches(succeeded('U-job_1'))
   expect(await accept('job_1', 'U-job_1')).toBe('recorded')
   await lifecycle.clock.untilPending()
-  expect(lifecycle.told('backgroundFailed')).toEqual([['confirm a hook', new Error('the database is away')]])
+  expect(lifecycle.eventsOf('backgroundFailed')).toEqual([['confirm a hook', new Error('the database is away')]])
   isAway = false
   await passPause(lifecycle)
   await lifecycle.background.settled()
@@ -140,7 +140,7 @@ test('a hook of a job that the reconciler polls is settled after six attempts', 
   const { accept, listUnsettled } = await openHooks(lifecycle)
   await lifecycle.createOnQueue('job_1')
   await accept('job_1', 'U-job_1')
-  for (let look = 1; look < 6; look += 1) await passPause(lifecycle)
+  for (let check = 1; check < 6; check += 1) await passPause(lifecycle)
   await lifecycle.background.settled()
   expect(lifecycle.upstream.fetched).toHaveLength(6)
   expect(await listUnsettled()).toEqual([])
@@ -166,7 +166,7 @@ test('a hook whose id is another job’s is settled after one fetch', async () =
   lifecycle.upstream.planFetches(succeeded('U1', { hookUrl: 'https://gateway/hooks/other' }))
   await accept('job_1', 'U1')
   await lifecycle.background.settled()
-  expect(lifecycle.told('hookNotBound')).toHaveLength(1)
+  expect(lifecycle.eventsOf('hookNotBound')).toHaveLength(1)
   expect(await listUnsettled()).toEqual([])
 })
 
@@ -205,23 +205,23 @@ describe('checking the hooks of a job once more', () => {
     ['is enough if the upstream answers, even if it does not know the id', true],
   ])('%s', async (_what, isReached) => {
     const lifecycle = await openLifecycle()
-    const { accept, lookOnceMore } = await openHooks(lifecycle)
+    const { accept, checkOnceMore } = await openHooks(lifecycle)
     await lifecycle.createUnconfirmed('job_1')
     const outcome = isReached ? UNKNOWN_ID : DOWN
     lifecycle.upstream.planFetches(outcome, outcome)
     await accept('job_1', 'U1')
     await lifecycle.clock.untilPending()
-    const looking = lookOnceMore('job_1')
+    const checking = checkOnceMore('job_1')
     // Two delays are pending: the pause of the hook, and the second between two fetches.
     await lifecycle.clock.untilPending(2)
     lifecycle.clock.advance(1_000)
-    expect(await looking).toBe(isReached)
+    expect(await checking).toBe(isReached)
     lifecycle.stop()
     await lifecycle.background.settled()
   })
 
   test('is enough for a job without hooks', async () => {
-    const { lookOnceMore } = await openHooks(await openLifecycle())
-    expect(await lookOnceMore('job_1')).toBe(true)
+    const { checkOnceMore } = await openHooks(await openLifecycle())
+    expect(await checkOnceMore('job_1')).toBe(true)
   })
 })

@@ -17,7 +17,7 @@ const refused: Finding = {
 }
 
 test('a transition is stored with a new version and a timeline entry before listeners are woken', async () => {
-  const { createClaimed, report, bus, store, told, clock } = await openLifecycle()
+  const { createClaimed, report, bus, store, eventsOf, clock } = await openLifecycle()
   const job = await createClaimed('job_1')
   const seen: Promise<unknown>[] = []
   bus.subscribeJob('job_1', () => seen.push(store.findJob('job_1')))
@@ -31,24 +31,24 @@ test('a transition is stored with a new version and a timeline entry before list
       { version: 2, status: 'ON_QUEUE', source: 'SUBMIT', at: clock.now() },
     ],
   ])
-  expect(told('jobMoved')).toEqual([[written, expect.objectContaining({ source: 'SUBMIT' })]])
+  expect(eventsOf('jobMoved')).toEqual([[written, expect.objectContaining({ source: 'SUBMIT' })]])
 })
 
 test('a repeated report changes nothing and wakes no listener', async () => {
-  const { createOnQueue, report, bus, told, statusesOf } = await openLifecycle()
+  const { createOnQueue, report, bus, eventsOf, statusesOf } = await openLifecycle()
   const job = await createOnQueue('job_1')
   const done = await report(job, succeeded('U-job_1'), 'HOOK')
   let wakes = 0
   bus.subscribeJob('job_1', () => (wakes += 1))
-  const before = told('jobMoved').length
+  const before = eventsOf('jobMoved').length
   expect(await report(job, succeeded('U-job_1'), 'RECONCILER')).toEqual(done)
   expect(wakes).toBe(0)
-  expect(told('jobMoved')).toHaveLength(before)
+  expect(eventsOf('jobMoved')).toHaveLength(before)
   expect(await statusesOf('job_1')).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
 })
 
 test('only one of two concurrent outcomes of a job is written, and both callers get it', async () => {
-  const { createOnQueue, report, statusesOf, told } = await openLifecycle()
+  const { createOnQueue, report, statusesOf, eventsOf } = await openLifecycle()
   const job = await createOnQueue('job_1')
   const [first, second] = await Promise.all([
     report(job, succeeded('U-job_1'), 'HOOK'),
@@ -57,7 +57,7 @@ test('only one of two concurrent outcomes of a job is written, and both callers 
   expect(first.status).toBe('SUCCESS')
   expect(second).toEqual(first)
   expect(await statusesOf('job_1')).toEqual(['PENDING', 'ON_QUEUE', 'SUCCESS'])
-  expect(told('jobMoved')).toHaveLength(2)
+  expect(eventsOf('jobMoved')).toHaveLength(2)
 })
 
 test('a report that was decided on an outdated state is decided again on the stored state', async () => {
@@ -70,11 +70,11 @@ test('a report that was decided on an outdated state is decided again on the sto
 })
 
 test('a report about a job that is not stored changes nothing and returns the job as given', async () => {
-  const { report, store, clock, told } = await openLifecycle()
+  const { report, store, clock, eventsOf } = await openLifecycle()
   const job = makeSwapJob(clock.now(), { id: 'job_unknown', status: 'ON_QUEUE', version: 2, upstreamId: 'U1' })
   expect(await report(job, succeeded('U1'))).toBe(job)
   expect(await store.findJob('job_unknown')).toBeNull()
-  expect(told('jobMoved')).toEqual([])
+  expect(eventsOf('jobMoved')).toEqual([])
 })
 
 test('a report gives up with an error after twenty lost races', async () => {
@@ -101,32 +101,32 @@ test('a report gives up with an error after twenty lost races', async () => {
 })
 
 test('a report that cannot be stored rejects and wakes no listener', async () => {
-  const { createOnQueue, report, engine, bus, told } = await openLifecycle()
+  const { createOnQueue, report, engine, bus, eventsOf } = await openLifecycle()
   const job = await createOnQueue('job_1')
   bus.subscribeJob('job_1', () => expect.unreachable('a listener was woken'))
-  const before = told('jobMoved').length
+  const before = eventsOf('jobMoved').length
   await engine.db.destroy()
   await expect(report(job, succeeded('U-job_1'), 'HOOK')).rejects.toThrow('destroyed')
-  expect(told('jobMoved')).toHaveLength(before)
+  expect(eventsOf('jobMoved')).toHaveLength(before)
 })
 
 describe('an upstream id that another job has', () => {
   test('makes an accepted submit UNCONFIRMED', async () => {
-    const { createOnQueue, createClaimed, report, told } = await openLifecycle()
+    const { createOnQueue, createClaimed, report, eventsOf } = await openLifecycle()
     await createOnQueue('job_1')
     const job = await createClaimed('job_2')
     const written = await report(job, { kind: 'accepted', upstreamId: 'U-job_1' })
     expect(written).toMatchObject({ status: 'UNCONFIRMED', upstreamId: null })
-    expect(told('upstreamIdTaken')).toHaveLength(1)
+    expect(eventsOf('upstreamIdTaken')).toHaveLength(1)
   })
 
   test('does not change the job if a fetch reports it', async () => {
-    const { createOnQueue, createUnconfirmed, report, read, told } = await openLifecycle()
+    const { createOnQueue, createUnconfirmed, report, read, eventsOf } = await openLifecycle()
     await createOnQueue('job_1')
     const job = await createUnconfirmed('job_2')
     expect(await report(job, succeeded('U-job_1'), 'HOOK')).toEqual(job)
     expect(await read('job_2')).toEqual(job)
-    expect(told('upstreamIdTaken')).toHaveLength(1)
+    expect(eventsOf('upstreamIdTaken')).toHaveLength(1)
   })
 })
 
@@ -140,15 +140,15 @@ describe('evidence about a finished job', () => {
     ],
     ['that names another upstream id is reported and not applied', { kind: 'accepted', upstreamId: 'U2' }, 1],
   ])('%s', async (_what, finding, reported) => {
-    const { createOnQueue, report, read, told } = await openLifecycle()
+    const { createOnQueue, report, read, eventsOf } = await openLifecycle()
     const done = await report(await createOnQueue('job_1'), succeeded('U-job_1'), 'HOOK')
     expect(await report(done, finding, 'FETCH')).toEqual(done)
     expect(await read('job_1')).toEqual(done)
-    expect(told('evidenceTooLate')).toHaveLength(reported)
+    expect(eventsOf('evidenceTooLate')).toHaveLength(reported)
   })
 
   test('settles the unknown charge of a LOST job without a new version or a wake-up', async () => {
-    const { createOnQueue, report, read, clock, bus, told } = await openLifecycle()
+    const { createOnQueue, report, read, clock, bus, eventsOf } = await openLifecycle()
     const job = await createOnQueue('job_1')
     clock.advance(DEADLINES.onQueueMs)
     const lost = await report(job, { kind: 'overdue', isAnswered: true }, 'RECONCILER')
@@ -156,10 +156,10 @@ describe('evidence about a finished job', () => {
     bus.subscribeJob('job_1', () => expect.unreachable('a listener was woken'))
     await report(lost, succeeded('U-job_1'), 'HOOK')
     expect(await read('job_1')).toEqual({ ...lost, charge: { state: 'CHARGED', quota: 3 } })
-    expect(told('evidenceTooLate')).toHaveLength(1)
-    expect(told('lateChargeKnown')).toEqual([[await read('job_1')]])
+    expect(eventsOf('evidenceTooLate')).toHaveLength(1)
+    expect(eventsOf('lateChargeKnown')).toEqual([[await read('job_1')]])
     await report(await read('job_1'), succeeded('U-job_1'), 'HOOK')
-    expect(told('lateChargeKnown')).toHaveLength(1)
+    expect(eventsOf('lateChargeKnown')).toHaveLength(1)
   })
 })
 

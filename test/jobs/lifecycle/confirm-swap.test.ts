@@ -189,7 +189,7 @@ describe('a fetch without a status of the job', () => {
     ['because the upstream is down counts as its failure', DOWN, true],
     ['although the upstream answered does not count as its failure', UNKNOWN_ID, false],
   ])('%s, and does not change the job', async (_what, outcome, isTripped) => {
-    const { createOnQueue, poll, upstream, breaker, clock, told } = await openConfirmer()
+    const { createOnQueue, poll, upstream, breaker, clock, eventsOf } = await openConfirmer()
     let job = await createOnQueue('job_1')
     for (let n = 0; n < 5; n += 1) {
       upstream.planFetches(outcome)
@@ -200,7 +200,7 @@ describe('a fetch without a status of the job', () => {
     }
     expect(job).toMatchObject({ status: 'ON_QUEUE', version: 2, fetches: 5 })
     expect(breaker.isTripped()).toBe(isTripped)
-    expect(told('fetchEnded')).toHaveLength(5)
+    expect(eventsOf('fetchEnded')).toHaveLength(5)
   })
 })
 
@@ -269,12 +269,12 @@ describe('a hook that names the id of a job without one', () => {
   })
 
   test.each(Object.keys(ECHO))('is foreign if the fetched document echoes another %s', async (member) => {
-    const { createUnconfirmed, confirmHook, upstream, told, read } = await openConfirmer()
+    const { createUnconfirmed, confirmHook, upstream, eventsOf, read } = await openConfirmer()
     const job = await createUnconfirmed('job_1')
     upstream.planFetches(succeeded('U1', { ...ECHO, [member]: 'https://example.com/T.jpg' }))
     expect(await confirmHook(job, 'U1')).toEqual({ job, isAnswered: true, isReached: true, isForeign: true })
     expect(await read('job_1')).toEqual(job)
-    expect(told('hookNotBound')).toEqual([[job]])
+    expect(eventsOf('hookNotBound')).toEqual([[job]])
   })
 
   test('is foreign if another job has the id', async () => {

@@ -16,7 +16,7 @@ const LAST_LOOK_MS = 600_000
 async function startReconciler(lifecycle: Lifecycle, over: Partial<ReconcilerParts> = {}) {
   const { store, applyReport, breaker, leases, background, telemetry, clock } = lifecycle
   const confirmer = createConfirmerOf(lifecycle)
-  const hooks = { lookOnceMore: async () => true }
+  const hooks = { checkOnceMore: async () => true }
   const parts = { store, confirmer, applyReport, breaker, hooks, leases, background, telemetry, clock, ...over }
   const reconciler = openReconciler(parts)
   closeAfterTest(() => reconciler.close())
@@ -140,18 +140,18 @@ describe('an unconfirmed job', () => {
   test('is LOST at its deadline, after its hooks were checked once more', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.createUnconfirmed('job_1')
-    const lookedAt: string[] = []
+    const checkedIds: string[] = []
     const hooks = {
-      lookOnceMore: async (jobId: string) => {
-        lookedAt.push(jobId)
+      checkOnceMore: async (jobId: string) => {
+        checkedIds.push(jobId)
         return true
       },
     }
     lifecycle.clock.advance(DEADLINES.unconfirmedMs - SWEEP_EVERY_MS)
     await startReconciler(lifecycle, { hooks })
-    expect(lookedAt).toEqual([])
+    expect(checkedIds).toEqual([])
     await pass(lifecycle, SWEEP_EVERY_MS)
-    expect(lookedAt).toEqual(['job_1'])
+    expect(checkedIds).toEqual(['job_1'])
     expect((await lifecycle.read('job_1')).status).toBe('LOST')
     expect(lifecycle.upstream.fetched).toEqual([])
   })
@@ -160,7 +160,7 @@ describe('an unconfirmed job', () => {
     const lifecycle = await openLifecycle()
     await lifecycle.createUnconfirmed('job_1')
     lifecycle.clock.advance(DEADLINES.unconfirmedMs)
-    await startReconciler(lifecycle, { hooks: { lookOnceMore: async () => false } })
+    await startReconciler(lifecycle, { hooks: { checkOnceMore: async () => false } })
     expect((await lifecycle.read('job_1')).status).toBe('UNCONFIRMED')
     lifecycle.clock.advance(LAST_LOOK_MS)
     await pass(lifecycle, SWEEP_EVERY_MS)
@@ -184,8 +184,8 @@ test('a job whose handling fails five times in a row is postponed to its deadlin
   await startReconciler(lifecycle, { confirmer })
   await pass(lifecycle, 10 * CLAIM_MS)
   expect(polls).toBe(5)
-  expect(lifecycle.told('backgroundFailed')).toHaveLength(4)
-  expect(lifecycle.told('jobParked').map(([job]) => job)).toEqual([expect.objectContaining({ id: 'job_poison' })])
+  expect(lifecycle.eventsOf('backgroundFailed')).toHaveLength(4)
+  expect(lifecycle.eventsOf('jobParked').map(([job]) => job)).toEqual([expect.objectContaining({ id: 'job_poison' })])
   lifecycle.clock.advance(DEADLINES.onQueueMs)
   await pass(lifecycle, CLAIM_MS)
   expect((await lifecycle.read('job_poison')).status).toBe('LOST')
@@ -229,7 +229,7 @@ test('a failed sweep is reported, and the next one runs', async () => {
   }
   lifecycle.clock.advance(2_000)
   await startReconciler(lifecycle, { store: { claimDue } })
-  expect(lifecycle.told('backgroundFailed')).toEqual([['poll due jobs', new Error('the database is away')]])
+  expect(lifecycle.eventsOf('backgroundFailed')).toEqual([['poll due jobs', new Error('the database is away')]])
   isAway = false
   await pass(lifecycle, SWEEP_EVERY_MS)
   expect(lifecycle.upstream.fetched).toEqual(['U-job_1'])

@@ -4,7 +4,7 @@ import { createInterruptibleDelay } from '../../../src/lib/async/interruptible-d
 import { createManualClock } from '../../support/manual-clock.ts'
 import { recordTelemetry } from '../../support/record-telemetry.ts'
 
-const LOOK_EVERY_MS = 500
+const POLL_EVERY_MS = 500
 
 /** Runs the queue; each call of `submitWaiting` fails while `isFailing`. */
 function startQueue() {
@@ -31,8 +31,8 @@ test('the queue submits waiting jobs at startup and then every half second', asy
   const { clock, state, stop } = startQueue()
   for (let runs = 1; runs <= 3; runs += 1) {
     await clock.untilPending()
-    expect([state.runs, clock.pendingMs]).toEqual([runs, [LOOK_EVERY_MS]])
-    clock.advance(LOOK_EVERY_MS)
+    expect([state.runs, clock.pendingMs]).toEqual([runs, [POLL_EVERY_MS]])
+    clock.advance(POLL_EVERY_MS)
   }
   await stop()
 })
@@ -59,10 +59,10 @@ test('the queue reports a failure and continues', async () => {
   const { clock, state, events, stop } = startQueue()
   state.isFailing = true
   await clock.untilPending()
-  clock.advance(LOOK_EVERY_MS)
+  clock.advance(POLL_EVERY_MS)
   await clock.untilPending()
   state.isFailing = false
-  clock.advance(LOOK_EVERY_MS)
+  clock.advance(POLL_EVERY_MS)
   await clock.untilPending()
   expect(state.runs).toBe(3)
   expect(events).toEqual([

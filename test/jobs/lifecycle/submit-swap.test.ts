@@ -85,7 +85,7 @@ describe('the submit of a claimed job', () => {
     expect(submitted).toMatchObject(end)
     expect(await lifecycle.read('job_1')).toEqual(submitted)
     expect(lifecycle.leases.isHeld('job_1')).toBe(false)
-    expect(lifecycle.told('submitEnded').map(([, ended]) => ended)).toMatchObject([{ kind: outcome.kind }])
+    expect(lifecycle.eventsOf('submitEnded').map(([, ended]) => ended)).toMatchObject([{ kind: outcome.kind }])
     await lifecycle.background.settled()
   })
 

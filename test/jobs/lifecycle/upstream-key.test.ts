@@ -10,7 +10,7 @@ function openKey() {
   const { telemetry, events } = recordTelemetry()
   const port = createUpstreamPort()
   const key = new UpstreamKey(telemetry)
-  return { key, port, upstream: key.watch(port), told: () => events.map(({ name, args }) => [name, ...args]) }
+  return { key, port, upstream: key.watch(port), listEvents: () => events.map(({ name, args }) => [name, ...args]) }
 }
 
 const refused = (httpStatus: number, upstreamMessage: string | null = 'no'): SubmitOutcome => ({
@@ -57,7 +57,7 @@ test.each<[string, FetchOutcome, boolean | null]>([
 })
 
 test('a refused key is reported once until it is accepted again, and outages in between change nothing', async () => {
-  const { key, port, upstream, told } = openKey()
+  const { key, port, upstream, listEvents } = openKey()
   port.planFetches(
     nothing(401, null),
     nothing(403, null),
@@ -67,6 +67,6 @@ test('a refused key is reported once until it is accepted again, and outages in 
     nothing(403, null),
   )
   for (let n = 0; n < 6; n += 1) await upstream.fetch('U1')
-  expect(told()).toEqual([['keyRefused', 401], ['keyAccepted'], ['keyRefused', 403]])
+  expect(listEvents()).toEqual([['keyRefused', 401], ['keyAccepted'], ['keyRefused', 403]])
   expect(key.isAccepted).toBe(false)
 })
