@@ -3,7 +3,7 @@ import { GatewayError } from '../domain/errors.ts'
 import type { CreateSwap, CreateSwapOutcome } from './create-swap.ts'
 
 export const MAX_BATCH_ITEMS = 100
-/** Items processed concurrently: each may wait for the upstream's answer. */
+/** Items processed concurrently: each may wait for the upstream's response. */
 const AT_ONCE = 20
 
 /** The outcome of one item. `failed`: it could not be recorded, and nothing was sent; a retry may succeed. */

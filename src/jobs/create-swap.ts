@@ -64,7 +64,7 @@ export interface CreateSwapParts {
 
 /** Where a new swap comes from. */
 export interface SwapOrigin {
-  /** The request that asked for it; for the log. */
+  /** Id of the request that creates it; for the log. */
   readonly requestId: string
   /** The job that it retries. */
   readonly retryOf?: string

@@ -5,7 +5,7 @@
  */
 import { createAutoResetEvent } from '../lib/async/auto-reset-event.ts'
 
-/** If nothing changes, the state is repeated this often, so that a dead connection can be told from a quiet job. */
+/** If nothing changes, the state is repeated this often, so that clients can detect a dead connection. */
 export const REPEAT_AFTER_MS = 30_000
 
 export interface Feed<Event extends object> {

@@ -1,4 +1,4 @@
-/** Erases jobs that expired or whose owner asks for it, and images that are no longer used. */
+/** Erases expired jobs, jobs that their owner forgets, and images that are no longer used. */
 import { requireScope, type Viewer } from '../auth/viewer.ts'
 import { isDone, type SwapJob } from '../domain/swap-job.ts'
 import type { Clock } from '../lib/time/clock.ts'

@@ -1,6 +1,7 @@
 /**
  * Replaces the idempotency key of a forgotten job with keyed hashes (HMAC): one of the key, one of its fingerprint and
- * the caller's hook address. They still recognise the same call, and reveal nothing to a reader of the database.
+ * the caller's hook address. A repeated call still matches the hashes, and they reveal nothing to a reader of the
+ * database.
  */
 import { createSigner } from '../lib/crypto/signer.ts'
 import type { KeySeal } from '../store/job-store.ts'

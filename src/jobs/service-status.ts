@@ -27,7 +27,7 @@ export interface ServiceStatusParts {
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** What the gateway knows of the world outside; null while not known. */
+/** Results of the gateway's checks of its own connections; null while not known. */
 export interface Checks {
   /** Whether the upstream accepts the gateway's key. */
   readonly keyAccepted: () => boolean | null
@@ -55,7 +55,7 @@ export interface Progress {
   readonly waitingFor: SwapWaitReason | null
   /** Why the last submit was refused; null unless it waits to be submitted again. */
   readonly lastRefusal: string | null
-  /** When it is submitted, or checked at the upstream; null if only a free slot decides, or a submit is in progress. */
+  /** When it is submitted, or fetched from the upstream; null if it waits for a slot, or is being submitted. */
   readonly nextAttemptAt: number | null
 }
 

@@ -26,7 +26,7 @@ test.each([
   expect(await lifecycle.read('job_1')).toEqual(job)
 })
 
-test('canceling a job of another tenant gives the same answer as a missing job', async () => {
+test('canceling a job of another tenant returns the same outcome as canceling a missing job', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.create('job_1', { tenant: 'b' })
   expect(await cancel(lifecycle, 'job_1')).toEqual({ kind: 'notFound' })

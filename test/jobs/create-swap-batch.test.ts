@@ -9,7 +9,7 @@ import { viewerOf } from '../support/viewer.ts'
 const WRITER = viewerOf('a', { scopes: ['swap:write'] })
 const itemsOf = (count: number) => Array.from({ length: count }, (_unused, n) => ({ clientReference: `n${n}` }))
 
-/** Runs a batch whose items `act` answers by their position. */
+/** Runs a batch; `act` returns the outcome of the item at a position. */
 function createBatch(act: (n: number) => Promise<void> | void = () => {}) {
   const inputs: Readonly<Record<string, unknown>>[] = []
   const createSwap: CreateSwap = async (_viewer, input) => {
@@ -22,7 +22,7 @@ function createBatch(act: (n: number) => Promise<void> | void = () => {}) {
   return { createSwapBatch, inputs }
 }
 
-test('a batch answers in the order of its items, whichever finishes first', async () => {
+test('a batch returns outcomes in the order of its items, whichever finishes first', async () => {
   const first = createDeferred<void>()
   const { createSwapBatch, inputs } = createBatch((n) => (n === 0 ? first.promise : undefined))
   const creating = createSwapBatch(WRITER, itemsOf(30), null, 'request-1')

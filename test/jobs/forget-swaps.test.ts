@@ -1,4 +1,4 @@
-/** A forgotten job keeps nothing that its caller chose; its idempotency key still creates no second job. */
+/** A forgotten job stores nothing that its caller chose; its idempotency key still creates no second job. */
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { createFastClock } from '../support/fast-clock.ts'
@@ -14,7 +14,7 @@ const FORGET = 'mutation ($id: ID!) { forgetSwaps(input: { ids: [$id] }) { __typ
 const REPLAY = 'mutation ($id: ID!) { replaySwapHook(input: { id: $id }) { __typename } }'
 const SECRET = 'a secret of the gateway'
 
-/** Opens a webhook receiver whose answers the test releases. */
+/** Opens a webhook receiver whose responses the test releases. */
 async function openReceiver() {
   const held: ServerResponse[] = []
   const host = await openScriptedHost((_request, response) => {

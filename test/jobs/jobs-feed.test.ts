@@ -41,7 +41,7 @@ const fail = async ({ report }: Lifecycle, job: Parameters<Lifecycle['report']>[
   })
 
 describe('a feed without a cursor', () => {
-  test('gives the unfinished jobs in the order of their last change, then CAUGHT_UP, then each change', async () => {
+  test('emits the unfinished jobs in the order of their last change, then CAUGHT_UP, then each change', async () => {
     const lifecycle = await openLifecycle()
     const first = await lifecycle.createClaimed('job_1')
     await fail(lifecycle, await lifecycle.createClaimed('job_2'))
@@ -68,7 +68,7 @@ describe('a feed without a cursor', () => {
     expect(last).toMatchObject({ kind: 'CHANGE', job: { status: failed.status, version: failed.version } })
   })
 
-  test('gives each job once in a snapshot of more than one page', async () => {
+  test('emits each job once in a snapshot of more than one page', async () => {
     const lifecycle = await openLifecycle()
     const ids = Array.from({ length: 205 }, (_unused, n) => `job_${n}`)
     for (const id of ids) await lifecycle.create(id)
@@ -77,13 +77,13 @@ describe('a feed without a cursor', () => {
     expect(events.at(-1)?.kind).toBe('CAUGHT_UP')
   })
 
-  test('gives CAUGHT_UP at once to a tenant without jobs', async () => {
+  test('emits CAUGHT_UP at once if the tenant has no jobs', async () => {
     expect(brief(await openFeed(await openLifecycle()).readAll())).toEqual(['CAUGHT_UP'])
   })
 })
 
 describe('a feed from a cursor', () => {
-  test('gives each job that changed after it once, in its current state, then CAUGHT_UP', async () => {
+  test('emits each job that changed after it once, in its current state, then CAUGHT_UP', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.create('job_1')
     const [, caughtUp] = await openFeed(lifecycle).readAll()
@@ -147,7 +147,7 @@ describe('the cursor of a feed', () => {
 })
 
 describe('a feed of all jobs', () => {
-  test('gives no job of another tenant, and no job that its watch token does not name', async () => {
+  test('emits no job of another tenant, and no job that its watch token does not name', async () => {
     const lifecycle = await openLifecycle()
     await lifecycle.create('job_1')
     await lifecycle.create('job_2')
@@ -169,7 +169,7 @@ describe('a feed of all jobs', () => {
     expect(brief(await readAll())).toEqual(['CHANGE job_4'])
   })
 
-  test('gives a KEEPALIVE after a repeat is requested, unless a job has changed', async () => {
+  test('emits a KEEPALIVE after a repeat is requested, unless a job has changed', async () => {
     const lifecycle = await openLifecycle()
     const { feed, readAll } = openFeed(lifecycle)
     await readAll()
@@ -180,7 +180,7 @@ describe('a feed of all jobs', () => {
     expect(brief(await readAll())).toEqual(['CHANGE job_1'])
   })
 
-  test('is notified no more after it is closed', async () => {
+  test('is not notified after it is closed', async () => {
     const lifecycle = await openLifecycle()
     const { feed, notified } = openFeed(lifecycle)
     feed.close()

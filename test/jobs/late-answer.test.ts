@@ -1,4 +1,4 @@
-/** Answers to a submit that arrive after the gateway has stopped waiting for them. */
+/** Responses to a submit that arrive after the gateway has stopped waiting for them. */
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../support/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'

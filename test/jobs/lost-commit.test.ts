@@ -11,7 +11,7 @@ import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
-/** The protocol ends a statement with NUL; so `synchronous_commit` of a new connection does not match. */
+/** The protocol ends a statement with NUL, so the `synchronous_commit` setting of a new connection does not match. */
 const lostCommit = (when: 'before' | 'after', thenRefuses = false): WireFault => ({
   kind: 'resetAt',
   text: 'commit\0',

@@ -102,7 +102,7 @@ describe('the service', () => {
     expect((await createStatus(lifecycle).read()).accepting).toBe(false)
   })
 
-  test('accepts nothing while as many jobs wait as may wait', async () => {
+  test('accepts nothing while the queue is full', async () => {
     const lifecycle = await openLifecycle()
     const status = createStatus(lifecycle)
     for (let n = 1; n < ROOM.maxWaiting; n += 1) await lifecycle.create(`job_${n}`)
@@ -172,7 +172,7 @@ describe('the progress of a queued job', () => {
     })
   })
 
-  test('says nothing of a wait while the job is being submitted', async () => {
+  test('states no reason to wait while the job is being submitted', async () => {
     const lifecycle = await openLifecycle()
     const wait = { waitingFor: null, lastRefusal: null, nextAttemptAt: null }
     expect(await createStatus(lifecycle).estimate(await lifecycle.createClaimed('job_1'))).toMatchObject(wait)
@@ -203,7 +203,7 @@ describe('the progress of a queued job', () => {
 })
 
 describe('the usage of a tenant', () => {
-  test('sums charges, reserves three units for each unknown one, and gives the rest of the quota', async () => {
+  test('sums charges, reserves three units for each unknown one, and reports the rest of the quota', async () => {
     const lifecycle = await openLifecycle()
     await createDone(lifecycle, 'job_1', 1)
     await lifecycle.createOnQueue('job_2')
@@ -232,7 +232,7 @@ describe('the usage of a tenant', () => {
     expect((await status.readUsage(viewerOf('a'), windowMs)).remaining).toBeNull()
   })
 
-  test('begins at a full quarter of an hour, at or before the start of the window', async () => {
+  test('begins at a full quarter-hour, at or before the start of the window', async () => {
     const lifecycle = await openLifecycle()
     const { from, to } = await createStatus(lifecycle).readUsage(viewerOf('a'), HOUR_MS)
     expect(to).toBe(lifecycle.clock.now())

@@ -35,7 +35,7 @@ async function openReceiver() {
 
 test('one trace spans createSwap, submit, confirm, copy and webhook of a job, and its hook is linked to the confirm', async () => {
   const receiver = await openReceiver()
-  // The clock stands still, so no poll comes before the hook.
+  // The clock does not advance, so no poll comes before the hook.
   const { collector, gateway } = await openTraced({
     clock: createStepClock(),
     settings: { ALLOWED_PRIVATE_HOSTS: receiver.host },

@@ -25,7 +25,7 @@ const document = (message: string) => JSON.stringify({ status: 'FAILED', message
 const HTML = '<html>Bad gateway</html>'
 const HANG: Answer = { status: 200, body: '', manner: { kind: 'hang' } }
 
-/** The answers to a submit, by the words of the table. */
+/** The upstream's responses to a submit, by their names in the table. */
 const SUBMITS: Readonly<Record<string, Answer>> = {
   '401, a wrong key': { status: 401, body: document('invalid key') },
   '400 with a message': { status: 400, body: document("'hookUrl' parameter error!") },
@@ -36,7 +36,7 @@ const SUBMITS: Readonly<Record<string, Answer>> = {
   'HTML with 502': { status: 502, body: HTML },
   'HTML with 200': { status: 200, body: HTML },
 }
-/** The answers to the fetch of a submitted swap. */
+/** The upstream's responses to the fetch of a submitted swap. */
 const FETCHES: Readonly<Record<string, Answer>> = {
   '401, a wrong key': { status: 401, body: document('invalid key') },
   '429': { status: 429, body: document('slow down') },
@@ -92,7 +92,7 @@ interface LogLine {
   readonly reason?: string
   readonly upstreamMessage?: string
 }
-/** Lines that say nothing about the answer. */
+/** Log lines that do not depend on the response. */
 const UNRELATED: ReadonlySet<string> = new Set(['jobCreated', 'keyAccepted'])
 const LEVELS: Readonly<Record<number, string>> = { 30: 'info', 40: 'warn', 50: 'error' }
 
@@ -127,7 +127,7 @@ function writeCaller(typename: string, job: ShownJob): string {
   return `${error}\`${job.status}\`${failure}${wait}`
 }
 
-/** Looks up a row that a test drives. */
+/** Finds a row, and marks it as driven by a test. */
 function findRow(key: string): Row | undefined {
   driven.add(key)
   return table.get(key)
@@ -146,7 +146,7 @@ async function driveSubmit(gateway: TestApp): Promise<Row> {
   return { caller, log, metrics: await writeMetrics('submit', gateway.events) }
 }
 
-describe('the table of the upstream answers describes', () => {
+describe('the table of upstream responses describes', () => {
   test.each(Object.entries(SUBMITS))('a submit that is answered with %s', async (answer, plan) => {
     const gateway = await openTestApp()
     gateway.upstream.planSubmits({ kind: 'answer', ...plan })
@@ -206,7 +206,7 @@ test('a refused key is one error in the log for many swaps, and swapService says
   expect(await keyAccepted()).toBe(true)
 })
 
-test('the table of the upstream answers has no row that these tests do not drive', () => {
+test('every row of the table of upstream responses is driven by a test', () => {
   if (!isOnPostgres) driven.add('submit: no answer within 30 s')
   expect([...table.keys()].toSorted()).toEqual([...driven].toSorted())
 })

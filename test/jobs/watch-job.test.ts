@@ -41,7 +41,7 @@ const finish = async ({ report }: Lifecycle, job: SwapJob) =>
   )
 
 describe('the feed of a job', () => {
-  test('gives the current state and each newer one, and ends after the final one', async () => {
+  test('emits the current state and each newer one, and ends after the final one', async () => {
     const lifecycle = await openLifecycle()
     const claimed = await lifecycle.createClaimed('job_1')
     const { feed, notified } = await openFeed(lifecycle, 'job_1')
@@ -56,7 +56,7 @@ describe('the feed of a job', () => {
     expect(feed.isOver()).toBe(true)
   })
 
-  test('gives a slow reader only the newest state', async () => {
+  test('returns only the newest state to a slow reader', async () => {
     const lifecycle = await openLifecycle()
     const claimed = await lifecycle.createClaimed('job_1')
     const { feed } = await openFeed(lifecycle, 'job_1')
@@ -75,7 +75,7 @@ describe('the feed of a job', () => {
     expect(feed.isOver()).toBe(true)
   })
 
-  test('misses no change that is made while its first read is under way', async () => {
+  test('misses no change that is made during its first read', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     const { feed, notified } = await openFeed(lifecycle, 'job_1')
@@ -86,7 +86,7 @@ describe('the feed of a job', () => {
     expect(feed.isOver() ? first : await feed.read()).toEqual(done)
   })
 
-  test('gives nothing for a duplicate wake-up, or for one without a change', async () => {
+  test('emits nothing for a duplicate wake-up, or for one without a change', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     const { feed, notified } = await openFeed(lifecycle, 'job_1')
@@ -97,7 +97,7 @@ describe('the feed of a job', () => {
     expect(await feed.read()).toBeNull()
   })
 
-  test('gives the same state once more after a repeat is requested', async () => {
+  test('emits the same state once more after a repeat is requested', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     const { feed } = await openFeed(lifecycle, 'job_1')
@@ -107,7 +107,7 @@ describe('the feed of a job', () => {
     expect(await feed.read()).toBeNull()
   })
 
-  test('is notified no more after it is closed', async () => {
+  test('is not notified after it is closed', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     const { feed, notified } = await openFeed(lifecycle, 'job_1')
@@ -209,13 +209,13 @@ describe('waiting for the end of a job', () => {
     expect(lifecycle.bus.isWatched('job_1')).toBe(false)
   })
 
-  test('resolves to the current job at the time-out', async () => {
+  test('resolves to the current job when the timeout expires', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     expect(await createWatcherOf(lifecycle, { clock: systemClock }).awaitDone(queued, 1)).toEqual(queued)
   })
 
-  test('reads nothing if the time-out is zero', async () => {
+  test('reads nothing if the timeout is zero', async () => {
     const lifecycle = await openLifecycle()
     const queued = await lifecycle.createOnQueue('job_1')
     await lifecycle.engine.db.destroy()

@@ -24,7 +24,7 @@ export interface ImageView {
   readonly width: number | null
 }
 
-/** Minimum lifetime of an address that a caller gets. */
+/** Minimum lifetime of an issued address. */
 const GOOD_FOR_MS = 24 * 60 * 60 * 1_000
 const ROUNDED_TO_MS = 60 * 60 * 1_000
 

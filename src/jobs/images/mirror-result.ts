@@ -17,7 +17,7 @@ import type { Telemetry } from '../../telemetry/events.ts'
 import { type ResultSource, ResultUnavailableError } from '../../upstream/result-source.ts'
 import type { ImageLibrary } from './image-library.ts'
 
-/** How long the end of a job waits for its copy, so that its first answer usually has the lasting address. */
+/** How long the end of a job waits for its copy, so that most callers get the address of the copy at once. */
 const AWAITED_MS = 5_000
 const SWEEP_EVERY_MS = 5_000
 const MINUTE_MS = 60_000
@@ -35,10 +35,10 @@ const RETRY_AFTER_MS = [
 ] as const
 const [FIRST_RETRY_MS] = RETRY_AFTER_MS
 const LAST_RETRY_MS = 24 * HOUR_MS
-/** A last retry that was missed while no process ran is made up for within this time. */
+/** How long after its due time the last retry is still made, if no process ran then. */
 const CATCH_UP_MS = HOUR_MS
 const PAGE = 100
-/** Concurrent retries; few, so that copies of jobs that end now are not delayed. */
+/** Concurrent retries; few, so that they do not delay the copies of jobs that end now. */
 const MAX_RETRIES_AT_ONCE = 2
 /** Total size of the copies in progress, retries included. A copy of unknown length counts as the largest image. */
 const MAX_COPY_BYTES = 4 * MAX_IMAGE_BYTES
@@ -116,7 +116,7 @@ export class Mirror {
   /** Retries failed copies on their schedule; resolves when the gateway stops. */
   async retryUntilStopped(): Promise<void> {
     const { telemetry, clock, stopping } = this.#parts
-    /** Retries due before this time were made; null at the start, when all of the last day are due. */
+    /** Retries due before this time were made; null at the start: all copies missing from the last day are due. */
     let servedUntil: number | null = null
     while (!stopping.aborted) {
       try {

@@ -1,7 +1,7 @@
 /**
- * Sizes and times of use of the stored views, which are scaled or re-encoded images. It decides which ones to evict: views
- * that were not used for a day, and the least recently used ones above a limit. An evicted view is made again on demand.
- * Each process has its own index, filled from the blob store by the hourly sweep.
+ * Index of the stored views (scaled or re-encoded images): their sizes and when they were last used. It decides which
+ * ones to evict: views not used for a day, and the least recently used ones above a limit. An evicted view is created
+ * again on demand. Each process has its own index, filled from the blob store by the hourly sweep.
  */
 
 export interface ViewLimits {
@@ -27,7 +27,7 @@ export class ViewIndex {
     this.#limits = limits
   }
 
-  /** Records that a view is stored and was used, or at least stored, at this time. */
+  /** Records a stored view and when it was last used (or stored, if its use is not known). */
   record(tenant: string, key: string, { byteLength, usedAt }: View): void {
     const views = this.#tenants.get(tenant) ?? new Map<string, View>()
     const known = views.get(key)

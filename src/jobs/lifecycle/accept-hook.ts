@@ -16,7 +16,7 @@ import type { Confirmer } from './confirm-swap.ts'
 import { type FollowedHook, FollowedHooks } from './followed-hooks.ts'
 import type { HookAddresses } from './hook-addresses.ts'
 
-/** Checks of one hook, if the reconciler polls its job as well. */
+/** Maximum checks of a hook whose job has an upstream id; the reconciler polls such a job too. */
 const MAX_CHECKS = 6
 
 export interface HookReceiverParts {

@@ -30,7 +30,7 @@ export interface ApplyReportParts {
  */
 export type ApplyReport = (job: SwapJob, report: Report) => Promise<SwapJob>
 
-/** Compare-and-set failures in a row after which the report fails: so many are a bug, not a race. */
+/** Consecutive compare-and-set failures after which the report fails: so many are a bug, not a race. */
 const MAX_TRIES = 20
 
 export function createApplyReport(parts: ApplyReportParts): ApplyReport {
@@ -77,7 +77,7 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
       if (!stored) return current
       current = stored
     }
-    throw new Error('the job was moved by others again and again')
+    throw new Error('the job changed during each attempt to apply a report')
   }
   return apply
 }

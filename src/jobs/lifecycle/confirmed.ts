@@ -4,7 +4,7 @@ import type { SwapJob } from '../../domain/swap-job.ts'
 export interface Confirmed {
   /** The job after the fetch was applied. */
   readonly job: SwapJob
-  /** Whether the upstream made a statement about the job. */
+  /** Whether the upstream returned a status of the job. */
   readonly isAnswered: boolean
   /** Whether the upstream could be reached, even if it does not know the id. */
   readonly isReached: boolean

@@ -2,7 +2,7 @@ import { type HookRecord, toRecordKey } from '../../journal/hook-journal.ts'
 import type { Clock } from '../../lib/time/clock.ts'
 import { createInterruptibleDelay, type InterruptibleDelay } from '../../lib/async/interruptible-delay.ts'
 
-/** Distinct hooks followed per job: the upstream names one id for each job, so more are forged. */
+/** Distinct hooks followed per job. The upstream names one id for each job, so most of that many are forged. */
 const MAX_OF_ONE_JOB = 16
 
 /** A hook that was accepted and is not settled yet. */

@@ -19,8 +19,8 @@ const SWEEP_EVERY_MS = 500
 const CLAIM_MS = 10_000
 /** Jobs checked concurrently. */
 const MAX_AT_ONCE = 100
-/** Failed checks in a row after which a job is left to its deadline. */
-const STRIKES_TO_PARK = 5
+/** Consecutive failed checks after which a job is not checked again before its deadline. */
+const FAILURES_TO_PARK = 5
 
 export interface ReconcilerParts {
   readonly store: Pick<JobStore, 'claimDue'>
@@ -43,15 +43,15 @@ export interface Reconciler {
 export function openReconciler(parts: ReconcilerParts): Reconciler {
   const { store, confirmer, applyReport, breaker, hooks, leases, background, telemetry, clock } = parts
   let atWork = 0
-  /** Failed checks in a row, by job id. */
-  const strikes = new Map<string, number>()
+  /** Consecutive failed checks, by job id. */
+  const failures = new Map<string, number>()
 
   const checkUpstream = async (job: SwapJob) => {
     if (job.upstreamId !== null) {
       const { job: current, isAnswered } = await confirmer.poll(job)
       return { current, isAnswered }
     }
-    // A job without an upstream id can be looked up only by the ids that its hooks named.
+    // A job without an upstream id can be fetched only by the ids that its hooks named.
     const isOverdue = job.deadlineAt !== null && clock.now() >= job.deadlineAt
     return { current: job, isAnswered: !isOverdue || (await hooks.checkOnceMore(job.id)) }
   }
@@ -68,17 +68,17 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
       if (isOver) await applyReport(job, report({ kind: 'unconfirmed' }))
       return
     }
-    const isParked = (strikes.get(job.id) ?? 0) >= STRIKES_TO_PARK
+    const isParked = (failures.get(job.id) ?? 0) >= FAILURES_TO_PARK
     const { current, isAnswered } = isParked ? { current: job, isAnswered: true } : await checkUpstream(job)
     if (!isDone(current.status)) await applyReport(current, report({ kind: 'overdue', isAnswered }))
-    if (!isParked) strikes.delete(job.id)
+    if (!isParked) failures.delete(job.id)
   }
 
   /** Counts a failed check. After too many, the reconciler parks the job until its deadline and logs that once. */
-  const strike = (job: SwapJob, error: unknown) => {
-    const count = (strikes.get(job.id) ?? 0) + 1
-    strikes.set(job.id, count)
-    if (count === STRIKES_TO_PARK) telemetry.jobParked(job, error)
+  const recordFailure = (job: SwapJob, error: unknown) => {
+    const count = (failures.get(job.id) ?? 0) + 1
+    failures.set(job.id, count)
+    if (count === FAILURES_TO_PARK) telemetry.jobParked(job, error)
     else telemetry.backgroundFailed('poll a job', error)
   }
 
@@ -89,7 +89,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
       atWork += 1
       background.run('poll a job', () =>
         checkJob(job)
-          .catch((error: unknown) => strike(job, error))
+          .catch((error: unknown) => recordFailure(job, error))
           .finally(() => {
             atWork -= 1
           }),

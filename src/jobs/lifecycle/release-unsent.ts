@@ -1,8 +1,8 @@
 /**
  * Follows up on a claim whose commit outcome is unknown (`CommitUnknownError`) and under which nothing was sent. If the
  * claim turns out to be recorded, it ends and the job waits for another submit. A new job without an idempotency key
- * fails instead: its caller was told that nothing was sent, and may create another. With a key, the same key returns
- * this job.
+ * fails instead: its caller received the error that nothing was sent, and may create another. A call with a key can be
+ * repeated with the same key, which returns this job.
  */
 import type { Background } from '../../lib/async/background.ts'
 import type { Clock } from '../../lib/time/clock.ts'

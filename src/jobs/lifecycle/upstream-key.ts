@@ -1,4 +1,4 @@
-/** Knows whether the upstream accepts the gateway's key, from the outcomes of all calls. */
+/** Whether the upstream accepts the gateway's key, derived from the outcomes of all calls. */
 import type { Telemetry } from '../../telemetry/events.ts'
 import type { FetchOutcome, SubmitOutcome, Upstream } from '../../upstream/upstream.ts'
 
@@ -10,12 +10,12 @@ export class UpstreamKey {
     this.#telemetry = telemetry
   }
 
-  /** Null until an answer of the upstream has told. */
+  /** Null until a response of the upstream shows it. */
   get isAccepted(): boolean | null {
     return this.#isAccepted
   }
 
-  /** @returns the upstream, whose outcomes are recorded here. */
+  /** @returns the same upstream; the outcome of each call is recorded here. */
   watch(upstream: Upstream): Upstream {
     return {
       ...upstream,
@@ -37,7 +37,7 @@ export class UpstreamKey {
 /** Refusals that concern the swap or the account's quota, so the upstream has accepted the key. */
 const AFTER_THE_KEY: ReadonlySet<number> = new Set([200, 400, 402, 404, 499])
 
-/** What the outcome says about the key; null: nothing. */
+/** Whether the outcome shows that the key is accepted; null if it shows neither. */
 function readVerdict(outcome: SubmitOutcome | FetchOutcome): boolean | null {
   switch (outcome.kind) {
     case 'accepted':
@@ -52,7 +52,7 @@ function readVerdict(outcome: SubmitOutcome | FetchOutcome): boolean | null {
     case 'nothing': {
       const { httpStatus, upstreamMessage } = outcome
       if (httpStatus === 401 || httpStatus === 403) return false
-      // Without words of the upstream it may be a proxy's answer.
+      // Without the upstream's own message, the response may come from a proxy.
       return httpStatus !== null && AFTER_THE_KEY.has(httpStatus) && upstreamMessage !== null ? true : null
     }
   }

@@ -84,12 +84,12 @@ async function openStage(respond: (response: ServerResponse, path: string) => vo
   return { start, clock, moveTo, runTo, endJob, read, failures, host }
 }
 
-/** The interval at which the process looks for due copies. */
+/** The interval at which the process checks for due copies. */
 const SWEEP = 5 * SECOND
 /** For each retry, the time at which it becomes due and the next sweep. */
 const MOMENTS = SCHEDULE.flatMap((after) => [after, after + SWEEP])
 
-test('a failed copy is retried on the documented schedule for a day; then the job gives the reason', async () => {
+test('a failed copy is retried on the documented schedule for a day; then the job has the reason', async () => {
   const { start, clock, runTo, endJob, read, failures, host } = await openStage((response) =>
     response.writeHead(503).end(),
   )

@@ -77,7 +77,7 @@ test('a report about a job that is not stored changes nothing and returns the jo
   expect(eventsOf('jobMoved')).toEqual([])
 })
 
-test('a report gives up with an error after twenty lost races', async () => {
+test('applying a report fails after twenty compare-and-set failures', async () => {
   const { createOnQueue, bus, telemetry } = await openLifecycle()
   const job = await createOnQueue('job_1')
   let writes = 0

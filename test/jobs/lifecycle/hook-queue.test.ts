@@ -1,4 +1,4 @@
-/** Several hooks of one job: each gets a verdict of its own, and no hook blocks the right one. */
+/** Several hooks of one job: each gets a verdict of its own, and forged hooks do not block the genuine one. */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { SwapJob } from '../../../src/domain/swap-job.ts'
@@ -17,7 +17,7 @@ import { until } from '../../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
-/** A job whose submit was accepted, but whose answer was lost. */
+/** A job whose submit was accepted, but whose response was lost. */
 async function createUnconfirmed({ graphql, upstream }: TestApp) {
   upstream.planSubmits({ kind: 'acceptAndReset' })
   const { data } = await graphql(CreateSwapDocument.toString(), { input: INPUT })
@@ -116,7 +116,7 @@ test('a job with the maximum of hooks that the upstream does not know accepts an
 })
 
 test('a hook is fetched at once although the job was polled less than a second ago', async () => {
-  // No delay ends here: a hook that had to wait would wait for ever.
+  // No delay ends here: a hook that had to wait would wait forever.
   const gateway = await openTestApp({ clock: stillClock })
   const { data } = await gateway.graphql(CreateSwapDocument.toString(), { input: INPUT })
   const [accepted] = gateway.upstream.accepted

@@ -1,4 +1,4 @@
-/** A subscriber that begins during a poll of the job waits no longer for the next poll than any other. */
+/** A subscriber that starts during a poll of the job waits for the next poll no longer than other subscribers. */
 import { expect, test } from 'vitest'
 import { createMemoryBus } from '../../../src/bus/memory.ts'
 import { WATCHED_EVERY_MS } from '../../../src/domain/poll-schedule.ts'

@@ -78,11 +78,11 @@ test.each<[string, { isRecorded: boolean | null; mayWait: boolean; isOther?: tru
       { isRecorded: false, mayWait: true, findings: [], end: CLAIMED },
     ],
     [
-      'keeps a claim that another process holds until another time',
+      'keeps the claim of another process, whose lease expires at a different time',
       { isRecorded: true, mayWait: true, isOther: true, findings: [], end: CLAIMED },
     ],
     [
-      'keeps its claim if the database never tells what became of the commit',
+      'keeps its claim if the outcome of the commit stays unknown',
       { isRecorded: null, mayWait: true, findings: [], end: CLAIMED },
     ],
     [
@@ -99,7 +99,7 @@ test.each<[string, { isRecorded: boolean | null; mayWait: boolean; isOther?: tru
       },
     ],
     [
-      'keeps an id that a hook has brought',
+      'keeps an id that a hook has attached',
       {
         isRecorded: true,
         mayWait: true,

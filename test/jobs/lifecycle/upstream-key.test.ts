@@ -31,10 +31,14 @@ test.each<[string, SubmitOutcome, boolean | null]>([
   ['one refused for lack of quota', refused(402), true],
   ['one refused with 401', refused(401), false],
   ['one refused with 403', refused(403, null), false],
-  ['one refused for the rate of requests', refused(429), null],
+  ['one refused by the rate limit', refused(429), null],
   ['one with a 404 page of another server', refused(404, null), null],
   ['one that was not sent', { kind: 'notSent', reason: 'ECONNREFUSED' }, null],
-  ['one without an answer', { kind: 'unknown', httpStatus: null, reason: 'TimeoutError', upstreamMessage: null }, null],
+  [
+    'one without a response',
+    { kind: 'unknown', httpStatus: null, reason: 'TimeoutError', upstreamMessage: null },
+    null,
+  ],
 ])('a submit, %s, tells whether the key is accepted: %s', async (_what, outcome, isAccepted) => {
   const { key, port, upstream } = openKey()
   port.planSubmits(outcome)
