@@ -32,7 +32,7 @@ export interface HookQueueParts {
   readonly fetch: (job: SwapJob, upstreamId: string) => Promise<StartedFetch>
 }
 
-interface Ask {
+interface FetchRequest {
   readonly job: SwapJob
   readonly upstreamId: string
   readonly ended: Promise<EndedFetch>
@@ -42,7 +42,7 @@ interface Ask {
 
 /** The hooks of one job that wait for a slot, and those whose fetch is in progress; by the id they name. */
 interface Queue {
-  readonly waiting: Map<string, Ask>
+  readonly waiting: Map<string, FetchRequest>
   readonly underWay: Map<string, Promise<EndedFetch>>
   /** Resolves when the last queued slot has been used. */
   last: Promise<void>
@@ -74,12 +74,12 @@ export class HookQueue {
     this.#queues.set(job.id, queue)
     const known = queue.waiting.get(upstreamId)
     if (known) return known.ended
-    const ask = createAsk(job, upstreamId)
-    queue.waiting.set(upstreamId, ask)
+    const request = createFetchRequest(job, upstreamId)
+    queue.waiting.set(upstreamId, request)
     queue.unfinished += 1
     // Never rejects. A slot goes to the best hook at that moment, which may not be the one that queued it.
     queue.last = queue.last.then(async () => this.#fetchNext(job.id, queue))
-    return ask.ended
+    return request.ended
   }
 
   /** Whether another id of the job is being fetched, or waits and was never fetched. */
@@ -92,54 +92,54 @@ export class HookQueue {
 
   async #fetchNext(jobId: string, queue: Queue): Promise<void> {
     const { spacingMs, waitForSlot, clock, fetch } = this.#parts
-    let ask: Ask | null = null
+    let request: FetchRequest | null = null
     try {
       const hasSlot = await waitForSlot((this.#lastOfJob.get(jobId) ?? -Infinity) + spacingMs - clock.now())
-      ask = this.#takeBest(jobId, queue)
-      if (!ask) return
-      if (!hasSlot) return ask.resolve({ verdict: null, job: ask.job })
+      request = this.#takeBest(jobId, queue)
+      if (!request) return
+      if (!hasSlot) return request.resolve({ verdict: null, job: request.job })
       // Set before `fetch` reads the job, so that `hasOthers` finds this id meanwhile.
-      queue.underWay.set(ask.upstreamId, ask.ended)
-      const { verdict, job } = await fetch(ask.job, ask.upstreamId)
+      queue.underWay.set(request.upstreamId, request.ended)
+      const { verdict, job } = await fetch(request.job, request.upstreamId)
       if (verdict === null) {
-        queue.underWay.delete(ask.upstreamId)
-        ask.resolve({ verdict, job })
-      } else this.#follow(queue, ask, job, verdict)
+        queue.underWay.delete(request.upstreamId)
+        request.resolve({ verdict, job })
+      } else this.#follow(queue, request, job, verdict)
     } catch (error) {
-      ask ??= this.#takeBest(jobId, queue)
-      if (ask) queue.underWay.delete(ask.upstreamId)
-      ask?.reject(error)
+      request ??= this.#takeBest(jobId, queue)
+      if (request) queue.underWay.delete(request.upstreamId)
+      request?.reject(error)
     } finally {
       queue.unfinished -= 1
       this.#tidy(jobId, queue)
     }
   }
 
-  #follow(queue: Queue, ask: Ask, job: SwapJob, verdict: Promise<Confirmed>): void {
+  #follow(queue: Queue, request: FetchRequest, job: SwapJob, verdict: Promise<Confirmed>): void {
     const now = this.#parts.clock.now()
-    this.#lastOfJob.set(ask.job.id, now)
-    this.#lastOfId.set(`${ask.job.id} ${ask.upstreamId}`, now)
+    this.#lastOfJob.set(request.job.id, now)
+    this.#lastOfId.set(`${request.job.id} ${request.upstreamId}`, now)
     const ended = async (): Promise<EndedFetch> => {
       try {
         return { verdict: await verdict, job }
       } finally {
-        queue.underWay.delete(ask.upstreamId)
-        this.#tidy(ask.job.id, queue)
+        queue.underWay.delete(request.upstreamId)
+        this.#tidy(request.job.id, queue)
       }
     }
-    ask.resolve(ended())
+    request.resolve(ended())
   }
 
-  #takeBest(jobId: string, { waiting }: Queue): Ask | null {
-    let best: { readonly ask: Ask; readonly rank: number } | null = null
-    for (const ask of waiting.values()) {
-      const isOwnId = ask.job.upstreamId === ask.upstreamId
-      const rank = isOwnId ? -Infinity : (this.#lastOfId.get(`${jobId} ${ask.upstreamId}`) ?? 0)
+  #takeBest(jobId: string, { waiting }: Queue): FetchRequest | null {
+    let best: { readonly request: FetchRequest; readonly rank: number } | null = null
+    for (const request of waiting.values()) {
+      const isOwnId = request.job.upstreamId === request.upstreamId
+      const rank = isOwnId ? -Infinity : (this.#lastOfId.get(`${jobId} ${request.upstreamId}`) ?? 0)
       // Of equal ranks the later one wins: it is newer.
-      if (best === null || rank <= best.rank) best = { ask, rank }
+      if (best === null || rank <= best.rank) best = { request, rank }
     }
-    if (best) waiting.delete(best.ask.upstreamId)
-    return best?.ask ?? null
+    if (best) waiting.delete(best.request.upstreamId)
+    return best?.request ?? null
   }
 
   #tidy(jobId: string, queue: Queue): void {
@@ -153,8 +153,8 @@ function createQueue(): Queue {
 
 const notYet = () => {}
 
-function createAsk(job: SwapJob, upstreamId: string): Ask {
-  let [resolve, reject]: [Ask['resolve'], Ask['reject']] = [notYet, notYet]
+function createFetchRequest(job: SwapJob, upstreamId: string): FetchRequest {
+  let [resolve, reject]: [FetchRequest['resolve'], FetchRequest['reject']] = [notYet, notYet]
   const ended = new Promise<EndedFetch>((onEnd, onFailure) => {
     resolve = onEnd
     reject = onFailure
