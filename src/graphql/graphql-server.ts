@@ -1,6 +1,6 @@
 /**
  * GraphQL over HTTP, SSE and WebSocket. Every transport prepares operations the same way (`prepare-operation.ts`), so
- * parsing, validation, limits and masking are the same for all. Yoga is the engine; its HTTP layer serves GraphiQL only.
+ * parsing, validation, limits and masking are equal. Yoga is the engine; its HTTP layer serves GraphiQL only.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -65,7 +65,7 @@ export interface GraphqlServerParts {
 }
 
 export interface GraphqlServer {
-  /** Answers GraphQL over HTTP (POST, GET for queries) and SSE. */
+  /** Handles GraphQL over HTTP (POST, GET for queries) and SSE. */
   readonly handle: GraphqlHandler
   /** Handles a WebSocket upgrade. @returns the status of the refusal; 101 if the connection will be upgraded. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): number

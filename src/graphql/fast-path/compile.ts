@@ -1,6 +1,6 @@
 /**
- * Compiles an operation into functions that write its answer as JSON text, without building a result object. `compile`
- * returns null for a document that it does not support, and a compiled operation rejects if its answer needs `errors`.
+ * Compiles an operation into functions that write its result as JSON text, without building a result object. `compile`
+ * returns null for a document that it does not support, and a compiled operation rejects if its result needs `errors`.
  * graphql-js then runs the operation.
  */
 import {
@@ -18,13 +18,13 @@ import { Compiler, namesOf, type Run, writeWithoutAlias } from './compiler.ts'
 import { compileArguments, compileVariables } from './inputs.ts'
 import { UnsupportedOperationError } from './unsupported-operation-error.ts'
 
-/** The answer of a compiled operation. */
+/** The result of a compiled operation. */
 export interface Written {
   /** The value of `data`. */
   readonly text: string
-  /** How long the answer stays valid for the same request. */
+  /** How long the result stays valid for the same request. */
   readonly validity: 'while stored jobs are unchanged' | 'while its jobs are unchanged' | 'now'
-  /** The ids of its jobs, if the answer depends on nothing else. */
+  /** The ids of its jobs, if the result depends on nothing else. */
   readonly ids: readonly string[]
 }
 
@@ -57,14 +57,14 @@ export function compile(
     if (!names.every((name) => ROOT_FIELDS.has(name)) || (type === OperationTypeNode.MUTATION && fields.size > 1))
       return null
     const write = compiler.compileObject(root, [operation.selectionSet])
-    const asked = new Set([...fields.values()].map(writeWithoutAlias)).size
+    const requested = new Set([...fields.values()].map(writeWithoutAlias)).size
     const coerce = compileVariables(schema, operation)
     const isOfJobs = compiler.isOfStore && names.every((name) => name === 'swapJob')
     const isOfLists = compiler.isOfStore && names.every((name) => name === 'swapJobs')
     const findIds = isOfJobs ? compileIds(root, [...fields.values()]) : null
     const validityOf = ({ doneJobs }: Run): Written['validity'] => {
       // Other stored values of a finished job, such as its timeline, no longer change.
-      const dependsOnJobs = findIds && (compiler.isOfJobsAlone || doneJobs === asked)
+      const dependsOnJobs = findIds && (compiler.isOfJobsAlone || doneJobs === requested)
       return isOfLists ? 'while stored jobs are unchanged' : dependsOnJobs ? 'while its jobs are unchanged' : 'now'
     }
     return {

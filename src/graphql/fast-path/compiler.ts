@@ -241,7 +241,7 @@ async function assembleLate(parts: readonly Text[], assemble: Assemble): Promise
 /** The default resolver of graphql-js, for plain values. */
 function readProperty(source: unknown, name: string): unknown {
   const value: unknown = isObject(source) ? Reflect.get(source, name) : undefined
-  if (typeof value === 'function') throw new UnsupportedOperationError('a value that is to be called')
+  if (typeof value === 'function') throw new UnsupportedOperationError('the value is a function')
   return value
 }
 

@@ -1,12 +1,12 @@
 /**
- * Answers the most frequent requests without graphql-js: a few shapes of queries, and `createSwap`, as JSON over POST.
+ * Runs the most frequent operations without graphql-js: a few shapes of queries, and `createSwap`, as JSON over POST.
  *
  * - A cached response that is still valid is sent again for the same body of the same viewer (`response-cache.ts`).
  * - From its second request on, a valid document is compiled; it runs by calling the resolvers directly (`compile.ts`).
  *
- * It answers exactly what the engine would, or not at all. Anything unusual, errors above all, is left to the engine,
- * which runs the operation from the start, but does not create the same swap again. Removing this folder and the one
- * call to it changes no answer, only the speed.
+ * Its responses equal the engine's. Anything unusual, errors above all, is left to the engine, which runs the operation
+ * from the start, but does not create the same swap again. Removing this folder and the one call to it changes no
+ * response, only the speed.
  */
 import {
   type DocumentNode,
@@ -48,7 +48,7 @@ export type FastPathOutcome =
   /** A mutation has started. The engine runs the operation with these use cases, which do not create a second swap. */
   | { readonly kind: 'begun'; readonly useCases: UseCases }
 
-/** Why the engine has to answer. */
+/** Why the engine has to run the operation. */
 export type FallbackReason =
   /** A GET, a body above 16 KiB, or a caller whose requests are used up. */
   | 'request'
@@ -56,7 +56,7 @@ export type FallbackReason =
   | 'new'
   /** The document is invalid, too long, or of a shape that is not compiled. */
   | 'unsupported'
-  /** The answer has errors, or a value that only the engine knows how to report. */
+  /** The result has errors, or a value that only the engine can report. */
   | 'errors'
   /** A bug: reported to `onUnexpectedError`. */
   | 'bug'
@@ -176,7 +176,7 @@ function isExpected(error: unknown): boolean {
 }
 
 /**
- * Returns the condition for sending the answer again; null if it must not be cached.
+ * Returns the condition for sending the response again; null if it must not be cached.
  * @param version of the tenant's jobs before they were read; null if the store cannot tell. Unchanged jobs may then be
  * different objects when they are read again.
  */

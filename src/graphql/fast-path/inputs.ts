@@ -34,7 +34,7 @@ export function compileVariables(schema: GraphQLSchema, operation: OperationDefi
   }
   const byEngine = (given: Values): Values => {
     const { coerced } = getVariableValues(schema, definitions, given)
-    if (!coerced) throw new UnsupportedOperationError('the variables do not fit')
+    if (!coerced) throw new UnsupportedOperationError('the variables are invalid')
     return coerced
   }
   if (leaves.size < definitions.length) return byEngine
@@ -61,7 +61,7 @@ export function compileArguments(
       const args = byEngine()
       return () => args
     } catch {
-      throw new UnsupportedOperationError('arguments that do not fit')
+      throw new UnsupportedOperationError('the arguments are invalid')
     }
   }
   const plain = field.args.map((argument) => compileArgument(argument, nodes))
@@ -80,7 +80,10 @@ export function compileArguments(
   }
 }
 
-/** `variable` names the variable that gives the argument: '' if it is given otherwise, null if `value` applies. */
+/**
+ * `variable` names the variable that is the argument. It is '' for any other value in the document, and null if `value`
+ * applies.
+ */
 function compileArgument({ name, defaultValue }: GraphQLArgument, nodes: readonly ArgumentNode[]) {
   const value = nodes.find((node) => node.name.value === name)?.value
   if (!value) return { name, variable: null, value: defaultValue }

@@ -7,7 +7,7 @@ import type { UseCases } from '../schema/context.ts'
 
 /** Maximum characters of all responses with their keys, and of one response. */
 const MAX_CHARS = 16_000_000
-const MAX_ANSWER_CHARS = 64_000
+const MAX_RESPONSE_CHARS = 64_000
 /** Far shorter than the validity of a signed address in a response. */
 const LIFETIME_MS = 5_000
 
@@ -28,8 +28,8 @@ export type Condition =
       readonly ids: readonly string[]
       readonly jobs: readonly (SwapJob | null)[]
       /**
-       * The version at which all of them were done and unchanged: they need not be read until it changes. Null if one is not
-       * done, because reading it may fetch it from the upstream.
+       * The version at which all of them were done and unchanged: they are not read again until it changes. Null if one
+       * is not done, because reading it may fetch it from the upstream.
        */
       doneAt: string | null
     }
@@ -42,7 +42,7 @@ interface CachedResponse {
 export interface ResponseCache {
   /** The key of a request. */
   keyOf(viewer: Viewer, body: Buffer): string
-  /** The cached answer; null if there is none of this content type, or it is no longer valid. */
+  /** The cached response; null if there is none of this content type, or it is no longer valid. */
   get(viewer: Viewer, key: string, type: string): Promise<Answer | null>
   set(key: string, answer: Answer, condition: Condition): void
 }
@@ -86,7 +86,7 @@ export function createResponseCache({
       return (await isValid(viewer, found.condition).catch(() => false)) ? found.answer : null
     },
     set: (key, answer, condition) => {
-      if (answer.text.length > MAX_ANSWER_CHARS) return
+      if (answer.text.length > MAX_RESPONSE_CHARS) return
       responses.set(key, { answer: { ...answer, text: flatten(answer.text) }, condition })
     },
   }

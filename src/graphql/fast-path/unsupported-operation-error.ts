@@ -1,4 +1,4 @@
-/** The fast path does not support the operation, or a value in its answer; the engine has to run it. */
+/** The fast path does not support the operation, or a value in its result; the engine has to run it. */
 export class UnsupportedOperationError extends Error {
   override readonly name = 'UnsupportedOperationError'
 }

@@ -1,6 +1,6 @@
 /**
  * A GraphQL request over HTTP, step by step: read the head, authenticate, take from the budget, read and parse the
- * parameters, try the fast path, then answer with a stream or with one response.
+ * parameters, try the fast path, then send a stream or a single response.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -47,7 +47,7 @@ export interface GraphqlHandlerParts {
 interface RequestedOperation extends ReadParams {
   readonly head: RequestHead
   readonly caller: Caller
-  /** When the request arrived, as `performance.now()` tells. */
+  /** When the request arrived, on the clock of `performance.now()`. */
   readonly startedAt: number
   readonly span: OperationSpan | null
 }
@@ -115,7 +115,7 @@ export function createGraphqlHandler(parts: GraphqlHandlerParts): GraphqlHandler
   }
 }
 
-/** Why an operation cannot be answered with a single response; null if it can. */
+/** Why an operation cannot have a single response; null if it can. */
 function findRefusal({ type }: Operation, mayChange: boolean): ExecutionResult | null {
   if (type === 'subscription') return refuseSubscription()
   return type === 'mutation' && !mayChange ? refuseMutationOverGet() : null

@@ -15,7 +15,7 @@ import {
 /** The parsed method and headers of a GraphQL request. */
 export interface RequestHead {
   readonly method: 'GET' | 'HEAD' | 'POST'
-  /** Whether to answer with the GraphiQL page, because a browser opens the endpoint. */
+  /** Whether to send the GraphiQL page, because a browser opens the endpoint. */
   readonly wantsPage: boolean
   /** The media type of a single response; null if a stream is preferred. */
   readonly type: ResponseType | null

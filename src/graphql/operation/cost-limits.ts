@@ -112,6 +112,6 @@ function costOfIntrospectionQuery(schema: GraphQLSchema): number {
     }),
   )
   const [operation] = document.definitions
-  if (operation?.kind !== Kind.OPERATION_DEFINITION) throw new TypeError('it is one operation')
+  if (operation?.kind !== Kind.OPERATION_DEFINITION) throw new TypeError('the introspection query is not an operation')
   return compileOperationCost(schema, document, operation).read({}).introspection
 }

@@ -116,7 +116,7 @@ export function createPrepareOperation(parts: PrepareParts): PrepareOperation {
   }
 }
 
-/** Masks the errors of an invalid document once: each masked error costs a stack trace, and validation results are cached. */
+/** Masks the errors of an invalid document once: validation is cached, and each masked error costs a stack trace. */
 function createRefuseInvalid(maskError: MaskError) {
   const refusals = new WeakMap<readonly GraphQLError[], Unrunnable>()
   return (errors: readonly GraphQLError[]): Unrunnable | null => {

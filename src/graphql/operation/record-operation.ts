@@ -7,9 +7,9 @@ export interface OperationName {
 }
 
 /**
- * Reports that an operation was answered.
+ * Reports that the response to an operation was sent.
  * @param operation null if the request was refused before an operation ran.
- * @param startedAt when the request arrived, as `performance.now()` tells.
+ * @param startedAt when the request arrived, on the clock of `performance.now()`.
  */
 export type RecordOperation = (
   transport: Transport,

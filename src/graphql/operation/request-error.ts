@@ -1,5 +1,5 @@
 /**
- * An error that answers a request before its document runs: status, code, and a message that names the cause.
+ * An error response to a request whose document does not run: status, code, and a message that names the cause.
  * Malformed requests carry 400; over WebSocket the message becomes the reason of the close frame.
  */
 export class RequestError extends Error {

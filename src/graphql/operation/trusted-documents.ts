@@ -2,7 +2,7 @@
  * Trusted documents: the operator may list the only documents that run, in a JSON object from SHA-256 to text, which
  * `npm run codegen` prints for `schema/operations`. A request names a document by its digest or sends its text.
  *
- * Digests of automatic persisted queries name trusted documents too. Without a manifest, and only then, the answer is
+ * Digests of automatic persisted queries name trusted documents too. Without a manifest, and only then, the error is
  * `PersistedQueryNotSupported`: clients compare the message and the code, then send the text and stop sending digests.
  * With a manifest an unknown digest is refused, so that clients do not send the text.
  */
@@ -39,7 +39,7 @@ export function parseManifest(text: string): ReadonlyMap<string, string> {
   if (typeof value !== 'object' || value === null) throw new TypeError('not an object')
   const manifest = new Map<string, string>()
   for (const [id, document] of Object.entries(value)) {
-    if (typeof document !== 'string') throw new TypeError(`the document ${id} is no text`)
+    if (typeof document !== 'string') throw new TypeError(`the document ${id} is not a string`)
     manifest.set(id.replace(/^sha256:/, ''), document)
   }
   return manifest

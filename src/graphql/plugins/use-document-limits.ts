@@ -1,6 +1,6 @@
 /**
- * Refuses documents that exceed the limits of `document-limits.ts` before they are validated, and stops validation after a
- * few errors: each costs a stack trace, and a hundred of them hold the event loop for 20 ms.
+ * Refuses documents that exceed the limits of `document-limits.ts` before they are validated. Stops validation after a
+ * few errors: each costs a stack trace, and a hundred of them block the event loop for 20 ms.
  */
 import type { DocumentNode } from 'graphql'
 import type { Plugin } from 'graphql-yoga'

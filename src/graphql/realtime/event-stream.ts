@@ -35,14 +35,14 @@ export interface EventStreamHandlerParts {
   readonly now: () => number
 }
 
-/** A request that is answered with a stream. */
+/** A request whose response is a stream. */
 export interface StreamRequest {
   readonly caller: Caller
   /** Called once, after the head of the response is sent. */
   readonly prepare: () => Promise<Operation | Unrunnable>
   /** Whether it may be a mutation: a GET may not. */
   readonly mayChange: boolean
-  /** When the request arrived, as `performance.now()` tells. */
+  /** When the request arrived, on the clock of `performance.now()`. */
   readonly startedAt: number
 }
 

@@ -68,7 +68,7 @@ export class LiveOperations {
           operation,
           source.errors.map((error) => maskError(error, requestId)),
         )
-      throw new TypeError('a subscription field gives a feed')
+      throw new TypeError('a subscription field must return a feed')
     } catch (error) {
       return refuse(operation, [maskError(error, requestId)])
     }

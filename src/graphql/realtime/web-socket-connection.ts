@@ -314,7 +314,7 @@ export class Connection {
 
 /**
  * Reads the credentials from `connection_init`, because browsers cannot set headers on a WebSocket. The scheme is
- * optional. A credential that is absent is taken from the handshake's headers.
+ * optional. The handshake's headers replace an absent credential.
  */
 function readInitCredentials(payload: Readonly<Record<string, unknown>>, shown: Credentials): Credentials {
   const read = (...names: readonly string[]) =>
@@ -337,7 +337,7 @@ function parsePayload(payload: unknown): OperationParams | RequestError {
 
 const NO_CARRIER: TraceCarrier = {}
 
-/** The two members of a message that carry a trace context; `otherwise` if it has none. */
+/** Reads the two members of a message that carry a trace context; returns `otherwise` if it has none. */
 function toTraceCarrier(payload: TraceCarrier | null | undefined, otherwise: TraceCarrier): TraceCarrier {
   const { traceparent, tracestate } = payload ?? {}
   return typeof traceparent === 'string' ? { traceparent, tracestate } : otherwise

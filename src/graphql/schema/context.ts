@@ -63,7 +63,7 @@ export interface Context {
   readonly loaders: Loaders
   /** Resolves in the next slot of the caller's tenant. Await it before large work. */
   readonly waitForSlot: () => Promise<void>
-  /** Spreads the members of a list, for a resolver to return: a long list is written in several slots of the tenant. */
+  /** Divides a list that a resolver returns, so that a long one is written in several slots of the tenant. */
   readonly spread: <T>(members: readonly T[]) => (T | Promise<T>)[]
 }
 

@@ -9,7 +9,7 @@ import type { GraphQLField } from 'graphql'
 export type FieldArguments = Readonly<Record<string, unknown>>
 
 export interface ListSize {
-  /** Members if the arguments do not say how many. */
+  /** Number of members if the arguments do not set it. */
   readonly assumedSize: number
   /** Arguments that set the number of members. */
   readonly slicingArguments?: readonly string[]
@@ -19,7 +19,7 @@ export interface FieldCost {
   /** `@cost(weight:)`: what the field costs by itself. */
   readonly weight?: number
   readonly listSize?: ListSize
-  /** The number of members for given arguments, if `slicingArguments` cannot express it; null if they do not say. */
+  /** The number of members for given arguments, if `slicingArguments` cannot express it; null if they do not set it. */
   readonly sizeOf?: (args: FieldArguments) => number | null
   /** The lists in the field's value that have this size, instead of the field itself. */
   readonly sizedFields?: readonly string[]

@@ -68,8 +68,8 @@ builder.queryField('swapJobs', (t) =>
 )
 
 /**
- * The size of the page, for its cost; null if the arguments do not say. `first` and `last` are capped, because the use
- * case refuses larger ones with an error of its own.
+ * The size of the page, for its cost; null if the arguments do not set it. `first` and `last` are capped, because the
+ * use case refuses larger ones with an error of its own.
  */
 function sizeOfPage(args: FieldArguments): number | null {
   const { first, last } = args

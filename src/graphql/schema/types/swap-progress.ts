@@ -7,7 +7,7 @@ import { describeValues } from '../describe-values.ts'
 const SwapWaitReason = builder.enumType('SwapWaitReason', {
   description: 'What a queued job waits for.',
   values: describeValues(SWAP_WAIT_REASONS, {
-    SLOT: 'A free slot at the upstream; MAX_IN_FLIGHT jobs are already there, or other jobs are before this one.',
+    SLOT: 'A free slot at the upstream; MAX_IN_FLIGHT jobs are already there, or other jobs are submitted first.',
     UPSTREAM_BUSY: 'The upstream refused the job for now: too many requests, or its queue is full.',
     UPSTREAM_DOWN: 'The upstream cannot be reached, or keeps failing.',
   }),
@@ -39,7 +39,7 @@ export const SwapProgress = builder.objectRef<Progress>('SwapProgress').implemen
       type: SwapWaitReason,
       nullable: true,
       description:
-        'What a PENDING job waits for. Null while it is being submitted and afterwards. A change of it alone is no event: a subscription shows it with the next event or repetition.',
+        'What a PENDING job waits for. Null while it is being submitted and afterwards. A change of this field alone sends no event: subscribers see it in the next event or repetition.',
     }),
     lastRefusal: t.exposeString('lastRefusal', {
       nullable: true,

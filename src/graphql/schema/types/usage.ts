@@ -79,7 +79,7 @@ const SwapServiceStatus = builder.objectRef<Service>('SwapServiceStatus').implem
     keyAccepted: t.exposeBoolean('keyAccepted', {
       nullable: true,
       description:
-        "Whether the upstream accepted the gateway's key when it last told; false after a 401 or 403. Null while unknown.",
+        "Whether the upstream accepts the gateway's key, as of the last response that shows it; false after a 401 or 403. Null while unknown.",
     }),
     publicUrlReachable: t.exposeBoolean('publicUrlReachable', {
       nullable: true,
