@@ -1,9 +1,9 @@
-/** Sends one request to the upstream and reads its whole answer, within limits of time and size. */
+/** Sends one request to the upstream and reads the whole response, within limits of time and size. */
 import { brotliDecompressSync, unzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 
-/** No answer of this API is longer. */
-const MAX_ANSWER_BYTES = 256 * 1024
+/** No response of this API is longer. */
+const MAX_RESPONSE_BYTES = 256 * 1024
 
 export interface HttpAnswer {
   readonly httpStatus: number
@@ -26,8 +26,8 @@ export class NotSentError extends Error {
 }
 
 /**
- * Sends a request. Rejects and drops the connection on a timeout, or if the answer is too long.
- * @param timeoutMs from the call to the last byte of the answer.
+ * Sends a request. Rejects and drops the connection on a timeout, or if the response is too long.
+ * @param timeoutMs from the call to the last byte of the response.
  * @throws {NotSentError} if it failed before the first byte of the request.
  */
 export async function call(
@@ -46,7 +46,7 @@ export async function call(
   })
 }
 
-/** A bare handler: a stream and an abort signal cost more than the rest of a small answer. */
+/** A bare handler: a stream and an abort signal cost more than the rest of a small call. */
 class AnswerReader implements Dispatcher.DispatchHandler {
   readonly #resolve: (answer: HttpAnswer) => void
   readonly #reject: (error: unknown) => void
@@ -64,7 +64,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   constructor(timeoutMs: number, resolve: (answer: HttpAnswer) => void, reject: (error: unknown) => void) {
     this.#resolve = resolve
     this.#reject = reject
-    this.#timer = setTimeout(() => this.#giveUp(new TimeoutError('the time was up')), timeoutMs)
+    this.#timer = setTimeout(() => this.#giveUp(new TimeoutError('the call timed out')), timeoutMs)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -86,7 +86,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.byteLength
-    if (this.#bytes > MAX_ANSWER_BYTES) this.#giveUp(new Error('the answer is too long'))
+    if (this.#bytes > MAX_RESPONSE_BYTES) this.#giveUp(new Error('the response is too long'))
     else this.#chunks.push(chunk)
   }
 
@@ -118,12 +118,12 @@ class AnswerReader implements Dispatcher.DispatchHandler {
 }
 
 /**
- * Decompresses an answer: some proxies compress although `identity` was requested. Synchronous, because the result has
- * at most MAX_ANSWER_BYTES. Returns no bytes if the answer cannot be decompressed.
+ * Decompresses a response: some proxies compress although `identity` was requested. Synchronous, because the result has
+ * at most MAX_RESPONSE_BYTES. Returns no bytes if the response cannot be decompressed.
  */
 function decompress(bytes: Buffer, encoding: string | null): Buffer {
   if (encoding === null) return bytes
-  const options = { maxOutputLength: MAX_ANSWER_BYTES }
+  const options = { maxOutputLength: MAX_RESPONSE_BYTES }
   try {
     return encoding === 'br' ? brotliDecompressSync(bytes, options) : unzipSync(bytes, options)
   } catch {

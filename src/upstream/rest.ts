@@ -1,6 +1,6 @@
 /**
  * The upstream over HTTP, through undici. Submits have their own pool without keep-alive, so that a stale connection
- * can never make an outcome ambiguous. Each call has a total timeout and a limit of bytes, and follows no redirect. The
+ * never makes an outcome ambiguous. Each call has a total timeout and a limit of bytes, and follows no redirect. The
  * key is sent to the configured origin only.
  */
 import { buildConnector, errors, Pool } from 'undici'
@@ -13,7 +13,7 @@ export interface RestUpstreamOptions {
   /** Base address, without `/insightFace/…`. */
   readonly url: string
   readonly key: string
-  /** Total, from the call to the last byte of the answer. */
+  /** Total, from the call to the last byte of the response. */
   readonly submitTimeoutMs: number
   readonly fetchTimeoutMs: number
 }
@@ -36,8 +36,8 @@ export function openRestUpstream(options: RestUpstreamOptions): RestUpstream {
   }
   const submitHeaders = { 'content-type': 'application/json', ...headers }
   const submits = new Pool(base.origin, {
-    // A connection per submit: a submit that timed out in the pool's queue could not be told from one whose answer was
-    // lost.
+    // A connection per submit: otherwise a submit that timed out in the pool's queue would look like one whose response
+    // was lost.
     connections: null,
     pipelining: 0,
     connect: endQuietly(buildConnector({ timeout: CONNECT_TIMEOUT_MS })),

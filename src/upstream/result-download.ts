@@ -8,7 +8,7 @@ import { createDownload, DownloadError } from '../lib/net/download.ts'
 import { MAX_IMAGE_BYTES } from '../lib/image/image-limits.ts'
 import { type ResultSource, ResultUnavailableError } from './result-source.ts'
 
-/** Seen in answers (contract, "Links, images, quota"); subdomains are included. */
+/** Seen in responses (contract, "Links, images, quota"); subdomains are included. */
 const RESULT_HOSTS = ['cdn.discordapp.com', 'ttapi.io', 'ttapi.org', 'cdn.midjourney.com']
 const TIMEOUT_MS = 30_000
 

@@ -15,7 +15,7 @@ const LETTERS = '[A-Za-z]{1,20}'
 const WORD = `${LETTERS}(?:['_-]${LETTERS}){0,5}`
 const NUMBER = String.raw`[+-]?\d{1,7}(?:\.\d{1,3})?(?:%|[a-zA-Z]{1,2})?`
 const ALLOWED = new RegExp(String.raw`^[("'[{]{0,3}(?:${WORD}|${NUMBER}|[-&+])?[)"'\]}.,:;!?]{0,4}$`)
-/** Names of this machine that look like a word. */
+/** Names of this machine that have the form of a word. */
 const LOCAL_NAME = /localhost/i
 
 /**

@@ -26,7 +26,7 @@ export type SubmitOutcome =
     }
   /** No byte of the request was written. */
   | { readonly kind: 'notSent'; readonly reason: string }
-  /** `httpStatus` is null if no answer came. */
+  /** `httpStatus` is null if there was no response. */
   | {
       readonly kind: 'unknown'
       readonly httpStatus: number | null
@@ -53,10 +53,10 @@ export type FetchOutcome =
       readonly failure: SwapFailure
       readonly upstreamMessage: string | null
     }
-  /** No statement about the job: an error, an answer that cannot be parsed, an id the upstream does not know. */
+  /** No statement about the job: an error, a response that cannot be parsed, an id that the upstream does not know. */
   | {
       readonly kind: 'nothing'
-      /** Null if no answer came. */
+      /** Null if there was no response. */
       readonly httpStatus: number | null
       readonly reason: string
       readonly upstreamMessage: string | null
@@ -72,10 +72,10 @@ export interface Echo {
 }
 
 export interface Upstream {
-  /** Sends one job, once. Never retries: the answer may be lost after the upstream accepted the job. */
+  /** Sends one job, once. Never retries: the response may be lost after the upstream accepted the job. */
   submit(request: SubmitRequest): Promise<SubmitOutcome>
   /** Reads one job's status. Free of charge; may be repeated. */
   fetch(upstreamId: string): Promise<FetchOutcome>
-  /** The upstream id that a hook's body names, or null. A hint: only a fetch confirms that it is the job's. */
+  /** The upstream id that a hook's body names, or null. Only a fetch confirms that it is the job's. */
   readHookId(body: string): string | null
 }

@@ -1,6 +1,6 @@
 /**
- * Parses the upstream's JSON into domain types. Tolerant: the reference, newer documentation and live answers differ
- * (`jobId` or `job_id`, numbers as text, null data, unknown statuses, HTML from a proxy), and an answer that cannot be
+ * Parses the upstream's JSON into domain types. Tolerant: the reference, newer documentation and live responses differ
+ * (`jobId` or `job_id`, numbers as text, null data, unknown statuses, HTML from a proxy). A response that cannot be
  * parsed says nothing about the job. Parsed values fit every database and the schema. Failure texts of the upstream
  * never reach a caller: `failure-texts.ts` maps them to our own. Operators also get the sanitised text.
  */
@@ -17,7 +17,7 @@ const MAX_ID_CHARS = 200
 const MAX_WORD_CHARS = 64
 
 /**
- * Reads the answer to a submit. A 2xx without a readable id is `unknown`: the job may exist all the same.
+ * Reads the response to a submit. A 2xx without a readable id is `unknown`: the job may exist.
  * @param key the upstream key, which is removed from the upstream's message.
  */
 export function parseSubmitAnswer(answer: HttpAnswer, key: string): SubmitOutcome {
@@ -50,7 +50,7 @@ export function parseSubmitAnswer(answer: HttpAnswer, key: string): SubmitOutcom
 }
 
 /**
- * Reads the answer to a fetch for `upstreamId`.
+ * Reads the response to a fetch of `upstreamId`.
  * @param key the upstream key, which is removed from the upstream's message.
  */
 export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer, key: string): FetchOutcome {
@@ -70,12 +70,12 @@ export function parseFetchAnswer(upstreamId: string, answer: HttpAnswer, key: st
 
   if (word === 'SUCCESS') {
     const links = { cdnImage: readUrl(data?.['cdnImage']), discordImage: readUrl(data?.['discordImage']) }
-    // SUCCESS without links is not an outcome yet: it is polled again.
+    // SUCCESS without links is not an outcome yet: the gateway polls again.
     if (links.cdnImage === null && links.discordImage === null) return { kind: 'unfinished', upstreamId, word, echo }
     return { kind: 'succeeded', upstreamId, word, echo, links, quota: readQuota(data?.['quota']) }
   }
   if (word === 'FAILED') {
-    // An unknown id may be answered the same way, but then without the id.
+    // The response for an unknown id may look the same, but does not contain the id.
     if (answeredId === null) return nothing('FAILED without a job id')
     const failure = toFailure(readText(document['message']) ?? '')
     return { kind: 'failed', upstreamId, word, echo, failure, upstreamMessage: readMessage(document, key) }
@@ -125,7 +125,7 @@ function parseObject(body: string): Record<string, unknown> | null {
   try {
     return asObject(JSON.parse(body))
   } catch {
-    // Not JSON: an HTML page of a proxy, or an answer that was cut off.
+    // Not JSON: an HTML page of a proxy, or a truncated response.
     return null
   }
 }

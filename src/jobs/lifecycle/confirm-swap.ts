@@ -89,9 +89,9 @@ export class Confirmer {
    * the fetched document is bound to this job. The verdict is about this id only.
    */
   async confirmHook(job: SwapJob, hintedId: string | null): Promise<Confirmed> {
-    const askedId = job.upstreamId ?? hintedId
-    if (isSettled(job) || askedId === null) return unanswered(job)
-    const { verdict, job: current } = await this.#hookQueue.take(job, askedId)
+    const requestedId = job.upstreamId ?? hintedId
+    if (isSettled(job) || requestedId === null) return unanswered(job)
+    const { verdict, job: current } = await this.#hookQueue.take(job, requestedId)
     return verdict ?? unanswered(current)
   }
 
