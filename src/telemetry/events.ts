@@ -14,11 +14,11 @@ export interface Interval {
 export interface UpstreamCallOutcome {
   /** The `kind` of the `SubmitOutcome` or the `FetchOutcome`. */
   readonly kind: string
-  /** Null if no answer came. */
+  /** Null if there was no response. */
   readonly httpStatus: number | null
-  /** A few words of the gateway's own; null if the upstream took the job or stated its status. */
+  /** The gateway's own words; null if the upstream accepted the job or returned its status. */
   readonly reason: string | null
-  /** The id that the upstream gave the job, or stated its status under. */
+  /** The upstream's id of the job, from the response; null if the response has none. */
   readonly upstreamId: string | null
   /** The upstream's own words, sanitised; null if there are none. For operators only. */
   readonly upstreamMessage: string | null
@@ -27,7 +27,7 @@ export interface UpstreamCallOutcome {
 export const TRANSPORTS = ['http', 'sse', 'websocket'] as const
 export type Transport = (typeof TRANSPORTS)[number]
 
-/** How a GraphQL operation was answered. */
+/** The outcome of a GraphQL operation. */
 export interface AnsweredOperation {
   readonly transport: Transport
   /** `none` if the request was refused before an operation ran. */
@@ -35,7 +35,7 @@ export interface AnsweredOperation {
   /** The name in the document if only trusted documents run; otherwise empty, because callers choose it. */
   readonly name: string
   readonly isOk: boolean
-  /** Until the answer was written; of a subscription, until its first event. */
+  /** Until the response was written; of a subscription, until its first event. */
   readonly durationMs: number
 }
 
@@ -73,7 +73,7 @@ export interface Telemetry {
   hookNotRecorded(error: unknown): void
   /** A swap could not be recorded, and was rejected. */
   jobNotRecorded(error: unknown, requestId: string | null): void
-  /** Work on this job fails again and again; only its deadline ends it. */
+  /** Checks of this job failed repeatedly: the reconciler does not check it again before its deadline. */
   jobParked(job: SwapJob, error: unknown): void
   /**
    * An attempt to deliver a webhook has ended.
@@ -92,7 +92,7 @@ export interface Telemetry {
   /** The bytes of an upload could not be stored. The caller may send them again. */
   uploadFailed(error: unknown): void
   resultCopied(job: SwapJob, interval: Interval): void
-  /** A copy of a result could not be made; `isFinal` if it is not retried. Code and reason contain no foreign text. */
+  /** A copy of a result failed; `isFinal` if it is not retried. Code and reason contain no text of others. */
   mirrorFailed(
     job: SwapJob,
     failure: { readonly code: string; readonly reason: string; readonly isFinal: boolean },
@@ -106,16 +106,16 @@ export interface Telemetry {
   keyNotTested(httpStatus: number | null, reason: string): void
   /** PUBLIC_URL was probed after the start. @param problem null if it leads to this gateway. */
   publicUrlProbed(publicUrl: string, problem: string | null): void
-  /** A request was answered with an unexpected error, which the caller does not see. */
+  /** A request failed with an unexpected error, whose details the caller does not see. */
   requestErred(error: unknown, requestId: string | null): void
-  /** An HTTP request was answered with status 500 or above. @param code of the error in the answer, if there is one. */
+  /** The response to an HTTP request has status 500 or above. @param code of the error in its body, if there is one. */
   requestFailed(requestId: string, method: string, httpStatus: number, code: string | null): void
   /** Background work failed. `what` completes the sentence "could not …". */
   backgroundFailed(what: string, error: unknown): void
   /** The response to an HTTP request has ended. @param status null if the connection closed before it began. */
   requestAnswered(route: HttpRoute, status: number | null): void
   operationAnswered(operation: AnsweredOperation): void
-  /** The fast path answered a request: with a cached response, or by a compiled operation. */
+  /** The fast path handled a request: with a cached response, or by a compiled operation. */
   fastPathAnswered(from: 'cache' | 'compiled'): void
   /** The fast path left a request to graphql-js. @param reason one of a few fixed words. */
   fastPathFellBack(reason: string): void

@@ -143,7 +143,7 @@ export function createLogTelemetry(logger: Logger): Telemetry {
   }
 }
 
-/** The answers that `keyRefused` reports once; each single one is logged at debug level only. */
+/** Whether `keyRefused` reports the status, once. The lines of single calls are then at debug level. */
 function isAboutKey(httpStatus: number | null): boolean {
   return httpStatus === 401 || httpStatus === 403
 }

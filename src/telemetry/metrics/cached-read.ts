@@ -9,7 +9,7 @@ export interface CachedReadParts<T> {
   readonly onFailure: (error: unknown) => void
 }
 
-/** A value that is read at most once at a time and once per `ttlMs`. Its callers wait for at most `timeoutMs`. */
+/** A value that has at most one read in progress, and one per `ttlMs`. Its callers wait for at most `timeoutMs`. */
 export class CachedRead<T> {
   readonly #parts: CachedReadParts<T>
   #pending: Promise<T | null> | null = null

@@ -1,4 +1,4 @@
-/** Counts business events: a receiver of the events of `events.ts`. No label comes from a caller or from the upstream. */
+/** Counts business events: a receiver of the events of `events.ts`. No label comes from a caller or the upstream. */
 import type { ObservationSource, SwapJob } from '../../domain/swap-job.ts'
 import { FINAL_STATUSES, isDone } from '../../domain/swap-job.ts'
 import { createTtlCache } from '../../lib/time/ttl-cache.ts'
@@ -6,7 +6,7 @@ import { silentTelemetry } from '../combine.ts'
 import { CACHES, type Interval, type Telemetry } from '../events.ts'
 import type { Instruments } from './instruments.ts'
 
-/** How long the first sign of an end is remembered, and of how many jobs: at least these, at most twice as many. */
+/** Limits of the remembered first signs of an end, in time and in number; the cache keeps up to twice as many. */
 const SIGN_MS = 30 * 60 * 1_000
 const MAX_SIGNS = 10_000
 

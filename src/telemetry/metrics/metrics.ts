@@ -1,5 +1,5 @@
 /**
- * The metrics of one gateway: business events are counted when they happen, the state is read when Prometheus asks.
+ * The metrics of one gateway: business events are counted when they happen, the state is read for each scrape.
  */
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Telemetry } from '../events.ts'
@@ -24,7 +24,7 @@ export interface Metrics {
   render(): Promise<string>
 }
 
-/** Metrics of the process; shared by all gateways in it, because each registry would observe the garbage collector again. */
+/** Metrics of the process. All gateways in it share them: each registry would observe the garbage collector again. */
 let processRegistry: Registry | null = null
 
 /** @param now epoch milliseconds, of the clock that the events' times are from. */
@@ -52,7 +52,7 @@ export function createMetrics({ version, database, upstream }: Build, now: () =>
   }
 }
 
-/** Gauges with the suffix of a counter, which Prometheus' own check rejects; the metrics by type have the same figures. */
+/** Gauges with the suffix of a counter, which Prometheus' check rejects; the metrics by type have the same figures. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
 
 function openProcessRegistry(): Registry {

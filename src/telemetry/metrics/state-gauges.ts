@@ -1,6 +1,6 @@
 /**
- * Gauges of the current state, set when Prometheus asks. Figures that need the database are cached for some seconds and have
- * a timeout: if it does not answer, they are left out and the rest is reported.
+ * Gauges of the current state, set for each scrape. Figures that need the database are cached for some seconds and have
+ * a timeout: if the database does not respond, they are left out and the rest is reported.
  */
 import type { Gauge } from 'prom-client'
 import { type JobFigures, USAGE_STEP_MS } from '../../store/job-store.ts'

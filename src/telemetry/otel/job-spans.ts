@@ -1,7 +1,7 @@
 /**
- * Makes the spans of a job's trace from telemetry events: submits, the fetches that find its end, the copy of its result,
- * and webhook deliveries. All are children of the request that created the job, whichever process makes them. A job that
- * was created without a trace gets no spans.
+ * Makes the spans of a job's trace from telemetry events: submits, the fetches that find its end, the copy of its
+ * result, and webhook deliveries. All are children of the request that created the job, whichever process makes them. A
+ * job that was created without a trace gets no spans.
  */
 import {
   type Attributes,
@@ -69,7 +69,7 @@ export function createJobSpans(parts: JobSpansParts): Telemetry {
       record({ name: 'submit', parent: job.traceContext, interval, attributes, error })
     },
     fetchEnded: (job, source, outcome, interval) => {
-      // Most polls find a job that is still in progress: they would hide the spans that matter.
+      // Most polls find an unfinished job; their spans would hide the important ones.
       if (outcome.kind === 'unfinished' && source !== 'HOOK') return
       const attributes = { ...toCallAttributes(job, outcome), 'swapface.source': source }
       const hook = source === 'HOOK' ? hooks.get(job.id) : undefined

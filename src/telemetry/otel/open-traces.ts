@@ -1,7 +1,7 @@
 /**
  * Exports traces with the OpenTelemetry SDK: OTLP over HTTP, as JSON. The SDK reads its standard variables from the
- * environment (OTEL_TRACES_SAMPLER, OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_HEADERS, OTEL_BSP_…). Nothing global is
- * registered. Spans wait in a queue of bounded length; if the collector does not take them, they are dropped.
+ * environment (OTEL_TRACES_SAMPLER, OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_HEADERS, OTEL_BSP_…). Nothing is
+ * registered globally. Spans wait in a bounded queue, and are dropped if the collector does not accept them.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
@@ -24,7 +24,7 @@ import { fromSpanContext, toSpanContext } from './span-context.ts'
 
 /** How long one export may take, with its retries. */
 const EXPORT_TIMEOUT_MS = 3_000
-/** When the SDK stops waiting for an export that goes on all the same; so long may the shutdown take. */
+/** Maximum duration of the shutdown: the SDK then stops waiting for its export, which still continues. */
 const GIVE_UP_MS = 5_000
 const ignore = () => {}
 
@@ -76,7 +76,7 @@ export function openTraces(options: TracesOptions): Traces {
 }
 
 function createProvider({ endpoint, onFailure }: TracesOptions, idGenerator: IdGenerator): BasicTracerProvider {
-  // The SDK reports unusable variables to its global logger, and goes on with their defaults.
+  // The SDK reports unusable variables to its global logger, and uses their defaults.
   const report = (message: string) => onFailure(new Error(message))
   const logger = { error: report, warn: report, info: ignore, debug: ignore, verbose: ignore }
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })

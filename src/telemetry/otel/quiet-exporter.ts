@@ -1,7 +1,7 @@
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 
-/** Passes spans to an exporter, and reports the first of a series of failures only. Failed spans are dropped. */
+/** Passes spans to an exporter, and reports the first of consecutive failures. The spans of a failed export are lost. */
 export class QuietExporter implements SpanExporter {
   readonly #exporter: SpanExporter
   readonly #onFailure: (error: unknown) => void
