@@ -99,9 +99,9 @@ function arm(spec: string): void {
 }
 
 /**
- * Resolves at the first of `signals`. A second signal after a second, or a stop that takes too long, exits at once.
- * Call it before anything is opened: without a listener, a signal kills the process in the middle of its start, and process 1
- * of a container ignores it.
+ * Resolves at the first of `signals`. A second signal, at least a second later, or a stop that takes too long, exits at
+ * once. Call it before anything is opened: without a listener, a signal kills the process in the middle of its start,
+ * and process 1 of a container ignores it.
  */
 function listenForStop(signals: readonly NodeJS.Signals[], withinMs: number): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {

@@ -16,8 +16,8 @@ export interface AdminServer {
 }
 
 /**
- * Listens for Prometheus: `GET /metrics`, and nothing else. There is no authentication. On a loopback address only
- * requests for a loopback host are answered, so that no web page can read the metrics under a name of its own.
+ * Listens for Prometheus: `GET /metrics`, and nothing else. There is no authentication. On a loopback address it serves
+ * only requests for a loopback host, so that no web page can read the metrics under a host name of its own.
  * @throws if the address is not available.
  */
 export async function openAdminServer(

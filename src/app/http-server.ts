@@ -14,7 +14,7 @@ import { normaliseTarget, readPath } from '../lib/http/request-head.ts'
 import type { Telemetry } from '../telemetry/events.ts'
 
 /**
- * Limits on slow and broken clients: the time for a request's head, for the whole request (but not for its answer,
+ * Limits on slow and broken clients: the time for a request's head, for the whole request (but not for its response,
  * which may be a stream), and between two requests, in milliseconds; and the bytes of a head.
  */
 const PATIENCE = {
@@ -77,7 +77,7 @@ export async function listen(
   }
   const server = createServer({ ...PATIENCE, ServerResponse: ResponseWithDefaults }, (request, response) => {
     underWay.add(response)
-    // Makes the client reconnect, and so find another process.
+    // The client then reconnects, and reaches another process.
     if (closing) response.shouldKeepAlive = false
     const requestId = requestIdOf(request)
     response.requestId = requestId
@@ -100,7 +100,7 @@ export async function listen(
     socket.on('error', () => socket.destroy())
     if (!asksForWebSocket(request)) {
       const serve = () => ignoreUpgrade(server, request, socket, head)
-      // Earlier requests on this connection are answered first.
+      // The responses to earlier requests on this connection are sent first.
       let last: ServerResponse | null = null
       for (const response of underWay) if (response.req.socket === socket) last = response
       if (last) last.once('close', serve)
@@ -133,7 +133,7 @@ export async function listen(
         server.close(() => resolve())
       })
       closing = true
-      // Other answers end soon; a stream ends only with its job, and its client reconnects by itself.
+      // Other responses end soon; a stream ends only with its job, and its client reconnects by itself.
       for (const response of underWay) {
         if (isStream(response)) response.destroy()
         else response.shouldKeepAlive = false
@@ -146,7 +146,7 @@ export async function listen(
   }
 }
 
-/** Closes unauthenticated connections after `afterMs`, but not while a request is being answered. */
+/** Closes unauthenticated connections after `afterMs`, but not during a request. */
 function createUnauthenticatedConnections(afterMs: number) {
   interface UnauthenticatedConnection {
     readonly timer: NodeJS.Timeout
@@ -174,7 +174,7 @@ function createUnauthenticatedConnections(afterMs: number) {
       clearTimeout(unauthenticated.get(connection)?.timer)
       unauthenticated.delete(connection)
     },
-    /** Keeps the connection open while a request is answered: until the returned function is called. */
+    /** Keeps the connection open during a request: until the returned function is called. */
     trackRequest: (connection: Duplex): (() => void) => {
       const connectionState = unauthenticated.get(connection)
       if (!connectionState) return () => undefined
@@ -188,7 +188,7 @@ function createUnauthenticatedConnections(afterMs: number) {
   }
 }
 
-/** Begun but not ended: any other answer is written at once. */
+/** Whether the response has begun and not ended. Responses other than streams are written at once. */
 function isStream(response: ServerResponse): boolean {
   return response.headersSent && !response.writableEnded
 }

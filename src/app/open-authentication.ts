@@ -9,7 +9,7 @@ import type { Telemetry } from '../telemetry/events.ts'
 
 export interface Authentication {
   readonly authenticate: Authenticate
-  /** Whether all callers belong to one tenant; false if the settings do not tell, as with JWTs. */
+  /** Whether all callers belong to one tenant; false if that is not known, as with JWTs. */
   readonly hasOneTenant: () => boolean
   close(): void
 }

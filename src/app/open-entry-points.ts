@@ -19,9 +19,9 @@ import type { StartupHandlers } from './startup-handlers.ts'
 /** Everything that takes requests: GraphQL, hooks, images, the REST API and the page. */
 export interface EntryPointsStage {
   readonly countLive: GraphqlServer['countLive']
-  /** Makes /readyz answer 503 while everything is still served, so that load balancers stop sending requests. */
+  /** /readyz responds with 503 from now on, so that load balancers send no more requests. All requests are served. */
   drain(): Promise<void>
-  /** Refuses new requests with 503, and ends streams. Requests in progress are still answered. */
+  /** Refuses new requests with 503, and ends streams. Requests in progress continue. */
   close(): Promise<void>
 }
 
@@ -35,7 +35,7 @@ export interface EntryPointsParts {
   /** Two images for the document that GraphiQL opens with. */
   readonly exampleImages: { readonly targetImage: string; readonly swapImage: string }
   readonly markAuthenticated: HttpServer['markAuthenticated']
-  /** They answer 503 until this stage is open. */
+  /** They respond with 503 until this stage is open. */
   readonly handlers: StartupHandlers
 }
 

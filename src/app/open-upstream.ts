@@ -21,7 +21,7 @@ export interface UpstreamStage {
 
 /**
  * @param publicUrl where the embedded upstream sends its hooks.
- * @param log called with what the embedded upstream reports.
+ * @param log called with the events of the embedded upstream.
  */
 export async function openUpstreamStage(
   { config, secrets, telemetry }: Runtime,

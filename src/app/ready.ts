@@ -36,7 +36,7 @@ ${watch}
 `
 }
 
-/** The line for programs: the same without the key, which must not be logged. */
+/** The log line: the same facts without the key, which must not be logged. */
 export function describeReady(facts: ReadyFacts): { readonly msg: string; readonly [name: string]: unknown } {
   const { url, publicUrl, metricsUrl, upstream, version, createdApiKey, dataDir } = facts
   return {

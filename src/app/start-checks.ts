@@ -1,6 +1,6 @@
 /**
- * Checks, once and in the background after the start, what else shows only when the first swap fails: the upstream key,
- * and whether PUBLIC_URL leads here. The results are log lines and part of `swapService`.
+ * Checks the upstream key, and whether PUBLIC_URL leads here: once, in the background after the start. Otherwise the
+ * first failed swap would show it. The results are log lines and part of `swapService`.
  */
 import { isLoopback } from '../config/config.ts'
 import type { RateLimiter } from '../lib/time/rate-limiter.ts'
@@ -8,13 +8,13 @@ import { type ProbeOutcome, probeUrl } from '../lib/net/probe-url.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Runtime } from './runtime.ts'
 
-/** No job has this id, so the fetch costs nothing and says only whether the key is accepted. */
+/** No job has this id, so the fetch costs nothing and shows only whether the key is accepted. */
 const UNKNOWN_ID = 'SWAP-FACE-0'
 const PROBE_TIMEOUT_MS = 5_000
 
 export interface StartChecksParts {
   readonly runtime: Pick<Runtime, 'background' | 'stopping' | 'telemetry'>
-  /** Records what its answers say about the key. */
+  /** Its responses show whether the key is accepted (`UpstreamKey`). */
   readonly upstream: Pick<Upstream, 'fetch'>
   readonly isEmbedded: boolean
   readonly fetchLimiter: Pick<RateLimiter, 'take'>
@@ -40,7 +40,7 @@ export class StartChecks {
   run(): void {
     const { runtime, isEmbedded, publicUrl, url } = this.#parts
     if (!isEmbedded) runtime.background.run('test the upstream key', async () => this.#testKey())
-    // Everything that is started on this machine can reach a loopback address.
+    // A loopback address is reachable for its only users, the programs on this machine.
     const isRemote = publicUrl !== url && !isLoopback(new URL(publicUrl).hostname)
     if (isRemote) runtime.background.run('probe PUBLIC_URL', async () => this.#probePublicUrl())
   }
@@ -55,7 +55,7 @@ export class StartChecks {
       await fetchLimiter.take(stopping)
       return upstream.fetch(UNKNOWN_ID)
     }
-    // A stop does not wait for the answer: closing the upstream ends the call.
+    // A stop does not wait for the response: closing the upstream ends the call.
     const outcome = await Promise.race([test(), stopped]).catch((error: unknown) => {
       if (!stopping.aborted) throw error
       return null
@@ -63,7 +63,7 @@ export class StartChecks {
     if (outcome?.kind === 'nothing' && outcome.isDown) telemetry.keyNotTested(outcome.httpStatus, outcome.reason)
   }
 
-  /** The one outgoing call to an address that may be private or this machine's own: the operator named it. */
+  /** The only outgoing call that may reach a private or local address: the operator has configured it. */
   async #probePublicUrl(): Promise<void> {
     const { runtime, publicUrl } = this.#parts
     const { stopping, telemetry } = runtime

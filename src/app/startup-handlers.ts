@@ -32,11 +32,11 @@ const SHUT: Front = { route: shutRoute, refuseUpgrade: () => null, upgrade: shut
 export interface StartupHandlers extends Front {
   /** Passes requests to `opened` from now on. */
   open(opened: Front): void
-  /** Answers 503 again. */
+  /** Responds with 503 again. */
   shut(): void
 }
 
-/** Answers 503 while the gateway starts and stops, instead of a closed port. */
+/** Responds with 503 while the gateway starts and stops; a closed port would not say why. */
 export function createStartupHandlers(): StartupHandlers {
   let front = SHUT
   return {

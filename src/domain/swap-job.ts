@@ -68,7 +68,7 @@ export type SwapWaitReason = (typeof SWAP_WAIT_REASONS)[number]
 /** Why a submit was not accepted, although it may be accepted later. */
 export interface SwapRefusal {
   readonly reason: Exclude<SwapWaitReason, 'SLOT'>
-  /** The gateway's own words, with the HTTP status if there was an answer; safe to show to the caller. */
+  /** The gateway's own words, with the HTTP status if there was a response; safe to show to the caller. */
   readonly message: string
 }
 
@@ -118,8 +118,8 @@ export interface SwapJob {
   readonly links: SwapLinks | null
   readonly failure: SwapFailure | null
   /**
-   * The upstream's own words about the failure, sanitised, for viewers with `swap:admin` only: they may quote the input.
-   * Null if there are none, and once forgotten.
+   * The upstream's own words about the failure, sanitised. For viewers with `swap:admin` only, because they may quote
+   * the input. Null if there are none, and once forgotten.
    */
   readonly upstreamMessage: string | null
   readonly charge: SwapCharge
@@ -127,7 +127,7 @@ export interface SwapJob {
   readonly tags: readonly string[]
   readonly createdAt: number
   readonly updatedAt: number
-  /** Where the owner receives its webhook; null if it wants none. */
+  /** URL of the owner's webhook; null if there is none. */
   readonly hookUrl: string | null
   readonly hookFormat: HookFormat
   /** The job that this one retries. */

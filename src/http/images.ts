@@ -27,7 +27,7 @@ const UNSIGNED_MAX_AGE_S = 300
 const SIGNED = 'signed images'
 
 /**
- * `GET /images/:id.:format`: for requests with an unexpired signature, and for the tenant that owns the image. Any other
+ * `GET /images/:id.:format`: for requests with a valid signature, and for the tenant that owns the image. Any other
  * request gets the response for an unknown image. The bytes are always encoded by the gateway, in the type of the path.
  */
 export function createImageHandler(parts: ImageHandlerParts) {
@@ -54,7 +54,7 @@ interface AllowedImage {
   readonly signedUntil: number | null
 }
 
-/** @returns null if the image does not exist or the caller may not read it, `ended` if its signed address has expired. */
+/** @returns null if the image does not exist or is not the caller's, `ended` if its signed address has expired. */
 async function findAllowed(
   { addresses, findImage, authenticate, now }: ImageHandlerParts,
   request: IncomingMessage,
@@ -130,7 +130,7 @@ interface SentImage {
   readonly validators: OutgoingHttpHeaders & { readonly etag: string }
 }
 
-/** Sends the image, or the range of it that the request asks for. */
+/** Sends the image, or its requested range. */
 async function sendImage(
   { library, image, view, validators }: SentImage,
   request: IncomingMessage,

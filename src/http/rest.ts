@@ -30,7 +30,7 @@ const METHODS_OF: ReadonlyMap<string, readonly string[]> = new Map([
   ['fetch', ['GET', 'HEAD', 'POST']],
 ])
 
-/** The methods that a path below the prefix takes; none for an unknown path. */
+/** The methods that a path below the prefix accepts; none for an unknown path. */
 export function restMethodsOf(path: string): readonly string[] {
   return METHODS_OF.get(path.slice(REST_PREFIX.length)) ?? []
 }

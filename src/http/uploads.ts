@@ -89,7 +89,7 @@ export function createUploadHandler({ addresses, uploads, clock }: UploadHandler
   }
 }
 
-/** Responds with 408 and closes the connection if the body arrives too slowly. @returns a function that stops this check. */
+/** Responds with 408 and closes the connection if the body arrives too slowly. @returns a function to end the check. */
 function watchRate(request: IncomingMessage, response: ServerResponse, clock: Pick<Clock, 'after'>): () => void {
   let bytes = 0
   request.on('data', (chunk: Buffer) => {
