@@ -202,12 +202,12 @@ export const settings = {
   UNCONFIRMED_DEADLINE_S: setting(
     seconds(1_800),
     '1800',
-    'seconds until a swap whose submit had no answer becomes LOST',
+    'seconds until a swap whose submit had no response becomes LOST',
   ),
   DRAIN_READY_S: setting(
     decimal('must be a number of seconds', true).optional(),
     '0 for a loopback HOST, otherwise 5',
-    'seconds that a stopping gateway keeps serving while /readyz answers 503, so that load balancers stop sending requests',
+    'seconds that a stopping gateway keeps serving while /readyz returns 503, so that load balancers stop sending requests',
   ),
   FAULT_AT: setting(
     z.string().optional(),
