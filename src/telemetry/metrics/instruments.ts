@@ -8,12 +8,12 @@ const CALL = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const JOB = [1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600]
 const DELIVERY = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3_600, 21_600, 86_400]
 
-/** Added to the help of figures that are read from the database. */
+/** Appended to the help of figures that are read from the database. */
 const SHARED = 'Processes that share a database all report the same figure.'
 
 export type Instruments = ReturnType<typeof createInstruments>
 
-/** Creates all metrics in `registry`. Series with a fixed set of labels start at 0, so that a first increase is visible. */
+/** Creates all metrics in `registry`. Series with a fixed set of labels start at 0, so a first increase is visible. */
 export function createInstruments(registry: Registry) {
   return {
     ...createRequestMetrics(registry),
@@ -33,7 +33,7 @@ function createRequestMetrics(registry: Registry) {
     add(new PlainCounter({ name: `swapface_${name}`, help, labelNames }))
   const operations = {
     name: 'swapface_graphql_request_duration_seconds',
-    help: 'GraphQL operations, until the answer was written; subscriptions, until their first event.',
+    help: 'GraphQL operations, until the response was written; subscriptions, until their first event.',
     labelNames: ['transport', 'type', 'operation', 'outcome'],
   }
   return {
@@ -64,7 +64,7 @@ function createCounters(registry: Registry) {
       'Calls to the upstream about a swap, by the status of the response; none: no response.',
       ['call', 'status_class'],
     ),
-    hooks: counter('hooks_total', 'Hooks of the upstream, by what became of them.', ['outcome']),
+    hooks: counter('hooks_total', 'Hooks of the upstream, by outcome.', ['outcome']),
     quotaSpent: counter('quota_spent_units_total', 'Units that the upstream charged.'),
     images: counter('images_total', 'Uploads received and copies of results, one per attempt.', ['kind', 'outcome']),
     jobsParked: counter('jobs_parked_total', 'Swaps left to their deadline after repeated failures.'),
