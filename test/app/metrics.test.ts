@@ -25,7 +25,7 @@ async function openWithMetrics({ settings, ...options }: TestAppOptions = {}) {
 }
 
 async function readToEnd(events: AsyncIterable<unknown>): Promise<void> {
-  // The events do not matter here, only that they arrive.
+  // The test needs only the arrival of the events, not their content.
   for await (const event of events) expect(event).toBeTypeOf('object')
 }
 
@@ -35,7 +35,7 @@ async function openReceiver() {
   return host
 }
 
-test('a scrape counts what happened over HTTP, SSE and WebSocket', async () => {
+test('a scrape counts the events of HTTP, SSE and WebSocket', async () => {
   const receiver = await openReceiver()
   const gateway = await openWithMetrics({ settings: { ALLOWED_PRIVATE_HOSTS: receiver.host } })
   const { app, upstream, graphql, events } = gateway
@@ -137,7 +137,7 @@ test('operations are reported by name if only trusted documents run', async () =
   expect(valueOf(`graphql_request_duration_seconds_count{${labels}}`)).toBe(1)
 })
 
-test('a scrape answers without the figures of the database if it cannot be read, and counts the failure', async () => {
+test('a scrape omits the figures of the database if it cannot be read, and counts the failure', async () => {
   const dataDir = await makeDataDir()
   const { app } = await openWithMetrics({ dataDir })
   const database = await openRawDatabaseOf(dataDir)

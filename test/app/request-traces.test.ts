@@ -105,7 +105,7 @@ describe('a gateway whose traces are on', () => {
     }),
   )
 
-  test('makes a server span for each query, whether graphql-js, the fast path or its cache answers', () => {
+  test('creates a server span for each query, whether graphql-js, the fast path or its cache handles it', () => {
     const reads = operations('Read').filter(({ attributes }) => attributes['swapface.transport'] === 'http')
     expect(reads).toHaveLength(3)
     for (const read of reads) {
@@ -115,7 +115,7 @@ describe('a gateway whose traces are on', () => {
     expect(new Set(reads.map(({ traceId }) => traceId)).size).toBe(3)
   })
 
-  test('makes a server span for an operation over SSE and over WebSocket', () => {
+  test('creates a server span for an operation over SSE and over WebSocket', () => {
     const [sse, socket] = operations('Watch')
     expect(sse).toMatchObject({ name: 'subscription', traceId: OF_SSE.traceId })
     expect(sse?.attributes).toMatchObject({ 'swapface.transport': 'sse' })
@@ -140,7 +140,7 @@ describe('a gateway whose traces are on', () => {
     expect(unparsed).toMatchObject({ isError: true, attributes: { 'error.type': 'GRAPHQL_PARSE_FAILED' } })
   })
 
-  test('makes each submit a span below the mutation that created its job', () => {
+  test('creates a span for each submit below the mutation that created its job', () => {
     const submitsOf = (mutation: string) => {
       const [parent] = operations(mutation)
       return only(({ name, parentSpanId }) => name === 'submit' && parentSpanId === parent?.spanId)
@@ -151,7 +151,7 @@ describe('a gateway whose traces are on', () => {
     expect(submitsOf('Batch')).toHaveLength(2)
   })
 
-  test('makes a server span for a call of the REST API, and a submit below it', () => {
+  test('creates a server span for a call of the REST API, and a submit below it', () => {
     const [server, submit] = only(({ traceId }) => traceId === OF_REST.traceId).toSorted((a, b) => a.kind - b.kind)
     expect(server).toMatchObject({ name: 'POST /insightFace/v1/swap', parentSpanId: '0000000000000005' })
     expect(server?.attributes).toMatchObject({ 'http.response.status_code': 200 })

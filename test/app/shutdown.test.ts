@@ -9,7 +9,7 @@ import { until } from '../support/until.ts'
 
 const INPUT = { targetImage: { url: 'https://example.com/t.jpg' }, swapImage: { url: 'https://example.com/f.jpg' } }
 
-test('a shutdown waits for the submit in progress, records its outcome, and answers its caller', async () => {
+test('a shutdown waits for the submit in progress, records its outcome, and sends the response to its caller', async () => {
   const { app, graphql, upstream } = await openTestApp()
   const release = holdSubmit(upstream)
   const answer = graphql(CreateSwapDocument.toString(), { input: INPUT })
@@ -65,7 +65,7 @@ test('a shutdown records the outcome of a submit whose caller has disconnected',
   expect(data.swapJob).toMatchObject({ status: 'ON_QUEUE', version: 2 })
 })
 
-test('a shutdown answers waiting requests with the current state and cuts streams, without waiting for either', async () => {
+test('a shutdown sends the current state to waiting requests and cuts streams, without waiting for either', async () => {
   const { app, graphql } = await openTestApp()
   const { data } = await graphql(CreateSwapDocument.toString(), { input: INPUT })
   const { id } = data.createSwap.job

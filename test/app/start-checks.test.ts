@@ -63,7 +63,7 @@ async function listen(answer: RequestListener): Promise<{ url: string; seen: str
   return { url: `http://0.0.0.0:${(server.address() as AddressInfo).port}`, seen }
 }
 
-test('a start fetches one unknown id, which tells that the key is accepted', async () => {
+test('a start fetches one unknown id, which shows that the key is accepted', async () => {
   const gateway = await openTestApp()
   gateway.app.runStartChecks()
   await until(() => eventsOf(gateway, 'keyAccepted').length === 1)
@@ -72,7 +72,7 @@ test('a start fetches one unknown id, which tells that the key is accepted', asy
   expect(data.swapService).toEqual({ keyAccepted: true, publicUrlReachable: null })
 })
 
-test('a start with a wrong key is reported once, and serves', async () => {
+test('a gateway with a wrong key starts, and reports the key once', async () => {
   const upstream = await openFakeUpstream('another key')
   closeAfterTest(() => upstream.close())
   const gateway = await openTestApp({ upstream })
@@ -95,7 +95,7 @@ test('an upstream that is down at the start is reported as such, not as a refuse
   expect(events).toEqual([{ name: 'keyNotTested', args: [503, 'HTTP 503'] }])
 })
 
-test('a stop does not wait for an upstream or a PUBLIC_URL that does not answer, and reports nothing', async () => {
+test('a stop does not wait for an upstream or a PUBLIC_URL that does not respond, and reports nothing', async () => {
   const { url, seen } = await listen(() => {})
   const { events, stop, settled } = openChecks({ publicUrl: url, fetch: async () => new Promise(() => {}) })
   await until(() => seen.length === 1)
@@ -104,7 +104,7 @@ test('a stop does not wait for an upstream or a PUBLIC_URL that does not answer,
   expect(events).toEqual([])
 })
 
-test('PUBLIC_URL is probed with one GET of its /healthz, and reachable if a gateway answers', async () => {
+test('PUBLIC_URL is probed with one GET of its /healthz, and is reachable if a gateway responds', async () => {
   const { url, seen } = await listen((_request, response) => response.end('{"status":"alive"}\n'))
   const { checks, events, settled } = openChecks({ publicUrl: `${url}/gateway` })
   expect(checks.isPublicUrlReachable).toBeNull()

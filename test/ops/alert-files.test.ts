@@ -1,4 +1,4 @@
-/** Checks the files below `ops/` without Prometheus: what an operator needs is there, and each alert has its runbook. */
+/** Checks the files below `ops/` without Prometheus: they are complete, and each alert has its runbook. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { readAlerts, readDashboard } from './ops-files.ts'
@@ -36,7 +36,7 @@ test('the dashboard has a variable for the data source and one for the instance,
   }
 })
 
-test('the panels of the dashboard do not overlap, and have titles of their own', () => {
+test('the panels of the dashboard do not overlap, and have different titles', () => {
   const { panels } = readDashboard()
   const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
     Array.from({ length: w * h }, (_unused, n) => `${x + (n % w)},${y + Math.floor(n / w)}`),

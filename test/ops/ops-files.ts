@@ -21,7 +21,7 @@ export function readAlerts(): readonly Alert[] {
   return readRules().groups.flatMap(({ rules }) => rules)
 }
 
-/** Returns the rules as JSON, which is also YAML, without the time that each must hold before its alert fires. */
+/** Returns the rules without their `for`, as JSON, which is also YAML. */
 export function toRulesWithoutFor(): string {
   const groups = readRules().groups.map(({ name, rules }) => ({
     name,

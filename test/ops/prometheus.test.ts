@@ -1,7 +1,7 @@
 /**
- * A gateway beside a real Prometheus: its metrics are valid, the dashboard and the alerts use metrics and labels that it
- * has, and each alert fires in the situation that it is for. The rules are evaluated without their `for`, so a situation
- * that would have to last for minutes lasts for one evaluation.
+ * A gateway and a real Prometheus: the metrics are valid, the dashboard and the alerts use existing metrics and labels,
+ * and each alert fires in its situation. The rules are evaluated without their `for`, so each situation lasts for one
+ * evaluation instead of minutes.
  */
 import { spawnSync } from 'node:child_process'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -72,11 +72,11 @@ describe.skipIf(!hasPrometheus)(`the gateway beside Prometheus${PROMETHEUS_NOTE}
     expect(status).toBe(0)
   })
 
-  test('fires no alert while all is well', async () => {
+  test('fires no alert during normal operation', async () => {
     expect(await prometheus.firing()).toEqual([])
   })
 
-  test('SwapfaceWebhooksExhausted fires when a receiver answers 410', async () => {
+  test('SwapfaceWebhooksExhausted fires when a receiver responds with 410', async () => {
     app.upstream.scriptJobs(() => HOOKED)
     app.upstream.scriptWebhooks(() => 410)
     await createSwaps(app, 1, { hookUrl: `${app.upstream.url}/webhooks` })
@@ -93,7 +93,7 @@ describe.skipIf(!hasPrometheus)(`the gateway beside Prometheus${PROMETHEUS_NOTE}
     expect(await untilFiring('SwapfaceHooksNotArriving')).toMatchObject({ severity: 'warning' })
   })
 
-  test('SwapfaceSubmitsRefused fires when the upstream answers 401', async () => {
+  test('SwapfaceSubmitsRefused fires when the upstream responds with 401', async () => {
     app.upstream.scriptJobs(() => ({ submit: { kind: 'answer', status: 401, body: '{"status":"FAILED"}' } }))
     await untilDone(app, await createSwaps(app, 50))
     // The first refusals start the series; these increase it.
@@ -102,7 +102,7 @@ describe.skipIf(!hasPrometheus)(`the gateway beside Prometheus${PROMETHEUS_NOTE}
     expect(await untilFiring('SwapfaceSubmitsRefused')).toMatchObject({ severity: 'critical' })
   })
 
-  test('SwapfaceUpstreamDown and SwapfaceOutcomesUnknown fire when submits get no answer, and end after it', async () => {
+  test('SwapfaceUpstreamDown and SwapfaceOutcomesUnknown fire when submits get no response, and end afterwards', async () => {
     app.upstream.scriptJobs(() => ({ submit: { kind: 'acceptAndReset' } }))
     await createSwaps(app, 6)
     expect(await untilFiring('SwapfaceUpstreamDown')).toMatchObject({ severity: 'critical' })
@@ -120,7 +120,7 @@ describe.skipIf(!hasPrometheus)(`the gateway beside Prometheus${PROMETHEUS_NOTE}
     }
   })
 
-  test('the alerts on waiting swaps fire when the waiting room fills up with the swaps of one tenant', async () => {
+  test('the alerts on waiting swaps fire when the swaps of one tenant fill the waiting room', async () => {
     app.upstream.scriptJobs(() => ({}))
     await createSwaps(app, MAX_IN_FLIGHT + 850)
     expect(await untilFiring('SwapfaceWaitingRoomNearlyFull')).toMatchObject({ severity: 'warning' })
@@ -171,7 +171,7 @@ describe.skipIf(!hasPrometheus)(`the gateway beside Prometheus${PROMETHEUS_NOTE}
     expect(usedLabels.filter((label) => !labels.has(label) && !ofPrometheus.has(label))).toEqual([])
   })
 
-  test('gives every panel of the dashboard a value', async () => {
+  test('has a value for every panel of the dashboard', async () => {
     const findEmpty = async () => {
       const panels = readDashboard().expressions.filter(({ title }) => !NOT_HERE.has(title))
       const values = await Promise.all(
@@ -186,7 +186,7 @@ describe.skipIf(!hasPrometheus)(`the gateway beside Prometheus${PROMETHEUS_NOTE}
     expect(await findEmpty()).toEqual([])
   })
 
-  test('SwapfaceGatewayUnavailable fires while the gateway is not ready, and when it does not answer scrapes', async () => {
+  test('SwapfaceGatewayUnavailable fires while the gateway is not ready, and when it does not respond to scrapes', async () => {
     expect(await isFiring('SwapfaceGatewayUnavailable')).toBe(false)
     const closing = app.app.close()
     const isFiringWhileUp = until(async () => {

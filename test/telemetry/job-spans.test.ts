@@ -1,4 +1,4 @@
-/** Which events of a job become spans, and what the spans say. */
+/** The spans that events of a job create, and their attributes. */
 import { SpanStatusCode } from '@opentelemetry/api'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { expect, test } from 'vitest'
@@ -33,7 +33,7 @@ function openSpans() {
 
 const makeJob = (over: Partial<SwapJob> = {}) => makeSwapJob(0, { traceContext: CONTEXT, ...over })
 
-test('polls of a job that is still in progress make no spans', () => {
+test('polls of an unfinished job create no spans', () => {
   const { telemetry, spans } = openSpans()
   telemetry.fetchEnded(makeJob(), 'RECONCILER', UNFINISHED, INTERVAL)
   telemetry.fetchEnded(makeJob(), 'FETCH', UNFINISHED, INTERVAL)

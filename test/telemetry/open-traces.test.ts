@@ -1,4 +1,4 @@
-/** The export of traces: the SDK's own variables, and collectors that do not answer. */
+/** The export of traces: the SDK's own variables, and collectors that do not respond. */
 import type { ServerResponse } from 'node:http'
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTraces } from '../../src/telemetry/otel/open-traces.ts'
@@ -34,7 +34,7 @@ test('the standard variables name the service, and add attributes and headers to
   expect(collector.text()).toContain('"x-team":"faces"')
 })
 
-test('a sampler that records nothing exports nothing, and its contexts say so', async () => {
+test('a sampler that records nothing exports nothing, and its contexts are not sampled', async () => {
   vi.stubEnv('OTEL_TRACES_SAMPLER', 'always_off')
   const collector = await openCollector()
   const { traces, request } = open(collector.url)
@@ -53,7 +53,7 @@ test('a variable that the SDK cannot use is reported, and its default applies', 
   expect(collector.spans()).toHaveLength(1)
 })
 
-test('a context below another has its trace, its flags and its tracestate, and an id of its own', () => {
+test('a child context has the trace, the flags and the tracestate of its parent, and an id of its own', () => {
   const { traces } = open('http://127.0.0.1:9')
   const parent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00 vendor=value'
   const child = traces.contexts.childOf(parent)
@@ -74,7 +74,7 @@ test('a request that fails unexpectedly ends its span as failed, and rejects', a
   expect(collector.text()).not.toContain('planted')
 })
 
-test('spans beyond the queue are dropped while a collector does not answer', async () => {
+test('spans that do not fit into the queue are dropped while the collector does not respond', async () => {
   const held: ServerResponse[] = []
   let isHolding = true
   const host = await openScriptedHost((_request, response) => {
@@ -93,7 +93,7 @@ test('spans beyond the queue are dropped while a collector does not answer', asy
   expect(exported).toBe(512 + 2_048)
 })
 
-test('a collector that never answers does not keep the traces from closing', async () => {
+test('the traces close although the collector never responds', async () => {
   const host = await openScriptedHost(() => {})
   closeAfterTest(() => host.close())
   const { traces, failures, request } = open(host.url)

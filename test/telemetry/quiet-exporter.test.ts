@@ -2,7 +2,7 @@ import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import { expect, test } from 'vitest'
 import { QuietExporter } from '../../src/telemetry/otel/quiet-exporter.ts'
 
-test('the first failed export of a series is reported, and again the first one after a success', () => {
+test('only the first of consecutive failed exports is reported, and again the first one after a success', () => {
   const { FAILED, SUCCESS } = ExportResultCode
   const results: ExportResult[] = [FAILED, FAILED, SUCCESS, FAILED].map((code, n) => ({
     code,

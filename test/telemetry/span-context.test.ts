@@ -5,7 +5,7 @@ import { fromSpanContext, readSpanContext, toSpanContext } from '../../src/telem
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
 const TRACEPARENT = `00-${TRACE_ID}-00f067aa0ba902b7-01`
 
-test('a trace context survives the way through the store, with and without a tracestate', () => {
+test('a stored trace context is read back unchanged, with and without a tracestate', () => {
   for (const headers of [{ traceparent: TRACEPARENT }, { traceparent: TRACEPARENT, tracestate: 'a=1,b=2 3' }]) {
     const context = toTraceContext(headers)
     expect(toTraceHeaders(context)).toEqual(headers)

@@ -16,7 +16,7 @@ test('a value is read once for all callers until it expires', async () => {
   expect([await expired.get(), await expired.get()]).toEqual([2, 3])
 })
 
-test('a failed read is reported, gives null, and is repeated by the next caller', async () => {
+test('a failed read is reported, returns null, and is repeated by the next caller', async () => {
   const answers = [Promise.reject(new Error('database is gone')), Promise.resolve(7)]
   const { cached, failures } = open(async () => answers.shift() ?? 0)
   expect(await cached.get()).toBeNull()

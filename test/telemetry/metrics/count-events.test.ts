@@ -57,7 +57,7 @@ test('the duration of an operation is observed in seconds, by transport, type, n
   expect(valueOf(`graphql_request_duration_seconds_bucket{le="0.05",${labels}}`)).toBe(1)
 })
 
-test('hits and misses of a cache, and answers and fallbacks of the fast path, are counted', async () => {
+test('hits and misses of a cache, and responses and fallbacks of the fast path, are counted', async () => {
   const { cacheRead, fastPathAnswered, fastPathFellBack, databaseQueried, read } = openMetrics()
   cacheRead('job', 3, 1)
   cacheRead('job', 0, 2)
