@@ -84,7 +84,7 @@ function listWarnings(app: App, { blobUrl }: Config, { postgresUrl }: Secrets): 
       : []),
     ...(isApart
       ? [
-          'BLOB_URL is a folder, but processes on PostgreSQL share their images: mount the folder on a shared volume, or use s3://…. Otherwise each process answers 404 for the images of the others.',
+          'BLOB_URL is a folder, but processes on PostgreSQL share their images: mount the folder on a shared volume, or use s3://…. Otherwise each process returns 404 for the images of the others.',
         ]
       : []),
   ]

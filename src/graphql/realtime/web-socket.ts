@@ -31,7 +31,7 @@ export interface WebSocketHandler {
   /** @returns the status of the refusal; 101 if the connection will be upgraded. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): number
   countConnections(): number
-  /** Closes all sockets, spread over up to 5 s, then terminates those whose clients do not answer within a second. */
+  /** Closes all sockets, spread over up to 5 s, then terminates those whose clients do not respond within a second. */
   close(): Promise<void>
 }
 

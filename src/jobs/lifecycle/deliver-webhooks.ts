@@ -1,7 +1,7 @@
 /**
  * Delivers the webhooks of ended jobs: at least once, on a schedule, with the same id and the same bytes each time.
  * Events and their due times are in the store, so a crash loses none and repeats at most one attempt of each.
- * Concurrent attempts per receiver are limited, so a receiver that never answers does not delay the rest.
+ * Concurrent attempts per receiver are limited, so a receiver that never responds does not delay the rest.
  */
 import { nextAttemptInMs, type Webhook, type WebhookAttempt } from '../../domain/webhook.ts'
 import type { Background } from '../../lib/async/background.ts'
@@ -20,7 +20,7 @@ export const MAX_AT_ONE_RECEIVER = 96
 /** Events claimed at once. They may all be for one receiver, which then exceeds its share by that many. */
 const BATCH = 24
 const SHARE = MAX_AT_ONE_RECEIVER - BATCH
-/** Share of a receiver that did not answer its last attempt. */
+/** Share of a receiver that did not respond to its last attempt. */
 const SHARE_OF_SILENT = 4
 /** Silent receivers that are remembered. */
 const MAX_SILENT = 10_000
@@ -45,7 +45,7 @@ export interface WebhookDelivererParts {
 export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortSignal): Promise<void> {
   const { store, sender, wakeUp, background, telemetry, traceContexts, clock, random } = parts
   const underWay = createCounts()
-  /** Hosts that did not answer their last attempt. */
+  /** Hosts that did not respond to their last attempt. */
   const silent = new Set<string>()
   /** Hosts that have used up their share. */
   const full = new Set<string>()

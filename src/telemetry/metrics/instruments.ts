@@ -42,7 +42,7 @@ function createRequestMetrics(registry: Registry) {
       'route',
       'status_class',
     ]),
-    fastPathAnswers: counter('fast_path_answers_total', 'GraphQL requests that the fast path answered.', ['from']),
+    fastPathAnswers: counter('fast_path_answers_total', 'GraphQL requests that the fast path handled.', ['from']),
     fastPathFallbacks: counter(
       'fast_path_fallbacks_total',
       'GraphQL requests over HTTP that the fast path left to graphql-js.',
