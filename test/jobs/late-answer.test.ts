@@ -22,7 +22,7 @@ const readJob = async ({ graphql }: TestApp) =>
 const usageOf = async ({ graphql }: TestApp) =>
   (await graphql('{ swapUsage { quotaSpent quotaUncertain quotaRemaining } }')).data.swapUsage
 
-/** Creates a job whose submit is answered only once the job has `status`. */
+/** Creates a job whose submit gets its response only once the job has `status`. */
 async function refuseAfter(status: string, answer: Answer, settings: Record<string, string>) {
   const gateway = await openTestApp({
     clock: createFastClock(40),

@@ -71,7 +71,7 @@ test.runIf(isOnPostgres).each([
 )
 
 test.runIf(isOnPostgres)(
-  'a swap whose commit is in doubt for longer than its lease is sent, and does not count as sent before',
+  'a swap whose commit is in doubt for longer than its lease is sent, and does not count as already sent',
   async () => {
     let letFollow = () => {}
     const followed = new Promise<void>((resolve) => {

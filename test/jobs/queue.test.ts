@@ -46,7 +46,7 @@ test('swaps wait while the upstream is down, and are submitted once it is back',
   const down = { kind: 'answer', status: 503, body: '<html>' } as const
   gateway.upstream.planSubmits(...Array.from({ length: 5 }, () => down))
   for (let n = 0; n < 5; n += 1) expect((await create(gateway, `lost${n}`)).job.status).toBe('UNCONFIRMED')
-  // Five lost answers in a row open the circuit breaker: the next swaps are not sent.
+  // Five consecutive lost responses open the circuit breaker: the next swaps are not sent.
   const waiting = [await create(gateway, 'w1'), await create(gateway, 'w2')]
   expect(waiting.map(({ job }) => job.status)).toEqual(['PENDING', 'PENDING'])
   await until(() => gateway.upstream.accepted.length === 2)

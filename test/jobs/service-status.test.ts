@@ -227,7 +227,7 @@ describe('the usage of a tenant', () => {
   test.each<[string, number, Partial<TenantBudgetOptions>]>([
     ['there is no quota', HOUR_MS, {}],
     ['the window is longer than a day', DAY_MS + 1, { quotaPerDay: 20 }],
-  ])('does not give the rest of the quota if %s', async (_what, windowMs, budget) => {
+  ])('does not report the rest of the quota if %s', async (_what, windowMs, budget) => {
     const status = createStatus(await openLifecycle(), { budget })
     expect((await status.readUsage(viewerOf('a'), windowMs)).remaining).toBeNull()
   })

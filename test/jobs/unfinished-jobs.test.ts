@@ -1,4 +1,4 @@
-/** Unfinished jobs if hooks are lost, a process stops, or the upstream does not answer. */
+/** Unfinished jobs if hooks are lost, a process stops, or the upstream does not respond. */
 import { expect, test } from 'vitest'
 import { CreateSwapDocument } from '../support/generated.ts'
 import { createFastClock } from '../support/fast-clock.ts'

@@ -166,7 +166,7 @@ describe('the table of upstream responses describes', () => {
 
   // The timeout is 30 s.
   test.skipIf(!isOnPostgres)(
-    `a submit without an answer${isOnPostgres ? '' : ' [only in npm run test:all]'}`,
+    `a submit without a response${isOnPostgres ? '' : ' [only in npm run test:all]'}`,
     async () => {
       const gateway = await openTestApp()
       gateway.upstream.planSubmits({ kind: 'answer', ...HANG })

@@ -189,7 +189,7 @@ test('the bytes of all copies in progress, at the end of a job or later, stay wi
   expect(most.bytes).toBeLessThanOrEqual(PERMITS)
 })
 
-test('a copy counts with its announced length, so that small copies do not wait for each other as the largest do', async () => {
+test('a copy counts with its announced length, so that many small copies run concurrently', async () => {
   const { start, jobs, held, endAll } = await openHoldingHost(Array.from({ length: 8 }, () => 100_000))
   const { mirror } = start()
   const ids: (string | null)[] = []

@@ -70,7 +70,7 @@ describe('a query', () => {
     expect(upstream.fetched).toHaveLength(2)
   })
 
-  test('is answered from the store if the job is finished or has no upstream id', async () => {
+  test('returns the stored job without a fetch if the job is finished or has no upstream id', async () => {
     const { createOnQueue, createClaimed, createUnconfirmed, report, refresh, upstream } = await openConfirmer()
     const done = await report(await createOnQueue('job_1'), { kind: 'overdue', isAnswered: true }, 'RECONCILER')
     const jobs = [await createClaimed('job_2'), await createUnconfirmed('job_3')]
@@ -81,7 +81,7 @@ describe('a query', () => {
     expect(upstream.fetched).toHaveLength(1)
   })
 
-  test('is answered from the store if FETCH_PER_SECOND is used up', async () => {
+  test('returns the stored job without a fetch if FETCH_PER_SECOND is used up', async () => {
     const { clock, ...opened } = await openConfirmer({
       fetchLimiter: { tryTake: async () => false, take: async () => {} },
     })
@@ -91,7 +91,7 @@ describe('a query', () => {
     expect(clock.pendingMs).toEqual([])
   })
 
-  test('is answered from the store while the upstream is down', async () => {
+  test('returns the stored job without a fetch while the upstream is down', async () => {
     const { createOnQueue, refresh, upstream, breaker } = await openConfirmer()
     const job = await createOnQueue('job_1')
     for (let n = 0; n < 5; n += 1) breaker.failed()

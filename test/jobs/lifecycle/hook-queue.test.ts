@@ -92,7 +92,7 @@ test('a job has a bounded number of waiting hooks: the next one is refused, and 
   const gateway = await openTestApp(fast(5))
   const { id, own } = await createUnconfirmed(gateway)
   own.state = { status: 'SUCCESS' }
-  // The upstream answers no fetch, so that no hook is settled.
+  // The upstream responds to no fetch, so that no hook is settled.
   gateway.upstream.failFetches(() => ({ status: 503, body: '' }))
   const statuses: number[] = []
   for (let n = 0; n < 15; n += 1) statuses.push(await gateway.upstream.sendHook(own, naming(`forged-${n}`)))
@@ -171,7 +171,7 @@ test.each<[string, () => Promise<never> | Promise<{ verdict: null; job: SwapJob 
       throw new Error('the database is away')
     },
   ],
-])('a hook whose turn %s no longer counts as a hook of its job, and may be accepted again', async (_what, fetch) => {
+])('a hook whose slot %s no longer counts as a hook of its job, and may be accepted again', async (_what, fetch) => {
   const job = makeSwapJob(START)
   let fetches = 0
   const queue = new HookQueue({

@@ -168,7 +168,7 @@ describe('an unconfirmed job', () => {
   })
 })
 
-test('a job whose handling fails five times in a row is postponed to its deadline, and blocks no other job', async () => {
+test('a job whose check fails five consecutive times is postponed to its deadline, and blocks no other job', async () => {
   const lifecycle = await openLifecycle()
   await lifecycle.createOnQueue('job_poison')
   await lifecycle.createOnQueue('job_sound')

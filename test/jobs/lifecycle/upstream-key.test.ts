@@ -26,20 +26,16 @@ const nothing = (httpStatus: number, upstreamMessage: string | null): FetchOutco
 }
 
 test.each<[string, SubmitOutcome, boolean | null]>([
-  ['an accepted one', { kind: 'accepted', upstreamId: 'U1' }, true],
-  ['one refused for its input', refused(400), true],
-  ['one refused for lack of quota', refused(402), true],
-  ['one refused with 401', refused(401), false],
-  ['one refused with 403', refused(403, null), false],
-  ['one refused by the rate limit', refused(429), null],
-  ['one with a 404 page of another server', refused(404, null), null],
-  ['one that was not sent', { kind: 'notSent', reason: 'ECONNREFUSED' }, null],
-  [
-    'one without a response',
-    { kind: 'unknown', httpStatus: null, reason: 'TimeoutError', upstreamMessage: null },
-    null,
-  ],
-])('a submit, %s, tells whether the key is accepted: %s', async (_what, outcome, isAccepted) => {
+  ['accepted', { kind: 'accepted', upstreamId: 'U1' }, true],
+  ['refused for its input', refused(400), true],
+  ['refused for lack of quota', refused(402), true],
+  ['refused with 401', refused(401), false],
+  ['refused with 403', refused(403, null), false],
+  ['refused by the rate limit', refused(429), null],
+  ['answered with the 404 page of another server', refused(404, null), null],
+  ['not sent', { kind: 'notSent', reason: 'ECONNREFUSED' }, null],
+  ['not answered', { kind: 'unknown', httpStatus: null, reason: 'TimeoutError', upstreamMessage: null }, null],
+])('a submit that is %s shows whether the key is accepted: %s', async (_what, outcome, isAccepted) => {
   const { key, port, upstream } = openKey()
   port.planSubmits(outcome)
   await upstream.submit(REQUEST)
@@ -53,7 +49,7 @@ test.each<[string, FetchOutcome, boolean | null]>([
   ['a page of another server', UNKNOWN_ID, null],
   ['401', nothing(401, null), false],
   ['an outage', DOWN, null],
-])('a fetch that returns %s tells whether the key is accepted: %s', async (_what, outcome, isAccepted) => {
+])('a fetch that returns %s shows whether the key is accepted: %s', async (_what, outcome, isAccepted) => {
   const { key, port, upstream } = openKey()
   port.planFetches(outcome)
   await upstream.fetch('U1')
