@@ -71,12 +71,12 @@ export async function listen(
   let closing = false
   const requestIdOf = createRequestIds()
   const unauthenticated = createUnauthenticatedConnections(unauthenticatedMs)
-  const underWay = new Set<ServerResponse>()
+  const inProgress = new Set<ServerResponse>()
   const endWhenQuiet = () => {
-    if (closing && underWay.size === 0) server.closeAllConnections()
+    if (closing && inProgress.size === 0) server.closeAllConnections()
   }
   const server = createServer({ ...PATIENCE, ServerResponse: ResponseWithDefaults }, (request, response) => {
-    underWay.add(response)
+    inProgress.add(response)
     // The client then reconnects, and reaches another process.
     if (closing) response.shouldKeepAlive = false
     const requestId = requestIdOf(request)
@@ -85,7 +85,7 @@ export async function listen(
     const leave = unauthenticated.trackRequest(request.socket)
     response.once('close', () => {
       leave()
-      underWay.delete(response)
+      inProgress.delete(response)
       onAnswered(routeOf(readPath(request)), response.headersSent ? response.statusCode : null)
       if (response.headersSent && response.statusCode >= 500)
         onFailed(requestId, request.method ?? '', response.statusCode, response.errorCode)
@@ -102,7 +102,7 @@ export async function listen(
       const serve = () => ignoreUpgrade(server, request, socket, head)
       // The responses to earlier requests on this connection are sent first.
       let last: ServerResponse | null = null
-      for (const response of underWay) if (response.req.socket === socket) last = response
+      for (const response of inProgress) if (response.req.socket === socket) last = response
       if (last) last.once('close', serve)
       else serve()
       return
@@ -134,7 +134,7 @@ export async function listen(
       })
       closing = true
       // Other responses end soon; a stream ends only with its job, and its client reconnects by itself.
-      for (const response of underWay) {
+      for (const response of inProgress) {
         if (isStream(response)) response.destroy()
         else response.shouldKeepAlive = false
       }
@@ -150,7 +150,7 @@ export async function listen(
 function createUnauthenticatedConnections(afterMs: number) {
   interface UnauthenticatedConnection {
     readonly timer: NodeJS.Timeout
-    underWay: number
+    inProgress: number
     isOver: boolean
   }
   const unauthenticated = new WeakMap<Duplex, UnauthenticatedConnection>()
@@ -160,11 +160,11 @@ function createUnauthenticatedConnections(afterMs: number) {
       if (unauthenticated.has(connection)) return
       const end = () => {
         connectionState.isOver = true
-        if (connectionState.underWay === 0) connection.destroy()
+        if (connectionState.inProgress === 0) connection.destroy()
       }
       const connectionState: UnauthenticatedConnection = {
         timer: setTimeout(end, afterMs).unref(),
-        underWay: 0,
+        inProgress: 0,
         isOver: false,
       }
       unauthenticated.set(connection, connectionState)
@@ -178,10 +178,10 @@ function createUnauthenticatedConnections(afterMs: number) {
     trackRequest: (connection: Duplex): (() => void) => {
       const connectionState = unauthenticated.get(connection)
       if (!connectionState) return () => undefined
-      connectionState.underWay += 1
+      connectionState.inProgress += 1
       return () => {
-        connectionState.underWay -= 1
-        if (connectionState.isOver && connectionState.underWay === 0 && unauthenticated.has(connection))
+        connectionState.inProgress -= 1
+        if (connectionState.isOver && connectionState.inProgress === 0 && unauthenticated.has(connection))
           connection.destroy()
       }
     },

@@ -58,17 +58,20 @@ async function openWithDelivery() {
   return { receiver, gateway, database, id: String(job.id), countAttempts }
 }
 
-test.each([204, 500])('a webhook under way when its job is forgotten is not retried (answered %i)', async (status) => {
-  const { receiver, gateway, database, id, countAttempts } = await openWithDelivery()
-  expect((await gateway.graphql(FORGET, { id })).data.forgetSwaps).toEqual({ __typename: 'ForgetSwapsSuccess' })
-  receiver.held[0]?.writeHead(status).end()
-  await until(async () => (await countAttempts()) === 1)
-  expect(await database.query('select state, url, host, body, next_at from webhooks')).toEqual([
-    { state: 'EXHAUSTED', url: '', host: '', body: '', next_at: null },
-  ])
-  expect((await gateway.graphql(REPLAY, { id })).data.replaySwapHook).toEqual({ __typename: 'SwapStateError' })
-  expect(receiver.requests).toHaveLength(1)
-})
+test.each([204, 500])(
+  'an attempt in progress when its job is forgotten is not retried (response %i)',
+  async (status) => {
+    const { receiver, gateway, database, id, countAttempts } = await openWithDelivery()
+    expect((await gateway.graphql(FORGET, { id })).data.forgetSwaps).toEqual({ __typename: 'ForgetSwapsSuccess' })
+    receiver.held[0]?.writeHead(status).end()
+    await until(async () => (await countAttempts()) === 1)
+    expect(await database.query('select state, url, host, body, next_at from webhooks')).toEqual([
+      { state: 'EXHAUSTED', url: '', host: '', body: '', next_at: null },
+    ])
+    expect((await gateway.graphql(REPLAY, { id })).data.replaySwapHook).toEqual({ __typename: 'SwapStateError' })
+    expect(receiver.requests).toHaveLength(1)
+  },
+)
 
 test('a webhook that is replayed during an attempt keeps the later outcome', async () => {
   const { receiver, gateway, database, id, countAttempts } = await openWithDelivery()

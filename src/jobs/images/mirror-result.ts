@@ -75,7 +75,7 @@ export function openMirror(parts: MirrorParts): Mirror {
 export class Mirror {
   readonly #parts: MirrorParts
   /** Jobs whose copy is in progress in this process. */
-  readonly #underWay = new Set<string>()
+  readonly #inProgress = new Set<string>()
   readonly #copying = new Semaphore(MAX_COPY_BYTES)
   readonly #retrying = new Semaphore(MAX_RETRIES_AT_ONCE)
 
@@ -85,8 +85,8 @@ export class Mirror {
 
   /** Copies the result of a job that has just ended; waits for the copy for up to 5 s. */
   async copySoon(job: SwapJob, links: SwapLinks): Promise<CopyOutcome> {
-    if (this.#underWay.has(job.id)) return NOT_YET
-    this.#underWay.add(job.id)
+    if (this.#inProgress.has(job.id)) return NOT_YET
+    this.#inProgress.add(job.id)
     const { store, background, clock } = this.#parts
     let isLate = false
     const startedAt = clock.now()
@@ -100,7 +100,7 @@ export class Mirror {
         if (isLate && failure !== null) await store.recordMirror(job.id, { failure })
         return { copyId: null, mirrorFailure: failure }
       })
-      .finally(() => this.#underWay.delete(job.id))
+      .finally(() => this.#inProgress.delete(job.id))
     return new Promise((resolve) => {
       const cancel = clock.after(AWAITED_MS, () => {
         isLate = true
@@ -148,8 +148,8 @@ export class Mirror {
 
   async #retry(job: SwapJob): Promise<void> {
     const { links } = job
-    if (links === null || this.#underWay.has(job.id)) return
-    this.#underWay.add(job.id)
+    if (links === null || this.#inProgress.has(job.id)) return
+    this.#inProgress.add(job.id)
     const startedAt = this.#parts.clock.now()
     try {
       await this.#record(job, await this.#copy(job, links))
@@ -157,7 +157,7 @@ export class Mirror {
       const failure = this.#reportFailure(job, error, startedAt)
       if (failure !== null) await this.#parts.store.recordMirror(job.id, { failure })
     } finally {
-      this.#underWay.delete(job.id)
+      this.#inProgress.delete(job.id)
     }
   }
 

@@ -44,16 +44,16 @@ export interface WebhookDelivererParts {
 /** Delivers until `stopping` aborts, then resolves. Attempts in progress belong to `background`. */
 export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortSignal): Promise<void> {
   const { store, sender, wakeUp, background, telemetry, traceContexts, clock, random } = parts
-  const underWay = createCounts()
+  const inProgress = createCounts()
   /** Hosts that did not respond to their last attempt. */
   const silent = new Set<string>()
   /** Hosts that have used up their share. */
   const full = new Set<string>()
-  let atWork = 0
+  let running = 0
 
   const count = (host: string, change: 1 | -1) => {
-    atWork += change
-    if (underWay.add(host, change) >= (silent.has(host) ? SHARE_OF_SILENT : SHARE)) full.add(host)
+    running += change
+    if (inProgress.add(host, change) >= (silent.has(host) ? SHARE_OF_SILENT : SHARE)) full.add(host)
     else full.delete(host)
   }
 
@@ -85,9 +85,9 @@ export async function runWebhooks(parts: WebhookDelivererParts, stopping: AbortS
   while (!stopping.aborted) {
     try {
       const now = clock.now()
-      const due = await store.claimDue(now, now + CLAIM_MS, Math.min(BATCH, MAX_AT_ONCE - atWork), [...full])
+      const due = await store.claimDue(now, now + CLAIM_MS, Math.min(BATCH, MAX_AT_ONCE - running), [...full])
       for (const webhook of due) deliver(webhook)
-      if (due.length > 0 && atWork < MAX_AT_ONCE) continue
+      if (due.length > 0 && running < MAX_AT_ONCE) continue
     } catch (error) {
       telemetry.backgroundFailed('find due webhooks', error)
     }

@@ -43,7 +43,7 @@ interface FetchRequest {
 /** The hooks of one job that wait for a slot, and those whose fetch is in progress; by the id they name. */
 interface Queue {
   readonly waiting: Map<string, FetchRequest>
-  readonly underWay: Map<string, Promise<EndedFetch>>
+  readonly inProgress: Map<string, Promise<EndedFetch>>
   /** Resolves when the last queued slot has been used. */
   last: Promise<void>
   unfinished: number
@@ -68,7 +68,7 @@ export class HookQueue {
     // A fetch in progress began before this hook, so it does not count. Its own callers handle its failure.
     await this.#queues
       .get(job.id)
-      ?.underWay.get(upstreamId)
+      ?.inProgress.get(upstreamId)
       ?.catch(() => null)
     const queue = this.#queues.get(job.id) ?? createQueue()
     this.#queues.set(job.id, queue)
@@ -87,7 +87,7 @@ export class HookQueue {
     const queue = this.#queues.get(jobId)
     if (!queue) return false
     const isNew = (id: string) => id !== upstreamId && this.#lastOfId.get(`${jobId} ${id}`) === undefined
-    return [...queue.underWay.keys()].some((id) => id !== upstreamId) || [...queue.waiting.keys()].some(isNew)
+    return [...queue.inProgress.keys()].some((id) => id !== upstreamId) || [...queue.waiting.keys()].some(isNew)
   }
 
   async #fetchNext(jobId: string, queue: Queue): Promise<void> {
@@ -99,15 +99,15 @@ export class HookQueue {
       if (!request) return
       if (!hasSlot) return request.resolve({ verdict: null, job: request.job })
       // Set before `fetch` reads the job, so that `hasOthers` finds this id meanwhile.
-      queue.underWay.set(request.upstreamId, request.ended)
+      queue.inProgress.set(request.upstreamId, request.ended)
       const { verdict, job } = await fetch(request.job, request.upstreamId)
       if (verdict === null) {
-        queue.underWay.delete(request.upstreamId)
+        queue.inProgress.delete(request.upstreamId)
         request.resolve({ verdict, job })
       } else this.#follow(queue, request, job, verdict)
     } catch (error) {
       request ??= this.#takeBest(jobId, queue)
-      if (request) queue.underWay.delete(request.upstreamId)
+      if (request) queue.inProgress.delete(request.upstreamId)
       request?.reject(error)
     } finally {
       queue.unfinished -= 1
@@ -123,7 +123,7 @@ export class HookQueue {
       try {
         return { verdict: await verdict, job }
       } finally {
-        queue.underWay.delete(request.upstreamId)
+        queue.inProgress.delete(request.upstreamId)
         this.#tidy(request.job.id, queue)
       }
     }
@@ -143,12 +143,12 @@ export class HookQueue {
   }
 
   #tidy(jobId: string, queue: Queue): void {
-    if (queue.unfinished === 0 && queue.underWay.size === 0) this.#queues.delete(jobId)
+    if (queue.unfinished === 0 && queue.inProgress.size === 0) this.#queues.delete(jobId)
   }
 }
 
 function createQueue(): Queue {
-  return { waiting: new Map(), underWay: new Map(), last: Promise.resolve(), unfinished: 0 }
+  return { waiting: new Map(), inProgress: new Map(), last: Promise.resolve(), unfinished: 0 }
 }
 
 const notYet = () => {}

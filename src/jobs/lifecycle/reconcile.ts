@@ -42,7 +42,7 @@ export interface Reconciler {
 /** Starts sweeping at once; the first sweep takes over what a crash left unfinished. */
 export function openReconciler(parts: ReconcilerParts): Reconciler {
   const { store, confirmer, applyReport, breaker, hooks, leases, background, telemetry, clock } = parts
-  let atWork = 0
+  let running = 0
   /** Consecutive failed checks, by job id. */
   const failures = new Map<string, number>()
 
@@ -84,14 +84,14 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
 
   const sweep = async () => {
     const now = clock.now()
-    const due = await store.claimDue(now, now + CLAIM_MS, MAX_AT_ONCE - atWork)
+    const due = await store.claimDue(now, now + CLAIM_MS, MAX_AT_ONCE - running)
     for (const job of due) {
-      atWork += 1
+      running += 1
       background.run('poll a job', () =>
         checkJob(job)
           .catch((error: unknown) => recordFailure(job, error))
           .finally(() => {
-            atWork -= 1
+            running -= 1
           }),
       )
     }
@@ -102,7 +102,7 @@ export function openReconciler(parts: ReconcilerParts): Reconciler {
     while (!stop.signal.aborted) {
       try {
         // While the breaker is open nothing is polled. Afterwards the first poll is the probe.
-        if (atWork < MAX_AT_ONCE && !breaker.isOpen()) await sweep()
+        if (running < MAX_AT_ONCE && !breaker.isOpen()) await sweep()
       } catch (error) {
         telemetry.backgroundFailed('poll due jobs', error)
       }

@@ -51,7 +51,7 @@ test('the limit of waiting jobs of a tenant is read each time', () => {
 
 test('content refusals stop all submits well before the thirty at which the upstream blocks the account', () => {
   const { maxPerTenant, maxOverall } = toContentRefusals(MIDNIGHT)
-  // Ten more submits may be under way when the limit is reached.
+  // Ten more submits may be in flight when the limit is reached.
   expect(maxOverall + 10).toBeLessThan(30)
   expect(maxPerTenant).toBeLessThan(maxOverall)
 })

@@ -84,7 +84,7 @@ test('after an abandoned probe another call may probe', () => {
   expect(breaker.tryPass()).toBe(true)
 })
 
-test('calls that were under way when the pause began do not lengthen it', () => {
+test('calls in progress when the pause starts do not lengthen it', () => {
   const { breaker, advance } = openBreaker()
   for (let n = 0; n < 20; n += 1) breaker.tryPass()
   for (let n = 0; n < 20; n += 1) breaker.failed()
