@@ -56,7 +56,8 @@ test('the second swap on a gateway with one slot waits for the slot, and says no
 })
 
 test('a swap that cannot be sent says that the upstream is down, and its timeline has no submit', async () => {
-  const gateway = await openTestApp({ clock: createFastClock(100), settings: { TTAPI_URL: 'http://127.0.0.1:1' } })
+  const settings = { TTAPI_URL: 'http://127.0.0.1:1', SUBMIT_BEFORE_S: '90' }
+  const gateway = await openTestApp({ clock: createFastClock(100), settings })
   const { job } = (await gateway.graphql(CREATE)).data.createSwap
   const shown = await until(async () => {
     const one = await read(gateway, PROGRESS, job.id)

@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest'
 import { createLogTelemetry } from '../../src/telemetry/logger.ts'
 import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
 import type { Answer } from '../support/fake-upstream.ts'
+import { createFastClock } from '../support/fast-clock.ts'
 import { parseMetrics } from '../support/metric-series.ts'
 import { isOnPostgres } from '../support/raw-database.ts'
 import type { TelemetryEvent } from '../support/record-telemetry.ts'
@@ -175,7 +176,7 @@ describe('the table of upstream responses describes', () => {
   )
 
   test.each(Object.entries(FETCHES))('a fetch that is answered with %s', async (answer, plan) => {
-    const gateway = await openTestApp()
+    const gateway = await openTestApp({ clock: createFastClock(10) })
     const { job } = (await gateway.graphql(CREATE)).data.createSwap
     const submitted = gateway.events.length
     gateway.upstream.failFetches(() => plan)
