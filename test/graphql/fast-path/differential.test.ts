@@ -41,8 +41,8 @@ interface Answer {
   readonly body: string
 }
 
-/** Headers that depend on the time, the connection or the remaining requests. */
-const PASSING: ReadonlySet<string> = new Set(['date', 'connection', 'keep-alive', 'ratelimit'])
+/** Headers that depend on the time, the connection, the single request or the remaining requests. */
+const VARYING: ReadonlySet<string> = new Set(['date', 'connection', 'keep-alive', 'ratelimit', 'x-request-id'])
 
 async function ask({ app }: TestApp, asked: Asked, way: Way, key = OWN, accept = JSON_TYPE): Promise<Answer> {
   const response = await fetch(`${app.url}/graphql`, {
@@ -50,7 +50,7 @@ async function ask({ app }: TestApp, asked: Asked, way: Way, key = OWN, accept =
     headers: { 'content-type': 'application/json', accept, authorization: `Bearer ${key}` },
     body: JSON.stringify(asked) + PADDING[way],
   })
-  const headers = [...response.headers].filter(([name]) => !PASSING.has(name))
+  const headers = [...response.headers].filter(([name]) => !VARYING.has(name))
   return { status: response.status, headers: Object.fromEntries(headers), body: await response.text() }
 }
 
