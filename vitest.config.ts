@@ -15,6 +15,8 @@ const LONGEST = [
   'test/clients/',
   'test/graphql/webhooks.test.ts',
   'packages/swapface/test/',
+  'test/config/damaged-database.test.ts',
+  'test/conformance.test.ts',
 ]
 
 class LongestFirst extends BaseSequencer {
