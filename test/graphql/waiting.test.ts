@@ -113,10 +113,10 @@ test("only swap:admin reads the upstream's own words, in every order of requests
       await read(gateway, FAILURE, job.id, admin),
       await read(gateway, FAILURE, job.id, caller),
     ]
-    const refusal = { code: 'UPSTREAM_REFUSED', message: 'The upstream refused the swap.' }
+    const shown = { code: 'UPSTREAM_REFUSED', message: 'The upstream refused the swap.' }
     expect([forAdmin.failure, forCaller.failure]).toEqual([
-      { ...refusal, upstreamMessage: own },
-      { ...refusal, upstreamMessage: null },
+      { ...shown, upstreamMessage: own },
+      { ...shown, upstreamMessage: null },
     ])
   }
   const forget = 'mutation ($id: ID!) { forgetSwaps(input: { ids: [$id] }) { __typename } }'

@@ -96,7 +96,9 @@ test('applying a report fails after twenty compare-and-set failures', async () =
     deadlines: DEADLINES,
     random: MIDDLE,
   })
-  await expect(applyReport(job, { source: 'HOOK', at: 1, finding: succeeded('U-job_1') })).rejects.toThrow('changed during each attempt')
+  await expect(applyReport(job, { source: 'HOOK', at: 1, finding: succeeded('U-job_1') })).rejects.toThrow(
+    'changed during each attempt',
+  )
   expect(writes).toBe(20)
 })
 
