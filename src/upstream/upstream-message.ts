@@ -35,7 +35,7 @@ export function sanitiseUpstreamMessage(message: string, key: string): string | 
     .normalize('NFKC')
     .replaceAll('\u3002', '. ')
     .replaceAll(/\s+/gu, ' ')
-    // Control, format, surrogate and private characters, such as those that reverse the direction of a text.
+    // Removes control, format, surrogate and private-use characters. Some of them reverse the direction of a text.
     .replaceAll(/\p{C}/gu, '')
     .replaceAll(/[!-~]+/g, (run) => (isSafe(run) ? run : '…'))
     .replaceAll(/…(?: ?…)+/g, '…')

@@ -43,7 +43,7 @@ export class ImageLibrary {
   readonly #making = new Map<string, Promise<boolean>>()
   readonly #transforms = new Semaphore(MAX_TRANSFORMS, MAX_TRANSFORMS / 2)
   readonly #views = new ViewIndex(VIEW_LIMITS)
-  /** As of the last sweep, plus what was stored and minus what was purged since; null before the first sweep. */
+  /** Counted by each sweep, and updated when images are stored or purged. Null before the first sweep. */
   #storedBytes: number | null = null
 
   constructor(parts: ImageLibraryParts) {

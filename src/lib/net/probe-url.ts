@@ -5,7 +5,7 @@ import { readCapped } from '../http/read-capped.ts'
 
 const MAX_BODY_BYTES = 1_024
 
-/** The answer to a probe, or the code of the error if there was none. `body` is null if it is longer than 1 KiB. */
+/** The response to a probe, or the code of the error if there was none. `body` is null if it is longer than 1 KiB. */
 export type ProbeOutcome =
   | { readonly status: number; readonly body: string | null }
   | { readonly status: null; readonly errorCode: string }

@@ -12,7 +12,7 @@ const MAX_TENANTS = 10_000
 
 type JobName = Pick<SwapJob, 'id' | 'tenant'>
 
-/** Called with the number of jobs that a read found in the cache, and of those that it did not. */
+/** Called after each read with the number of cached jobs, and the number of jobs read from the database. */
 type OnRead = (hits: number, misses: number) => void
 
 class JobCache {

@@ -26,7 +26,7 @@ export class CachedRead<T> {
     const pending = (this.#pending ??= this.#read())
     return new Promise((resolve) => {
       const cancel = systemClock.after(timeoutMs, () => {
-        onFailure(new Error(`no answer within ${timeoutMs} ms`))
+        onFailure(new Error(`no response within ${timeoutMs} ms`))
         resolve(null)
       })
       const pass = async () => {

@@ -33,7 +33,7 @@ test('a caller stops waiting for a read that takes too long, and the next one do
   }
   const { cached, failures } = open(read, { timeoutMs: 1 })
   expect([await cached.get(), await cached.get()]).toEqual([null, null])
-  expect(failures).toEqual([new Error('no answer within 1 ms'), new Error('no answer within 1 ms')])
+  expect(failures).toEqual([new Error('no response within 1 ms'), new Error('no response within 1 ms')])
   answer.resolve(3)
   await answer.promise
   expect(await cached.get()).toBe(3)
