@@ -48,7 +48,7 @@ async function main(args: readonly string[]): Promise<void> {
     config,
     secrets,
     telemetry: combineTelemetry([createLogTelemetry(logger)]),
-    version: readVersion(),
+    version,
     upstreamLog: ({ event, ...rest }) => {
       if (event === 'fault') logger.error({ err: 'error' in rest ? rest.error : rest }, 'embedded upstream')
       else logger.debug(rest, `embedded upstream: ${event}`)

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isLoopback } from '../config/config.ts'
+import { listenOn } from '../lib/http/listen-on.ts'
 import { isLoopbackHost, normaliseHost, readPath } from '../lib/http/request-head.ts'
 import { sendText } from '../lib/http/send-text.ts'
 
@@ -11,7 +12,6 @@ const TEXT = 'text/plain; charset=utf-8'
 const METRICS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 
 export interface AdminServer {
-  readonly port: number
   close(): Promise<void>
 }
 
@@ -39,15 +39,8 @@ export async function openAdminServer(
     })
   })
   server.maxConnections = MAX_CONNECTIONS
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(adminPort, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  await listenOn(server, { host, port: adminPort })
   return {
-    port: adminPort,
     close: async () => {
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())

@@ -7,6 +7,7 @@ import { sendError } from '../http/respond.ts'
 import { routeOf, type Route } from '../http/router.ts'
 import { type Clock, systemClock } from '../lib/time/clock.ts'
 import { asksForWebSocket, ignoreUpgrade } from '../lib/http/ignore-upgrade.ts'
+import { listenOn } from '../lib/http/listen-on.ts'
 import { refuseUpgrade } from '../lib/http/refuse-upgrade.ts'
 import { ResponseWithDefaults } from '../lib/http/response-with-defaults.ts'
 import { createRequestIds } from '../lib/http/request-id.ts'
@@ -116,18 +117,11 @@ export async function listen(
     if (!normaliseTarget(request)) return BAD_HOST
     return readPath(request) === webSockets.path ? webSockets.refuseUpgrade(request) : NOT_FOUND
   }
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(address.port, address.host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-  const bound = server.address()
+  const port = await listenOn(server, address)
   return {
     markAuthenticated: unauthenticated.markAuthenticated,
     countConnections: promisify(server.getConnections.bind(server)),
-    port: typeof bound === 'object' && bound ? bound.port : address.port,
+    port,
     close: async () => {
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())

@@ -1,6 +1,6 @@
 /** What a released version stored, opened by this one. */
 import { expect, test } from 'vitest'
-import { openFakeUpstream } from '../support/fake-upstream.ts'
+import { FAKE_KEY, openFakeUpstream } from '../support/fake-upstream.ts'
 import { readReleasedDatabase, restoreReleasedDatabase, type Row } from '../support/released-database.ts'
 import { closeAfterTest } from '../support/close-after-test.ts'
 import { databaseUrlOf, makeDataDir, openTestApp } from '../support/test-app.ts'
@@ -92,7 +92,7 @@ async function acceptAt(upstream: Awaited<ReturnType<typeof openFakeUpstream>>, 
   upstream.scriptJobs(() => ({ id }))
   await fetch(`${upstream.url}/insightFace/v1/swap`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'tt-api-key': 'fake-upstream-key' },
+    headers: { 'content-type': 'application/json', 'tt-api-key': FAKE_KEY },
     body: JSON.stringify({
       targetImage: row['target_image_url'],
       swapImage: row['swap_image_url'],

@@ -7,6 +7,7 @@ import { isIPv6 } from 'node:net'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
+import { listenOn } from '../../../src/lib/http/listen-on.ts'
 import { readJson } from '../../../src/lib/http/read-body.ts'
 import { readErrorCode } from '../../../src/lib/error-code.ts'
 import type { Log } from './log.ts'
@@ -68,15 +69,7 @@ export interface RestServer {
 /** Resolves when the server listens; rejects if the port is taken. */
 export async function openRestServer(host: string, port: number, log: Log): Promise<RestServer> {
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-  const address = server.address()
-  const boundPort = typeof address === 'object' && address !== null ? address.port : port
-
+  const boundPort = await listenOn(server, { host, port })
   return {
     url: `http://${isIPv6(host) ? `[${host}]` : host}:${boundPort}`,
     serve: (routes) => {

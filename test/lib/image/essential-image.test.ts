@@ -73,11 +73,9 @@ test('an extended WebP without metadata that its header announces is decoded', a
 const LARGE = Buffer.alloc(8 * 1_024 * 1_024, 1)
 
 test.each([
-  // A scan is also searched for its end.
-  ['jpeg', 60, (jpeg: Buffer) => Buffer.concat([jpeg.subarray(0, -2), LARGE, jpeg.subarray(-2)])],
-  ['png', 30, (png: Buffer) => withPngChunks(png, [['IDAT', LARGE]])],
-  ['webp', 30, (webp: Buffer) => withWebpChunks(webp, 0, [['VP8L', LARGE]], [])],
-] as const)('the event loop runs while the parts of a large %s are copied', async (format, turns, enlarge) => {
+  ['png', (png: Buffer) => withPngChunks(png, [['IDAT', LARGE]])],
+  ['webp', (webp: Buffer) => withWebpChunks(webp, 0, [['VP8L', LARGE]], [])],
+] as const)('the event loop runs while the parts of a large %s are copied', async (format, enlarge) => {
   const large = enlarge(await makeImage(format))
-  expect(await countTurns(async () => extractEssentials(large, `image/${format}`))).toBeGreaterThanOrEqual(turns)
+  expect(await countTurns(async () => extractEssentials(large, `image/${format}`))).toBeGreaterThanOrEqual(30)
 })
